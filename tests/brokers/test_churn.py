@@ -26,9 +26,10 @@ from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Disconnect, Publish, Request, Subscribe
 from mockforge_brokers.transport import Server
 
-from .amqp.client import House
+from .amqp.client import Scene as AmqpScene
 from .fake_peer import FakeNetwork
-from .kafka.stage import Stage, fetch
+from .kafka.scene import Scene as KafkaScene
+from .kafka.scene import fetch
 
 LIMITS = Limits(journal_ended=10, ended_connections=10, kafka_groups=10)
 Visit = Callable[[int], None]
@@ -58,12 +59,12 @@ def mqtt() -> Visit:
 
 def amqp() -> Visit:
     """Comes with a queue, a binding and an unacknowledged message of its own."""
-    house = House(limits=LIMITS)
-    # What the stage notes for its tests grows, of course.
-    house.stop_noting()
+    scene = AmqpScene(limits=LIMITS)
+    # What the scene notes for its tests grows, of course.
+    scene.stop_noting()
 
     def visit(number: int) -> None:
-        client = house.client()
+        client = scene.client()
         (declared,) = client.send("queue.declare", queue="", exclusive=True)
         key = f"k{number}"
         client.send("queue.bind", queue=declared["queue"], exchange="amq.topic", routing_key=key)
@@ -71,19 +72,19 @@ def amqp() -> Visit:
         client.publish("amq.topic", f"nobody's {key}", b"x")
         client.send("basic.consume", queue=declared["queue"])
         client.fake.vanish()
-        house.network.clients.remove(client.fake)
-        house.advance(0.01)
+        scene.network.clients.remove(client.fake)
+        scene.advance(0.01)
 
     return visit
 
 
 def kafka() -> Visit:
     """Comes with a group of its own, and leaves a long poll behind."""
-    stage = Stage(limits=LIMITS)
-    stage.broker.create_topic("t", 1)
+    scene = KafkaScene(limits=LIMITS)
+    scene.broker.create_topic("t", 1)
 
     def visit(number: int) -> None:
-        client = stage.network.connect()
+        client = scene.network.connect()
         join = JoinGroupRequest(
             group_id=f"g{number}",
             session_timeout_ms=10_000,
@@ -91,15 +92,15 @@ def kafka() -> Visit:
             protocol_type="consumer",
             protocols=[JoinGroupRequestProtocol(name="range", metadata=b"")],
         )
-        stage.ask(client, join, 2)
-        stage.clock.advance(4)
-        stage.network.settle()
-        member = stage.answer(client, ApiKey.JOIN_GROUP, 2).member_id
-        stage.ask(client, LeaveGroupRequest(group_id=f"g{number}", member_id=member), 1)
+        scene.ask(client, join, 2)
+        scene.clock.advance(4)
+        scene.network.settle()
+        member = scene.answer(client, ApiKey.JOIN_GROUP, 2).member_id
+        scene.ask(client, LeaveGroupRequest(group_id=f"g{number}", member_id=member), 1)
         client.take()
-        stage.ask(client, fetch("t", 0, wait=400), 11)
+        scene.ask(client, fetch("t", 0, wait=400), 11)
         client.vanish()
-        stage.network.clients.remove(client)
+        scene.network.clients.remove(client)
 
     return visit
 

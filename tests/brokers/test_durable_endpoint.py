@@ -69,7 +69,7 @@ class Wire:
         self.over = True
 
 
-class House:
+class Scene:
     """A server on a disk in the test's hands; `turn` is what the loop does at a turn's end."""
 
     def __init__(self, *, prompt=False):
@@ -94,22 +94,22 @@ class House:
 
 def run(test, **how):
     async def main():
-        await test(House(**how))
+        await test(Scene(**how))
 
     asyncio.run(main())
 
 
 def test_an_answer_waits_for_its_group_and_those_behind_it_wait_too():
-    async def test(house):
-        one, written = house.join()
-        other, heard = house.join()
+    async def test(scene):
+        one, written = scene.join()
+        other, heard = scene.join()
         one.data_received(b"keep a\n")
         one.data_received(b"hello\n")
         other.data_received(b"hello\n")
         await asyncio.sleep(0)
         assert (written, heard) == ([], [b"hello\n"])
         assert one.waiting == len(b"keep a\nhello\n")
-        house.commit()
+        scene.commit()
         assert written == [b"keep a\nhello\n"], "one write for all of them"
         assert one.waiting == 0
         one.data_received(b"again\n")
@@ -119,23 +119,23 @@ def test_an_answer_waits_for_its_group_and_those_behind_it_wait_too():
 
 
 def test_a_later_group_waits_longer():
-    async def test(house):
-        one, written = house.join()
+    async def test(scene):
+        one, written = scene.join()
         one.data_received(b"keep a\n")
-        house.clock.advance(house.store.interval)
+        scene.clock.advance(scene.store.interval)
         for text in (b"keep b\n", b"c\n"):
             one.data_received(text)
-        house.disk.commit()
+        scene.disk.commit()
         assert written == [b"keep a\n"]
-        house.commit()
+        scene.commit()
         assert written == [b"keep a\n", b"keep b\nc\n"]
 
     run(test)
 
 
 def test_each_shape_of_output_is_held_whole():
-    async def test(house):
-        one, written = house.join()
+    async def test(scene):
+        one, written = scene.join()
         expected = b""
         for asked, answer in (
             (b"keep a\nb\nc\n", b"keep a\nb\nc\n"),
@@ -146,35 +146,35 @@ def test_each_shape_of_output_is_held_whole():
             one.data_received(b"views 2\n")
             expected += answer + b"2\n"
             assert one.waiting == len(answer + b"2\n"), asked
-            house.commit()
+            scene.commit()
             assert b"".join(written) == expected, asked
-        chunks = sorted(house.environment.journal.since(0), key=lambda chunk: chunk.seq)
+        chunks = sorted(scene.environment.journal.since(0), key=lambda chunk: chunk.seq)
         assert b"".join(chunk.data for chunk in chunks if chunk.direction == OUT) == expected
 
     run(test)
 
 
 def test_a_fault_that_is_added_meanwhile_is_about_what_is_held():
-    async def test(house):
-        one, written = house.join()
+    async def test(scene):
+        one, written = scene.join()
         one.data_received(b"keep a\n")
-        rule = house.environment.faults.add(fault(Delay(0.5), is_word("keep", OUT)))
-        house.commit()
+        rule = scene.environment.faults.add(fault(Delay(0.5), is_word("keep", OUT)))
+        scene.commit()
         assert written == []
-        house.clock.advance(0.5)
+        scene.clock.advance(0.5)
         assert written == [b"keep a\n"]
-        house.environment.faults.remove(rule)
+        scene.environment.faults.remove(rule)
 
     run(test)
 
 
 def test_what_waits_in_vain_is_never_written_and_its_connection_is_cut_off():
-    async def test(house):
-        one, written = house.join()
+    async def test(scene):
+        one, written = scene.join()
         one.data_received(b"keep a\n")
-        house.clock.advance(house.store.interval)
-        house.store.failed("the disk is full")
-        house.disk.commit()
+        scene.clock.advance(scene.store.interval)
+        scene.store.failed("the disk is full")
+        scene.disk.commit()
         assert written == []
         assert one.closing
 
@@ -182,21 +182,21 @@ def test_what_waits_in_vain_is_never_written_and_its_connection_is_cut_off():
 
 
 def test_who_is_closed_hears_what_was_held_first():
-    async def test(house):
-        one, written = house.join()
+    async def test(scene):
+        one, written = scene.join()
         one.data_received(b"keep a\nbye\n")
         assert (written, one.closing) == ([], True)
-        house.commit()
+        scene.commit()
         assert b"".join(written) == b"keep a\nbye\n"
 
     run(test)
 
 
 def test_where_the_disk_makes_nobody_wait_an_answer_leaves_when_its_fact_is_written():
-    async def test(house):
-        one, written = house.join()
+    async def test(scene):
+        one, written = scene.join()
         one.data_received(b"keep a\n")
-        assert (written, list(house.disk.rows.values())) == ([b"keep a\n"], [b"a"])
+        assert (written, list(scene.disk.rows.values())) == ([b"keep a\n"], [b"a"])
         one.data_received(b"hello\n")
         assert written[1:] == [b"hello\n"]
 
@@ -204,36 +204,36 @@ def test_where_the_disk_makes_nobody_wait_an_answer_leaves_when_its_fact_is_writ
 
 
 def test_where_many_speak_all_facts_of_the_turn_are_written_as_one_before_the_answers():
-    async def test(house):
-        ends = [house.join() for _ in range(6)]
+    async def test(scene):
+        ends = [scene.join() for _ in range(6)]
         # However long it takes, they speak at one time.
-        house.server.turns._now = lambda: 0.0
-        groups = house.store.group
+        scene.server.turns._now = lambda: 0.0
+        groups = scene.store.group
         for number, (one, _) in enumerate(ends):
             one.data_received(b"keep %d\n" % number)
         answered = [bool(written) for _, written in ends]
         assert answered == [True, True, False, False, False, False]
-        assert len(house.disk.rows) == 2
+        assert len(scene.disk.rows) == 2
         await asyncio.sleep(0)
         assert [written for _, written in ends] == [[b"keep %d\n" % each] for each in range(6)]
-        assert (len(house.disk.rows), house.store.group - groups) == (6, 3)
+        assert (len(scene.disk.rows), scene.store.group - groups) == (6, 3)
 
     run(test, prompt=True)
 
 
 def test_what_is_written_by_a_thread_is_waited_for_all_the_same():
-    async def test(house):
-        one, written = house.join()
-        other, heard = house.join()
-        house.disk.at_once = False
+    async def test(scene):
+        one, written = scene.join()
+        other, heard = scene.join()
+        scene.disk.at_once = False
         one.data_received(b"keep a\n")
         other.data_received(b"keep b\n")
         await asyncio.sleep(0)
         assert (written, heard) == ([], [])
-        house.disk.commit()
+        scene.disk.commit()
         assert (written, heard) == ([b"keep a\n"], [])
-        house.store.commit()
-        house.disk.commit()
+        scene.store.commit()
+        scene.disk.commit()
         assert heard == [b"keep b\n"]
 
     run(test, prompt=True)
@@ -242,18 +242,18 @@ def test_what_is_written_by_a_thread_is_waited_for_all_the_same():
 def test_the_end_of_another_in_the_midst_of_a_request_writes_no_half_of_it():
     """What closes a connection flushes it, and that may be somebody else's request."""
 
-    async def test(house):
-        one, written = house.join()
+    async def test(scene):
+        one, written = scene.join()
 
         def request():
-            house.store.append(1, 900, b"first")
+            scene.store.append(1, 900, b"first")
             one.connection.out.append(b"x")
             one.close("a takeover")
-            house.store.append(1, 901, b"second")
+            scene.store.append(1, 901, b"second")
 
         one.work(request)
-        assert (written, house.disk.rows) == ([], {})
-        house.clock.advance(house.store.interval)
-        assert (written, list(house.disk.rows.values())) == ([b"x"], [b"first", b"second"])
+        assert (written, scene.disk.rows) == ([], {})
+        scene.clock.advance(scene.store.interval)
+        assert (written, list(scene.disk.rows.values())) == ([b"x"], [b"first", b"second"])
 
     run(test, prompt=True)

@@ -15,9 +15,9 @@ from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Disconnect, Publish, Request, Subscribe
 
-from .amqp.client import House, bodies, publish
+from .amqp.client import Scene, bodies, publish
 from .fake_peer import FakeClient, FakeNetwork
-from .kafka.stage import fetch, produce
+from .kafka.scene import fetch, produce
 
 
 def _kill(client: FakeClient) -> None:
@@ -97,22 +97,22 @@ def test_kafka_requests_behind_a_parked_one_are_never_carried_out(
 def test_amqp_publishes_of_a_transaction_that_was_not_committed_are_forgotten(
     end: Callable[[FakeClient], None],
 ) -> None:
-    house = House()
-    client, other = house.client(), house.client()
+    scene = Scene()
+    client, other = scene.client(), scene.client()
     client.send("queue.declare", queue="q")
     client.send("tx.select")
     client.fake.send(publish("", "q", b"lost") + publish("", "q", b"half")[:-3])
     end(client.fake)
-    pass_time(house.network)
+    pass_time(scene.network)
     if end is _reset:
-        assert house.broker.destinations() == []
+        assert scene.broker.destinations() == []
         return
     assert other.send("queue.declare", queue="q")[0]["message_count"] == 0
 
 
 def test_amqp_frames_behind_a_close_take_no_effect() -> None:
-    house = House()
-    client, other = house.client(), house.client()
+    scene = Scene()
+    client, other = scene.client(), scene.client()
     client.send("queue.declare", queue="q")
     close = method(0, "connection.close", reply_code=200, reply_text="", class_id=0, method_id=0)
     client.fake.send(publish("", "q", b"kept") + close + publish("", "q", b"late"))

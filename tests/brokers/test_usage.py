@@ -14,7 +14,7 @@ from mockforge_brokers.mqtt.wire.packets import Connect, Publish
 from mockforge_brokers.spine import Spine
 from mockforge_brokers.usage import REPORT_EVERY, LimitView, Usage
 
-from .amqp.client import House
+from .amqp.client import Scene
 from .fake_peer import FakeNetwork
 
 EFFECT = "messages dropped: {lost:,}, the last to {last}"
@@ -112,17 +112,17 @@ def test_an_mqtt_packet_in_part_is_in_use_and_one_too_large_is_met() -> None:
 
 
 def test_an_amqp_message_in_part_is_in_use_and_one_too_large_is_met() -> None:
-    house = House(limits=Limits(amqp_message=5000))
-    client = house.client()
+    scene = Scene(limits=Limits(amqp_message=5000))
+    client = scene.client()
     client.send("basic.publish", routing_key="q")
     header = frame(HEADER, 1, encode_header(4000, {}))
     client.fake.send(header + frame(BODY, 1, bytes(1000)))
-    assert (view_of(house.environment, "amqp_message").used or 0) > 1000
-    other = house.client()
+    assert (view_of(scene.environment, "amqp_message").used or 0) > 1000
+    other = scene.client()
     other.send("basic.publish", routing_key="q")
     other.fake.send(frame(HEADER, 1, encode_header(6000, {})) + frame(BODY, 1, bytes(6000)))
     assert [got.name for got in other.received()] == ["channel.close"]
-    assert view_of(house.environment, "amqp_message").met == 1
+    assert view_of(scene.environment, "amqp_message").met == 1
 
 
 def test_the_journal_of_a_connection_is_in_use_while_it_is_open() -> None:

@@ -15,7 +15,7 @@ from .conftest import wait_for
 pytestmark = [pytest.mark.client, pytest.mark.timeout(300)]
 
 
-class House:
+class Scene:
     """A broker whose members report often, and what each consumer got and was assigned."""
 
     def __init__(self, mockforge: MockForge) -> None:
@@ -81,68 +81,68 @@ class House:
 
 
 @pytest.fixture
-def house():
+def scene():
     options = {"consumer_heartbeat_interval": 0.2}
     with MockForge(**options) as mockforge:
-        made = House(mockforge)
+        made = Scene(mockforge)
         yield made
         for consumer in made.consumers:
             consumer.close()
 
 
-def test_three_members_share_and_each_record_comes_once(house):
-    house.produce(300)
-    house.consumer("one")
-    house.until([6], "one reads all")
-    house.consumer("two")
-    house.until([3, 3], "two share")
-    house.consumer("three")
-    house.until([2, 2, 2], "three share")
-    house.produce(300)
+def test_three_members_share_and_each_record_comes_once(scene):
+    scene.produce(300)
+    scene.consumer("one")
+    scene.until([6], "one reads all")
+    scene.consumer("two")
+    scene.until([3, 3], "two share")
+    scene.consumer("three")
+    scene.until([2, 2, 2], "three share")
+    scene.produce(300)
 
     def all_seen() -> bool:
-        house.turn()
-        return len(set(house.seen)) == 600
+        scene.turn()
+        return len(set(scene.seen)) == 600
 
     wait_for(all_seen, 60, "600 records")
-    assert len(house.seen) == 600, "none came twice"
-    house.leave("two")
-    house.until([3, 3], "two share again")
+    assert len(scene.seen) == 600, "none came twice"
+    scene.leave("two")
+    scene.until([3, 3], "two share again")
 
 
-def test_the_admin_client_sees_the_group_and_its_kind(house):
-    house.consumer("one")
-    house.until([6], "one reads all")
-    (listed,) = house.admin.list_consumer_groups().result().valid
+def test_the_admin_client_sees_the_group_and_its_kind(scene):
+    scene.consumer("one")
+    scene.until([6], "one reads all")
+    (listed,) = scene.admin.list_consumer_groups().result().valid
     assert (listed.group_id, listed.type.name) == ("billing", "CONSUMER")
-    found = house.admin.describe_consumer_groups(["billing"])["billing"].result()
+    found = scene.admin.describe_consumer_groups(["billing"])["billing"].result()
     (member,) = found.members
     assert (found.state.name, member.client_id) == ("STABLE", "one")
     assert len(member.assignment.topic_partitions) == 6
-    shown = house.mockforge.run("group show billing").text
+    shown = scene.mockforge.run("group show billing").text
     assert "protocol_type  consumer" in shown
     assert "assignor       uniform" in shown
 
 
-def test_a_pattern_follows_the_topics_that_come(house):
-    house.consumer("one", "^ord.*")
-    house.until([6], "one reads all")
-    house.admin.create_topics([NewTopic("ordnance", 9)])["ordnance"].result()
+def test_a_pattern_follows_the_topics_that_come(scene):
+    scene.consumer("one", "^ord.*")
+    scene.until([6], "one reads all")
+    scene.admin.create_topics([NewTopic("ordnance", 9)])["ordnance"].result()
 
     def reads_both() -> bool:
-        house.turn()
-        return len(house.consumers[0].assignment()) == 15
+        scene.turn()
+        return len(scene.consumers[0].assignment()) == 15
 
     wait_for(reads_both, 60, "both topics")
 
 
-def test_a_member_that_is_kicked_comes_back(house):
-    house.consumer("one")
-    house.until([6], "one reads all")
-    house.mockforge.run("group kick billing one")
-    wait_for(lambda: house.turn() or len(house.lost) == 6, 60, "it lost all")
-    house.produce(1)
-    wait_for(lambda: house.turn() or house.seen, 60, "it reads again")
+def test_a_member_that_is_kicked_comes_back(scene):
+    scene.consumer("one")
+    scene.until([6], "one reads all")
+    scene.mockforge.run("group kick billing one")
+    wait_for(lambda: scene.turn() or len(scene.lost) == 6, 60, "it lost all")
+    scene.produce(1)
+    wait_for(lambda: scene.turn() or scene.seen, 60, "it reads again")
 
 
 CLASSIC = {
@@ -154,38 +154,38 @@ CLASSIC = {
 
 
 @pytest.mark.parametrize("assignor", ["range", "cooperative-sticky"])
-def test_members_roll_from_classic_to_consumer_and_back(house, assignor):
+def test_members_roll_from_classic_to_consumer_and_back(scene, assignor):
     classic = {**CLASSIC, "partition.assignment.strategy": assignor}
-    house.produce(300)
-    house.consumer("old-1", **classic)
-    house.consumer("old-2", **classic)
-    house.until([3, 3], "classic members share")
-    house.consumer("new-1")
-    house.until([2, 2, 2], "both protocols share")
-    shown = house.mockforge.run("group show billing").text
+    scene.produce(300)
+    scene.consumer("old-1", **classic)
+    scene.consumer("old-2", **classic)
+    scene.until([3, 3], "classic members share")
+    scene.consumer("new-1")
+    scene.until([2, 2, 2], "both protocols share")
+    shown = scene.mockforge.run("group show billing").text
     assert "assignor       uniform" in shown
-    house.leave("old-1")
-    house.until([3, 3], "one of each shares")
-    house.produce(300)
-    house.consumer("old-3", **classic)
-    house.until([2, 2, 2], "a classic member comes to them")
-    house.leave("new-1")
-    house.until([3, 3], "classic members share again")
-    assert f"assignor       {assignor}" in house.mockforge.run("group show billing").text
+    scene.leave("old-1")
+    scene.until([3, 3], "one of each shares")
+    scene.produce(300)
+    scene.consumer("old-3", **classic)
+    scene.until([2, 2, 2], "a classic member comes to them")
+    scene.leave("new-1")
+    scene.until([3, 3], "classic members share again")
+    assert f"assignor       {assignor}" in scene.mockforge.run("group show billing").text
 
     def all_seen() -> bool:
-        house.turn()
-        return len(set(house.seen)) == 600
+        scene.turn()
+        return len(set(scene.seen)) == 600
 
     wait_for(all_seen, 60, "600 records")
 
 
 @pytest.mark.slow
-def test_kafka_clients_in_java(house):
-    house.produce(100)
+def test_kafka_clients_in_java(scene):
+    scene.produce(100)
     done = subprocess.run(
         ["bash", str(Path(__file__).with_name("java") / "run"), "Groups"],
-        env={**os.environ, "KAFKA_BOOTSTRAP_SERVERS": house.bootstrap},
+        env={**os.environ, "KAFKA_BOOTSTRAP_SERVERS": scene.bootstrap},
         capture_output=True,
         text=True,
         timeout=280,

@@ -28,7 +28,7 @@ from brokers.kafka.asking import Asking
 from brokers.kafka.authorizing import RECORDED as RIGHTS
 from brokers.kafka.authorizing import caller, grid
 from brokers.kafka.batching import CASES, codes
-from brokers.kafka.stage import Stage
+from brokers.kafka.scene import Stage
 from mockforge_brokers.kafka.codes import ErrorCode
 
 pytestmark = [pytest.mark.client, pytest.mark.slow, pytest.mark.timeout(400)]

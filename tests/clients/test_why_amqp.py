@@ -13,7 +13,7 @@ from mockforge_tui import MockForge
 pytestmark = pytest.mark.client
 
 
-class House:
+class Scene:
     """A RabbitMQ 4.3, one client, and what `why` says."""
 
     def __init__(self, servers: MockForge) -> None:
@@ -45,56 +45,56 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
+def scene() -> Iterator[Scene]:
     with MockForge(kafka=False, mqtt=False, amqp_as_version="4.3") as servers:
-        found = House(servers)
+        found = Scene(servers)
         yield found
         found.connection.close()
 
 
-def test_unroutable_names_the_nearest_binding(house: House) -> None:
-    house.channel.exchange_declare("shop", "topic", durable=True)
-    house.declare("orders")
-    house.channel.queue_bind("orders", "shop", "order.new")
-    house.publish("order.newer", exchange="shop")
-    assert house.causes("shop") == ["unroutable"]
-    assert house.causes("orders") == ["routing-key"]
-    assert "order.new" in house.run("why shop").text
+def test_unroutable_names_the_nearest_binding(scene: Scene) -> None:
+    scene.channel.exchange_declare("shop", "topic", durable=True)
+    scene.declare("orders")
+    scene.channel.queue_bind("orders", "shop", "order.new")
+    scene.publish("order.newer", exchange="shop")
+    assert scene.causes("shop") == ["unroutable"]
+    assert scene.causes("orders") == ["routing-key"]
+    assert "order.new" in scene.run("why shop").text
 
 
-def test_nobody_consumes(house: House) -> None:
-    house.declare("alone")
-    house.publish("alone", 3)
-    assert house.causes("alone") == ["no-consumer"]
+def test_nobody_consumes(scene: Scene) -> None:
+    scene.declare("alone")
+    scene.publish("alone", 3)
+    assert scene.causes("alone") == ["no-consumer"]
 
 
-def test_prefetch_is_used_up(house: House) -> None:
-    house.declare("busy")
-    house.channel.basic_qos(prefetch_count=1)
-    house.consume("busy")
-    house.publish("busy", 2)
-    assert house.causes("busy") == ["prefetch"]
-    house.channel.basic_qos(prefetch_count=0)
+def test_prefetch_is_used_up(scene: Scene) -> None:
+    scene.declare("busy")
+    scene.channel.basic_qos(prefetch_count=1)
+    scene.consume("busy")
+    scene.publish("busy", 2)
+    assert scene.causes("busy") == ["prefetch"]
+    scene.channel.basic_qos(prefetch_count=0)
 
 
-def test_expired_and_dropped(house: House) -> None:
-    house.declare("short", "classic", x_message_ttl=60_000, x_max_length=2)
-    house.publish("short", 5)
-    house.run("clock advance 2m")
-    wait_for(lambda: "expired" in house.causes("short"))
-    assert house.causes("short")[:2] == ["expired", "dropped"]
+def test_expired_and_dropped(scene: Scene) -> None:
+    scene.declare("short", "classic", x_message_ttl=60_000, x_max_length=2)
+    scene.publish("short", 5)
+    scene.run("clock advance 2m")
+    wait_for(lambda: "expired" in scene.causes("short"))
+    assert scene.causes("short")[:2] == ["expired", "dropped"]
 
 
-def test_dead_lettered_to_nowhere(house: House) -> None:
-    house.declare("parcels", x_dead_letter_exchange="shop", x_dead_letter_routing_key="parcel")
-    house.publish("parcels")
-    method, _, _ = house.channel.basic_get("parcels")
-    house.channel.basic_reject(method.delivery_tag, requeue=False)
-    wait_for(lambda: "dead-letter-nowhere" in house.causes("parcels"))
+def test_dead_lettered_to_nowhere(scene: Scene) -> None:
+    scene.declare("parcels", x_dead_letter_exchange="shop", x_dead_letter_routing_key="parcel")
+    scene.publish("parcels")
+    method, _, _ = scene.channel.basic_get("parcels")
+    scene.channel.basic_reject(method.delivery_tag, requeue=False)
+    wait_for(lambda: "dead-letter-nowhere" in scene.causes("parcels"))
 
 
-def test_nack_loop_with_requeue(house: House) -> None:
-    house.declare("loop", "classic")
+def test_nack_loop_with_requeue(scene: Scene) -> None:
+    scene.declare("loop", "classic")
     seen: list[int] = []
 
     def reject(channel: Any, method: Any, *_: object) -> None:
@@ -102,34 +102,34 @@ def test_nack_loop_with_requeue(house: House) -> None:
         if len(seen) <= 30:
             channel.basic_reject(method.delivery_tag, requeue=True)
 
-    house.consume("loop", reject)
-    house.publish("loop")
-    wait_for(lambda: house.connection.process_data_events(0.01) or len(seen) > 30)
-    assert "requeue-loop" in house.causes("loop")
+    scene.consume("loop", reject)
+    scene.publish("loop")
+    wait_for(lambda: scene.connection.process_data_events(0.01) or len(seen) > 30)
+    assert "requeue-loop" in scene.causes("loop")
 
 
-def test_late_consumer_was_cancelled(house: House) -> None:
-    house.declare("slow", x_consumer_timeout=10_000)
-    house.consume("slow")
-    house.publish("slow")
-    house.run("clock advance 20s")
-    wait_for(lambda: house.causes("slow")[:1] == ["timed-out"])
+def test_late_consumer_was_cancelled(scene: Scene) -> None:
+    scene.declare("slow", x_consumer_timeout=10_000)
+    scene.consume("slow")
+    scene.publish("slow")
+    scene.run("clock advance 20s")
+    wait_for(lambda: scene.causes("slow")[:1] == ["timed-out"])
 
 
-def test_another_is_the_single_active_one(house: House) -> None:
-    house.declare("one", x_single_active_consumer=True)
-    house.consume("one")
-    other = pika.BlockingConnection(pika.URLParameters(house.servers.amqp.url))
+def test_another_is_the_single_active_one(scene: Scene) -> None:
+    scene.declare("one", x_single_active_consumer=True)
+    scene.consume("one")
+    other = pika.BlockingConnection(pika.URLParameters(scene.servers.amqp.url))
     other.channel().basic_consume("one", lambda *_: None)
-    house.publish("one")
-    number = max(each["id"] for each in house.run("conns").data)
-    assert house.causes(f"c{number}") == ["single-active"]
+    scene.publish("one")
+    number = max(each["id"] for each in scene.run("conns").data)
+    assert scene.causes(f"c{number}") == ["single-active"]
     other.close()
 
 
-def test_a_queue_of_other_arguments_names_who_made_it(house: House) -> None:
+def test_a_queue_of_other_arguments_names_who_made_it(scene: Scene) -> None:
     def named(name: str) -> pika.BlockingConnection:
-        parameters = pika.URLParameters(house.servers.amqp.url)
+        parameters = pika.URLParameters(scene.servers.amqp.url)
         parameters.client_properties = {"connection_name": name}
         return pika.BlockingConnection(parameters)
 
@@ -140,8 +140,8 @@ def test_a_queue_of_other_arguments_names_who_made_it(house: House) -> None:
     assert raised.value.reply_text.endswith(
         "received none but current is the value '5' of type 'signedint'"
     )
-    said = [each["text"] for each in house.run("why cart").data["findings"]]
+    said = [each["text"] for each in scene.run("why cart").data["findings"]]
     assert any("(billing declared it with durable, x-max-length=5)" in text for text in said), said
-    assert house.run("queue show invoices").data["declared_by"] == "billing"
+    assert scene.run("queue show invoices").data["declared_by"] == "billing"
     for connection in maker, other:
         connection.close()

@@ -7,19 +7,19 @@ QUEUE = {"name": "q", "durable": True, "auto_delete": False, "arguments": {"x-ma
 
 def test_what_one_broker_exports_another_takes():
     first, second = Place(), Place()
-    first.house.broker.add_vhost("shop")
-    first.house.broker.declare_queue("q", durable=True, vhost="shop")
-    first.house.broker.set_policy("p", "^q", {"max-length": 3}, vhost="shop")
+    first.scene.broker.add_vhost("shop")
+    first.scene.broker.declare_queue("q", durable=True, vhost="shop")
+    first.scene.broker.set_policy("p", "^q", {"max-length": 3}, vhost="shop")
     exported = first.ask("GET", "definitions")
     assert exported.status_code == 200
     assert second.ask("POST", "definitions", exported.json()).status_code == 204
-    shop = second.house.broker.vhost("shop")
+    shop = second.scene.broker.vhost("shop")
     assert shop.queues["q"].policy.max_length == 3
 
 
 def test_definitions_of_a_virtual_host_name_none():
     place = Place()
-    place.house.broker.add_vhost("shop")
+    place.scene.broker.add_vhost("shop")
     assert place.ask("POST", "definitions/shop", {"queues": [QUEUE]}).status_code == 204
     found = place.ask("GET", "definitions/shop").json()
     assert found["queues"] == [QUEUE]

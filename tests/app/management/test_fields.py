@@ -87,8 +87,8 @@ def fields_of(value: object, at: str = "") -> set[str]:
 def furnished() -> Place:
     """As RabbitMQ was when it was asked."""
     place = Place()
-    place.house.environment.listeners.append(Listener("amqp", port=5672))
-    broker, client = place.house.broker, place.house.client()
+    place.scene.environment.listeners.append(Listener("amqp", port=5672))
+    broker, client = place.scene.broker, place.scene.client()
     broker.set_policy("fp", "^f-", {"max-length": 100}, apply_to="queues")
     broker.declare_exchange("f-x", "topic")
     rich = {"x-max-priority": 5, "x-single-active-consumer": True}
@@ -105,7 +105,7 @@ def furnished() -> Place:
     client.send("confirm.select", channel=2)
     for name in ("f-classic", "f-rich", "f-quorum", "f-stream"):
         client.publish("", name, b"four")
-    place.house.advance(10)
+    place.scene.advance(10)
     return place
 
 
@@ -147,7 +147,7 @@ def test_bytes_are_those_of_ready_and_unacked_messages(furnished: Place) -> None
 
 def test_a_queue_says_when_its_first_message_was_made() -> None:
     place = Place()
-    place.house.broker.declare_queue("q")
+    place.scene.broker.declare_queue("q")
     assert place.get("queues/%2F/q")["head_message_timestamp"] is None
-    place.house.broker.publish("", "q", b"x", properties={"timestamp": 1_700_000_000})
+    place.scene.broker.publish("", "q", b"x", properties={"timestamp": 1_700_000_000})
     assert place.get("queues/%2F/q")["head_message_timestamp"] == 1_700_000_000

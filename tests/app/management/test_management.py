@@ -9,7 +9,7 @@ import hashlib
 
 import httpx
 import pytest
-from brokers.amqp.client import House, publish
+from brokers.amqp.client import Scene, publish
 from brokers.amqp.v1_0.client import Client as LaterClient
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.profiles import DEFAULT
@@ -47,9 +47,9 @@ class Brokers:
 class Runtime:
     """What the application asks of a runtime, with a broker without sockets."""
 
-    def __init__(self, house):
-        self.environment = house.environment
-        self.brokers = Brokers(house.broker)
+    def __init__(self, scene):
+        self.environment = scene.environment
+        self.brokers = Brokers(scene.broker)
         self.config = Config()
 
 
@@ -57,8 +57,8 @@ class Place:
     """A broker on a manual clock, and requests to its management."""
 
     def __init__(self, release=DEFAULT):
-        self.house = House(AmqpOptions(as_version=release))
-        self.app = build(Runtime(self.house))
+        self.scene = Scene(AmqpOptions(as_version=release))
+        self.app = build(Runtime(self.scene))
 
     def ask(self, verb, path, body=None, *, user="guest:guest", host="localhost:15672", **query):
         async def main():
@@ -315,7 +315,7 @@ def test_parameters_are_limits_and_operators_policies(place):
 
 
 def test_connections_of_a_user_are_seen_and_ended(place):
-    place.house.client(name="mine")
+    place.scene.client(name="mine")
     assert [one["user"] for one in place.get("connections/username/guest")] == ["guest"]
     assert place.get("connections/username/bob") == []
     assert place.does("DELETE", "connections/username/bob") == 204
@@ -327,7 +327,7 @@ def test_connections_of_a_user_are_seen_and_ended(place):
 
 def test_connections_channels_and_consumers_are_seen_and_ended(place):
     place.does("PUT", "queues/%2F/q")
-    client = place.house.client()
+    client = place.scene.client()
     client.send("basic.qos", prefetch_count=7)
     client.send("basic.consume", queue="q", consumer_tag="c", arguments={})
     (connection,) = place.get("connections")
@@ -356,7 +356,7 @@ def test_connections_channels_and_consumers_are_seen_and_ended(place):
 
 def test_connections_sessions_and_links_of_amqp_1_0_are_seen_and_ended(place):
     place.does("PUT", "queues/%2F/q", {"durable": True, "arguments": {"x-queue-type": "stream"}})
-    client = LaterClient(place.house).connect(properties={Symbol("product"): "mine"})
+    client = LaterClient(place.scene).connect(properties={Symbol("product"): "mine"})
     client.sender("/queues/q")
     wanted = {Symbol("f"): Described(Symbol("amqp:application-properties-filter"), {"k": 1})}
     client.receiver("/queues/q", credit=3, max_message_size=500, source={"filter": wanted})
@@ -394,7 +394,7 @@ def test_connections_sessions_and_links_of_amqp_1_0_are_seen_and_ended(place):
 
 
 def test_a_connection_of_0_9_1_has_no_sessions(place):
-    place.house.client()
+    place.scene.client()
     (connection,) = place.get("connections")
     name = connection["name"].replace(" ", "%20").replace(">", "%3E")
     refused = place.ask("GET", f"connections/{name}/sessions")
@@ -475,12 +475,12 @@ def test_lists_come_in_pages_sorted_filtered_and_with_chosen_columns(place):
 
 def test_rates_are_those_of_the_last_seconds_at_the_first_look(place):
     place.does("PUT", "queues/%2F/q")
-    client = place.house.client()
+    client = place.scene.client()
     client.fake.send(publish("", "q") * 30)
-    place.house.advance(3)
+    place.scene.advance(3)
     for _ in range(3):
         client.fake.send(publish("", "q") * 20)
-        place.house.advance(1)
+        place.scene.advance(1)
     client.send("basic.get", queue="q", no_ack=True)
     client.send("basic.get", queue="q", no_ack=True)
     shown = place.get("queues/%2F/q")
@@ -493,7 +493,7 @@ def test_rates_are_those_of_the_last_seconds_at_the_first_look(place):
     assert host["message_stats"] == shown["message_stats"]
     assert place.get("overview")["message_stats"] == shown["message_stats"]
     assert place.get("overview")["queue_totals"]["messages_details"] == shown["messages_details"]
-    place.house.advance(10)
+    place.scene.advance(10)
     assert place.get("queues/%2F/q")["message_stats"]["publish_details"] == {"rate": 0.0}
 
 
@@ -503,7 +503,7 @@ def test_health_is_told_and_so_is_an_alarm(place):
     assert place.get("aliveness-test/%2F") == {"status": "ok"}
     assert place.get("health/checks/protocol-listener/amqp")["status"] == "ok"
     assert place.does("GET", "health/checks/port-listener/1") == 503
-    memory = place.house.broker.memory
+    memory = place.scene.broker.memory
     memory.used = memory.limit + 1
     (node,) = place.get("nodes")
     assert (node["mem_alarm"], node["disk_free_alarm"]) == (True, False)
@@ -626,14 +626,14 @@ def test_it_is_served_where_it_is_asked_for():
 
 def test_limits_of_a_virtual_host_are_set_shown_and_lifted():
     place = Place()
-    place.house.broker.add_vhost("shop")
+    place.scene.broker.add_vhost("shop")
     for name, value in (("max-connections", 10), ("max-queues", 5)):
         answer = place.ask("PUT", f"vhost-limits/shop/{name}", {"value": value})
         assert answer.status_code == 204
     shown = [{"vhost": "shop", "value": {"max-connections": 10, "max-queues": 5}}]
     assert place.ask("GET", "vhost-limits").json() == shown
     assert place.ask("GET", "vhost-limits/shop").json() == shown
-    assert place.house.broker.vhost("shop").limits == {"max-connections": 10, "max-queues": 5}
+    assert place.scene.broker.vhost("shop").limits == {"max-connections": 10, "max-queues": 5}
     for _ in range(2):
         assert place.ask("DELETE", "vhost-limits/shop/max-connections").status_code == 204
     assert place.ask("GET", "vhost-limits/shop").json()[0]["value"] == {"max-queues": 5}

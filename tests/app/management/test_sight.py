@@ -6,7 +6,7 @@ have permissions in the virtual host v2, for queues and exchanges that begin wit
 """
 
 import pytest
-from brokers.amqp.client import House
+from brokers.amqp.client import Scene
 from mockforge_brokers.events import ConnectionClosed
 
 from .test_management import Place
@@ -31,9 +31,9 @@ def place() -> Place:
     made.does("PUT", "users/mon", {"password": "x", "tags": "monitoring"})
     for queue in ("v2/own1", "v2/other", "v3/q3", "%2F/q0"):
         made.does("PUT", f"queues/{queue}", {})
-    house: House = made.house
-    made.of_man = house.client(vhost="v2", user="man", password="x")
-    made.of_guest = house.client(vhost="v2")
+    scene: Scene = made.scene
+    made.of_man = scene.client(vhost="v2", user="man", password="x")
+    made.of_guest = scene.client(vhost="v2")
     made.of_guest.send("basic.consume", queue="own1")
     return made
 
@@ -166,9 +166,9 @@ def test_cluster_has_the_name_that_it_is_given() -> None:
 
 def test_attempts_to_log_in_are_counted_by_protocol_and_source() -> None:
     place = Place()
-    place.house.client()
-    place.house.stranger().connect(password="wrong")
-    place.house.stranger().connect(vhost="missing")
+    place.scene.client()
+    place.scene.stranger().connect(password="wrong")
+    place.scene.stranger().connect(vhost="missing")
     place.ask("GET", "overview", user="guest:wrong")
     counted = {row["protocol"]: row for row in place.get("auth/attempts/rabbit@localhost")}
     assert counted["amqp091"] == {
@@ -192,13 +192,13 @@ def test_attempts_to_log_in_are_counted_by_protocol_and_source() -> None:
 
 def test_churn_counts_what_came_and_went() -> None:
     place = Place()
-    first, second = place.house.client(), place.house.client().open(2)
+    first, second = place.scene.client(), place.scene.client().open(2)
     for _ in range(2):
         first.send("queue.declare", queue="q")
     first.send("queue.delete", queue="q")
     first.send("channel.close", reply_code=200, reply_text="")
     second.fake.vanish()
-    place.house.environment.spine.emit(ConnectionClosed("amqp", second.peer.id, "", "gone"))
+    place.scene.environment.spine.emit(ConnectionClosed("amqp", second.peer.id, "", "gone"))
     churn = place.get("overview")["churn_rates"]
     assert {name: value for name, value in churn.items() if not name.endswith("details")} == {
         "connection_created": 2,

@@ -152,7 +152,7 @@ def publish(
     return method + content.make_content(channel, body, properties, 131_064)
 
 
-class House:
+class Scene:
     """A broker on a manual clock, the clients around it and the events that it emitted."""
 
     def __init__(

@@ -2,14 +2,14 @@
 
 import pytest
 
-from .client import Client, House
+from .client import Client, Scene
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def scene() -> Scene:
+    return Scene()
 
 
 @pytest.fixture
-def client(house: House) -> Client:
-    return house.client()
+def client(scene: Scene) -> Client:
+    return scene.client()

@@ -11,7 +11,7 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import AccessDenied
 from msgspec.structs import replace
 
-from .client import Client, House
+from .client import Client, Scene
 
 # rabbitmqctl set_permissions -p shop guest '^bob-.*' '^(bob-.*|amq\.default|amq\.topic)$'
 #   '^bob-.*|^out$'
@@ -24,15 +24,15 @@ RULES = (
 
 
 @pytest.fixture
-def shop() -> House:
-    house = House(AmqpOptions(users={"guest": "guest", "owner": "x"}, vhosts=("/", "shop")))
+def shop() -> Scene:
+    scene = Scene(AmqpOptions(users={"guest": "guest", "owner": "x"}, vhosts=("/", "shop")))
     for queue in ("in", "out", "bob-q"):
-        house.broker.declare_queue(queue, vhost="shop")
+        scene.broker.declare_queue(queue, vhost="shop")
     for exchange in ("bob-x", "other"):
-        house.broker.declare_exchange(exchange, vhost="shop")
+        scene.broker.declare_exchange(exchange, vhost="shop")
     for rule in RULES:
-        house.environment.access.add_rule(rule_of(rule))
-    return house
+        scene.environment.access.add_rule(rule_of(rule))
+    return scene
 
 
 def refused(kind: str, name: str) -> str:
@@ -79,8 +79,8 @@ STEPS = [
 ]
 
 
-def client_of(house: House) -> Client:
-    client = house.stranger()
+def client_of(scene: Scene) -> Client:
+    client = scene.stranger()
     (opened,) = client.connect(vhost="shop")
     assert opened.name == "connection.open-ok"
     return client.open()
@@ -88,7 +88,7 @@ def client_of(house: House) -> Client:
 
 @pytest.mark.parametrize(("method", "values", "text"), STEPS)
 def test_methods_need_the_rights_that_rabbitmq_wants(
-    shop: House, method: str, values: dict[str, Any], text: str
+    shop: Scene, method: str, values: dict[str, Any], text: str
 ) -> None:
     came = client_of(shop).send(method, **values)
     if text:
@@ -100,7 +100,7 @@ def test_methods_need_the_rights_that_rabbitmq_wants(
         assert came[0].name != "channel.close"
 
 
-def test_a_queue_with_a_name_of_ours_needs_the_right_for_it(shop: House) -> None:
+def test_a_queue_with_a_name_of_ours_needs_the_right_for_it(shop: Scene) -> None:
     (close,) = client_of(shop).send("queue.declare", queue="")
     assert close["reply_text"].startswith("ACCESS_REFUSED - access to queue 'amq.gen-"), close[
         "reply_text"
@@ -116,7 +116,7 @@ def test_a_queue_with_a_name_of_ours_needs_the_right_for_it(shop: House) -> None
         ("amq.topic", ""),
     ],
 )
-def test_who_publishes_needs_write_on_the_exchange(shop: House, exchange: str, text: str) -> None:
+def test_who_publishes_needs_write_on_the_exchange(shop: Scene, exchange: str, text: str) -> None:
     client = client_of(shop)
     client.publish(exchange, "in", b"1")
     came = client.publish(exchange, "in", b"2")
@@ -127,7 +127,7 @@ def test_who_publishes_needs_write_on_the_exchange(shop: House, exchange: str, t
         assert not came
 
 
-def test_a_right_that_is_taken_away_ends_the_next_publish(shop: House) -> None:
+def test_a_right_that_is_taken_away_ends_the_next_publish(shop: Scene) -> None:
     client = client_of(shop)
     assert not client.publish("amq.topic", "k")
     number = shop.environment.access.add_rule(rule_of("deny guest write amqp:shop:amq.topic"))
@@ -137,7 +137,7 @@ def test_a_right_that_is_taken_away_ends_the_next_publish(shop: House) -> None:
     assert not client_of(shop).publish("amq.topic", "k")
 
 
-def test_a_virtual_host_without_any_right_is_closed(shop: House) -> None:
+def test_a_virtual_host_without_any_right_is_closed(shop: Scene) -> None:
     (close,) = shop.stranger().connect(vhost="/")
     assert (close.name, close["reply_code"]) == ("connection.close", 530)
     assert close["reply_text"] == "NOT_ALLOWED - access to vhost '/' refused for user 'guest'"
@@ -147,19 +147,19 @@ def test_a_virtual_host_without_any_right_is_closed(shop: House) -> None:
 
 @pytest.mark.parametrize(("password", "why"), [("wrong", "wrong password")])
 def test_a_refused_login_says_why_at_the_console_only(
-    house: House, password: str, why: str
+    scene: Scene, password: str, why: str
 ) -> None:
-    (close,) = house.stranger().connect(password=password)
+    (close,) = scene.stranger().connect(password=password)
     assert close["reply_text"] == (
         "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN. "
         "For details see the broker logfile."
     )
-    (event,) = house.emitted(AccessDenied)
+    (event,) = scene.emitted(AccessDenied)
     assert (event.user, event.reason) == ("guest", why)
 
 
-def external(house: House, certificate: str) -> list[str]:
-    client = house.stranger()
+def external(scene: Scene, certificate: str) -> list[str]:
+    client = scene.stranger()
     client.peer.principal = replace(client.peer.principal, certificate=certificate)
     client.fake.send(frames.PROTOCOL_HEADER)
     (start,) = client.received()
@@ -176,29 +176,29 @@ def external(house: House, certificate: str) -> list[str]:
 
 @pytest.mark.parametrize("user", ["CN=robot,O=x", "robot"])
 def test_a_certificate_logs_in_a_user_of_its_subject_or_common_name(user: str) -> None:
-    house = House(AmqpOptions(users={user: "x"}))
-    assert external(house, "CN=robot,O=x") == ["PLAIN AMQPLAIN EXTERNAL", "connection.tune", user]
+    scene = Scene(AmqpOptions(users={user: "x"}))
+    assert external(scene, "CN=robot,O=x") == ["PLAIN AMQPLAIN EXTERNAL", "connection.tune", user]
 
 
-def test_external_is_for_who_has_a_certificate_with_a_user(house: House) -> None:
-    assert external(house, "CN=robot")[1:] == [""]
-    assert external(house, "")[0] == "PLAIN AMQPLAIN"
+def test_external_is_for_who_has_a_certificate_with_a_user(scene: Scene) -> None:
+    assert external(scene, "CN=robot")[1:] == [""]
+    assert external(scene, "")[0] == "PLAIN AMQPLAIN"
 
 
 def test_virtual_hosts_come_and_go() -> None:
-    house = House()
-    house.broker.add_vhost("shop")
-    client = client_of(house)
+    scene = Scene()
+    scene.broker.add_vhost("shop")
+    client = client_of(scene)
     client.send("queue.declare", queue="q")
-    assert house.broker.remove_vhost("shop") == 1
-    house.advance(0)
+    assert scene.broker.remove_vhost("shop") == 1
+    scene.advance(0)
     (close,) = client.received()
     assert close["reply_text"] == "CONNECTION_FORCED - vhost 'shop' is deleted"
-    assert house.stranger().connect(vhost="shop")[0]["reply_text"].endswith("shop not found")
+    assert scene.stranger().connect(vhost="shop")[0]["reply_text"].endswith("shop not found")
     problems: list[Callable[[], object]] = [
-        lambda: house.broker.remove_vhost("/"),
-        lambda: house.broker.remove_vhost("shop"),
-        lambda: house.broker.add_vhost("/"),
+        lambda: scene.broker.remove_vhost("/"),
+        lambda: scene.broker.remove_vhost("shop"),
+        lambda: scene.broker.add_vhost("/"),
     ]
     for problem in problems:
         with pytest.raises(InvalidInput):

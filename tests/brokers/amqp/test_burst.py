@@ -14,7 +14,7 @@ from msgspec import structs
 
 from brokers.branches import missed_branches
 
-from .client import Client, House, publish
+from .client import Client, Scene, publish
 
 Chunks = list[bytes]
 
@@ -45,8 +45,8 @@ def play(
 
 
 def _outcome(chunks: Chunks, mode: str, hurried: bool, width: int) -> list[object]:
-    house = House()
-    client, taker = house.client(tune=(2047, 4096, 0)), house.client()
+    scene = Scene()
+    client, taker = scene.client(tune=(2047, 4096, 0)), scene.client()
     client.open(2)
     for name in ("q", "r"):
         client.send("queue.declare", queue=name)
@@ -63,12 +63,12 @@ def _outcome(chunks: Chunks, mode: str, hurried: bool, width: int) -> list[objec
     taker.send("queue.bind", queue="t", exchange="amq.topic", routing_key="#")
     taker.send("basic.consume", queue="t", no_ack=True)
     for number in range(width):
-        house.broker.vhost().declare_queue(f"wide-{number}")
-        house.broker.vhost().bind_queue(f"wide-{number}", "amq.fanout", "", {})
+        scene.broker.vhost().declare_queue(f"wide-{number}")
+        scene.broker.vhost().bind_queue(f"wide-{number}", "amq.fanout", "", {})
     if hurried:
-        house.environment.turn.length = -1
+        scene.environment.turn.length = -1
     if mode == "alarm":
-        house.broker.memory.raise_alarm("memory")
+        scene.broker.memory.raise_alarm("memory")
     for chunk in chunks:
         if chunk and not client.peer.ended:
             client.fake.send(chunk)
@@ -77,19 +77,19 @@ def _outcome(chunks: Chunks, mode: str, hurried: bool, width: int) -> list[objec
         taker.fake.take(),
         (client.peer.ended, client.peer.reason, client.peer.bytes_in),
         client.fake.connection.take_rest() if not client.peer.ended else b"",
-        _state(house, client),
-        house.events,
-        house.broker.destinations(),
-        house.broker.connections(),
-        _figures(house),
-        house.broker.memory.used,
+        _state(scene, client),
+        scene.events,
+        scene.broker.destinations(),
+        scene.broker.connections(),
+        _figures(scene),
+        scene.broker.memory.used,
     ]
 
 
-def _state(house: House, client: Client) -> list[object]:
+def _state(scene: Scene, client: Client) -> list[object]:
     queues = [
         (name, [(message.content, message.redelivered) for message in queue.messages])
-        for name, queue in house.broker.vhost().queues.items()
+        for name, queue in scene.broker.vhost().queues.items()
     ]
     channels = [
         (number, list(channel.unacked), channel.last_tag, channel.closing or channel.outstanding)
@@ -98,9 +98,9 @@ def _state(house: House, client: Client) -> list[object]:
     return [queues, channels]
 
 
-def _figures(house: House) -> list[object]:
+def _figures(scene: Scene) -> list[object]:
     """Without methods that were counted 0 times, since only the fast path knows such."""
-    families = (structs.astuple(each) for each in house.broker.metrics())
+    families = (structs.astuple(each) for each in scene.broker.metrics())
     return [(*rest, [each for each in samples if each[1]]) for *rest, samples in families]
 
 
@@ -350,7 +350,7 @@ def test_a_large_body_is_looked_at_once_for_each_of_its_frames(largest: int) -> 
             return super().walk(data, at)
 
     with patch("mockforge_brokers.amqp.connection.connection.BurstReader", Counting):
-        client = House().client(tune=(2047, largest, 0))
+        client = Scene().client(tune=(2047, largest, 0))
     client.send("queue.declare", queue="q")
     client.send("confirm.select")
     looks.clear()

@@ -3,17 +3,17 @@
 import pytest
 from mockforge_brokers.amqp.consumers import ConsumerView
 
-from .client import House, publish
+from .client import Scene, publish
 from .v1_0.client import Client as LaterClient
 
 
-def _only(house: House) -> ConsumerView:
-    (found,) = house.broker.consumers()
+def _only(scene: Scene) -> ConsumerView:
+    (found,) = scene.broker.consumers()
     return found
 
 
-def test_credit_and_unacked_are_those_of_each_consumer(house: House) -> None:
-    client = house.client(name="app")
+def test_credit_and_unacked_are_those_of_each_consumer(scene: Scene) -> None:
+    client = scene.client(name="app")
     for queue in ("a", "b"):
         client.send("queue.declare", queue=queue)
         client.fake.send(publish("", queue) * 5)
@@ -23,7 +23,7 @@ def test_credit_and_unacked_are_those_of_each_consumer(house: House) -> None:
     client.send("basic.consume", queue="b", consumer_tag="endless")
     client.send("basic.consume", queue="b", consumer_tag="quick", no_ack=True)
     client.send("basic.ack", delivery_tag=1)
-    found = {each.tag: each for each in house.broker.consumers()}
+    found = {each.tag: each for each in scene.broker.consumers()}
     limited, endless, quick = found["limited"], found["endless"], found["quick"]
     assert (limited.credit, limited.unacked, limited.state) == (0, 3, "no credit")
     assert (limited.client, limited.channel, limited.prefetch) == ("app", 1, 3)
@@ -31,80 +31,80 @@ def test_credit_and_unacked_are_those_of_each_consumer(house: House) -> None:
     assert (quick.credit, quick.unacked, quick.oldest, quick.no_ack) == (None, 0, None, True)
 
 
-def test_a_common_prefetch_counts_for_all_of_its_channel(house: House) -> None:
-    client = house.client()
+def test_a_common_prefetch_counts_for_all_of_its_channel(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.send("basic.qos", prefetch_count=4, is_global=True)
     client.send("basic.consume", queue="q", consumer_tag="c")
     client.fake.send(publish("", "q") * 3)
-    assert (_only(house).credit, _only(house).unacked) == (1, 3)
+    assert (_only(scene).credit, _only(scene).unacked) == (1, 3)
 
 
-def test_the_oldest_unacked_message_has_an_age(house: House) -> None:
-    client = house.client(tune=(2047, 131_072, 0))
+def test_the_oldest_unacked_message_has_an_age(scene: Scene) -> None:
+    client = scene.client(tune=(2047, 131_072, 0))
     client.send("queue.declare", queue="q")
     client.send("basic.consume", queue="q")
-    assert _only(house).oldest is None
+    assert _only(scene).oldest is None
     client.publish("", "q")
-    assert _only(house).oldest == 0.0
-    house.advance(10)
+    assert _only(scene).oldest == 0.0
+    scene.advance(10)
     client.publish("", "q")
-    house.advance(10)
+    scene.advance(10)
     # To about a second: that often is it looked at.
-    assert _only(house).oldest == pytest.approx(20, abs=1)
+    assert _only(scene).oldest == pytest.approx(20, abs=1)
     client.send("basic.ack", delivery_tag=1)
-    assert _only(house).oldest == pytest.approx(10, abs=1)
+    assert _only(scene).oldest == pytest.approx(10, abs=1)
     client.send("basic.ack", delivery_tag=2)
-    assert _only(house).oldest is None
+    assert _only(scene).oldest is None
 
 
-def test_an_age_is_kept_through_many_deliveries(house: House) -> None:
-    client = house.client(tune=(2047, 131_072, 0))
+def test_an_age_is_kept_through_many_deliveries(scene: Scene) -> None:
+    client = scene.client(tune=(2047, 131_072, 0))
     client.send("queue.declare", queue="q")
     client.send("basic.consume", queue="q")
     client.publish("", "q")
     for tag in range(2, 300):
-        house.advance(1)
+        scene.advance(1)
         client.publish("", "q")
         client.send("basic.ack", delivery_tag=tag)
-    assert _only(house).oldest == pytest.approx(298, abs=10)
+    assert _only(scene).oldest == pytest.approx(298, abs=10)
 
 
-def test_links_of_amqp_1_0_are_among_them(house: House) -> None:
-    house.broker.declare_queue("q", durable=True)
-    client = LaterClient(house).connect()
+def test_links_of_amqp_1_0_are_among_them(scene: Scene) -> None:
+    scene.broker.declare_queue("q", durable=True)
+    client = LaterClient(scene).connect()
     client.receiver("/queues/q", credit=5)
-    house.broker.publish("", "q", b"x")
-    house.advance(7)
-    found = _only(house)
+    scene.broker.publish("", "q", b"x")
+    scene.advance(7)
+    found = _only(scene)
     assert (found.tag, found.client, found.credit, found.unacked) == ("r1", "c1", 4, 1)
     assert found.oldest == pytest.approx(7, abs=1)
     client.settle(0, "accepted")
-    assert (_only(house).unacked, _only(house).oldest) == (0, None)
+    assert (_only(scene).unacked, _only(scene).oldest) == (0, None)
 
 
-def test_who_stands_by_says_so(house: House) -> None:
-    house.broker.declare_queue("q", arguments={"x-single-active-consumer": True})
+def test_who_stands_by_says_so(scene: Scene) -> None:
+    scene.broker.declare_queue("q", arguments={"x-single-active-consumer": True})
     for name in ("first", "second"):
-        house.client(name=name).send("basic.consume", queue="q")
-    found = {each.client: each.state for each in house.broker.consumers()}
+        scene.client(name=name).send("basic.consume", queue="q")
+    found = {each.client: each.state for each in scene.broker.consumers()}
     assert found == {"first": "waiting", "second": "standby"}
 
 
-def test_queues_and_exchanges_have_their_rates(house: House) -> None:
-    client = house.client()
+def test_queues_and_exchanges_have_their_rates(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.send("queue.bind", queue="q", exchange="amq.fanout")
-    house.advance(4)
+    scene.advance(4)
     for _ in range(4):
         client.fake.send(publish("amq.fanout", "") * 10)
-        house.advance(1)
+        scene.advance(1)
     client.send("basic.consume", queue="q", no_ack=True)
-    views = {each.name: each.detail for each in house.broker.destinations()}
+    views = {each.name: each.detail for each in scene.broker.destinations()}
     assert views["amq.fanout"]["in_per_second"] == pytest.approx(10, abs=5)
     assert views["q"]["in_per_second"] == pytest.approx(10, abs=5)
     assert views["q"]["out_per_second"] > 0
-    house.advance(10)
-    assert {each.name: each.detail for each in house.broker.destinations()}["q"][
+    scene.advance(10)
+    assert {each.name: each.detail for each in scene.broker.destinations()}["q"][
         "in_per_second"
     ] == 0

@@ -8,7 +8,7 @@ from mockforge_brokers.amqp.records import table
 from mockforge_brokers.amqp.wire import content, frames
 from mockforge_brokers.events import ProtocolViolated
 
-from .client import Client, Got, House, names
+from .client import Client, Got, Scene, names
 
 HEADERS, MODE, EXPIRATION, USER = 1 << 13, 1 << 12, 1 << 8, 1 << 4
 TYPE, MESSAGE_ID, PRIORITY = 1 << 15, 1 << 7, 1 << 11
@@ -68,8 +68,8 @@ PLACES = {"a queue": ("", "q"), "nowhere": ("amq.direct", "none"), "headers": ("
 
 
 @pytest.fixture
-def ready(house: House) -> Client:
-    client = house.client()
+def ready(scene: Scene) -> Client:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.send("queue.bind", queue="q", exchange="amq.headers", arguments={"n": 1})
     return client
@@ -98,13 +98,13 @@ def test_content_that_rabbitmq_takes_comes_back_byte_by_byte(
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("case", UNREADABLE)
 def test_content_that_cannot_be_read_is_an_internal_error(
-    house: House, ready: Client, case: str, place: str, step: int
+    scene: Scene, ready: Client, case: str, place: str, step: int
 ) -> None:
     (close,) = feed(ready, publish(header(*UNREADABLE[case]), *PLACES[place]), step)
     assert (close.name, close["reply_code"]) == ("connection.close", 541)
     assert close["reply_text"] == "INTERNAL_ERROR"
     assert (close["class_id"], close["method_id"]) == (0, 0)
-    assert house.emitted(ProtocolViolated)[0].reason.startswith("content header: ")
+    assert scene.emitted(ProtocolViolated)[0].reason.startswith("content header: ")
 
 
 @pytest.mark.parametrize("step", [1, 1000])
@@ -146,8 +146,8 @@ def test_heartbeats_may_stand_between_the_frames_of_a_message(ready: Client, ste
     assert names(ready.send("basic.get", queue="q")) == ["basic.get-ok"]
 
 
-def test_frames_up_to_the_agreed_frame_max_and_eight_bytes_are_taken(house: House) -> None:
-    client = house.client(tune=(2047, 4096, 0))
+def test_frames_up_to_the_agreed_frame_max_and_eight_bytes_are_taken(scene: Scene) -> None:
+    client = scene.client(tune=(2047, 4096, 0))
     client.send("queue.declare", queue="q")
     start = frames.method(1, "basic.publish", routing_key="q")
     head = frames.frame(2, 1, b"\x00\x3c\x00\x00" + (4096).to_bytes(8, "big") + b"\x00\x00")

@@ -8,7 +8,7 @@ import pytest
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.errors import InvalidInput
 
-from .client import House
+from .client import Scene
 
 EXPORTED: dict[str, Any] = json.loads(
     (Path(__file__).parent / "definitions" / "rabbitmq-3.10.8.json").read_text()
@@ -19,9 +19,9 @@ def by_name(items: list[dict[str, Any]], *keys: str) -> list[list[Any]]:
     return sorted([[item[key] for key in keys] for item in items], key=repr)
 
 
-def test_what_rabbitmq_exported_comes_out_again(house: House) -> None:
-    house.broker.load_definitions(EXPORTED)
-    found = house.broker.definitions()
+def test_what_rabbitmq_exported_comes_out_again(scene: Scene) -> None:
+    scene.broker.load_definitions(EXPORTED)
+    found = scene.broker.definitions()
     for section in ("queues", "exchanges", "policies", "bindings", "vhosts"):
         keys = EXPORTED[section][0]
         assert by_name(found[section], *keys) == by_name(EXPORTED[section], *keys)
@@ -33,34 +33,34 @@ def test_what_rabbitmq_exported_comes_out_again(house: House) -> None:
     ]
 
 
-def test_passwords_are_those_that_they_were(house: House) -> None:
-    house.broker.load_definitions(EXPORTED)
-    house.client(password="guest")
-    users = house.environment.access.users
+def test_passwords_are_those_that_they_were(scene: Scene) -> None:
+    scene.broker.load_definitions(EXPORTED)
+    scene.client(password="guest")
+    users = scene.environment.access.users
     assert users["alice"].check("s")
     assert not users["alice"].check("guest")
-    hashes = {user["name"]: user["password_hash"] for user in house.broker.definitions()["users"]}
+    hashes = {user["name"]: user["password_hash"] for user in scene.broker.definitions()["users"]}
     assert hashes == {user["name"]: user["password_hash"] for user in EXPORTED["users"]}
 
 
-def test_password_of_ours_is_one_that_rabbitmq_takes(house: House) -> None:
-    (exported,) = house.broker.definitions()["users"]
-    other = House(AmqpOptions(users={"other": "x"}))
+def test_password_of_ours_is_one_that_rabbitmq_takes(scene: Scene) -> None:
+    (exported,) = scene.broker.definitions()["users"]
+    other = Scene(AmqpOptions(users={"other": "x"}))
     other.broker.load_definitions({"users": [exported]})
     assert other.environment.access.users["guest"].check("guest")
 
 
-def test_user_without_a_hash_has_no_password(house: House) -> None:
-    house.broker.load_definitions({"users": [{"name": "tls", "password_hash": "", "tags": ""}]})
-    assert not house.environment.access.users["tls"].check("")
-    (_, exported) = house.broker.definitions()["users"]
+def test_user_without_a_hash_has_no_password(scene: Scene) -> None:
+    scene.broker.load_definitions({"users": [{"name": "tls", "password_hash": "", "tags": ""}]})
+    assert not scene.environment.access.users["tls"].check("")
+    (_, exported) = scene.broker.definitions()["users"]
     assert (exported["password_hash"], exported["tags"]) == ("", [])
 
 
-def test_tags_are_those_that_they_were(house: House) -> None:
+def test_tags_are_those_that_they_were(scene: Scene) -> None:
     given = [{"name": "a", "tags": "monitoring, x"}, {"name": "b", "tags": ["policymaker"]}]
-    house.broker.load_definitions({"users": given})
-    tags = {user["name"]: user["tags"] for user in house.broker.definitions()["users"]}
+    scene.broker.load_definitions({"users": given})
+    tags = {user["name"]: user["tags"] for user in scene.broker.definitions()["users"]}
     everything = ["administrator"]
     assert tags == {"guest": everything, "a": ["monitoring", "x"], "b": ["policymaker"]}
 
@@ -76,7 +76,7 @@ def test_tags_are_those_that_they_were(house: House) -> None:
     ],
 )
 def test_users_of_a_document_have_just_the_rights_that_it_says(
-    house: House, rights: list[str], left: list[str], order: int
+    scene: Scene, rights: list[str], left: list[str], order: int
 ) -> None:
     rows = [
         dict(zip(("user", "vhost", "configure", "write", "read"), each.split(), strict=True))
@@ -87,38 +87,38 @@ def test_users_of_a_document_have_just_the_rights_that_it_says(
         "vhosts": [{"name": "/"}, {"name": "shop"}],
         "permissions": rows,
     }
-    house.broker.load_definitions(document)
-    found = [row for row in house.broker.definitions()["permissions"] if row["user"] != "guest"]
+    scene.broker.load_definitions(document)
+    found = [row for row in scene.broker.definitions()["permissions"] if row["user"] != "guest"]
     keys = ("user", "vhost", "configure", "write", "read")
     assert by_name(found, *keys) == by_name(rows, *keys)
     assert sorted({row["user"] for row in found}) == left
     # Who was there before keeps all.
-    mine = [row for row in house.broker.definitions()["permissions"] if row["user"] == "guest"]
+    mine = [row for row in scene.broker.definitions()["permissions"] if row["user"] == "guest"]
     assert {(row["vhost"], row["configure"]) for row in mine} == {("/", ".*"), ("shop", ".*")}
 
 
-def test_rights_hold_and_who_may_do_all_still_may(house: House) -> None:
-    house.broker.load_definitions(EXPORTED)
-    client = house.client()
+def test_rights_hold_and_who_may_do_all_still_may(scene: Scene) -> None:
+    scene.broker.load_definitions(EXPORTED)
+    client = scene.client()
     assert client.send("queue.declare", queue="mine")[0].name == "queue.declare-ok"
 
 
-def test_where_everybody_may_do_all_no_rule_is_made(house: House) -> None:
+def test_where_everybody_may_do_all_no_rule_is_made(scene: Scene) -> None:
     rights = {"configure": ".*", "write": ".*", "read": ".*"}
-    house.broker.load_definitions({"permissions": [{"user": "guest", "vhost": "/", **rights}]})
-    assert not house.environment.access.rules
+    scene.broker.load_definitions({"permissions": [{"user": "guest", "vhost": "/", **rights}]})
+    assert not scene.environment.access.rules
 
 
-def test_definitions_of_one_virtual_host_go_where_they_are_sent(house: House) -> None:
-    house.broker.add_vhost("shop")
-    house.broker.load_definitions({"queues": [{"name": "q", "durable": True}]}, vhost="shop")
-    assert "q" in house.broker.vhost("shop").queues
+def test_definitions_of_one_virtual_host_go_where_they_are_sent(scene: Scene) -> None:
+    scene.broker.add_vhost("shop")
+    scene.broker.load_definitions({"queues": [{"name": "q", "durable": True}]}, vhost="shop")
+    assert "q" in scene.broker.vhost("shop").queues
 
 
-def test_what_is_there_already_stays_as_it_is(house: House) -> None:
-    house.broker.declare_queue("orders")
-    house.broker.load_definitions(EXPORTED)
-    assert house.broker.vhost().queues["orders"].kind == "classic"
+def test_what_is_there_already_stays_as_it_is(scene: Scene) -> None:
+    scene.broker.declare_queue("orders")
+    scene.broker.load_definitions(EXPORTED)
+    assert scene.broker.vhost().queues["orders"].kind == "classic"
 
 
 @pytest.mark.parametrize(
@@ -132,6 +132,6 @@ def test_what_is_there_already_stays_as_it_is(house: House) -> None:
         ({"bindings": [{"source": "x", "destination": "q"}]}, "no queue 'q'"),
     ],
 )
-def test_what_cannot_be_is_named(house: House, document: dict[str, Any], words: str) -> None:
+def test_what_cannot_be_is_named(scene: Scene, document: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
-        house.broker.load_definitions(document)
+        scene.broker.load_definitions(document)

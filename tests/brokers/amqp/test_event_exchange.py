@@ -6,32 +6,32 @@ from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.records import plain
 from mockforge_brokers.events import ConnectionClosed
 
-from .client import Client, Got, House, names
+from .client import Client, Got, Scene, names
 
 LISTENING = "events"
 
 
-def listen(house: House, key: str = "#") -> Client:
-    client = house.client()
+def listen(scene: Scene, key: str = "#") -> Client:
+    client = scene.client()
     client.send("queue.declare", queue=LISTENING, exclusive=True)
     client.send("queue.bind", queue=LISTENING, exchange="amq.rabbitmq.event", routing_key=key)
     client.send("basic.consume", queue=LISTENING, no_ack=True)
-    house.advance(0)
+    scene.advance(0)
     client.received()
     return client
 
 
-def told(house: House, listener: Client) -> dict[str, dict[str, Any]]:
+def told(scene: Scene, listener: Client) -> dict[str, dict[str, Any]]:
     """The headers of each message that came, by its routing key."""
-    house.advance(0)
+    scene.advance(0)
     return {got["routing_key"]: plain(got.properties["headers"]) for got in listener.received()}
 
 
-def test_the_first_event_is_the_listeners_own_binding(house: House) -> None:
-    client = house.client()
+def test_the_first_event_is_the_listeners_own_binding(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.send("queue.bind", queue="q", exchange="amq.rabbitmq.event", routing_key="#")
-    house.advance(0)
+    scene.advance(0)
     (got,) = client.send("basic.get", queue="q", no_ack=True)
     assert (got["routing_key"], got["exchange"], got.body) == (
         "binding.created",
@@ -39,7 +39,7 @@ def test_the_first_event_is_the_listeners_own_binding(house: House) -> None:
         b"",
     )
     assert got.properties["delivery_mode"] == 2
-    now = int(house.clock.wall())
+    now = int(scene.clock.wall())
     assert got.properties["timestamp"] == now
     assert plain(got.properties["headers"]) == {
         "vhost": "/",
@@ -49,14 +49,14 @@ def test_the_first_event_is_the_listeners_own_binding(house: House) -> None:
         "destination_name": "q",
         "source_kind": "exchange",
         "source_name": "amq.rabbitmq.event",
-        "timestamp_in_ms": int(house.clock.wall() * 1000),
+        "timestamp_in_ms": int(scene.clock.wall() * 1000),
     }
 
 
-def test_a_connection_comes_opens_a_channel_and_goes(house: House) -> None:
-    listener = listen(house)
-    client = house.client(name="shop")
-    came = told(house, listener)
+def test_a_connection_comes_opens_a_channel_and_goes(scene: Scene) -> None:
+    listener = listen(scene)
+    client = scene.client(name="shop")
+    came = told(scene, listener)
     assert list(came) == ["user.authentication.success", "connection.created", "channel.created"]
     created = came["connection.created"]
     assert (created["user"], created["vhost"], created["user_provided_name"]) == (
@@ -76,17 +76,17 @@ def test_a_connection_comes_opens_a_channel_and_goes(house: House) -> None:
     client.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
     client.fake.vanish()
     # The transport says so, which is not here.
-    house.environment.spine.emit(ConnectionClosed("amqp", client.peer.id, "shop", "gone"))
-    gone = told(house, listener)
+    scene.environment.spine.emit(ConnectionClosed("amqp", client.peer.id, "shop", "gone"))
+    gone = told(scene, listener)
     assert list(gone) == ["channel.closed", "connection.closed"]
     assert gone["connection.closed"]["name"] == created["name"]
     assert gone["connection.closed"]["user_provided_name"] == "shop"
 
 
-def test_a_login_that_fails_names_the_user(house: House) -> None:
-    listener = listen(house, "user.#")
-    house.stranger().connect(password="no")
-    failed = told(house, listener)["user.authentication.failure"]
+def test_a_login_that_fails_names_the_user(scene: Scene) -> None:
+    listener = listen(scene, "user.#")
+    scene.stranger().connect(password="no")
+    failed = told(scene, listener)["user.authentication.failure"]
     assert (failed["name"], failed["auth_mechanism"], failed["error"]) == (
         "guest",
         "PLAIN",
@@ -94,15 +94,15 @@ def test_a_login_that_fails_names_the_user(house: House) -> None:
     )
 
 
-def test_what_is_declared_and_deleted_comes_with_its_arguments(house: House) -> None:
-    listener, client = listen(house), house.client()
-    told(house, listener)
+def test_what_is_declared_and_deleted_comes_with_its_arguments(scene: Scene) -> None:
+    listener, client = listen(scene), scene.client()
+    told(scene, listener)
     client.send("exchange.declare", exchange="x", exchange_type="topic")
     client.send("queue.declare", queue="q", durable=True, arguments={"x-max-length": 5})
     bound = {"queue": "q", "routing_key": "a.#", "arguments": {"k": 1, "s": "t", "b": True}}
     client.send("queue.bind", exchange="x", **bound)
     client.send("queue.unbind", exchange="x", **bound)
-    came = told(house, listener)
+    came = told(scene, listener)
     assert list(came) == [
         "exchange.created",
         "queue.created",
@@ -118,16 +118,16 @@ def test_what_is_declared_and_deleted_comes_with_its_arguments(house: House) -> 
     ]
     client.send("queue.delete", queue="q")
     client.send("exchange.delete", exchange="x")
-    assert list(told(house, listener)) == ["queue.deleted", "exchange.deleted"]
+    assert list(told(scene, listener)) == ["queue.deleted", "exchange.deleted"]
 
 
-def test_consumers_come_with_their_prefetch(house: House) -> None:
-    listener, client = listen(house), house.client()
+def test_consumers_come_with_their_prefetch(scene: Scene) -> None:
+    listener, client = listen(scene), scene.client()
     client.send("queue.declare", queue="q")
-    told(house, listener)
+    told(scene, listener)
     client.send("basic.qos", prefetch_count=7)
     client.send("basic.consume", queue="q", consumer_tag="t", arguments={"x-priority": 3})
-    came = told(house, listener)["consumer.created"]
+    came = told(scene, listener)["consumer.created"]
     assert (came["prefetch_count"], came["ack_required"], came["user_who_performed_action"]) == (
         7,
         True,
@@ -135,18 +135,18 @@ def test_consumers_come_with_their_prefetch(house: House) -> None:
     )
     assert came["arguments"] == ['{<<"x-priority">>,signedint,3}']
     client.send("basic.cancel", consumer_tag="t")
-    assert told(house, listener)["consumer.deleted"]["consumer_tag"] == "t"
+    assert told(scene, listener)["consumer.deleted"]["consumer_tag"] == "t"
 
 
-def test_policies_virtual_hosts_and_limits_are_events_too(house: House) -> None:
-    listener, broker = listen(house), house.broker
+def test_policies_virtual_hosts_and_limits_are_events_too(scene: Scene) -> None:
+    listener, broker = listen(scene), scene.broker
     broker.set_policy("p", "^q", {"max-length": 3}, apply_to="queues", priority=2)
     broker.remove_policy("p")
     broker.add_vhost("shop")
     broker.limit_vhost("shop", {"max-queues": 5})
     broker.limit_user("guest", {"max-connections": 9})
     broker.remove_vhost("shop")
-    came = told(house, listener)
+    came = told(scene, listener)
     assert list(came) == [
         "policy.set",
         "policy.cleared",
@@ -169,37 +169,37 @@ def test_policies_virtual_hosts_and_limits_are_events_too(house: House) -> None:
     }
 
 
-def test_numbers_have_64_bits(house: House) -> None:
-    listener = listen(house)
-    house.broker.set_policy("p", "^q", {"max-length": 3}, priority=2)
-    house.advance(0)
+def test_numbers_have_64_bits(scene: Scene) -> None:
+    listener = listen(scene)
+    scene.broker.set_policy("p", "^q", {"max-length": 3}, priority=2)
+    scene.advance(0)
     (got,) = listener.received()
     headers = got.properties["headers"]
     numbers = headers["priority"], headers["definition"].value["max-length"]
     assert [each.type for each in numbers] == ["l", "l"]
 
 
-def test_topic_permissions_are_events_too(house: House) -> None:
-    listener = listen(house)
-    house.broker.permit_topic("guest", "amq.topic", "^w", "^r")
-    house.broker.forget_topic("guest")
-    came = told(house, listener)
+def test_topic_permissions_are_events_too(scene: Scene) -> None:
+    listener = listen(scene)
+    scene.broker.permit_topic("guest", "amq.topic", "^w", "^r")
+    scene.broker.forget_topic("guest")
+    came = told(scene, listener)
     assert list(came) == ["topic.permission.created", "topic.permission.deleted"]
     made = came["topic.permission.created"]
     assert (made["exchange"], made["write"], made["read"]) == ("amq.topic", "^w", "^r")
 
 
-def test_users_and_permissions_are_events_too(house: House) -> None:
-    listener, access = listen(house), house.environment.access
+def test_users_and_permissions_are_events_too(scene: Scene) -> None:
+    listener, access = listen(scene), scene.environment.access
     access.add_user("ada", "secret", ("amqp",))
-    assert told(house, listener)["user.created"]["name"] == "ada"
+    assert told(scene, listener)["user.created"]["name"] == "ada"
     access.add_user("ada", "other", ("amqp",))
-    came = told(house, listener)
+    came = told(scene, listener)
     assert list(came) == ["user.password.changed", "user.tags.set"]
     assert came["user.tags.set"]["tags"] == ["administrator"]
     access.add_rule(rule_of("allow guest all amqp:*:/.*/"))
     rules = [access.add_rule(rule_of("allow ada read amqp:/:/^q/"))]
-    came = told(house, listener)
+    came = told(scene, listener)
     assert list(came) == ["permission.created"]
     assert came["permission.created"] | {"timestamp_in_ms": 0} == {
         "user": "ada",
@@ -211,40 +211,40 @@ def test_users_and_permissions_are_events_too(house: House) -> None:
     }
     for number in rules:
         access.remove_rule(number)
-    assert list(told(house, listener)) == ["permission.deleted"]
+    assert list(told(scene, listener)) == ["permission.deleted"]
     access.remove_user("ada")
-    assert list(told(house, listener)) == ["user.deleted"]
+    assert list(told(scene, listener)) == ["user.deleted"]
 
 
-def test_users_that_came_before_anybody_listened_are_no_news(house: House) -> None:
-    access = house.environment.access
+def test_users_that_came_before_anybody_listened_are_no_news(scene: Scene) -> None:
+    access = scene.environment.access
     access.add_user("old", "secret", ("amqp",))
-    listener = listen(house)
+    listener = listen(scene)
     access.add_user("new", "secret", ("amqp",))
     names = [
-        got.properties["headers"]["name"].value for got in _of(house, listener, "user.created")
+        got.properties["headers"]["name"].value for got in _of(scene, listener, "user.created")
     ]
     assert names == ["new"]
 
 
-def _of(house: House, listener: Client, key: str) -> list[Got]:
-    house.advance(0)
+def _of(scene: Scene, listener: Client, key: str) -> list[Got]:
+    scene.advance(0)
     return [got for got in listener.received() if got["routing_key"] == key]
 
 
-def test_the_exchange_is_the_first_virtual_hosts_and_nobody_publishes_to_it(house: House) -> None:
-    house.broker.add_vhost("shop")
-    assert "amq.rabbitmq.event" not in house.broker.vhost("shop").exchanges
-    (closed,) = house.client().publish("amq.rabbitmq.event", "x")
+def test_the_exchange_is_the_first_virtual_hosts_and_nobody_publishes_to_it(scene: Scene) -> None:
+    scene.broker.add_vhost("shop")
+    assert "amq.rabbitmq.event" not in scene.broker.vhost("shop").exchanges
+    (closed,) = scene.client().publish("amq.rabbitmq.event", "x")
     assert closed["reply_text"] == (
         "ACCESS_REFUSED - cannot publish to internal exchange 'amq.rabbitmq.event' in vhost '/'"
     )
 
 
-def test_nothing_is_published_while_nobody_listens(house: House) -> None:
-    house.client()
-    house.advance(0)
-    assert house.broker.vhost().exchanges["amq.rabbitmq.event"].published == 0
+def test_nothing_is_published_while_nobody_listens(scene: Scene) -> None:
+    scene.client()
+    scene.advance(0)
+    assert scene.broker.vhost().exchanges["amq.rabbitmq.event"].published == 0
 
 
 # connection.update-secret.
@@ -258,9 +258,9 @@ def test_any_secret_will_do_as_long_as_the_user_is_the_one_that_logged_in(client
     assert names(renew(client, "odd")) == ["connection.update-secret-ok"]
 
 
-def test_the_secret_has_to_be_the_new_one_once_the_user_was_changed(house: House) -> None:
-    client, other = house.client(), house.client()
-    house.environment.access.add_user("guest", "fresh", ("amqp",))
+def test_the_secret_has_to_be_the_new_one_once_the_user_was_changed(scene: Scene) -> None:
+    client, other = scene.client(), scene.client()
+    scene.environment.access.add_user("guest", "fresh", ("amqp",))
     assert names(renew(client, "fresh")) == ["connection.update-secret-ok"]
     assert names(renew(client, "stale")) == ["connection.update-secret-ok"]
     (closed,) = renew(other, "stale")
@@ -270,7 +270,7 @@ def test_the_secret_has_to_be_the_new_one_once_the_user_was_changed(house: House
     )
 
 
-def test_nobody_renews_the_secret_of_a_user_that_is_gone(house: House) -> None:
-    client = house.client()
-    house.environment.access.remove_user("guest")
+def test_nobody_renews_the_secret_of_a_user_that_is_gone(scene: Scene) -> None:
+    client = scene.client()
+    scene.environment.access.remove_user("guest")
     assert names(renew(client, "guest")) == ["connection.close"]

@@ -9,7 +9,7 @@ from mockforge_brokers.amqp.state.queues.queue import Queue
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import Warned
 
-from .client import Client, Got, House, bodies, names
+from .client import Client, Got, Scene, bodies, names
 
 
 def declare(client: Client, queue: str = "q", **arguments: Any) -> None:
@@ -33,18 +33,18 @@ def held(client: Client, queue: str = "q") -> list[bytes]:
 # Which queue is which.
 
 
-def test_queue_without_acting_arguments_is_a_plain_one(house: House, client: Client) -> None:
+def test_queue_without_acting_arguments_is_a_plain_one(scene: Scene, client: Client) -> None:
     declare(client, "plain", x_queue_type="classic", x_own=1)
     declare(client, "governed", x_max_length=5)
-    queues = house.broker.vhost().queues
+    queues = scene.broker.vhost().queues
     assert [type(queue) for queue in queues.values()] == [Queue, GovernedQueue]
 
 
-def test_nothing_that_is_served_is_called_not_acted_on(house: House, client: Client) -> None:
+def test_nothing_that_is_served_is_called_not_acted_on(scene: Scene, client: Client) -> None:
     declare(client, x_message_ttl=1000, x_expires=1000, x_max_length=1, x_max_length_bytes=1,
             x_overflow="drop-head", x_dead_letter_exchange="", x_dead_letter_routing_key="d",
             x_max_priority=3, x_single_active_consumer=True)  # fmt: skip
-    assert house.emitted(Warned) == []
+    assert scene.emitted(Warned) == []
 
 
 # Time to live.
@@ -55,77 +55,77 @@ def test_nothing_that_is_served_is_called_not_acted_on(house: House, client: Cli
     [(300, None, 0.3), (None, "300", 0.3), (300, "500", 0.3), (500, "300", 0.3)],
 )
 def test_message_is_gone_when_the_lower_time_to_live_is_over(
-    house: House, client: Client, queue_ttl: int | None, expiration: str | None, seconds: float
+    scene: Scene, client: Client, queue_ttl: int | None, expiration: str | None, seconds: float
 ) -> None:
     declare(client, **({"x_message_ttl": queue_ttl} if queue_ttl is not None else {}))
     properties = {"expiration": expiration} if expiration else {}
     client.publish("", "q", b"x", **properties)
-    house.advance(seconds - 0.01)
+    scene.advance(seconds - 0.01)
     assert names(client.send("queue.declare", queue="q", passive=True)) == ["queue.declare-ok"]
     (count,) = client.send("queue.declare", queue="q", passive=True)
     assert count["message_count"] == 1
-    house.advance(0.01)
+    scene.advance(0.01)
     (count,) = client.send("queue.declare", queue="q", passive=True)
     assert count["message_count"] == 0
-    assert house.broker.memory.used == 0
+    assert scene.broker.memory.used == 0
 
 
-def test_message_behind_a_living_one_is_over_only_at_the_head(house: House, client: Client) -> None:
+def test_message_behind_a_living_one_is_over_only_at_the_head(scene: Scene, client: Client) -> None:
     declare(client)
     client.publish("", "q", b"lives")
     client.publish("", "q", b"over", expiration="100")
-    house.advance(1)
+    scene.advance(1)
     (count,) = client.send("queue.declare", queue="q", passive=True)
     assert count["message_count"] == 2
     assert held(client) == [b"lives"]
 
 
-def test_time_to_live_of_zero_needs_a_consumer_that_is_ready(house: House, client: Client) -> None:
+def test_time_to_live_of_zero_needs_a_consumer_that_is_ready(scene: Scene, client: Client) -> None:
     declare(client, x_message_ttl=0)
     client.publish("", "q", b"nobody")
     client.send("basic.consume", queue="q", no_ack=True)
     assert bodies(client.publish("", "q", b"somebody")) == [b"somebody"]
-    assert house.broker.vhost().queues["q"].expired == 1
+    assert scene.broker.vhost().queues["q"].expired == 1
 
 
-def test_message_that_comes_back_keeps_its_time(house: House, client: Client) -> None:
+def test_message_that_comes_back_keeps_its_time(scene: Scene, client: Client) -> None:
     declare(client, x_message_ttl=1000)
     client.publish("", "q", b"x")
     client.send("basic.get", queue="q")
-    house.advance(0.6)
+    scene.advance(0.6)
     client.send("basic.nack", delivery_tag=1, requeue=True)
-    house.advance(0.4)
+    scene.advance(0.4)
     assert held(client) == []
 
 
-def test_plain_queue_with_lent_messages_takes_an_expiring_one(house: House, client: Client) -> None:
+def test_plain_queue_with_lent_messages_takes_an_expiring_one(scene: Scene, client: Client) -> None:
     declare(client)
     client.publish("", "q", b"1")
     client.publish("", "q", b"2")
     client.send("basic.get", queue="q")
     client.publish("", "q", b"over", expiration="100")
     client.send("basic.nack", delivery_tag=1, requeue=True)
-    house.advance(1)
+    scene.advance(1)
     assert held(client) == [b"1", b"2"]
 
 
 # x-expires.
 
 
-def test_unused_queue_is_deleted(house: House, client: Client) -> None:
+def test_unused_queue_is_deleted(scene: Scene, client: Client) -> None:
     declare(client, x_expires=300)
-    house.advance(0.2)
+    scene.advance(0.2)
     declare(client, x_expires=300)
-    house.advance(0.2)
+    scene.advance(0.2)
     client.send("basic.get", queue="q")
-    house.advance(0.2)
+    scene.advance(0.2)
     client.send("basic.consume", queue="q", consumer_tag="c")
-    house.advance(10)
+    scene.advance(10)
     client.send("basic.cancel", consumer_tag="c")
-    house.advance(0.29)
-    assert house.emitted(QueueDeleted) == []
-    house.advance(0.02)
-    assert house.emitted(QueueDeleted)[0].queue == "q"
+    scene.advance(0.29)
+    assert scene.emitted(QueueDeleted) == []
+    scene.advance(0.02)
+    assert scene.emitted(QueueDeleted)[0].queue == "q"
 
 
 # Lengths.
@@ -168,10 +168,10 @@ def test_full_queue_refuses_by_nack(client: Client, overflow: str) -> None:
     assert held(client, "dead") == ([b"3"] if overflow == "reject-publish" else [b"2", b"3"])
 
 
-def test_person_is_told_that_the_queue_is_full(house: House, client: Client) -> None:
+def test_person_is_told_that_the_queue_is_full(scene: Scene, client: Client) -> None:
     declare(client, x_max_length=0, x_overflow="reject-publish")
     with pytest.raises(InvalidInput, match="full and rejects"):
-        house.broker.publish("", "q", b"x")
+        scene.broker.publish("", "q", b"x")
 
 
 # Dead letters.
@@ -188,7 +188,7 @@ def plain_headers(headers: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_rejected_expired_and_dropped_messages_go_to_the_dead_letter_exchange(
-    house: House, client: Client
+    scene: Scene, client: Client
 ) -> None:
     declare(client, "dead")
     declare(client, "src", x_message_ttl=50, x_max_length=2, x_dead_letter_exchange="",
@@ -198,7 +198,7 @@ def test_rejected_expired_and_dropped_messages_go_to_the_dead_letter_exchange(
         client.publish("", "src", b"%d" % number, expiration="40", headers=headers)
     client.send("basic.get", queue="src")
     client.send("basic.reject", delivery_tag=1)
-    house.advance(0.1)
+    scene.advance(0.1)
     got = drain(client, "dead")
     written = [plain_headers(one.properties["headers"]) for one in got]
     reasons = [headers["x-death"][0]["reason"] for headers in written]
@@ -209,7 +209,7 @@ def test_rejected_expired_and_dropped_messages_go_to_the_dead_letter_exchange(
         "x-death": [
             {
                 "count": 1, "reason": "expired", "queue": "src", "exchange": "",
-                "time": int(house.clock.wall()), "routing-keys": ["src", "other"],
+                "time": int(scene.clock.wall()), "routing-keys": ["src", "other"],
                 "original-expiration": "40",
             }
         ],
@@ -235,7 +235,7 @@ def test_dead_letter_keeps_its_key_and_cc_without_one_of_its_own(client: Client)
     assert held(client, "other") == [b"x", b"x"]
 
 
-def test_second_death_of_one_kind_is_counted(house: House, client: Client) -> None:
+def test_second_death_of_one_kind_is_counted(scene: Scene, client: Client) -> None:
     declare(client, "dead", x_dead_letter_exchange="", x_dead_letter_routing_key="q")
     declare(client, x_dead_letter_exchange="", x_dead_letter_routing_key="dead")
     client.publish("", "q", b"x")
@@ -248,15 +248,15 @@ def test_second_death_of_one_kind_is_counted(house: House, client: Client) -> No
     assert plain_headers(headers)["x-first-death-queue"] == "q"
 
 
-def test_automatic_cycle_is_cut(house: House, client: Client) -> None:
+def test_automatic_cycle_is_cut(scene: Scene, client: Client) -> None:
     declare(client, x_message_ttl=10, x_dead_letter_exchange="", x_dead_letter_routing_key="q")
     client.publish("", "q", b"x")
-    house.advance(1)
+    scene.advance(1)
     assert held(client) == []
-    assert house.broker.memory.used == 0
+    assert scene.broker.memory.used == 0
 
 
-def test_queue_that_died_itself_buries_nothing(house: House, client: Client) -> None:
+def test_queue_that_died_itself_buries_nothing(scene: Scene, client: Client) -> None:
     declare(client, "dead")
     declare(client, x_dead_letter_exchange="", x_dead_letter_routing_key="dead")
     client.publish("", "q", b"x")
@@ -264,11 +264,11 @@ def test_queue_that_died_itself_buries_nothing(house: House, client: Client) -> 
     assert held(client, "dead") == []
 
 
-def test_missing_dead_letter_exchange_is_warned_of_once(house: House, client: Client) -> None:
+def test_missing_dead_letter_exchange_is_warned_of_once(scene: Scene, client: Client) -> None:
     declare(client, x_max_length=0, x_dead_letter_exchange="nope")
     client.publish("", "q", b"1")
     client.publish("", "q", b"2")
-    (warning,) = house.emitted(Warned)
+    (warning,) = scene.emitted(Warned)
     assert "no exchange 'nope'" in warning.text
 
 
@@ -338,20 +338,20 @@ def test_one_consumer_is_active_until_it_goes(client: Client) -> None:
 # Restart.
 
 
-def test_restart_keeps_the_time_that_is_left_and_the_priorities(house: House) -> None:
-    client = house.client()
+def test_restart_keeps_the_time_that_is_left_and_the_priorities(scene: Scene) -> None:
+    client = scene.client()
     given = {"x-max-priority": 3, "x-message-ttl": 1000}
     client.send("queue.declare", queue="q", durable=True, arguments=given)
     client.send("queue.declare", queue="plain", durable=True)
     for priority in (1, 3):
         client.publish("", "q", b"%d" % priority, priority=priority, delivery_mode=2)
     client.publish("", "plain", b"over", expiration="1000", delivery_mode=2)
-    house.advance(0.5)
-    house.broker.restart()
-    house.advance(0.4)
-    assert held(house.client()) == [b"3", b"1"]
-    house.advance(0.1)
-    assert held(house.client(), "plain") == []
+    scene.advance(0.5)
+    scene.broker.restart()
+    scene.advance(0.4)
+    assert held(scene.client()) == [b"3", b"1"]
+    scene.advance(0.1)
+    assert held(scene.client(), "plain") == []
 
 
 @pytest.mark.parametrize(
@@ -381,13 +381,13 @@ def test_what_comes_back_to_a_full_queue_makes_its_head_go(
 # Asked of RabbitMQ 3.10.8 by the differential test.
 
 
-def test_what_is_over_is_gone_before_its_turn_though_others_stood_before_it(house: House) -> None:
-    client = house.client()
+def test_what_is_over_is_gone_before_its_turn_though_others_stood_before_it(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.publish("", "q", b"first")
     client.publish("", "q", b"short", expiration="100")
     client.publish("", "q", b"last")
-    house.advance(1)
+    scene.advance(1)
     assert bodies(client.send("basic.consume", queue="q", no_ack=True)) == [b"first", b"last"]
 
 

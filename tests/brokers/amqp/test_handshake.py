@@ -15,11 +15,11 @@ from mockforge_brokers.events import (
 )
 from mockforge_brokers.limits import Limits
 
-from .client import CAPABILITIES, Client, House, bodies, names, publish
+from .client import CAPABILITIES, Client, Scene, bodies, names, publish
 
 
-def test_start_offers_what_is_served(house: House) -> None:
-    client = house.stranger()
+def test_start_offers_what_is_served(scene: Scene) -> None:
+    client = scene.stranger()
     client.fake.send(frames.PROTOCOL_HEADER)
     (start,) = client.received()
     assert start["mechanisms"] == "PLAIN AMQPLAIN"
@@ -42,25 +42,25 @@ def test_start_offers_what_is_served(house: House) -> None:
     ],
 )
 def test_other_header_is_answered_with_ours_and_a_close(
-    house: House, header: bytes, why: str
+    scene: Scene, header: bytes, why: str
 ) -> None:
-    client = house.stranger()
+    client = scene.stranger()
     client.fake.send(header)
     assert client.fake.take() == frames.PROTOCOL_HEADER
     assert client.peer.ended == "closed"
-    assert why in house.emitted(ProtocolViolated)[0].reason
+    assert why in scene.emitted(ProtocolViolated)[0].reason
 
 
-def test_tune_proposes_rabbitmqs_values(house: House) -> None:
-    client = house.stranger()
+def test_tune_proposes_rabbitmqs_values(scene: Scene) -> None:
+    client = scene.stranger()
     client.fake.send(frames.PROTOCOL_HEADER)
     client.received()
     (tune,) = _login(client, "PLAIN", "\0guest\0guest")
     assert tune.values == {"channel_max": 2047, "frame_max": 131_072, "heartbeat": 60}
 
 
-def test_amqplain_is_a_table_without_its_length(house: House) -> None:
-    client = house.stranger()
+def test_amqplain_is_a_table_without_its_length(scene: Scene) -> None:
+    client = scene.stranger()
     client.fake.send(frames.PROTOCOL_HEADER)
     client.received()
     response = b"\x05LOGINS\x00\x00\x00\x05guest\x08PASSWORDS\x00\x00\x00\x05guest"
@@ -81,8 +81,8 @@ DEMO = AmqpOptions(mechanisms=("PLAIN", "RABBIT-CR-DEMO"))
 )
 def test_a_challenge_asks_for_the_password(user: str, answer: str, came: str) -> None:
     """As rabbit_auth_mechanism_cr_demo has it: what is no answer ends as any broken handshake."""
-    house = House(DEMO)
-    client = house.stranger()
+    scene = Scene(DEMO)
+    client = scene.stranger()
     client.fake.send(frames.PROTOCOL_HEADER)
     assert client.received()[0]["mechanisms"] == "PLAIN RABBIT-CR-DEMO"
     (secure,) = _login(client, "RABBIT-CR-DEMO", user)
@@ -98,28 +98,28 @@ def test_a_challenge_asks_for_the_password(user: str, answer: str, came: str) ->
             "For details see the broker logfile."
         )
     if not came:
-        house.advance(3)
+        scene.advance(3)
         assert client.peer.ended == "reset"
-        assert house.emitted(ProtocolViolated)[0].reason == "Invalid response 'guest'"
+        assert scene.emitted(ProtocolViolated)[0].reason == "Invalid response 'guest'"
 
 
 @pytest.mark.parametrize("mechanism", ["RABBIT-CR-DEMO", "AMQPLAIN"])
 def test_what_is_not_offered_is_not_taken(mechanism: str) -> None:
-    house = House(AmqpOptions(mechanisms=("PLAIN",)))
-    client = house.stranger()
+    scene = Scene(AmqpOptions(mechanisms=("PLAIN",)))
+    client = scene.stranger()
     client.fake.send(frames.PROTOCOL_HEADER)
     client.received()
     assert _login(client, mechanism, "guest") == []
-    house.advance(3)
+    scene.advance(3)
     assert client.peer.ended == "reset"
 
 
-def test_a_password_without_a_challenge_is_out_of_turn(house: House) -> None:
-    client = house.stranger()
+def test_a_password_without_a_challenge_is_out_of_turn(scene: Scene) -> None:
+    client = scene.stranger()
     client.fake.send(frames.PROTOCOL_HEADER)
     client.received()
     assert client.send("connection.secure-ok", channel=0, response="My password is guest") == []
-    house.advance(3)
+    scene.advance(3)
     assert client.peer.ended == "reset"
 
 
@@ -134,8 +134,8 @@ def _login(client: Client, mechanism: str, response: str | bytes) -> list:  # ty
     )
 
 
-def test_wrong_password_is_403_for_a_client_that_understands_it(house: House) -> None:
-    client = house.stranger()
+def test_wrong_password_is_403_for_a_client_that_understands_it(scene: Scene) -> None:
+    client = scene.stranger()
     (close,) = client.connect(password="wrong")
     assert close["reply_code"] == ReplyCode.ACCESS_REFUSED
     assert close["reply_text"] == (
@@ -147,37 +147,37 @@ def test_wrong_password_is_403_for_a_client_that_understands_it(house: House) ->
     assert client.peer.ended == "closed"
 
 
-def test_wrong_password_is_silence_and_a_reset_for_others(house: House) -> None:
-    client = house.stranger()
+def test_wrong_password_is_silence_and_a_reset_for_others(scene: Scene) -> None:
+    client = scene.stranger()
     assert client.connect(password="wrong", capabilities={}) == []
     assert client.peer.ended == ""
-    house.advance(3)
+    scene.advance(3)
     assert client.peer.ended == "reset"
 
 
 @pytest.mark.parametrize("response", [b"", b"guest", b"\x05LOGIN"])
 @pytest.mark.parametrize("mechanism", ["PLAIN", "AMQPLAIN"])
 def test_unreadable_response_is_a_refused_login(
-    house: House, mechanism: str, response: bytes
+    scene: Scene, mechanism: str, response: bytes
 ) -> None:
-    client = house.stranger()
+    client = scene.stranger()
     client.fake.send(frames.PROTOCOL_HEADER)
     client.received()
     assert _login(client, mechanism, response)[0]["reply_code"] == 403
 
 
-def test_unknown_mechanism_is_a_reset_that_says_why(house: House) -> None:
-    client = house.stranger()
+def test_unknown_mechanism_is_a_reset_that_says_why(scene: Scene) -> None:
+    client = scene.stranger()
     client.fake.send(frames.PROTOCOL_HEADER)
     client.received()
     assert _login(client, "GSSAPI", "") == []
-    house.advance(3)
+    scene.advance(3)
     assert client.peer.ended == "reset"
-    assert "GSSAPI" in house.emitted(ProtocolViolated)[0].reason
+    assert "GSSAPI" in scene.emitted(ProtocolViolated)[0].reason
 
 
-def test_unknown_vhost_is_530(house: House) -> None:
-    (close,) = house.stranger().connect(vhost="nope")
+def test_unknown_vhost_is_530(scene: Scene) -> None:
+    (close,) = scene.stranger().connect(vhost="nope")
     assert (close["reply_code"], close["reply_text"]) == (530, "NOT_ALLOWED - vhost nope not found")
     assert (close["class_id"], close["method_id"]) == (10, 40)
 
@@ -186,45 +186,45 @@ def test_unknown_vhost_is_530(house: House) -> None:
     "tune", [(0, 0, 0), (2047, 4000, 60), (65535, 131_072, 60), (2047, 200_000, 60)]
 )
 def test_tune_ok_out_of_range_is_a_reset_that_says_why(
-    house: House, tune: tuple[int, int, int]
+    scene: Scene, tune: tuple[int, int, int]
 ) -> None:
-    client = house.stranger()
+    client = scene.stranger()
     assert client.connect(tune=tune) == []
-    house.advance(3)
+    scene.advance(3)
     assert client.peer.ended == "reset"
-    assert "tune-ok" in house.emitted(ProtocolViolated)[0].reason
+    assert "tune-ok" in scene.emitted(ProtocolViolated)[0].reason
 
 
-def test_client_is_named_by_its_properties(house: House) -> None:
-    house.client()
-    (event,) = house.emitted(ClientIdentified)
+def test_client_is_named_by_its_properties(scene: Scene) -> None:
+    scene.client()
+    (event,) = scene.emitted(ClientIdentified)
     assert (event.client, event.software) == ("guest@127.0.0.1:50001", "test 1")
 
 
-def test_handshake_has_a_time_limit(house: House) -> None:
-    client = house.stranger()
+def test_handshake_has_a_time_limit(scene: Scene) -> None:
+    client = scene.stranger()
     client.fake.send(frames.PROTOCOL_HEADER)
-    house.advance(10)
+    scene.advance(10)
     assert client.peer.ended == "reset"
-    assert "connection.start-ok within 10 s" in house.emitted(ProtocolViolated)[0].reason
+    assert "connection.start-ok within 10 s" in scene.emitted(ProtocolViolated)[0].reason
 
 
-def test_heartbeats_come_at_half_the_time_and_silence_ends_it(house: House) -> None:
-    client = house.client(tune=(2047, 131_072, 10))
-    house.advance(5)
+def test_heartbeats_come_at_half_the_time_and_silence_ends_it(scene: Scene) -> None:
+    client = scene.client(tune=(2047, 131_072, 10))
+    scene.advance(5)
     assert client.fake.take() == frames.HEARTBEAT_FRAME
     for _ in range(8):
         client.fake.send(frames.HEARTBEAT_FRAME)
-        house.advance(15)
+        scene.advance(15)
         assert client.peer.ended == ""
-    house.advance(15)
+    scene.advance(15)
     assert client.peer.ended == "reset"
-    assert "missed heartbeats" in house.emitted(ProtocolViolated)[0].reason
+    assert "missed heartbeats" in scene.emitted(ProtocolViolated)[0].reason
 
 
-def test_heartbeat_zero_means_none(house: House) -> None:
-    client = house.client(tune=(2047, 131_072, 0))
-    house.advance(1000)
+def test_heartbeat_zero_means_none(scene: Scene) -> None:
+    client = scene.client(tune=(2047, 131_072, 0))
+    scene.advance(1000)
     assert client.fake.take() == b""
     assert client.peer.ended == ""
 
@@ -255,34 +255,34 @@ ERRORS = [
     ("case", "data", "code", "text", "ids"), ERRORS, ids=[e[0] for e in ERRORS]
 )
 def test_broken_rule_closes_the_connection(
-    house: House, case: str, data: bytes, code: int, text: str, ids: tuple[int, int]
+    scene: Scene, case: str, data: bytes, code: int, text: str, ids: tuple[int, int]
 ) -> None:
-    client, other = house.client(), house.client()
+    client, other = scene.client(), scene.client()
     client.fake.send(data)
     (close,) = client.received()
     assert close.name == "connection.close"
     assert close["reply_code"] == code
     assert close["reply_text"].endswith(text)
     assert (close["class_id"], close["method_id"]) == ids
-    assert house.emitted(ProtocolViolated)[0].connection == client.peer.id
+    assert scene.emitted(ProtocolViolated)[0].connection == client.peer.id
     client.send("connection.close-ok", channel=0)
     if "{" in text:
         # What follows a frame without an end cannot be read, so its answer is not waited for.
         assert client.peer.ended == ""
-        house.advance(3)
+        scene.advance(3)
     assert client.peer.ended == "closed"
     assert names(other.send("queue.declare", queue="still here")) == ["queue.declare-ok"]
 
 
-def test_method_that_nobody_knows_is_a_reset(house: House) -> None:
-    client = house.client()
+def test_method_that_nobody_knows_is_a_reset(scene: Scene) -> None:
+    client = scene.client()
     client.fake.send(frames.frame(1, 1, b"\x00\x63\x00\x63"))
     assert client.peer.ended == "reset"
-    assert "no such method" in house.emitted(ProtocolViolated)[0].reason
+    assert "no such method" in scene.emitted(ProtocolViolated)[0].reason
 
 
-def test_body_longer_than_its_header_says(house: House) -> None:
-    client = house.client()
+def test_body_longer_than_its_header_says(scene: Scene) -> None:
+    client = scene.client()
     header = frames.frame(2, 1, content.encode_header(3, {}))
     client.fake.send(frames.method(1, "basic.publish") + header + frames.frame(3, 1, b"1234"))
     (close,) = client.received()
@@ -290,62 +290,62 @@ def test_body_longer_than_its_header_says(house: House) -> None:
 
 
 def test_body_over_the_limit_closes_the_channel() -> None:
-    house = House(limits=Limits(amqp_message=1000))
-    client = house.client(tune=(2047, 4096, 0))
+    scene = Scene(limits=Limits(amqp_message=1000))
+    client = scene.client(tune=(2047, 4096, 0))
     data = frames.method(1, "basic.publish") + content.make_content(1, bytes(5000), {}, 4088)
     client.fake.send(data)
     (close,) = client.received()
     assert close["reply_text"].endswith("message size 5000 is larger than configured max size 1000")
 
 
-def test_close_that_is_not_answered_ends_all_the_same(house: House) -> None:
-    client = house.client()
-    assert house.broker.disconnect(client.peer.id, "by hand")
-    house.advance(0)
+def test_close_that_is_not_answered_ends_all_the_same(scene: Scene) -> None:
+    client = scene.client()
+    assert scene.broker.disconnect(client.peer.id, "by hand")
+    scene.advance(0)
     (close,) = client.received()
     assert close["reply_text"] == "CONNECTION_FORCED - by hand"
-    house.advance(30)
+    scene.advance(30)
     assert client.peer.ended == "closed"
-    assert not house.broker.disconnect(client.peer.id, "again")
+    assert not scene.broker.disconnect(client.peer.id, "again")
 
 
-def test_close_asked_for_twice_does_not_wait(house: House) -> None:
-    client = house.client()
-    assert house.broker.disconnect(client.peer.id, "once")
-    assert house.broker.disconnect(client.peer.id, "twice")
+def test_close_asked_for_twice_does_not_wait(scene: Scene) -> None:
+    client = scene.client()
+    assert scene.broker.disconnect(client.peer.id, "once")
+    assert scene.broker.disconnect(client.peer.id, "twice")
     assert client.peer.ended == "closed"
 
 
 @pytest.mark.parametrize(("heartbeat", "seconds"), [(60, 30), (10, 10), (0, 30)])
-def test_client_that_closed_hangs_up_itself(house: House, heartbeat: int, seconds: int) -> None:
-    client = house.client(tune=(2047, 131_072, heartbeat))
+def test_client_that_closed_hangs_up_itself(scene: Scene, heartbeat: int, seconds: int) -> None:
+    client = scene.client(tune=(2047, 131_072, heartbeat))
     assert names(client.send("connection.close", channel=0)) == ["connection.close-ok"]
     assert names(client.send("queue.declare", queue="late")) == []
     assert names(client.send("connection.close", channel=0)) == ["connection.close-ok"]
     client.fake.send(b"garbage")
-    house.advance(seconds - 0.1)
+    scene.advance(seconds - 0.1)
     assert (client.peer.ended, client.fake.take()) == ("", b"")
-    assert house.broker.destinations() == []
-    house.advance(0.1)
+    assert scene.broker.destinations() == []
+    scene.advance(0.1)
     assert client.peer.ended == "closed"
 
 
-def test_exclusive_queues_are_gone_with_close_ok(house: House) -> None:
-    client = house.client()
+def test_exclusive_queues_are_gone_with_close_ok(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="mine", exclusive=True)
     client.send("connection.close", channel=0)
-    assert house.broker.destinations() == []
+    assert scene.broker.destinations() == []
 
 
-def test_reason_of_a_clients_close_is_the_connections_end(house: House) -> None:
-    client = house.client()
+def test_reason_of_a_clients_close_is_the_connections_end(scene: Scene) -> None:
+    client = scene.client()
     client.send("connection.close", channel=0, reply_code=200, reply_text="bye")
     client.fake.vanish()
     assert client.peer.reason == "closed by the client: 200 bye"
 
 
-def test_broker_that_ends_closes_every_connection(house: House) -> None:
-    client = house.client()
+def test_broker_that_ends_closes_every_connection(scene: Scene) -> None:
+    client = scene.client()
     client.fake.connection.shutdown()
     assert client.peer.ended == "closed"
     client.fake.flush()
@@ -353,32 +353,32 @@ def test_broker_that_ends_closes_every_connection(house: House) -> None:
     assert close["reply_code"] == ReplyCode.CONNECTION_FORCED
 
 
-def test_reset_leaves_an_empty_broker(house: House) -> None:
-    client = house.client()
+def test_reset_leaves_an_empty_broker(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.send("exchange.declare", exchange="x", exchange_type="topic")
-    house.broker.reset()
-    house.advance(0)
+    scene.broker.reset()
+    scene.advance(0)
     assert client.received()[0].name == "connection.close"
-    assert house.broker.destinations() == []
+    assert scene.broker.destinations() == []
 
 
 def test_memory_mark_blocks_publishers_and_lets_them_go_on() -> None:
-    house = House(limits=Limits(amqp_memory=1000))
-    publisher, consumer = house.client(), house.client()
+    scene = Scene(limits=Limits(amqp_memory=1000))
+    publisher, consumer = scene.client(), scene.client()
     publisher.send("queue.declare", queue="q")
     (blocked,) = publisher.publish("", "q", bytes(2000))
     assert (blocked.name, blocked["reason"]) == ("connection.blocked", "low on memory")
     assert publisher.peer.paused == 1
-    assert [view.state for view in house.broker.connections()] == ["blocked", "open"]
+    assert [view.state for view in scene.broker.connections()] == ["blocked", "open"]
     assert len(bodies(consumer.send("basic.consume", queue="q", no_ack=True))) == 1
     assert names(publisher.received()) == ["connection.unblocked"]
     assert publisher.peer.paused == 0
 
 
-def test_memory_is_counted_to_the_byte(house: House) -> None:
-    client = house.client()
-    memory = house.broker.memory
+def test_memory_is_counted_to_the_byte(scene: Scene) -> None:
+    client = scene.client()
+    memory = scene.broker.memory
     client.send("queue.declare", queue="q")
     client.fake.send(publish("", "q", bytes(100)) * 6)
     assert memory.used == 600 + 6 * COST
@@ -395,34 +395,34 @@ def test_memory_is_counted_to_the_byte(house: House) -> None:
     assert memory.used == 0
 
 
-def test_refusal_is_told_with_its_operation(house: House) -> None:
-    house.client().send("queue.declare", queue="nope", passive=True)
-    (event,) = house.emitted(RequestDenied)
+def test_refusal_is_told_with_its_operation(scene: Scene) -> None:
+    scene.client().send("queue.declare", queue="nope", passive=True)
+    (event,) = scene.emitted(RequestDenied)
     assert (event.operation, event.code) == ("queue.declare", 404)
 
 
 def test_options_name_users_and_vhosts() -> None:
-    house = House(AmqpOptions(users={"me": "secret"}, vhosts=("/", "shop")))
-    assert house.stranger().connect()[0]["reply_code"] == 403
-    assert set(house.broker.vhosts) == {"/", "shop"}
+    scene = Scene(AmqpOptions(users={"me": "secret"}, vhosts=("/", "shop")))
+    assert scene.stranger().connect()[0]["reply_code"] == 403
+    assert set(scene.broker.vhosts) == {"/", "shop"}
 
 
-def test_channels_are_counted(house: House) -> None:
-    client = house.client(tune=(2, 131_072, 0)).open(100)
+def test_channels_are_counted(scene: Scene) -> None:
+    client = scene.client(tune=(2, 131_072, 0)).open(100)
     (close,) = client.send("channel.open", channel=3)
     assert close["reply_text"] == (
         "NOT_ALLOWED - number of channels opened (2) has reached the negotiated channel_max (2)"
     )
 
 
-def test_line_ends_are_dropped_from_declared_names(house: House) -> None:
-    client = house.client()
+def test_line_ends_are_dropped_from_declared_names(scene: Scene) -> None:
+    client = scene.client()
     assert client.send("queue.declare", queue="a\nb")[0]["queue"] == "ab"
 
 
 def test_publisher_goes_on_when_a_slow_consumer_reads_again() -> None:
-    house = House(limits=Limits(amqp_memory=1_000_000))
-    publisher, consumer = house.client(), house.client()
+    scene = Scene(limits=Limits(amqp_memory=1_000_000))
+    publisher, consumer = scene.client(), scene.client()
     publisher.send("queue.declare", queue="q")
     consumer.send("basic.consume", queue="q", no_ack=True)
     consumer.fake.set_writable(False)
@@ -431,47 +431,47 @@ def test_publisher_goes_on_when_a_slow_consumer_reads_again() -> None:
     assert publisher.peer.paused == 1
     consumer.fake.set_writable(True)
     for _ in range(5):
-        house.advance(0)
+        scene.advance(0)
     assert publisher.peer.paused == 0
-    assert house.broker.memory.used == 0
+    assert scene.broker.memory.used == 0
 
 
-def test_violation_says_what_could_not_be_decoded(house: House) -> None:
-    house.client().fake.send(frames.frame(1, 1, b"\x00\x32\x00\x0a\x00\x00"))
-    (event,) = house.emitted(ProtocolViolated)
+def test_violation_says_what_could_not_be_decoded(scene: Scene) -> None:
+    scene.client().fake.send(frames.frame(1, 1, b"\x00\x32\x00\x0a\x00\x00"))
+    (event,) = scene.emitted(ProtocolViolated)
     assert (
         event.reason == "cannot decode <<0,0>> (queue.declare: 1 bytes wanted at offset 6, 0 left)"
     )
 
 
-def test_names_that_are_no_utf8_are_refused_as_any_other(house: House) -> None:
-    client = house.client()
+def test_names_that_are_no_utf8_are_refused_as_any_other(scene: Scene) -> None:
+    client = scene.client()
     (close,) = client.send("queue.declare", queue=b"no \xff", passive=True)
     assert close["reply_text"] == "NOT_FOUND - no queue 'no \ufffd' in vhost '/'"
-    (refused,) = house.stranger().connect(vhost="\udcff")
+    (refused,) = scene.stranger().connect(vhost="\udcff")
     assert refused["reply_text"] == "NOT_ALLOWED - vhost \ufffd not found"
 
 
 def test_messages_of_several_body_frames_count_as_publishes() -> None:
-    house = House(limits=Limits(amqp_memory=1000))
-    client = house.client()
+    scene = Scene(limits=Limits(amqp_memory=1000))
+    client = scene.client()
     client.send("queue.declare", queue="q")
     (blocked,) = client.publish("", "q", bytes(200_000))
     assert blocked.name == "connection.blocked"
     assert client.peer.paused == 1
-    assert house.broker.connections()[0].messages_in == 1
+    assert scene.broker.connections()[0].messages_in == 1
 
 
 def test_a_client_that_is_not_read_misses_no_heartbeat() -> None:
-    house = House(limits=Limits(amqp_memory=1000))
-    blocked, slow = house.client(), house.client()
+    scene = Scene(limits=Limits(amqp_memory=1000))
+    blocked, slow = scene.client(), scene.client()
     blocked.send("queue.declare", queue="q")
     blocked.publish("", "q", bytes(2000))
     slow.fake.set_writable(False)
-    house.advance(600)
+    scene.advance(600)
     assert blocked.peer.ended == slow.peer.ended == ""
-    house.client().send("queue.purge", queue="q")
+    scene.client().send("queue.purge", queue="q")
     slow.fake.set_writable(True)
     assert blocked.peer.paused == 0
-    house.advance(180)
+    scene.advance(180)
     assert blocked.peer.ended == slow.peer.ended == "reset"

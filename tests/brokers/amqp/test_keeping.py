@@ -8,7 +8,7 @@ from mockforge_brokers.amqp.records import Buried, packed, unpacked
 from mockforge_brokers.amqp.wire.frames import HEADER
 
 from ..storage.memory_disk import MemoryDisk
-from .client import Client, House, bodies, names
+from .client import Client, Scene, bodies, names
 
 PERSISTENT = {"delivery_mode": 2}
 TYPES = [
@@ -18,15 +18,15 @@ TYPES = [
 ]
 
 
-def on_disk() -> tuple[House, MemoryDisk]:
+def on_disk() -> tuple[Scene, MemoryDisk]:
     disk = MemoryDisk()
-    return House(disk=disk), disk
+    return Scene(disk=disk), disk
 
 
-def reopened(house: House, disk: MemoryDisk, *, clean: bool = False) -> House:
+def reopened(scene: Scene, disk: MemoryDisk, *, clean: bool = False) -> Scene:
     """Another broker that begins with what is on disk."""
-    house.advance(0.01)
-    return House(disk=MemoryDisk(), found=disk.kept(clean=clean))
+    scene.advance(0.01)
+    return Scene(disk=MemoryDisk(), found=disk.kept(clean=clean))
 
 
 def drain(client: Client, queue: str) -> list[tuple[bytes, bool]]:
@@ -41,12 +41,12 @@ def rows(disk: MemoryDisk) -> int:
 
 
 def test_what_is_declared_is_there_again() -> None:
-    house, disk = on_disk()
-    house.broker.add_vhost("other")
-    house.broker.add_vhost("gone")
-    house.broker.remove_vhost("gone")
-    house.broker.limit_vhost("other", {"max-queues": 7})
-    client = house.client()
+    scene, disk = on_disk()
+    scene.broker.add_vhost("other")
+    scene.broker.add_vhost("gone")
+    scene.broker.remove_vhost("gone")
+    scene.broker.limit_vhost("other", {"max-queues": 7})
+    client = scene.client()
     for name in ("kept", "gone"):
         client.send("queue.declare", queue=name, durable=True, arguments={"x-max-length": 9})
         client.send("exchange.declare", exchange=name, exchange_type="topic", durable=True)
@@ -59,8 +59,8 @@ def test_what_is_declared_is_there_again() -> None:
     client.send("exchange.delete", exchange="gone")
     client.send("queue.declare", queue="mine", durable=True, exclusive=True)
     client.send("queue.declare", queue="transient")
-    house.broker.set_policy("ttl", "^kept", {"message-ttl": 5000})
-    again = reopened(house, disk).broker
+    scene.broker.set_policy("ttl", "^kept", {"message-ttl": 5000})
+    again = reopened(scene, disk).broker
     assert sorted(again.vhosts) == ["/", "other"]
     assert again.vhosts["other"].limits == {"max-queues": 7}
     assert list(again.vhosts["/"].queues) == ["kept"]
@@ -74,20 +74,20 @@ def test_what_is_declared_is_there_again() -> None:
 
 @pytest.mark.parametrize("arguments", TYPES)
 def test_persistent_messages_are_there_again_once_and_in_order(arguments: dict[str, Any]) -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     client.send("queue.declare", queue="q", durable=True, arguments=arguments)
     for number in range(6):
         mode = 2 if number % 2 or arguments.get("x-queue-type") else 1
         client.publish("", "q", b"%d" % number, delivery_mode=mode)
-    expected = [body for body, _ in drain(reopened(house, disk).client(), "q")]
+    expected = [body for body, _ in drain(reopened(scene, disk).client(), "q")]
     assert expected == [b"%d" % n for n in range(6) if n % 2 or arguments.get("x-queue-type")]
 
 
 @pytest.mark.parametrize("arguments", TYPES)
 def test_what_was_acknowledged_is_gone(arguments: dict[str, Any]) -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     client.send("queue.declare", queue="q", durable=True, arguments=arguments)
     client.send("basic.qos", prefetch_count=9)
     for number in range(9):
@@ -99,45 +99,45 @@ def test_what_was_acknowledged_is_gone(arguments: dict[str, Any]) -> None:
     client.send("basic.cancel", consumer_tag="c")
     client.send("basic.nack", delivery_tag=9, multiple=True, requeue=True)
     client.send("basic.get", queue="q", no_ack=True)
-    house.advance(0.01)
+    scene.advance(0.01)
     assert rows(disk) == 4
-    assert {body for body, _ in drain(reopened(house, disk).client(), "q")} == {
+    assert {body for body, _ in drain(reopened(scene, disk).client(), "q")} == {
         b"5", b"6", b"7", b"8"
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("arguments", TYPES)
 def test_who_takes_without_acknowledging_leaves_nothing(arguments: dict[str, Any]) -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     client.send("queue.declare", queue="q", durable=True, arguments=arguments)
     client.publish("", "q", b"waits", **PERSISTENT)
-    house.advance(0.01)
+    scene.advance(0.01)
     client.send("basic.consume", queue="q", no_ack=True)
     client.publish("", "q", b"handed on", **PERSISTENT)
-    house.advance(0.01)
+    scene.advance(0.01)
     assert rows(disk) == 0
 
 
 def test_purged_and_deleted_queues_leave_nothing() -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     for name in ("purged", "deleted"):
         client.send("queue.declare", queue=name, durable=True)
         client.publish("", name, b"x", **PERSISTENT)
     client.send("basic.get", queue="purged")
     client.publish("", "purged", b"y", **PERSISTENT)
-    house.advance(0.01)
+    scene.advance(0.01)
     client.send("queue.purge", queue="purged")
     client.send("queue.delete", queue="deleted")
-    house.advance(0.01)
+    scene.advance(0.01)
     assert rows(disk) == 1
-    assert drain(reopened(house, disk).client(), "purged") == [(b"x", True)]
+    assert drain(reopened(scene, disk).client(), "purged") == [(b"x", True)]
 
 
 def test_what_dies_goes_where_dead_letters_go_and_only_there() -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     client.send("queue.declare", queue="dead", durable=True)
     client.send(
         "queue.declare",
@@ -152,34 +152,34 @@ def test_what_dies_goes_where_dead_letters_go_and_only_there() -> None:
     )
     for number in range(3):
         client.publish("", "q", b"%d" % number, **PERSISTENT)
-    assert [body for body, _ in drain(reopened(house, disk).client(), "dead")] == [b"0"]
-    house.advance(2)
+    assert [body for body, _ in drain(reopened(scene, disk).client(), "dead")] == [b"0"]
+    scene.advance(2)
     assert rows(disk) == 3
-    again = reopened(house, disk).client()
+    again = reopened(scene, disk).client()
     assert [body for body, _ in drain(again, "dead")] == [b"0", b"1", b"2"]
 
 
 def test_time_to_live_goes_on_while_the_program_does_not_run() -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     client.send("queue.declare", queue="q", durable=True)
     client.publish("", "q", b"short", expiration="1000", **PERSISTENT)
     client.publish("", "q", b"long", expiration="9000", **PERSISTENT)
-    house.advance(0.01)
-    later = House(disk=MemoryDisk())
+    scene.advance(0.01)
+    later = Scene(disk=MemoryDisk())
     later.clock.advance(2)
     later.broker.take_up(disk.kept())
     assert [body for body, _ in drain(later.client(), "q")] == [b"long"]
 
 
 def test_a_stream_keeps_its_offsets() -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     stream = {"x-queue-type": "stream"}
     client.send("queue.declare", queue="s", durable=True, arguments=stream)
     for number in range(4):
         client.publish("", "s", b"%d" % number)
-    again = reopened(house, disk)
+    again = reopened(scene, disk)
     client = again.client()
     client.send("basic.qos", prefetch_count=9)
     client.publish("", "s", b"4")
@@ -188,69 +188,69 @@ def test_a_stream_keeps_its_offsets() -> None:
 
 
 def test_redelivered_is_exact_after_an_end_and_on_the_safe_side_after_a_kill() -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     client.send("queue.declare", queue="q", durable=True)
     for number in range(3):
         client.publish("", "q", b"%d" % number, **PERSISTENT)
     client.send("basic.get", queue="q")
-    house.advance(0.01)
-    killed = House(disk=MemoryDisk(), found=disk.kept(clean=False))
+    scene.advance(0.01)
+    killed = Scene(disk=MemoryDisk(), found=disk.kept(clean=False))
     assert [again for _, again in drain(killed.client(), "q")] == [True, True, True]
     disk.store.close()
-    ended = House(disk=MemoryDisk(), found=disk.kept())
+    ended = Scene(disk=MemoryDisk(), found=disk.kept())
     assert [again for _, again in drain(ended.client(), "q")] == [True, False, False]
 
 
 def test_a_restart_writes_nothing_and_goes_on_with_the_same_rows() -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     client.send("queue.declare", queue="q", durable=True)
     for number in range(3):
         client.publish("", "q", b"%d" % number, **PERSISTENT)
-    house.advance(0.01)
+    scene.advance(0.01)
     before = dict(disk.rows)
-    house.broker.restart(hard=True)
-    house.advance(0.01)
+    scene.broker.restart(hard=True)
+    scene.advance(0.01)
     assert disk.rows == before
-    client = house.client()
+    client = scene.client()
     client.send("basic.get", queue="q", no_ack=True)
     client.publish("", "q", b"3", **PERSISTENT)
-    assert [body for body, _ in drain(reopened(house, disk).client(), "q")] == [b"1", b"2", b"3"]
+    assert [body for body, _ in drain(reopened(scene, disk).client(), "q")] == [b"1", b"2", b"3"]
 
 
 def test_a_reset_leaves_an_empty_disk() -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     client.send("queue.declare", queue="q", durable=True)
     client.send("exchange.declare", exchange="e", exchange_type="topic", durable=True)
     client.send("queue.bind", queue="q", exchange="e", routing_key="k")
     client.publish("", "q", b"x", **PERSISTENT)
-    house.advance(0.01)
-    house.broker.reset()
-    house.advance(0.01)
+    scene.advance(0.01)
+    scene.broker.reset()
+    scene.advance(0.01)
     assert disk.rows == {}
     assert {kind for kind, names in disk.entities.items() if names} == {"amqp.vhost"}
 
 
 def test_while_nothing_can_be_written_publishers_are_blocked_and_nothing_is_confirmed() -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     client.send("queue.declare", queue="q", durable=True)
     client.send("confirm.select")
     client.publish("", "q", b"kept", **PERSISTENT)
     disk.at_once = False
-    house.advance(0.01)
+    scene.advance(0.01)
     disk.store.failed("the disk is full")
-    assert house.broker.memory.low == ["disk"]
+    assert scene.broker.memory.low == ["disk"]
     assert names(client.publish("", "q", b"waits", **PERSISTENT)) == ["connection.blocked"]
     disk.commit()
-    assert house.broker.memory.low == []
+    assert scene.broker.memory.low == []
     disk.at_once = True
-    house.advance(0.01)
+    scene.advance(0.01)
     assert "basic.ack" in names(client.received())
-    assert isinstance(house.broker, AmqpBroker)
-    assert [body for body, _ in drain(house.client(), "q")] == [b"kept", b"waits"]
+    assert isinstance(scene.broker, AmqpBroker)
+    assert [body for body, _ in drain(scene.client(), "q")] == [b"kept", b"waits"]
 
 
 def test_a_dead_letter_is_known_as_one_after_a_start() -> None:
@@ -262,11 +262,11 @@ def test_a_dead_letter_is_known_as_one_after_a_start() -> None:
 
 
 def test_what_is_acknowledged_before_it_is_written_never_is() -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     client.send("queue.declare", queue="q", durable=True)
     client.send("basic.consume", queue="q", consumer_tag="c")
-    house.advance(0.01)
+    scene.advance(0.01)
     assert disk.store is not None
     before = disk.store.rows_written
     for number in range(6):
@@ -274,15 +274,15 @@ def test_what_is_acknowledged_before_it_is_written_never_is() -> None:
     for tag in (1, 3, 4):
         client.send("basic.ack", delivery_tag=tag)
     client.send("basic.reject", delivery_tag=2, requeue=False)
-    house.advance(0.01)
+    scene.advance(0.01)
     assert disk.store.rows_written - before == 2
-    assert drain(reopened(house, disk).client(), "q") == [(b"4", True), (b"5", True)]
+    assert drain(reopened(scene, disk).client(), "q") == [(b"4", True), (b"5", True)]
 
 
 def test_messages_of_any_header_keep_all_that_they_have() -> None:
     """Those that begin alike are told apart from those that do not, one by one."""
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     client.send("queue.declare", queue="q", durable=True)
     client.send("queue.bind", queue="q", exchange="amq.topic", routing_key="#")
     kinds = [
@@ -295,7 +295,7 @@ def test_messages_of_any_header_keep_all_that_they_have() -> None:
     ]
     for exchange, key, body, properties in (*kinds, *kinds):
         client.publish(exchange, key, body, **properties)
-    again = reopened(house, disk).client()
+    again = reopened(scene, disk).client()
     found = []
     while (got := again.send("basic.get", queue="q", no_ack=True)[0]).name == "basic.get-ok":
         found.append((got["exchange"], got["routing_key"], got.body, got.properties))
@@ -303,61 +303,61 @@ def test_messages_of_any_header_keep_all_that_they_have() -> None:
 
 
 def test_a_queue_that_gets_rules_goes_on_with_what_is_not_written_yet() -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     client.send("queue.declare", queue="q", durable=True)
     client.send("basic.consume", queue="q", consumer_tag="c")
     for number in range(4):
         client.publish("", "q", b"%d" % number, **PERSISTENT)
-    house.broker.set_policy("short", "^q", {"max-length": 100})
+    scene.broker.set_policy("short", "^q", {"max-length": 100})
     client.send("basic.ack", delivery_tag=2)
     client.publish("", "q", b"4", **PERSISTENT)
-    assert [body for body, _ in drain(reopened(house, disk).client(), "q")] == [
+    assert [body for body, _ in drain(reopened(scene, disk).client(), "q")] == [
         b"0", b"2", b"3", b"4"
     ]  # fmt: skip
 
 
 def test_a_restart_in_the_group_in_which_messages_came_keeps_each_once() -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     client.send("queue.declare", queue="q", durable=True)
     for number in range(3):
         client.publish("", "q", b"%d" % number, **PERSISTENT)
-    house.broker.restart()
-    client = house.client()
+    scene.broker.restart()
+    client = scene.client()
     assert client.send("basic.get", queue="q", no_ack=True)[0].body == b"0"
     client.publish("", "q", b"3", **PERSISTENT)
     client.send("queue.purge", queue="q")
     client.publish("", "q", b"4", **PERSISTENT)
-    assert [body for body, _ in drain(reopened(house, disk).client(), "q")] == [b"4"]
+    assert [body for body, _ in drain(reopened(scene, disk).client(), "q")] == [b"4"]
 
 
 @pytest.mark.parametrize("arguments", [*TYPES, {"x-queue-type": "stream"}])
 def test_a_kill_in_the_group_in_which_something_came_loses_that_alone(
     arguments: dict[str, Any],
 ) -> None:
-    house, disk = on_disk()
-    client = house.client()
+    scene, disk = on_disk()
+    client = scene.client()
     client.send("queue.declare", queue="q", durable=True, arguments=arguments)
     client.send("queue.declare", queue="stays", durable=True)
     for number in range(3):
         client.publish("", "q", b"%d" % number, **PERSISTENT)
         client.publish("", "stays", b"%d" % number, **PERSISTENT)
-    house.advance(0.01)
+    scene.advance(0.01)
     before = dict(disk.rows)
     # All of it is in one group, which nobody was told of.
     client.publish("", "q", b"lost", **PERSISTENT)
     client.send("queue.declare", queue="lost", durable=True)
     client.publish("", "lost", b"lost", **PERSISTENT)
     client.send("queue.delete", queue="stays")
-    house.broker.restart(hard=True)
-    queues = house.broker.vhosts["/"].queues
+    scene.broker.restart(hard=True)
+    queues = scene.broker.vhosts["/"].queues
     assert {name: len(queue.messages) for name, queue in queues.items()} == {"q": 3, "stays": 3}
-    house.advance(0.01)
+    scene.advance(0.01)
     assert disk.rows == before
-    client = house.client()
+    client = scene.client()
     client.publish("", "q", b"3", **PERSISTENT)
     # Of who got what nothing is known after a kill.
     assert drain(client, "stays") == [(b"%d" % number, True) for number in range(3)]
-    again = reopened(house, disk).broker.vhosts["/"].queues
+    again = reopened(scene, disk).broker.vhosts["/"].queues
     assert {name: len(queue.messages) for name, queue in again.items()} == {"q": 4, "stays": 0}

@@ -8,32 +8,32 @@ from mockforge_brokers.amqp.lint import RISKS
 from mockforge_brokers.amqp.reconnecting import MANY
 from mockforge_brokers.events import ConnectionClosed, LintFound
 
-from .client import Client, House, publish
+from .client import Client, Scene, publish
 
 
-def _findings(house: House) -> dict[str, int]:
+def _findings(scene: Scene) -> dict[str, int]:
     """How often each was met."""
-    return {each.statement: each.times for each in house.broker.findings.views()}
+    return {each.statement: each.times for each in scene.broker.findings.views()}
 
 
-def _no_prefetch(house: House) -> None:
-    client = house.client()
+def _no_prefetch(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.send("basic.consume", queue="q")
 
 
-def _no_heartbeat(house: House) -> None:
-    house.client(tune=(2047, 131_072, 0))
+def _no_heartbeat(scene: Scene) -> None:
+    scene.client(tune=(2047, 131_072, 0))
 
 
-def _confirmed_and_lost(house: House) -> None:
-    client = house.client()
+def _confirmed_and_lost(scene: Scene) -> None:
+    client = scene.client()
     client.send("confirm.select")
     client.fake.send(publish("amq.topic", "nobody") * 3)
 
 
-def _acked_twice(house: House) -> None:
-    client = house.client()
+def _acked_twice(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.publish("", "q")
     client.send("basic.get", queue="q")
@@ -41,12 +41,12 @@ def _acked_twice(house: House) -> None:
     client.send("basic.ack", delivery_tag=1)
 
 
-def _acked_elsewhere(house: House) -> None:
-    house.client().send("basic.nack", delivery_tag=1, requeue=True)
+def _acked_elsewhere(scene: Scene) -> None:
+    scene.client().send("basic.nack", delivery_tag=1, requeue=True)
 
 
-def _two_on_a_single_active_queue(house: House) -> None:
-    client = house.client()
+def _two_on_a_single_active_queue(scene: Scene) -> None:
+    client = scene.client()
     single = {"x-single-active-consumer": True}
     client.send("queue.declare", queue="q", arguments=single)
     client.send("basic.qos", prefetch_count=1)
@@ -54,37 +54,37 @@ def _two_on_a_single_active_queue(house: House) -> None:
     client.send("basic.consume", queue="q")
 
 
-def _declared_otherwise(house: House) -> None:
-    client = house.client(name="shop")
+def _declared_otherwise(scene: Scene) -> None:
+    client = scene.client(name="shop")
     client.send("queue.declare", queue="q", arguments={"x-max-length": 5})
     client.send("queue.declare", queue="q", arguments={"x-max-length": 6})
 
 
-def _leaking(house: House) -> None:
-    client = house.client(tune=(2047, 131_072, 0))
+def _leaking(scene: Scene) -> None:
+    client = scene.client(tune=(2047, 131_072, 0))
     client.send("queue.declare", queue="q")
     client.send("basic.qos", prefetch_count=5)
     client.send("basic.consume", queue="q")
     client.fake.send(publish("", "q") * 3)
     client.send("basic.ack", delivery_tag=2)
-    house.advance(LEAKS_AFTER + 2)
-    house.advance(10)
+    scene.advance(LEAKS_AFTER + 2)
+    scene.advance(10)
 
 
-def _come_and_go(house: House, times: int) -> None:
+def _come_and_go(scene: Scene, times: int) -> None:
     """The transport emits that a connection ended; here there is none."""
     for _ in range(times):
-        house.client().fake.vanish()
-        number = house.environment.last_connection
+        scene.client().fake.vanish()
+        number = scene.environment.last_connection
         closed = ConnectionClosed("amqp", number, f"guest@127.0.0.1:{number}", "gone")
-        house.environment.spine.emit(closed)
+        scene.environment.spine.emit(closed)
 
 
-def _churning(house: House) -> None:
-    _come_and_go(house, MANY)
+def _churning(scene: Scene) -> None:
+    _come_and_go(scene, MANY)
 
 
-DEEDS: dict[str, tuple[Callable[[House], None], str]] = {
+DEEDS: dict[str, tuple[Callable[[Scene], None], str]] = {
     "no-prefetch": (_no_prefetch, "queue 'q' in vhost '/'"),
     "no-heartbeat": (_no_heartbeat, "no heartbeat"),
     "confirm-without-mandatory": (_confirmed_and_lost, "exchange 'amq.topic' with key 'nobody'"),
@@ -102,15 +102,15 @@ def test_every_risk_has_a_deed_that_shows_it() -> None:
 
 
 @pytest.mark.parametrize("name", DEEDS)
-def test_a_deed_is_named_with_its_place_and_remedy(house: House, name: str) -> None:
+def test_a_deed_is_named_with_its_place_and_remedy(scene: Scene, name: str) -> None:
     deed, place = DEEDS[name]
-    deed(house)
-    (found,) = [each for each in house.emitted(LintFound) if each.statement == name]
+    deed(scene)
+    (found,) = [each for each in scene.emitted(LintFound) if each.statement == name]
     assert place in found.text
     assert found.text.endswith(RISKS[name].remedy)
     assert found.severity == RISKS[name].severity
     assert found.client
-    assert _findings(house)[name] == 1
+    assert _findings(scene)[name] == 1
 
 
 def _consume(client: Client, queue: str = "q", **given: object) -> None:
@@ -118,9 +118,9 @@ def _consume(client: Client, queue: str = "q", **given: object) -> None:
     client.send("basic.consume", queue=queue, **given)
 
 
-def test_what_is_meant_is_not_named(house: House) -> None:
+def test_what_is_meant_is_not_named(scene: Scene) -> None:
     """The same with a reason: no ack wanted, a common prefetch, mandatory, standby, slowness."""
-    client = house.client(tune=(2047, 131_072, 60))
+    client = scene.client(tune=(2047, 131_072, 60))
     _consume(client, no_ack=True)
     client.send("basic.qos", prefetch_count=5, is_global=True)
     _consume(client, "held")
@@ -128,25 +128,25 @@ def test_what_is_meant_is_not_named(house: House) -> None:
     client.send("confirm.select")
     client.publish("amq.topic", "nobody", mandatory=True)
     for _ in range(2):
-        other = house.client(tune=(2047, 131_072, 60))
+        other = scene.client(tune=(2047, 131_072, 60))
         single = {"x-single-active-consumer": True}
         other.send("queue.declare", queue="single", arguments=single)
         other.send("basic.qos", prefetch_count=1)
         other.send("basic.consume", queue="single")
-    _come_and_go(house, MANY - 1)
+    _come_and_go(scene, MANY - 1)
     for _ in range(4):
-        house.advance(25)
-    names = set(_findings(house))
+        scene.advance(25)
+    names = set(_findings(scene))
     assert not names & (set(RISKS) - {"no-heartbeat"})
 
 
-def test_who_acknowledges_slowly_but_in_order_leaks_nothing(house: House) -> None:
-    client = house.client(tune=(2047, 131_072, 0))
+def test_who_acknowledges_slowly_but_in_order_leaks_nothing(scene: Scene) -> None:
+    client = scene.client(tune=(2047, 131_072, 0))
     client.send("queue.declare", queue="q")
     client.send("basic.qos", prefetch_count=5)
     client.send("basic.consume", queue="q")
     client.fake.send(publish("", "q") * 3)
-    house.advance(LEAKS_AFTER + 10)
+    scene.advance(LEAKS_AFTER + 10)
     client.send("basic.ack", delivery_tag=1)
-    house.advance(LEAKS_AFTER + 10)
-    assert "unacked-leak" not in _findings(house)
+    scene.advance(LEAKS_AFTER + 10)
+    assert "unacked-leak" not in _findings(scene)

@@ -5,7 +5,7 @@ from typing import Any
 from mockforge_brokers.amqp.records import table
 from mockforge_brokers.amqp.state.message_paths import Way, from_exchange
 
-from .client import House
+from .client import Scene
 
 
 def lines(way: Way, depth: int = 0) -> list[str]:
@@ -19,8 +19,8 @@ def way(broker: Any, exchange: str, key: str | None, headers: dict[str, Any] | N
     return from_exchange(broker.vhost(), exchange, key, table(headers or {}))
 
 
-def furnish(house: House) -> Any:
-    broker = house.broker
+def furnish(scene: Scene) -> Any:
+    broker = scene.broker
     broker.declare_exchange("events", "topic")
     broker.declare_exchange("audit", "fanout")
     broker.declare_exchange("dlx", "direct")
@@ -35,8 +35,8 @@ def furnish(house: House) -> Any:
     return broker
 
 
-def test_a_message_is_followed_through_bindings_and_dead_letters(house: House) -> None:
-    broker = furnish(house)
+def test_a_message_is_followed_through_bindings_and_dead_letters(scene: Scene) -> None:
+    broker = furnish(scene)
     broker.bind("dlx", "q.dead", "order.new")
     assert lines(way(broker, "events", "order.new")) == [
         "exchange events: topic",
@@ -52,8 +52,8 @@ def test_a_message_is_followed_through_bindings_and_dead_letters(house: House) -
     assert not broker.vhost().queues["q.all"].messages
 
 
-def test_dead_letters_that_reach_nothing_are_shown_to_end_nowhere(house: House) -> None:
-    broker = furnish(house)
+def test_dead_letters_that_reach_nothing_are_shown_to_end_nowhere(scene: Scene) -> None:
+    broker = furnish(scene)
     broker.declare_queue("q.lost", arguments={"x-dead-letter-exchange": "none"})
     assert lines(way(broker, "", "q.mail"))[-1] == (
         "      nowhere nowhere: nothing is bound there: lost, or returned if mandatory"
@@ -63,8 +63,8 @@ def test_dead_letters_that_reach_nothing_are_shown_to_end_nowhere(house: House) 
     )
 
 
-def test_dead_letters_in_a_circle_are_named_and_not_followed_for_ever(house: House) -> None:
-    broker = house.broker
+def test_dead_letters_in_a_circle_are_named_and_not_followed_for_ever(scene: Scene) -> None:
+    broker = scene.broker
     for name, other in (("a", "b"), ("b", "a")):
         arguments = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": other}
         broker.declare_queue(name, arguments=arguments)
@@ -73,8 +73,8 @@ def test_dead_letters_in_a_circle_are_named_and_not_followed_for_ever(house: Hou
     )
 
 
-def test_exchanges_in_a_circle_end(house: House) -> None:
-    broker = house.broker
+def test_exchanges_in_a_circle_end(scene: Scene) -> None:
+    broker = scene.broker
     for name in ("x", "y"):
         broker.declare_exchange(name, "fanout")
     broker.bind("x", "y", kind="exchange")
@@ -86,8 +86,8 @@ def test_exchanges_in_a_circle_end(house: House) -> None:
     ]
 
 
-def test_what_nothing_takes_goes_to_the_alternate_exchange(house: House) -> None:
-    broker = furnish(house)
+def test_what_nothing_takes_goes_to_the_alternate_exchange(scene: Scene) -> None:
+    broker = furnish(scene)
     broker.declare_exchange("main", "direct", arguments={"alternate-exchange": "audit"})
     broker.bind("main", "q.dead", "known")
     assert lines(way(broker, "main", "known"))[1:] == [
@@ -97,15 +97,15 @@ def test_what_nothing_takes_goes_to_the_alternate_exchange(house: House) -> None
     assert len(lines(way(broker, "main", None))) == 4
 
 
-def test_headers_decide_at_a_headers_exchange(house: House) -> None:
-    broker = furnish(house)
+def test_headers_decide_at_a_headers_exchange(scene: Scene) -> None:
+    broker = furnish(scene)
     broker.bind("amq.headers", "q.all", "", {"kind": "big", "x-match": "all"})
     assert lines(way(broker, "amq.headers", "", {"kind": "big"}))[1].startswith("  queue q.all")
     assert lines(way(broker, "amq.headers", "", {"kind": "small"}))[1].startswith("  nowhere")
 
 
-def test_a_lost_dead_letter_is_counted(house: House) -> None:
-    broker, client = furnish(house), house.client()
+def test_a_lost_dead_letter_is_counted(scene: Scene) -> None:
+    broker, client = furnish(scene), scene.client()
     client.publish("", "q.mail", b"x")
     client.send("basic.get", queue="q.mail")
     client.send("basic.reject", delivery_tag=1, requeue=False)

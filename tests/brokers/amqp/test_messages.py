@@ -8,11 +8,11 @@ from mockforge_brokers.amqp.events import MessagesRequeued
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import LintFound, MessageSeen
 
-from .client import Client, House, bodies, names, publish
+from .client import Client, Scene, bodies, names, publish
 
 
-def test_message_reaches_the_consumer_with_its_properties_and_body(house: House) -> None:
-    client = house.client()
+def test_message_reaches_the_consumer_with_its_properties_and_body(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.send("basic.consume", queue="q", consumer_tag="c")
     (delivery,) = client.publish("", "q", b"body", content_type="text/plain", headers={"n": 1})
@@ -33,8 +33,8 @@ def test_empty_body_has_no_body_frame(client: Client) -> None:
     assert bodies(client.publish("", "q")) == [b""]
 
 
-def test_delivery_carries_the_consumers_channel_not_the_publishers(house: House) -> None:
-    publisher, consumer = house.client().open(7), house.client().open(9)
+def test_delivery_carries_the_consumers_channel_not_the_publishers(scene: Scene) -> None:
+    publisher, consumer = scene.client().open(7), scene.client().open(9)
     consumer.send("queue.declare", queue="q", channel=9)
     consumer.send("basic.consume", queue="q", channel=9, no_ack=True)
     publisher.publish("", "q", b"one", channel=7)
@@ -42,19 +42,19 @@ def test_delivery_carries_the_consumers_channel_not_the_publishers(house: House)
     assert (delivery.channel, delivery.body) == (9, b"one")
 
 
-def test_body_is_cut_to_the_consumers_smaller_frames(house: House) -> None:
-    publisher, consumer = house.client(), house.client(tune=(2047, 4096, 0))
+def test_body_is_cut_to_the_consumers_smaller_frames(scene: Scene) -> None:
+    publisher, consumer = scene.client(), scene.client(tune=(2047, 4096, 0))
     consumer.send("queue.declare", queue="q")
     consumer.send("basic.consume", queue="q", no_ack=True)
     publisher.publish("", "q", bytes(10_000))
     raw = consumer.fake.peek()
     assert bodies(consumer.received()) == [bytes(10_000)]
     assert raw.count(b"\x03\x00\x01\x00\x00\x0f\xf8") == 2
-    assert house.emitted(LintFound)[0].statement == "small-frames"
+    assert scene.emitted(LintFound)[0].statement == "small-frames"
 
 
-def test_body_of_several_frames_is_put_together(house: House) -> None:
-    client = house.client(tune=(2047, 4096, 0))
+def test_body_of_several_frames_is_put_together(scene: Scene) -> None:
+    client = scene.client(tune=(2047, 4096, 0))
     client.send("queue.declare", queue="q")
     from mockforge_brokers.amqp.wire import content, frames
 
@@ -66,8 +66,8 @@ def test_body_of_several_frames_is_put_together(house: House) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 20, 21, 60])
-def test_frames_that_come_in_pieces_are_one_message(house: House, size: int) -> None:
-    client = house.client()
+def test_frames_that_come_in_pieces_are_one_message(scene: Scene, size: int) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.send("basic.consume", queue="q", no_ack=True)
     data = publish("", "q", b"hello", message_id="1") * 3
@@ -76,10 +76,10 @@ def test_frames_that_come_in_pieces_are_one_message(house: House, size: int) -> 
     assert bodies(client.received()) == [b"hello"] * 3
 
 
-def test_contents_of_two_channels_may_interleave(house: House) -> None:
+def test_contents_of_two_channels_may_interleave(scene: Scene) -> None:
     from mockforge_brokers.amqp.wire import frames
 
-    client = house.client().open(2)
+    client = scene.client().open(2)
     client.send("queue.declare", queue="q")
     parts = [
         frames.split(publish("", "q", body, channel)) for channel, body in ((1, b"a"), (2, b"b"))
@@ -220,8 +220,8 @@ def test_get_says_how_many_are_left(client: Client) -> None:
     assert client.send("basic.get", queue="q")[0]["message_count"] == 2
 
 
-def test_lost_connection_requeues_in_order(house: House) -> None:
-    first, second = house.client(), house.client()
+def test_lost_connection_requeues_in_order(scene: Scene) -> None:
+    first, second = scene.client(), scene.client()
     first.send("queue.declare", queue="q")
     first.send("basic.consume", queue="q")
     second.fake.send(b"".join(publish("", "q", bytes([number])) for number in range(3)))
@@ -229,7 +229,7 @@ def test_lost_connection_requeues_in_order(house: House) -> None:
     came = second.send("basic.consume", queue="q")
     assert bodies(came) == [b"\0", b"\1", b"\2"]
     assert all(got["redelivered"] for got in came[1:])
-    assert house.emitted(MessagesRequeued)[0].messages == 3
+    assert scene.emitted(MessagesRequeued)[0].messages == 3
 
 
 def test_closed_channel_requeues_and_answers(client: Client) -> None:
@@ -248,8 +248,8 @@ def test_cancelled_consumer_gets_nothing_more(client: Client) -> None:
     assert client.publish("", "q") == []
 
 
-def test_deleted_queue_cancels_its_consumers(house: House) -> None:
-    consumer, other = house.client(), house.client()
+def test_deleted_queue_cancels_its_consumers(scene: Scene) -> None:
+    consumer, other = scene.client(), scene.client()
     consumer.send("queue.declare", queue="q")
     consumer.send("basic.consume", queue="q", consumer_tag="c")
     other.send("queue.delete", queue="q")
@@ -257,8 +257,8 @@ def test_deleted_queue_cancels_its_consumers(house: House) -> None:
     assert (cancel.name, cancel["consumer_tag"]) == ("basic.cancel", "c")
 
 
-def test_client_that_did_not_ask_for_it_is_not_told_of_cancelled_consumers(house: House) -> None:
-    consumer, other = house.client(capabilities={}), house.client()
+def test_client_that_did_not_ask_for_it_is_not_told_of_cancelled_consumers(scene: Scene) -> None:
+    consumer, other = scene.client(capabilities={}), scene.client()
     consumer.send("queue.declare", queue="q")
     consumer.send("basic.consume", queue="q", consumer_tag="c")
     other.send("queue.delete", queue="q")
@@ -290,20 +290,20 @@ def test_transaction_publishes_at_commit_and_forgets_at_rollback(client: Client)
     assert names(client.send("tx.commit")) == ["tx.commit-ok"]
 
 
-def test_slow_consumer_lets_its_queue_grow_and_goes_on_when_it_reads(house: House) -> None:
-    consumer, publisher = house.client(), house.client()
+def test_slow_consumer_lets_its_queue_grow_and_goes_on_when_it_reads(scene: Scene) -> None:
+    consumer, publisher = scene.client(), scene.client()
     consumer.send("queue.declare", queue="q")
     consumer.send("basic.consume", queue="q", no_ack=True)
     consumer.fake.set_writable(False)
     publisher.fake.send(publish("", "q", b"x") * 10)
     assert consumer.received() == []
-    assert house.broker.vhost().queues["q"].messages
+    assert scene.broker.vhost().queues["q"].messages
     consumer.fake.set_writable(True)
     assert len(bodies(consumer.received())) == 10
 
 
-def test_large_backlog_is_delivered_in_portions(house: House) -> None:
-    client = house.client()
+def test_large_backlog_is_delivered_in_portions(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     for _ in range(20):
         client.publish("", "q", bytes(100_000))
@@ -311,28 +311,28 @@ def test_large_backlog_is_delivered_in_portions(house: House) -> None:
     assert 0 < len(first) < 20
     rest = 0
     for _ in range(20):
-        house.advance(0)
+        scene.advance(0)
         rest += len(bodies(client.received()))
     assert len(first) + rest == 20
 
 
-def test_inside_publisher_uses_the_same_entrance(house: House) -> None:
-    client = house.client()
+def test_inside_publisher_uses_the_same_entrance(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     seen: list[MessageSeen] = []
-    stop = house.broker.watch(seen.append, "amq.topic")
-    house.broker.bind("amq.topic", "q", "order.#")
+    stop = scene.broker.watch(seen.append, "amq.topic")
+    scene.broker.bind("amq.topic", "q", "order.#")
     properties = {"headers": {"n": 1}}
-    assert house.broker.publish("amq.topic", "order.paid", b"x", properties=properties) == 1
-    assert house.broker.publish("", "q", b"y") == 1
+    assert scene.broker.publish("amq.topic", "order.paid", b"x", properties=properties) == 1
+    assert scene.broker.publish("", "q", b"y") == 1
     stop()
     assert [(item.destination, item.key, item.payload) for item in seen] == [
         ("amq.topic", b"order.paid", b"x")
     ]
     assert seen[0].headers == (("n", 1),)
     assert client.send("basic.get", queue="q")[0].body == b"x"
-    assert house.environment.journal is not None
-    chunks = house.environment.journal.chunks
+    assert scene.environment.journal is not None
+    chunks = scene.environment.journal.chunks
     assert [chunk.tape.owner.client for chunk in chunks].count("∗prompt") == 2
 
 
@@ -352,12 +352,12 @@ def test_inside_publisher_uses_the_same_entrance(house: House) -> None:
     ],
 )
 def test_inside_publisher_is_told_what_is_wrong(
-    house: House, arguments: dict[str, object], text: str
+    scene: Scene, arguments: dict[str, object], text: str
 ) -> None:
     given = {"exchange": "", "routing_key": "q", **arguments}
     exchange, key = given.pop("exchange"), given.pop("routing_key")
     with pytest.raises(InvalidInput, match=text):
-        house.broker.publish(exchange, key, b"", **given)  # type: ignore[arg-type]
+        scene.broker.publish(exchange, key, b"", **given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ def test_inside_publisher_is_told_what_is_wrong(
     ],
 )
 def test_people_are_told_what_cannot_be_declared(
-    house: House, declare: Callable[[AmqpBroker], None], text: str
+    scene: Scene, declare: Callable[[AmqpBroker], None], text: str
 ) -> None:
     with pytest.raises(InvalidInput, match=text):
-        declare(house.broker)
+        declare(scene.broker)

@@ -13,7 +13,7 @@ from mockforge_brokers.journal import IN, OUT
 from mockforge_brokers.misbehaviour.actions import Changes
 
 from ..misbehaving import everything, refuse
-from .client import Client, Got, House, names, publish
+from .client import Client, Got, Scene, names, publish
 
 
 def refused(client: Client, unit: bytes, code: int) -> list[Got]:
@@ -21,11 +21,11 @@ def refused(client: Client, unit: bytes, code: int) -> list[Got]:
     return client.received()
 
 
-def depth(house: House, queue: str) -> int:
-    return house.client().send("queue.declare", queue=queue, passive=True)[0]["message_count"]
+def depth(scene: Scene, queue: str) -> int:
+    return scene.client().send("queue.declare", queue=queue, passive=True)[0]["message_count"]
 
 
-def test_a_nack_settles_its_publish_in_a_window_of_others(house: House, client: Client) -> None:
+def test_a_nack_settles_its_publish_in_a_window_of_others(scene: Scene, client: Client) -> None:
     client.send("queue.declare", queue="q")
     client.send("confirm.select")
     client.publish("", "q", b"1")
@@ -33,19 +33,19 @@ def test_a_nack_settles_its_publish_in_a_window_of_others(house: House, client: 
     [ack] = client.publish("", "q", b"3")
     assert (nack.name, nack["delivery_tag"], nack["multiple"]) == ("basic.nack", 2, False)
     assert (ack.name, ack["delivery_tag"]) == ("basic.ack", 3)
-    assert depth(house, "q") == 2
+    assert depth(scene, "q") == 2
 
 
-def test_without_confirms_a_nacked_publish_is_lost_in_silence(house: House, client: Client) -> None:
+def test_without_confirms_a_nacked_publish_is_lost_in_silence(scene: Scene, client: Client) -> None:
     client.send("queue.declare", queue="q")
     assert refused(client, publish("", "q", b"1"), NACK) == []
     assert client.publish("", "q", b"2") == []
-    assert depth(house, "q") == 1
+    assert depth(scene, "q") == 1
 
 
 @pytest.mark.parametrize("code", [ReplyCode.NO_ROUTE, ReplyCode.NO_CONSUMERS])
 def test_a_publish_comes_back_whole_and_is_then_confirmed(
-    house: House, client: Client, code: ReplyCode
+    scene: Scene, client: Client, code: ReplyCode
 ) -> None:
     client.send("queue.declare", queue="q")
     client.send("confirm.select")
@@ -56,10 +56,10 @@ def test_a_publish_comes_back_whole_and_is_then_confirmed(
     assert back.body == b"x" * 200_000
     assert back.properties == {"content_type": "text/plain"}
     assert (ack.name, ack["delivery_tag"]) == ("basic.ack", 1)
-    assert depth(house, "q") == 0
+    assert depth(scene, "q") == 0
 
 
-def test_a_soft_error_ends_the_channel_only(house: House, client: Client) -> None:
+def test_a_soft_error_ends_the_channel_only(scene: Scene, client: Client) -> None:
     unit = frames.method(1, "queue.declare", queue="q")
     [close] = refused(client, unit, ReplyCode.RESOURCE_LOCKED)
     assert (close.name, close["reply_code"], close["reply_text"]) == (
@@ -105,9 +105,9 @@ OPEN = frames.method(0, "connection.open", virtual_host="/")
     ("unit", "code", "ids"), [(START_OK, 403, (10, 11)), (OPEN, 530, (10, 40))]
 )
 def test_a_login_is_refused_with_a_code(
-    house: House, unit: bytes, code: int, ids: tuple[int, int]
+    scene: Scene, unit: bytes, code: int, ids: tuple[int, int]
 ) -> None:
-    client = house.stranger()
+    client = scene.stranger()
     client.fake.send(frames.PROTOCOL_HEADER)
     client.fake.take()
     if unit is OPEN:
@@ -118,7 +118,7 @@ def test_a_login_is_refused_with_a_code(
     assert (close["class_id"], close["method_id"]) == ids
     client.send("connection.close-ok", channel=0)
     assert client.peer.ended == "closed"
-    house.client()
+    scene.client()
 
 
 def test_a_code_for_publishes_ends_the_connection_for_other_methods(client: Client) -> None:
@@ -129,14 +129,14 @@ def test_a_code_for_publishes_ends_the_connection_for_other_methods(client: Clie
 
 
 def test_a_publish_refused_in_a_transaction_is_not_in_its_commit(
-    house: House, client: Client
+    scene: Scene, client: Client
 ) -> None:
     client.send("queue.declare", queue="q")
     client.send("tx.select")
     client.publish("", "q", b"1")
     assert refused(client, publish("", "q", b"2"), NACK) == []
     assert names(client.send("tx.commit")) == ["tx.commit-ok"]
-    assert depth(house, "q") == 1
+    assert depth(scene, "q") == 1
 
 
 def test_a_channel_that_closes_gets_no_answer(client: Client) -> None:
@@ -145,14 +145,14 @@ def test_a_channel_that_closes_gets_no_answer(client: Client) -> None:
     assert not client.peer.ended
 
 
-def test_a_malformed_frame_ends_its_own_connection_only(house: House, client: Client) -> None:
-    other = house.client()
+def test_a_malformed_frame_ends_its_own_connection_only(scene: Scene, client: Client) -> None:
+    other = scene.client()
     for wrong in (b"\x01\x00\x01\x00\x00\x00\x02\x00\x3c\xce", b"\x01\x00\x01\x00\x00\x00\x00\xce"):
-        client = house.client()
+        client = scene.client()
         refuse(client.fake, wrong, everything, ReplyCode.NOT_FOUND)
         assert client.peer.ended
     short = b"\x01\x00\x01\x00\x00\x00\x05\x00\x3c\x00\x28\x00\xce"
-    client = house.client()
+    client = scene.client()
     refuse(client.fake, short, everything, ReplyCode.NO_ROUTE)
     assert client.received()[0].name == "connection.close"
     assert names(other.send("queue.declare", queue="q")) == ["queue.declare-ok"]
@@ -220,7 +220,7 @@ def test_only_a_message_can_be_changed(client: Client) -> None:
         edit(client, IN, unit, payload=b"x")
 
 
-def test_a_repeated_publish_is_routed_and_not_confirmed(house: House, client: Client) -> None:
+def test_a_repeated_publish_is_routed_and_not_confirmed(scene: Scene, client: Client) -> None:
     client.send("queue.declare", queue="q")
     client.send("confirm.select")
     unit = publish("", "q", b"1")
@@ -230,7 +230,7 @@ def test_a_repeated_publish_is_routed_and_not_confirmed(house: House, client: Cl
     assert client.received() == []
     [ack] = client.publish("", "q", b"2")
     assert (ack.name, ack["delivery_tag"]) == ("basic.ack", 2)
-    assert depth(house, "q") == 3
+    assert depth(scene, "q") == 3
 
 
 def test_what_may_be_damaged_of_a_unit_is_its_methods_payload() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from mockforge_brokers.amqp.wire import frames
 
-from .client import House, names, publish
+from .client import Scene, names, publish
 
 
 def close(channel: int = 1) -> bytes:
@@ -15,10 +15,10 @@ def close(channel: int = 1) -> bytes:
 
 @pytest.mark.parametrize("crossing", [True, False], ids=["in one burst", "one by one"])
 def test_closes_of_both_sides_may_cross_and_the_channel_ends_with_close_ok(
-    house: House, crossing: bool
+    scene: Scene, crossing: bool
 ) -> None:
     """amqp091-go's TestChannelExceptionWithCloseIssue43."""
-    client = house.client()
+    client = scene.client()
     came = []
     steps = [publish("missing", "a", b"x"), close(), frames.method(1, "channel.close-ok")]
     for step in [steps[0] + steps[1], steps[2]] if crossing else steps:
@@ -28,28 +28,28 @@ def test_closes_of_both_sides_may_cross_and_the_channel_ends_with_close_ok(
     assert names(client.send("channel.open")) == ["channel.open-ok"]
 
 
-def test_impersonator_may_publish_in_anybodys_name(house: House) -> None:
+def test_impersonator_may_publish_in_anybodys_name(scene: Scene) -> None:
     """The Java client's UserIDHeader.impersonatedUserId."""
-    house.environment.access.tag_user("guest", ("administrator", "impersonator"))
-    client = house.client()
+    scene.environment.access.tag_user("guest", ("administrator", "impersonator"))
+    client = scene.client()
     client.publish("amq.fanout", "", user_id="somebody")
     assert names(client.send("queue.declare", queue="q")) == ["queue.declare-ok"]
-    house.environment.access.tag_user("guest", ("administrator",))
-    (refused,) = house.client().publish("amq.fanout", "", user_id="somebody")
+    scene.environment.access.tag_user("guest", ("administrator",))
+    (refused,) = scene.client().publish("amq.fanout", "", user_id="somebody")
     assert refused["reply_code"] == 406
 
 
 @pytest.mark.parametrize("passive", [True, False])
-def test_declaring_again_extends_the_life_of_a_queue(house: House, passive: bool) -> None:
+def test_declaring_again_extends_the_life_of_a_queue(scene: Scene, passive: bool) -> None:
     """The Java client's QueueLease."""
-    client = house.client()
+    client = scene.client()
     arguments = {} if passive else {"x-expires": 1000}
     client.send("queue.declare", queue="q", arguments={"x-expires": 1000})
-    house.advance(0.75)
+    scene.advance(0.75)
     client.send("queue.declare", queue="q", passive=passive, arguments=arguments)
-    house.advance(0.75)
+    scene.advance(0.75)
     assert names(client.send("queue.declare", queue="q", passive=True)) == ["queue.declare-ok"]
-    house.advance(1.25)
+    scene.advance(1.25)
     (gone,) = client.send("queue.declare", queue="q", passive=True)
     assert gone["reply_code"] == 404
 
@@ -81,9 +81,9 @@ DEATHS = [
 
 
 @pytest.mark.parametrize(("sent", "written"), DEATHS)
-def test_deaths_that_a_client_sent_are_grouped(house: House, sent: Any, written: Any) -> None:
+def test_deaths_that_a_client_sent_are_grouped(scene: Scene, sent: Any, written: Any) -> None:
     """The Java client's XDeathHeaderGrowth, before message containers."""
-    client = house.client()
+    client = scene.client()
     dead = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
     client.send("queue.declare", queue="q", arguments=dead)
     client.send("queue.declare", queue="dead")

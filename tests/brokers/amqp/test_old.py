@@ -6,12 +6,12 @@ from mockforge_brokers.amqp.wire import frames
 from mockforge_brokers.events import ProtocolViolated
 from mockforge_brokers.journal import IN, OUT
 
-from .client import Client, House, bodies, names, publish
+from .client import Client, Scene, bodies, names, publish
 
 
-def opened(house: House, header: bytes) -> Client:
+def opened(scene: Scene, header: bytes) -> Client:
     """A connection with channel 1 open; asserts the version that connection.start names."""
-    client = house.stranger()
+    client = scene.stranger()
     client.fake.send(header)
     (start,) = client.received()
     expected = (0, 9) if header.endswith(b"\x00\x09") else (8, 0)
@@ -26,15 +26,15 @@ def opened(house: House, header: bytes) -> Client:
     return client
 
 
-def test_header_of_0_9_is_served_as_0_9_1(house: House) -> None:
-    client = opened(house, b"AMQP\x01\x01\x00\x09")
+def test_header_of_0_9_is_served_as_0_9_1(scene: Scene) -> None:
+    client = opened(scene, b"AMQP\x01\x01\x00\x09")
     assert names(client.received()) == ["channel.open-ok"]
     assert names(client.send("queue.declare", queue="q")) == ["queue.declare-ok"]
 
 
 @pytest.fixture(params=[b"AMQP\x01\x01\x08\x00", b"AMQP\x01\x01\x09\x01"])
-def old(house: House, request: pytest.FixtureRequest) -> Client:
-    client = opened(house, request.param)
+def old(scene: Scene, request: pytest.FixtureRequest) -> Client:
+    client = opened(scene, request.param)
     assert client.fake.take() == frames.frame(1, 1, b"\x00\x14\x00\x0b")
     client.send("queue.declare", queue="q")
     return client
@@ -64,10 +64,10 @@ def test_refused_connection_of_0_8_is_told_so_in_its_numbers(old: Client) -> Non
     assert old.peer.ended == "closed"
 
 
-def test_confirms_are_unknown_in_0_8(house: House, old: Client) -> None:
+def test_confirms_are_unknown_in_0_8(scene: Scene, old: Client) -> None:
     old.fake.send(frames.method(1, "confirm.select"))
     assert old.peer.ended == "reset"
-    assert "no such method" in house.emitted(ProtocolViolated)[0].reason
+    assert "no such method" in scene.emitted(ProtocolViolated)[0].reason
 
 
 def test_rows_of_0_8_have_the_names_of_0_9_1(old: Client) -> None:

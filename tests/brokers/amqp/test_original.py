@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mockforge_brokers.amqp.records import Field
 
-from .client import Client, Got, House, bodies, names
+from .client import Client, Got, Scene, bodies, names
 
 
 def taken(client: Client, queue: str) -> bool:
@@ -228,8 +228,8 @@ DIFFERENT = [
 ]
 
 
-def _matches(house: House, wanted: Field, given: Field) -> bool:
-    client = house.client()
+def _matches(scene: Scene, wanted: Field, given: Field) -> bool:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.send("queue.bind", queue="q", exchange="amq.headers", arguments={"k": wanted})
     client.publish("amq.headers", "", headers={"k": given})
@@ -237,15 +237,15 @@ def _matches(house: House, wanted: Field, given: Field) -> bool:
 
 
 @pytest.mark.parametrize(("wanted", "given"), ALIKE)
-def test_headers_that_rabbitmq_takes_for_equal(house: House, wanted: Field, given: Field) -> None:
-    assert _matches(house, wanted, given)
+def test_headers_that_rabbitmq_takes_for_equal(scene: Scene, wanted: Field, given: Field) -> None:
+    assert _matches(scene, wanted, given)
 
 
 @pytest.mark.parametrize(("wanted", "given"), DIFFERENT)
 def test_headers_that_rabbitmq_takes_for_different(
-    house: House, wanted: Field, given: Field
+    scene: Scene, wanted: Field, given: Field
 ) -> None:
-    assert not _matches(house, wanted, given)
+    assert not _matches(scene, wanted, given)
 
 
 def test_what_get_took_before_a_common_prefetch_counts_for_good(client: Client) -> None:

@@ -8,27 +8,27 @@ from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.state.policies import NamedPolicy
 from mockforge_brokers.events import RequestDenied
 
-from .client import Client, Got, House, bodies, names
+from .client import Client, Got, Scene, bodies, names
 
 
-def house_with(seconds: float) -> House:
-    return House(AmqpOptions(consumer_timeout=seconds, heartbeat=600))
+def house_with(seconds: float) -> Scene:
+    return Scene(AmqpOptions(consumer_timeout=seconds, heartbeat=600))
 
 
-def client_of(house: House) -> Client:
-    client = house.client(tune=(2047, 131_072, 600))
+def client_of(scene: Scene) -> Client:
+    client = scene.client(tune=(2047, 131_072, 600))
     client.send("queue.declare", queue="q")
     return client
 
 
 def test_delivery_without_ack_closes_its_channel_and_is_ready_again() -> None:
-    house = house_with(10)
-    client = client_of(house)
+    scene = house_with(10)
+    client = client_of(scene)
     client.publish("", "q", b"x")
     client.send("basic.consume", queue="q")
-    house.advance(9)
+    scene.advance(9)
     assert client.received() == []
-    house.advance(2)
+    scene.advance(2)
     (close,) = client.received()
     assert (close.name, close.channel, close["class_id"], close["method_id"]) == (
         "channel.close",
@@ -42,59 +42,59 @@ def test_delivery_without_ack_closes_its_channel_and_is_ready_again() -> None:
         "used: 10000 ms. This timeout value can be configured, see consumers doc guide to learn "
         "more"
     )
-    assert len(house.broker.vhost().queues["q"].messages) == 1
-    assert [event.operation for event in house.emitted(RequestDenied)] == ["consumer_timeout"]
+    assert len(scene.broker.vhost().queues["q"].messages) == 1
+    assert [event.operation for event in scene.emitted(RequestDenied)] == ["consumer_timeout"]
 
 
 def test_what_basic_get_took_counts_too() -> None:
-    house = house_with(10)
-    client = client_of(house)
+    scene = house_with(10)
+    client = client_of(scene)
     client.publish("", "q", b"x")
     client.send("basic.get", queue="q")
-    house.advance(12)
+    scene.advance(12)
     assert names(client.received()) == ["channel.close"]
 
 
 def test_consumer_that_acknowledges_in_time_goes_on() -> None:
-    house = house_with(10)
-    client = client_of(house)
+    scene = house_with(10)
+    client = client_of(scene)
     client.send("basic.consume", queue="q")
     for tag in range(1, 8):
         client.publish("", "q", b"x")
-        house.advance(6)
+        scene.advance(6)
         assert client.send("basic.ack", delivery_tag=tag) == []
 
 
 def test_delivery_is_measured_from_when_it_went_out_not_from_its_turn() -> None:
-    house = house_with(10)
-    client = client_of(house)
+    scene = house_with(10)
+    client = client_of(scene)
     client.send("basic.consume", queue="q")
     for _ in range(3):
         client.publish("", "q", b"x")
-    house.advance(6)
+    scene.advance(6)
     client.send("basic.ack", delivery_tag=1)
-    house.advance(3)
+    scene.advance(3)
     client.send("basic.ack", delivery_tag=2)
-    house.advance(3)
+    scene.advance(3)
     assert names(client.received()) == ["channel.close"]
 
 
 def test_no_timeout_closes_nothing() -> None:
-    house = house_with(0)
-    client = client_of(house)
+    scene = house_with(0)
+    client = client_of(scene)
     client.publish("", "q", b"x")
     client.send("basic.get", queue="q")
-    house.advance(1000)
+    scene.advance(1000)
     assert client.received() == []
 
 
 # Timeouts of a queue, and of a consumer (RabbitMQ 3.12 and 4.3; rabbit_channel, rabbit_fifo).
 
 
-def like(release: str, **capabilities: bool) -> tuple[House, Client]:
-    house = House(AmqpOptions(as_version=release, consumer_timeout=100, heartbeat=0))
+def like(release: str, **capabilities: bool) -> tuple[Scene, Client]:
+    scene = Scene(AmqpOptions(as_version=release, consumer_timeout=100, heartbeat=0))
     given = {"consumer_cancel_notify": True, **capabilities}
-    return house, house.client(tune=(2047, 131_072, 0), capabilities=given)
+    return scene, scene.client(tune=(2047, 131_072, 0), capabilities=given)
 
 
 def declare(client: Client, queue: str = "q", kind: str = "quorum", **arguments: Any) -> list[Got]:
@@ -117,32 +117,32 @@ def declare(client: Client, queue: str = "q", kind: str = "quorum", **arguments:
 def test_queue_has_a_timeout_by_argument_or_policy(
     release: str, argument: int | None, policy: int | None, used: int | None, kind: str
 ) -> None:
-    house, client = like(release)
+    scene, client = like(release)
     declare(client, kind=kind, **({"x_consumer_timeout": argument} if argument else {}))
     if policy:
         named = NamedPolicy("slow", ".*", {"consumer-timeout": policy})
-        house.broker.vhost().set_policy(named)
+        scene.broker.vhost().set_policy(named)
     client.publish("", "q", b"x")
     client.send("basic.get", queue="q")
-    house.advance((used or 90_000) / 1000 - 2)
+    scene.advance((used or 90_000) / 1000 - 2)
     assert client.received() == []
-    house.advance(4)
+    scene.advance(4)
     came = client.received()
     assert names(came) == (["channel.close"] if used else [])
     assert not came or f"used: {used} ms" in came[0]["reply_text"]
 
 
 def test_only_the_oldest_delivery_of_a_channel_is_looked_at() -> None:
-    house, client = like("3.13")
+    scene, client = like("3.13")
     declare(client, "slow", x_consumer_timeout=50_000)
     declare(client, "fast", x_consumer_timeout=10_000)
     for queue in ("slow", "fast"):
         client.publish("", queue, b"x")
         client.send("basic.get", queue=queue)
-    house.advance(30)
+    scene.advance(30)
     assert client.received() == []
     client.send("basic.ack", delivery_tag=1)
-    house.advance(2)
+    scene.advance(2)
     assert names(client.received()) == ["channel.close"]
 
 
@@ -177,17 +177,17 @@ class Late:
     """RabbitMQ 4.3 whose consumer `a` let two of three deliveries wait for too long."""
 
     def __init__(self, **declared: Any) -> None:
-        self.house, self.client = like("4.3")
-        self.other = self.house.client(tune=(2047, 131_072, 0))
+        self.scene, self.client = like("4.3")
+        self.other = self.scene.client(tune=(2047, 131_072, 0))
         declare(self.client, **declared)
-        self.queue = self.house.broker.vhost().queues["q"]
+        self.queue = self.scene.broker.vhost().queues["q"]
         self.client.send("basic.qos", prefetch_count=10)
         timeout = {"x-consumer-timeout": 10_000}
         self.client.send("basic.consume", queue="q", consumer_tag="a", arguments=timeout)
         for body in (b"0", b"1", b"2"):
             self.client.publish("", "q", body, delivery_mode=2)
         self.client.send("basic.ack", delivery_tag=2)
-        self.house.advance(12)
+        self.scene.advance(12)
         self.came = self.client.received()
 
     def counts(self) -> tuple[int, int]:
@@ -199,13 +199,13 @@ def test_late_deliveries_of_4_3_cancel_the_consumer_and_are_ready_again() -> Non
     assert names(late.came) == ["basic.cancel"]
     assert late.came[0]["consumer_tag"] == "a"
     assert late.counts() == (2, 0)
-    assert [event.messages for event in late.house.emitted(MessagesRequeued)] == [2]
-    assert [each.state for each in late.house.broker.consumers()] == ["timed out"]
+    assert [event.messages for event in late.scene.emitted(MessagesRequeued)] == [2]
+    assert [each.state for each in late.scene.broker.consumers()] == ["timed out"]
     came = late.other.send("basic.consume", queue="q", consumer_tag="b")[1:]
     assert [(got.body, got["redelivered"]) for got in came] == [(b"0", True), (b"2", True)]
     # They did not fail: nobody counts them.
     assert all("headers" not in got.properties for got in came)
-    late.house.advance(30)
+    late.scene.advance(30)
     assert late.client.received() == []
 
 
@@ -240,8 +240,8 @@ def test_channel_that_ends_gives_back_no_late_delivery_twice() -> None:
 
 def test_late_deliveries_survive_a_restart_once() -> None:
     late = Late()
-    late.house.broker.restart()
-    kept = late.house.broker.vhost().queues["q"].messages
+    late.scene.broker.restart()
+    kept = late.scene.broker.vhost().queues["q"].messages
     assert len(kept) == 2
 
 
@@ -250,19 +250,19 @@ def test_late_delivery_that_a_transaction_settles_is_nobodys_at_its_end() -> Non
     late.client.send("tx.select")
     late.client.send("basic.ack", delivery_tag=1)
     late.client.send("basic.reject", delivery_tag=3, requeue=True)
-    late.house.broker.restart()
-    kept = late.house.broker.vhost().queues["q"].messages
+    late.scene.broker.restart()
+    kept = late.scene.broker.vhost().queues["q"].messages
     assert [message.size for message in kept] == [1, 1]
 
 
 def test_next_single_active_consumer_takes_what_was_late() -> None:
-    house, client = like("4.3")
+    scene, client = like("4.3")
     declare(client, x_single_active_consumer=True)
     timeout = {"x-consumer-timeout": 10_000}
     client.send("basic.consume", queue="q", consumer_tag="a", arguments=timeout)
     client.send("basic.consume", queue="q", consumer_tag="b")
     client.publish("", "q", b"x")
-    house.advance(12)
+    scene.advance(12)
     came = client.received()
     assert names(came) == ["basic.cancel", "basic.deliver"]
     assert came[1]["consumer_tag"] == "b"
@@ -270,7 +270,7 @@ def test_next_single_active_consumer_takes_what_was_late() -> None:
 
 @pytest.mark.parametrize("how", ["no capability", "cancelled", "get"])
 def test_where_nobody_can_be_cancelled_the_channel_ends(how: str) -> None:
-    house, client = like("4.3", consumer_cancel_notify=how != "no capability")
+    scene, client = like("4.3", consumer_cancel_notify=how != "no capability")
     declare(client, x_consumer_timeout=10_000)
     client.publish("", "q", b"x")
     if how == "get":
@@ -279,6 +279,6 @@ def test_where_nobody_can_be_cancelled_the_channel_ends(how: str) -> None:
         client.send("basic.consume", queue="q", consumer_tag="a")
     if how == "cancelled":
         client.send("basic.cancel", consumer_tag="a")
-    house.advance(12)
+    scene.advance(12)
     (closed,) = client.received()
     assert "Timeout value used: -1 ms" in closed["reply_text"]

@@ -6,7 +6,7 @@ import pytest
 from mockforge_brokers.amqp.events import MessageUnroutable
 from mockforge_brokers.amqp.state.plugin_exchanges import jump_hash
 
-from .client import Client, Got, House, names
+from .client import Client, Got, Scene, names
 from .test_governed import drain, held
 
 
@@ -22,32 +22,32 @@ def bind(client: Client, queue: str, key: str = "", exchange: str = "x") -> Got:
     return answer
 
 
-def counts(house: House, *queues: str) -> list[int]:
-    return [len(house.broker.vhost().queues[name].messages) for name in queues]
+def counts(scene: Scene, *queues: str) -> list[int]:
+    return [len(scene.broker.vhost().queues[name].messages) for name in queues]
 
 
 # x-consistent-hash.
 
 
-def test_hash_shares_messages_by_weight(house: House, client: Client) -> None:
+def test_hash_shares_messages_by_weight(scene: Scene, client: Client) -> None:
     declare(client, "x-consistent-hash")
     for queue, weight in (("a", "1"), ("b", "2"), ("c", "1")):
         bind(client, queue, weight)
     for number in range(400):
         client.publish("x", f"key{number}")
-    a, b, c = counts(house, "a", "b", "c")
+    a, b, c = counts(scene, "a", "b", "c")
     assert a + b + c == 400
     assert 60 < a < 140
     assert 150 < b < 250
 
 
-def test_hash_gives_one_key_to_one_queue(house: House, client: Client) -> None:
+def test_hash_gives_one_key_to_one_queue(scene: Scene, client: Client) -> None:
     declare(client, "x-consistent-hash")
     for queue in "abc":
         bind(client, queue, "1")
     for _ in range(30):
         client.publish("x", "same")
-    assert sorted(counts(house, "a", "b", "c")) == [0, 0, 30]
+    assert sorted(counts(scene, "a", "b", "c")) == [0, 0, 30]
 
 
 def test_of_one_more_queue_few_keys_move_and_all_of_them_to_it() -> None:
@@ -58,37 +58,37 @@ def test_of_one_more_queue_few_keys_move_and_all_of_them_to_it() -> None:
     assert 120 < len(moved) < 280
 
 
-def test_hash_of_a_header(house: House, client: Client) -> None:
+def test_hash_of_a_header(scene: Scene, client: Client) -> None:
     declare(client, "x-consistent-hash", hash_header="h")
     bind(client, "a", "1")
     bind(client, "b", "1")
     for number in range(40):
         client.publish("x", "same", headers={"h": f"v{number}"})
-    assert 5 < counts(house, "a")[0] < 35
+    assert 5 < counts(scene, "a")[0] < 35
     client.send("queue.purge", queue="a")
     client.send("queue.purge", queue="b")
     for number in range(10):
         client.publish("x", f"other{number}")
-    assert sorted(counts(house, "a", "b")) == [0, 10]
+    assert sorted(counts(scene, "a", "b")) == [0, 10]
 
 
-def test_hash_of_a_property(house: House, client: Client) -> None:
+def test_hash_of_a_property(scene: Scene, client: Client) -> None:
     declare(client, "x-consistent-hash", hash_property="message_id")
     bind(client, "a", "1")
     bind(client, "b", "1")
     for number in range(40):
         client.publish("x", "same", message_id=f"v{number}")
-    assert 5 < counts(house, "a")[0] < 35
+    assert 5 < counts(scene, "a")[0] < 35
 
 
-def test_second_binding_of_a_queue_adds_no_weight(house: House, client: Client) -> None:
+def test_second_binding_of_a_queue_adds_no_weight(scene: Scene, client: Client) -> None:
     declare(client, "x-consistent-hash")
     bind(client, "a", "1")
     bind(client, "a", "30")
     bind(client, "b", "1")
     for number in range(100):
         client.publish("x", f"k{number}")
-    assert 30 < counts(house, "a")[0] < 70
+    assert 30 < counts(scene, "a")[0] < 70
 
 
 @pytest.mark.parametrize(
@@ -142,37 +142,37 @@ def test_arguments_that_cannot_be_are_refused(
 # x-modulus-hash, x-random, x-local-random.
 
 
-def test_modulus_spreads_keys_and_keeps_each(house: House, client: Client) -> None:
+def test_modulus_spreads_keys_and_keeps_each(scene: Scene, client: Client) -> None:
     declare(client, "x-modulus-hash")
     for queue in "abc":
         bind(client, queue)
     for number in range(300):
         client.publish("x", f"k{number}")
-    assert all(60 < count < 140 for count in counts(house, "a", "b", "c"))
+    assert all(60 < count < 140 for count in counts(scene, "a", "b", "c"))
     for queue in "abc":
         client.send("queue.purge", queue=queue)
     for _ in range(5):
         client.publish("x", "same")
-    assert sorted(counts(house, "a", "b", "c")) == [0, 0, 5]
+    assert sorted(counts(scene, "a", "b", "c")) == [0, 0, 5]
 
 
-def test_random_picks_one_of_the_bindings(house: House, client: Client) -> None:
+def test_random_picks_one_of_the_bindings(scene: Scene, client: Client) -> None:
     declare(client, "x-random")
     bind(client, "a", "1")
     bind(client, "b", "2")
     bind(client, "a", "3")
     for _ in range(300):
         client.publish("x", "none of them")
-    a, b = counts(house, "a", "b")
+    a, b = counts(scene, "a", "b")
     assert a + b == 300
     assert 160 < a < 240
 
 
-def test_local_random_wants_empty_binding_keys(house: House, client: Client) -> None:
+def test_local_random_wants_empty_binding_keys(scene: Scene, client: Client) -> None:
     declare(client, "x-local-random")
     bind(client, "a")
     client.publish("x", "any")
-    assert counts(house, "a") == [1]
+    assert counts(scene, "a") == [1]
     assert bind(client, "b", "key")["reply_code"] == 406
 
 
@@ -222,29 +222,29 @@ def test_history_reaches_queues_behind_an_exchange(client: Client) -> None:
 # x-delayed-message.
 
 
-def test_delayed_message_comes_when_its_time_is_over(house: House, client: Client) -> None:
+def test_delayed_message_comes_when_its_time_is_over(scene: Scene, client: Client) -> None:
     declare(client, "x-delayed-message", x_delayed_type="topic")
     bind(client, "q", "a.*")
     client.publish("x", "a.b", b"later", headers={"x-delay": 5000, "own": "kept"})
     client.publish("x", "a.b", b"now")
     assert held(client, "q") == [b"now"]
-    (view,) = (view for view in house.broker.destinations() if view.name == "x")
+    (view,) = (view for view in scene.broker.destinations() if view.name == "x")
     assert view.note == "x-delayed-message, 1 binding, 1 delayed"
-    house.advance(4.9)
-    assert counts(house, "q") == [0]
-    house.advance(0.2)
+    scene.advance(4.9)
+    assert counts(scene, "q") == [0]
+    scene.advance(0.2)
     (got,) = drain(client, "q")
     assert (got.body, got["exchange"], got["routing_key"]) == (b"later", "x", "a.b")
     headers = got.properties["headers"]
     assert (headers["x-delay"].value, headers["own"].value) == (-5000, "kept")
 
 
-def test_shorter_delay_overtakes(house: House, client: Client) -> None:
+def test_shorter_delay_overtakes(scene: Scene, client: Client) -> None:
     declare(client, "x-delayed-message", x_delayed_type="fanout")
     bind(client, "q")
     client.publish("x", "", b"second", headers={"x-delay": 2000})
     client.publish("x", "", b"first", headers={"x-delay": 1000})
-    house.advance(3)
+    scene.advance(3)
     assert held(client, "q") == [b"first", b"second"]
 
 
@@ -257,32 +257,32 @@ def test_header_that_is_no_delay_holds_nothing(client: Client, delay: Any) -> No
 
 
 def test_held_message_is_no_unroutable_one_but_a_mandatory_one_is_returned(
-    house: House, client: Client
+    scene: Scene, client: Client
 ) -> None:
     declare(client, "x-delayed-message", x_delayed_type="direct")
     bind(client, "q", "k")
     assert client.publish("x", "k", headers={"x-delay": 10}) == []
-    assert house.emitted(MessageUnroutable) == []
+    assert scene.emitted(MessageUnroutable) == []
     returned = client.publish("x", "k", mandatory=True, headers={"x-delay": 10})
     assert names(returned) == ["basic.return"]
-    house.advance(1)
-    assert counts(house, "q") == [2]
+    scene.advance(1)
+    assert counts(scene, "q") == [2]
 
 
-def test_exchange_that_is_gone_delivers_nothing(house: House, client: Client) -> None:
+def test_exchange_that_is_gone_delivers_nothing(scene: Scene, client: Client) -> None:
     declare(client, "x-delayed-message", x_delayed_type="direct")
     bind(client, "q", "k")
     client.publish("x", "k", headers={"x-delay": 10})
     client.send("exchange.delete", exchange="x")
-    house.advance(1)
-    assert counts(house, "q") == [0]
+    scene.advance(1)
+    assert counts(scene, "q") == [0]
 
 
-def test_delayed_exchange_routes_by_headers_too(house: House, client: Client) -> None:
+def test_delayed_exchange_routes_by_headers_too(scene: Scene, client: Client) -> None:
     declare(client, "x-delayed-message", x_delayed_type="headers")
     client.send("queue.declare", queue="q")
     client.send("queue.bind", queue="q", exchange="x", arguments={"kind": "wanted"})
     client.publish("x", "", b"1", headers={"kind": "wanted", "x-delay": 10})
     client.publish("x", "", b"2", headers={"kind": "other", "x-delay": 10})
-    house.advance(1)
+    scene.advance(1)
     assert held(client, "q") == [b"1"]

@@ -8,7 +8,7 @@ from mockforge_brokers.amqp.state.queues.governed import GovernedQueue
 from mockforge_brokers.amqp.state.queues.queue import Queue
 from mockforge_brokers.errors import InvalidInput
 
-from .client import Client, House
+from .client import Client, Scene
 from .test_governed import held
 
 
@@ -23,45 +23,45 @@ def fill(client: Client, count: int, queue: str = "q") -> None:
         client.publish("", queue, b"%d" % number)
 
 
-def ready(house: House, queue: str = "q") -> int:
-    return len(house.broker.vhost().queues[queue].messages)
+def ready(scene: Scene, queue: str = "q") -> int:
+    return len(scene.broker.vhost().queues[queue].messages)
 
 
-def test_policy_acts_on_a_queue_that_is_there(house: House, client: Client) -> None:
+def test_policy_acts_on_a_queue_that_is_there(scene: Scene, client: Client) -> None:
     declare(client)
     fill(client, 5)
-    house.broker.set_policy("short", "^q", {"max-length": 2})
-    assert ready(house) == 2
+    scene.broker.set_policy("short", "^q", {"max-length": 2})
+    assert ready(scene) == 2
     fill(client, 5)
     assert held(client) == [b"3", b"4"]
 
 
-def test_queue_is_as_before_when_its_policy_is_gone(house: House, client: Client) -> None:
-    house.broker.set_policy("short", "^q", {"max-length": 2})
+def test_queue_is_as_before_when_its_policy_is_gone(scene: Scene, client: Client) -> None:
+    scene.broker.set_policy("short", "^q", {"max-length": 2})
     declare(client)
     fill(client, 3)
-    house.broker.remove_policy("short")
+    scene.broker.remove_policy("short")
     fill(client, 3)
-    assert ready(house) == 5
+    assert ready(scene) == 5
 
 
-def test_queue_of_another_name_stays_a_plain_one(house: House, client: Client) -> None:
+def test_queue_of_another_name_stays_a_plain_one(scene: Scene, client: Client) -> None:
     declare(client, "other")
-    house.broker.set_policy("short", "^q", {"max-length": 2})
-    assert type(house.broker.vhost().queues["other"]) is Queue
+    scene.broker.set_policy("short", "^q", {"max-length": 2})
+    assert type(scene.broker.vhost().queues["other"]) is Queue
 
 
-def test_time_to_live_is_for_messages_to_come(house: House, client: Client) -> None:
+def test_time_to_live_is_for_messages_to_come(scene: Scene, client: Client) -> None:
     declare(client)
     fill(client, 1)
-    house.broker.set_policy("ttl", "q", {"message-ttl": 100})
-    house.advance(1)
-    assert ready(house) == 1
-    house.broker.purge_queue("q")
+    scene.broker.set_policy("ttl", "q", {"message-ttl": 100})
+    scene.advance(1)
+    assert ready(scene) == 1
+    scene.broker.purge_queue("q")
     fill(client, 1)
-    house.broker.remove_policy("ttl")
-    house.advance(1)
-    assert ready(house) == 0
+    scene.broker.remove_policy("ttl")
+    scene.advance(1)
+    assert ready(scene) == 0
 
 
 @pytest.mark.parametrize(
@@ -78,41 +78,41 @@ def test_time_to_live_is_for_messages_to_come(house: House, client: Client) -> N
     ],
 )
 def test_lower_limit_holds_and_else_the_argument(
-    house: House,
+    scene: Scene,
     client: Client,
     arguments: dict[str, Any],
     definition: dict[str, Any],
     left: list[bytes],
 ) -> None:
-    house.broker.set_policy("p", "q", definition)
+    scene.broker.set_policy("p", "q", definition)
     client.send("queue.declare", queue="q", arguments=arguments)
     fill(client, 8)
     assert held(client) == left
 
 
-def test_one_policy_holds_that_of_the_highest_priority(house: House, client: Client) -> None:
+def test_one_policy_holds_that_of_the_highest_priority(scene: Scene, client: Client) -> None:
     declare(client)
-    house.broker.set_policy("a", "^q", {"max-length": 2}, priority=1)
-    house.broker.set_policy("b", "^q", {"max-length-bytes": 1000}, priority=2)
+    scene.broker.set_policy("a", "^q", {"max-length": 2}, priority=1)
+    scene.broker.set_policy("b", "^q", {"max-length-bytes": 1000}, priority=2)
     fill(client, 4)
-    assert ready(house) == 4
-    house.broker.remove_policy("b")
-    assert ready(house) == 2
+    assert ready(scene) == 4
+    scene.broker.remove_policy("b")
+    assert ready(scene) == 2
 
 
-def test_of_one_priority_the_last_by_name_holds(house: House, client: Client) -> None:
+def test_of_one_priority_the_last_by_name_holds(scene: Scene, client: Client) -> None:
     declare(client)
     for name, length in (("b", 2), ("a", 4)):
-        house.broker.set_policy(name, "^q", {"max-length": length})
-    (view,) = (view for view in house.broker.destinations() if view.name == "q")
+        scene.broker.set_policy(name, "^q", {"max-length": length})
+    (view,) = (view for view in scene.broker.destinations() if view.name == "q")
     assert view.detail["policy"] == "b"
 
 
-def test_operator_limits_what_users_may_set(house: House, client: Client) -> None:
+def test_operator_limits_what_users_may_set(scene: Scene, client: Client) -> None:
     declare(client)
-    house.broker.set_policy("u", "q", {"max-length": 5, "overflow": "reject-publish"})
-    house.broker.set_policy("o", "q", {"max-length": 3, "expires": 100_000}, operator=True)
-    (view,) = (view for view in house.broker.destinations() if view.name == "q")
+    scene.broker.set_policy("u", "q", {"max-length": 5, "overflow": "reject-publish"})
+    scene.broker.set_policy("o", "q", {"max-length": 3, "expires": 100_000}, operator=True)
+    (view,) = (view for view in scene.broker.destinations() if view.name == "q")
     assert (view.detail["policy"], view.detail["operator_policy"]) == ("u", "o")
     assert view.detail["effective_policy"] == {
         "max-length": 3,
@@ -124,46 +124,46 @@ def test_operator_limits_what_users_may_set(house: House, client: Client) -> Non
     assert held(client) == [b"0", b"1", b"2"]
 
 
-def test_unused_queue_ends_by_policy(house: House, client: Client) -> None:
+def test_unused_queue_ends_by_policy(scene: Scene, client: Client) -> None:
     declare(client)
-    house.broker.set_policy("gone", "q", {"expires": 300})
-    house.advance(0.4)
-    (gone,) = house.emitted(QueueDeleted)
+    scene.broker.set_policy("gone", "q", {"expires": 300})
+    scene.advance(0.4)
+    (gone,) = scene.emitted(QueueDeleted)
     assert gone.queue == "q"
 
 
-def test_queue_that_had_an_end_lives_on_without_its_policy(house: House, client: Client) -> None:
-    house.broker.set_policy("gone", "q", {"expires": 300})
+def test_queue_that_had_an_end_lives_on_without_its_policy(scene: Scene, client: Client) -> None:
+    scene.broker.set_policy("gone", "q", {"expires": 300})
     declare(client)
-    house.broker.remove_policy("gone")
-    house.advance(1)
-    assert "q" in house.broker.vhost().queues
+    scene.broker.remove_policy("gone")
+    scene.advance(1)
+    assert "q" in scene.broker.vhost().queues
 
 
-def test_dead_letters_by_policy_and_key_by_policy(house: House, client: Client) -> None:
+def test_dead_letters_by_policy_and_key_by_policy(scene: Scene, client: Client) -> None:
     declare(client, "dead")
     declare(client, x_dead_letter_exchange="")
-    house.broker.set_policy("p", "^q$", {"dead-letter-routing-key": "dead"})
+    scene.broker.set_policy("p", "^q$", {"dead-letter-routing-key": "dead"})
     client.publish("", "q", b"over", expiration="1")
-    house.advance(0.1)
+    scene.advance(0.1)
     assert held(client, "dead") == [b"over"]
 
 
-def test_alternate_exchange_by_policy(house: House, client: Client) -> None:
+def test_alternate_exchange_by_policy(scene: Scene, client: Client) -> None:
     declare(client)
     client.send("queue.bind", queue="q", exchange="amq.fanout")
     client.publish("amq.direct", "none", b"lost")
-    house.broker.set_policy("p", "^amq.direct$|^$", {"alternate-exchange": "amq.fanout"})
+    scene.broker.set_policy("p", "^amq.direct$|^$", {"alternate-exchange": "amq.fanout"})
     client.publish("amq.direct", "none", b"kept")
     client.publish("", "no such queue", b"the default exchange has no alternate one")
     assert held(client) == [b"kept"]
-    house.broker.remove_policy("p")
+    scene.broker.remove_policy("p")
     client.publish("amq.direct", "none", b"lost")
     assert held(client) == []
 
 
-def test_alternate_exchange_of_a_declaration_comes_first(house: House, client: Client) -> None:
-    house.broker.set_policy("p", "^x$", {"alternate-exchange": "amq.fanout"})
+def test_alternate_exchange_of_a_declaration_comes_first(scene: Scene, client: Client) -> None:
+    scene.broker.set_policy("p", "^x$", {"alternate-exchange": "amq.fanout"})
     client.send(
         "exchange.declare",
         exchange="x",
@@ -196,12 +196,12 @@ def test_alternate_exchange_of_a_declaration_comes_first(house: House, client: C
     ],
 )
 def test_policy_with_a_setting_that_a_type_does_not_know_is_not_for_it(
-    house: House, client: Client, setting: dict[str, Any], holds_for: str
+    scene: Scene, client: Client, setting: dict[str, Any], holds_for: str
 ) -> None:
     for kind in ("classic", "quorum", "stream"):
         declare(client, kind, x_queue_type=kind)
-    house.broker.set_policy("p", "", setting, apply_to="queues")
-    found = [view.name for view in house.broker.destinations() if view.detail.get("policy") == "p"]
+    scene.broker.set_policy("p", "", setting, apply_to="queues")
+    found = [view.name for view in scene.broker.destinations() if view.detail.get("policy") == "p"]
     assert " ".join(found) == holds_for
 
 
@@ -222,29 +222,29 @@ def test_policy_with_a_setting_that_a_type_does_not_know_is_not_for_it(
     ],
 )
 def test_policy_that_cannot_be_is_refused(
-    house: House, pattern: str, definition: dict[str, Any], apply_to: str, words: str
+    scene: Scene, pattern: str, definition: dict[str, Any], apply_to: str, words: str
 ) -> None:
     with pytest.raises(InvalidInput, match=words):
-        house.broker.set_policy("p", pattern, definition, apply_to=apply_to)
-    assert not house.broker.vhost().policies.of_users
+        scene.broker.set_policy("p", pattern, definition, apply_to=apply_to)
+    assert not scene.broker.vhost().policies.of_users
 
 
 @pytest.mark.parametrize("setting", ["overflow", "dead-letter-exchange", "alternate-exchange"])
-def test_operator_sets_limits_alone(house: House, setting: str) -> None:
+def test_operator_sets_limits_alone(scene: Scene, setting: str) -> None:
     with pytest.raises(InvalidInput, match="an operator policy sets"):
-        house.broker.set_policy("p", "", {setting: "drop-head"}, operator=True)
+        scene.broker.set_policy("p", "", {setting: "drop-head"}, operator=True)
 
 
-def test_policies_are_reported_and_outlive_a_restart(house: House, client: Client) -> None:
-    house.broker.set_policy("p", "^q", {"max-length": 2}, apply_to="queues", priority=3)
-    house.broker.set_policy("o", "^q", {"max-length": 1}, operator=True)
-    house.broker.set_policy("away", "^q", {"max-length": 1})
-    house.broker.remove_policy("away")
-    assert [event.policy for event in house.emitted(PolicySet)] == ["p", "o", "away"]
-    assert [event.policy for event in house.emitted(PolicyRemoved)] == ["away"]
+def test_policies_are_reported_and_outlive_a_restart(scene: Scene, client: Client) -> None:
+    scene.broker.set_policy("p", "^q", {"max-length": 2}, apply_to="queues", priority=3)
+    scene.broker.set_policy("o", "^q", {"max-length": 1}, operator=True)
+    scene.broker.set_policy("away", "^q", {"max-length": 1})
+    scene.broker.remove_policy("away")
+    assert [event.policy for event in scene.emitted(PolicySet)] == ["p", "o", "away"]
+    assert [event.policy for event in scene.emitted(PolicyRemoved)] == ["away"]
     client.send("queue.declare", queue="q", durable=True)
-    house.broker.restart()
-    queue = house.broker.vhost().queues["q"]
+    scene.broker.restart()
+    queue = scene.broker.vhost().queues["q"]
     assert isinstance(queue, GovernedQueue)
     assert queue.policy.max_length == 1
-    assert house.broker.vhost().policies.of_users["p"].priority == 3
+    assert scene.broker.vhost().policies.of_users["p"].priority == 3

@@ -13,7 +13,7 @@ from mockforge_brokers.amqp.profiles import OUTDATED, PROFILES, flags_of, in_wor
 from mockforge_brokers.events import LintFound
 from mockforge_brokers.limits import Limits
 
-from .client import Client, Got, House, names
+from .client import Client, Got, Scene, names
 
 TRANSIENT = (
     "INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated.\n"
@@ -23,8 +23,8 @@ TRANSIENT = (
 )
 
 
-def house_of(release: str) -> House:
-    return House(AmqpOptions(as_version=release))
+def house_of(release: str) -> Scene:
+    return Scene(AmqpOptions(as_version=release))
 
 
 def declare(client: Client, queue: str = "q", *, durable: bool = True, **given: Any) -> list[Got]:
@@ -32,8 +32,8 @@ def declare(client: Client, queue: str = "q", *, durable: bool = True, **given: 
     return client.send("queue.declare", queue=queue, durable=durable, arguments=arguments)
 
 
-def findings(house: House) -> list[tuple[str, str, int]]:
-    return [(each.statement, each.severity, each.ended) for each in house.broker.findings.views()]
+def findings(scene: Scene) -> list[tuple[str, str, int]]:
+    return [(each.statement, each.severity, each.ended) for each in scene.broker.findings.views()]
 
 
 @pytest.mark.parametrize("release", PROFILES)
@@ -47,11 +47,11 @@ def test_a_client_is_told_the_release(release: str) -> None:
 
 @pytest.mark.parametrize("release", ["3.10", "3.13", "4.1"])
 def test_a_transient_queue_is_served_and_named_up_to_4_2(release: str) -> None:
-    house = house_of(release)
-    client = house.client(name="shop")
+    scene = house_of(release)
+    client = scene.client(name="shop")
     assert names(declare(client, durable=False)) == ["queue.declare-ok"]
-    assert findings(house) == [("transient-queue", "warning", 0)]
-    (found,) = house.emitted(LintFound)
+    assert findings(scene) == [("transient-queue", "warning", 0)]
+    (found,) = scene.emitted(LintFound)
     assert (found.client, found.text) == (
         "shop",
         "queue 'q' in vhost '/' is neither durable nor exclusive: RabbitMQ from 4.3 on closes the "
@@ -60,8 +60,8 @@ def test_a_transient_queue_is_served_and_named_up_to_4_2(release: str) -> None:
 
 
 def test_a_transient_queue_ends_the_connection_from_4_3_on() -> None:
-    house = house_of("4.3")
-    client = house.client()
+    scene = house_of("4.3")
+    client = scene.client()
     (closed,) = declare(client, durable=False)
     assert (closed.name, closed["reply_code"], closed["reply_text"]) == (
         "connection.close",
@@ -69,15 +69,15 @@ def test_a_transient_queue_ends_the_connection_from_4_3_on() -> None:
         TRANSIENT,
     )
     assert (closed["class_id"], closed["method_id"]) == (50, 10)
-    assert findings(house) == [("transient-queue", "error", 1)]
-    assert not house.broker.vhost().queues
+    assert findings(scene) == [("transient-queue", "error", 1)]
+    assert not scene.broker.vhost().queues
 
 
 def test_a_transient_queue_may_be_exclusive() -> None:
-    house = house_of("4.3")
-    came = house.client().send("queue.declare", queue="q", exclusive=True)
+    scene = house_of("4.3")
+    came = scene.client().send("queue.declare", queue="q", exclusive=True)
     assert names(came) == ["queue.declare-ok"]
-    assert findings(house) == []
+    assert findings(scene) == []
 
 
 def test_a_queue_that_is_there_as_a_durable_one_is_not_equivalent_and_no_more() -> None:
@@ -87,14 +87,14 @@ def test_a_queue_that_is_there_as_a_durable_one_is_not_equivalent_and_no_more() 
     assert (closed.name, closed["reply_code"]) == ("channel.close", 406)
 
 
-def test_the_same_finding_of_a_client_is_reported_once_and_counted_each_time(house: House) -> None:
-    client = house.client()
+def test_the_same_finding_of_a_client_is_reported_once_and_counted_each_time(scene: Scene) -> None:
+    client = scene.client()
     for queue in ("a", "b", "c"):
         declare(client, queue, durable=False)
-    assert len(house.emitted(LintFound)) == 1
-    (finding,) = house.broker.findings.views()
+    assert len(scene.emitted(LintFound)) == 1
+    (finding,) = scene.broker.findings.views()
     assert finding.times == 3
-    (metric,) = [each for each in house.broker.metrics() if each.name == "amqp_lint_findings_total"]
+    (metric,) = [each for each in scene.broker.metrics() if each.name == "amqp_lint_findings_total"]
     assert metric.samples == [(("transient-queue", "warning"), 3.0)]
 
 
@@ -132,31 +132,31 @@ def test_arguments_of_old_are_refused_from_4_3_on_and_named_before(
 
 
 def test_the_second_version_of_classic_queues_is_the_one_that_stays() -> None:
-    house = house_of("4.3")
-    assert names(declare(house.client(), x_queue_version=2)) == ["queue.declare-ok"]
-    assert findings(house) == []
+    scene = house_of("4.3")
+    assert names(declare(scene.client(), x_queue_version=2)) == ["queue.declare-ok"]
+    assert findings(scene) == []
 
 
 @pytest.mark.parametrize(("release", "count"), [("3.13", 2), ("4.3", 4)])
 def test_a_prefetch_for_the_channel_is_one_for_each_consumer_from_4_3_on(
     release: str, count: int
 ) -> None:
-    house = house_of(release)
-    client = house.client()
+    scene = house_of(release)
+    client = scene.client()
     declare(client)
     client.send("basic.qos", prefetch_count=2, is_global=True)
     for tag in ("a", "b"):
         client.send("basic.consume", queue="q", consumer_tag=tag)
     for number in range(9):
         client.publish("", "q", b"%d" % number)
-    assert house.broker.vhost().queues["q"].unacked == count
-    assert [each[0] for each in findings(house)] == ["global-qos"]
+    assert scene.broker.vhost().queues["q"].unacked == count
+    assert [each[0] for each in findings(scene)] == ["global-qos"]
 
 
 def test_three_hashes_in_a_topic_key_are_refused_from_4_3_on() -> None:
     old, new = house_of("3.13"), house_of("4.3")
-    for house in (old, new):
-        declare(house.client())
+    for scene in (old, new):
+        declare(scene.client())
     bound = {"queue": "q", "exchange": "amq.topic", "routing_key": "#.*.#.*.#"}
     assert names(old.client().send("queue.bind", **bound)) == ["queue.bind-ok"]
     (closed,) = new.client().send("queue.bind", **bound)
@@ -174,12 +174,12 @@ def test_three_hashes_in_a_topic_key_are_refused_from_4_3_on() -> None:
 
 @pytest.mark.parametrize(("release", "ended"), [("3.13", False), ("4.1", True), ("4.3", True)])
 def test_frames_of_4096_bytes_reset_the_connection_from_4_1_on(release: str, ended: bool) -> None:
-    house = house_of(release)
-    stranger = house.stranger()
+    scene = house_of(release)
+    stranger = scene.stranger()
     stranger.connect(tune=(2047, 4096, 60))
-    house.advance(5)
+    scene.advance(5)
     assert bool(stranger.peer.ended) == ended
-    assert findings(house) == [("small-frames", "error" if ended else "warning", int(ended))]
+    assert findings(scene) == [("small-frames", "error" if ended else "warning", int(ended))]
 
 
 @pytest.mark.parametrize(("release", "name", "code"), [("3.13", "connection.close", 503),
@@ -219,12 +219,12 @@ def test_a_negative_delivery_limit_is_none() -> None:
 @pytest.mark.parametrize("kind", ["classic", "quorum"])
 @pytest.mark.parametrize("release", ["4.1", "4.3"])
 def test_consumers_of_classic_queues_have_any_time_from_4_3_on(release: str, kind: str) -> None:
-    house = House(AmqpOptions(as_version=release, consumer_timeout=10, heartbeat=600))
-    client = house.client(tune=(2047, 131_072, 0))
+    scene = Scene(AmqpOptions(as_version=release, consumer_timeout=10, heartbeat=600))
+    client = scene.client(tune=(2047, 131_072, 0))
     declare(client, x_queue_type=kind)
     client.publish("", "q", b"x")
     client.send("basic.consume", queue="q")
-    house.advance(30)
+    scene.advance(30)
     late = {"4.1": ["channel.close"], "4.3": ["basic.cancel"] if kind == "quorum" else []}
     assert [got.name for got in client.received()] == late[release]
 
@@ -233,19 +233,19 @@ def test_consumers_of_classic_queues_have_any_time_from_4_3_on(release: str, kin
 def test_a_passive_declare_needs_the_right_to_configure_from_4_3_on(
     release: str, refused: bool
 ) -> None:
-    house = house_of(release)
-    access = house.environment.access
-    house.broker.declare_queue("q", durable=True)
+    scene = house_of(release)
+    access = scene.environment.access
+    scene.broker.declare_queue("q", durable=True)
     access.add_user("guest", "guest", ("amqp",))
     access.add_rule(rule_of("allow guest read amqp:/:q"))
-    client = house.client()
+    client = scene.client()
     (came,) = client.send("queue.declare", queue="q", passive=True)
     assert (came.name == "channel.close") == refused
-    assert findings(house) == [("passive-declare", "error" if refused else "warning", refused)]
+    assert findings(scene) == [("passive-declare", "error" if refused else "warning", refused)]
     access.add_rule(rule_of("allow guest configure amqp:/:q"))
-    other = house.client()
+    other = scene.client()
     assert names(other.send("queue.declare", queue="q", passive=True)) == ["queue.declare-ok"]
-    assert len(house.emitted(LintFound)) == 1
+    assert len(scene.emitted(LintFound)) == 1
 
 
 @pytest.mark.parametrize(
@@ -253,12 +253,12 @@ def test_a_passive_declare_needs_the_right_to_configure_from_4_3_on(
 )
 def test_a_body_of_more_than_16_mib_is_named(release: str, came: list[str], severity: str) -> None:
     profile = PROFILES[release]
-    house = House(AmqpOptions(as_version=release), Limits(amqp_message=profile.message_size))
-    client = house.client()
+    scene = Scene(AmqpOptions(as_version=release), Limits(amqp_message=profile.message_size))
+    client = scene.client()
     assert client.publish("", "q", bytes(16 << 20)) == []
-    assert findings(house) == []
+    assert findings(scene) == []
     assert names(client.publish("", "q", bytes((16 << 20) + 1))) == came
-    assert findings(house) == [("large-body", severity, severity == "error")]
+    assert findings(scene) == [("large-body", severity, severity == "error")]
 
 
 @pytest.mark.parametrize(
@@ -266,11 +266,11 @@ def test_a_body_of_more_than_16_mib_is_named(release: str, came: list[str], seve
     [("3.13", "connection.close", "warning"), ("4.3", "channel.close", "error")],
 )
 def test_an_exchange_type_that_is_none_is_named(release: str, came: str, severity: str) -> None:
-    house = house_of(release)
-    client = house.client()
+    scene = house_of(release)
+    client = scene.client()
     got = client.send("exchange.declare", exchange="x", exchange_type="nope")
     assert names(got) == [came]
-    ((name, found, _),) = findings(house)
+    ((name, found, _),) = findings(scene)
     assert (name, found) == ("unknown-exchange-type", severity)
 
 
@@ -298,8 +298,8 @@ DEATHS = [
 def test_a_clients_x_death_counts_on_up_to_3_13(
     release: str, counts: list[int], last: set[str]
 ) -> None:
-    house = house_of(release)
-    client = house.client()
+    scene = house_of(release)
+    client = scene.client()
     declare(client, "q", x_dead_letter_exchange="", x_dead_letter_routing_key="again")
     to_q = {"x_dead_letter_exchange": "", "x_dead_letter_routing_key": "q"}
     declare(client, "again", **to_q)
@@ -324,15 +324,15 @@ def test_a_clients_x_death_counts_on_up_to_3_13(
         client.send("basic.reject", delivery_tag=letter["delivery_tag"], requeue=False)
     assert found == counts
     assert {name for name in headers if name.startswith("x-last")} == last
-    (found,) = [each for each in house.emitted(LintFound) if each.statement == "x-death-of-client"]
+    (found,) = [each for each in scene.emitted(LintFound) if each.statement == "x-death-of-client"]
     assert "queue 'q' in vhost '/'" in found.text
     assert "RabbitMQ from 4.0 on does not count on from it" in found.text
     assert found.severity == ("error" if release == "4.1" else "warning")
 
 
 def test_in_4_0_a_clients_x_death_is_as_if_it_were_not_there() -> None:
-    house = house_of("4.1")
-    client = house.client()
+    scene = house_of("4.1")
+    client = scene.client()
     declare(client, "q", x_dead_letter_exchange="", x_dead_letter_routing_key="dead")
     declare(client, "dead")
     for sent in ([{"queue": "q", "reason": "rejected", "count": 7}], "text"):

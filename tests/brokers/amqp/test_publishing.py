@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from .client import Client, Got, House, names, publish
+from .client import Client, Got, Scene, names, publish
 
 Heard = tuple[str, int, bool]
 
@@ -17,8 +17,8 @@ def heard(came: list[Got]) -> list[Heard]:
     ]
 
 
-def confirming(house: House) -> Client:
-    client = house.client()
+def confirming(scene: Scene) -> Client:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.send(
         "queue.declare", queue="full", arguments={"x-max-length": 1, "x-overflow": "reject-publish"}
@@ -51,15 +51,15 @@ TO_FULL = publish("", "full", b"four")
     ids=["one", "five", "nowhere", "returned", "mixed", "refused", "numbers go on"],
 )
 def test_a_burst_is_confirmed_by_as_few_frames_as_its_outcomes_allow(
-    house: House, burst: bytes, answers: list[Heard]
+    scene: Scene, burst: bytes, answers: list[Heard]
 ) -> None:
-    client = confirming(house)
+    client = confirming(scene)
     client.fake.send(burst)
     assert heard(client.received()) == answers
 
 
-def test_numbers_of_confirms_go_on_from_burst_to_burst(house: House) -> None:
-    client = confirming(house)
+def test_numbers_of_confirms_go_on_from_burst_to_burst(scene: Scene) -> None:
+    client = confirming(scene)
     answers: list[Heard] = []
     for count in (1, 3, 1):
         client.fake.send(ROUTED * count)
@@ -84,9 +84,9 @@ def test_numbers_of_confirms_go_on_from_burst_to_burst(house: House) -> None:
     ids=["no exchange", "internal exchange", "user-id", "expiration"],
 )
 def test_what_is_owed_is_confirmed_before_a_publish_closes_the_channel(
-    house: House, prepare: Callable[[Client], object], frames: bytes, code: int
+    scene: Scene, prepare: Callable[[Client], object], frames: bytes, code: int
 ) -> None:
-    client = confirming(house)
+    client = confirming(scene)
     prepare(client)
     client.fake.send(ROUTED * 2 + frames + ROUTED)
     ack, close = client.received()
@@ -94,8 +94,8 @@ def test_what_is_owed_is_confirmed_before_a_publish_closes_the_channel(
     assert (close.name, close["reply_code"]) == ("channel.close", code)
 
 
-def test_without_confirms_a_full_queue_says_nothing(house: House) -> None:
-    client = house.client()
+def test_without_confirms_a_full_queue_says_nothing(scene: Scene) -> None:
+    client = scene.client()
     client.send(
         "queue.declare", queue="full", arguments={"x-max-length": 1, "x-overflow": "reject-publish"}
     )
@@ -103,8 +103,8 @@ def test_without_confirms_a_full_queue_says_nothing(house: House) -> None:
     assert names(client.received()) == []
 
 
-def test_publishes_of_a_transaction_are_routed_at_its_commit(house: House) -> None:
-    client = house.client()
+def test_publishes_of_a_transaction_are_routed_at_its_commit(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.send("tx.select")
     client.fake.send(ROUTED * 2 + RETURNED)
@@ -114,8 +114,8 @@ def test_publishes_of_a_transaction_are_routed_at_its_commit(house: House) -> No
     assert client.send("queue.declare", queue="q", passive=True)[0]["message_count"] == 2
 
 
-def test_a_transaction_refuses_at_once_what_has_no_exchange(house: House) -> None:
-    client = house.client()
+def test_a_transaction_refuses_at_once_what_has_no_exchange(scene: Scene) -> None:
+    client = scene.client()
     client.send("tx.select")
     (close,) = client.publish("missing", "a")
     assert (close.name, close["reply_code"]) == ("channel.close", 404)

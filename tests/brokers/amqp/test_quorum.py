@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from mockforge_brokers.events import Warned
 
-from .client import Client, Got, House, bodies, names
+from .client import Client, Got, Scene, bodies, names
 from .test_governed import drain, held
 
 Seen = tuple[bytes, bool, int | None]
@@ -63,12 +63,12 @@ def test_message_without_properties_gets_the_header_alone(client: Client) -> Non
     assert list(got.properties) == ["headers"]
 
 
-def test_end_of_a_channel_counts_as_a_delivery(house: House, client: Client) -> None:
+def test_end_of_a_channel_counts_as_a_delivery(scene: Scene, client: Client) -> None:
     declare(client)
     fill(client, 1)
     get(client, 1)
     client.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
-    assert get(house.client(), 1) == [(b"0", True, 1)]
+    assert get(scene.client(), 1) == [(b"0", True, 1)]
 
 
 # Where what comes back stands.
@@ -90,15 +90,15 @@ def test_with_a_limit_what_is_nacked_is_next(client: Client) -> None:
     assert [body for body, *_ in get(client, 4)] == [b"0", b"1", b"3", b"4"]
 
 
-def test_what_a_channel_leaves_behind_is_next_in_the_order_of_deliveries(house: House) -> None:
-    client = house.client()
+def test_what_a_channel_leaves_behind_is_next_in_the_order_of_deliveries(scene: Scene) -> None:
+    client = scene.client()
     declare(client)
     fill(client, 5)
     get(client, 3)
     client.send("basic.nack", delivery_tag=2, multiple=True, requeue=True)
     get(client, 4)
     client.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
-    other = house.client()
+    other = scene.client()
     assert [body for body, *_ in get(other, 5)] == [b"2", b"3", b"4", b"0", b"1"]
 
 
@@ -115,7 +115,7 @@ def test_without_a_limit_a_rejecting_consumer_goes_round(client: Client) -> None
 # The delivery limit.
 
 
-def test_limit_of_deliveries_makes_dead_letters(house: House, client: Client) -> None:
+def test_limit_of_deliveries_makes_dead_letters(scene: Scene, client: Client) -> None:
     client.send("queue.declare", queue="dead")
     declare(client, x_delivery_limit=2, x_dead_letter_exchange="", x_dead_letter_routing_key="dead")
     client.publish("", "q", b"x", headers={"own": 1})
@@ -136,12 +136,12 @@ def test_limit_of_deliveries_makes_dead_letters(house: House, client: Client) ->
         "x-last-death-reason",
     }
     assert headers["x-first-death-reason"].value == "delivery_limit"
-    assert house.broker.memory.used == 0
+    assert scene.broker.memory.used == 0
 
 
-def test_limit_by_policy(house: House, client: Client) -> None:
+def test_limit_by_policy(scene: Scene, client: Client) -> None:
     declare(client)
-    house.broker.set_policy("p", "q", {"delivery-limit": 1})
+    scene.broker.set_policy("p", "q", {"delivery-limit": 1})
     fill(client, 1)
     for tag in (1, 2):
         get(client, 1)
@@ -187,7 +187,7 @@ def test_oldest_go_where_too_many_come(client: Client) -> None:
 
 
 def test_dead_letter_waits_for_a_queue_where_it_may_not_be_lost(
-    house: House, client: Client
+    scene: Scene, client: Client
 ) -> None:
     declare(
         client,
@@ -199,16 +199,16 @@ def test_dead_letter_waits_for_a_queue_where_it_may_not_be_lost(
     fill(client, 1)
     get(client, 1)
     client.send("basic.reject", delivery_tag=1, requeue=False)
-    (view,) = (view for view in house.broker.destinations() if view.name == "q")
+    (view,) = (view for view in scene.broker.destinations() if view.name == "q")
     assert view.note == "1 dead-lettered, 1 dead letters wait for a queue"
     client.send("queue.declare", queue="dead")
     client.send("queue.bind", queue="dead", exchange="amq.direct", routing_key="dead")
-    house.advance(180)
-    assert held(house.client(), "dead") == [b"0"]
-    assert house.broker.memory.used == 0
+    scene.advance(180)
+    assert held(scene.client(), "dead") == [b"0"]
+    assert scene.broker.memory.used == 0
 
 
-def test_without_reject_publish_a_dead_letter_is_lost_as_ever(house: House, client: Client) -> None:
+def test_without_reject_publish_a_dead_letter_is_lost_as_ever(scene: Scene, client: Client) -> None:
     declare(
         client,
         x_dead_letter_exchange="amq.direct",
@@ -217,8 +217,8 @@ def test_without_reject_publish_a_dead_letter_is_lost_as_ever(house: House, clie
     fill(client, 1)
     get(client, 1)
     client.send("basic.reject", delivery_tag=1, requeue=False)
-    assert house.broker.memory.used == 0
-    house.advance(400)
+    assert scene.broker.memory.used == 0
+    scene.advance(400)
 
 
 # What quorum queues refuse.
@@ -254,17 +254,17 @@ def test_exclusive_consumer_is_not_alone(client: Client) -> None:
     assert names(client.send("basic.consume", queue="q", exclusive=True)) == ["basic.consume-ok"]
 
 
-def test_quorum_queue_outlives_a_restart_as_one(house: House, client: Client) -> None:
+def test_quorum_queue_outlives_a_restart_as_one(scene: Scene, client: Client) -> None:
     declare(client, x_delivery_limit=3)
     client.publish("", "q", b"x", delivery_mode=2)
     get(client, 1)
-    house.broker.restart()
-    again = house.client()
-    assert house.broker.vhost().queues["q"].kind == "quorum"
+    scene.broker.restart()
+    again = scene.client()
+    assert scene.broker.vhost().queues["q"].kind == "quorum"
     assert get(again, 1)[0][:2] == (b"x", True)
 
 
-def test_nothing_of_it_is_called_not_acted_on(house: House, client: Client) -> None:
+def test_nothing_of_it_is_called_not_acted_on(scene: Scene, client: Client) -> None:
     declare(
         client,
         x_delivery_limit=3,
@@ -274,4 +274,4 @@ def test_nothing_of_it_is_called_not_acted_on(house: House, client: Client) -> N
         x_quorum_initial_group_size=1,
         x_queue_leader_locator="balanced",
     )
-    assert house.emitted(Warned) == []
+    assert scene.emitted(Warned) == []

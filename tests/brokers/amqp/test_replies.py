@@ -3,14 +3,14 @@
 import pytest
 from mockforge_brokers.amqp.wire.methods import BY_NAME
 
-from .client import Client, Got, House
+from .client import Client, Got, Scene
 from .replies import REPLIES, Reply, Step
 
 
 @pytest.mark.parametrize("reply", REPLIES, ids=lambda reply: reply.case)
 def test_refusal_has_rabbitmqs_code_and_text(reply: Reply) -> None:
-    house = House()
-    first, other = house.client(), house.client()
+    scene = Scene()
+    first, other = scene.client(), scene.client()
     *before, last = reply.steps
     for step in before:
         came = _do(step, first, other)
@@ -43,8 +43,8 @@ def _check_method(step: Step, close: Got) -> None:
     assert (close["class_id"], close["method_id"]) == (method.class_id, method.method_id)
 
 
-def test_refused_channel_drops_what_follows_until_close_ok(house: House) -> None:
-    client = house.client()
+def test_refused_channel_drops_what_follows_until_close_ok(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="nope", passive=True)
     assert client.send("queue.declare", queue="q") == []
     assert client.publish("", "q") == []
@@ -53,7 +53,7 @@ def test_refused_channel_drops_what_follows_until_close_ok(house: House) -> None
     assert client.send("queue.declare", queue="q")[0].name == "queue.declare-ok"
 
 
-def test_refused_channel_leaves_the_other_channels_alone(house: House) -> None:
-    client = house.client().open(2)
+def test_refused_channel_leaves_the_other_channels_alone(scene: Scene) -> None:
+    client = scene.client().open(2)
     client.send("queue.declare", queue="nope", passive=True)
     assert client.send("queue.declare", queue="q", channel=2)[0].name == "queue.declare-ok"

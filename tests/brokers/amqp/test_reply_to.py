@@ -2,14 +2,14 @@
 
 import pytest
 
-from .client import Client, House, bodies, names
+from .client import Client, Scene, bodies, names
 
 DIRECT = "amq.rabbitmq.reply-to"
 
 
 @pytest.fixture
-def asker(house: House) -> Client:
-    client = house.client()
+def asker(scene: Scene) -> Client:
+    client = scene.client()
     client.send("queue.declare", queue="rpc")
     assert names(client.send("basic.consume", queue=DIRECT, consumer_tag="c", no_ack=True)) == [
         "basic.consume-ok"
@@ -23,8 +23,8 @@ def asked(server: Client) -> str:
     return str(request.properties["reply_to"])
 
 
-def test_reply_comes_to_the_channel_that_asked(house: House, asker: Client) -> None:
-    server = house.client()
+def test_reply_comes_to_the_channel_that_asked(scene: Scene, asker: Client) -> None:
+    server = scene.client()
     asker.publish("", "rpc", b"ping", reply_to=DIRECT, correlation_id="7")
     name = asked(server)
     assert name.startswith(f"{DIRECT}.")
@@ -35,9 +35,9 @@ def test_reply_comes_to_the_channel_that_asked(house: House, asker: Client) -> N
 
 
 def test_mandatory_reply_is_delivered_and_returned_all_the_same(
-    house: House, asker: Client
+    scene: Scene, asker: Client
 ) -> None:
-    server = house.client()
+    server = scene.client()
     asker.publish("", "rpc", b"ping", reply_to=DIRECT)
     name = asked(server)
     assert names(server.publish("", name, b"1", mandatory=True)) == ["basic.return"]
@@ -46,8 +46,8 @@ def test_mandatory_reply_is_delivered_and_returned_all_the_same(
     assert bodies(asker.received()) == [b"1", b"2", b"3"]
 
 
-def test_name_can_be_declared_to_see_whether_somebody_waits(house: House, asker: Client) -> None:
-    server = house.client()
+def test_name_can_be_declared_to_see_whether_somebody_waits(scene: Scene, asker: Client) -> None:
+    server = scene.client()
     asker.publish("", "rpc", b"ping", reply_to=DIRECT)
     name = asked(server)
     for passive in (True, False):
@@ -58,8 +58,8 @@ def test_name_can_be_declared_to_see_whether_somebody_waits(house: House, asker:
     assert close["reply_code"] == 404
 
 
-def test_replies_of_two_channels_are_not_mixed_up(house: House, asker: Client) -> None:
-    server = house.client()
+def test_replies_of_two_channels_are_not_mixed_up(scene: Scene, asker: Client) -> None:
+    server = scene.client()
     asker.open(2)
     asker.send("basic.consume", channel=2, queue=DIRECT, consumer_tag="c", no_ack=True)
     for channel in (1, 2, 1):
@@ -71,9 +71,9 @@ def test_replies_of_two_channels_are_not_mixed_up(house: House, asker: Client) -
     assert [(got.channel, got.body) for got in asker.received()] == [(2, b"two"), (1, b"one")]
 
 
-def test_other_properties_and_headers_of_the_request_stay(house: House, asker: Client) -> None:
+def test_other_properties_and_headers_of_the_request_stay(scene: Scene, asker: Client) -> None:
     asker.publish("", "rpc", b"x", reply_to=DIRECT, headers={"n": 1}, message_id="m", priority=3)
-    (request,) = house.client().send("basic.get", queue="rpc")
+    (request,) = scene.client().send("basic.get", queue="rpc")
     assert (request.properties["message_id"], request.properties["priority"]) == ("m", 3)
     assert list(request.properties["headers"]) == ["n"]
 
@@ -86,8 +86,8 @@ def test_request_after_the_consumer_went_is_refused(asker: Client) -> None:
     assert (close["class_id"], close["method_id"]) == (60, 40)
 
 
-def test_reply_to_nobody_is_unroutable(house: House, asker: Client) -> None:
-    server = house.client()
+def test_reply_to_nobody_is_unroutable(scene: Scene, asker: Client) -> None:
+    server = scene.client()
     asker.publish("", "rpc", b"x", reply_to=DIRECT)
     name = asked(server)
     asker.fake.vanish()
@@ -102,15 +102,15 @@ def test_reply_to_nobody_is_unroutable(house: House, asker: Client) -> None:
     ],
 )
 def test_consumer_of_replies_is_one_and_does_not_acknowledge(
-    house: House, asker: Client, fields: dict[str, object], text: str
+    scene: Scene, asker: Client, fields: dict[str, object], text: str
 ) -> None:
-    client = asker if "consumer_tag" in fields else house.client()
+    client = asker if "consumer_tag" in fields else scene.client()
     (close,) = client.send("basic.consume", queue=DIRECT, **fields)
     assert close["reply_text"] == f"PRECONDITION_FAILED - {text}"
 
 
-def test_slow_asker_gets_its_replies_later(house: House, asker: Client) -> None:
-    server = house.client()
+def test_slow_asker_gets_its_replies_later(scene: Scene, asker: Client) -> None:
+    server = scene.client()
     asker.publish("", "rpc", b"x", reply_to=DIRECT)
     name = asked(server)
     asker.fake.set_writable(False)
@@ -121,8 +121,8 @@ def test_slow_asker_gets_its_replies_later(house: House, asker: Client) -> None:
 
 
 def test_waiting_replies_show_as_no_queue_and_end_with_the_channel(
-    house: House, asker: Client
+    scene: Scene, asker: Client
 ) -> None:
-    assert [view.name for view in house.broker.destinations() if view.kind == "queue"] == ["rpc"]
+    assert [view.name for view in scene.broker.destinations() if view.kind == "queue"] == ["rpc"]
     asker.send("channel.close")
-    assert house.broker.vhost().replies == {}
+    assert scene.broker.vhost().replies == {}

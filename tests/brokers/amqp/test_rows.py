@@ -7,7 +7,7 @@ from mockforge_brokers.amqp.rows import read_rows
 from mockforge_brokers.amqp.wire import frames
 from mockforge_brokers.journal import IN, OUT
 
-from .client import House, publish
+from .client import Scene, publish
 
 
 def test_publish_with_its_content_is_one_row() -> None:
@@ -25,8 +25,8 @@ def test_publish_to_the_default_exchange_is_shown_with_its_queue() -> None:
     assert (row.destination, row.payload) == ("jobs", b"")
 
 
-def test_delivery_names_the_queue_of_its_consumer(house: House) -> None:
-    client = house.client()
+def test_delivery_names_the_queue_of_its_consumer(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.send("basic.consume", queue="q", consumer_tag="c")
     client.fake.send(publish("", "q", b"x"))

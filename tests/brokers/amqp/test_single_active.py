@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from mockforge_brokers.amqp.options import AmqpOptions
 
-from .client import Client, Got, House, bodies, names
+from .client import Client, Got, Scene, bodies, names
 
 
-def like(release: str) -> House:
-    return House(AmqpOptions(as_version=release))
+def like(release: str) -> Scene:
+    return Scene(AmqpOptions(as_version=release))
 
 
 def declare(client: Client, kind: str = "classic") -> None:

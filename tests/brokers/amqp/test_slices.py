@@ -7,120 +7,120 @@ from mockforge_brokers.amqp.events import MessagesRequeued
 from mockforge_brokers.amqp.state.memory import COST
 from mockforge_brokers.limits import Limits
 
-from .client import House, names, publish
+from .client import Scene, names, publish
 
 
-def hurried(limits: Limits | None = None) -> House:
+def hurried(limits: Limits | None = None) -> Scene:
     """Each look at the time finds the turn to be up."""
-    house = House(limits=limits)
-    turn = house.environment.turn
+    scene = Scene(limits=limits)
+    turn = scene.environment.turn
     turn.now, turn.length = count().__next__, 0.0
-    return house
+    return scene
 
 
 def test_messages_without_a_body_fill_the_memory_too() -> None:
-    house = House(limits=Limits(amqp_memory=10 * COST))
-    client = house.client()
+    scene = Scene(limits=Limits(amqp_memory=10 * COST))
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.fake.send(publish("", "q", b"") * 11)
     assert "connection.blocked" in names(client.received())
-    assert house.broker.memory.used == 11 * COST
-    house.broker.purge_queue("q")
-    assert house.broker.memory.used == 0
+    assert scene.broker.memory.used == 11 * COST
+    scene.broker.purge_queue("q")
+    assert scene.broker.memory.used == 0
 
 
 def test_what_a_vanished_client_had_comes_back_in_slices() -> None:
-    house = hurried()
-    taker, other = house.client(), house.client()
+    scene = hurried()
+    taker, other = scene.client(), scene.client()
     taker.send("queue.declare", queue="q")
     other.fake.send(publish("", "q", b"x") * 2000)
     taker.send("basic.consume", queue="q")
     taker.fake.vanish()
-    assert house.environment.chores.waiting
+    assert scene.environment.chores.waiting
     assert names(other.send("queue.declare", queue="q", passive=True)) == ["queue.declare-ok"]
-    assert house.broker.memory.used == 2000 * (1 + COST)
-    house.advance(0)
-    assert house.emitted(MessagesRequeued)[0].messages == 2000
+    assert scene.broker.memory.used == 2000 * (1 + COST)
+    scene.advance(0)
+    assert scene.emitted(MessagesRequeued)[0].messages == 2000
     back = other.send("basic.get", queue="q")[0]
     assert (back["redelivered"], back["message_count"]) == (True, 1999)
 
 
 def test_a_consumer_of_a_connection_that_ends_gets_nothing_more() -> None:
-    house = hurried()
-    taker, other = house.client(), house.client()
+    scene = hurried()
+    taker, other = scene.client(), scene.client()
     for number in range(5):
         taker.send("queue.declare", queue=f"q{number}")
         taker.send("basic.consume", queue=f"q{number}")
     taker.fake.vanish()
     other.publish("", "q4", b"after")
-    house.advance(0)
+    scene.advance(0)
     assert other.send("basic.get", queue="q4")[0].body == b"after"
-    assert not house.emitted(MessagesRequeued)
+    assert not scene.emitted(MessagesRequeued)
 
 
 def test_a_million_messages_are_purged_in_slices_and_counted_at_once() -> None:
-    house = hurried()
-    client = house.client()
+    scene = hurried()
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.fake.send(publish("", "q", b"x") * 3000)
     (purged,) = client.send("queue.purge", queue="q")
     assert purged["message_count"] == 3000
-    assert house.broker.memory.used > 0
+    assert scene.broker.memory.used > 0
     assert client.send("queue.declare", queue="q", passive=True)[0]["message_count"] == 0
-    house.advance(0)
-    assert house.broker.memory.used == 0
+    scene.advance(0)
+    assert scene.broker.memory.used == 0
 
 
 def test_a_restart_finds_what_was_still_on_its_way_back() -> None:
-    house = hurried()
-    taker = house.client()
+    scene = hurried()
+    taker = scene.client()
     taker.send("queue.declare", queue="q", durable=True)
     taker.fake.send(publish("", "q", b"x", delivery_mode=2) * 1000)
     taker.send("basic.consume", queue="q")
     taker.fake.vanish()
-    house.broker.restart()
-    assert len(house.broker.vhost().queues["q"].messages) == 1000
+    scene.broker.restart()
+    assert len(scene.broker.vhost().queues["q"].messages) == 1000
 
 
 @pytest.mark.parametrize("confirming", [False, True])
 def test_others_are_served_while_a_message_goes_to_very_many_queues(confirming: bool) -> None:
-    house = hurried()
-    client, other = house.client(), house.client()
+    scene = hurried()
+    client, other = scene.client(), scene.client()
     for number in range(1000):
-        house.broker.vhost().declare_queue(f"wide-{number}")
-        house.broker.vhost().bind_queue(f"wide-{number}", "amq.fanout", "", {})
+        scene.broker.vhost().declare_queue(f"wide-{number}")
+        scene.broker.vhost().bind_queue(f"wide-{number}", "amq.fanout", "", {})
     if confirming:
         client.send("confirm.select")
     connection = client.fake.connection
     connection.receive(publish("amq.fanout", "", b"x") * 2)
     assert connection.unfinished
     assert not connection.out, "it is confirmed when all queues have it"
-    assert house.broker.vhost().queues["wide-0"].messages
-    assert not house.broker.vhost().queues["wide-999"].messages
-    house.broker.vhost().delete_queue("wide-999")
+    assert scene.broker.vhost().queues["wide-0"].messages
+    assert not scene.broker.vhost().queues["wide-999"].messages
+    scene.broker.vhost().delete_queue("wide-999")
     assert other.send("queue.declare", queue="q")[0].name == "queue.declare-ok"
     while connection.unfinished:
         connection.receive(b"")
     assert bool(connection.out) == confirming
-    assert len(house.broker.vhost().queues["wide-998"].messages) == 2
-    assert house.broker.memory.used == 2 * 999 * (1 + COST)
+    assert len(scene.broker.vhost().queues["wide-998"].messages) == 2
+    assert scene.broker.memory.used == 2 * 999 * (1 + COST)
 
 
 def test_a_publish_to_very_many_queues_ends_with_its_connection() -> None:
-    house = hurried()
-    client = house.client()
+    scene = hurried()
+    client = scene.client()
     for number in range(1000):
-        house.broker.vhost().declare_queue(f"wide-{number}")
-        house.broker.vhost().bind_queue(f"wide-{number}", "amq.fanout", "", {})
+        scene.broker.vhost().declare_queue(f"wide-{number}")
+        scene.broker.vhost().bind_queue(f"wide-{number}", "amq.fanout", "", {})
     client.fake.connection.receive(publish("amq.fanout", "", b"x") * 2)
     client.fake.vanish()
-    house.advance(1)
-    assert not house.broker.vhost().queues["wide-999"].messages
+    scene.advance(1)
+    assert not scene.broker.vhost().queues["wide-999"].messages
 
 
 def test_bindings_that_led_to_a_queue_go_with_it_and_no_others() -> None:
-    house = House()
-    vhost = house.broker.vhost()
+    scene = Scene()
+    vhost = scene.broker.vhost()
     vhost.declare_exchange("auto", "fanout", auto_delete=True)
     for queue in ("a", "b"):
         vhost.declare_queue(queue)
@@ -135,29 +135,29 @@ def test_bindings_that_led_to_a_queue_go_with_it_and_no_others() -> None:
 
 
 def test_a_burst_that_fills_the_memory_waits_in_its_midst() -> None:
-    house = hurried(Limits(amqp_memory=10 * COST))
-    client, other = house.client(), house.client()
+    scene = hurried(Limits(amqp_memory=10 * COST))
+    client, other = scene.client(), scene.client()
     client.send("queue.declare", queue="q")
     client.send("queue.declare", queue="kept")
     client.fake.send(publish("", "q", b"") * 1000)
-    assert house.broker.memory.used < 30 * COST
+    assert scene.broker.memory.used < 30 * COST
     assert names(client.received()) == ["connection.blocked"]
     for _ in range(100):
-        if house.broker.vhost().queues["q"].published == 1000:
+        if scene.broker.vhost().queues["q"].published == 1000:
             break
         other.send("queue.purge", queue="q")
-        house.advance(0)
-    assert house.broker.vhost().queues["q"].published == 1000
-    assert house.broker.memory.used <= 30 * COST
+        scene.advance(0)
+    assert scene.broker.vhost().queues["q"].published == 1000
+    assert scene.broker.memory.used <= 30 * COST
 
 
 def test_a_client_that_vanishes_while_it_must_wait_publishes_no_more() -> None:
-    house = hurried(Limits(amqp_memory=10 * COST))
-    client, other = house.client(), house.client()
+    scene = hurried(Limits(amqp_memory=10 * COST))
+    client, other = scene.client(), scene.client()
     client.send("queue.declare", queue="q")
     client.fake.send(publish("", "q", b"") * 1000)
-    before = house.broker.vhost().queues["q"].published
+    before = scene.broker.vhost().queues["q"].published
     client.fake.vanish()
     other.send("queue.purge", queue="q")
-    house.advance(1)
-    assert house.broker.vhost().queues["q"].published == before
+    scene.advance(1)
+    assert scene.broker.vhost().queues["q"].published == before

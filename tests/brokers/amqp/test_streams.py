@@ -9,7 +9,7 @@ from mockforge_brokers.amqp.state.queues.store import Log
 from mockforge_brokers.amqp.state.queues.stream import StreamMessage, StreamQueue
 from mockforge_brokers.events import Warned
 
-from .client import Client, Got, House, bodies, names
+from .client import Client, Got, Scene, bodies, names
 
 
 def declare(client: Client, queue: str = "s", **arguments: Any) -> Got:
@@ -32,12 +32,12 @@ def consume(client: Client, offset: Any = None, prefetch: int = 100, **more: Any
     return client.send("basic.consume", queue="s", consumer_tag="c", arguments=arguments)
 
 
-def read(house: House, offset: Any = None, **more: Any) -> list[int]:
-    return [int(body) for body in bodies(consume(house.client(), offset, **more))]
+def read(scene: Scene, offset: Any = None, **more: Any) -> list[int]:
+    return [int(body) for body in bodies(consume(scene.client(), offset, **more))]
 
 
-def stream(house: House) -> StreamQueue:
-    queue = house.broker.vhost().queues["s"]
+def stream(scene: Scene) -> StreamQueue:
+    queue = scene.broker.vhost().queues["s"]
     assert isinstance(queue, StreamQueue)
     return queue
 
@@ -45,12 +45,12 @@ def stream(house: House) -> StreamQueue:
 # Where a consumer begins.
 
 
-def test_what_was_read_stays_and_says_its_offset(house: House, client: Client) -> None:
+def test_what_was_read_stays_and_says_its_offset(scene: Scene, client: Client) -> None:
     declare(client)
     fill(client, 0, 1)
     client.publish("", "s", b"2", headers={"own": 1, "z": 2})
-    assert read(house, "first") == [0, 1, 2]
-    came = consume(house.client(), "first")[1:]
+    assert read(scene, "first") == [0, 1, 2]
+    came = consume(scene.client(), "first")[1:]
     assert [got.properties["headers"]["x-stream-offset"].value for got in came] == [0, 1, 2]
     assert list(came[2].properties["headers"]) == ["own", "x-stream-offset", "z"]
     assert [got["redelivered"] for got in came] == [False] * 3
@@ -75,41 +75,41 @@ def test_what_was_read_stays_and_says_its_offset(house: House, client: Client) -
     ],
 )
 def test_consumer_begins_where_its_offset_says(
-    house: House, client: Client, offset: Any, expected: list[int]
+    scene: Scene, client: Client, offset: Any, expected: list[int]
 ) -> None:
     declare(client)
     fill(client, 0, 1, 2)
-    house.advance(20)
+    scene.advance(20)
     fill(client, 3, 4)
-    house.advance(5)
-    assert read(house, offset) == expected
+    scene.advance(5)
+    assert read(scene, offset) == expected
 
 
 @pytest.mark.parametrize(("ago", "expected"), [(100, [0, 1, 2]), (5, [2]), (-100, [])])
 def test_consumer_begins_at_a_time(
-    house: House, client: Client, ago: int, expected: list[int]
+    scene: Scene, client: Client, ago: int, expected: list[int]
 ) -> None:
     declare(client)
     fill(client, 0, 1)
-    house.advance(10)
+    scene.advance(10)
     fill(client, 2)
-    moment = Field("T", int(house.clock.wall()) - ago)
-    assert read(house, moment) == expected
+    moment = Field("T", int(scene.clock.wall()) - ago)
+    assert read(scene, moment) == expected
 
 
-def test_offset_to_come_is_waited_for(house: House, client: Client) -> None:
+def test_offset_to_come_is_waited_for(scene: Scene, client: Client) -> None:
     declare(client)
     fill(client, 0)
-    reader = house.client()
+    reader = scene.client()
     consume(reader, 2)
     fill(client, 1, 2, 3)
     assert bodies(reader.received()) == [b"2", b"3"]
 
 
-def test_consumers_read_each_for_itself(house: House, client: Client) -> None:
+def test_consumers_read_each_for_itself(scene: Scene, client: Client) -> None:
     declare(client)
     fill(client, 0, 1)
-    first, second = house.client(), house.client()
+    first, second = scene.client(), scene.client()
     consume(first, "first")
     consume(second, "next")
     fill(client, 2)
@@ -150,82 +150,82 @@ def test_acks_give_credit_for_what_comes_next(client: Client) -> None:
     assert bodies(client.send("basic.ack", delivery_tag=3, multiple=True)) == [b"3", b"4"]
 
 
-def test_what_a_channel_leaves_unacked_is_still_in_the_stream(house: House, client: Client) -> None:
+def test_what_a_channel_leaves_unacked_is_still_in_the_stream(scene: Scene, client: Client) -> None:
     declare(client)
     fill(client, 0, 1)
-    reader = house.client()
+    reader = scene.client()
     consume(reader, "first")
-    assert stream(house).unacked == 2
+    assert stream(scene).unacked == 2
     reader.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
-    assert stream(house).unacked == 0
-    assert read(house, "first") == [0, 1]
+    assert stream(scene).unacked == 0
+    assert read(scene, "first") == [0, 1]
 
 
 # Retention.
 
 
-def test_oldest_segments_go_when_there_are_too_many_bytes(house: House, client: Client) -> None:
+def test_oldest_segments_go_when_there_are_too_many_bytes(scene: Scene, client: Client) -> None:
     declare(client, x_max_length_bytes=2000, x_stream_max_segment_size_bytes=500)
     for number in range(100):
         client.publish("", "s", b"%03d" % number + b"x" * 100)
-    queue = stream(house)
+    queue = stream(scene)
     assert queue.log.end == 100
     assert 80 < queue.log.start < 95
-    assert house.broker.memory.used == (103 + COST) * len(queue.log)
-    assert read_first(house, 0) == queue.log.start
+    assert scene.broker.memory.used == (103 + COST) * len(queue.log)
+    assert read_first(scene, 0) == queue.log.start
 
 
-def read_first(house: House, offset: Any) -> int:
-    return int(bodies(consume(house.client(), offset))[0][:3])
+def read_first(scene: Scene, offset: Any) -> int:
+    return int(bodies(consume(scene.client(), offset))[0][:3])
 
 
-def test_old_segments_go_when_the_next_one_begins(house: House, client: Client) -> None:
+def test_old_segments_go_when_the_next_one_begins(scene: Scene, client: Client) -> None:
     declare(client, x_max_age="1m", x_stream_max_segment_size_bytes=500)
     for number in range(20):
         client.publish("", "s", b"%03d" % number + b"x" * 100)
-    house.advance(61)
-    assert len(stream(house).log) == 20
+    scene.advance(61)
+    assert len(stream(scene).log) == 20
     for number in range(20, 26):
         client.publish("", "s", b"%03d" % number + b"x" * 100)
-    assert 15 <= read_first(house, "first") <= 20
+    assert 15 <= read_first(scene, "first") <= 20
 
 
-def test_policy_shortens_a_stream(house: House, client: Client) -> None:
+def test_policy_shortens_a_stream(scene: Scene, client: Client) -> None:
     declare(client, x_stream_max_segment_size_bytes=500)
-    house.broker.set_policy("p", "^s", {"max-length-bytes": 1000}, apply_to="streams")
+    scene.broker.set_policy("p", "^s", {"max-length-bytes": 1000}, apply_to="streams")
     for number in range(50):
         client.publish("", "s", b"%03d" % number + b"x" * 100)
-    assert stream(house).log.start > 30
+    assert stream(scene).log.start > 30
 
 
-def test_memory_is_free_when_a_stream_is_deleted(house: House, client: Client) -> None:
+def test_memory_is_free_when_a_stream_is_deleted(scene: Scene, client: Client) -> None:
     declare(client)
     fill(client, 0, 1, 2)
     (done,) = client.send("queue.delete", queue="s")
     assert done["message_count"] == 0
-    assert house.broker.memory.used == 0
+    assert scene.broker.memory.used == 0
 
 
 # Filters.
 
 
-def test_filter_lets_through_what_has_one_of_the_values(house: House, client: Client) -> None:
+def test_filter_lets_through_what_has_one_of_the_values(scene: Scene, client: Client) -> None:
     declare(client)
     for number, value in enumerate(["eu", "us", None, "eu", "asia"]):
         headers = {"x-stream-filter-value": value} if value else {}
         client.publish("", "s", b"%d" % number, headers=headers)
-    assert read(house, "first", x_stream_filter="eu") == [0, 3]
-    assert read(house, "first", x_stream_filter=["eu", "asia"]) == [0, 3, 4]
-    mixed = read(house, "first", x_stream_filter="us", x_stream_match_unfiltered=True)
+    assert read(scene, "first", x_stream_filter="eu") == [0, 3]
+    assert read(scene, "first", x_stream_filter=["eu", "asia"]) == [0, 3, 4]
+    mixed = read(scene, "first", x_stream_filter="us", x_stream_match_unfiltered=True)
     assert mixed == [1, 2]
 
 
-def test_what_a_filter_leaves_out_costs_no_credit(house: House, client: Client) -> None:
+def test_what_a_filter_leaves_out_costs_no_credit(scene: Scene, client: Client) -> None:
     declare(client)
     for number in range(10):
         headers = {"x-stream-filter-value": "odd" if number % 2 else "even"}
         client.publish("", "s", b"%d" % number, headers=headers)
-    assert read(house, "first", prefetch=5, x_stream_filter="odd") == [1, 3, 5, 7, 9]
+    assert read(scene, "first", prefetch=5, x_stream_filter="odd") == [1, 3, 5, 7, 9]
 
 
 # What streams refuse.
@@ -281,26 +281,26 @@ def test_exclusive_consumer_is_not_alone(client: Client) -> None:
     assert names(client.send("basic.consume", queue="s")) == ["basic.consume-ok"]
 
 
-def test_stream_outlives_a_restart_with_its_offsets(house: House, client: Client) -> None:
+def test_stream_outlives_a_restart_with_its_offsets(scene: Scene, client: Client) -> None:
     declare(client, x_max_length_bytes=500, x_stream_max_segment_size_bytes=300)
     for number in range(30):
         client.publish("", "s", b"%03d" % number + b"x" * 50)
-    start = stream(house).log.start
+    start = stream(scene).log.start
     assert start > 0
-    house.broker.restart()
-    assert (stream(house).log.start, stream(house).log.end) == (start, 30)
-    assert read_first(house, "first") == start
+    scene.broker.restart()
+    assert (stream(scene).log.start, stream(scene).log.end) == (start, 30)
+    assert read_first(scene, "first") == start
 
 
-def test_people_see_offsets_and_how_far_consumers_are(house: House, client: Client) -> None:
+def test_people_see_offsets_and_how_far_consumers_are(scene: Scene, client: Client) -> None:
     declare(client)
     fill(client, 0, 1, 2, 3)
     consume(client, 1, prefetch=1)
-    (view,) = (view for view in house.broker.destinations() if view.name == "s")
+    (view,) = (view for view in scene.broker.destinations() if view.name == "s")
     assert view.note == "stream, offsets 0 to 3"
-    (group,) = house.broker.groups()
+    (group,) = scene.broker.groups()
     assert group.lag == 2
-    assert house.emitted(Warned) == []
+    assert scene.emitted(Warned) == []
 
 
 # The log.

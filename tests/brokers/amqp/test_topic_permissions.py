@@ -5,13 +5,13 @@ from mockforge_brokers.errors import InvalidInput
 
 from brokers.storage.memory_disk import MemoryDisk
 
-from .client import Client, House, names
+from .client import Client, Scene, names
 from .v1_0.client import Client as LaterClient
 
 
 @pytest.fixture
-def house() -> House:
-    made = House()
+def scene() -> Scene:
+    made = Scene()
     made.broker.declare_queue("q")
     made.broker.permit_topic("guest", "amq.topic", r"^{username}\.a", "^b")
     return made
@@ -26,8 +26,8 @@ def house() -> House:
         ("", "q", True),
     ],
 )
-def test_publishing_by_a_key(house: House, exchange: str, key: str, allowed: bool) -> None:
-    client = house.client()
+def test_publishing_by_a_key(scene: Scene, exchange: str, key: str, allowed: bool) -> None:
+    client = scene.client()
     for _ in range(2):
         came = client.publish(exchange, key)
         if not allowed:
@@ -43,11 +43,11 @@ def test_publishing_by_a_key(house: House, exchange: str, key: str, allowed: boo
 
 @pytest.mark.parametrize("method", ["queue.bind", "queue.unbind", "exchange.bind"])
 @pytest.mark.parametrize(("key", "allowed"), [("b.#", True), ("c", False)])
-def test_binding_by_a_key(house: House, method: str, key: str, allowed: bool) -> None:
+def test_binding_by_a_key(scene: Scene, method: str, key: str, allowed: bool) -> None:
     ends = {"queue": "q", "exchange": "amq.topic"}
     if method == "exchange.bind":
         ends = {"destination": "amq.fanout", "source": "amq.topic"}
-    (came,) = house.client().send(method, routing_key=key, **ends)
+    (came,) = scene.client().send(method, routing_key=key, **ends)
     assert came.name == (f"{method}-ok" if allowed else "channel.close")
 
 
@@ -55,46 +55,46 @@ def publishes(client: Client) -> bool:
     return client.publish("amq.topic", "other") == []
 
 
-def test_change_holds_at_once_for_who_publishes_already(house: House) -> None:
-    house.broker.permit_topic("guest", "amq.topic", "^other$", "")
-    client = house.client()
+def test_change_holds_at_once_for_who_publishes_already(scene: Scene) -> None:
+    scene.broker.permit_topic("guest", "amq.topic", "^other$", "")
+    client = scene.client()
     assert publishes(client)
     assert publishes(client)
-    house.broker.permit_topic("guest", "amq.topic", "", "")
+    scene.broker.permit_topic("guest", "amq.topic", "", "")
     assert not publishes(client)
-    house.broker.forget_topic("guest")
+    scene.broker.forget_topic("guest")
     assert publishes(client.open(2))
 
 
-def test_expression_that_cannot_be_is_refused(house: House) -> None:
+def test_expression_that_cannot_be_is_refused(scene: Scene) -> None:
     with pytest.raises(InvalidInput, match="no regular expression"):
-        house.broker.permit_topic("guest", "amq.topic", "(", "")
+        scene.broker.permit_topic("guest", "amq.topic", "(", "")
 
 
-def test_definitions_have_them(house: House) -> None:
-    found = house.broker.definitions()
+def test_definitions_have_them(scene: Scene) -> None:
+    found = scene.broker.definitions()
     (row,) = found["topic_permissions"]
     assert row == {
         "user": "guest", "vhost": "/", "exchange": "amq.topic", "write": r"^{username}\.a",
         "read": "^b",
     }  # fmt: skip
-    other = House()
+    other = Scene()
     other.broker.load_definitions({"topic_permissions": [row]})
     assert other.broker.definitions()["topic_permissions"] == [row]
 
 
-def test_they_are_kept_on_disk_and_through_a_restart(house: House) -> None:
-    house.broker.restart()
-    assert not publishes(house.client())
+def test_they_are_kept_on_disk_and_through_a_restart(scene: Scene) -> None:
+    scene.broker.restart()
+    assert not publishes(scene.client())
     disk = MemoryDisk()
-    made = House(disk=disk)
+    made = Scene(disk=disk)
     made.broker.permit_topic("guest", "amq.topic", "^a", "")
     made.advance(0.01)
-    assert not publishes(House(disk=MemoryDisk(), found=disk.kept()).client())
+    assert not publishes(Scene(disk=MemoryDisk(), found=disk.kept()).client())
 
 
-def test_they_hold_for_amqp_1_0_too(house: House) -> None:
-    client = LaterClient(house).connect()
+def test_they_hold_for_amqp_1_0_too(scene: Scene) -> None:
+    client = LaterClient(scene).connect()
     client.sender("/exchanges/amq.topic/other")
     (came,) = client.transfer(b"x")
     assert came.name == "detach"

@@ -22,7 +22,7 @@ from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.events import RequestDenied, Warned
 from mockforge_brokers.spine import Spine
 
-from .client import Client, House, bodies, names
+from .client import Client, Scene, bodies, names
 
 
 @pytest.fixture
@@ -169,32 +169,32 @@ def test_bindings_are_told_apart_by_arguments(vhost: VirtualHost) -> None:
     assert queues_of(vhost, "amq.direct", "k") == []
 
 
-def test_auto_delete_exchange_goes_with_its_last_binding(house: House) -> None:
-    vhost = house.broker.vhost()
+def test_auto_delete_exchange_goes_with_its_last_binding(scene: Scene) -> None:
+    vhost = scene.broker.vhost()
     vhost.declare_exchange("x", "direct", auto_delete=True)
     vhost.declare_queue("q")
     vhost.bind_queue("q", "x", "k", {})
     vhost.delete_queue("q")
     assert "x" not in vhost.exchanges
-    assert house.emitted(ExchangeDeleted)[0].reason == "its last binding went"
+    assert scene.emitted(ExchangeDeleted)[0].reason == "its last binding went"
 
 
-def test_auto_delete_queue_goes_with_its_last_consumer_not_before_the_first(house: House) -> None:
-    client = house.client()
+def test_auto_delete_queue_goes_with_its_last_consumer_not_before_the_first(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q", auto_delete=True)
-    assert "q" in house.broker.vhost().queues
+    assert "q" in scene.broker.vhost().queues
     client.send("basic.consume", queue="q", consumer_tag="c")
     client.send("basic.cancel", consumer_tag="c")
-    assert "q" not in house.broker.vhost().queues
-    assert house.emitted(QueueDeleted)[0].reason == "its last consumer went"
+    assert "q" not in scene.broker.vhost().queues
+    assert scene.emitted(QueueDeleted)[0].reason == "its last consumer went"
 
 
-def test_exclusive_queue_goes_with_its_connection_at_once(house: House) -> None:
-    first, second = house.client(), house.client()
+def test_exclusive_queue_goes_with_its_connection_at_once(scene: Scene) -> None:
+    first, second = scene.client(), scene.client()
     first.send("queue.declare", queue="q", exclusive=True)
     assert names(second.send("queue.declare", queue="q")) == ["channel.close"]
     first.send("connection.close", channel=0, reply_code=200)
-    third = house.client()
+    third = scene.client()
     assert names(third.send("queue.declare", queue="q")) == ["queue.declare-ok"]
 
 
@@ -206,8 +206,8 @@ def test_server_names_queues_and_consumers(client: Client) -> None:
     assert started["consumer_tag"].startswith("amq.ctag-")
 
 
-def test_empty_name_and_key_mean_the_last_declared_queue(house: House) -> None:
-    client = house.client()
+def test_empty_name_and_key_mean_the_last_declared_queue(scene: Scene) -> None:
+    client = scene.client()
     client.send("queue.declare", queue="q")
     client.send("queue.bind", exchange="amq.direct")
     client.publish("amq.direct", "q", b"x")
@@ -239,14 +239,14 @@ def test_no_wait_methods_are_not_answered(client: Client) -> None:
     assert client.send("confirm.select", no_wait=True) == []
 
 
-def test_what_is_not_acted_on_is_told_once_and_not_remembered_for_ever(house: House) -> None:
-    vhost = house.broker.vhost()
+def test_what_is_not_acted_on_is_told_once_and_not_remembered_for_ever(scene: Scene) -> None:
+    vhost = scene.broker.vhost()
     for number in (*range(1000), 999):
         vhost.warned.report(f"queue {number}", "doubtful")
-    assert len(house.emitted(Warned)) == 1000
+    assert len(scene.emitted(Warned)) == 1000
     vhost.warned.report("queue 1000", "doubtful")
     vhost.warned.report("queue 0", "doubtful")
-    assert len(house.emitted(Warned)) == 1002
+    assert len(scene.emitted(Warned)) == 1002
 
 
 _VALUES = st.sampled_from([None, True, 1, 1.0, 2, "1", "a", b"a"])
@@ -287,22 +287,22 @@ ORIGINS = [
 
 @pytest.mark.parametrize(("given", "how"), ORIGINS)
 def test_who_made_a_queue_and_how_is_for_people_alone(
-    house: House, given: dict[str, Any], how: str
+    scene: Scene, given: dict[str, Any], how: str
 ) -> None:
-    maker, other = house.client(name="billing"), house.client(name="shop")
+    maker, other = scene.client(name="billing"), scene.client(name="shop")
     maker.send("queue.declare", queue="q", **given)
     (close,) = other.send("queue.declare", queue="q", durable=True, arguments={"x-max-length": 9})
     assert close["reply_code"] == 406
     assert "billing" not in close["reply_text"]
-    (denied,) = house.emitted(RequestDenied)
-    (closed,) = house.emitted(ChannelClosed)
+    (denied,) = scene.emitted(RequestDenied)
+    (closed,) = scene.emitted(ChannelClosed)
     for event in denied, closed:
         assert f" (billing declared it with {how}" in event.reason
         assert len(event.reason) < 600
 
 
-def test_nobody_is_named_where_a_queue_was_not_made_by_a_client(house: House) -> None:
-    house.broker.declare_queue("q", durable=True)
-    house.client().send("queue.declare", queue="q")
-    (denied,) = house.emitted(RequestDenied)
+def test_nobody_is_named_where_a_queue_was_not_made_by_a_client(scene: Scene) -> None:
+    scene.broker.declare_queue("q", durable=True)
+    scene.client().send("queue.declare", queue="q")
+    (denied,) = scene.emitted(RequestDenied)
     assert denied.reason.endswith("(it was declared with durable)")

@@ -6,17 +6,17 @@ import pytest
 from mockforge_brokers.amqp.connection.ends import connection_name
 from mockforge_brokers.amqp.records import plain
 
-from .client import Client, House, bodies
+from .client import Client, Scene, bodies
 from .test_governed import drain
 
 
 @pytest.fixture
-def traced(house: House, client: Client) -> Client:
+def traced(scene: Scene, client: Client) -> Client:
     client.send("queue.declare", queue="q")
     client.send("queue.bind", queue="q", exchange="amq.topic", routing_key="a.*")
     client.send("queue.declare", queue="trace")
     client.send("queue.bind", queue="trace", exchange="amq.rabbitmq.trace", routing_key="#")
-    house.broker.trace(True)
+    scene.broker.trace(True)
     return client
 
 
@@ -57,29 +57,29 @@ def test_delivery_and_get_are_traced(traced: Client) -> None:
 
 
 def test_of_clients_with_one_name_none_is_taken_for_the_publisher(
-    house: House, traced: Client
+    scene: Scene, traced: Client
 ) -> None:
-    one, _ = house.client(name="shop"), house.client(name="shop")
+    one, _ = scene.client(name="shop"), scene.client(name="shop")
     one.publish("amq.topic", "a.b", b"x")
     ((_, headers, _),) = traces(traced)
     assert headers["connection"] == "shop"
 
 
-def test_what_no_client_published_has_its_source(house: House, traced: Client) -> None:
-    house.broker.publish("amq.topic", "a.b", b"x")
+def test_what_no_client_published_has_its_source(scene: Scene, traced: Client) -> None:
+    scene.broker.publish("amq.topic", "a.b", b"x")
     ((_, headers, _),) = traces(traced)
     assert headers["connection"] == "prompt"
     assert "user" not in headers
 
 
 def test_consumer_that_was_there_is_traced_until_it_is_switched_off(
-    house: House, traced: Client
+    scene: Scene, traced: Client
 ) -> None:
-    house.broker.trace(False)
+    scene.broker.trace(False)
     traced.send("basic.consume", queue="q", no_ack=True)
-    house.broker.trace(True)
+    scene.broker.trace(True)
     traced.publish("amq.topic", "a.b", b"1")
-    house.broker.trace(False)
+    scene.broker.trace(False)
     traced.publish("amq.topic", "a.b", b"2")
     assert [(key, body) for key, _, body in traces(traced)] == [
         ("publish.amq.topic", b"1"),

@@ -6,10 +6,10 @@ import pytest
 
 from brokers.playback import Playback, transcripts
 
-from .client import House
+from .client import Scene
 
 
 @pytest.mark.parametrize("path", transcripts("amqp"), ids=lambda path: path.stem)
 def test_transcript(path: Path) -> None:
-    house = House()
-    Playback(house.broker, house.environment, house.clock).play(path.read_text())
+    scene = Scene()
+    Playback(scene.broker, scene.environment, scene.clock).play(path.read_text())

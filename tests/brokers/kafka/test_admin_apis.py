@@ -19,25 +19,25 @@ from mockforge_brokers.kafka.wire.messages import (
     topics,
 )
 
-from .stage import Stage, produce
+from .scene import Scene, produce
 
 NOT_THERE = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 
 
 @pytest.fixture
-def stage():
-    stage = Stage()
-    stage.broker.create_topic("t", 2)
-    stage.broker.create_topic("other", 4)
+def scene():
+    scene = Scene()
+    scene.broker.create_topic("t", 2)
+    scene.broker.create_topic("other", 4)
     for number in range(4):
-        stage.broker.publish("t", b"v%d" % number, partition=0, timestamp=1000 + number)
+        scene.broker.publish("t", b"v%d" % number, partition=0, timestamp=1000 + number)
     for group in ("idle", "also"):
         committed = {("t", partition): CommittedOffset(1) for partition in (0, 1)}
-        stage.broker.cluster.groups.offsets.commit(group, Committer(), committed)
-    return stage
+        scene.broker.cluster.groups.offsets.commit(group, Committer(), committed)
+    return scene
 
 
-def join(stage, group, *topics_, kind="consumer"):
+def join(scene, group, *topics_, kind="consumer"):
     """One member, stable, subscribed to these topics."""
     subscription = groups.ConsumerProtocolSubscription(topics=list(topics_))
     metadata = b"\0\0" + encode(subscription, 0) if kind == "consumer" else b"x"
@@ -48,26 +48,26 @@ def join(stage, group, *topics_, kind="consumer"):
         protocol_type=kind,
         protocols=[groups.JoinGroupRequestProtocol(name="range", metadata=metadata)],
     )
-    joined = stage.call(request, 3)
+    joined = scene.call(request, 3)
     sync = groups.SyncGroupRequest(
         group_id=group,
         generation_id=joined.generation_id,
         member_id=joined.member_id,
         assignments=[groups.SyncGroupRequestAssignment(member_id=joined.member_id, assignment=b"")],
     )
-    assert not stage.call(sync, 3).error_code
+    assert not scene.call(sync, 3).error_code
 
 
 # Groups and offsets.
 
 
 @pytest.mark.parametrize("version", range(4))
-def test_groups_are_deleted_while_nobody_is_in_them(stage, version):
-    join(stage, "live", "t")
+def test_groups_are_deleted_while_nobody_is_in_them(scene, version):
+    join(scene, "live", "t")
     gone = []
-    stage.environment.spine.watch(gone.append, GroupDeleted)
+    scene.environment.spine.watch(gone.append, GroupDeleted)
     names = ["idle", "none", "live", "", "idle"]
-    answer = stage.call(groups.DeleteGroupsRequest(groups_names=names), version)
+    answer = scene.call(groups.DeleteGroupsRequest(groups_names=names), version)
     assert {one.group_id: one.error_code for one in answer.results} == {
         "idle": 0,
         "none": ErrorCode.GROUP_ID_NOT_FOUND,
@@ -76,7 +76,7 @@ def test_groups_are_deleted_while_nobody_is_in_them(stage, version):
     }
     assert len(answer.results) == 4, "the same name twice is answered once"
     assert [event.group for event in gone] == ["idle"]
-    assert sorted(stage.broker.cluster.groups.by_id) == ["also", "live"]
+    assert sorted(scene.broker.cluster.groups.by_id) == ["also", "live"]
 
 
 def test_delete_groups_v3_is_read_as_kafka_writes_it():
@@ -116,13 +116,13 @@ def offset_delete(group, topic, *partitions):
         ("connect", "t", (0,), ErrorCode.NON_EMPTY_GROUP, []),
     ],
 )
-def test_offsets_are_deleted_of_what_nobody_reads(stage, group, topic, partitions, code, codes):
-    join(stage, "live", "t")
-    join(stage, "connect", kind="connect")
-    answer = stage.call(offset_delete(group, topic, *partitions), 0)
+def test_offsets_are_deleted_of_what_nobody_reads(scene, group, topic, partitions, code, codes):
+    join(scene, "live", "t")
+    join(scene, "connect", kind="connect")
+    answer = scene.call(offset_delete(group, topic, *partitions), 0)
     found = [part.error_code for one in answer.topics for part in one.partitions]
     assert (answer.error_code, found) == (code, codes)
-    left = stage.broker.cluster.groups.by_id["idle"].offsets.topics["t"]
+    left = scene.broker.cluster.groups.by_id["idle"].offsets.topics["t"]
     assert sorted(left) == ([1] if group == "idle" and topic == "t" else [0, 1])
 
 
@@ -144,24 +144,24 @@ def test_offsets_are_deleted_of_what_nobody_reads(stage, group, topic, partition
         ("compacted", 0, 0, ErrorCode.POLICY_VIOLATION, -1),
     ],
 )
-def test_records_are_deleted_below_an_offset(stage, topic, partition, offset, code, low):
-    stage.broker.create_topic("compacted", 1, {"cleanup.policy": "compact"})
+def test_records_are_deleted_below_an_offset(scene, topic, partition, offset, code, low):
+    scene.broker.create_topic("compacted", 1, {"cleanup.policy": "compact"})
     left = []
-    stage.environment.spine.watch(left.append, LogTruncated)
+    scene.environment.spine.watch(left.append, LogTruncated)
     part = logs.DeleteRecordsPartition(partition_index=partition, offset=offset)
     request = logs.DeleteRecordsRequest(
         topics=[logs.DeleteRecordsTopic(name=topic, partitions=[part])], timeout_ms=0
     )
     for version in range(3):
-        (answer,) = stage.call(request, version).topics[0].partitions
+        (answer,) = scene.call(request, version).topics[0].partitions
         assert (answer.error_code, answer.low_watermark) == (code, low)
     assert [event.reason for event in left] == (["deleted by shop"] if low > 0 else [])
 
 
 @pytest.mark.parametrize("version", range(1, 6))
-def test_log_dirs_show_the_size_of_each_partition(stage, version):
+def test_log_dirs_show_the_size_of_each_partition(scene, version):
     def described(wanted):
-        answer = stage.call(logs.DescribeLogDirsRequest(topics=wanted), version)
+        answer = scene.call(logs.DescribeLogDirsRequest(topics=wanted), version)
         (result,) = answer.results
         return result, {
             (topic.name, part.partition_index): part.partition_size
@@ -173,10 +173,10 @@ def test_log_dirs_show_the_size_of_each_partition(stage, version):
     result, sizes = described(
         [topic(topic="t", partitions=[0, 1, 7]), topic(topic="none", partitions=[0])]
     )
-    log = stage.broker.cluster.topics["t"].logs[0]
+    log = scene.broker.cluster.topics["t"].logs[0]
     assert sizes == {("t", 0): sum(map(len, log.batches(0, 9))), ("t", 1): 0}
     if version >= 4:
-        assert result.total_bytes - result.usable_bytes == stage.broker.cluster.bounds.cost
+        assert result.total_bytes - result.usable_bytes == scene.broker.cluster.bounds.cost
     assert len(described(None)[1]) == 6
     assert described([])[1] == described([topic(topic="t", partitions=[])])[1] == {}
 
@@ -184,13 +184,13 @@ def test_log_dirs_show_the_size_of_each_partition(stage, version):
 # Topics and configurations.
 
 
-def page(stage, *names, limit=2000, cursor=None):
+def page(scene, *names, limit=2000, cursor=None):
     request = topics.DescribeTopicPartitionsRequest(
         topics=[topics.DescribeTopicPartitionsTopic(name=name) for name in names],
         response_partition_limit=limit,
         cursor=cursor and topics.Cursor(topic_name=cursor[0], partition_index=cursor[1]),
     )
-    answer = stage.call(request, 0)
+    answer = scene.call(request, 0)
     found = [
         (one.name, one.error_code, [part.partition_index for part in one.partitions])
         for one in answer.topics
@@ -219,14 +219,14 @@ BAD = ErrorCode.INVALID_REQUEST
         (("a b",), 2, None, [("a b", ErrorCode.INVALID_TOPIC_EXCEPTION, [])], None),
     ],
 )
-def test_topics_are_described_in_pages(stage, names, limit, cursor, found, after):
-    assert page(stage, *names, limit=limit, cursor=cursor) == (found, after)
+def test_topics_are_described_in_pages(scene, names, limit, cursor, found, after):
+    assert page(scene, *names, limit=limit, cursor=cursor) == (found, after)
 
 
-def test_pages_make_up_the_whole(stage):
+def test_pages_make_up_the_whole(scene):
     cursor, seen = None, []
     while True:
-        found, cursor = page(stage, limit=1, cursor=cursor)
+        found, cursor = page(scene, limit=1, cursor=cursor)
         seen += [(name, index) for name, _, indexes in found for index in indexes]
         if cursor is None:
             break
@@ -244,25 +244,25 @@ def test_pages_make_up_the_whole(stage):
         ([99], ErrorCode.UNSUPPORTED_VERSION, []),
     ],
 )
-def test_resources_with_a_configuration_are_listed(stage, types, code, found):
-    groups = stage.broker.cluster.configuring.groups
+def test_resources_with_a_configuration_are_listed(scene, types, code, found):
+    groups = scene.broker.cluster.configuring.groups
     groups.alter("billing", {"consumer.session.timeout.ms": "50000"})
-    answer = stage.call(configs.ListConfigResourcesRequest(resource_types=types), 1)
+    answer = scene.call(configs.ListConfigResourcesRequest(resource_types=types), 1)
     assert answer.error_code == code
     listed = [(one.resource_type, one.resource_name) for one in answer.config_resources]
     assert listed == found
-    assert not stage.call(configs.ListConfigResourcesRequest(), 0).config_resources
+    assert not scene.call(configs.ListConfigResourcesRequest(), 0).config_resources
 
 
 # Producers.
 
 
-def test_producers_of_a_partition_are_described(stage):
+def test_producers_of_a_partition_are_described(scene):
     batch = produce("t", b"a", b"b", producer_id=77, producer_epoch=3, base_sequence=5)
-    stage.call(batch, 9)
+    scene.call(batch, 9)
     wanted = producers.DescribeProducersTopic(name="t", partition_indexes=[0, 1, 9])
     request = producers.DescribeProducersRequest(topics=[wanted])
-    known, none, gone = stage.call(request, 0).topics[0].partitions
+    known, none, gone = scene.call(request, 0).topics[0].partitions
     (one,) = known.active_producers
     assert (one.producer_id, one.producer_epoch, one.last_sequence) == (77, 3, 6)
     assert (one.last_timestamp, one.coordinator_epoch, one.current_txn_start_offset) == (
@@ -273,21 +273,21 @@ def test_producers_of_a_partition_are_described(stage):
     assert (none.error_code, none.active_producers) == (0, [])
     assert gone.error_code == NOT_THERE
     wanted.name = "a b"
-    part = stage.call(request, 0).topics[0].partitions[0]
+    part = scene.call(request, 0).topics[0].partitions[0]
     assert part.error_code == ErrorCode.INVALID_TOPIC_EXCEPTION
 
 
 # What one node leaves to do.
 
 
-def test_no_leader_needs_to_be_elected(stage):
+def test_no_leader_needs_to_be_elected(scene):
     wanted = [
         reassignments.TopicPartitions(topic="t", partitions=[0, 9]),
         reassignments.TopicPartitions(topic="none", partitions=[0]),
     ]
     for version in range(3):
         request = reassignments.ElectLeadersRequest(topic_partitions=wanted)
-        answer = stage.call(request, version)
+        answer = scene.call(request, version)
         assert [
             (part.error_code, part.error_message)
             for topic in answer.replica_election_results
@@ -298,10 +298,10 @@ def test_no_leader_needs_to_be_elected(stage):
             (NOT_THERE, "No such topic as none"),
         ]
         request.topic_partitions = None
-        results = stage.call(request, version).replica_election_results
+        results = scene.call(request, version).replica_election_results
         assert [(one.topic, one.partition_result) for one in results] == [("t", []), ("other", [])]
     request.election_type = 9
-    assert stage.call(request, 2).error_code == BAD
+    assert scene.call(request, 2).error_code == BAD
 
 
 INCLUDES = "The manual partition assignment includes "
@@ -321,27 +321,27 @@ INCLUDES = "The manual partition assignment includes "
         ("t", 0, [], 39, f"{INCLUDES}an empty replica list."),
     ],
 )
-def test_replicas_stay_where_they_are(stage, topic, partition, replicas, code, text):
+def test_replicas_stay_where_they_are(scene, topic, partition, replicas, code, text):
     wanted = reassignments.ReassignablePartition(partition_index=partition, replicas=replicas)
     request = reassignments.AlterPartitionReassignmentsRequest(
         topics=[reassignments.ReassignableTopic(name=topic, partitions=[wanted])]
     )
     for version in range(2):
-        (part,) = stage.call(request, version).responses[0].partitions
+        (part,) = scene.call(request, version).responses[0].partitions
         assert (part.error_code, part.error_message) == (code, text)
     listing = reassignments.ListPartitionReassignmentsRequest(topics=None)
-    assert stage.call(listing, 0).topics == []
+    assert scene.call(listing, 0).topics == []
 
 
 @pytest.mark.parametrize("version", range(3))
-def test_the_quorum_is_this_node(stage, version):
+def test_the_quorum_is_this_node(scene, version):
     def ask(topic):
         part = cluster.QuorumPartition(partition_index=0)
         wanted = cluster.QuorumTopic(topic_name=topic, partitions=[part])
-        answer = stage.call(cluster.DescribeQuorumRequest(topics=[wanted]), version)
+        answer = scene.call(cluster.DescribeQuorumRequest(topics=[wanted]), version)
         return answer, answer.topics[0].partitions[0]
 
-    stage.clock.advance(100)
+    scene.clock.advance(100)
     answer, part = ask("__cluster_metadata")
     assert (part.error_code, part.leader_id, part.leader_epoch) == (0, 1, 1)
     assert [voter.replica_id for voter in part.current_voters] == [1]
@@ -365,8 +365,8 @@ ANY_ACL = {
 
 
 @pytest.mark.parametrize("version", range(1, 4))
-def test_without_an_authorizer_lists_are_disabled(stage, version):
-    answer = stage.call(acls.DescribeAclsRequest(**ANY_ACL), version)
+def test_without_an_authorizer_lists_are_disabled(scene, version):
+    answer = scene.call(acls.DescribeAclsRequest(**ANY_ACL), version)
     assert (answer.error_code, answer.error_message) == (
         ErrorCode.SECURITY_DISABLED,
         "No Authorizer is configured on the broker",
@@ -379,8 +379,8 @@ def test_without_an_authorizer_lists_are_disabled(stage, version):
         operation=3,
         permission_type=3,
     )
-    created = stage.call(acls.CreateAclsRequest(creations=[creation] * 2), version)
-    deleted = stage.call(
+    created = scene.call(acls.CreateAclsRequest(creations=[creation] * 2), version)
+    deleted = scene.call(
         acls.DeleteAclsRequest(filters=[acls.DeleteAclsFilter(**ANY_ACL)]), version
     )
     refused = (ErrorCode.SECURITY_DISABLED, "No Authorizer is configured.")

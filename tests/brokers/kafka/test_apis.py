@@ -8,7 +8,7 @@ from mockforge_brokers.kafka.wire.catalog import REQUESTS
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
 from mockforge_brokers.kafka.wire.messages import cluster, configs, groups, logs, offsets, topics
 
-from .stage import Stage, fetch
+from .scene import Scene, fetch
 
 ALL_VERSIONS = [
     (ApiKey(key), version)
@@ -18,31 +18,31 @@ ALL_VERSIONS = [
 
 
 @pytest.fixture
-def stage():
-    stage = Stage()
-    stage.broker.create_topic("t", 2)
+def scene():
+    scene = Scene()
+    scene.broker.create_topic("t", 2)
     for number in range(4):
-        stage.broker.publish("t", b"v", partition=0, timestamp=1000 + number)
-    return stage
+        scene.broker.publish("t", b"v", partition=0, timestamp=1000 + number)
+    return scene
 
 
 @pytest.mark.table
 @pytest.mark.parametrize(("api", "version"), ALL_VERSIONS, ids=lambda value: str(value))
-def test_every_version_of_every_api_is_answered_in_its_own_version(stage, api, version):
+def test_every_version_of_every_api_is_answered_in_its_own_version(scene, api, version):
     request = REQUESTS[api]()
     if api == ApiKey.API_VERSIONS:
         request.client_software_name = request.client_software_version = "x"
     if api == ApiKey.DESCRIBE_ACLS:  # with 0, its own default, Kafka ends the connection
         request.resource_type_filter = request.operation = request.permission_type = 1
-    client = stage.network.connect()
-    stage.ask(client, request, version)
+    client = scene.network.connect()
+    scene.ask(client, request, version)
     if api != ApiKey.PRODUCE:  # by default acks=0: it gets no answer
-        stage.answer(client, api, version)
+        scene.answer(client, api, version)
     assert client.peer.ended == ""
 
 
-def topic_id(stage):
-    return stage.broker.cluster.topics["t"].topic_id
+def topic_id(scene):
+    return scene.broker.cluster.topics["t"].topic_id
 
 
 def committed(*partitions, name="t", **more):
@@ -59,34 +59,34 @@ def committed(*partitions, name="t", **more):
     ]
 
 
-def test_commits_come_back_with_their_metadata_in_old_and_new_versions(stage):
+def test_commits_come_back_with_their_metadata_in_old_and_new_versions(scene):
     request = offsets.OffsetCommitRequest(group_id="g", member_id="", topics=committed(0))
-    assert stage.call(request, 7).topics[0].partitions[0].error_code == 0
+    assert scene.call(request, 7).topics[0].partitions[0].error_code == 0
     old = offsets.OffsetFetchRequest(
         group_id="g",
         topics=[offsets.OffsetFetchRequestTopic(name="t", partition_indexes=[0, 1])],
     )
-    parts = stage.call(old, 5).topics[0].partitions
+    parts = scene.call(old, 5).topics[0].partitions
     assert [(part.committed_offset, part.metadata) for part in parts] == [(7, "note"), (-1, "")]
     everything = offsets.OffsetFetchRequest(group_id="g", topics=None)
-    assert [part.partition_index for part in stage.call(everything, 7).topics[0].partitions] == [0]
+    assert [part.partition_index for part in scene.call(everything, 7).topics[0].partitions] == [0]
     for version, names in ((8, ["t"]), (10, [""])):
         wanted = [offsets.OffsetFetchRequestGroup(group_id=g, topics=None) for g in ("g", "none")]
-        several = stage.call(offsets.OffsetFetchRequest(groups=wanted), version).groups
+        several = scene.call(offsets.OffsetFetchRequest(groups=wanted), version).groups
         assert [topic.name for topic in several[0].topics] == names
         assert several[0].topics[0].partitions[0].committed_offset == 7
         assert several[1].topics == []
 
 
-def test_commits_and_fetches_by_topic_id(stage):
-    for one, code in ((topic_id(stage), 0), (b"x" * 16, ErrorCode.UNKNOWN_TOPIC_ID)):
+def test_commits_and_fetches_by_topic_id(scene):
+    for one, code in ((topic_id(scene), 0), (b"x" * 16, ErrorCode.UNKNOWN_TOPIC_ID)):
         wanted = committed(0)
         wanted[0].topic_id = one
         request = offsets.OffsetCommitRequest(group_id="g", member_id="", topics=wanted)
-        assert stage.call(request, 10).topics[0].partitions[0].error_code == code
+        assert scene.call(request, 10).topics[0].partitions[0].error_code == code
         by_id = offsets.OffsetFetchRequestTopics(topic_id=one, partition_indexes=[0])
         asked = offsets.OffsetFetchRequestGroup(group_id="g", topics=[by_id])
-        answer = stage.call(offsets.OffsetFetchRequest(groups=[asked]), 10)
+        answer = scene.call(offsets.OffsetFetchRequest(groups=[asked]), 10)
         assert answer.groups[0].topics[0].partitions[0].error_code == code
 
 
@@ -99,17 +99,17 @@ def test_commits_and_fetches_by_topic_id(stage):
         (committed(0), {"group_id": ""}, ErrorCode.INVALID_GROUP_ID),
     ],
 )
-def test_commits_that_cannot_be_are_refused(stage, wanted, more, code):
+def test_commits_that_cannot_be_are_refused(scene, wanted, more, code):
     values = {"group_id": "g", "member_id": "", "topics": wanted, **more}
-    answer = stage.call(offsets.OffsetCommitRequest(**values), 7)
+    answer = scene.call(offsets.OffsetCommitRequest(**values), 7)
     assert answer.topics[0].partitions[0].error_code == code
 
 
-def test_commit_metadata_is_bounded(stage):
+def test_commit_metadata_is_bounded(scene):
     wanted = committed(0)
     wanted[0].partitions[0].committed_metadata = "x" * 4097
     request = offsets.OffsetCommitRequest(group_id="g", member_id="", topics=wanted)
-    code = stage.call(request, 7).topics[0].partitions[0].error_code
+    code = scene.call(request, 7).topics[0].partitions[0].error_code
     assert code == ErrorCode.OFFSET_METADATA_TOO_LARGE
 
 
@@ -126,10 +126,10 @@ def test_commit_metadata_is_bounded(stage):
         (-9, 5, -1, ErrorCode.UNSUPPORTED_VERSION),
     ],
 )
-def test_list_offsets(stage, timestamp, version, offset, code):
+def test_list_offsets(scene, timestamp, version, offset, code):
     part = offsets.ListOffsetsPartition(partition_index=0, timestamp=timestamp)
     wanted = offsets.ListOffsetsTopic(name="t", partitions=[part])
-    answer = stage.call(offsets.ListOffsetsRequest(replica_id=-1, topics=[wanted]), version)
+    answer = scene.call(offsets.ListOffsetsRequest(replica_id=-1, topics=[wanted]), version)
     found = answer.topics[0].partitions[0]
     assert (found.offset, found.error_code) == (offset, code)
 
@@ -138,25 +138,25 @@ def test_list_offsets(stage, timestamp, version, offset, code):
     ("epoch", "code"),
     [(0, 0), (5, ErrorCode.UNKNOWN_LEADER_EPOCH), (-7, ErrorCode.FENCED_LEADER_EPOCH)],
 )
-def test_leader_epochs_are_fenced(stage, epoch, code):
+def test_leader_epochs_are_fenced(scene, epoch, code):
     request = fetch("t", 0)
     request.topics[0].partitions[0].current_leader_epoch = epoch
-    assert stage.call(request, 11).responses[0].partitions[0].error_code == code
+    assert scene.call(request, 11).responses[0].partitions[0].error_code == code
     part = offsets.OffsetForLeaderPartition(partition=0, current_leader_epoch=epoch, leader_epoch=0)
     wanted = offsets.OffsetForLeaderTopic(topic="t", partitions=[part])
-    answer = stage.call(offsets.OffsetForLeaderEpochRequest(topics=[wanted]), 4)
+    answer = scene.call(offsets.OffsetForLeaderEpochRequest(topics=[wanted]), 4)
     found = answer.topics[0].partitions[0]
     assert (found.error_code, found.end_offset) == (code, -1 if code else 4)
 
 
 @pytest.mark.parametrize("version", [11, 12])
-def test_large_batches_are_sent_as_they_lie_in_the_log(stage, version):
-    stage.broker.create_topic("large", 1)
+def test_large_batches_are_sent_as_they_lie_in_the_log(scene, version):
+    scene.broker.create_topic("large", 1)
     for _ in range(3):
-        stage.broker.publish("large", bytes(100_000), partition=0)
-    connection = stage.network.connect().connection
+        scene.broker.publish("large", bytes(100_000), partition=0)
+    connection = scene.network.connect().connection
     connection.receive(encode_request(fetch("large", 0), version, 1, "shop"))
-    batches = stage.broker.cluster.topics["large"].logs[0].read(0, 1 << 20).batches
+    batches = scene.broker.cluster.topics["large"].logs[0].read(0, 1 << 20).batches
     assert [piece for piece in connection.out if len(piece) > 1000] == batches
     assert all(any(piece is batch for piece in connection.out) for batch in batches)
     (frame,) = connection.splitter(OUT).feed(b"".join(connection.out))
@@ -164,37 +164,37 @@ def test_large_batches_are_sent_as_they_lie_in_the_log(stage, version):
     assert answer.responses[0].partitions[0].records == b"".join(batches)
 
 
-def test_coordinators_of_groups_and_transactions_are_this_broker(stage):
-    old = stage.call(groups.FindCoordinatorRequest(key="g"), 0)
+def test_coordinators_of_groups_and_transactions_are_this_broker(scene):
+    old = scene.call(groups.FindCoordinatorRequest(key="g"), 0)
     assert (old.error_code, old.node_id) == (0, 1)
     asked = groups.FindCoordinatorRequest(key_type=1, coordinator_keys=["a", "b"])
-    found = [(one.error_code, one.node_id) for one in stage.call(asked, 4).coordinators]
+    found = [(one.error_code, one.node_id) for one in scene.call(asked, 4).coordinators]
     assert found == [(0, 1), (0, 1)]
     share = groups.FindCoordinatorRequest(key_type=2, coordinator_keys=["g"])
-    assert stage.call(share, 6).coordinators[0].error_code == ErrorCode.INVALID_REQUEST
+    assert scene.call(share, 6).coordinators[0].error_code == ErrorCode.INVALID_REQUEST
 
 
-def test_unknown_groups_are_dead_and_from_version_6_on_not_found(stage):
+def test_unknown_groups_are_dead_and_from_version_6_on_not_found(scene):
     request = groups.DescribeGroupsRequest(groups=["g"])
-    assert (stage.call(request, 5).groups[0].error_code) == 0
-    assert stage.call(request, 5).groups[0].group_state == "Dead"
-    assert stage.call(request, 6).groups[0].error_code == ErrorCode.GROUP_ID_NOT_FOUND
+    assert (scene.call(request, 5).groups[0].error_code) == 0
+    assert scene.call(request, 5).groups[0].group_state == "Dead"
+    assert scene.call(request, 6).groups[0].error_code == ErrorCode.GROUP_ID_NOT_FOUND
 
 
-def test_groups_are_listed_by_state_and_type(stage):
-    stage.broker.reset_offsets("g", "t", {0: 1})
+def test_groups_are_listed_by_state_and_type(scene):
+    scene.broker.reset_offsets("g", "t", {0: 1})
 
     def listed(**wanted):
-        answer = stage.call(groups.ListGroupsRequest(**wanted), 5)
+        answer = scene.call(groups.ListGroupsRequest(**wanted), 5)
         return [one.group_id for one in answer.groups]
 
     assert listed() == listed(states_filter=["empty"]) == listed(types_filter=["classic"]) == ["g"]
     assert listed(states_filter=["Stable"]) == listed(types_filter=["consumer"]) == []
 
 
-def test_members_that_are_not_there_cannot_leave(stage):
+def test_members_that_are_not_there_cannot_leave(scene):
     member = groups.MemberIdentity(member_id="m")
-    answer = stage.call(groups.LeaveGroupRequest(group_id="g", members=[member]), 5)
+    answer = scene.call(groups.LeaveGroupRequest(group_id="g", members=[member]), 5)
     assert answer.members[0].error_code == ErrorCode.UNKNOWN_MEMBER_ID
 
 
@@ -230,21 +230,21 @@ def creatable(name="new", partitions=-1, replication_factor=-1, assignments=(), 
         (creatable(retention_ms="soon"), 0, ErrorCode.INVALID_CONFIG),
     ],
 )
-def test_create_topics(stage, wanted, partitions, code):
+def test_create_topics(scene, wanted, partitions, code):
     for validate_only in (True, False):
         request = topics.CreateTopicsRequest(topics=[wanted], validate_only=validate_only)
-        assert stage.call(request, 7).topics[0].error_code == code
+        assert scene.call(request, 7).topics[0].error_code == code
         made = not code and not validate_only
-        assert (wanted.name in stage.broker.cluster.topics) == (made or wanted.name == "t")
+        assert (wanted.name in scene.broker.cluster.topics) == (made or wanted.name == "t")
     if not code:
-        assert len(stage.broker.cluster.topics[wanted.name].logs) == partitions
+        assert len(scene.broker.cluster.topics[wanted.name].logs) == partitions
 
 
-def test_topic_that_stands_twice_is_created_by_neither(stage):
+def test_topic_that_stands_twice_is_created_by_neither(scene):
     request = topics.CreateTopicsRequest(topics=[creatable(), creatable()])
-    codes = {one.error_code for one in stage.call(request, 7).topics}
+    codes = {one.error_code for one in scene.call(request, 7).topics}
     assert codes == {ErrorCode.INVALID_REQUEST}
-    assert not stage.broker.has_topic("new")
+    assert not scene.broker.has_topic("new")
 
 
 @pytest.mark.parametrize(
@@ -257,59 +257,59 @@ def test_topic_that_stands_twice_is_created_by_neither(stage):
         (2, None, ErrorCode.INVALID_PARTITIONS),
     ],
 )
-def test_create_partitions(stage, count, assignments, code):
+def test_create_partitions(scene, count, assignments, code):
     if assignments is not None:
         assignments = [topics.CreatePartitionsAssignment(broker_ids=ids) for ids in assignments]
     wanted = topics.CreatePartitionsTopic(name="t", count=count, assignments=assignments)
     request = topics.CreatePartitionsRequest(topics=[wanted], timeout_ms=0, validate_only=False)
-    assert stage.call(request, 3).results[0].error_code == code
-    assert len(stage.broker.cluster.topics["t"].logs) == (2 if code else count)
+    assert scene.call(request, 3).results[0].error_code == code
+    assert len(scene.broker.cluster.topics["t"].logs) == (2 if code else count)
 
 
-def test_topics_are_deleted_by_name_or_id_but_not_by_both(stage):
+def test_topics_are_deleted_by_name_or_id_but_not_by_both(scene):
     def delete(version, **wanted):
         if version < 6:
             request = topics.DeleteTopicsRequest(topic_names=[wanted["name"]], timeout_ms=0)
         else:
             state = topics.DeleteTopicState(**wanted)
             request = topics.DeleteTopicsRequest(topics=[state], timeout_ms=0)
-        return stage.call(request, version).responses[0].error_code
+        return scene.call(request, version).responses[0].error_code
 
-    assert delete(6, name="t", topic_id=topic_id(stage)) == ErrorCode.INVALID_REQUEST
-    assert delete(6, name=None, topic_id=topic_id(stage)) == 0
+    assert delete(6, name="t", topic_id=topic_id(scene)) == ErrorCode.INVALID_REQUEST
+    assert delete(6, name=None, topic_id=topic_id(scene)) == 0
     assert delete(1, name="t") == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    stage.broker.create_topic("t")
+    scene.broker.create_topic("t")
     assert delete(1, name="t") == 0
 
 
-def describe(stage, kind, name, keys=None):
+def describe(scene, kind, name, keys=None):
     resource = configs.DescribeConfigsResource(
         resource_type=kind, resource_name=name, configuration_keys=keys
     )
     request = configs.DescribeConfigsRequest(resources=[resource], include_synonyms=True)
-    return stage.call(request, 4).results[0]
+    return scene.call(request, 4).results[0]
 
 
-def test_configurations_are_described_with_sources_and_synonyms(stage):
-    stage.broker.configure_topic("t", "retention.ms", "5")
-    (found,) = describe(stage, 2, "t", ["retention.ms"]).configs
+def test_configurations_are_described_with_sources_and_synonyms(scene):
+    scene.broker.configure_topic("t", "retention.ms", "5")
+    (found,) = describe(scene, 2, "t", ["retention.ms"]).configs
     assert (found.value, found.config_source) == ("5", 1)
     assert [one.value for one in found.synonyms] == ["5"]
-    (found,) = describe(stage, 2, "t", ["cleanup.policy"]).configs
+    (found,) = describe(scene, 2, "t", ["cleanup.policy"]).configs
     assert [(one.name, one.value) for one in found.synonyms] == [("log.cleanup.policy", "delete")]
-    broker = {one.name: one for one in describe(stage, 4, "1").configs}
+    broker = {one.name: one for one in describe(scene, 4, "1").configs}
     assert broker["num.partitions"].value == "3"
     assert broker["num.partitions"].read_only
     # As Kafka since KIP-966, for all nodes; earlier releases have nothing there.
-    (found,) = describe(stage, 4, "").configs
+    (found,) = describe(scene, 4, "").configs
     assert (found.name, found.value, found.config_source) == ("min.insync.replicas", "1", 3)
-    assert describe(Stage(as_version="3.9"), 4, "").configs == []
-    assert describe(stage, 4, "9").error_code == ErrorCode.INVALID_REQUEST
-    assert describe(stage, 16, "").error_code == ErrorCode.INVALID_REQUEST
-    assert describe(stage, 2, "no").error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    assert describe(Scene(as_version="3.9"), 4, "").configs == []
+    assert describe(scene, 4, "9").error_code == ErrorCode.INVALID_REQUEST
+    assert describe(scene, 16, "").error_code == ErrorCode.INVALID_REQUEST
+    assert describe(scene, 2, "no").error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 
 
-def test_configurations_are_replaced_as_a_whole_or_altered_one_by_one(stage):
+def test_configurations_are_replaced_as_a_whole_or_altered_one_by_one(scene):
     def replace(kind, name, **values):
         resource = configs.AlterConfigsResource(
             resource_type=kind,
@@ -320,7 +320,7 @@ def test_configurations_are_replaced_as_a_whole_or_altered_one_by_one(stage):
             ],
         )
         request = configs.AlterConfigsRequest(resources=[resource], validate_only=False)
-        return stage.call(request, 2).responses[0].error_code
+        return scene.call(request, 2).responses[0].error_code
 
     def alter(operation, value):
         change = configs.IncrementalAlterableConfig(
@@ -330,9 +330,9 @@ def test_configurations_are_replaced_as_a_whole_or_altered_one_by_one(stage):
             resource_type=2, resource_name="t", configs=[change]
         )
         request = configs.IncrementalAlterConfigsRequest(resources=[resource], validate_only=False)
-        return stage.call(request, 1).responses[0].error_code
+        return scene.call(request, 1).responses[0].error_code
 
-    own = stage.broker.cluster.topics["t"]
+    own = scene.broker.cluster.topics["t"]
     assert replace(2, "t", retention_ms="5", retention_bytes="6") == 0
     assert replace(2, "t", retention_ms="7") == 0
     assert own.config.own == {"retention.ms": "7"}
@@ -346,13 +346,13 @@ def test_configurations_are_replaced_as_a_whole_or_altered_one_by_one(stage):
     assert own.config.own == {}
 
 
-def test_a_controllers_endpoint_is_not_here(stage):
+def test_a_controllers_endpoint_is_not_here(scene):
     request = cluster.DescribeClusterRequest(
         include_cluster_authorized_operations=True, endpoint_type=2
     )
-    assert stage.call(request, 1).error_code == ErrorCode.MISMATCHED_ENDPOINT_TYPE
+    assert scene.call(request, 1).error_code == ErrorCode.MISMATCHED_ENDPOINT_TYPE
     request.endpoint_type = 1
-    assert stage.call(request, 1).cluster_authorized_operations > 0
+    assert scene.call(request, 1).cluster_authorized_operations > 0
 
 
 STRANGE = b"x" * 16
@@ -375,18 +375,18 @@ BY_ID = [
 
 
 @pytest.mark.parametrize(("version", "name", "one", "code", "told"), BY_ID)
-def test_metadata_by_id(stage, version, name, one, code, told):
-    one = topic_id(stage) if one == "t" else one
+def test_metadata_by_id(scene, version, name, one, code, told):
+    one = topic_id(scene) if one == "t" else one
     wanted = cluster.MetadataRequestTopic(topic_id=one, name=name)
     request = cluster.MetadataRequest(topics=[wanted], allow_auto_topic_creation=False)
-    answer = stage.call(request, version).topics[0]
+    answer = scene.call(request, version).topics[0]
     assert (answer.error_code, answer.name) == (code, told)
     assert len(answer.partitions) == (2 if not code else 0)
 
 
-def test_an_invalid_number_of_acks_is_refused_for_each_partition(stage):
+def test_an_invalid_number_of_acks_is_refused_for_each_partition(scene):
     data = logs.PartitionProduceData(index=0, records=b"")
     topic = logs.TopicProduceData(name="t", partition_data=[data])
     request = logs.ProduceRequest(acks=2, timeout_ms=0, topic_data=[topic])
-    part = stage.call(request, 9).responses[0].partition_responses[0]
+    part = scene.call(request, 9).responses[0].partition_responses[0]
     assert part.error_code == ErrorCode.INVALID_REQUIRED_ACKS

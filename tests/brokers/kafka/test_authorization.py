@@ -18,7 +18,7 @@ from mockforge_brokers.kafka.wire.messages.acls import (
 from mockforge_brokers.permissions import acl_of, rule_of
 
 from .authorizing import OPEN_GRANTS, RECORDED, RECORDED_OPEN, REQUESTS, grid
-from .stage import produce
+from .scene import produce
 from .test_access import Guarded, error_of_produce
 
 EXPECTED = json.loads(RECORDED.read_text())
@@ -44,8 +44,8 @@ class Authorized(Guarded):
 
 @pytest.fixture(scope="module")
 def said():
-    stage = Authorized()
-    return grid(stage.by("admin", "admin"), stage.by("alice"))
+    scene = Authorized()
+    return grid(scene.by("admin", "admin"), scene.by("alice"))
 
 
 @pytest.mark.table
@@ -56,8 +56,8 @@ def test_each_right_opens_what_it_opens_in_apache_kafka(said, name):
 
 def test_what_no_acl_speaks_of_is_open_where_the_broker_is_started_so():
     options = started_with(KafkaOptions(), {"allow.everyone.if.no.acl.found": "true"})
-    stage = Authorized(allow_everyone=options.allow_everyone)
-    said = grid(stage.by("admin", "admin"), stage.by("alice"), OPEN_GRANTS, "bob")
+    scene = Authorized(allow_everyone=options.allow_everyone)
+    said = grid(scene.by("admin", "admin"), scene.by("alice"), OPEN_GRANTS, "bob")
     kafkas = json.loads(RECORDED_OPEN.read_text())
     # There Kafka shows its internal topics, too.
     del said["Metadata of all"], kafkas["Metadata of all"]
@@ -156,15 +156,15 @@ def test_an_acl_is_added_or_refused_with_kafkas_words(values, code, text):
     ],
 )
 def test_kafkas_number_for_unknown_ends_the_connection(message):
-    stage = Authorized()
-    client = stage.client(b"\0admin\0admin")
-    stage.ask(client, message, 3)
+    scene = Authorized()
+    client = scene.client(b"\0admin\0admin")
+    scene.ask(client, message, 3)
     assert client.take() == b""
     assert client.peer.ended == "closed"
     # Kafka sees it as it reads the request, so also where there is no authorizer to ask.
-    stage = Guarded()
-    client = stage.client()
-    stage.ask(client, message, 3)
+    scene = Guarded()
+    client = scene.client()
+    scene.ask(client, message, 3)
     assert client.take() == b""
     assert client.peer.ended == "closed"
 
@@ -296,7 +296,7 @@ def test_who_may_write_some_topic_gets_a_producer_id(rules, answer):
 
 
 def test_the_short_notation_is_listed_as_the_acls_that_say_the_same():
-    stage = Guarded(
+    scene = Guarded(
         "allow alice read,write kafka:orders.*",
         "allow bob all kafka:group:billing",
         "deny anonymous configure kafka:cluster",
@@ -306,7 +306,7 @@ def test_the_short_notation_is_listed_as_the_acls_that_say_the_same():
     said = [
         f"{'allow' if acl.allow else 'deny'} {acl.principal} {acl.operation} {acl.kind}:{acl.name}"
         f" {acl.pattern_type}"
-        for _, acl in listed(stage.access)
+        for _, acl in listed(scene.access)
     ]
     assert said == [
         "allow User:alice read topic:orders. prefixed",
@@ -327,38 +327,38 @@ def test_the_short_notation_is_listed_as_the_acls_that_say_the_same():
 
 
 def test_deleting_one_acl_of_a_short_rule_leaves_the_others():
-    stage = Guarded("allow alice read,write kafka:orders.*")
-    (gone,) = delete(stage.access, AclFilter(2, None, 1, None, None, 4, 1))
+    scene = Guarded("allow alice read,write kafka:orders.*")
+    (gone,) = delete(scene.access, AclFilter(2, None, 1, None, None, 4, 1))
     assert gone.operation == "write"
-    assert [rule.text for rule in stage.access.rules.values()] == [
+    assert [rule.text for rule in scene.access.rules.values()] == [
         "allow alice read kafka:topic:orders. prefixed",
         "allow alice describe_configs kafka:topic:orders. prefixed",
     ]
 
 
 def test_without_an_authorizer_there_is_nothing_to_list():
-    stage = Guarded()
-    client = stage.client()
-    answer = stage.ask_for(client, wanted(), 3)
+    scene = Guarded()
+    client = scene.client()
+    answer = scene.ask_for(client, wanted(), 3)
     assert (answer.error_code, answer.error_message) == (
         54,
         "No Authorizer is configured on the broker",
     )
-    (result,) = stage.ask_for(client, CreateAclsRequest(creations=[entry()]), 3).results
+    (result,) = scene.ask_for(client, CreateAclsRequest(creations=[entry()]), 3).results
     assert (result.error_code, result.error_message) == (54, "No Authorizer is configured.")
-    assert not stage.access.rules
+    assert not scene.access.rules
 
 
 def test_an_acl_that_is_added_holds_for_connections_that_are_open():
-    stage = Authorized()
-    stage.broker.create_topic("orders", 1)
-    client = stage.client()
-    assert error_of_produce(stage.ask_for(client, produce("orders", b"v"), 9)) == 29
-    stage.by("admin", "admin")(
+    scene = Authorized()
+    scene.broker.create_topic("orders", 1)
+    client = scene.client()
+    assert error_of_produce(scene.ask_for(client, produce("orders", b"v"), 9)) == 29
+    scene.by("admin", "admin")(
         CreateAclsRequest(creations=[entry(name="orders", principal="User:alice", operation=4)]), 3
     )
-    assert error_of_produce(stage.ask_for(client, produce("orders", b"v"), 9)) == 0
-    reason = stage.denied[0].reason
+    assert error_of_produce(scene.ask_for(client, produce("orders", b"v"), 9)) == 0
+    reason = scene.denied[0].reason
     assert reason == "no rule allows it: allow alice write kafka:orders"
 
 

@@ -8,38 +8,38 @@ from mockforge_brokers.kafka.compression import compress
 from mockforge_brokers.kafka.records import HEADER_SIZE, Record, build_batch, lengths_fit
 
 from .batching import BODY, CASES, GOOD, batch, codes, create, produce
-from .stage import Stage
+from .scene import Scene
 
 KAFKAS = {name: code for name, (_, code) in CASES.items()}
 BAD, WHOLE = batch(BODY, count=2), CASES["good"][0]
 
 
 def test_each_connections_first_batch_is_answered_as_apache_kafka_does():
-    assert codes(Stage().call, "t") == KAFKAS
+    assert codes(Scene().call, "t") == KAFKAS
 
 
-def sender(stage):
+def sender(scene):
     """Produces on one connection."""
-    call = stage.connected()
+    call = scene.connected()
     create(call, "t")
     return lambda records: produce(call, "t", records)
 
 
 def test_a_connection_is_trusted_after_a_good_batch_into_a_partition_and_not_before():
-    send = sender(Stage())
+    send = sender(Scene())
     assert [send(BAD), send(BAD), send(WHOLE), send(BAD)] == [87, 87, GOOD, GOOD]
 
 
 def test_with_check_records_every_batch_is_read():
-    send = sender(Stage(check_records=True))
+    send = sender(Scene(check_records=True))
     assert [send(WHOLE), send(BAD), send(WHOLE), send(BAD)] == [GOOD, 87, GOOD, 87]
 
 
 @pytest.mark.parametrize("value", ["compact", "delete"])
 def test_a_policy_that_reads_batches_refuses_with_the_same_codes(value):
-    stage = Stage(check_records=value == "delete")
-    stage.broker.create_topic("t", 1, config={"cleanup.policy": value})
-    assert codes(stage.call, "t") == KAFKAS
+    scene = Scene(check_records=value == "delete")
+    scene.broker.create_topic("t", 1, config={"cleanup.policy": value})
+    assert codes(scene.call, "t") == KAFKAS
 
 
 def records(count, size=1):
@@ -66,7 +66,7 @@ def test_of_a_long_first_batch_the_first_records_are_read_and_the_others_lengths
             # What is cut together is not numbered one by one, which Kafka wants of compressed ones.
             if codec is Compression.NONE or name in ("good", "cut short"):
                 packed = compress(codec, body)
-                send = sender(Stage(check_records=checked))
+                send = sender(Scene(check_records=checked))
                 found[name] = send(batch(b"", codec, raw=packed, count=300))
         assert found == {name: TAIL[name][1 + checked] for name in found}
 

@@ -19,7 +19,7 @@ from mockforge_brokers.limits import Limits
 from mockforge_brokers.listener import Listener
 
 from ..misbehaving import lane as make_lane
-from .stage import Stage, fetch, produce
+from .scene import Scene, fetch, produce
 
 
 def test_what_is_shown_is_what_is_served():
@@ -32,72 +32,72 @@ def test_what_is_shown_is_what_is_served():
 
 @pytest.mark.parametrize("version", range(3, 13))
 def test_repeated_requests_are_answered_as_the_first_one(version):
-    stage = Stage()
-    stage.broker.create_topic("t", 1)
-    client = stage.network.connect()
+    scene = Scene()
+    scene.broker.create_topic("t", 1)
+    client = scene.network.connect()
     for number in range(3):
-        asked = stage.ask(client, produce("t", b"v" * (number * 100)), version)
+        asked = scene.ask(client, produce("t", b"v" * (number * 100)), version)
         (frame,) = client.connection.splitter(OUT).feed(client.take())
         correlation_id, response = decode_response(frame, ApiKey.PRODUCE, version)
         (part,) = response.responses[0].partition_responses
         assert (correlation_id, part.error_code, part.base_offset) == (asked, 0, number)
-    values = [record.value for record in stage.broker.read("t", 0, 0, 10)]
+    values = [record.value for record in scene.broker.read("t", 0, 0, 10)]
     assert values == [b"", b"v" * 100, b"v" * 200]
 
 
 def test_repeated_request_to_a_topic_made_anew_goes_to_the_new_one():
-    stage = Stage()
-    client = stage.network.connect()
+    scene = Scene()
+    client = scene.network.connect()
     for _ in range(2):
-        stage.broker.create_topic("t", 1)
+        scene.broker.create_topic("t", 1)
         for number in range(2):
-            stage.ask(client, produce("t", b"v"), 9)
-            response = stage.answer(client, ApiKey.PRODUCE, 9)
+            scene.ask(client, produce("t", b"v"), 9)
+            response = scene.answer(client, ApiKey.PRODUCE, 9)
             assert response.responses[0].partition_responses[0].base_offset == number
-        stage.broker.delete_topic("t")
-    stage.ask(client, produce("t", b"v"), 9)
-    assert stage.answer(client, ApiKey.PRODUCE, 9).responses[0].partition_responses[0].error_code
+        scene.broker.delete_topic("t")
+    scene.ask(client, produce("t", b"v"), 9)
+    assert scene.answer(client, ApiKey.PRODUCE, 9).responses[0].partition_responses[0].error_code
 
 
 def test_topic_ids_stand_for_names_in_the_newest_versions():
-    stage = Stage()
-    stage.broker.create_topic("t", 1)
-    topic_id = stage.broker.cluster.topics["t"].topic_id
-    client = stage.network.connect()
-    stage.ask(client, produce("", b"v", topic_id=topic_id), 13)
-    assert stage.answer(client, ApiKey.PRODUCE, 13).responses[0].topic_id == topic_id
-    stage.ask(client, fetch("", 0, topic_id=topic_id), 18)
-    part = stage.answer(client, ApiKey.FETCH, 18).responses[0].partitions[0]
+    scene = Scene()
+    scene.broker.create_topic("t", 1)
+    topic_id = scene.broker.cluster.topics["t"].topic_id
+    client = scene.network.connect()
+    scene.ask(client, produce("", b"v", topic_id=topic_id), 13)
+    assert scene.answer(client, ApiKey.PRODUCE, 13).responses[0].topic_id == topic_id
+    scene.ask(client, fetch("", 0, topic_id=topic_id), 18)
+    part = scene.answer(client, ApiKey.FETCH, 18).responses[0].partitions[0]
     assert part.high_watermark == 1
-    stage.ask(client, fetch("", 0, topic_id=b"x" * 16), 18)
-    part = stage.answer(client, ApiKey.FETCH, 18).responses[0].partitions[0]
+    scene.ask(client, fetch("", 0, topic_id=b"x" * 16), 18)
+    part = scene.answer(client, ApiKey.FETCH, 18).responses[0].partitions[0]
     assert part.error_code == 100
 
 
 def test_advertised_address_is_the_one_that_was_dialled_unless_told():
     for told, host in ((None, "::1"), ("kafka.test", "kafka.test")):
-        stage = Stage()
-        client = stage.network.connect()
+        scene = Scene()
+        client = scene.network.connect()
         client.peer.local = ("::1", 9092)
         client.peer.listener = Listener("kafka", advertised_host=told)
-        stage.ask(client, MetadataRequest(topics=None), 9)
-        (node,) = stage.answer(client, ApiKey.METADATA, 9).brokers
+        scene.ask(client, MetadataRequest(topics=None), 9)
+        (node,) = scene.answer(client, ApiKey.METADATA, 9).brokers
         assert (node.host, node.port) == (host, 9092)
 
 
 def test_topics_are_not_made_where_client_or_options_say_no():
     wanted = [MetadataRequestTopic(name="t")]
     for options, allowed in (({}, False), ({"auto_create_topics": False}, True)):
-        stage = Stage(**options)
-        client = stage.network.connect()
-        stage.ask(client, MetadataRequest(topics=wanted, allow_auto_topic_creation=allowed), 9)
-        assert stage.answer(client, ApiKey.METADATA, 9).topics[0].error_code == 3
-        assert not stage.broker.has_topic("t")
+        scene = Scene(**options)
+        client = scene.network.connect()
+        scene.ask(client, MetadataRequest(topics=wanted, allow_auto_topic_creation=allowed), 9)
+        assert scene.answer(client, ApiKey.METADATA, 9).topics[0].error_code == 3
+        assert not scene.broker.has_topic("t")
 
 
 def test_frames_may_come_in_any_pieces():
-    stage = Stage()
-    client = stage.network.connect()
+    scene = Scene()
+    client = scene.network.connect()
     data = b"".join(
         encode_request(MetadataRequest(topics=None), 9, number, "shop") for number in range(3)
     )
@@ -107,11 +107,11 @@ def test_frames_may_come_in_any_pieces():
 
 
 def test_client_that_does_not_read_is_not_served_further():
-    stage = Stage()
-    client = stage.network.connect()
+    scene = Scene()
+    client = scene.network.connect()
     client.set_writable(False)
     for _ in range(150):
-        stage.ask(client, MetadataRequest(topics=None), 9)
+        scene.ask(client, MetadataRequest(topics=None), 9)
     assert client.take() == b""
     assert client.peer.paused == 1, "its bytes are left unread"
     client.set_writable(True)
@@ -120,73 +120,73 @@ def test_client_that_does_not_read_is_not_served_further():
 
 
 def test_burst_of_large_fetches_is_answered_in_portions():
-    stage = Stage(Limits(write_mark=50_000))
-    stage.broker.create_topic("t", 1)
+    scene = Scene(Limits(write_mark=50_000))
+    scene.broker.create_topic("t", 1)
     for _ in range(4):
-        stage.broker.publish("t", bytes(10_000), partition=0)
-    client = stage.network.connect()
+        scene.broker.publish("t", bytes(10_000), partition=0)
+    client = scene.network.connect()
     burst = b"".join(encode_request(fetch("t", 0), 11, number, "shop") for number in range(10))
     client.send(burst)
     assert len(client.peek()) < 130_000
-    stage.clock.advance(0)
-    stage.network.settle()
+    scene.clock.advance(0)
+    scene.network.settle()
     while len(client.peek()) < 400_000:
         before = len(client.peek())
-        stage.clock.advance(0)
-        stage.network.settle()
+        scene.clock.advance(0)
+        scene.network.settle()
         assert len(client.peek()) > before
     assert len(client.connection.splitter(OUT).feed(client.take())) == 10
 
 
 def test_lost_connection_takes_its_long_poll_along():
-    stage = Stage()
-    stage.broker.create_topic("t", 1)
-    client = stage.network.connect()
-    stage.ask(client, fetch("t", 0, wait=1000), 11)
-    assert stage.broker.connections()[0].state == "waiting"
+    scene = Scene()
+    scene.broker.create_topic("t", 1)
+    client = scene.network.connect()
+    scene.ask(client, fetch("t", 0, wait=1000), 11)
+    assert scene.broker.connections()[0].state == "waiting"
     client.vanish()
-    assert stage.broker.connections() == []
-    stage.broker.publish("t", b"x", partition=0)
-    stage.clock.advance(2)
-    assert not stage.broker.cluster.topics["t"].logs[0].watchlist
+    assert scene.broker.connections() == []
+    scene.broker.publish("t", b"x", partition=0)
+    scene.clock.advance(2)
+    assert not scene.broker.cluster.topics["t"].logs[0].watchlist
 
 
 @pytest.mark.parametrize("how", ["kill", "cut", "reset"])
 def test_requests_behind_a_parked_one_die_with_their_connection(how):
     """A client that does not close its own side: the broker hears of its end much later."""
-    stage = Stage()
-    stage.broker.create_topic("t", 1)
-    client = stage.network.connect()
+    scene = Scene()
+    scene.broker.create_topic("t", 1)
+    client = scene.network.connect()
     client.send(
         encode_request(fetch("t", 0, wait=400), 11, 1, "shop")
         + encode_request(produce("t", b"zombie"), 9, 2, "shop")
         + encode_request(MetadataRequest(topics=[MetadataRequestTopic(name="new")]), 1, 3, "shop")
     )
     if how == "reset":
-        stage.broker.reset()
-        stage.broker.create_topic("t", 1)
+        scene.broker.reset()
+        scene.broker.create_topic("t", 1)
     else:
-        assert stage.broker.disconnect(client.peer.id, "by hand", reset=how == "cut")
+        assert scene.broker.disconnect(client.peer.id, "by hand", reset=how == "cut")
     assert client.peer.ended == ("reset" if how == "cut" else "closed")
-    assert stage.broker.connections() == []
-    stage.clock.advance(1)
-    assert {name: topic.records for name, topic in stage.broker.cluster.topics.items()} == {"t": 0}
+    assert scene.broker.connections() == []
+    scene.clock.advance(1)
+    assert {name: topic.records for name, topic in scene.broker.cluster.topics.items()} == {"t": 0}
 
 
 @pytest.mark.parametrize("taught", [False, True])
 def test_fenced_producer_is_reported_once_however_its_request_came(taught):
-    stage = Stage()
-    stage.broker.create_topic("t", 1)
+    scene = Scene()
+    scene.broker.create_topic("t", 1)
     fenced, denied = [], []
-    stage.environment.spine.watch(fenced.append, ProducerFenced)
-    stage.environment.spine.watch(denied.append, RequestDenied)
-    client = stage.network.connect()
+    scene.environment.spine.watch(fenced.append, ProducerFenced)
+    scene.environment.spine.watch(denied.append, RequestDenied)
+    client = scene.network.connect()
     if taught:
-        stage.ask(client, produce("t", b"a"), 9)
+        scene.ask(client, produce("t", b"a"), 9)
         client.take()
-    stage.call(produce("t", b"a", producer_id=7, producer_epoch=5, base_sequence=0), 9)
-    stage.ask(client, produce("t", b"a", producer_id=7, producer_epoch=4, base_sequence=0), 9)
-    part = stage.answer(client, ApiKey.PRODUCE, 9).responses[0].partition_responses[0]
+    scene.call(produce("t", b"a", producer_id=7, producer_epoch=5, base_sequence=0), 9)
+    scene.ask(client, produce("t", b"a", producer_id=7, producer_epoch=4, base_sequence=0), 9)
+    part = scene.answer(client, ApiKey.PRODUCE, 9).responses[0].partition_responses[0]
     assert part.error_code == ErrorCode.INVALID_PRODUCER_EPOCH
     assert "epoch 5 is known" in part.error_message
     assert (len(fenced), len(denied)) == (1, 1)
@@ -196,7 +196,7 @@ def test_fenced_producer_is_reported_once_however_its_request_came(taught):
 
 
 def test_publish_chooses_partitions_as_clients_do():
-    broker = Stage().broker
+    broker = Scene().broker
     assert [broker.publish("t", b"v")[0] for _ in range(4)] == [0, 1, 2, 0]
     placed = {broker.publish("t", b"v", key=b"order-1")[0] for _ in range(5)}
     assert len(placed) == 1
@@ -206,9 +206,9 @@ def test_publish_chooses_partitions_as_clients_do():
 
 
 def test_publish_is_journaled_under_its_source_with_its_offset():
-    stage = Stage()
-    stage.broker.publish("t", b"one", partition=1, headers=[("h", b"x")], source="fixture:orders")
-    (chunk,) = stage.environment.journal.chunks
+    scene = Scene()
+    scene.broker.publish("t", b"one", partition=1, headers=[("h", b"x")], source="fixture:orders")
+    (chunk,) = scene.environment.journal.chunks
     (row,) = chunk.tape.owner.rows(IN, chunk.data)
     assert chunk.tape.owner.client == "∗fixture:orders"
     assert (row.destination, row.payload, row.headers) == ("t", b"one", (("h", b"x"),))
@@ -233,7 +233,7 @@ def test_publish_is_journaled_under_its_source_with_its_offset():
     ],
 )
 def test_what_cannot_be_is_said_plainly(action):
-    broker = Stage().broker
+    broker = Scene().broker
     broker.create_topic("t")
     with pytest.raises(InvalidInput) as said:
         action(broker)
@@ -241,7 +241,7 @@ def test_what_cannot_be_is_said_plainly(action):
 
 
 def test_purge_keeps_the_topic():
-    broker = Stage().broker
+    broker = Scene().broker
     for _ in range(5):
         broker.publish("t", b"v")
     assert broker.purge_topic("t") == 5
@@ -255,7 +255,7 @@ def join(broker, client):
 
 
 def test_group_is_shown_with_lag_and_kicked_by_client_id():
-    broker = Stage().broker
+    broker = Scene().broker
     broker.publish("t", b"v", partition=0)
     broker.publish("t", b"v", partition=0)
     broker.reset_offsets("g", "t", {0: 1})
@@ -268,31 +268,31 @@ def test_group_is_shown_with_lag_and_kicked_by_client_id():
 
 
 def test_metrics_are_true_to_the_last_record():
-    stage = Stage()
-    stage.broker.create_topic("t", 1)
-    client = stage.network.connect()
-    stage.ask(client, produce("t", b"a", b"b", b"c"), 9)
-    stage.ask(client, fetch("t", 1), 11)
-    stage.ask(client, fetch("t", 7), 11)
-    stage.broker.reset_offsets("g", "t", {0: 1})
-    metrics = stage.metrics()
+    scene = Scene()
+    scene.broker.create_topic("t", 1)
+    client = scene.network.connect()
+    scene.ask(client, produce("t", b"a", b"b", b"c"), 9)
+    scene.ask(client, fetch("t", 1), 11)
+    scene.ask(client, fetch("t", 7), 11)
+    scene.broker.reset_offsets("g", "t", {0: 1})
+    metrics = scene.metrics()
     assert metrics["kafka_messages_produced_total"] == {("t",): 3}
     assert metrics["kafka_messages_consumed_total"] == {("t",): 2}
     assert metrics["kafka_consumer_lag"] == {("g", "t", "0"): 2}
     assert metrics["kafka_requests_total"] == {("Produce",): 1, ("Fetch",): 2}
     assert metrics["kafka_errors_total"] == {("Fetch", "OFFSET_OUT_OF_RANGE"): 1}
-    (view,) = stage.broker.connections()
+    (view,) = scene.broker.connections()
     assert (view.client, view.messages_in, view.messages_out) == ("shop", 3, 2)
 
 
 def test_reset_leaves_nothing():
-    stage = Stage()
-    client = stage.network.connect()
-    stage.broker.publish("t", b"x")
-    stage.broker.reset()
-    stage.network.settle()
+    scene = Scene()
+    client = scene.network.connect()
+    scene.broker.publish("t", b"x")
+    scene.broker.reset()
+    scene.network.settle()
     assert client.peer.ended == "closed"
-    assert (stage.broker.destinations(), stage.broker.groups(), stage.broker.connections()) == (
+    assert (scene.broker.destinations(), scene.broker.groups(), scene.broker.connections()) == (
         [],
         [],
         [],
@@ -311,11 +311,11 @@ def rows_of(client):
 
 
 def test_each_record_that_passes_is_a_row():
-    stage = Stage()
-    stage.broker.create_topic("t", 1)
-    client = stage.network.connect()
-    stage.ask(client, produce("t", b"a", b"b"), 9)
-    stage.ask(client, fetch("t", 0), 11)
+    scene = Scene()
+    scene.broker.create_topic("t", 1)
+    client = scene.network.connect()
+    scene.ask(client, produce("t", b"a", b"b"), 9)
+    scene.ask(client, fetch("t", 0), 11)
     messages = [row for row in rows_of(client) if row.kind == "message"]
     assert [(row.direction, row.operation, row.payload) for row in messages] == [
         (IN, "Produce", b"a"),
@@ -330,12 +330,12 @@ def test_each_record_that_passes_is_a_row():
 
 
 def test_requests_are_remembered_as_long_as_the_journal_can_hold_their_answers():
-    stage = Stage(Limits(journal_connection=64 << 10))
-    client = stage.network.connect()
+    scene = Scene(Limits(journal_connection=64 << 10))
+    client = scene.network.connect()
     beat = HeartbeatRequest(group_id="g", generation_id=1, member_id="m")
     most = 0
     for _ in range(3_000):
-        stage.ask(client, beat, 3)
+        scene.ask(client, beat, 3)
         most = max(most, client.connection.past().weight)
     assert most < 4 * (64 << 10)
     answers = [data for direction, data in client.history if direction == OUT]
@@ -346,11 +346,11 @@ def test_requests_are_remembered_as_long_as_the_journal_can_hold_their_answers()
 
 
 def test_heartbeats_and_empty_polls_are_noise_but_errors_are_not():
-    stage = Stage()
-    stage.broker.create_topic("t", 1)
-    client = stage.network.connect()
-    stage.ask(client, fetch("t", 0), 11)
-    stage.ask(client, HeartbeatRequest(group_id="g", generation_id=1, member_id="m"), 3)
+    scene = Scene()
+    scene.broker.create_topic("t", 1)
+    client = scene.network.connect()
+    scene.ask(client, fetch("t", 0), 11)
+    scene.ask(client, HeartbeatRequest(group_id="g", generation_id=1, member_id="m"), 3)
     kinds = [(row.operation, row.kind, row.error) for row in rows_of(client)]
     assert kinds == [
         ("Fetch", "noise", ""),
@@ -361,8 +361,8 @@ def test_heartbeats_and_empty_polls_are_noise_but_errors_are_not():
 
 
 def test_steps_of_a_rebalance_are_no_errors():
-    stage = Stage()
-    client = stage.network.connect()
+    scene = Scene()
+    client = scene.network.connect()
     join = JoinGroupRequest(
         group_id="g",
         session_timeout_ms=1000,
@@ -370,14 +370,14 @@ def test_steps_of_a_rebalance_are_no_errors():
         protocol_type="consumer",
         protocols=[JoinGroupRequestProtocol(name="range", metadata=b"")],
     )
-    stage.ask(client, join, 4)
+    scene.ask(client, join, 4)
     (row,) = [row for row in rows_of(client) if row.direction == OUT]
     assert (row.kind, row.error, row.detail["step"]) == ("control", "", "MEMBER_ID_REQUIRED")
 
 
 def test_records_that_cannot_be_read_are_a_row_with_an_error():
-    stage = Stage()
-    client = stage.network.connect()
+    scene = Scene()
+    client = scene.network.connect()
     request = produce("t", b"a")
     request.topic_data[0].partition_data[0].records = b"\0" * 70
     frame = encode_request(request, 9, 1, "shop")
@@ -386,8 +386,8 @@ def test_records_that_cannot_be_read_are_a_row_with_an_error():
 
 
 def test_large_batches_are_shown_up_to_a_bound():
-    stage = Stage()
-    client = stage.network.connect()
+    scene = Scene()
+    client = scene.network.connect()
     frame = encode_request(produce("t", *[b"v"] * 1500), 9, 1, "shop")
     rows = client.connection.rows(IN, frame)
     assert len(rows) == 1001
@@ -398,16 +398,16 @@ def test_large_batches_are_shown_up_to_a_bound():
     "frame", [b"", b"\0\0\0\1x", b"\0\0\0\x0a" + b"\xff" * 10, b"\0\0\0\4abcd"]
 )
 def test_rows_of_bad_bytes_never_raise(frame):
-    client = Stage().network.connect()
+    client = Scene().network.connect()
     for direction in (IN, OUT):
         (row,) = client.connection.rows(direction, frame)
         assert row.error
 
 
 def test_a_lane_passes_on_at_once_what_is_no_frame():
-    stage = Stage()
-    client = stage.network.connect()
-    lane = make_lane(IN, client.connection, client.peer, stage.environment, client.send)
+    scene = Scene()
+    client = scene.network.connect()
+    lane = make_lane(IN, client.connection, client.peer, scene.environment, client.send)
     lane.feed(encode_request(MetadataRequest(topics=[]), 1, 1, "shop") + b"\xff\xff\xff\xff")
     assert client.peer.ended == "closed"
     assert lane.pending == 0

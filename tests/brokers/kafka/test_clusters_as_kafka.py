@@ -6,7 +6,7 @@ import pytest
 from mockforge_brokers.listener import Listener
 
 from .clustering import EVERY, RACKED, RECORDED, SCENARIOS, play
-from .stage import Stage
+from .scene import Scene
 
 RACKS = {
     "racks": ("a", "b", "c"),
@@ -17,7 +17,7 @@ RACKS = {
 KAFKAS = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
 
 
-class House(Stage):
+class Cluster(Scene):
     """Our three nodes, as a scenario asks them."""
 
     def __init__(self, **options):
@@ -53,5 +53,5 @@ class House(Stage):
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_answers_are_apache_kafkas(name):
-    ours = play(House(**(RACKS if name in RACKED else {})), name, "r.")
+    ours = play(Cluster(**(RACKS if name in RACKED else {})), name, "r.")
     assert json.loads(json.dumps(ours)) == KAFKAS[name]

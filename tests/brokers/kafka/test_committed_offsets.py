@@ -25,7 +25,7 @@ class Noting(Keeper):
         self.groups.append(group_id)
 
 
-class Stage:
+class Scene:
     def __init__(self):
         self.keeper = Noting()
         environment = Environment.create(ManualClock(), seed=1, journal=False)
@@ -41,43 +41,43 @@ class Stage:
 
 
 @pytest.fixture
-def stage():
-    return Stage()
+def scene():
+    return Scene()
 
 
-def test_the_first_commit_makes_the_group_and_is_kept(stage):
-    assert stage.commit(5) == {}
-    assert (stage.committed, stage.keeper.groups) == (5, ["g"])
+def test_the_first_commit_makes_the_group_and_is_kept(scene):
+    assert scene.commit(5) == {}
+    assert (scene.committed, scene.keeper.groups) == (5, ["g"])
 
 
-def test_a_commit_in_a_transaction_counts_when_that_is_committed_and_nothing_came_later(stage):
-    stage.commit(1)
-    stage.commit(5, producer_id=1000)
-    stage.commit(7, producer_id=1001)
-    assert stage.committed == 1
-    stage.offsets.settle("g", 1000, committed=True)
-    assert stage.committed == 5
-    stage.commit(6)
-    stage.commit(9, producer_id=1002)
-    stage.offsets.settle("g", 1001, committed=True)
-    assert stage.committed == 6, "committed before the 6, though its transaction ended later"
-    stage.offsets.settle("g", 1002, committed=False)
-    assert stage.committed == 6
-    stage.offsets.settle("unknown", 1000, committed=True)
+def test_a_commit_in_a_transaction_counts_when_that_is_committed_and_nothing_came_later(scene):
+    scene.commit(1)
+    scene.commit(5, producer_id=1000)
+    scene.commit(7, producer_id=1001)
+    assert scene.committed == 1
+    scene.offsets.settle("g", 1000, committed=True)
+    assert scene.committed == 5
+    scene.commit(6)
+    scene.commit(9, producer_id=1002)
+    scene.offsets.settle("g", 1001, committed=True)
+    assert scene.committed == 6, "committed before the 6, though its transaction ended later"
+    scene.offsets.settle("g", 1002, committed=False)
+    assert scene.committed == 6
+    scene.offsets.settle("unknown", 1000, committed=True)
 
 
-def test_what_members_subscribe_to_is_not_deleted(stage):
-    stage.commit(5)
-    group = stage.offsets.for_deletion("g")
+def test_what_members_subscribe_to_is_not_deleted(scene):
+    scene.commit(5)
+    group = scene.offsets.for_deletion("g")
     with refused(ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC):
-        stage.offsets.delete(group, *PLACE, frozenset({"t"}))
-    assert stage.committed == 5
-    stage.offsets.delete(group, *PLACE, frozenset({"other"}))
-    assert stage.committed == UNCOMMITTED.offset
+        scene.offsets.delete(group, *PLACE, frozenset({"t"}))
+    assert scene.committed == 5
+    scene.offsets.delete(group, *PLACE, frozenset({"other"}))
+    assert scene.committed == UNCOMMITTED.offset
     with refused(ErrorCode.GROUP_ID_NOT_FOUND):
-        stage.offsets.for_deletion("unknown")
+        scene.offsets.for_deletion("unknown")
     with refused(ErrorCode.INVALID_GROUP_ID):
-        stage.offsets.for_deletion("")
+        scene.offsets.for_deletion("")
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_what_members_subscribe_to_is_not_deleted(stage):
     ],
     ids=["expired", "its topic was deleted"],
 )
-def test_what_goes_is_gone_from_what_is_kept_too(stage, forget):
-    stage.commit(5)
-    stage.keeper.groups.clear()
-    forget(stage.offsets, stage.groups.by_id["g"])
-    assert (stage.committed, stage.keeper.groups) == (UNCOMMITTED.offset, ["g"])
+def test_what_goes_is_gone_from_what_is_kept_too(scene, forget):
+    scene.commit(5)
+    scene.keeper.groups.clear()
+    forget(scene.offsets, scene.groups.by_id["g"])
+    assert (scene.committed, scene.keeper.groups) == (UNCOMMITTED.offset, ["g"])

@@ -7,7 +7,7 @@ from mockforge_brokers.kafka.events import LogCompacted
 from mockforge_brokers.kafka.records import Record, build_batch, read_records
 from mockforge_brokers.kafka.state.logs.transactions import Marker
 
-from .stage import Stage, fetch
+from .scene import Scene, fetch
 
 NOW = 1_700_000_000_000
 DAY = 86_400.0
@@ -17,29 +17,29 @@ class Log:
     """One compacted partition, and what a consumer reads from it."""
 
     def __init__(self, **config):
-        self.stage = Stage(wall=NOW / 1000)
+        self.scene = Scene(wall=NOW / 1000)
         self.events = []
-        self.stage.environment.spine.watch(self.events.append, LogCompacted)
+        self.scene.environment.spine.watch(self.events.append, LogCompacted)
         values = {"cleanup.policy": "compact"} | {
             key.replace("_", "."): value for key, value in config.items()
         }
-        self.stage.broker.create_topic("t", 1, values)
-        self.log = self.stage.broker.cluster.topics["t"].logs[0]
+        self.scene.broker.create_topic("t", 1, values)
+        self.log = self.scene.broker.cluster.topics["t"].logs[0]
 
     def put(self, *pairs, **more):
-        now = int(self.stage.clock.wall() * 1000)
+        now = int(self.scene.clock.wall() * 1000)
         records = [
             Record(0, now, key.encode(), None if value is None else value.encode())
             for key, value in pairs
         ]
         begin = (lambda log, header: None) if more.get("transactional") else None
-        self.stage.broker.cluster.append(self.log, build_batch(records, **more), begin=begin)
+        self.scene.broker.cluster.append(self.log, build_batch(records, **more), begin=begin)
 
     def mark(self, producer_id, *, committed):
-        self.stage.broker.cluster.append_marker(self.log, Marker(producer_id, 0, committed))
+        self.scene.broker.cluster.append_marker(self.log, Marker(producer_id, 0, committed))
 
     def compact(self):
-        return self.stage.broker.compact_topic("t")
+        return self.scene.broker.compact_topic("t")
 
     @property
     def records(self):
@@ -74,7 +74,7 @@ def test_what_stays_keeps_batch_codec_times_and_headers(codec):
         [Record(0, now, b"a", b"1"), kept], compression=codec, producer_id=7, producer_epoch=0,
         base_sequence=0,
     )  # fmt: skip
-    log.stage.broker.cluster.append(log.log, batch)
+    log.scene.broker.cluster.append(log.log, batch)
     log.put(("a", "2"))
     log.compact()
     stored = next(log.log.batches(0, 1))
@@ -88,10 +88,10 @@ def test_consumers_read_over_the_gaps():
     log.put(("b", "1"))
     log.compact()
     for offset in range(6):
-        partition = log.stage.call(fetch("t", offset, size=1), 12).responses[0].partitions[0]
+        partition = log.scene.call(fetch("t", offset, size=1), 12).responses[0].partitions[0]
         (record,) = read_records(bytes(partition.records))
         assert record.offset == 5
-    assert log.stage.broker.read("t", 0, 0, 10)[0].offset == 5
+    assert log.scene.broker.read("t", 0, 0, 10)[0].offset == 5
 
 
 def test_the_next_offset_of_a_consumer_is_the_end_where_the_end_was_compacted():
@@ -99,7 +99,7 @@ def test_the_next_offset_of_a_consumer_is_the_end_where_the_end_was_compacted():
     log.put(("a", "1"))
     log.put(("a", None))
     log.compact()
-    log.stage.clock.advance(2 * DAY)
+    log.scene.clock.advance(2 * DAY)
     assert log.compact() == 1
     assert log.records == []
     (last,) = log.log.read(0, 1).batches
@@ -112,13 +112,13 @@ def test_a_tombstone_stays_for_its_time_after_the_compaction_that_met_it():
     log.put(("a", "1"), ("b", "1"))
     log.put(("a", None))
     log.put(("c", "1"))
-    log.stage.clock.advance(100)
+    log.scene.clock.advance(100)
     assert log.compact() == 1
     assert (2, b"a", None) in log.records
     assert log.compact() == 0
-    log.stage.clock.advance(0.999)
+    log.scene.clock.advance(0.999)
     assert log.compact() == 0
-    log.stage.clock.advance(0.001)
+    log.scene.clock.advance(0.001)
     assert log.compact() == 1
     assert [offset for offset, _, _ in log.records] == [1, 3]
 
@@ -137,7 +137,7 @@ def test_records_of_aborted_transactions_leave_and_their_markers_later():
     assert sorted(one[:2] for one in log.records) == sorted(data + markers)
     # The last batch of a producer stays, without records: its next sequence is read off there.
     log.compact()
-    log.stage.clock.advance(2)
+    log.scene.clock.advance(2)
     log.compact()
     assert {offset for offset, _, _ in log.records} >= {0, 5}
 
@@ -156,10 +156,10 @@ def test_young_records_are_left_alone():
     log = Log(min_compaction_lag_ms="5000")
     log.put(("a", "1"))
     log.put(("a", "2"))
-    log.stage.clock.advance(4)
+    log.scene.clock.advance(4)
     log.put(("a", "3"))
     assert log.compact() == 0
-    log.stage.clock.advance(2)
+    log.scene.clock.advance(2)
     assert log.compact() == 1
     assert [offset for offset, _, _ in log.records] == [1, 2]
 
@@ -167,10 +167,10 @@ def test_young_records_are_left_alone():
 def test_the_cleaner_looks_every_15_seconds_and_spares_the_segment_being_written():
     log = Log(segment_ms="10000")
     log.put(("a", "1"), ("a", "2"))
-    log.stage.clock.advance(20)
+    log.scene.clock.advance(20)
     assert len(log.records) == 2, "one segment, which is the active one"
     log.put(("a", "3"))
-    log.stage.clock.advance(15)
+    log.scene.clock.advance(15)
     assert [offset for offset, _, _ in log.records] == [1, 2]
     assert len(log.events) == 1
 
@@ -179,10 +179,10 @@ def test_the_cleaner_waits_for_the_dirty_ratio_or_the_greatest_lag():
     log = Log(segment_ms="1000", min_cleanable_dirty_ratio="1.0", max_compaction_lag_ms="60000")
     for number in range(4):
         log.put(("a", str(number)))
-        log.stage.clock.advance(2)
-    log.stage.clock.advance(30)
+        log.scene.clock.advance(2)
+    log.scene.clock.advance(30)
     assert len(log.records) == 4
-    log.stage.clock.advance(60)
+    log.scene.clock.advance(60)
     assert [offset for offset, _, _ in log.records] == [2, 3]
 
 
@@ -190,21 +190,21 @@ def test_compaction_comes_on_as_soon_as_it_is_configured_and_ends_with_it():
     log = Log(cleanup_policy="delete", segment_ms="1000")
     for number in range(3):
         log.put(("a", str(number)))
-        log.stage.clock.advance(2)
+        log.scene.clock.advance(2)
     with pytest.raises(InvalidInput, match="set cleanup"):
         log.compact()
-    log.stage.broker.configure_topic("t", "cleanup.policy", "compact")
-    log.stage.clock.advance(15)
+    log.scene.broker.configure_topic("t", "cleanup.policy", "compact")
+    log.scene.clock.advance(15)
     assert len(log.records) == 2
 
 
 def test_only_what_is_deleted_by_policy_grows_too_old():
     log = Log(retention_ms="1000", segment_ms="1000")
     log.put(("a", "1"))
-    log.stage.clock.advance(900)
+    log.scene.clock.advance(900)
     assert len(log.records) == 1
-    log.stage.broker.configure_topic("t", "cleanup.policy", "compact,delete")
-    log.stage.clock.advance(300)
+    log.scene.broker.configure_topic("t", "cleanup.policy", "compact,delete")
+    log.scene.clock.advance(300)
     assert log.records == []
 
 
@@ -213,12 +213,12 @@ def test_a_restart_keeps_the_gaps():
     for number in range(3):
         log.put(("a", str(number)), ("b", "1"))
     log.compact()
-    before, cost = log.records, log.stage.broker.cluster.bounds.cost
-    log.stage.broker.restart()
-    log.log = log.stage.broker.cluster.topics["t"].logs[0]
+    before, cost = log.records, log.scene.broker.cluster.bounds.cost
+    log.scene.broker.restart()
+    log.log = log.scene.broker.cluster.topics["t"].logs[0]
     assert log.records == before
     assert log.log.records == 2
-    assert log.stage.broker.cluster.bounds.cost == cost
+    assert log.scene.broker.cluster.bounds.cost == cost
     assert log.log.read(0, 1).batches
 
 
@@ -229,4 +229,4 @@ def test_what_compaction_frees_is_counted():
     before = log.log.cost
     log.compact()
     assert log.log.cost < before / 10
-    assert log.stage.broker.cluster.bounds.cost == log.log.cost
+    assert log.scene.broker.cluster.bounds.cost == log.log.cost

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mockforge_brokers.kafka.state.groups.consumer.assignors import spread_by_range, uniform
 
-from .test_consumer_protocol import House
+from .test_consumer_protocol import Members
 
 TOPICS = [bytes([number]) * 16 for number in range(4)]
 counts = st.fixed_dictionaries({topic: st.integers(0, 9) for topic in TOPICS})
@@ -75,12 +75,12 @@ class Consumer:
         self.epoch = 0
         self.owned = {}
 
-    def beat(self, house):
+    def beat(self, scene):
         if self.epoch == 0:
-            answer = house.join(self.name)
+            answer = scene.join(self.name)
             self.owned = {}
         else:
-            answer = house.heartbeat(self.name, self.epoch, self.owned)
+            answer = scene.heartbeat(self.name, self.epoch, self.owned)
         if answer[0] in (25, 110, 69):
             self.epoch, self.owned = 0, {}
             return
@@ -99,27 +99,27 @@ steps = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(steps)
 def test_members_never_share_a_partition_and_end_with_all_of_them(steps):
-    house = House()
+    scene = Members()
     consumers = {}
     for what, name in steps:
         if what == "grow":
-            house.broker.grow_topic("t", len(house.topics["t"].logs) + 1)
+            scene.broker.grow_topic("t", len(scene.topics["t"].logs) + 1)
         elif what == "vanish":
             # It is put out later; until then nobody else has what it read.
             consumers.pop(name, None)
         elif what == "leave" and name in consumers:
             gone = consumers.pop(name)
             if gone.epoch:
-                house.heartbeat(name, -1)
+                scene.heartbeat(name, -1)
         else:
-            consumers.setdefault(name, Consumer(name)).beat(house)
+            consumers.setdefault(name, Consumer(name)).beat(scene)
         reads = [number for one in consumers.values() for number in one.owned.get("t", [])]
         assert len(reads) == len(set(reads))
     for _ in range(20):
-        house.clock.advance(3)
+        scene.clock.advance(3)
         for one in consumers.values():
-            one.beat(house)
+            one.beat(scene)
     if consumers:
         reads = sorted(number for one in consumers.values() for number in one.owned.get("t", []))
-        assert reads == list(range(len(house.topics["t"].logs)))
-        assert house.describe()[0] == "Stable"
+        assert reads == list(range(len(scene.topics["t"].logs)))
+        assert scene.describe()[0] == "Stable"

@@ -37,12 +37,12 @@ from mockforge_brokers.kafka.wire.messages.offsets import (
     OffsetFetchRequestGroup,
 )
 
-from .stage import Stage
+from .scene import Scene
 
 ALL = {"t": [0, 1, 2, 3]}
 
 
-class House(Stage):
+class Members(Scene):
     """Topics `t` with 4 partitions and `u` with 2, and members that speak for themselves."""
 
     def __init__(self, **options):
@@ -128,8 +128,8 @@ def _named(assignment):
 
 
 @pytest.fixture
-def house():
-    return House()
+def scene():
+    return Members()
 
 
 WRONG = [
@@ -163,7 +163,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("change", "code", "text"), WRONG)
-def test_what_no_member_says_is_refused_with_kafkas_words(house, change, code, text):
+def test_what_no_member_says_is_refused_with_kafkas_words(scene, change, code, text):
     right = {
         "group_id": "g",
         "member_id": "a",
@@ -172,12 +172,12 @@ def test_what_no_member_says_is_refused_with_kafkas_words(house, change, code, t
         "subscribed_topic_names": ["t"],
         "topic_partitions": [],
     }
-    answer = house.call(ConsumerGroupHeartbeatRequest(**right | change), 1)
+    answer = scene.call(ConsumerGroupHeartbeatRequest(**right | change), 1)
     assert (answer.error_code, answer.error_message) == (code, text)
-    assert "g" not in house.broker.cluster.groups.by_id
+    assert "g" not in scene.broker.cluster.groups.by_id
 
 
-def test_a_member_of_the_first_version_gets_its_id_from_the_broker(house):
+def test_a_member_of_the_first_version_gets_its_id_from_the_broker(scene):
     request = ConsumerGroupHeartbeatRequest(
         group_id="g",
         member_id="",
@@ -186,104 +186,104 @@ def test_a_member_of_the_first_version_gets_its_id_from_the_broker(house):
         subscribed_topic_names=["t"],
         topic_partitions=[],
     )
-    answer = house.call(request, 0)
+    answer = scene.call(request, 0)
     assert (answer.error_code, len(answer.member_id), answer.member_epoch) == (0, 36, 2)
 
 
-def test_a_member_alone_has_all_and_hears_of_it_once(house):
-    assert house.join("a") == (2, ALL)
-    assert house.heartbeat("a", 2) == (2, None)
-    assert house.heartbeat("a", 2, ALL) == (2, None)
-    assert house.describe() == ("Stable", 2, 2, {"a": (2, ALL, ALL)})
+def test_a_member_alone_has_all_and_hears_of_it_once(scene):
+    assert scene.join("a") == (2, ALL)
+    assert scene.heartbeat("a", 2) == (2, None)
+    assert scene.heartbeat("a", 2, ALL) == (2, None)
+    assert scene.describe() == ("Stable", 2, 2, {"a": (2, ALL, ALL)})
     # One that says all that it knows is answered with all.
     wish = {"subscribed_topic_names": ["t"], "rebalance_timeout_ms": 5000}
-    assert house.heartbeat("a", 2, ALL, **wish) == (2, ALL)
+    assert scene.heartbeat("a", 2, ALL, **wish) == (2, ALL)
 
 
-def test_a_newcomer_waits_until_the_other_has_given_up_its_share(house):
-    house.join("a")
-    assert house.join("b") == (3, {})
+def test_a_newcomer_waits_until_the_other_has_given_up_its_share(scene):
+    scene.join("a")
+    assert scene.join("b") == (3, {})
     first, second = {"t": [0, 1]}, {"t": [2, 3]}
-    assert house.describe() == (
+    assert scene.describe() == (
         "Reconciling", 3, 3, {"a": (2, ALL, first), "b": (3, {}, second)}
     )  # fmt: skip
-    assert house.heartbeat("b", 3, {}) == (3, None)
-    assert house.heartbeat("a", 2, ALL) == (2, first)
-    assert house.describe()[3]["a"] == (2, ALL, first)
-    assert house.heartbeat("b", 3, {}) == (3, None)
-    assert house.heartbeat("a", 2, first) == (3, None)
-    assert house.heartbeat("b", 3, {}) == (3, second)
-    assert house.describe() == (
+    assert scene.heartbeat("b", 3, {}) == (3, None)
+    assert scene.heartbeat("a", 2, ALL) == (2, first)
+    assert scene.describe()[3]["a"] == (2, ALL, first)
+    assert scene.heartbeat("b", 3, {}) == (3, None)
+    assert scene.heartbeat("a", 2, first) == (3, None)
+    assert scene.heartbeat("b", 3, {}) == (3, second)
+    assert scene.describe() == (
         "Stable", 3, 3, {"a": (3, first, first), "b": (3, second, second)}
     )  # fmt: skip
-    (event,) = house.emitted(GroupRebalanced)[1:]
+    (event,) = scene.emitted(GroupRebalanced)[1:]
     assert (event.generation, event.members, event.protocol_name) == (3, 2, "uniform")
     assert event.reason == "member shop joined"
 
 
-def test_who_missed_an_answer_may_come_with_the_epoch_before(house):
-    house.join("a")
-    house.join("b")
-    house.heartbeat("a", 2, ALL)
-    assert house.heartbeat("a", 2, {"t": [0, 1]}) == (3, None)
-    assert house.heartbeat("a", 2, {"t": [0, 1]}) == (3, None)
-    code, text = house.heartbeat("a", 2, {"t": [0, 3]})
+def test_who_missed_an_answer_may_come_with_the_epoch_before(scene):
+    scene.join("a")
+    scene.join("b")
+    scene.heartbeat("a", 2, ALL)
+    assert scene.heartbeat("a", 2, {"t": [0, 1]}) == (3, None)
+    assert scene.heartbeat("a", 2, {"t": [0, 1]}) == (3, None)
+    code, text = scene.heartbeat("a", 2, {"t": [0, 3]})
     assert code == 110
     assert text == (
         "The consumer group member has a smaller member epoch (2) than the one known by the group"
         " coordinator (3). The member must abandon all its partitions and rejoin."
     )
-    code, text = house.heartbeat("a", 9)
+    code, text = scene.heartbeat("a", 9)
     assert (code, "has a greater member epoch (9)" in text) == (110, True)
-    assert house.heartbeat("z", 1) == (25, "Member z is not a member of group g.")
+    assert scene.heartbeat("z", 1) == (25, "Member z is not a member of group g.")
 
 
-def test_other_topics_are_another_epoch(house):
-    house.join("a")
-    house.join("b")
-    house.heartbeat("a", 2, ALL)
-    house.heartbeat("a", 2, {"t": [0, 1]})
-    house.heartbeat("b", 3, {})
+def test_other_topics_are_another_epoch(scene):
+    scene.join("a")
+    scene.join("b")
+    scene.heartbeat("a", 2, ALL)
+    scene.heartbeat("a", 2, {"t": [0, 1]})
+    scene.heartbeat("b", 3, {})
     more = {"subscribed_topic_names": ["t", "u"]}
-    assert house.heartbeat("b", 3, {"t": [2, 3]}, **more) == (3, {"t": [2]})
-    assert house.describe() == (
+    assert scene.heartbeat("b", 3, {"t": [2, 3]}, **more) == (3, {"t": [2]})
+    assert scene.describe() == (
         "Reconciling", 4, 4,
         {
             "a": (3, {"t": [0, 1]}, {"t": [0, 1, 3]}),
             "b": (3, {"t": [2, 3]}, {"t": [2], "u": [0, 1]}),
         },
     )  # fmt: skip
-    assert house.heartbeat("b", 3, {"t": [2]}) == (4, {"t": [2], "u": [0, 1]})
-    assert house.heartbeat("a", 3, {"t": [0, 1]}) == (4, {"t": [0, 1, 3]})
+    assert scene.heartbeat("b", 3, {"t": [2]}) == (4, {"t": [2], "u": [0, 1]})
+    assert scene.heartbeat("a", 3, {"t": [0, 1]}) == (4, {"t": [0, 1, 3]})
 
 
-def test_a_topic_that_comes_grows_or_goes_is_assigned_anew(house):
-    house.join("a", subscribed_topic_names=["t", "new"])
-    house.broker.create_topic("new", 1)
-    assert house.heartbeat("a", 2, ALL) == (3, {**ALL, "new": [0]})
-    house.broker.grow_topic("new", 2)
-    assert house.heartbeat("a", 3, {**ALL, "new": [0]}) == (4, {**ALL, "new": [0, 1]})
-    gone = house.owned({"new": [0, 1]})
-    house.broker.delete_topic("new")
-    assert house.heartbeat("a", 4, topic_partitions=house.owned(ALL) + gone) == (4, ALL)
-    assert house.heartbeat("a", 4, ALL) == (5, None)
+def test_a_topic_that_comes_grows_or_goes_is_assigned_anew(scene):
+    scene.join("a", subscribed_topic_names=["t", "new"])
+    scene.broker.create_topic("new", 1)
+    assert scene.heartbeat("a", 2, ALL) == (3, {**ALL, "new": [0]})
+    scene.broker.grow_topic("new", 2)
+    assert scene.heartbeat("a", 3, {**ALL, "new": [0]}) == (4, {**ALL, "new": [0, 1]})
+    gone = scene.owned({"new": [0, 1]})
+    scene.broker.delete_topic("new")
+    assert scene.heartbeat("a", 4, topic_partitions=scene.owned(ALL) + gone) == (4, ALL)
+    assert scene.heartbeat("a", 4, ALL) == (5, None)
 
 
 def test_a_heartbeat_at_rest_costs_the_same_in_a_group_of_any_size():
     def calls(members):
-        house = House()
+        scene = Members()
         names = [f"m{number}" for number in range(members)]
-        epochs = {name: house.join(name)[0] for name in names}
+        epochs = {name: scene.join(name)[0] for name in names}
         for _ in range(3):
             for name in names:
-                epochs[name] = house.heartbeat(name, epochs[name], {})[0]
+                epochs[name] = scene.heartbeat(name, epochs[name], {})[0]
         seen = 0
 
         def count(frame, event, argument):
             nonlocal seen
             seen += event in ("call", "c_call")
 
-        group = house.broker.cluster.groups.by_id["g"]
+        group = scene.broker.cluster.groups.by_id["g"]
         request = HeartbeatOfGroup("m0", epochs["m0"])
         sys.setprofile(count)
         try:
@@ -295,149 +295,149 @@ def test_a_heartbeat_at_rest_costs_the_same_in_a_group_of_any_size():
     assert calls(40) == calls(4)
 
 
-def test_who_leaves_leaves_its_partitions_to_the_others(house):
-    house.join("a")
-    house.join("b")
-    house.heartbeat("a", 2, ALL)
-    house.heartbeat("a", 2, {"t": [0, 1]})
-    house.heartbeat("b", 3, {})
-    assert house.heartbeat("b", -1) == (-1, None)
-    assert house.describe()[:3] == ("Assigning", 4, 3)
-    assert house.heartbeat("a", 3, {"t": [0, 1]}) == (4, ALL)
-    assert house.heartbeat("a", -1) == (-1, None)
-    assert house.describe() == ("Empty", 5, 5, {})
-    assert [event.reason for event in house.emitted(MemberLeft)] == ["left", "left"]
-    assert house.emitted(GroupEmptied)[0].reason == "member shop left"
+def test_who_leaves_leaves_its_partitions_to_the_others(scene):
+    scene.join("a")
+    scene.join("b")
+    scene.heartbeat("a", 2, ALL)
+    scene.heartbeat("a", 2, {"t": [0, 1]})
+    scene.heartbeat("b", 3, {})
+    assert scene.heartbeat("b", -1) == (-1, None)
+    assert scene.describe()[:3] == ("Assigning", 4, 3)
+    assert scene.heartbeat("a", 3, {"t": [0, 1]}) == (4, ALL)
+    assert scene.heartbeat("a", -1) == (-1, None)
+    assert scene.describe() == ("Empty", 5, 5, {})
+    assert [event.reason for event in scene.emitted(MemberLeft)] == ["left", "left"]
+    assert scene.emitted(GroupEmptied)[0].reason == "member shop left"
 
 
-def test_silence_ends_a_member_and_so_does_what_it_keeps_too_long(house):
-    house.join("a")
-    house.join("b")
-    assert house.heartbeat("a", 2, ALL) == (2, {"t": [0, 1]})
-    house.clock.advance(4.9)
-    house.heartbeat("b", 3, {})
-    house.heartbeat("a", 2, ALL)
-    house.clock.advance(0.2)
-    assert house.emitted(MemberLeft)[0].reason == "did not give up its partitions"
-    assert house.heartbeat("b", 3, {}) == (4, ALL)
-    house.clock.advance(45.1)
-    assert house.emitted(MemberLeft)[1].reason.startswith("was silent for its session timeout")
-    assert house.describe()[0] == "Empty"
+def test_silence_ends_a_member_and_so_does_what_it_keeps_too_long(scene):
+    scene.join("a")
+    scene.join("b")
+    assert scene.heartbeat("a", 2, ALL) == (2, {"t": [0, 1]})
+    scene.clock.advance(4.9)
+    scene.heartbeat("b", 3, {})
+    scene.heartbeat("a", 2, ALL)
+    scene.clock.advance(0.2)
+    assert scene.emitted(MemberLeft)[0].reason == "did not give up its partitions"
+    assert scene.heartbeat("b", 3, {}) == (4, ALL)
+    scene.clock.advance(45.1)
+    assert scene.emitted(MemberLeft)[1].reason.startswith("was silent for its session timeout")
+    assert scene.describe()[0] == "Empty"
 
 
-def test_a_static_member_finds_what_it_had_when_it_comes_back(house):
+def test_a_static_member_finds_what_it_had_when_it_comes_back(scene):
     static = {"instance_id": "i1"}
-    assert house.join("s1", **static) == (2, ALL)
-    assert house.join("s2", **static) == (
+    assert scene.join("s1", **static) == (2, ALL)
+    assert scene.join("s2", **static) == (
         111,
         "Static member s2 with instance id i1 cannot join the group because the instance id is"
         " owned by s1 member.",
     )
-    assert house.heartbeat("s1", -2, **static) == (-2, None)
-    assert house.describe() == ("Reconciling", 2, 2, {"s1": (-2, ALL, ALL)})
-    assert house.join("s2", **static) == (2, ALL)
-    assert house.heartbeat("s1", 2, **static) == (
+    assert scene.heartbeat("s1", -2, **static) == (-2, None)
+    assert scene.describe() == ("Reconciling", 2, 2, {"s1": (-2, ALL, ALL)})
+    assert scene.join("s2", **static) == (2, ALL)
+    assert scene.heartbeat("s1", 2, **static) == (
         82,
         "Static member s1 with instance id i1 was fenced by member s2.",
     )
-    assert house.heartbeat("s2", 2, instance_id="i9") == (25, "Instance id i9 is unknown.")
-    assert house.heartbeat("s2", 2, **static) == (2, None)
-    assert [event.member for event in house.emitted(MemberJoined)] == ["s1"]
+    assert scene.heartbeat("s2", 2, instance_id="i9") == (25, "Instance id i9 is unknown.")
+    assert scene.heartbeat("s2", 2, **static) == (2, None)
+    assert [event.member for event in scene.emitted(MemberJoined)] == ["s1"]
 
 
-def test_a_static_member_that_stays_away_is_put_out(house):
-    house.join("s1", instance_id="i1")
-    house.heartbeat("s1", -2, instance_id="i1")
-    house.clock.advance(45.1)
-    assert house.describe()[0] == "Empty"
+def test_a_static_member_that_stays_away_is_put_out(scene):
+    scene.join("s1", instance_id="i1")
+    scene.heartbeat("s1", -2, instance_id="i1")
+    scene.clock.advance(45.1)
+    assert scene.describe()[0] == "Empty"
 
 
-def test_offsets_are_committed_and_fetched_at_the_members_own_epoch(house):
-    house.join("a")
-    assert house.commit("a", 2) == 0
-    assert house.commit("a", 1) == 113
-    assert house.commit("a", 1, version=8) == 35
-    assert house.commit("z", 2) == 25
-    assert house.commit("", -1) == 25
+def test_offsets_are_committed_and_fetched_at_the_members_own_epoch(scene):
+    scene.join("a")
+    assert scene.commit("a", 2) == 0
+    assert scene.commit("a", 1) == 113
+    assert scene.commit("a", 1, version=8) == 35
+    assert scene.commit("z", 2) == 25
+    assert scene.commit("", -1) == 25
     for member, epoch, code in (("a", 2, 0), ("a", 1, 113), ("z", 1, 25), (None, -1, 0)):
         group = OffsetFetchRequestGroup(
             group_id="g", member_id=member, member_epoch=epoch, topics=None
         )
-        (answer,) = house.call(OffsetFetchRequest(groups=[group]), 9).groups
+        (answer,) = scene.call(OffsetFetchRequest(groups=[group]), 9).groups
         assert answer.error_code == code
-    house.heartbeat("a", -1)
-    assert house.commit("", -1) == 0
+    scene.heartbeat("a", -1)
+    assert scene.commit("", -1) == 0
 
 
-def test_lists_say_which_protocol_a_group_speaks(house):
-    house.join("a")
-    house.classic_join("old")
+def test_lists_say_which_protocol_a_group_speaks(scene):
+    scene.join("a")
+    scene.classic_join("old")
     listed = {
         (one.group_id, one.protocol_type, one.group_state, one.group_type)
-        for one in house.call(ListGroupsRequest(), 5).groups
+        for one in scene.call(ListGroupsRequest(), 5).groups
     }
     assert ("g", "consumer", "Stable", "consumer") in listed
     assert {one[0]: one[3] for one in listed} == {"g": "consumer", "old": "classic"}
-    only = house.call(ListGroupsRequest(types_filter=["Consumer"]), 5).groups
+    only = scene.call(ListGroupsRequest(types_filter=["Consumer"]), 5).groups
     assert [one.group_id for one in only] == ["g"]
-    (old,) = house.call(DescribeGroupsRequest(groups=["g"]), 6).groups
+    (old,) = scene.call(DescribeGroupsRequest(groups=["g"]), 6).groups
     assert (old.error_code, old.error_message, old.group_state) == (
         69, "Group g is not a classic group.", "Dead"
     )  # fmt: skip
-    (older,) = house.call(DescribeGroupsRequest(groups=["g"]), 5).groups
+    (older,) = scene.call(DescribeGroupsRequest(groups=["g"]), 5).groups
     assert (older.error_code, older.group_state) == (0, "Dead")
-    assert house.describe("old") == (69, "Group old is not a consumer group.")
-    assert house.describe("none") == (69, "Group none not found.")
+    assert scene.describe("old") == (69, "Group old is not a consumer group.")
+    assert scene.describe("none") == (69, "Group none not found.")
 
 
 def test_where_migration_is_off_members_of_the_other_protocol_wait_until_a_group_is_empty():
-    house = House(configs={"group.consumer.migration.policy": "disabled"})
-    house.join("a")
-    house.commit("a", 2)
-    assert house.classic_join() == 23
+    scene = Members(configs={"group.consumer.migration.policy": "disabled"})
+    scene.join("a")
+    scene.commit("a", 2)
+    assert scene.classic_join() == 23
     assert (
-        house.call(HeartbeatRequest(group_id="g", generation_id=1, member_id="a"), 4).error_code
+        scene.call(HeartbeatRequest(group_id="g", generation_id=1, member_id="a"), 4).error_code
         == 25
     )
-    house.heartbeat("a", -1)
-    assert house.classic_join() == 0
-    assert house.join("a") == (
+    scene.heartbeat("a", -1)
+    assert scene.classic_join() == 0
+    assert scene.join("a") == (
         69, "Cannot upgrade classic group g to consumer group because online upgrade is disabled."
     )  # fmt: skip
-    group = house.broker.cluster.groups.by_id["g"]
+    group = scene.broker.cluster.groups.by_id["g"]
     assert group.offsets.fetch("t", 0).offset == 1
-    house.broker.kick_member("g", "shop")
-    assert house.join("a") == (2, ALL)
-    assert house.broker.cluster.groups.by_id["g"].offsets.fetch("t", 0).offset == 1
+    scene.broker.kick_member("g", "shop")
+    assert scene.join("a") == (2, ALL)
+    assert scene.broker.cluster.groups.by_id["g"].offsets.fetch("t", 0).offset == 1
 
 
-def test_a_group_goes_only_without_members_and_its_offsets_only_of_topics_nobody_reads(house):
-    house.join("a")
+def test_a_group_goes_only_without_members_and_its_offsets_only_of_topics_nobody_reads(scene):
+    scene.join("a")
     delete = DeleteGroupsRequest(groups_names=["g"])
-    assert house.call(delete, 2).results[0].error_code == 68
+    assert scene.call(delete, 2).results[0].error_code == 68
     topics = [
         OffsetDeleteRequestTopic(
             name=name, partitions=[OffsetDeleteRequestPartition(partition_index=0)]
         )
         for name in ("t", "u")
     ]
-    answer = house.call(OffsetDeleteRequest(group_id="g", topics=topics), 0)
+    answer = scene.call(OffsetDeleteRequest(group_id="g", topics=topics), 0)
     assert [one.partitions[0].error_code for one in answer.topics] == [86, 0]
-    house.heartbeat("a", -1)
-    assert house.call(delete, 2).results[0].error_code == 0
-    assert house.describe() == (69, "Group g not found.")
+    scene.heartbeat("a", -1)
+    assert scene.call(delete, 2).results[0].error_code == 0
+    assert scene.describe() == (69, "Group g not found.")
 
 
 @pytest.mark.parametrize("engine", ["re2", "python"])
-def test_a_pattern_reads_all_topics_that_it_matches_whole(house, engine, monkeypatch):
+def test_a_pattern_reads_all_topics_that_it_matches_whole(scene, engine, monkeypatch):
     _choose(engine, monkeypatch)
     pattern = {"subscribed_topic_names": None, "subscribed_topic_regex": "t|u.*"}
-    house.broker.create_topic("tt", 1)
-    assert house.join("a", **pattern) == (2, {**ALL, "u": [0, 1]})
-    (one,) = house.call(ConsumerGroupDescribeRequest(group_ids=["g"]), 1).groups
+    scene.broker.create_topic("tt", 1)
+    assert scene.join("a", **pattern) == (2, {**ALL, "u": [0, 1]})
+    (one,) = scene.call(ConsumerGroupDescribeRequest(group_ids=["g"]), 1).groups
     assert one.members[0].subscribed_topic_regex == "t|u.*"
-    house.broker.create_topic("u2", 1)
-    assert house.heartbeat("a", 2, {**ALL, "u": [0, 1]}) == (3, {**ALL, "u": [0, 1], "u2": [0]})
+    scene.broker.create_topic("u2", 1)
+    assert scene.heartbeat("a", 2, {**ALL, "u": [0, 1]}) == (3, {**ALL, "u": [0, 1], "u2": [0]})
 
 
 def _choose(engine, monkeypatch):
@@ -460,73 +460,73 @@ def test_what_is_no_pattern_of_re2_is_refused(engine, pattern, monkeypatch):
     )
 
 
-def test_a_bad_pattern_makes_no_group(house):
+def test_a_bad_pattern_makes_no_group(scene):
     wish = {"subscribed_topic_names": None, "subscribed_topic_regex": "(t"}
-    assert house.join("a", **wish)[0] == 128
-    assert house.describe() == (69, "Group g not found.")
+    assert scene.join("a", **wish)[0] == 128
+    assert scene.describe() == (69, "Group g not found.")
 
 
-def test_the_assignor_is_the_one_that_most_ask_for(house):
+def test_the_assignor_is_the_one_that_most_ask_for(scene):
     both = {"subscribed_topic_names": ["t", "u"]}
-    house.join("a", **both)
-    house.join("b", server_assignor="range", **both)
-    (one,) = house.call(ConsumerGroupDescribeRequest(group_ids=["g"]), 1).groups
+    scene.join("a", **both)
+    scene.join("b", server_assignor="range", **both)
+    (one,) = scene.call(ConsumerGroupDescribeRequest(group_ids=["g"]), 1).groups
     assert one.assignor_name == "range"
-    assert house.describe()[3]["b"][2] == {"t": [2, 3], "u": [1]}
+    assert scene.describe()[3]["b"][2] == {"t": [2, 3], "u": [1]}
 
 
-def test_a_person_sees_kicks_and_rebalances_a_group(house):
-    house.join("a")
-    (view,) = house.broker.groups()
+def test_a_person_sees_kicks_and_rebalances_a_group(scene):
+    scene.join("a")
+    (view,) = scene.broker.groups()
     assert (view.name, view.state, view.members) == ("g", "stable", 1)
     (member,) = view.detail["members"]
     assert (member.client, member.assigned, member.subscribed) == (
         "shop", (("t", (0, 1, 2, 3)),), ("t",)
     )  # fmt: skip
-    house.broker.rebalance("g")
-    assert house.heartbeat("a", 2, ALL) == (3, None)
-    house.broker.kick_member("g", "shop")
-    assert house.heartbeat("a", 3) == (25, "Member a is not a member of group g.")
+    scene.broker.rebalance("g")
+    assert scene.heartbeat("a", 2, ALL) == (3, None)
+    scene.broker.kick_member("g", "shop")
+    assert scene.heartbeat("a", 3) == (25, "Member a is not a member of group g.")
 
 
-def test_a_restart_keeps_members_what_they_have_and_what_they_committed(house):
-    house.join("a")
-    house.heartbeat("a", 2, ALL)
-    house.join("b")
-    house.commit("a", 2)
-    before = house.describe()
+def test_a_restart_keeps_members_what_they_have_and_what_they_committed(scene):
+    scene.join("a")
+    scene.heartbeat("a", 2, ALL)
+    scene.join("b")
+    scene.commit("a", 2)
+    before = scene.describe()
     assert len(before[3]) == 2
-    house.broker.restart()
-    assert house.describe() == before
-    assert house.heartbeat("a", 2, ALL) == (2, {"t": [0, 1]})
-    assert house.broker.cluster.groups.by_id["g"].offsets.fetch("t", 0).offset == 1
-    house.clock.advance(60)
-    assert house.describe()[0] == "Empty", "their sessions go on, too"
+    scene.broker.restart()
+    assert scene.describe() == before
+    assert scene.heartbeat("a", 2, ALL) == (2, {"t": [0, 1]})
+    assert scene.broker.cluster.groups.by_id["g"].offsets.fetch("t", 0).offset == 1
+    scene.clock.advance(60)
+    assert scene.describe()[0] == "Empty", "their sessions go on, too"
 
 
-def test_a_person_chooses_what_a_member_reads_until_it_is_left_to_the_assignor(house):
-    house.join("a")
-    house.heartbeat("a", 2, ALL)
-    house.broker.assign_partitions("g", "a", {"t": [1, 3]})
-    assert house.heartbeat("a", 2, ALL) == (2, {"t": [1, 3]})
-    assert house.heartbeat("a", 2, {"t": [1, 3]}) == (3, None)
-    house.join("b")
-    _, given = house.heartbeat("b", 4, {})
+def test_a_person_chooses_what_a_member_reads_until_it_is_left_to_the_assignor(scene):
+    scene.join("a")
+    scene.heartbeat("a", 2, ALL)
+    scene.broker.assign_partitions("g", "a", {"t": [1, 3]})
+    assert scene.heartbeat("a", 2, ALL) == (2, {"t": [1, 3]})
+    assert scene.heartbeat("a", 2, {"t": [1, 3]}) == (3, None)
+    scene.join("b")
+    _, given = scene.heartbeat("b", 4, {})
     assert not given, "what was not chosen for anybody is nobody's"
-    house.broker.assign_partitions("g", "b", {"t": [0, 3]})
-    held = house.broker.cluster.groups.by_id["g"]
-    house.heartbeat("a", house.broker.cluster.groups.by_id["g"].members["a"].epoch, {"t": [1, 3]})
-    topic = house.topics["t"].topic_id
+    scene.broker.assign_partitions("g", "b", {"t": [0, 3]})
+    held = scene.broker.cluster.groups.by_id["g"]
+    scene.heartbeat("a", scene.broker.cluster.groups.by_id["g"].members["a"].epoch, {"t": [1, 3]})
+    topic = scene.topics["t"].topic_id
     assert held.target.by_member == {
         "a": frozenset({(topic, 1)}),
         "b": frozenset({(topic, 0), (topic, 3)}),
     }
-    house.broker.assign_by_assignor("g")
-    house.heartbeat("a", held.members["a"].epoch, {"t": [1]})
+    scene.broker.assign_by_assignor("g")
+    scene.heartbeat("a", held.members["a"].epoch, {"t": [1]})
     assert {len(keys) for keys in held.target.by_member.values()} == {2}
 
 
-def test_only_a_group_whose_broker_assigns_is_assigned(house):
-    assert house.classic_join() == 0
+def test_only_a_group_whose_broker_assigns_is_assigned(scene):
+    assert scene.classic_join() == 0
     with pytest.raises(InvalidInput, match="is a classic one"):
-        house.broker.assign_partitions("g", "shop", {"t": [0]})
+        scene.broker.assign_partitions("g", "shop", {"t": [0]})

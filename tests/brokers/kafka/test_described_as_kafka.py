@@ -10,14 +10,14 @@ from mockforge_brokers.kafka.events import BrokerConfigured
 from .asked import altered, described
 from .counting import LEFT_OUT
 from .describing import RECORDED, RESOURCES, keys, play
-from .stage import Stage
+from .scene import Scene
 
 KAFKAS = json.loads(RECORDED.read_text())
 
 
 @pytest.fixture(scope="module")
 def ours():
-    return json.loads(json.dumps(play(Stage().call)))
+    return json.loads(json.dumps(play(Scene().call)))
 
 
 NOT_SERVED = {"share.version", "streams.version"}
@@ -66,22 +66,22 @@ def test_each_key_is_apache_kafkas(ours, kind):
 
 @pytest.mark.parametrize("kind", RESOURCES)
 def test_no_keys_at_all_ask_for_all_of_them(ours, kind):
-    stage = Stage()
-    stage.broker.create_topic("described", 1)
-    everything = json.loads(json.dumps(keys(stage.call, *RESOURCES[kind], [])))
+    scene = Scene()
+    scene.broker.create_topic("described", 1)
+    everything = json.loads(json.dumps(keys(scene.call, *RESOURCES[kind], [])))
     assert everything == ours[kind]
     name = next(iter(everything))
-    assert list(keys(stage.call, *RESOURCES[kind], [name, "no.such.key"])) == [name]
+    assert list(keys(scene.call, *RESOURCES[kind], [name, "no.such.key"])) == [name]
 
 
 def test_a_password_is_never_shown():
-    stage = Stage()
+    scene = Scene()
     request = altered("1", {"sasl.jaas.config": "a secret"}, kind=4)
     request.validate_only = False
-    assert stage.call(request, 1).responses[0].error_code == 0
+    assert scene.call(request, 1).responses[0].error_code == 0
     asked = described(4, "1", ["sasl.jaas.config"])
     asked.include_synonyms = True
-    (entry,) = stage.call(asked, 4).results[0].configs
+    (entry,) = scene.call(asked, 4).results[0].configs
     source = ConfigSource.DYNAMIC_BROKER_CONFIG
     assert (entry.value, entry.is_sensitive, entry.config_source) == (None, True, source)
     assert [(one.value, one.source) for one in entry.synonyms] == [(None, source)]
@@ -92,14 +92,14 @@ def test_a_password_is_never_shown():
     ["sasl.jaas.config", "listener.name.internal.ssl.key.password", "somebodys.plugin.token"],
 )
 def test_a_secret_is_in_no_event_and_no_warning(name):
-    stage = Stage()
+    scene = Scene()
     said = []
-    stage.environment.spine.watch(said.append, BrokerConfigured, Warned)
+    scene.environment.spine.watch(said.append, BrokerConfigured, Warned)
     request = altered("1", {name: "a secret"}, kind=4)
     request.validate_only = False
-    assert stage.call(request, 1).responses[0].error_code == 0
+    assert scene.call(request, 1).responses[0].error_code == 0
     configured, warned = said
     assert configured.changes == ((name, "(hidden)"),)
     assert warned.text == f"{name}=(hidden) is kept and shown, but not acted on"
-    (view,) = [one for one in stage.broker.node_configuration(1) if one.key == name]
+    (view,) = [one for one in scene.broker.node_configuration(1) if one.key == name]
     assert (view.value, view.source) == ("(hidden)", "node")

@@ -68,7 +68,7 @@ def shown(name, value):
     return "(hidden)"
 
 
-class House:
+class Configured:
     def __init__(self, **options):
         self.environment = Environment.create(ManualClock(), seed=1, journal=False)
         self.events = []
@@ -92,23 +92,23 @@ class House:
 
 
 def test_each_key_of_a_topic_acts_or_is_named():
-    house = House()
-    topic = house.cluster.create_topic("t", 1, source="test")
-    change = partial(house.configuring.topic, topic)
+    scene = Configured()
+    topic = scene.cluster.create_topic("t", 1, source="test")
+    change = partial(scene.configuring.topic, topic)
     for key in TOPIC_CONFIGS.values():
-        warned = house.said(change, key.name, other_value(key))
+        warned = scene.said(change, key.name, other_value(key))
         assert warned is None or warned is not key.served, key.name
-    assert house.said(change, "no.such.key", "1") in (None, True)
+    assert scene.said(change, "no.such.key", "1") in (None, True)
 
 
 @pytest.mark.parametrize("node", [ALL_NODES, "1"])
 def test_each_key_of_a_broker_that_may_be_altered_acts_or_is_named(node):
-    house = House()
-    change = partial(house.configuring.node, node)
+    scene = Configured()
+    change = partial(scene.configuring.node, node)
     taken = 0
     for key in broker_keys().values():
         value = other_value(key)
-        warned = house.said(change, key.name, value)
+        warned = scene.said(change, key.name, value)
         if warned is None:
             of_all = key.name == "min.insync.replicas"
             refused = of_all or key.name in OF_A_LISTENER
@@ -117,12 +117,12 @@ def test_each_key_of_a_broker_that_may_be_altered_acts_or_is_named(node):
         taken += 1
         assert warned is not key.acts_on(value), key.name
     assert taken > 50
-    assert house.said(change, "a.plugins.key", "1") is True
+    assert scene.said(change, "a.plugins.key", "1") is True
 
 
 def test_replicas_in_sync_have_one_value_for_all_nodes_that_stays():
     key = "min.insync.replicas"
-    config = House(configs={key: "2"}).cluster.config
+    config = Configured(configs={key: "2"}).cluster.config
     assert config.dynamic[ALL_NODES] == {key: "2"}
     for node, changes, text in (
         (ALL_NODES, [(key, AlterConfigOp.DELETE, None)], f"Cluster-level {key} cannot be removed"),
@@ -135,13 +135,13 @@ def test_replicas_in_sync_have_one_value_for_all_nodes_that_stays():
         assert caught.value.code == ErrorCode.INVALID_CONFIG
     config.alter(ALL_NODES, [(key, AlterConfigOp.SET, "1")])
     assert config.number(key) == 1
-    earlier = House(as_version="3.9").cluster.config
+    earlier = Configured(as_version="3.9").cluster.config
     earlier.alter("1", [(key, AlterConfigOp.SET, "2")])
     assert earlier.number(key) == 2
 
 
 def test_a_group_is_held_to_the_brokers_limits_the_lower_ones_where_given():
-    house = House(configs={"group.consumer.min.heartbeat.interval.ms": "2000"})
+    scene = Configured(configs={"group.consumer.min.heartbeat.interval.ms": "2000"})
     for name, value, wanted in (
         ("consumer.session.timeout.ms", "60001", "in the range 45000 to 60000 inclusive"),
         ("consumer.session.timeout.ms", "100", ""),
@@ -151,7 +151,7 @@ def test_a_group_is_held_to_the_brokers_limits_the_lower_ones_where_given():
     ):
         text = ""
         try:
-            house.configuring.group("g", [(name, AlterConfigOp.SET, value)], source="test")
+            scene.configuring.group("g", [(name, AlterConfigOp.SET, value)], source="test")
         except RequestRefused as refusal:
             text = refusal.text
         assert wanted in text
@@ -202,26 +202,26 @@ def test_a_class_that_chooses_replicas_acts_only_where_it_is_known():
 
 
 def test_each_key_of_a_group_acts_or_is_named():
-    house = House()
-    change = partial(house.configuring.group, "g")
+    scene = Configured()
+    change = partial(scene.configuring.group, "g")
     for key in GROUP_CONFIGS.values():
-        warned = house.said(change, key.name, other_value(key))
+        warned = scene.said(change, key.name, other_value(key))
         assert warned is None or warned is not key.served, key.name
 
 
 def test_what_another_node_alone_is_given_is_named_with_the_remedy():
-    house = House(nodes=3)
+    scene = Configured(nodes=3)
     key = ("log.retention.ms", AlterConfigOp.SET, "1000")
-    house.configuring.node("2", [key], source="test")
-    (warned,) = [e for e in house.events if isinstance(e, Warned)]
+    scene.configuring.node("2", [key], source="test")
+    (warned,) = [e for e in scene.events if isinstance(e, Warned)]
     remedy = "it counts when set for all brokers or for broker 1"
     assert warned.text == f"log.retention.ms=1000 is kept and shown: {remedy}"
-    assert house.cluster.config.value("log.retention.ms") != "1000"
+    assert scene.cluster.config.value("log.retention.ms") != "1000"
 
 
-def looks(house):
+def looks(scene):
     """All that a topic's configuration decides, as what acts on it sees it."""
-    topic = house.cluster.topics["t"]
+    topic = scene.cluster.topics["t"]
     (log,) = topic.logs
     config = topic.config
     policy = {name: getattr(log.policy, name) for name in log.policy.__struct_fields__[1:]}
@@ -229,7 +229,7 @@ def looks(house):
         policy,
         (log.max_bytes, log.max_batch_bytes, log.segment_bytes),
         (config.compacts, config.deletes),
-        house.cluster.replication.least_in_sync(log),
+        scene.cluster.replication.least_in_sync(log),
         # What cleaner and bounds ask each time they look.
         {name: config.value(name) for name in ASKED},
     )
@@ -252,26 +252,26 @@ def test_each_served_key_of_a_topic_changes_what_its_log_does_and_so_does_the_br
     value = other_value(key)
     seen = []
     for own, of_broker in ((None, None), (value, None), (None, value)):
-        house = House(nodes=3)
+        scene = Configured(nodes=3)
         configs = {name: own} if own else {}
-        house.cluster.create_topic("t", 1, configs=configs, source="test")
+        scene.cluster.create_topic("t", 1, configs=configs, source="test")
         if of_broker:
             changes = [(key.broker, AlterConfigOp.SET, of_broker)]
-            house.configuring.node(ALL_NODES, changes, source="test")
-        seen.append(looks(house))
+            scene.configuring.node(ALL_NODES, changes, source="test")
+        seen.append(looks(scene))
     assert seen[0] != seen[1]
     assert seen[1] == seen[2]
 
 
 @pytest.mark.parametrize("name", [key.name for key in GROUP_CONFIGS.values() if key.served])
 def test_each_served_key_of_a_group_changes_its_timing(name):
-    house = House()
+    scene = Configured()
     value = str(int(GROUP_CONFIGS[name].default or 0) // 2 or 2000)
-    house.configuring.group("g", [(name, AlterConfigOp.SET, value)], source="test")
-    house.cluster.create_topic("t", 1, source="test")
+    scene.configuring.group("g", [(name, AlterConfigOp.SET, value)], source="test")
+    scene.cluster.create_topic("t", 1, source="test")
     wanted = HeartbeatRequest("m", 0, topic_names=frozenset({"t"}), rebalance_timeout=30.0)
-    house.cluster.groups.heartbeat("g", wanted)
-    assert house.configuring.groups.value("g", name) == value
+    scene.cluster.groups.heartbeat("g", wanted)
+    assert scene.configuring.groups.value("g", name) == value
 
 
 @pytest.mark.parametrize("codec", ["gzip", "lz4", "zstd"])
@@ -281,11 +281,11 @@ def test_a_level_says_how_hard_the_broker_compresses_and_all_can_be_read(codec):
     batch = build_batch([Record(0, 1, None, b"".join(words))])
     sizes = {}
     for level in (key.least, 1, 6, key.most):
-        house = House()
+        scene = Configured()
         configs = {"compression.type": codec, key.name: f"{level:.0f}"}
-        topic = house.cluster.create_topic("t", 1, configs=configs, source="test")
+        topic = scene.cluster.create_topic("t", 1, configs=configs, source="test")
         (log,) = topic.logs
-        house.cluster.append(log, batch)
+        scene.cluster.append(log, batch)
         (stored,) = log.batches(0, 0)
         assert [record.value for record in read_records(stored)] == [b"".join(words)]
         assert read_batch_header(stored).compression.name == codec.upper()

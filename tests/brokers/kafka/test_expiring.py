@@ -11,12 +11,12 @@ from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.wire.messages.consumer_groups import ConsumerGroupHeartbeatRequest
 
 from .asked import described, joined
-from .stage import Stage, produce
+from .scene import Scene, produce
 
 MINUTE, DAY = 60.0, 86_400.0
 
 
-class Quick(Stage):
+class Quick(Scene):
     """Offsets expire after two minutes; who looks does so every minute."""
 
     def __init__(self, **configs):
@@ -37,71 +37,71 @@ class Quick(Stage):
 
 
 def test_offsets_of_a_group_that_never_had_members_count_from_their_commit():
-    stage = Quick()
-    stage.commit("g")
-    stage.clock.advance(MINUTE)
-    stage.commit("g", 1)
-    stage.clock.advance(MINUTE)
-    assert list(stage.groups.by_id["g"].offsets.topics["t"]) == [1]
-    stage.clock.advance(MINUTE)
-    assert "g" not in stage.groups.by_id
-    assert [type(event).__name__ for event in stage.events] == [
+    scene = Quick()
+    scene.commit("g")
+    scene.clock.advance(MINUTE)
+    scene.commit("g", 1)
+    scene.clock.advance(MINUTE)
+    assert list(scene.groups.by_id["g"].offsets.topics["t"]) == [1]
+    scene.clock.advance(MINUTE)
+    assert "g" not in scene.groups.by_id
+    assert [type(event).__name__ for event in scene.events] == [
         "OffsetsExpired",
         "OffsetsExpired",
         "GroupDeleted",
     ]
 
 
-def heartbeat(stage, epoch, **more):
+def heartbeat(scene, epoch, **more):
     request = ConsumerGroupHeartbeatRequest(group_id="g", member_id="m", member_epoch=epoch, **more)
-    return stage.call(request, 0)
+    return scene.call(request, 0)
 
 
 def test_offsets_stay_while_members_read_the_topic_and_count_from_when_the_last_one_went():
-    stage = Quick(group_consumer_session_timeout_ms="600000")
+    scene = Quick(group_consumer_session_timeout_ms="600000")
     heartbeat(
-        stage, 0, subscribed_topic_names=["t"], rebalance_timeout_ms=60_000, topic_partitions=[]
+        scene, 0, subscribed_topic_names=["t"], rebalance_timeout_ms=60_000, topic_partitions=[]
     )
-    stage.commit("g", committer=Committer("m", stage.groups.by_id["g"].members["m"].epoch))
-    stage.clock.advance(4 * MINUTE)
-    assert stage.groups.by_id["g"].offsets
-    heartbeat(stage, -1)
-    stage.clock.advance(MINUTE)
-    assert stage.groups.by_id["g"].offsets
-    stage.clock.advance(MINUTE)
-    assert "g" not in stage.groups.by_id
+    scene.commit("g", committer=Committer("m", scene.groups.by_id["g"].members["m"].epoch))
+    scene.clock.advance(4 * MINUTE)
+    assert scene.groups.by_id["g"].offsets
+    heartbeat(scene, -1)
+    scene.clock.advance(MINUTE)
+    assert scene.groups.by_id["g"].offsets
+    scene.clock.advance(MINUTE)
+    assert "g" not in scene.groups.by_id
 
 
 def test_a_transactional_id_is_forgotten_when_it_was_not_used_for_a_week():
-    stage = Quick()
-    transactions = stage.broker.cluster.transactions
+    scene = Quick()
+    transactions = scene.broker.cluster.transactions
     transactions.take("idle", 60)
-    stage.clock.advance(6 * DAY)
+    scene.clock.advance(6 * DAY)
     transactions.take("used", 60)
-    stage.clock.advance(DAY + 3600)
+    scene.clock.advance(DAY + 3600)
     assert list(transactions.by_id) == ["used"]
 
 
 def test_a_producer_is_forgotten_by_its_partition_after_a_day():
-    stage = Quick()
-    log = stage.broker.cluster.topics["t"].logs[0]
-    stage.call(produce("t", b"v", producer_id=7, producer_epoch=0, base_sequence=0), 9)
+    scene = Quick()
+    log = scene.broker.cluster.topics["t"].logs[0]
+    scene.call(produce("t", b"v", producer_id=7, producer_epoch=0, base_sequence=0), 9)
     assert len(log.producers) == 1
-    stage.clock.advance(DAY + 600)
+    scene.clock.advance(DAY + 600)
     assert len(log.producers) == 0
 
 
 def test_a_groups_own_session_timeout_and_heartbeat_interval_hold():
-    stage = Quick()
-    groups = stage.broker.cluster.configuring.groups
+    scene = Quick()
+    groups = scene.broker.cluster.configuring.groups
     groups.alter("g", {"consumer.session.timeout.ms": "1000"})
     groups.alter("g", {**groups.own["g"], "consumer.heartbeat.interval.ms": "300"})
     answer = heartbeat(
-        stage, 0, subscribed_topic_names=["t"], rebalance_timeout_ms=60_000, topic_partitions=[]
+        scene, 0, subscribed_topic_names=["t"], rebalance_timeout_ms=60_000, topic_partitions=[]
     )
     assert answer.heartbeat_interval_ms == 300
-    stage.clock.advance(1.5)
-    assert stage.groups.by_id["g"].empty
+    scene.clock.advance(1.5)
+    assert scene.groups.by_id["g"].empty
 
 
 def test_a_broker_is_started_with_lines_of_its_properties():
@@ -110,7 +110,7 @@ def test_a_broker_is_started_with_lines_of_its_properties():
         {"num.partitions": "7", "auto.create.topics.enable": "false", "log.retention.hours": "1"},
     )
     assert (options.default_partitions, options.auto_create_topics) == (7, False)
-    broker = Stage(configs=dict(options.configs), default_partitions=7).broker
+    broker = Scene(configs=dict(options.configs), default_partitions=7).broker
     assert broker.create_topic("x") == 7
     assert broker.cluster.topics["x"].config.value("retention.ms") == "3600000"
     for wrong in ({"nope": "1"}, {"num.partitions": "many"}):
@@ -120,12 +120,12 @@ def test_a_broker_is_started_with_lines_of_its_properties():
 
 def test_a_session_shorter_than_the_broker_was_started_with_is_refused():
     options = started_with(KafkaOptions(), {"group.min.session.timeout.ms": "6000"})
-    stage = Stage(min_session_timeout=options.min_session_timeout, configs=dict(options.configs))
+    scene = Scene(min_session_timeout=options.min_session_timeout, configs=dict(options.configs))
     codes = [
-        stage.call(joined("g", session_timeout_ms=milliseconds), 3).error_code
+        scene.call(joined("g", session_timeout_ms=milliseconds), 3).error_code
         for milliseconds in (5_999, 6_000)
     ]
     assert codes == [ErrorCode.INVALID_SESSION_TIMEOUT, 0]
-    answer = stage.call(described(4, "1", ["group.min.session.timeout.ms"]), 4)
+    answer = scene.call(described(4, "1", ["group.min.session.timeout.ms"]), 4)
     (entry,) = answer.results[0].configs
     assert (entry.value, entry.config_source) == ("6000", ConfigSource.STATIC_BROKER_CONFIG)

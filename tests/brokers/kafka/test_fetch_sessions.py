@@ -11,7 +11,7 @@ from mockforge_brokers.kafka.wire.messages.logs import (
 )
 from mockforge_brokers.limits import Limits
 
-from .stage import Stage
+from .scene import Scene
 
 V = 12
 
@@ -19,16 +19,16 @@ V = 12
 class Consumer:
     """One connection; `fetch` says of which partitions the answer speaks, and with what."""
 
-    def __init__(self, stage):
-        self.stage = stage
-        self.client = stage.network.connect()
+    def __init__(self, scene):
+        self.scene = scene
+        self.client = scene.network.connect()
         self.session_id = 0
 
     def send(self, epoch, offsets=(), *, forget=(), wait=0, session_id=None, version=V, **more):
         topics = [
             FetchTopic(
                 topic=topic,
-                topic_id=self.stage.broker.cluster.topics[topic].topic_id,
+                topic_id=self.scene.broker.cluster.topics[topic].topic_id,
                 partitions=[
                     FetchPartition(
                         partition=partition,
@@ -50,11 +50,11 @@ class Consumer:
                 ForgottenTopic(topic=topic, partitions=[partition]) for topic, partition in forget
             ],
         )
-        self.stage.ask(self.client, request, version)
+        self.scene.ask(self.client, request, version)
 
     def answer(self, version=V):
         self.client.flush()
-        answer = self.stage.answer(self.client, ApiKey.FETCH, version)
+        answer = self.scene.answer(self.client, ApiKey.FETCH, version)
         self.session_id = answer.session_id or self.session_id
         return answer
 
@@ -78,46 +78,46 @@ A, B = ("a", 0), ("b", 0)
 
 
 @pytest.fixture
-def stage():
-    stage = Stage()
+def scene():
+    scene = Scene()
     for name in ("a", "b"):
-        stage.broker.create_topic(name, 2)
-    return stage
+        scene.broker.create_topic(name, 2)
+    return scene
 
 
-def test_a_session_is_told_whole_and_then_only_what_changed(stage):
-    consumer = Consumer(stage)
+def test_a_session_is_told_whole_and_then_only_what_changed(scene):
+    consumer = Consumer(scene)
     assert consumer.fetch(0, {A: 0, B: 0}) == {A: (0, False), B: (0, False)}
     assert consumer.session_id > 0
     assert consumer.fetch(1) == {}
-    stage.broker.publish("b", b"v", partition=0)
+    scene.broker.publish("b", b"v", partition=0)
     assert consumer.fetch(2) == {B: (1, True)}
     assert consumer.fetch(3, {B: 1}) == {}
-    stage.broker.publish("a", b"v", partition=0)
-    stage.broker.publish("b", b"v", partition=0)
+    scene.broker.publish("a", b"v", partition=0)
+    scene.broker.publish("b", b"v", partition=0)
     assert consumer.fetch(4) == {A: (1, True), B: (2, True)}
 
 
-def test_partitions_come_and_are_forgotten(stage):
-    consumer = Consumer(stage)
+def test_partitions_come_and_are_forgotten(scene):
+    consumer = Consumer(scene)
     consumer.fetch(0, {A: 0})
     assert consumer.fetch(1, {B: 0}) == {B: (0, False)}
-    stage.broker.publish("a", b"v", partition=0)
+    scene.broker.publish("a", b"v", partition=0)
     assert consumer.fetch(2, forget=[A]) == {}
     consumer.send(3, forget=[B])
     assert consumer.answer().session_id == 0, "an empty session is over"
-    assert not stage.broker.cluster.fetch_sessions.by_id
+    assert not scene.broker.cluster.fetch_sessions.by_id
 
 
-def test_without_a_session_all_is_said_each_time(stage):
-    consumer = Consumer(stage)
+def test_without_a_session_all_is_said_each_time(scene):
+    consumer = Consumer(scene)
     for _ in range(2):
         assert consumer.fetch(-1, {A: 0}) == {A: (0, False)}
     assert consumer.session_id == 0
 
 
-def test_a_lost_or_repeated_request_is_noticed(stage):
-    consumer = Consumer(stage)
+def test_a_lost_or_repeated_request_is_noticed(scene):
+    consumer = Consumer(scene)
     consumer.fetch(0, {A: 0})
     for epoch in (2, 7):
         consumer.send(epoch)
@@ -127,39 +127,39 @@ def test_a_lost_or_repeated_request_is_noticed(stage):
     assert consumer.fetch(1) == {}
 
 
-def test_a_session_is_closed_by_its_client_or_begun_anew(stage):
-    consumer = Consumer(stage)
+def test_a_session_is_closed_by_its_client_or_begun_anew(scene):
+    consumer = Consumer(scene)
     consumer.fetch(0, {A: 0})
     first = consumer.session_id
     consumer.fetch(0, {A: 0})
     assert consumer.session_id != first
-    sessions = stage.broker.cluster.fetch_sessions.by_id
+    sessions = scene.broker.cluster.fetch_sessions.by_id
     assert list(sessions) == [consumer.session_id]
     consumer.fetch(-1)
     assert not sessions
 
 
-def test_a_session_goes_on_over_another_connection_and_not_over_a_restart(stage):
-    consumer = Consumer(stage)
+def test_a_session_goes_on_over_another_connection_and_not_over_a_restart(scene):
+    consumer = Consumer(scene)
     consumer.fetch(0, {A: 0})
-    other = Consumer(stage)
+    other = Consumer(scene)
     other.session_id = consumer.session_id
     assert other.fetch(1) == {}
-    stage.broker.restart()
-    again = Consumer(stage)
+    scene.broker.restart()
+    again = Consumer(scene)
     again.send(2, session_id=consumer.session_id)
     assert again.answer().error_code == ErrorCode.FETCH_SESSION_ID_NOT_FOUND
 
 
-def test_a_session_keeps_to_names_or_to_ids(stage):
-    consumer = Consumer(stage)
+def test_a_session_keeps_to_names_or_to_ids(scene):
+    consumer = Consumer(scene)
     consumer.fetch(0, {A: 0})
     consumer.send(1, version=13)
     assert consumer.answer(13).error_code == ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR
 
 
-def test_an_error_is_said_each_time_and_the_whole_after_it(stage):
-    consumer = Consumer(stage)
+def test_an_error_is_said_each_time_and_the_whole_after_it(scene):
+    consumer = Consumer(scene)
     consumer.fetch(0, {A: 0})
     consumer.send(1, {A: 9})
     partition = consumer.answer().responses[0].partitions[0]
@@ -169,32 +169,32 @@ def test_an_error_is_said_each_time_and_the_whole_after_it(stage):
     assert consumer.fetch(3, {A: 0}) == {A: (0, False)}
 
 
-def test_a_session_waits_for_any_of_its_partitions(stage):
-    consumer = Consumer(stage)
+def test_a_session_waits_for_any_of_its_partitions(scene):
+    consumer = Consumer(scene)
     consumer.fetch(0, {A: 0, B: 0})
     consumer.send(1, wait=500)
-    stage.broker.publish("b", b"v", partition=0)
+    scene.broker.publish("b", b"v", partition=0)
     assert said(consumer.answer()) == {B: (1, True)}
     consumer.send(2, {B: 1}, wait=500)
-    stage.clock.advance(0.5)
+    scene.clock.advance(0.5)
     assert said(consumer.answer()) == {}
 
 
-def test_what_had_records_is_read_last_next_time(stage):
-    consumer = Consumer(stage)
+def test_what_had_records_is_read_last_next_time(scene):
+    consumer = Consumer(scene)
     consumer.fetch(0, {A: 0, B: 0})
     for name in ("a", "b"):
-        stage.broker.publish(name, b"v", partition=0)
-    session = stage.broker.cluster.fetch_sessions.by_id[consumer.session_id]
+        scene.broker.publish(name, b"v", partition=0)
+    session = scene.broker.cluster.fetch_sessions.by_id[consumer.session_id]
     session.move_last("a", 0)
     assert list(session.partitions) == [B, A]
     assert list(consumer.fetch(1)) == [B, A]
     assert list(consumer.fetch(2)) == [B, A]
 
 
-def test_who_waits_longest_is_answered_first(stage):
-    log = stage.broker.cluster.topics["a"].logs[0]
-    consumers = [Consumer(stage) for _ in range(3)]
+def test_who_waits_longest_is_answered_first(scene):
+    log = scene.broker.cluster.topics["a"].logs[0]
+    consumers = [Consumer(scene) for _ in range(3)]
     for consumer in consumers:
         consumer.send(-1, {A: 0}, wait=500)
     answered = []
@@ -204,35 +204,35 @@ def test_who_waits_longest_is_answered_first(stage):
             answered.append(number),
             came(size),
         )
-    stage.broker.publish("a", b"v", partition=0)
+    scene.broker.publish("a", b"v", partition=0)
     assert answered == [0, 1, 2]
     assert all(said(consumer.answer()) == {A: (1, True)} for consumer in consumers)
 
 
 def test_a_full_cache_gives_no_session_unless_one_is_idle_or_smaller_and_old():
-    stage = Stage(limits=Limits(kafka_fetch_sessions=1))
+    scene = Scene(limits=Limits(kafka_fetch_sessions=1))
     for name in ("a", "b"):
-        stage.broker.create_topic(name, 2)
-    sessions = stage.broker.cluster.fetch_sessions
-    first, second = Consumer(stage), Consumer(stage)
+        scene.broker.create_topic(name, 2)
+    sessions = scene.broker.cluster.fetch_sessions
+    first, second = Consumer(scene), Consumer(scene)
     first.fetch(0, {A: 0})
     assert second.fetch(0, {A: 0, B: 0}) == {A: (0, False), B: (0, False)}
     assert second.session_id == 0, "it is served without a session"
-    stage.clock.advance(121)
+    scene.clock.advance(121)
     first.fetch(1)
     assert second.fetch(0, {B: 0}) == {B: (0, False)}
     assert second.session_id == 0, "the one in use is as large"
     second.fetch(0, {A: 0, B: 0})
     assert list(sessions.by_id) == [second.session_id], "the smaller one made room"
-    stage.clock.advance(121)
+    scene.clock.advance(121)
     first.fetch(0, {A: 0})
     assert list(sessions.by_id) == [first.session_id], "the idle one made room"
     assert sessions.evicted == 2
 
 
-def test_a_client_that_read_what_the_log_never_had_is_told_where_it_parts(stage):
-    stage.broker.publish("a", b"v", partition=0)
-    consumer = Consumer(stage)
+def test_a_client_that_read_what_the_log_never_had_is_told_where_it_parts(scene):
+    scene.broker.publish("a", b"v", partition=0)
+    consumer = Consumer(scene)
     consumer.send(-1, {A: 5}, last_fetched_epoch=0)
     partition = consumer.answer().responses[0].partitions[0]
     assert not partition.error_code
@@ -242,18 +242,18 @@ def test_a_client_that_read_what_the_log_never_had_is_told_where_it_parts(stage)
     assert partition.error_code == ErrorCode.OFFSET_OUT_OF_RANGE
 
 
-def test_what_was_compacted_is_still_consumed_in_a_session(stage):
-    stage.broker.configure_topic("a", "cleanup.policy", "compact")
+def test_what_was_compacted_is_still_consumed_in_a_session(scene):
+    scene.broker.configure_topic("a", "cleanup.policy", "compact")
     for number in range(4):
-        stage.broker.publish("a", b"%d" % number, key=b"k", partition=0)
-    consumer = Consumer(stage)
+        scene.broker.publish("a", b"%d" % number, key=b"k", partition=0)
+    consumer = Consumer(scene)
     consumer.fetch(0, {A: 1})
-    stage.broker.compact_topic("a")
+    scene.broker.compact_topic("a")
     assert consumer.fetch(1, {A: 1}) == {A: (4, True)}
 
 
-def test_records_of_an_open_transaction_do_not_count_as_news_to_who_reads_committed(stage):
-    log = stage.broker.cluster.topics["a"].logs[0]
+def test_records_of_an_open_transaction_do_not_count_as_news_to_who_reads_committed(scene):
+    log = scene.broker.cluster.topics["a"].logs[0]
     request = FetchRequest(
         max_wait_ms=0,
         min_bytes=1,
@@ -268,8 +268,8 @@ def test_records_of_an_open_transaction_do_not_count_as_news_to_who_reads_commit
             )
         ],
     )
-    consumer = Consumer(stage)
-    stage.ask(consumer.client, request, V)
+    consumer = Consumer(scene)
+    scene.ask(consumer.client, request, V)
     consumer.answer()
     batch = build_batch(
         [Record(0, 1, b"k", b"v")],
@@ -278,7 +278,7 @@ def test_records_of_an_open_transaction_do_not_count_as_news_to_who_reads_commit
         base_sequence=0,
         transactional=True,
     )
-    stage.broker.cluster.append(log, batch, begin=lambda log, header: None)
+    scene.broker.cluster.append(log, batch, begin=lambda log, header: None)
     request.topics, request.session_epoch, request.session_id = [], 1, consumer.session_id
-    stage.ask(consumer.client, request, V)
+    scene.ask(consumer.client, request, V)
     assert said(consumer.answer()) == {A: (1, False)}, "the end moved, no records are shown"

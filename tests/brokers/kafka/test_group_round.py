@@ -8,7 +8,7 @@ from mockforge_brokers.kafka.state.groups.classic.round import Round
 TIMEOUT = 10.0
 
 
-class Stage:
+class Scene:
     def __init__(self, delay=0.0):
         self.clock, self.members, self.calls = ManualClock(), Members(), []
         self.round = Round(self.clock, self.members, delay, self.joined, self.late)
@@ -32,49 +32,49 @@ class Stage:
 
 
 def test_without_a_delay_the_first_member_is_answered_at_once():
-    stage = Stage()
-    stage.round.begin(first=True)
-    assert stage.advance(0) == ["joined"]
-    assert stage.advance(100) == ["joined"], "nothing rings later"
+    scene = Scene()
+    scene.round.begin(first=True)
+    assert scene.advance(0) == ["joined"]
+    assert scene.advance(100) == ["joined"], "nothing rings later"
 
 
 def test_a_delay_collects_and_begins_again_after_each_newcomer():
-    stage = Stage(delay=3)
-    stage.round.begin(first=True)
-    assert stage.round.collects
-    stage.advance(2)
-    stage.come("second")
-    assert stage.advance(2) == [], "somebody came: another 3 seconds from the third on"
-    assert stage.advance(1.9) == []
-    assert stage.advance(0.2) == ["joined"]
-    assert not stage.round.collects
+    scene = Scene(delay=3)
+    scene.round.begin(first=True)
+    assert scene.round.collects
+    scene.advance(2)
+    scene.come("second")
+    assert scene.advance(2) == [], "somebody came: another 3 seconds from the third on"
+    assert scene.advance(1.9) == []
+    assert scene.advance(0.2) == ["joined"]
+    assert not scene.round.collects
 
 
 def test_newcomers_cannot_hold_a_group_for_longer_than_its_rebalance_timeout():
-    stage = Stage(delay=3)
-    stage.round.begin(first=True)
+    scene = Scene(delay=3)
+    scene.round.begin(first=True)
     for number in range(9):
-        stage.come(f"m{number}")
-        assert stage.advance(1) == []
-    stage.come("last")
-    assert stage.advance(1) == ["joined"]
+        scene.come(f"m{number}")
+        assert scene.advance(1) == []
+    scene.come("last")
+    assert scene.advance(1) == ["joined"]
 
 
 @pytest.mark.parametrize("delay", [0, 3])
 def test_a_group_with_members_waits_for_the_longest_rebalance_timeout(delay):
-    stage = Stage(delay=delay)
-    stage.come("patient", timeout=40)
-    stage.round.begin(first=False)
-    assert not stage.round.collects, "the delay is an empty group's"
-    assert stage.advance(39) == []
-    assert stage.advance(1) == ["joined"]
+    scene = Scene(delay=delay)
+    scene.come("patient", timeout=40)
+    scene.round.begin(first=False)
+    assert not scene.round.collects, "the delay is an empty group's"
+    assert scene.advance(39) == []
+    assert scene.advance(1) == ["joined"]
 
 
 def test_syncs_are_waited_for_after_joins_and_nothing_once_it_is_over():
-    stage = Stage()
-    stage.round.begin(first=False)
-    stage.round.wait_for_syncs()
-    assert stage.advance(TIMEOUT) == ["late"], "the alarm for joins is gone"
-    stage.round.wait_for_joins()
-    stage.round.over()
-    assert stage.advance(TIMEOUT) == ["late"]
+    scene = Scene()
+    scene.round.begin(first=False)
+    scene.round.wait_for_syncs()
+    assert scene.advance(TIMEOUT) == ["late"], "the alarm for joins is gone"
+    scene.round.wait_for_joins()
+    scene.round.over()
+    assert scene.advance(TIMEOUT) == ["late"]

@@ -6,19 +6,19 @@ from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.state.transactions.transaction import ProducerIdAndEpoch
 
 from ..storage.memory_disk import MemoryDisk
-from .stage import Stage, produce
+from .scene import Scene, produce
 
 
 def reopened(disk):
     """Another broker that begins with what is on this disk, with a disk of its own."""
-    stage = Stage(disk=MemoryDisk())
-    stage.broker.take_up(disk.kept())
-    return stage
+    scene = Scene(disk=MemoryDisk())
+    scene.broker.take_up(disk.kept())
+    return scene
 
 
-def kept(stage):
+def kept(scene):
     """Without what nobody would miss: groups that committed nothing."""
-    values = stage.broker.dump()
+    values = scene.broker.dump()
     values["groups"] = [group for group in values["groups"] if group["offsets"]]
     for key in ("topics", "groups", "transactions"):
         values[key] = sorted(values[key], key=str)
@@ -26,9 +26,9 @@ def kept(stage):
 
 
 def furnished(disk):
-    stage = Stage(disk=disk)
-    stage.broker.take_up(disk.kept())
-    broker = stage.broker
+    scene = Scene(disk=disk)
+    scene.broker.take_up(disk.kept())
+    broker = scene.broker
     broker.create_topic("orders", 3, {"retention.ms": "-1"})
     broker.create_topic("empty", 1)
     broker.create_topic("gone", 2)
@@ -45,46 +45,46 @@ def furnished(disk):
     broker.publish("empty", b"purged")
     broker.purge_topic("empty")
     for sequence in range(3):
-        stage.call(
+        scene.call(
             produce("empty", b"v", producer_id=77, producer_epoch=2, base_sequence=sequence), 9
         )
     broker.reset_offsets("billing", "orders", {0: 1, 2: 0})
     broker.cluster.groups.offsets.commit("left", Committer(), {("orders", 1): CommittedOffset(3)})
     broker.cluster.groups.delete("left", source="test")
-    return stage
+    return scene
 
 
 def test_what_is_on_disk_is_what_a_restart_keeps():
     disk = MemoryDisk()
-    stage = furnished(disk)
-    stage.clock.advance(1)
-    assert kept(reopened(disk)) == kept(stage)
+    scene = furnished(disk)
+    scene.clock.advance(1)
+    assert kept(reopened(disk)) == kept(scene)
 
 
 def test_what_compaction_took_is_gone_from_disk():
     disk = MemoryDisk()
-    stage = Stage(disk=disk)
-    stage.broker.take_up(disk.kept())
-    stage.broker.create_topic("accounts", 1, {"cleanup.policy": "compact"})
+    scene = Scene(disk=disk)
+    scene.broker.take_up(disk.kept())
+    scene.broker.create_topic("accounts", 1, {"cleanup.policy": "compact"})
     for number in range(6):
-        stage.broker.publish("accounts", b"%d" % number, key=b"k%d" % (number % 2))
-    stage.clock.advance(1)
-    assert stage.broker.compact_topic("accounts") == 4
-    stage.clock.advance(1)
-    assert kept(reopened(disk)) == kept(stage)
+        scene.broker.publish("accounts", b"%d" % number, key=b"k%d" % (number % 2))
+    scene.clock.advance(1)
+    assert scene.broker.compact_topic("accounts") == 4
+    scene.clock.advance(1)
+    assert kept(reopened(disk)) == kept(scene)
     (log,) = reopened(disk).broker.cluster.topics["accounts"].logs
     assert (log.log_start_offset, log.records) == (0, 2)
 
 
 def test_altered_configurations_of_brokers_and_groups_are_kept():
     disk = MemoryDisk()
-    stage = Stage(disk=disk)
-    stage.broker.take_up(disk.kept())
-    configuring = stage.broker.cluster.configuring
+    scene = Scene(disk=disk)
+    scene.broker.take_up(disk.kept())
+    configuring = scene.broker.cluster.configuring
     set_to = AlterConfigOp.SET
     configuring.node("", [("log.retention.ms", set_to, "5")], source="test")
     configuring.group("g", [("consumer.session.timeout.ms", set_to, "50000")], source="test")
-    stage.clock.advance(1)
+    scene.clock.advance(1)
     other = reopened(disk).broker.cluster
     assert other.config.value("log.retention.ms") == "5"
     assert other.configuring.groups.value("g", "consumer.session.timeout.ms") == "50000"
@@ -92,10 +92,10 @@ def test_altered_configurations_of_brokers_and_groups_are_kept():
 
 def test_transactions_are_read_from_the_logs_again():
     disk = MemoryDisk()
-    stage = Stage(disk=disk)
-    stage.broker.take_up(disk.kept())
-    cluster = stage.broker.cluster
-    stage.broker.create_topic("t", 2)
+    scene = Scene(disk=disk)
+    scene.broker.take_up(disk.kept())
+    cluster = scene.broker.cluster
+    scene.broker.create_topic("t", 2)
     who = cluster.transactions.take("id", 60)
     for committed in (True, False):
         cluster.transactions.add_partitions("id", who, [("t", 0), ("t", 1)], bumps=False)
@@ -120,9 +120,9 @@ def test_transactions_are_read_from_the_logs_again():
         )
         who = cluster.transactions.end("id", who, committed=committed, bumps=False)
     cluster.transactions.add_partitions("id", who, [("t", 0)], bumps=True)
-    stage.clock.advance(1)
+    scene.clock.advance(1)
     again = reopened(disk)
-    assert kept(again) == kept(stage)
+    assert kept(again) == kept(scene)
     assert again.broker.cluster.transactions.by_id["id"].is_open
     assert again.broker.cluster.transactions.end(
         "id", ProducerIdAndEpoch(*who), committed=True, bumps=False
@@ -131,24 +131,24 @@ def test_transactions_are_read_from_the_logs_again():
 
 def test_a_restart_writes_nothing_and_goes_on_with_the_same_rows():
     disk = MemoryDisk()
-    stage = furnished(disk)
-    stage.clock.advance(1)
+    scene = furnished(disk)
+    scene.clock.advance(1)
     before = dict(disk.rows), disk.store.facts
     for hard in (False, True):
-        stage.broker.restart(hard=hard)
-    stage.clock.advance(1)
+        scene.broker.restart(hard=hard)
+    scene.clock.advance(1)
     assert (disk.rows, disk.store.facts) == before
-    stage.broker.publish("orders", b"after", partition=1)
-    stage.clock.advance(1)
-    assert kept(reopened(disk)) == kept(stage)
+    scene.broker.publish("orders", b"after", partition=1)
+    scene.clock.advance(1)
+    assert kept(reopened(disk)) == kept(scene)
 
 
 def test_a_reset_leaves_an_empty_disk():
     disk = MemoryDisk()
-    stage = furnished(disk)
-    stage.clock.advance(1)
-    stage.broker.reset()
-    stage.clock.advance(1)
+    scene = furnished(disk)
+    scene.clock.advance(1)
+    scene.broker.reset()
+    scene.clock.advance(1)
     assert disk.rows == {}
     left = {kind for kind, names in disk.entities.items() if names}
     assert left == {"kafka.cluster"}
@@ -156,54 +156,54 @@ def test_a_reset_leaves_an_empty_disk():
 
 def test_a_cluster_id_and_producer_ids_go_on():
     disk = MemoryDisk()
-    stage = Stage(disk=disk)
-    stage.broker.take_up(disk.kept())
-    first = stage.broker.cluster.next_producer_id()
-    stage.clock.advance(1)
+    scene = Scene(disk=disk)
+    scene.broker.take_up(disk.kept())
+    first = scene.broker.cluster.next_producer_id()
+    scene.clock.advance(1)
     again = reopened(disk).broker.cluster
-    assert again.cluster_id == stage.broker.cluster.cluster_id
+    assert again.cluster_id == scene.broker.cluster.cluster_id
     assert again.next_producer_id() == first + 1
 
 
 def test_while_nothing_can_be_written_records_are_refused():
     disk = MemoryDisk(at_once=False)
-    stage = Stage(disk=disk)
-    stage.broker.create_topic("t", 1)
-    stage.clock.advance(1)
+    scene = Scene(disk=disk)
+    scene.broker.create_topic("t", 1)
+    scene.clock.advance(1)
     disk.store.failed("the disk is full")
-    part = stage.call(produce("t", b"v"), 9).responses[0].partition_responses[0]
+    part = scene.call(produce("t", b"v"), 9).responses[0].partition_responses[0]
     assert part.error_code == ErrorCode.KAFKA_STORAGE_ERROR
     disk.commit()
-    part = stage.call(produce("t", b"v"), 9).responses[0].partition_responses[0]
+    part = scene.call(produce("t", b"v"), 9).responses[0].partition_responses[0]
     assert part.error_code == 0
 
 
 def test_a_restart_in_the_group_in_which_records_came_keeps_each_once():
     disk = MemoryDisk()
-    stage = Stage(disk=disk)
-    stage.broker.take_up(disk.kept())
-    stage.broker.create_topic("orders", 1)
-    stage.broker.publish("orders", b"0")
-    stage.broker.restart()
-    stage.broker.publish("orders", b"1")
-    assert stage.broker.cluster.topics["orders"].records == 2
-    stage.clock.advance(1)
-    assert kept(reopened(disk)) == kept(stage)
+    scene = Scene(disk=disk)
+    scene.broker.take_up(disk.kept())
+    scene.broker.create_topic("orders", 1)
+    scene.broker.publish("orders", b"0")
+    scene.broker.restart()
+    scene.broker.publish("orders", b"1")
+    assert scene.broker.cluster.topics["orders"].records == 2
+    scene.clock.advance(1)
+    assert kept(reopened(disk)) == kept(scene)
 
 
 def test_a_kill_in_the_group_in_which_something_came_loses_that_alone():
     disk = MemoryDisk()
-    stage = Stage(disk=disk)
-    stage.broker.take_up(disk.kept())
-    broker = stage.broker
+    scene = Scene(disk=disk)
+    scene.broker.take_up(disk.kept())
+    broker = scene.broker
     broker.create_topic("orders", 2, {"cleanup.policy": "compact"})
     broker.create_topic("stays", 1)
     for number in range(6):
         broker.publish("orders", b"%d" % number, key=b"k%d" % (number % 2), partition=0)
     broker.reset_offsets("billing", "orders", {0: 1})
-    stage.call(produce("stays", b"v", producer_id=77, producer_epoch=2, base_sequence=0), 9)
-    stage.clock.advance(1)
-    confirmed = kept(stage)
+    scene.call(produce("stays", b"v", producer_id=77, producer_epoch=2, base_sequence=0), 9)
+    scene.clock.advance(1)
+    confirmed = kept(scene)
     # All of it is in one group, which nobody was told of.
     broker.compact_topic("orders")
     broker.publish("orders", b"lost", key=b"k0", partition=0)
@@ -212,36 +212,36 @@ def test_a_kill_in_the_group_in_which_something_came_loses_that_alone():
     broker.create_topic("lost", 1)
     broker.publish("lost", b"lost")
     broker.delete_topic("stays")
-    stage.broker.restart(hard=True)
-    assert kept(stage) == confirmed
-    stage.clock.advance(1)
+    scene.broker.restart(hard=True)
+    assert kept(scene) == confirmed
+    scene.clock.advance(1)
     assert kept(reopened(disk)) == confirmed
     # Its producer, who heard nothing, sends the next one again: with the sequence that is due.
     again = produce("stays", b"w", producer_id=77, producer_epoch=2, base_sequence=1)
-    part = stage.call(again, 9).responses[0].partition_responses[0]
+    part = scene.call(again, 9).responses[0].partition_responses[0]
     assert (part.error_code, part.base_offset) == (0, 1)
-    stage.clock.advance(1)
-    assert kept(reopened(disk)) == kept(stage)
+    scene.clock.advance(1)
+    assert kept(reopened(disk)) == kept(scene)
 
 
 def test_a_kill_before_anything_was_on_disk_leaves_an_empty_broker():
     disk = MemoryDisk()
-    stage = Stage(disk=disk)
-    stage.broker.take_up(disk.kept())
-    stage.broker.create_topic("orders", 1)
-    stage.broker.restart(hard=True)
-    assert not stage.broker.cluster.topics
-    stage.clock.advance(1)
-    assert kept(reopened(disk)) == kept(stage)
+    scene = Scene(disk=disk)
+    scene.broker.take_up(disk.kept())
+    scene.broker.create_topic("orders", 1)
+    scene.broker.restart(hard=True)
+    assert not scene.broker.cluster.topics
+    scene.clock.advance(1)
+    assert kept(reopened(disk)) == kept(scene)
 
 
 def test_while_nothing_can_be_written_a_kill_keeps_what_is_there():
     disk = MemoryDisk(at_once=False)
-    stage = Stage(disk=disk)
-    stage.broker.take_up(disk.kept())
-    stage.broker.create_topic("orders", 1)
-    stage.clock.advance(1)
+    scene = Scene(disk=disk)
+    scene.broker.take_up(disk.kept())
+    scene.broker.create_topic("orders", 1)
+    scene.clock.advance(1)
     disk.full = True
     disk.store.failed("the disk is full")
-    stage.broker.restart(hard=True)
-    assert list(stage.broker.cluster.topics) == ["orders"]
+    scene.broker.restart(hard=True)
+    assert list(scene.broker.cluster.topics) == ["orders"]

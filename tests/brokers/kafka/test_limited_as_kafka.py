@@ -9,7 +9,7 @@ from mockforge_brokers.kafka.state.configs.broker import started_with
 
 from .limiting import RECORDED, STARTED, play
 from .refusals import refused
-from .stage import Stage
+from .scene import Scene
 from .test_state_groups import Coordinator
 
 KAFKAS = json.loads(RECORDED.read_text())
@@ -18,7 +18,7 @@ KAFKAS = json.loads(RECORDED.read_text())
 @pytest.fixture(scope="module")
 def ours():
     options = started_with(KafkaOptions(), STARTED)
-    return json.loads(json.dumps(play(Stage(configs=dict(options.configs)).call)))
+    return json.loads(json.dumps(play(Scene(configs=dict(options.configs)).call)))
 
 
 @pytest.mark.parametrize("name", KAFKAS)

@@ -5,14 +5,14 @@ import json
 import pytest
 
 from .listener_keys import RECORDED, play
-from .stage import Stage
+from .scene import Scene
 
 KAFKAS = json.loads(RECORDED.read_text())
 
 
 @pytest.fixture(scope="module")
 def ours():
-    return json.loads(json.dumps(play(Stage().call)))
+    return json.loads(json.dumps(play(Scene().call)))
 
 
 @pytest.mark.parametrize("name", KAFKAS)

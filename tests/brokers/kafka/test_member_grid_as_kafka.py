@@ -3,7 +3,7 @@
 import json
 
 from .member_grid import RECORDED, play
-from .stage import Stage
+from .scene import Scene
 
 DIFFERENT = {
     f"{state} / joins by another instance": "no client has another instance id under the same id"
@@ -14,7 +14,7 @@ DIFFERENT = {
 
 def test_each_heartbeat_in_each_state_is_answered_as_apache_kafka_does():
     kafkas = json.loads(RECORDED.read_text())
-    ours = json.loads(json.dumps(play(Stage().connected(), "m.")))
+    ours = json.loads(json.dumps(play(Scene().connected(), "m.")))
     assert ours.keys() == kafkas.keys()
     assert len(kafkas) >= 250
     unlike = {name: (ours[name], said) for name, said in kafkas.items() if ours[name] != said}

@@ -6,18 +6,18 @@ import pytest
 from mockforge_brokers.kafka.events import GroupProtocolChanged, MemberLeft
 
 from .migrating import RECORDED, SCENARIOS, Mover, play
-from .stage import Stage
+from .scene import Scene
 
 KAFKAS = json.loads(RECORDED.read_text())
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_answers_are_apache_kafkas(name):
-    ours = play(Stage().call, name, "r.")
+    ours = play(Scene().call, name, "r.")
     assert json.loads(json.dumps(ours)) == KAFKAS[name]
 
 
-class House(Stage):
+class Migrating(Scene):
     def __init__(self, **options):
         super().__init__(**options)
         self.at = Mover(self.call)
@@ -40,23 +40,23 @@ class House(Stage):
 
 
 def test_both_changes_are_reported_with_their_reason():
-    house = House()
-    house.classic()
-    house.at.heartbeat("a", 0, [])
-    house.at.heartbeat("a", -1)
-    assert house.changes() == [
+    scene = Migrating()
+    scene.classic()
+    scene.at.heartbeat("a", 0, [])
+    scene.at.heartbeat("a", -1)
+    assert scene.changes() == [
         ("consumer", 1, "member shop speaks it"),
         ("classic", 1, "member shop left"),
     ]
-    (group,) = house.broker.groups()
+    (group,) = scene.broker.groups()
     assert (group.detail["protocol_type"], group.reason) == ("consumer", "member shop left")
 
 
 def test_people_see_which_protocol_each_member_speaks():
-    house = House()
-    house.classic()
-    house.at.heartbeat("a", 0, [])
-    (group,) = house.broker.groups()
+    scene = Migrating()
+    scene.classic()
+    scene.at.heartbeat("a", 0, [])
+    (group,) = scene.broker.groups()
     assert [one.protocol for one in group.detail["members"]] == ["classic", "consumer"]
 
 
@@ -69,25 +69,25 @@ def test_people_see_which_protocol_each_member_speaks():
     ],
 )
 def test_a_classic_member_that_falls_behind_is_put_out(joins, beats, reason):
-    house = House()
-    one = house.classic()
-    house.at.heartbeat("a", 0, [])
+    scene = Migrating()
+    one = scene.classic()
+    scene.at.heartbeat("a", 0, [])
     if joins:
-        house.at.join(one[0])
+        scene.at.join(one[0])
     for _ in range(3):
         if beats:
-            house.at.beat((one[0], one[1] + joins))
-        house.clock.advance(7)
-        house.at.heartbeat("a", 2)
-    assert house.gone() == [reason]
+            scene.at.beat((one[0], one[1] + joins))
+        scene.clock.advance(7)
+        scene.at.heartbeat("a", 2)
+    assert scene.gone() == [reason]
 
 
 def test_offsets_stay_through_both_changes():
-    house = House()
-    one = house.classic()
-    house.at.commit(one[0], one[1])
-    house.at.heartbeat("a", 0, [])
-    house.at.commit("a", 2)
-    house.at.heartbeat("a", -1)
-    assert house.broker.cluster.groups.by_id["g"].offsets.fetch("t", 0).offset == 1
-    assert [said for what, said in house.at.said if what.startswith("commit")] == [[0], [0]]
+    scene = Migrating()
+    one = scene.classic()
+    scene.at.commit(one[0], one[1])
+    scene.at.heartbeat("a", 0, [])
+    scene.at.commit("a", 2)
+    scene.at.heartbeat("a", -1)
+    assert scene.broker.cluster.groups.by_id["g"].offsets.fetch("t", 0).offset == 1
+    assert [said for what, said in scene.at.said if what.startswith("commit")] == [[0], [0]]

@@ -29,7 +29,7 @@ from mockforge_brokers.misbehaviour.actions import Changes
 from ..fake_peer import FakeClient
 from ..misbehaving import everything, refuse
 from .generated import value_of
-from .stage import Stage, fetch, produce
+from .scene import Scene, fetch, produce
 
 CODE = int(ErrorCode.KAFKA_STORAGE_ERROR)
 
@@ -51,11 +51,11 @@ SERVED = [
 ]
 
 
-def stage_of(**topics: int) -> Stage:
-    stage = Stage()
+def stage_of(**topics: int) -> Scene:
+    scene = Scene()
     for name, partitions in topics.items():
-        stage.broker.create_topic(name, partitions)
-    return stage
+        scene.broker.create_topic(name, partitions)
+    return scene
 
 
 def answers(client: FakeClient, api: int, version: int) -> list[Message]:
@@ -134,8 +134,8 @@ def numbers(struct: Struct, version: int) -> Iterator[tuple[str, int]]:
 
 
 def test_one_partition_is_refused_and_the_other_is_stored() -> None:
-    stage = stage_of(orders=2)
-    client = stage.network.connect()
+    scene = stage_of(orders=2)
+    client = scene.network.connect()
     request = produce("orders", b"a")
     [topic] = request.topic_data
     records = topic.partition_data[0].records
@@ -152,10 +152,10 @@ def test_one_partition_is_refused_and_the_other_is_stored() -> None:
 
 
 def test_a_topic_is_known_by_its_id_too() -> None:
-    stage = stage_of(orders=1, bills=1)
-    client = stage.network.connect()
-    stage.ask(client, MetadataRequest(topics=[MetadataRequestTopic(name="orders")]), 12)
-    [topic] = stage.answer(client, ApiKey.METADATA, 12).topics
+    scene = stage_of(orders=1, bills=1)
+    client = scene.network.connect()
+    scene.ask(client, MetadataRequest(topics=[MetadataRequestTopic(name="orders")]), 12)
+    [topic] = scene.answer(client, ApiKey.METADATA, 12).topics
     request = fetch("", 0, topic_id=topic.topic_id)
 
     def orders(row: Row) -> bool:
@@ -170,21 +170,21 @@ def test_a_topic_is_known_by_its_id_too() -> None:
 
 
 def test_a_refusal_waits_behind_a_parked_fetch() -> None:
-    stage = stage_of(orders=1)
-    client = stage.network.connect()
-    stage.ask(client, fetch("orders", 0, wait=500), 11)
+    scene = stage_of(orders=1)
+    client = scene.network.connect()
+    scene.ask(client, fetch("orders", 0, wait=500), 11)
     refuse(client, encode_request(produce("orders", b"a"), 9, 8, "shop"), everything, CODE)
     assert client.take() == b""
-    stage.clock.advance(0.5)
-    stage.clock.advance(0)
-    stage.network.settle()
+    scene.clock.advance(0.5)
+    scene.clock.advance(0)
+    scene.network.settle()
     frames = client.connection.splitter(OUT).feed(client.take())
     assert [int.from_bytes(frame[4:8], "big") for frame in frames] == [1, 8]
 
 
 def test_produce_without_answer_ends_the_connection() -> None:
-    stage = stage_of(orders=1)
-    client = stage.network.connect()
+    scene = stage_of(orders=1)
+    client = scene.network.connect()
     request = produce("orders", b"a")
     request.acks = 0
     refuse(client, encode_request(request, 9, 7, "shop"), everything, CODE)
@@ -193,24 +193,24 @@ def test_produce_without_answer_ends_the_connection() -> None:
 
 
 def test_a_malformed_request_ends_its_own_connection_only() -> None:
-    stage = stage_of(orders=1)
-    client, other = stage.network.connect(), stage.network.connect()
+    scene = stage_of(orders=1)
+    client, other = scene.network.connect(), scene.network.connect()
     refuse(client, b"\0\0\0\x03\0\0\0", everything, CODE)
     assert client.peer.ended
     whole = encode_request(produce("orders", b"a"), 9, 7, "shop")
     short = whole[4:-9]
-    third = stage.network.connect()
+    third = scene.network.connect()
     refuse(third, len(short).to_bytes(4, "big") + short, everything, CODE)
     assert third.peer.ended
-    stage.ask(other, produce("orders", b"a"), 9)
+    scene.ask(other, produce("orders", b"a"), 9)
     assert (
-        stage.answer(other, ApiKey.PRODUCE, 9).responses[0].partition_responses[0].error_code == 0
+        scene.answer(other, ApiKey.PRODUCE, 9).responses[0].partition_responses[0].error_code == 0
     )
 
 
 def test_metadata_refuses_topics_and_still_names_the_brokers() -> None:
-    stage = stage_of(orders=1)
-    client = stage.network.connect()
+    scene = stage_of(orders=1)
+    client = scene.network.connect()
     refuse(client, encode_request(MetadataRequest(topics=None), 12, 7, "shop"), everything, CODE)
     [answer] = answers(client, ApiKey.METADATA, 12)
     assert answer.brokers  # type: ignore[attr-defined]
@@ -220,8 +220,8 @@ def test_metadata_refuses_topics_and_still_names_the_brokers() -> None:
 # Editing.
 
 
-def edit(stage: Stage, frame: bytes, number: int = 0, **changes: Any) -> ProduceRequest:
-    client = stage.network.connect()
+def edit(scene: Scene, frame: bytes, number: int = 0, **changes: Any) -> ProduceRequest:
+    client = scene.network.connect()
     client.connection.rows(IN, frame)
     edited = client.connection.edit(IN, frame, {number: Changes(**changes)})
     message = decode_request(edited)[1]
@@ -242,7 +242,7 @@ def records_of(message: ProduceRequest) -> list[Any]:
 @pytest.mark.parametrize("codec", list(Compression))
 def test_a_record_is_changed_in_every_compression(codec: Compression) -> None:
     frame = encode_request(produce("orders", b"a", b"b", compression=codec), 9, 7, "shop")
-    message = edit(Stage(), frame, 1, payload=b"changed", key=None, headers={"h": None, "new": "x"})
+    message = edit(Scene(), frame, 1, payload=b"changed", key=None, headers={"h": None, "new": "x"})
     first, second = records_of(message)
     assert (first.key, first.value, first.headers) == (b"k", b"a", (("h", b"1"),))
     assert (second.key, second.value, second.headers) == (None, b"changed", (("new", b"x"),))
@@ -252,7 +252,7 @@ def test_a_record_is_changed_in_every_compression(codec: Compression) -> None:
 
 def test_an_idempotent_batch_keeps_its_producer_and_sequence() -> None:
     request = produce("orders", b"a", producer_id=9, producer_epoch=2, base_sequence=40)
-    message = edit(Stage(), encode_request(request, 9, 7, "shop"), payload=None)
+    message = edit(Scene(), encode_request(request, 9, 7, "shop"), payload=None)
     [(header, _)] = split_batches(message.topic_data[0].partition_data[0].records)
     assert (header.producer_id, header.producer_epoch, header.base_sequence) == (9, 2, 40)
     assert records_of(message)[0].value is None
@@ -266,7 +266,7 @@ def test_records_are_counted_over_partitions() -> None:
     request.topic_data.append(
         TopicProduceData(name="bills", partition_data=[PartitionProduceData(index=0, records=more)])
     )
-    message = edit(Stage(), encode_request(request, 9, 7, "shop"), 4, payload=b"fifth")
+    message = edit(Scene(), encode_request(request, 9, 7, "shop"), 4, payload=b"fifth")
     assert [record.value for record in records_of(message)] == [
         b"a", b"b", b"a", b"b", b"fifth", b"b",
     ]  # fmt: skip
@@ -274,9 +274,9 @@ def test_records_are_counted_over_partitions() -> None:
 
 @pytest.mark.parametrize("version", [4, 11, 12])
 def test_a_fetched_record_is_changed_and_keeps_its_offset(version: int) -> None:
-    stage = stage_of(orders=1)
-    stage.call(produce("orders", b"a", b"b"), 9)
-    client = stage.network.connect()
+    scene = stage_of(orders=1)
+    scene.call(produce("orders", b"a", b"b"), 9)
+    client = scene.network.connect()
     frame = encode_request(fetch("orders", 0), version, 7, "shop")
     client.connection.rows(IN, frame)
     client.send(frame)
@@ -299,13 +299,13 @@ def test_a_fetched_record_is_changed_and_keeps_its_offset(version: int) -> None:
 def test_what_cannot_be_changed_is_said(number: int, changes: dict[str, Any], text: str) -> None:
     frame = encode_request(produce("orders", b"a", b"b"), 9, 7, "shop")
     with pytest.raises(InvalidInput, match=text):
-        edit(Stage(), frame, number, **changes)
+        edit(Scene(), frame, number, **changes)
 
 
 def test_only_produce_and_fetch_carry_records() -> None:
     frame = encode_request(MetadataRequest(topics=None), 12, 7, "shop")
     with pytest.raises(InvalidInput, match="Metadata carries no record: hold op:Produce"):
-        edit(Stage(), frame, payload=b"x")
+        edit(Scene(), frame, payload=b"x")
 
 
 def produce_one(topic: str, *, topic_id: bytes = bytes(16)) -> Message:
@@ -322,8 +322,8 @@ LOOKS = [
 def test_frames_look_alike_where_api_client_and_topics_are_the_same(
     message: Callable[[str], Message], version: int
 ) -> None:
-    stage = stage_of(orders=1, audit=1)
-    client = stage.network.connect()
+    scene = stage_of(orders=1, audit=1)
+    client = scene.network.connect()
     asked, answered = set(), []
     for number, topic in enumerate(("orders", "orders", "audit")):
         frame = encode_request(message(topic), version, number, "shop")
@@ -337,14 +337,14 @@ def test_frames_look_alike_where_api_client_and_topics_are_the_same(
 
 @pytest.mark.parametrize("version", range(3, 13))
 def test_a_frame_looks_the_same_whatever_came_before_it(version: int) -> None:
-    stage = stage_of(order=1, orders=1, orders2=1)
-    client = stage.network.connect()
+    scene = stage_of(order=1, orders=1, orders2=1)
+    client = scene.network.connect()
     for number, pair in enumerate(
         ("orders shop", "orders2 shop", "orders shop", "order shop", "order shop2", "order sho")
     ):
         topic, name = pair.split()
         frame = encode_request(produce_one(topic), version, number, name)
-        newcomer = stage.network.connect()
+        newcomer = scene.network.connect()
         assert client.connection.glance(IN, frame) == newcomer.connection.glance(IN, frame)
         for each in (client, newcomer):
             each.send(frame)
@@ -353,15 +353,15 @@ def test_a_frame_looks_the_same_whatever_came_before_it(version: int) -> None:
 
 
 def test_another_client_on_the_same_connection_looks_different() -> None:
-    client = Stage().network.connect()
+    client = Scene().network.connect()
     one, other = (encode_request(produce("t", b"1"), 9, 1, name) for name in ("shop", "till"))
     assert client.connection.glance(IN, one) != client.connection.glance(IN, other)
 
 
 def test_topics_by_id_look_different_too() -> None:
-    stage = stage_of(orders=1, audit=1)
-    client = stage.network.connect()
-    ids = [stage.broker.cluster.topics[name].topic_id for name in ("orders", "audit")]
+    scene = stage_of(orders=1, audit=1)
+    client = scene.network.connect()
+    ids = [scene.broker.cluster.topics[name].topic_id for name in ("orders", "audit")]
     for message, version in ((produce_one, 13), (partial(fetch, offset=0), 13)):
         frames = [encode_request(message("", topic_id=each), version, 1, "shop") for each in ids]
         first, second = (client.connection.glance(IN, frame) for frame in frames)
@@ -370,12 +370,12 @@ def test_topics_by_id_look_different_too() -> None:
 
 
 def test_a_fetch_that_brings_records_or_an_error_does_not_look_like_one_without() -> None:
-    stage = stage_of(orders=1)
-    client = stage.network.connect()
+    scene = stage_of(orders=1)
+    client = scene.network.connect()
     looks = []
     for step in ("empty", "records", "error"):
         if step == "records":
-            stage.call(produce("orders", b"1"), 9)
+            scene.call(produce("orders", b"1"), 9)
         topic, offset = "orders", 0 if step != "error" else 99
         frame = encode_request(fetch(topic, offset), 11, 7, "shop")
         client.connection.glance(IN, frame)
@@ -387,14 +387,14 @@ def test_a_fetch_that_brings_records_or_an_error_does_not_look_like_one_without(
 
 @pytest.mark.parametrize(("api", "placed"), [(ApiKey.HEARTBEAT, True), (ApiKey.METADATA, False)])
 def test_what_names_no_topic_looks_the_same_each_time(api: ApiKey, placed: bool) -> None:
-    client = Stage().network.connect()
+    client = Scene().network.connect()
     frame = encode_request(value_of(REQUESTS[api], 4, Random(1)), 4, 1, "shop")
     look = client.connection.glance(IN, frame)
     assert (look or ("", None))[1] is placed
 
 
 def test_what_cannot_be_read_at_a_glance_is_no_topics_frame() -> None:
-    client = Stage().network.connect()
+    client = Scene().network.connect()
     for api, version in ((ApiKey.PRODUCE, 3), (ApiKey.PRODUCE, 9), (ApiKey.FETCH, 4)):
         header = struct.pack(">hhih", api, version, 7, -1)
         frame = struct.pack(">i", len(header)) + header
@@ -405,8 +405,8 @@ def test_what_cannot_be_read_at_a_glance_is_no_topics_frame() -> None:
 
 
 def test_a_field_gets_another_value_wherever_it_stands() -> None:
-    stage = stage_of(orders=2)
-    client = stage.network.connect()
+    scene = stage_of(orders=2)
+    client = scene.network.connect()
     client.send(encode_request(fetch("orders", 0), 11, 7, "shop"))
     answer = client.take()
     values = {"throttle_time_ms": "120", "error_code": "OFFSET_OUT_OF_RANGE"}
@@ -417,7 +417,7 @@ def test_a_field_gets_another_value_wherever_it_stands() -> None:
 
 
 def test_a_request_may_be_changed_too() -> None:
-    client = Stage().network.connect()
+    client = Scene().network.connect()
     frame = encode_request(produce("orders", b"a"), 9, 7, "shop")
     header, message = decode_request(client.connection.set_fields(IN, frame, {"acks": "0"}))
     assert (header.correlation_id, header.client_id) == (7, "shop")
@@ -435,7 +435,7 @@ def test_a_request_may_be_changed_too() -> None:
     ],
 )
 def test_what_cannot_be_set_is_said(values: dict[str, str], text: str) -> None:
-    client = Stage().network.connect()
+    client = Scene().network.connect()
     frame = encode_request(produce("orders", b"a"), 9, 7, "shop")
     with pytest.raises(InvalidInput, match=text):
         client.connection.set_fields(IN, frame, values)

@@ -15,7 +15,7 @@ from mockforge_brokers.kafka.wire.messages.security import (
     SaslHandshakeRequest,
 )
 
-from .stage import Stage, produce
+from .scene import Scene, produce
 from .test_access import RIGHT, Guarded
 
 NOW = 1_700_000_000.0
@@ -45,7 +45,7 @@ def by_secret(text):
     return hmac.digest(b"a secret", text, hashlib.sha256)
 
 
-class Bearers(Stage):
+class Bearers(Scene):
     def __init__(self, **options):
         super().__init__(wall=NOW, **({"oauth": "unsecured"} | options))
 
@@ -62,12 +62,12 @@ class Bearers(Stage):
 
 
 def test_a_token_lets_in_who_it_names_until_it_expires():
-    stage = Bearers()
-    client, answer = stage.client(bearer(token(CLAIMS)))
+    scene = Bearers()
+    client, answer = scene.client(bearer(token(CLAIMS)))
     assert (answer.error_code, answer.auth_bytes) == (0, b"")
     assert answer.session_lifetime_ms == 3_600_000
-    assert stage.ask_for(client, METADATA, 9).controller_id == 1
-    (view,) = stage.broker.connections()
+    assert scene.ask_for(client, METADATA, 9).controller_id == 1
+    (view,) = scene.broker.connections()
     assert (view.principal.name, view.principal.mechanism) == ("alice", "OAUTHBEARER")
 
 
@@ -90,12 +90,12 @@ def test_a_token_lets_in_who_it_names_until_it_expires():
 )
 @pytest.mark.parametrize(("then", "says"), [(b"\x01", INVALID), (b"x", GENERIC)])
 def test_a_token_of_no_use_is_refused_in_two_steps(text, then, says):
-    stage = Bearers()
-    client, answer = stage.client(bearer(text))
+    scene = Bearers()
+    client, answer = scene.client(bearer(text))
     assert (answer.error_code, answer.auth_bytes) == (0, INVALID.encode())
-    last = stage.ask_for(client, SaslAuthenticateRequest(auth_bytes=then), 2)
+    last = scene.ask_for(client, SaslAuthenticateRequest(auth_bytes=then), 2)
     assert (last.error_code, last.error_message) == (58, says)
-    stage.clock.advance(0)
+    scene.clock.advance(0)
     assert client.peer.ended == "closed"
 
 
@@ -129,16 +129,16 @@ def test_extensions_and_ones_own_name_are_taken(message):
 
 
 def test_where_tokens_are_taken_nobody_comes_without():
-    stage = Bearers()
-    client = stage.network.connect()
-    stage.ask(client, METADATA, 9)
+    scene = Bearers()
+    client = scene.network.connect()
+    scene.ask(client, METADATA, 9)
     assert "came before the client logged in" in client.peer.reason
 
 
 def test_without_a_key_the_mechanism_is_not_offered():
-    stage = Guarded()
-    client = stage.network.connect()
-    answer = stage.ask_for(client, SaslHandshakeRequest(mechanism="OAUTHBEARER"), 1)
+    scene = Guarded()
+    client = scene.network.connect()
+    answer = scene.ask_for(client, SaslHandshakeRequest(mechanism="OAUTHBEARER"), 1)
     assert answer.error_code == 33
 
 
@@ -191,46 +191,46 @@ HANDSHAKE = SaslHandshakeRequest(mechanism="PLAIN")
 
 
 def test_a_login_is_good_for_the_time_that_is_set_and_then_ends_the_connection():
-    stage = Guarded(max_reauth=20.0)
-    client = stage.client()
-    assert stage.last.session_lifetime_ms == 20_000
-    stage.clock.advance(19.9)
-    assert stage.ask_for(client, METADATA, 9).controller_id == 1
-    stage.clock.advance(0.2)
+    scene = Guarded(max_reauth=20.0)
+    client = scene.client()
+    assert scene.last.session_lifetime_ms == 20_000
+    scene.clock.advance(19.9)
+    assert scene.ask_for(client, METADATA, 9).controller_id == 1
+    scene.clock.advance(0.2)
     assert not client.peer.ended, "it ends at its next request"
-    stage.ask(client, METADATA, 9)
+    scene.ask(client, METADATA, 9)
     assert client.peer.reason == "the login of alice has expired and was not renewed"
 
 
 def test_a_login_that_has_expired_ends_also_who_produces_on_the_short_path():
-    stage = Guarded(max_reauth=20.0)
-    stage.broker.create_topic("t", 1)
-    client = stage.client()
+    scene = Guarded(max_reauth=20.0)
+    scene.broker.create_topic("t", 1)
+    client = scene.client()
     for _ in range(3):
-        stage.ask_for(client, produce("t", b"v"), 9)
+        scene.ask_for(client, produce("t", b"v"), 9)
     assert client.connection.caller.produce_paths.last is not None
-    stage.clock.advance(20.1)
-    stage.ask(client, produce("t", b"v"), 9)
+    scene.clock.advance(20.1)
+    scene.ask(client, produce("t", b"v"), 9)
     assert "has expired" in client.peer.reason
 
 
 def test_a_token_ends_a_login_before_the_time_that_is_set():
-    stage = Bearers(max_reauth=20.0)
-    assert stage.client(bearer(token(CLAIMS)))[1].session_lifetime_ms == 20_000
+    scene = Bearers(max_reauth=20.0)
+    assert scene.client(bearer(token(CLAIMS)))[1].session_lifetime_ms == 20_000
     short = bearer(token({**CLAIMS, "exp": NOW + 5}))
-    assert stage.client(short)[1].session_lifetime_ms == 5_000
+    assert scene.client(short)[1].session_lifetime_ms == 5_000
 
 
 def test_a_login_is_renewed_by_the_same_user():
-    stage = Guarded(max_reauth=20.0)
-    client = stage.client()
-    stage.clock.advance(15)
-    assert stage.ask_for(client, HANDSHAKE, 1).error_code == 0
-    answer = stage.ask_for(client, SaslAuthenticateRequest(auth_bytes=RIGHT), 2)
+    scene = Guarded(max_reauth=20.0)
+    client = scene.client()
+    scene.clock.advance(15)
+    assert scene.ask_for(client, HANDSHAKE, 1).error_code == 0
+    answer = scene.ask_for(client, SaslAuthenticateRequest(auth_bytes=RIGHT), 2)
     assert (answer.error_code, answer.session_lifetime_ms) == (0, 20_000)
-    assert stage.ask_for(client, HANDSHAKE, 1).error_code == 34, "once a second"
-    stage.clock.advance(15)
-    assert stage.ask_for(client, METADATA, 9).controller_id == 1
+    assert scene.ask_for(client, HANDSHAKE, 1).error_code == 34, "once a second"
+    scene.clock.advance(15)
+    assert scene.ask_for(client, METADATA, 9).controller_id == 1
 
 
 @pytest.mark.parametrize(
@@ -244,19 +244,19 @@ def test_a_login_is_renewed_by_the_same_user():
     ],
 )
 def test_another_user_or_a_wrong_password_ends_it(message, says):
-    stage = Guarded(max_reauth=20.0)
-    stage.access.add_user("bob", "secret")
-    client = stage.client()
-    stage.ask_for(client, HANDSHAKE, 1)
-    answer = stage.ask_for(client, SaslAuthenticateRequest(auth_bytes=message), 2)
+    scene = Guarded(max_reauth=20.0)
+    scene.access.add_user("bob", "secret")
+    client = scene.client()
+    scene.ask_for(client, HANDSHAKE, 1)
+    answer = scene.ask_for(client, SaslAuthenticateRequest(auth_bytes=message), 2)
     assert (answer.error_code, answer.error_message) == (58, says)
-    stage.clock.advance(0)
+    scene.clock.advance(0)
     assert client.peer.ended == "closed"
 
 
 def test_rules_hold_for_who_a_token_names():
-    stage = Bearers()
-    stage.environment.access.add_rule(rule_of("allow bob all kafka:*"))
-    stage.broker.create_topic("t", 1)
-    client, _ = stage.client(bearer(token(CLAIMS)))
-    assert stage.ask_for(client, METADATA, 9).topics == []
+    scene = Bearers()
+    scene.environment.access.add_rule(rule_of("allow bob all kafka:*"))
+    scene.broker.create_topic("t", 1)
+    client, _ = scene.client(bearer(token(CLAIMS)))
+    assert scene.ask_for(client, METADATA, 9).topics == []

@@ -7,7 +7,7 @@ import pytest
 from mockforge_brokers.kafka.state.groups.consumer.subscription import compiled
 
 from .patterning import RECORDED, furnish, play
-from .stage import Stage
+from .scene import Scene
 
 KAFKAS = json.loads(RECORDED.read_text())
 BEYOND_PYTHON = {
@@ -18,9 +18,9 @@ BEYOND_PYTHON = {
 
 
 def unlike():
-    stage = Stage()
-    furnish(stage.call)
-    return {p: one for p, one in play(stage.call).items() if one != KAFKAS[p]}
+    scene = Scene()
+    furnish(scene.call)
+    return {p: one for p, one in play(scene.call).items() if one != KAFKAS[p]}
 
 
 def test_expressions_match_what_apache_kafka_says():

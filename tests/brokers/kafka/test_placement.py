@@ -10,7 +10,7 @@ from mockforge_brokers.kafka.state.placement import Placement
 from .test_state_topics import make_topic
 
 
-class Stage:
+class Scene:
     def __init__(self, **options):
         environment = Environment.create(ManualClock(), seed=1, journal=False)
         self.changes = 0
@@ -31,25 +31,25 @@ class Stage:
 
 
 def test_partitions_begin_at_one_node_after_the_other():
-    stage = Stage(nodes=4)
-    assert stage.all(stage.topic(5)) == [[1, 2, 3], [2, 3, 4], [3, 4, 1], [4, 1, 2], [1, 2, 3]]
-    assert Stage(nodes=1).all(Stage(nodes=1).topic(2)) == [[1], [1]]
+    scene = Scene(nodes=4)
+    assert scene.all(scene.topic(5)) == [[1, 2, 3], [2, 3, 4], [3, 4, 1], [4, 1, 2], [1, 2, 3]]
+    assert Scene(nodes=1).all(Scene(nodes=1).topic(2)) == [[1], [1]]
 
 
 def test_one_put_elsewhere_leaves_the_others_where_they_are():
-    stage = Stage(nodes=3)
-    topic = stage.topic(3)
-    stage.placement.put(topic.logs[1], [3])
-    assert stage.all(topic) == [[1, 2, 3], [3], [3, 1, 2]]
+    scene = Scene(nodes=3)
+    topic = scene.topic(3)
+    scene.placement.put(topic.logs[1], [3])
+    assert scene.all(topic) == [[1, 2, 3], [3], [3, 1, 2]]
     topic.grow(4)
-    assert stage.all(topic)[3] == [1, 2, 3], "a partition that came later is placed as usual"
-    assert stage.changes == 1
+    assert scene.all(topic)[3] == [1, 2, 3], "a partition that came later is placed as usual"
+    assert scene.changes == 1
 
 
 def test_all_of_a_topic_are_put_until_it_is_forgotten():
-    stage = Stage(nodes=3)
-    topic = stage.topic(2)
-    stage.placement.put_all("t", [(3, 1), (2, 1)])
-    assert stage.all(topic) == [[3, 1], [2, 1]]
-    stage.placement.forget("t")
-    assert stage.all(topic) == [[1, 2, 3], [2, 3, 1]]
+    scene = Scene(nodes=3)
+    topic = scene.topic(2)
+    scene.placement.put_all("t", [(3, 1), (2, 1)])
+    assert scene.all(topic) == [[3, 1], [2, 1]]
+    scene.placement.forget("t")
+    assert scene.all(topic) == [[1, 2, 3], [2, 3, 1]]

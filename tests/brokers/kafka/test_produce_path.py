@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from brokers.branches import missed_branches
 
-from .stage import Stage, produce
+from .scene import Scene, produce
 
 IDS = (b"\1" * 16, b"\2" * 16)
 
@@ -93,18 +93,18 @@ def play(
     steps: Sequence[Step], cuts: Sequence[int], *, fast: bool, watched: bool
 ) -> tuple[object, ...]:
     """Output, what is stored, what was seen and counted, and how the connection stands."""
-    stage = Stage()
-    broker, cluster = stage.broker, stage.broker.cluster
-    make(stage, "t", IDS[0])
-    make(stage, "u", IDS[1], {"max.message.bytes": "200"})
+    scene = Scene()
+    broker, cluster = scene.broker, scene.broker.cluster
+    make(scene, "t", IDS[0])
+    make(scene, "u", IDS[1], {"max.message.bytes": "200"})
     for _ in range(2):
         assert cluster.transactions.take("tx", 60).producer_id == PRODUCER
     events: list[object] = []
     seen: list[object] = []
-    stage.environment.spine.watch(events.append)
+    scene.environment.spine.watch(events.append)
     if watched:
         broker.watch(seen.append)
-    client = stage.network.connect()
+    client = scene.network.connect()
     answer = kafka_requests.answer_on_path if fast else lambda caller, head, frame: None
     with patch.object(kafka_requests, "answer_on_path", answer):
         run: list[bytes] = []
@@ -116,7 +116,7 @@ def play(
             run.clear()
             if step == "again":
                 broker.delete_topic("t")
-                make(stage, "t", IDS[0])
+                make(scene, "t", IDS[0])
             elif step == "other" and not client.peer.ended:
                 client.send(encode_request(MetadataRequest(topics=None), 9, number, "admin"))
     view = [
@@ -134,9 +134,9 @@ def play(
     )
 
 
-def make(stage: Stage, name: str, topic_id: bytes, config: dict[str, str] | None = None) -> None:
-    stage.broker.create_topic(name, 2, config)
-    cluster = stage.broker.cluster
+def make(scene: Scene, name: str, topic_id: bytes, config: dict[str, str] | None = None) -> None:
+    scene.broker.create_topic(name, 2, config)
+    cluster = scene.broker.cluster
     topic = cluster.topics[name]
     del cluster.topics.by_id[topic.topic_id]
     topic.topic_id = topic_id
@@ -252,24 +252,24 @@ def test_fast_path_and_general_path_have_the_same_outcome(
 
 
 def test_a_connection_knows_so_many_partitions_and_begins_anew_behind_them():
-    stage = Stage()
-    stage.broker.create_topic("t", 120)
-    client = stage.network.connect()
+    scene = Scene()
+    scene.broker.create_topic("t", 120)
+    client = scene.network.connect()
     sizes = []
     for partition in range(120):
-        stage.ask(client, like(NEW, partition=partition).message(), 9)
+        scene.ask(client, like(NEW, partition=partition).message(), 9)
         sizes.append(len(client.connection.caller.produce_paths))
     assert (max(sizes), sizes[-1]) == (100, 20)
 
 
 def test_a_deleted_topic_leaves_nothing_in_memory_of_who_produced_to_it():
-    stage = Stage()
-    stage.broker.create_topic("t", 1)
-    client = stage.network.connect()
-    stage.ask(client, produce("t", b"v"), 9)
-    log = stage.broker.cluster.topics["t"].logs[0]
+    scene = Scene()
+    scene.broker.create_topic("t", 1)
+    client = scene.network.connect()
+    scene.ask(client, produce("t", b"v"), 9)
+    log = scene.broker.cluster.topics["t"].logs[0]
     assert log.segments
-    stage.broker.delete_topic("t")
+    scene.broker.delete_topic("t")
     assert (log.segments, log.read(0, 100).batches) == ([], [])
 
 

@@ -16,7 +16,7 @@ from mockforge_brokers.kafka.wire.messages.quotas import (
 from mockforge_brokers.kafka.wire.messages.topics import DeleteTopicsRequest
 
 from .asked import created
-from .stage import Stage, fetch, produce
+from .scene import Scene, fetch, produce
 from .test_access import Guarded
 
 MUTATIONS = "controller_mutation_rate"
@@ -91,14 +91,14 @@ REFUSED = [
 
 @pytest.mark.parametrize(("entity", "values", "text"), REFUSED)
 def test_what_is_no_quota_is_refused_with_kafkas_words(entity, values, text):
-    stage = Stage()
-    assert alter(stage.call, entity, values) == (42, text)
-    assert described(stage.call) == []
+    scene = Scene()
+    assert alter(scene.call, entity, values) == (42, text)
+    assert described(scene.call) == []
 
 
 @pytest.mark.parametrize("version", [0, 1])
 def test_quotas_are_set_shown_and_taken_back(version):
-    call = Stage().call
+    call = Scene().call
     alice = [("user", "alice")]
     assert alter(call, alice, [(PRODUCE, 5.0)], validate_only=True) == (0, None)
     assert described(call) == []
@@ -110,7 +110,7 @@ def test_quotas_are_set_shown_and_taken_back(version):
 
 
 def test_filters_find_what_they_find_in_kafka():
-    call = Stage().call
+    call = Scene().call
     both = [("client-id", "c"), ("user", "alice")]
     for entity in ([("user", "alice")], [("user", None)], [("client-id", "c")], both):
         assert alter(call, entity, [(PRODUCE, 9.0)]) == (0, None)
@@ -157,7 +157,7 @@ def test_filters_find_what_they_find_in_kafka():
     ],
 )
 def test_a_wrong_filter_is_refused_with_kafkas_words(components, code, text):
-    assert described(Stage().call, *components) == (code, text)
+    assert described(Scene().call, *components) == (code, text)
 
 
 def test_the_most_special_entity_counts_and_is_shared():
@@ -239,87 +239,87 @@ class Throttled(Guarded):
 
 @pytest.mark.parametrize("version", [3, 7, 8, 9, 12])
 def test_a_producer_is_answered_at_once_and_read_again_when_its_time_is_up(version):
-    stage = Throttled(producer_byte_rate=1000.0)
-    answer = stage.ask_for(stage.alice, produce("t", b"x" * 20_000), version)
+    scene = Throttled(producer_byte_rate=1000.0)
+    answer = scene.ask_for(scene.alice, produce("t", b"x" * 20_000), version)
     assert answer.responses[0].partition_responses[0].error_code == 0
     assert 10_000 < answer.throttle_time_ms < 10_300
-    (view,) = (one for one in stage.broker.connections() if one.id == stage.alice.peer.id)
+    (view,) = (one for one in scene.broker.connections() if one.id == scene.alice.peer.id)
     assert view.state == "throttled"
-    (event,) = stage.said
+    (event,) = scene.said
     assert (event.client, event.user) == ("shop", "alice")
-    stage.ask(stage.alice, produce("t", b"y"), version)
-    stage.clock.advance(answer.throttle_time_ms / 1000 - 0.1)
-    stage.network.settle()
-    assert stage.alice.take() == b""
-    stage.clock.advance(0.2)
-    stage.network.settle()
-    assert stage.answer(stage.alice, 0, version).responses[0].partition_responses[0].error_code == 0
-    assert stage.broker.offsets("t") == [(0, 2)]
+    scene.ask(scene.alice, produce("t", b"y"), version)
+    scene.clock.advance(answer.throttle_time_ms / 1000 - 0.1)
+    scene.network.settle()
+    assert scene.alice.take() == b""
+    scene.clock.advance(0.2)
+    scene.network.settle()
+    assert scene.answer(scene.alice, 0, version).responses[0].partition_responses[0].error_code == 0
+    assert scene.broker.offsets("t") == [(0, 2)]
 
 
 def test_a_quota_that_is_set_holds_also_on_the_short_path_of_an_open_connection():
-    stage = Throttled(consumer_byte_rate=1e9)
-    stage.broker.alter_quota([("user", "alice")], {"consumer_byte_rate": None})
+    scene = Throttled(consumer_byte_rate=1e9)
+    scene.broker.alter_quota([("user", "alice")], {"consumer_byte_rate": None})
     for _ in range(3):
-        assert stage.ask_for(stage.alice, produce("t", b"x" * 2000), 9).throttle_time_ms == 0
-    assert stage.alice.connection.caller.produce_paths.last is not None
-    stage.broker.alter_quota([("client-id", "shop")], {"producer_byte_rate": 100.0})
-    assert stage.ask_for(stage.alice, produce("t", b"x" * 2000), 9).throttle_time_ms > 10_000
+        assert scene.ask_for(scene.alice, produce("t", b"x" * 2000), 9).throttle_time_ms == 0
+    assert scene.alice.connection.caller.produce_paths.last is not None
+    scene.broker.alter_quota([("client-id", "shop")], {"producer_byte_rate": 100.0})
+    assert scene.ask_for(scene.alice, produce("t", b"x" * 2000), 9).throttle_time_ms > 10_000
 
 
 @pytest.mark.parametrize("version", [4, 11, 12])
 def test_a_consumer_waits_after_it_got_its_records(version):
-    stage = Throttled(consumer_byte_rate=1000.0)
-    stage.broker.publish("t", b"x" * 20_000)
-    answer = stage.ask_for(stage.alice, fetch("t", 0), version)
+    scene = Throttled(consumer_byte_rate=1000.0)
+    scene.broker.publish("t", b"x" * 20_000)
+    answer = scene.ask_for(scene.alice, fetch("t", 0), version)
     assert len(answer.responses[0].partitions[0].records) > 20_000
     assert 10_000 < answer.throttle_time_ms < 10_300
 
 
 @pytest.mark.parametrize(("version", "code", "least"), [(5, 0, 900), (6, 0, 0), (7, 0, 0)])
 def test_topics_are_made_at_their_rate(version, code, least):
-    stage = Throttled(controller_mutation_rate=1.0)
+    scene = Throttled(controller_mutation_rate=1.0)
     assert (
-        stage.ask_for(stage.alice, created("a", partitions=6, dry=False), version).throttle_time_ms
+        scene.ask_for(scene.alice, created("a", partitions=6, dry=False), version).throttle_time_ms
         == 0
     )
-    answer = stage.ask_for(stage.alice, created("b", partitions=6, dry=False), version)
+    answer = scene.ask_for(scene.alice, created("b", partitions=6, dry=False), version)
     assert (answer.topics[0].error_code, answer.throttle_time_ms >= least) == (code, True)
     if not answer.throttle_time_ms:
-        answer = stage.ask_for(stage.alice, created("c", partitions=6, dry=False), version)
+        answer = scene.ask_for(scene.alice, created("c", partitions=6, dry=False), version)
         assert (answer.topics[0].error_code, answer.topics[0].error_message) == (
             89,
             "The throttling quota has been exceeded.",
         )
         assert answer.throttle_time_ms == 1000
-        assert not stage.broker.has_topic("c")
+        assert not scene.broker.has_topic("c")
 
 
 def test_deletions_count_too():
-    stage = Throttled(controller_mutation_rate=1.0)
-    stage.broker.create_topic("many", 12)
+    scene = Throttled(controller_mutation_rate=1.0)
+    scene.broker.create_topic("many", 12)
     delete = DeleteTopicsRequest(topic_names=["many"], timeout_ms=1)
-    answer = stage.ask_for(stage.alice, delete, 4)
+    answer = scene.ask_for(scene.alice, delete, 4)
     assert (answer.responses[0].error_code, answer.throttle_time_ms) == (0, 1000)
 
 
 def test_connections_that_come_too_fast_are_not_served_and_closed():
-    stage = Stage()
-    stage.broker.alter_quota([("ip", None)], {"connection_creation_rate": 1.0})
-    clients = [stage.network.connect() for _ in range(11)]
+    scene = Scene()
+    scene.broker.alter_quota([("ip", None)], {"connection_creation_rate": 1.0})
+    clients = [scene.network.connect() for _ in range(11)]
     ids = {client.peer.id for client in clients}
-    waiting = {one.id for one in stage.broker.connections() if one.state == "throttled"}
+    waiting = {one.id for one in scene.broker.connections() if one.state == "throttled"}
     assert waiting == {max(ids)}
-    stage.clock.advance(2)
+    scene.clock.advance(2)
     assert clients[-1].peer.ended == "closed"
     assert "connection_creation_rate" in clients[-1].peer.reason
     assert not clients[0].peer.ended
 
 
 def test_quotas_outlive_a_restart_and_not_a_reset():
-    stage = Stage()
-    stage.broker.alter_quota([("user", "alice")], {PRODUCE: 5.0})
-    stage.broker.restart()
-    assert list(stage.broker.cluster.quotas.find([Component("user", "alice")]))
-    stage.broker.reset()
-    assert not stage.broker.cluster.quotas.active
+    scene = Scene()
+    scene.broker.alter_quota([("user", "alice")], {PRODUCE: 5.0})
+    scene.broker.restart()
+    assert list(scene.broker.cluster.quotas.find([Component("user", "alice")]))
+    scene.broker.reset()
+    assert not scene.broker.cluster.quotas.active

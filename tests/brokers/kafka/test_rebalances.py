@@ -2,8 +2,8 @@
 
 from mockforge_brokers.kafka.state.groups.rebalances import MOST
 
-from .test_consumer_protocol import House
-from .test_migrations_as_kafka import House as Moving
+from .test_consumer_protocol import Members
+from .test_migrations_as_kafka import Migrating
 from .test_state_groups import Coordinator
 
 
@@ -44,14 +44,14 @@ def test_a_rebalance_that_the_next_one_overtook_has_no_end():
 
 
 def test_a_consumer_group_keeps_each_epoch():
-    house = House()
-    house.join("a")
-    house.join("b")
-    house.clock.advance(1)
-    house.heartbeat("a", 3, {"t": [0, 1]})
-    house.heartbeat("b", 3, {})
-    house.heartbeat("a", -1)
-    group = house.broker.cluster.groups.by_id["g"]
+    scene = Members()
+    scene.join("a")
+    scene.join("b")
+    scene.clock.advance(1)
+    scene.heartbeat("a", 3, {"t": [0, 1]})
+    scene.heartbeat("b", 3, {})
+    scene.heartbeat("a", -1)
+    group = scene.broker.cluster.groups.by_id["g"]
     assert [(one[0], one[1], one[2].split()[-1]) for one in kept(group)] == [
         (2, 1, "joined"),
         (3, 2, "joined"),
@@ -74,11 +74,11 @@ def test_only_the_last_ones_are_kept():
 
 
 def test_they_stay_when_the_group_changes_its_protocol():
-    house = Moving()
-    house.classic()
-    house.at.heartbeat("a", 0, [])
-    house.at.heartbeat("a", -1)
-    (group,) = house.broker.groups()
+    scene = Migrating()
+    scene.classic()
+    scene.at.heartbeat("a", 0, [])
+    scene.at.heartbeat("a", -1)
+    (group,) = scene.broker.groups()
     reasons = [one.reason for one in group.detail["rebalances"]]
     assert (reasons[0], reasons[-1]) == ("member shop joined", "member shop left")
     assert len(reasons) == 3

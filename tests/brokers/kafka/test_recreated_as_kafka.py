@@ -3,8 +3,8 @@
 import json
 
 from .recreating import RECORDED, play
-from .stage import Stage
+from .scene import Scene
 
 
 def test_each_answer_of_a_former_id_is_apache_kafkas():
-    assert play(Stage().call) == json.loads(RECORDED.read_text())
+    assert play(Scene().call) == json.loads(RECORDED.read_text())

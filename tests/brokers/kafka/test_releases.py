@@ -8,20 +8,20 @@ from mockforge_brokers.kafka.codes import ApiKey, VersionRange
 from mockforge_brokers.kafka.releases import NOTHING, RELEASES, override
 from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest, MetadataRequest
 
-from .stage import Stage
+from .scene import Scene
 
 
-def shown(stage, version=3):
+def shown(scene, version=3):
     request = ApiVersionsRequest(client_software_name="x", client_software_version="1")
-    answer = stage.call(request, version)
+    answer = scene.call(request, version)
     assert answer.error_code == 0
     return answer, {one.api_key: (one.min_version, one.max_version) for one in answer.api_keys}
 
 
 def test_the_newest_release_is_all_that_is_served():
-    _, keys = shown(Stage())
+    _, keys = shown(Scene())
     assert keys == {int(k): (v.first, v.last) for k, v in ADVERTISED.items() if k not in TELEMETRY}
-    wanted = Stage(client_metrics={"m": {"metrics": "*"}})
+    wanted = Scene(client_metrics={"m": {"metrics": "*"}})
     assert shown(wanted)[1] == {int(k): (v.first, v.last) for k, v in ADVERTISED.items()}
 
 
@@ -36,7 +36,7 @@ def test_the_newest_release_is_all_that_is_served():
 def test_an_earlier_release_shows_its_own_versions(
     release, produce, fetch, metadata, has_consumer_protocol
 ):
-    _, keys = shown(Stage(as_version=release))
+    _, keys = shown(Scene(as_version=release))
     assert (keys[0], keys[1], keys[3]) == (produce, fetch, metadata)
     assert (68 in keys) is has_consumer_protocol
     wanted = RELEASES[release].versions
@@ -48,9 +48,9 @@ def test_an_earlier_release_shows_its_own_versions(
 
 
 def test_what_a_release_does_not_know_is_not_served():
-    stage = Stage(as_version="2.8")
-    client = stage.network.connect()
-    stage.ask(client, MetadataRequest(topics=[]), 12)
+    scene = Scene(as_version="2.8")
+    client = scene.network.connect()
+    scene.ask(client, MetadataRequest(topics=[]), 12)
     assert client.take() == b""
     assert "Metadata (3) v12 is not served, only 0-11" in client.peer.reason
 
@@ -64,21 +64,21 @@ def test_what_a_release_does_not_know_is_not_served():
     ],
 )
 def test_the_features_in_force_are_those_of_the_release(release, features):
-    answer, _ = shown(Stage(as_version=release))
+    answer, _ = shown(Scene(as_version=release))
     assert {one.name: one.max_version_level for one in answer.finalized_features} == features
 
 
 def test_single_apis_are_cut_or_taken_away():
-    stage = Stage(api_versions=("Fetch=4-11", "1=4-10", "ConsumerGroupHeartbeat=none"))
-    _, keys = shown(stage)
+    scene = Scene(api_versions=("Fetch=4-11", "1=4-10", "ConsumerGroupHeartbeat=none"))
+    _, keys = shown(scene)
     assert keys[1] == (4, 10)
     assert 68 not in keys
     # Version 3 leaves out features that begin at 0, as group.version does (KAFKA-17011).
-    answer, _ = shown(stage, 4)
+    answer, _ = shown(scene, 4)
     assert "group.version" not in {one.name for one in answer.supported_features}
-    answer, _ = shown(Stage(), 4)
+    answer, _ = shown(Scene(), 4)
     assert "group.version" in {one.name for one in answer.supported_features}
-    _, keys = shown(Stage(as_version="2.8", api_versions=("Metadata=0-13",)))
+    _, keys = shown(Scene(as_version="2.8", api_versions=("Metadata=0-13",)))
     assert keys[3] == (0, 13)
 
 

@@ -22,7 +22,7 @@ from mockforge_brokers.kafka.wire.messages.scram import (
     UserName,
 )
 
-from .stage import Stage
+from .scene import Scene
 from .test_access import Guarded, ScramClient, scram
 
 SALT = b"salt of nobody"
@@ -81,36 +81,36 @@ ALTERED = [
 
 @pytest.mark.parametrize(("changes", "code", "text"), ALTERED)
 def test_credentials_are_altered_or_refused_as_in_kafka(changes, code, text):
-    stage = Stage()
-    ((user, *said),) = alter(stage.call, *changes)
+    scene = Scene()
+    ((user, *said),) = alter(scene.call, *changes)
     assert said == [code, text]
-    assert (user in stage.environment.access.users) is (code == 0)
+    assert (user in scene.environment.access.users) is (code == 0)
 
 
 def test_a_user_that_was_made_by_its_credentials_logs_in_by_scram_and_by_nothing_else():
-    stage = Guarded()
-    admin = stage.client()
+    scene = Guarded()
+    admin = scene.client()
     request = AlterUserScramCredentialsRequest(deletions=[], upsertions=[kept("carol", 1, 5000)])
-    stage.ask_for(admin, request, 0)
+    scene.ask_for(admin, request, 0)
     proof = ScramClient("SCRAM-SHA-256", user="carol")
-    _, last = scram(stage, "SCRAM-SHA-256", proof)
+    _, last = scram(scene, "SCRAM-SHA-256", proof)
     assert (last.error_code, last.auth_bytes) == (0, proof.expected)
-    _, last = scram(stage, "SCRAM-SHA-512", ScramClient("SCRAM-SHA-512", user="carol"))
+    _, last = scram(scene, "SCRAM-SHA-512", ScramClient("SCRAM-SHA-512", user="carol"))
     assert last.error_code == 58
-    stage.client(b"\0carol\0secret")
-    assert stage.last.error_code == 58
-    assert not stage.access.login("mqtt", "carol", "secret")
-    assert not stage.access.login("kafka", "carol", "")
+    scene.client(b"\0carol\0secret")
+    assert scene.last.error_code == 58
+    assert not scene.access.login("mqtt", "carol", "secret")
+    assert not scene.access.login("kafka", "carol", "")
 
 
 def test_users_of_the_one_table_are_described():
-    stage = Guarded()
-    stage.access.add_user("hashed", "$scrypt$ln=4,r=8,p=1$c2FsdA==$aGFzaA==")
-    stage.access.add_user("guest", "guest", ("amqp",))
-    client = stage.client()
+    scene = Guarded()
+    scene.access.add_user("hashed", "$scrypt$ln=4,r=8,p=1$c2FsdA==$aGFzaA==")
+    scene.access.add_user("guest", "guest", ("amqp",))
+    client = scene.client()
 
     def call(message, version):
-        return stage.ask_for(client, message, version)
+        return scene.ask_for(client, message, version)
 
     # A plain password is as good for SCRAM as credentials; a hash and AMQP's users are not.
     assert described(call) == [("alice", 0, [(1, 4096), (2, 4096)])]
@@ -125,29 +125,29 @@ def test_users_of_the_one_table_are_described():
 
 
 def test_credentials_that_are_deleted_let_nobody_in_and_the_last_takes_the_user_along():
-    stage = Guarded()
-    client = stage.client()
+    scene = Guarded()
+    client = scene.client()
 
     def call(message, version):
-        return stage.ask_for(client, message, version)
+        return scene.ask_for(client, message, version)
 
     alter(call, gone("alice", 1))
     assert described(call) == [("alice", 0, [(2, 4096)])]
-    _, last = scram(stage, "SCRAM-SHA-256", ScramClient("SCRAM-SHA-256"))
+    _, last = scram(scene, "SCRAM-SHA-256", ScramClient("SCRAM-SHA-256"))
     assert last.error_code == 58
-    stage.client()
-    assert stage.last.error_code == 0, "its password is still good for PLAIN"
+    scene.client()
+    assert scene.last.error_code == 0, "its password is still good for PLAIN"
     alter(call, kept("carol"))
     assert alter(call, gone("carol")) == [("carol", 0, None)]
-    assert "carol" not in stage.access.users
+    assert "carol" not in scene.access.users
 
 
 def test_a_user_of_amqp_keeps_its_password_when_it_gets_credentials():
-    stage = Stage()
-    stage.environment.access.add_user("guest", "guest", ("amqp",))
-    alter(stage.call, kept("guest"))
-    assert stage.environment.access.login("amqp", "guest", "guest")
-    assert described(stage.call) == [("guest", 0, [(1, 4096), (2, 4096)])]
+    scene = Scene()
+    scene.environment.access.add_user("guest", "guest", ("amqp",))
+    alter(scene.call, kept("guest"))
+    assert scene.environment.access.login("amqp", "guest", "guest")
+    assert described(scene.call) == [("guest", 0, [(1, 4096), (2, 4096)])]
 
 
 # What is refused as Apache Kafka refuses it ------------------------------------------------
@@ -178,13 +178,13 @@ def voter(cluster_id=None, name="CONTROLLER"):
     ],
 )
 def test_what_one_node_cannot_do_is_refused_as_kafka_refuses_it(request_, version, code):
-    assert Stage().call(request_, version).error_code == code
+    assert Scene().call(request_, version).error_code == code
 
 
 def test_delegation_tokens_are_disabled_for_who_has_logged_in():
-    stage = Guarded()
+    scene = Guarded()
     request = CreateDelegationTokenRequest(renewers=[], max_lifetime_ms=-1)
-    answer = stage.ask_for(stage.client(), request, 3)
+    answer = scene.ask_for(scene.client(), request, 3)
     assert (answer.error_code, answer.principal_name, answer.issue_timestamp_ms) == (61, "alice", 0)
 
 
@@ -192,10 +192,10 @@ def test_delegation_tokens_are_disabled_for_who_has_logged_in():
     ("path", "index", "code"), [("/memory", 0, 0), ("/memory", 9, 3), ("/x", 0, 57)]
 )
 def test_replicas_lie_in_the_one_directory(path, index, code):
-    stage = Stage()
-    stage.broker.create_topic("t", 1)
+    scene = Scene()
+    scene.broker.create_topic("t", 1)
     wanted = AlterReplicaLogDir(
         path=path, topics=[AlterReplicaLogDirTopic(name="t", partitions=[index])]
     )
-    (topic,) = stage.call(AlterReplicaLogDirsRequest(dirs=[wanted]), 2).results
+    (topic,) = scene.call(AlterReplicaLogDirsRequest(dirs=[wanted]), 2).results
     assert [one.error_code for one in topic.partitions] == [code]

@@ -18,7 +18,7 @@ from mockforge_brokers.usage import REPORT_EVERY
 from .refusals import refused
 
 
-class Stage:
+class Scene:
     """A cluster with its clock and everything that it emitted."""
 
     def __init__(self, limits=None, **options):
@@ -38,26 +38,26 @@ class Stage:
 
 
 def test_cluster_id_is_22_characters_and_topic_ids_are_new_on_re_creation():
-    stage = Stage()
-    assert len(stage.cluster.cluster_id) == 22
-    first = stage.cluster.create_topic("t", source="a").topic_id
-    stage.cluster.delete_topic("t", source="b")
-    second = stage.cluster.create_topic("t", source="c").topic_id
+    scene = Scene()
+    assert len(scene.cluster.cluster_id) == 22
+    first = scene.cluster.create_topic("t", source="a").topic_id
+    scene.cluster.delete_topic("t", source="b")
+    second = scene.cluster.create_topic("t", source="c").topic_id
     assert first != second
     assert bytes(16) not in (first, second)
-    assert stage.cluster.topics.name_of(first) == "t", "rows of old frames can still name it"
-    assert [e.source for e in stage.emitted(TopicCreated)] == ["a", "c"]
-    assert [e.source for e in stage.emitted(TopicDeleted)] == ["b"]
+    assert scene.cluster.topics.name_of(first) == "t", "rows of old frames can still name it"
+    assert [e.source for e in scene.emitted(TopicCreated)] == ["a", "c"]
+    assert [e.source for e in scene.emitted(TopicDeleted)] == ["b"]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a b", "ü", "x" * 250, "a/b"])
 def test_illegal_names_are_refused(name):
     with refused(ErrorCode.INVALID_TOPIC_EXCEPTION):
-        Stage().cluster.create_topic(name, source="")
+        Scene().cluster.create_topic(name, source="")
 
 
 def test_existing_topics_and_bad_partition_counts_are_refused():
-    cluster = Stage().cluster
+    cluster = Scene().cluster
     cluster.create_topic("t", 2, source="")
     with refused(ErrorCode.TOPIC_ALREADY_EXISTS):
         cluster.create_topic("t", source="")
@@ -68,35 +68,35 @@ def test_existing_topics_and_bad_partition_counts_are_refused():
 
 
 def test_the_limit_of_partitions_is_told():
-    stage = Stage(Limits(kafka_partitions=10))
+    scene = Scene(Limits(kafka_partitions=10))
     with refused(ErrorCode.POLICY_VIOLATION):
-        stage.cluster.create_topic("t", 11, source="")
-    assert stage.emitted(LimitReached)[0].limit == "kafka_partitions"
+        scene.cluster.create_topic("t", 11, source="")
+    assert scene.emitted(LimitReached)[0].limit == "kafka_partitions"
 
 
 def test_full_broker_takes_from_the_largest_log():
-    stage = Stage(Limits(kafka_total=150_000))
-    small, large = stage.cluster.create_topic("t", 2, source="").logs
-    stage.fill(small, 30)
-    stage.fill(large, 80)
-    stage.fill(small, 55)
-    assert stage.cluster.bounds.cost <= 150_000
-    assert stage.cluster.bounds.cost == small.cost + large.cost
+    scene = Scene(Limits(kafka_total=150_000))
+    small, large = scene.cluster.create_topic("t", 2, source="").logs
+    scene.fill(small, 30)
+    scene.fill(large, 80)
+    scene.fill(small, 55)
+    assert scene.cluster.bounds.cost <= 150_000
+    assert scene.cluster.bounds.cost == small.cost + large.cost
     assert large.log_start_offset > 0
 
 
 def test_all_logs_are_bounded_together_and_what_is_lost_is_counted():
-    stage = Stage(Limits(kafka_total=100_000))
-    log = stage.cluster.create_topic("t", 1, source="").logs[0]
-    stage.fill(log, 50)
+    scene = Scene(Limits(kafka_total=100_000))
+    log = scene.cluster.create_topic("t", 1, source="").logs[0]
+    scene.fill(log, 50)
     assert log.log_start_offset == 0
-    stage.fill(log, 150)
-    stage.clock.advance(REPORT_EVERY)
+    scene.fill(log, 150)
+    scene.clock.advance(REPORT_EVERY)
     assert log.cost <= 100_000
     assert log.high_watermark == 200
-    lost = stage.cluster.bounds.truncated
+    lost = scene.cluster.bounds.truncated
     assert lost == log.log_start_offset > 0
-    first, rest = stage.emitted(LimitReached)
+    first, rest = scene.emitted(LimitReached)
     assert (first.limit, first.where) == ("kafka_total", "t/0")
     assert first.lost + rest.lost == lost
     assert rest.effect == f"oldest records deleted: {rest.lost:,}, up to offset {lost - 1}"
@@ -104,57 +104,57 @@ def test_all_logs_are_bounded_together_and_what_is_lost_is_counted():
 
 def test_many_small_partitions_are_bounded_too():
     """No partition has more than one segment, so each gives the older half of it."""
-    stage = Stage(Limits(kafka_total=400_000))
-    logs = stage.cluster.create_topic("t", 50, source="").logs
+    scene = Scene(Limits(kafka_total=400_000))
+    logs = scene.cluster.create_topic("t", 50, source="").logs
     for _ in range(20):
         for log in logs:
-            stage.fill(log, 1)
-    assert stage.cluster.bounds.cost <= 400_000
-    assert stage.cluster.bounds.cost == sum(log.cost for log in logs)
+            scene.fill(log, 1)
+    assert scene.cluster.bounds.cost <= 400_000
+    assert scene.cluster.bounds.cost == sum(log.cost for log in logs)
     for log in logs:
         (last,) = log.batches(log.high_watermark - 1, log.high_watermark - 1)
         assert read_batch_header(last).base_offset == 19
 
 
 def test_retention_by_time_drops_what_is_older():
-    stage = Stage()
-    log = stage.cluster.create_topic("t", 1, configs={"retention.ms": "1000"}, source="").logs[0]
-    stage.fill(log, 3)
-    stage.clock.advance(299)
+    scene = Scene()
+    log = scene.cluster.create_topic("t", 1, configs={"retention.ms": "1000"}, source="").logs[0]
+    scene.fill(log, 3)
+    scene.clock.advance(299)
     assert log.log_start_offset == 0
-    stage.clock.advance(1)
+    scene.clock.advance(1)
     assert (log.log_start_offset, log.high_watermark) == (3, 3)
 
 
 def test_retention_by_bytes_bounds_one_topic():
-    stage = Stage()
+    scene = Scene()
     configs = {"retention.bytes": "20000"}
-    log = stage.cluster.create_topic("t", 1, configs=configs, source="").logs[0]
-    stage.fill(log, 100)
+    log = scene.cluster.create_topic("t", 1, configs=configs, source="").logs[0]
+    scene.fill(log, 100)
     assert log.cost <= 20_000
-    (event,) = stage.emitted(LogTruncated)
+    (event,) = scene.emitted(LogTruncated)
     assert event.reason == "larger than retention.bytes=20000"
-    assert not stage.emitted(LimitReached), "somebody asked for it"
+    assert not scene.emitted(LimitReached), "somebody asked for it"
 
 
 def test_smaller_message_limit_holds_at_once():
-    stage = Stage()
-    log = stage.cluster.create_topic("t", 1, source="").logs[0]
-    stage.cluster.configure_topic("t", [("max.message.bytes", AlterConfigOp.SET, "100")], source="")
+    scene = Scene()
+    log = scene.cluster.create_topic("t", 1, source="").logs[0]
+    scene.cluster.configure_topic("t", [("max.message.bytes", AlterConfigOp.SET, "100")], source="")
     with refused(ErrorCode.MESSAGE_TOO_LARGE):
-        stage.fill(log, 1)
+        scene.fill(log, 1)
 
 
 def test_configuration_is_altered_value_by_value_or_not_at_all():
-    stage = Stage()
-    topic = stage.cluster.create_topic("t", source="")
-    change = stage.cluster.configure_topic
+    scene = Scene()
+    topic = scene.cluster.create_topic("t", source="")
+    change = scene.cluster.configure_topic
     change("t", [("cleanup.policy", AlterConfigOp.APPEND, "compact")], source="")
     assert topic.config.value("cleanup.policy") == "delete,compact"
     change("t", [("cleanup.policy", AlterConfigOp.SUBTRACT, "delete")], source="")
     assert topic.config.value("cleanup.policy") == "compact"
     change("t", [("flush.messages", AlterConfigOp.SET, "1")], source="")
-    assert "not acted on" in stage.emitted(Warned)[-1].text
+    assert "not acted on" in scene.emitted(Warned)[-1].text
     change("t", [("flush.messages", AlterConfigOp.DELETE, None)], source="")
     with refused(ErrorCode.INVALID_CONFIG):
         change(
@@ -176,39 +176,39 @@ def test_configuration_is_altered_value_by_value_or_not_at_all():
 )
 def test_bad_configuration_is_refused(key, value):
     with refused(ErrorCode.INVALID_CONFIG):
-        Stage().cluster.create_topic("t", configs={key: value}, source="")
+        Scene().cluster.create_topic("t", configs={key: value}, source="")
 
 
 def test_deleting_a_topic_forgets_what_groups_committed_of_it():
-    stage = Stage()
-    stage.cluster.create_topic("t", source="")
-    stage.cluster.groups.offsets.commit("g", Committer(), {("t", 0): CommittedOffset(5)})
-    group = stage.cluster.groups.by_id["g"]
-    stage.cluster.delete_topic("t", source="")
+    scene = Scene()
+    scene.cluster.create_topic("t", source="")
+    scene.cluster.groups.offsets.commit("g", Committer(), {("t", 0): CommittedOffset(5)})
+    group = scene.cluster.groups.by_id["g"]
+    scene.cluster.delete_topic("t", source="")
     assert group.offsets.fetch("t", 0).offset == -1
-    assert stage.cluster.bounds.cost == 0
+    assert scene.cluster.bounds.cost == 0
 
 
 def test_fenced_producer_is_told():
-    stage = Stage()
-    log = stage.cluster.create_topic("t", 1, source="").logs[0]
-    stage.fill(log, 1, producer_id=5, producer_epoch=1, base_sequence=0)
+    scene = Scene()
+    log = scene.cluster.create_topic("t", 1, source="").logs[0]
+    scene.fill(log, 1, producer_id=5, producer_epoch=1, base_sequence=0)
     with refused(ErrorCode.INVALID_PRODUCER_EPOCH):
-        stage.fill(log, 1, producer_id=5, producer_epoch=0, base_sequence=1)
-    (event,) = stage.emitted(ProducerFenced)
+        scene.fill(log, 1, producer_id=5, producer_epoch=0, base_sequence=1)
+    (event,) = scene.emitted(ProducerFenced)
     assert (event.producer_id, event.producer_epoch, event.current_epoch) == (5, 0, 1)
 
 
 def test_watchers_see_records_of_their_topic_and_no_others():
-    stage = Stage()
+    scene = Scene()
     seen, all_seen = [], []
-    stop = stage.cluster.watchers.watch(seen.append, "t")
-    stage.cluster.watchers.watch(all_seen.append)
+    stop = scene.cluster.watchers.watch(seen.append, "t")
+    scene.cluster.watchers.watch(all_seen.append)
     for name in ("t", "u"):
-        stage.fill(stage.cluster.create_topic(name, 1, source="").logs[0], 2)
+        scene.fill(scene.cluster.create_topic(name, 1, source="").logs[0], 2)
     assert [(event.destination, event.detail["offset"]) for event in seen] == [("t", 0), ("t", 1)]
     stop()
-    stage.fill(stage.cluster.topics["t"].logs[0], 1)
+    scene.fill(scene.cluster.topics["t"].logs[0], 1)
     assert (len(seen), len(all_seen)) == (2, 5)
 
 

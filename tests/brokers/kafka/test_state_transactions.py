@@ -18,7 +18,7 @@ from mockforge_brokers.kafka.wire.messages.features import FeatureUpdateKey, Upd
 from mockforge_brokers.limits import Limits
 
 from .refusals import refused
-from .stage import Stage, fetch, produce
+from .scene import Scene, fetch, produce
 from .transacting import Player
 
 
@@ -183,32 +183,32 @@ def test_a_transaction_ends_though_its_topic_and_group_are_gone(cluster):
 
 
 def test_a_restart_keeps_open_transactions_their_offsets_and_their_time():
-    stage = Stage()
-    player = Player(stage.call)
+    scene = Scene()
+    player = Player(scene.call)
     player.create()
     who = player.init(timeout=10_000)
     player.produce(who, 0, b"a")
     player.commit_offset(who, 7, 5)
-    stage.clock.advance(6)
-    before = stage.broker.dump()
-    stage.broker.restart()
-    assert stage.broker.dump() == before
+    scene.clock.advance(6)
+    before = scene.broker.dump()
+    scene.broker.restart()
+    assert scene.broker.dump() == before
     [_, [ends, _, found]] = ["", player.fetch()]
     assert (ends, found) == ([1, 0, 0], []), "still open"
     assert player.committed() == [ErrorCode.UNSTABLE_OFFSET_COMMIT, -1, ""]
-    stage.clock.advance(5)
+    scene.clock.advance(5)
     assert player.describe()[1] == "CompleteAbort"
     assert player.committed() == [0, -1, ""]
 
 
 def test_a_committed_transaction_may_end_after_a_restart():
-    stage = Stage()
-    player = Player(stage.call)
+    scene = Scene()
+    player = Player(scene.call)
     player.create()
     who = player.init()
     player.produce(who, 0, b"a")
     player.commit_offset(who, 7, 5)
-    stage.broker.restart()
+    scene.broker.restart()
     player.produce(who, 1, b"b")
     player.end(who)
     assert player.committed() == [0, 7, "m"]
@@ -224,87 +224,87 @@ def test_a_reset_forgets_transactional_ids(cluster):
 # Features.
 
 
-def level(stage, name="transaction.version"):
+def level(scene, name="transaction.version"):
     request = ApiVersionsRequest(client_software_name="x", client_software_version="1")
-    answer = stage.call(request, 4)
+    answer = scene.call(request, 4)
     return {one.name: one.max_version_level for one in answer.finalized_features}.get(name)
 
 
-def to_version(stage, wanted, kind=2):
+def to_version(scene, wanted, kind=2):
     update = FeatureUpdateKey(
         feature="transaction.version", max_version_level=wanted, upgrade_type=kind
     )
-    return stage.call(UpdateFeaturesRequest(feature_updates=[update]), 2).error_code
+    return scene.call(UpdateFeaturesRequest(feature_updates=[update]), 2).error_code
 
 
 def test_the_transaction_version_is_downgraded_only_when_asked_so_and_outlives_a_restart():
-    stage = Stage()
-    assert level(stage) == 2
-    assert to_version(stage, 1, kind=1) == ErrorCode.INVALID_UPDATE_VERSION
-    assert level(stage) == 2
-    assert to_version(stage, 1) == 0
-    stage.broker.restart()
-    assert level(stage) == 1
-    assert to_version(stage, 0) == 0
-    assert level(stage) is None
+    scene = Scene()
+    assert level(scene) == 2
+    assert to_version(scene, 1, kind=1) == ErrorCode.INVALID_UPDATE_VERSION
+    assert level(scene) == 2
+    assert to_version(scene, 1) == 0
+    scene.broker.restart()
+    assert level(scene) == 1
+    assert to_version(scene, 0) == 0
+    assert level(scene) is None
 
 
 def test_a_client_of_another_node_is_sent_to_its_bootstrap_servers():
-    stage = Stage()
+    scene = Scene()
     request = ApiVersionsRequest(
         client_software_name="x",
         client_software_version="1",
-        cluster_id=stage.broker.cluster.cluster_id,
+        cluster_id=scene.broker.cluster.cluster_id,
         node_id=1,
     )
-    assert stage.call(request, 5).error_code == 0
+    assert scene.call(request, 5).error_code == 0
     request.node_id = 2
-    assert stage.call(request, 5).error_code == ErrorCode.REBOOTSTRAP_REQUIRED
+    assert scene.call(request, 5).error_code == ErrorCode.REBOOTSTRAP_REQUIRED
     request.cluster_id = None
-    assert stage.call(request, 5).error_code == ErrorCode.INVALID_REQUEST
+    assert scene.call(request, 5).error_code == ErrorCode.INVALID_REQUEST
 
 
 # What consumers see.
 
 
-def waiting(stage, *, isolation):
-    client = stage.network.connect()
+def waiting(scene, *, isolation):
+    client = scene.network.connect()
     request = fetch("t", 0, wait=60_000)
     request.isolation_level = isolation
-    stage.ask(client, request, 11)
+    scene.ask(client, request, 11)
     return client
 
 
 def test_a_waiting_read_committed_fetch_is_answered_by_the_marker():
-    stage = Stage()
-    player = Player(stage.call)
+    scene = Scene()
+    player = Player(scene.call)
     player.create()
     who = player.init()
-    committed, uncommitted = waiting(stage, isolation=1), waiting(stage, isolation=0)
+    committed, uncommitted = waiting(scene, isolation=1), waiting(scene, isolation=0)
     player.produce(who, 0, b"a")
     assert uncommitted.peek()
     assert not committed.peek()
     player.end(who)
-    part = stage.answer(committed, ApiKey.FETCH, 11).responses[0].partitions[0]
+    part = scene.answer(committed, ApiKey.FETCH, 11).responses[0].partitions[0]
     assert (part.last_stable_offset, part.aborted_transactions) == (2, [])
 
 
 def test_a_waiting_read_committed_fetch_is_answered_by_plain_records():
-    stage = Stage()
-    stage.broker.create_topic("t", 1)
-    committed = waiting(stage, isolation=1)
-    stage.broker.publish("t", b"v")
-    stage.network.settle()
-    assert stage.answer(committed, ApiKey.FETCH, 11).responses[0].partitions[0].records
+    scene = Scene()
+    scene.broker.create_topic("t", 1)
+    committed = waiting(scene, isolation=1)
+    scene.broker.publish("t", b"v")
+    scene.network.settle()
+    assert scene.answer(committed, ApiKey.FETCH, 11).responses[0].partitions[0].records
 
 
 def test_records_behind_an_open_transaction_wait_for_it():
-    stage = Stage()
-    player = Player(stage.call)
+    scene = Scene()
+    player = Player(scene.call)
     player.create()
     who = player.init()
     player.produce(who, 0, b"a")
-    stage.broker.publish("t", b"plain", partition=0)
+    scene.broker.publish("t", b"plain", partition=0)
     assert player.fetch()[2] == []
     player.end(who, False)
     ends, aborted, found = player.fetch()
@@ -314,45 +314,45 @@ def test_records_behind_an_open_transaction_wait_for_it():
 
 
 def test_markers_are_not_shown_as_records():
-    stage = Stage()
-    player = Player(stage.call)
+    scene = Scene()
+    player = Player(scene.call)
     player.create()
     seen = []
-    stage.broker.watch(seen.append)
+    scene.broker.watch(seen.append)
     who = player.init()
     player.produce(who, 0, b"a")
     player.end(who)
-    assert [one.value for one in stage.broker.read("t", 0, 0, 10)] == [b"a"]
+    assert [one.value for one in scene.broker.read("t", 0, 0, 10)] == [b"a"]
     assert [one.payload for one in seen] == [b"a"]
 
 
 def test_the_last_stable_offset_never_falls_behind_the_log_start():
-    stage = Stage()
-    player = Player(stage.call)
+    scene = Scene()
+    player = Player(scene.call)
     player.create()
     who = player.init()
     player.produce(who, 0, b"a")
     player.produce(who, 1, b"b")
-    log = stage.broker.cluster.topics["t"].logs[0]
-    stage.broker.cluster.delete_records(log, 1, reason="test")
+    log = scene.broker.cluster.topics["t"].logs[0]
+    scene.broker.cluster.delete_records(log, 1, reason="test")
     assert log.last_stable_offset == 1
     player.end(who, False)
     assert log.last_stable_offset == 3
     assert log.transactions.aborted[0].first_offset == 0
-    stage.broker.purge_topic("t")
+    scene.broker.purge_topic("t")
     assert log.transactions.aborted == []
 
 
 def test_without_verification_a_transaction_can_hang_until_its_marker_is_written():
-    stage = Stage(verify_transactions=False)
-    player = Player(stage.call)
+    scene = Scene(verify_transactions=False)
+    player = Player(scene.call)
     player.create()
     who = player.init()
     assert player.produce(who, 0, version=11) == [0, 0]
     assert player.describe()[1] == "Empty"
     assert player.producers(0)[0][2][0][-1] == 0
     player.mark(who)
-    assert stage.broker.cluster.topics["t"].logs[0].last_stable_offset == 2
+    assert scene.broker.cluster.topics["t"].logs[0].last_stable_offset == 2
 
 
 # The list of aborted transactions (KIP-98's transaction index).
@@ -376,14 +376,14 @@ def test_aborted_transactions_are_found_by_the_batches_that_were_read():
 
 
 def test_the_rows_of_a_fetch_name_markers_and_whose_records_they_are():
-    stage = Stage()
-    player = Player(stage.call)
+    scene = Scene()
+    player = Player(scene.call)
     player.create()
     who = player.init()
     player.produce(who, 0, b"a")
     player.end(who, False)
-    client = stage.network.connect()
-    stage.ask(client, fetch("t", 0), 11)
+    client = scene.network.connect()
+    scene.ask(client, fetch("t", 0), 11)
     record, marker = client.connection.rows(OUT, client.take())
     assert (record.kind, record.payload) == ("message", b"a")
     assert record.detail["producer_id"] == who[0]
@@ -392,11 +392,11 @@ def test_the_rows_of_a_fetch_name_markers_and_whose_records_they_are():
 
 
 def test_the_rows_of_a_produce_have_the_transactional_id():
-    stage = Stage()
-    player = Player(stage.call)
+    scene = Scene()
+    player = Player(scene.call)
     player.create()
     who = player.init()
-    client = stage.network.connect()
+    client = scene.network.connect()
     request = produce("t", b"v", producer_id=who[0], producer_epoch=who[1], base_sequence=0)
     request.transactional_id = "id"
     frame = encode_request(request, 12, 1, "till")

@@ -12,7 +12,7 @@ from mockforge_brokers.kafka.codes import Compression
 from mockforge_brokers.kafka.compression import compress
 from mockforge_brokers.kafka.otlp import MetricValue, metric_values
 
-from .stage import Stage
+from .scene import Scene
 from .telemetering import ONE_METRIC, RECORDED, SCENARIOS, Pusher, play
 
 KAFKAS = json.loads(RECORDED.read_text())
@@ -20,11 +20,11 @@ KAFKAS = json.loads(RECORDED.read_text())
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_answers_are_apache_kafkas(name):
-    ours = json.loads(json.dumps(play(Stage().call, name, "r")))
+    ours = json.loads(json.dumps(play(Scene().call, name, "r")))
     assert ours == KAFKAS[name]
 
 
-class House(Stage):
+class Measured(Scene):
     """A client that was asked for all metrics and pushes."""
 
     def __init__(self, **options):
@@ -75,9 +75,9 @@ DELTA = bytes([2 << 3, 1])
 )
 @pytest.mark.parametrize("codec", [0, 1, 2, 3, 4])
 def test_what_was_pushed_is_read_in_every_compression(data, value, codec):
-    house = House()
-    assert house.push(compress(Compression(codec), data), codec) == [0]
-    assert house.values() == [value]
+    scene = Measured()
+    assert scene.push(compress(Compression(codec), data), codec) == [0]
+    assert scene.values() == [value]
 
 
 @given(st.binary(max_size=60))
@@ -89,23 +89,23 @@ def test_bytes_that_are_no_metrics_are_refused_in_words(data):
 
 
 def test_what_a_client_pushed_is_counted_and_its_next_connection_begins_anew():
-    house = House()
-    assert house.push(ONE_METRIC) == [0]
-    (view,) = house.broker.telemetry()
+    scene = Measured()
+    assert scene.push(ONE_METRIC) == [0]
+    (view,) = scene.broker.telemetry()
     assert (view.client, view.pushes, view.bytes, view.interval) == ("shop", 1, 24, 1.0)
     assert (view.metrics, view.compression, view.ago) == (("*",), "none", 0)
-    house.broker.disconnect(view.connection, "test")
-    assert not house.broker.telemetry()[0].open
-    assert house.push(ONE_METRIC) == [0]
-    assert house.broker.telemetry()[0].pushes == 2
+    scene.broker.disconnect(view.connection, "test")
+    assert not scene.broker.telemetry()[0].open
+    assert scene.push(ONE_METRIC) == [0]
+    assert scene.broker.telemetry()[0].pushes == 2
 
 
 def test_subscriptions_outlive_a_restart_and_a_reset_has_those_of_the_start():
-    house = House()
-    house.broker.subscribe("later", {"metrics": "a."})
-    house.broker.restart()
-    assert list(house.broker.subscriptions()) == ["m", "later"]
-    house.broker.reset()
-    assert list(house.broker.subscriptions()) == ["m"]
+    scene = Measured()
+    scene.broker.subscribe("later", {"metrics": "a."})
+    scene.broker.restart()
+    assert list(scene.broker.subscriptions()) == ["m", "later"]
+    scene.broker.reset()
+    assert list(scene.broker.subscriptions()) == ["m"]
     with pytest.raises(InvalidInput, match="Illegal client matching pattern: nobody=x"):
-        house.broker.subscribe("later", {"match": "nobody=x"})
+        scene.broker.subscribe("later", {"match": "nobody=x"})

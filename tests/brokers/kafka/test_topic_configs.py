@@ -26,33 +26,33 @@ from mockforge_brokers.kafka.wire.messages.logs import (
     TopicProduceData,
 )
 
-from .stage import Stage, fetch
+from .scene import Scene, fetch
 
 NOW = 1_700_000_000_000
 HOUR = 3_600_000
 
 
 def stage_with(**config):
-    stage = Stage(wall=NOW / 1000)
+    scene = Scene(wall=NOW / 1000)
     values = {key.replace("_", "."): value for key, value in config.items()}
-    stage.broker.create_topic("t", 1, values)
-    return stage
+    scene.broker.create_topic("t", 1, values)
+    return scene
 
 
 def records(*timed, keys=True):
     return [Record(0, time, b"k" if keys else None, b"v") for time in timed]
 
 
-def sent(stage, batch, *, version=9, acks=-1):
+def sent(scene, batch, *, version=9, acks=-1):
     data = PartitionProduceData(index=0, records=batch)
     topic = TopicProduceData(name="t", partition_data=[data])
     request = ProduceRequest(acks=acks, timeout_ms=0, topic_data=[topic])
-    (answer,) = stage.call(request, version).responses[0].partition_responses
+    (answer,) = scene.call(request, version).responses[0].partition_responses
     return answer
 
 
-def stored(stage, offset=0):
-    partition = stage.call(fetch("t", offset), 12).responses[0].partitions[0]
+def stored(scene, offset=0):
+    partition = scene.call(fetch("t", offset), 12).responses[0].partitions[0]
     return split_batches(bytes(partition.records))
 
 
@@ -65,8 +65,8 @@ def marked(batch, attributes):
 
 
 def test_a_record_of_more_than_an_hour_ahead_is_refused_and_named():
-    stage = stage_with()
-    answer = sent(stage, build_batch(records(NOW, NOW + 2 * HOUR)))
+    scene = stage_with()
+    answer = sent(scene, build_batch(records(NOW, NOW + 2 * HOUR)))
     assert answer.error_code == ErrorCode.INVALID_TIMESTAMP
     assert answer.error_message == "One or more records have been rejected due to invalid timestamp"
     (refused,) = answer.record_errors
@@ -75,31 +75,31 @@ def test_a_record_of_more_than_an_hour_ahead_is_refused_and_named():
         f"Timestamp {NOW + 2 * HOUR} of message with offset 1 is out of range."
     )
     assert answer.log_start_offset == 0
-    assert not sent(stage, build_batch(records(NOW + HOUR))).error_code
+    assert not sent(scene, build_batch(records(NOW + HOUR))).error_code
 
 
 def test_the_hour_ahead_moves_with_the_clock():
-    stage = stage_with()
+    scene = stage_with()
     late = build_batch(records(NOW + 2 * HOUR))
-    assert sent(stage, late).error_code
-    stage.clock.advance(3600)
-    assert not sent(stage, late).error_code
+    assert sent(scene, late).error_code
+    scene.clock.advance(3600)
+    assert not sent(scene, late).error_code
 
 
 def test_bounds_before_and_after_are_the_topics():
-    stage = stage_with(message_timestamp_before_max_ms="1000", message_timestamp_after_max_ms="10")
-    answer = sent(stage, build_batch(records(NOW - 1001, NOW, NOW + 11)))
+    scene = stage_with(message_timestamp_before_max_ms="1000", message_timestamp_after_max_ms="10")
+    answer = sent(scene, build_batch(records(NOW - 1001, NOW, NOW + 11)))
     assert [one.batch_index for one in answer.record_errors] == [0, 2]
-    assert not sent(stage, build_batch(records(-1))).error_code, "no timestamp is not an old one"
-    assert not sent(stage, build_batch(records(NOW - 1000, NOW + 10))).error_code
+    assert not sent(scene, build_batch(records(-1))).error_code, "no timestamp is not an old one"
+    assert not sent(scene, build_batch(records(NOW - 1000, NOW + 10))).error_code
 
 
 def test_append_time_is_the_brokers_and_the_answer_says_it():
-    stage = stage_with(message_timestamp_type="LogAppendTime")
+    scene = stage_with(message_timestamp_type="LogAppendTime")
     for codec in (Compression.NONE, Compression.ZSTD):
-        answer = sent(stage, build_batch(records(5, NOW + 9 * HOUR), compression=codec))
+        answer = sent(scene, build_batch(records(5, NOW + 9 * HOUR), compression=codec))
         assert (answer.error_code, answer.log_append_time_ms) == (0, NOW)
-    for header, batch in stored(stage):
+    for header, batch in stored(scene):
         assert header.has_log_append_time
         assert header.base_timestamp == 5
         assert [record.timestamp for record in read_records(batch)] == [NOW, NOW]
@@ -109,16 +109,16 @@ def test_a_producers_own_mark_of_append_time_is_refused_or_goes():
     made = marked(build_batch(records(5)), 0x08)
     answer = sent(stage_with(message_timestamp_type="LogAppendTime"), made)
     assert answer.error_code == ErrorCode.INVALID_TIMESTAMP
-    stage = stage_with()
-    assert not sent(stage, made).error_code
-    [(header, _)] = stored(stage)
+    scene = stage_with()
+    assert not sent(scene, made).error_code
+    [(header, _)] = stored(scene)
     assert not header.has_log_append_time
 
 
 def test_a_compacted_topic_refuses_records_without_a_key_and_counts_them():
-    stage = stage_with(cleanup_policy="compact,delete")
+    scene = stage_with(cleanup_policy="compact,delete")
     made = build_batch([Record(0, NOW, key, b"v") for key in (b"k", None, None)])
-    answer = sent(stage, made)
+    answer = sent(scene, made)
     assert answer.error_code == ErrorCode.INVALID_RECORD
     assert [one.batch_index for one in answer.record_errors] == [1, 2]
     text = "Compacted topic cannot accept message without key in topic partition t-0"
@@ -127,18 +127,18 @@ def test_a_compacted_topic_refuses_records_without_a_key_and_counts_them():
         "One or more records have been rejected due to 2 record errors in total, and only"
         f" showing the first three errors at most: [RecordError(batchIndex=1, message='{text}'), "
     )
-    assert sent(stage, made, version=7).error_code == ErrorCode.INVALID_RECORD
+    assert sent(scene, made, version=7).error_code == ErrorCode.INVALID_RECORD
 
 
 @pytest.mark.parametrize("codec", ["uncompressed", "gzip", "snappy", "lz4", "zstd"])
 @pytest.mark.parametrize("came", [Compression.NONE, Compression.GZIP])
 def test_batches_are_kept_in_the_topics_codec(codec, came):
-    stage = stage_with(compression_type=codec)
+    scene = stage_with(compression_type=codec)
     made = build_batch(
         records(NOW, NOW + 7), compression=came, producer_id=9, producer_epoch=3, base_sequence=0
     )
-    assert not sent(stage, made).error_code
-    [(header, batch)] = stored(stage)
+    assert not sent(scene, made).error_code
+    [(header, batch)] = stored(scene)
     wanted = "NONE" if codec == "uncompressed" else codec.upper()
     assert header.compression is Compression[wanted]
     before = read_batch_header(made)
@@ -155,45 +155,45 @@ def test_batches_are_kept_in_the_topics_codec(codec, came):
 
 @pytest.mark.parametrize("codec", list(Compression)[1:])
 def test_a_batch_that_cannot_be_decompressed_is_refused_where_it_is_read(codec):
-    stage = stage_with(cleanup_policy="compact")
+    scene = stage_with(cleanup_policy="compact")
     made = bytearray(build_batch(records(NOW), compression=codec))
     made[61:] = b"\x99" * (len(made) - 61)
-    assert sent(stage, marked(made, 0)).error_code == ErrorCode.UNKNOWN_SERVER_ERROR
-    assert not stored(stage)
+    assert sent(scene, marked(made, 0)).error_code == ErrorCode.UNKNOWN_SERVER_ERROR
+    assert not stored(scene)
 
 
 def test_a_batch_that_grows_beyond_the_limit_is_too_large():
-    stage = stage_with(max_message_bytes="100", compression_type="uncompressed")
+    scene = stage_with(max_message_bytes="100", compression_type="uncompressed")
     made = build_batch([Record(0, NOW, b"k", b"v" * 300)], compression=Compression.GZIP)
-    answer = sent(stage, made)
+    answer = sent(scene, made)
     assert (answer.error_code, answer.log_start_offset) == (ErrorCode.MESSAGE_TOO_LARGE, -1)
 
 
 def test_more_in_sync_replicas_than_there_are_replicas_refuse_nothing():
     """As Kafka 4.4 with one replica: it counts no further than there are."""
-    stage = stage_with(min_insync_replicas="2")
-    assert not sent(stage, build_batch(records(NOW))).error_code
+    scene = stage_with(min_insync_replicas="2")
+    assert not sent(scene, build_batch(records(NOW))).error_code
 
 
 def test_a_producer_on_its_way_meets_a_new_configuration():
-    stage = stage_with()
-    client = stage.network.connect()
+    scene = stage_with()
+    client = scene.network.connect()
 
     def ask():
         data = PartitionProduceData(index=0, records=build_batch(records(5)))
         topic = TopicProduceData(name="t", partition_data=[data])
-        stage.ask(client, ProduceRequest(acks=-1, timeout_ms=0, topic_data=[topic]), 9)
-        answer = stage.answer(client, ApiKey.PRODUCE, 9)
+        scene.ask(client, ProduceRequest(acks=-1, timeout_ms=0, topic_data=[topic]), 9)
+        answer = scene.answer(client, ApiKey.PRODUCE, 9)
         return answer.responses[0].partition_responses[0].log_append_time_ms
 
     assert [ask(), ask()] == [-1, -1]
-    stage.broker.configure_topic("t", "message.timestamp.type", "LogAppendTime")
+    scene.broker.configure_topic("t", "message.timestamp.type", "LogAppendTime")
     assert [ask(), ask()] == [NOW, NOW]
-    stage.broker.configure_topic("t", "message.timestamp.type", None)
+    scene.broker.configure_topic("t", "message.timestamp.type", None)
     assert ask() == -1
 
 
-def altered(stage, kind, name, *changes, dry=False):
+def altered(scene, kind, name, *changes, dry=False):
     resource = IncrementalAlterConfigsResource(
         resource_type=kind,
         resource_name=name,
@@ -203,7 +203,7 @@ def altered(stage, kind, name, *changes, dry=False):
         ],
     )
     request = IncrementalAlterConfigsRequest(resources=[resource], validate_only=dry)
-    answer = stage.call(request, 1).responses[0]
+    answer = scene.call(request, 1).responses[0]
     return answer.error_code, answer.error_message
 
 
@@ -356,32 +356,32 @@ def test_what_cannot_be_altered_is_refused_in_kafkas_words(kind, name, changes, 
 
 
 def test_topics_follow_what_the_broker_is_altered_to():
-    stage = stage_with()
-    topic = stage.broker.cluster.topics["t"]
-    assert altered(stage, BROKER, "", ("message.max.bytes", SET, "100")) == (0, None)
+    scene = stage_with()
+    topic = scene.broker.cluster.topics["t"]
+    assert altered(scene, BROKER, "", ("message.max.bytes", SET, "100")) == (0, None)
     large = build_batch([Record(0, NOW, b"k", b"v" * 300)])
-    assert sent(stage, large).error_code == ErrorCode.MESSAGE_TOO_LARGE
-    assert altered(stage, BROKER, "1", ("message.max.bytes", SET, "1000")) == (0, None)
-    assert not sent(stage, large).error_code
+    assert sent(scene, large).error_code == ErrorCode.MESSAGE_TOO_LARGE
+    assert altered(scene, BROKER, "1", ("message.max.bytes", SET, "1000")) == (0, None)
+    assert not sent(scene, large).error_code
     assert topic.config.value("max.message.bytes") == "1000"
-    assert altered(stage, BROKER, "1", ("message.max.bytes", DELETE, None)) == (0, None)
+    assert altered(scene, BROKER, "1", ("message.max.bytes", DELETE, None)) == (0, None)
     assert topic.config.value("max.message.bytes") == "100"
-    stage.broker.restart()
-    assert stage.broker.cluster.topics["t"].config.value("max.message.bytes") == "100"
-    stage.broker.reset()
-    assert stage.broker.cluster.config.value("message.max.bytes") == "1048588"
+    scene.broker.restart()
+    assert scene.broker.cluster.topics["t"].config.value("max.message.bytes") == "100"
+    scene.broker.reset()
+    assert scene.broker.cluster.config.value("message.max.bytes") == "1048588"
 
 
 def test_retention_of_the_broker_may_be_in_other_units():
-    stage = stage_with()
-    config = stage.broker.cluster.config
-    topic = stage.broker.cluster.topics["t"].config
+    scene = stage_with()
+    config = scene.broker.cluster.config
+    topic = scene.broker.cluster.topics["t"].config
     assert topic.value("retention.ms") == "604800000"
     config.static["log.retention.hours"] = "2"
     assert topic.value("retention.ms") == "7200000"
     config.static["log.retention.minutes"] = "3"
     assert topic.value("retention.ms") == "180000"
-    assert altered(stage, BROKER, "", ("log.retention.ms", SET, "7")) == (0, None)
+    assert altered(scene, BROKER, "", ("log.retention.ms", SET, "7")) == (0, None)
     assert topic.value("retention.ms") == "7"
     assert [one.name for one in topic.sources("retention.ms")] == [
         "log.retention.ms",
@@ -392,13 +392,13 @@ def test_retention_of_the_broker_may_be_in_other_units():
 
 
 def test_a_logger_is_told_to_say_more_and_less():
-    stage = stage_with()
+    scene = stage_with()
     name = "mockforge_brokers.spine"
-    assert altered(stage, LOGGER, "1", (name, SET, "DEBUG"), dry=True) == (0, None)
-    assert altered(stage, LOGGER, "1", (name, SET, "TRACE")) == (0, None)
+    assert altered(scene, LOGGER, "1", (name, SET, "DEBUG"), dry=True) == (0, None)
+    assert altered(scene, LOGGER, "1", (name, SET, "TRACE")) == (0, None)
     try:
         from mockforge_brokers.kafka.apis.configs.loggers import loggers
 
         assert loggers()[name] == "TRACE"
     finally:
-        assert altered(stage, LOGGER, "1", (name, DELETE, None)) == (0, None)
+        assert altered(scene, LOGGER, "1", (name, DELETE, None)) == (0, None)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from .stage import Stage
+from .scene import Scene
 from .transacting import RECORDED, SCENARIOS, play
 
 KAFKAS = json.loads(RECORDED.read_text())
@@ -12,6 +12,6 @@ KAFKAS = json.loads(RECORDED.read_text())
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_answers_are_apache_kafkas(name):
-    stage = Stage()
-    ours = play(stage.call, name, "r")
+    scene = Scene()
+    ours = play(scene.call, name, "r")
     assert json.loads(json.dumps(ours)) == KAFKAS[name]

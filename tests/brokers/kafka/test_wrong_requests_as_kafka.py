@@ -6,7 +6,7 @@ import pytest
 
 from .asked import NOW
 from .asked_wrongly import RECORDED, play
-from .stage import Stage
+from .scene import Scene
 
 DIFFERENT = {
     "IncrementalAlterConfigs: an operation that is none": "Kafka says UNKNOWN_SERVER_ERROR",
@@ -21,7 +21,7 @@ KAFKAS = json.loads(RECORDED.read_text())
 
 @pytest.fixture(scope="module")
 def ours():
-    return play(Stage(wall=NOW / 1000).call)
+    return play(Scene(wall=NOW / 1000).call)
 
 
 def test_all_that_was_asked_was_recorded(ours):

@@ -29,7 +29,7 @@ from mockforge_brokers.mqtt.wire.frames import PacketSplitter
 from mockforge_brokers.mqtt.wire.packets import Ack, Publish
 
 from ..amqp.client import publish
-from ..kafka.stage import fetch, produce
+from ..kafka.scene import fetch, produce
 from ..misbehaving import fault
 from .scene import Scene
 from .test_concern import watched, word_rule

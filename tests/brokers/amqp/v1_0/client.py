@@ -16,7 +16,7 @@ from mockforge_brokers.amqp.v1_0.wire.performatives import Composite
 from mockforge_brokers.amqp.v1_0.wire.units import FrameSplitter
 from mockforge_brokers.amqp.v1_0.wire.values import DecodeError
 
-from ..client import House
+from ..client import Scene
 
 
 @dataclass
@@ -47,8 +47,8 @@ class Got:
 class Client:
     """`connect` does all from the first header to a session; the rest is said by `send`."""
 
-    def __init__(self, house: House) -> None:
-        self.fake = house.stranger().fake
+    def __init__(self, scene: Scene) -> None:
+        self.fake = scene.stranger().fake
         self.peer = self.fake.peer
         self._splitter = FrameSplitter()
         self._delivery = 0

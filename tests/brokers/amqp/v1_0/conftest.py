@@ -2,11 +2,11 @@
 
 import pytest
 
-from ..client import House
+from ..client import Scene
 from .client import Client
 
 
 @pytest.fixture
-def client(house: House) -> Client:
-    house.broker.declare_queue("q", durable=True)
-    return Client(house).connect()
+def client(scene: Scene) -> Client:
+    scene.broker.declare_queue("q", durable=True)
+    return Client(scene).connect()

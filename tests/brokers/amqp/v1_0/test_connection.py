@@ -19,12 +19,12 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import AccessDenied, ClientIdentified, ProtocolViolated
 from mockforge_brokers.limits import Limits
 
-from ..client import House
+from ..client import Scene
 from .client import Client, names
 
 
-def test_sasl_open_and_begin(house: House) -> None:
-    client = Client(house)
+def test_sasl_open_and_begin(scene: Scene) -> None:
+    client = Client(scene)
     client.fake.send(SASL_HEADER)
     header, mechanisms = client.received()
     assert header["header"] == SASL_HEADER
@@ -40,13 +40,13 @@ def test_sasl_open_and_begin(house: House) -> None:
     assert opened["offered_capabilities"] == ("LINK_PAIR_V1_0", "ANONYMOUS-RELAY")
     (begun,) = client.begin(channel=5)
     assert (begun.channel, begun["remote_channel"], begun["handle_max"]) == (5, 5, 255)
-    (event,) = house.emitted(ClientIdentified)
+    (event,) = scene.emitted(ClientIdentified)
     assert (event.client, event.software) == ("me", "probe 1")
 
 
-def test_who_names_nobody_is_the_first_user(house: House) -> None:
+def test_who_names_nobody_is_the_first_user(scene: Scene) -> None:
     """RabbitMQ 4 has the setting anonymous_login_user, which is guest."""
-    client = Client(house)
+    client = Client(scene)
     client.fake.send(SASL_HEADER)
     client.received()
     client.fake.send(sasl("sasl-init", mechanism="ANONYMOUS"))
@@ -54,43 +54,43 @@ def test_who_names_nobody_is_the_first_user(house: House) -> None:
     assert outcome["code"] == 0
     client.fake.send(HEADER)
     assert names(client.send("open", container_id="me")) == ["protocol header", "open"]
-    assert house.broker.connections()[0].detail["user"] == "guest"
+    assert scene.broker.connections()[0].detail["user"] == "guest"
 
 
-def test_it_is_one_of_the_brokers_connections(house: House) -> None:
-    client = Client(house).connect()
-    (view,) = house.broker.connections()
+def test_it_is_one_of_the_brokers_connections(scene: Scene) -> None:
+    client = Client(scene).connect()
+    (view,) = scene.broker.connections()
     assert (view.client, view.state, view.detail["version"]) == ("c1", "open", "1.0")
     assert (view.detail["sessions"], view.detail["vhost"]) == (1, "/")
-    assert house.broker.disconnect(client.peer.id, "enough")
-    house.network.settle()
+    assert scene.broker.disconnect(client.peer.id, "enough")
+    scene.network.settle()
     (close,) = client.received()
     assert close.error == ("amqp:internal-error", 'Connection forced: "enough"')
     client.send("close")
     assert client.peer.ended == "closed"
-    assert house.broker.connections() == []
+    assert scene.broker.connections() == []
 
 
-def test_without_sasl_it_is_shown_the_header_of_sasl(house: House) -> None:
-    client = Client(house)
+def test_without_sasl_it_is_shown_the_header_of_sasl(scene: Scene) -> None:
+    client = Client(scene)
     client.fake.send(HEADER)
     assert [got["header"] for got in client.received()] == [SASL_HEADER]
     assert client.peer.ended == "closed"
 
 
-def test_a_wrong_password_is_an_outcome_and_an_end(house: House) -> None:
-    client = Client(house)
+def test_a_wrong_password_is_an_outcome_and_an_end(scene: Scene) -> None:
+    client = Client(scene)
     (outcome,) = client.login(password="wrong")
     assert outcome["code"] == 1
     assert client.peer.ended == "closed"
-    assert house.emitted(AccessDenied)[0].reason == "wrong password"
+    assert scene.emitted(AccessDenied)[0].reason == "wrong password"
 
 
-def test_a_virtual_host_is_named_by_hostname(house: House) -> None:
-    house.broker.add_vhost("mine")
-    Client(house).connect(hostname="vhost:mine")
-    assert house.broker.connections()[0].detail["vhost"] == "mine"
-    client = Client(house)
+def test_a_virtual_host_is_named_by_hostname(scene: Scene) -> None:
+    scene.broker.add_vhost("mine")
+    Client(scene).connect(hostname="vhost:mine")
+    assert scene.broker.connections()[0].detail["vhost"] == "mine"
+    client = Client(scene)
     client.login()
     client.fake.send(HEADER)
     _, close = client.send("open", container_id="c", hostname="vhost:none")
@@ -108,9 +108,9 @@ def test_a_virtual_host_is_named_by_hostname(house: House) -> None:
     ],
 )
 def test_an_open_that_cannot_be_is_answered_with_close(
-    house: House, fields: dict[str, int], condition: str
+    scene: Scene, fields: dict[str, int], condition: str
 ) -> None:
-    client = Client(house)
+    client = Client(scene)
     client.login()
     client.fake.send(HEADER)
     came = client.send("open", container_id="c", **fields)
@@ -131,24 +131,24 @@ def test_an_open_that_cannot_be_is_answered_with_close(
     ],
 )
 def test_malformed_frames_close_their_connection_and_no_other(
-    house: House, raw: bytes, condition: str, why: str
+    scene: Scene, raw: bytes, condition: str, why: str
 ) -> None:
-    other = Client(house).connect()
-    client = Client(house).connect()
+    other = Client(scene).connect()
+    client = Client(scene).connect()
     client.fake.send(raw)
     (close,) = client.received()
     assert close.name == "close"
     assert close.error[0] == condition
     assert why in close.error[1]
-    assert why in house.emitted(ProtocolViolated)[-1].reason
+    assert why in scene.emitted(ProtocolViolated)[-1].reason
     assert names(other.begin(channel=1)) == ["begin"]
-    house.advance(31)
+    scene.advance(31)
     assert client.peer.ended == "closed"
 
 
-def test_every_way_to_cut_the_bytes_is_the_same(house: House) -> None:
-    house.broker.declare_queue("q")
-    whole, cut = Client(house).connect(), Client(house)
+def test_every_way_to_cut_the_bytes_is_the_same(scene: Scene) -> None:
+    scene.broker.declare_queue("q")
+    whole, cut = Client(scene).connect(), Client(scene)
     cut.login()
     data = (
         HEADER
@@ -161,8 +161,8 @@ def test_every_way_to_cut_the_bytes_is_the_same(house: House) -> None:
     assert names(whole.begin(channel=1)) == ["begin"]
 
 
-def test_a_performative_out_of_place_ends_what_it_belongs_to(house: House) -> None:
-    client = Client(house).connect()
+def test_a_performative_out_of_place_ends_what_it_belongs_to(scene: Scene) -> None:
+    client = Client(scene).connect()
     (end,) = client.send("begin", next_outgoing_id=0, incoming_window=1, outgoing_window=1)
     assert end.error == ("amqp:invalid-field", "a begin came where none is due")
     assert client.send("flow", incoming_window=1, next_outgoing_id=0, outgoing_window=1) == []
@@ -177,19 +177,19 @@ def test_a_performative_out_of_place_ends_what_it_belongs_to(house: House) -> No
     assert close.name == "close"
 
 
-def test_heartbeats_go_out_as_often_as_the_client_asks(house: House) -> None:
-    client = Client(house).connect(idle_time_out=4000)
-    house.advance(2.1)
+def test_heartbeats_go_out_as_often_as_the_client_asks(scene: Scene) -> None:
+    client = Client(scene).connect(idle_time_out=4000)
+    scene.advance(2.1)
     assert client.fake.take() == HEARTBEAT
 
 
-def test_a_silent_client_is_closed_after_the_time_that_it_was_told(house: House) -> None:
-    client = Client(house).connect(idle_time_out=1000)
+def test_a_silent_client_is_closed_after_the_time_that_it_was_told(scene: Scene) -> None:
+    client = Client(scene).connect(idle_time_out=1000)
     for _ in range(5):
-        house.advance(20)
+        scene.advance(20)
         client.fake.send(HEARTBEAT)
     client.received()
-    house.advance(151)
+    scene.advance(151)
     close = client.received()[-1]
     assert close.error == (
         "amqp:resource-limit-exceeded",
@@ -197,84 +197,84 @@ def test_a_silent_client_is_closed_after_the_time_that_it_was_told(house: House)
     )
 
 
-def test_who_does_not_open_in_time_is_reset(house: House) -> None:
-    client = Client(house)
+def test_who_does_not_open_in_time_is_reset(scene: Scene) -> None:
+    client = Client(scene)
     client.fake.send(SASL_HEADER)
-    house.advance(11)
+    scene.advance(11)
     assert client.peer.ended == "reset"
 
 
-def test_a_shutdown_is_said(house: House) -> None:
-    client = Client(house).connect()
+def test_a_shutdown_is_said(scene: Scene) -> None:
+    client = Client(scene).connect()
     client.fake.connection.shutdown()
     client.fake.flush()
     close = client.received()[-1]
     assert close.error == ("amqp:internal-error", 'Connection forced: "shutdown"')
 
 
-def test_rights_are_asked_as_for_0_9_1(house: House) -> None:
-    house.environment.access.add_rule(rule_of("allow guest write amqp:/:q"))
-    house.broker.declare_queue("q")
-    client = Client(house).connect()
+def test_rights_are_asked_as_for_0_9_1(scene: Scene) -> None:
+    scene.environment.access.add_rule(rule_of("allow guest write amqp:/:q"))
+    scene.broker.declare_queue("q")
+    client = Client(scene).connect()
     (end,) = client.receiver("/queues/q")
     assert end.error[0] == "amqp:unauthorized-access"
     assert "read access to queue 'q' in vhost '/' refused for user 'guest'" in end.error[1]
 
 
 def test_publishers_wait_while_memory_is_low() -> None:
-    house = House(limits=Limits(amqp_memory=2000))
-    house.broker.declare_queue("q")
-    client = Client(house).connect()
+    scene = Scene(limits=Limits(amqp_memory=2000))
+    scene.broker.declare_queue("q")
+    client = Client(scene).connect()
     client.sender("/queues/q")
     client.transfer(b"x" * 3000)
     assert client.peer.paused == 1
-    assert house.emitted(PublisherBlocked)
-    house.broker.purge_queue("q")
-    house.network.settle()
+    assert scene.emitted(PublisherBlocked)
+    scene.broker.purge_queue("q")
+    scene.network.settle()
     assert client.peer.paused == 0
 
 
-def test_limits_of_users_count_both_versions(house: House) -> None:
-    house.broker.limit_user("guest", {"max-connections": 1})
-    house.client()
-    client = Client(house)
+def test_limits_of_users_count_both_versions(scene: Scene) -> None:
+    scene.broker.limit_user("guest", {"max-connections": 1})
+    scene.client()
+    client = Client(scene)
     client.login()
     client.fake.send(HEADER)
     came = client.send("open", container_id="c")
     assert came[-1].error[0] == "amqp:resource-limit-exceeded"
 
 
-def test_a_virtual_host_that_goes_takes_its_connections_along(house: House) -> None:
-    house.broker.add_vhost("mine")
-    client = Client(house).connect(hostname="vhost:mine")
-    assert house.broker.remove_vhost("mine") == 1
-    house.network.settle()
+def test_a_virtual_host_that_goes_takes_its_connections_along(scene: Scene) -> None:
+    scene.broker.add_vhost("mine")
+    client = Client(scene).connect(hostname="vhost:mine")
+    assert scene.broker.remove_vhost("mine") == 1
+    scene.network.settle()
     assert names(client.received()) == ["close"]
     with pytest.raises(InvalidInput):
-        house.broker.vhost("mine")
+        scene.broker.vhost("mine")
 
 
 def test_clients_are_told_a_version_that_speaks_it() -> None:
     for told, expected in (("3.13", "4.2.0"), ("4.1", PROFILES["4.1"].version)):
-        house = House(AmqpOptions(as_version=told))
-        client = Client(house)
+        scene = Scene(AmqpOptions(as_version=told))
+        client = Client(scene)
         client.login()
         client.fake.send(HEADER)
         _, opened = client.send("open", container_id="c")
         assert opened["properties"][Symbol("version")] == expected
 
 
-def test_the_frames_of_a_restart_are_kept_apart(house: House) -> None:
+def test_the_frames_of_a_restart_are_kept_apart(scene: Scene) -> None:
     """A message of 1.0 is the same after a restart: its own sections, not those of 0-9-1."""
-    house.broker.declare_queue("q", durable=True)
-    client = Client(house).connect()
+    scene.broker.declare_queue("q", durable=True)
+    client = Client(scene).connect()
     client.sender("/queues/q")
     bare = message.bare_message(
         {"message_id": values.ULong(7)}, {"n": values.UByte(3)}, message.value_section(["x"])
     )
     client.transfer(payload=message.header(durable=True) + bare)
-    house.broker.restart()
-    again = Client(house).connect()
+    scene.broker.restart()
+    again = Client(scene).connect()
     transfer = again.receiver("/queues/q", credit=1)[-1]
     assert transfer.sections is not None
     assert transfer.sections.bare == bare

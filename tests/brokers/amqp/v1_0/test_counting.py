@@ -2,16 +2,16 @@
 
 from collections import Counter
 
-from ..client import House
+from ..client import Scene
 from .client import Client, names
 
 
-def counted(house: House, name: str) -> dict[tuple[str, ...], float]:
-    return next(dict(each.samples) for each in house.broker.metrics() if each.name == name)
+def counted(scene: Scene, name: str) -> dict[tuple[str, ...], float]:
+    return next(dict(each.samples) for each in scene.broker.metrics() if each.name == name)
 
 
-def test_what_a_client_got_is_what_was_counted_as_sent(house: House, client: Client) -> None:
-    before = counted(house, "amqp_performatives_total")
+def test_what_a_client_got_is_what_was_counted_as_sent(scene: Scene, client: Client) -> None:
+    before = counted(scene, "amqp_performatives_total")
     got = Counter({"attach": 2, "flow": 1})
     client.sender("/queues/q")
     client.receiver("/queues/q", credit=10)
@@ -19,7 +19,7 @@ def test_what_a_client_got_is_what_was_counted_as_sent(house: House, client: Cli
         got.update(names(client.transfer(body)))
     got.update(names(client.settle(0, "accepted")))
     got.update(names(client.send("detach", handle=0, closed=True)))
-    after = counted(house, "amqp_performatives_total")
+    after = counted(scene, "amqp_performatives_total")
     sent = {
         name: count - before.get((way, name), 0)
         for (way, name), count in after.items()
@@ -32,10 +32,10 @@ def test_what_a_client_got_is_what_was_counted_as_sent(house: House, client: Cli
     assert after["in", "sasl-init"] == after["out", "sasl-outcome"] == 1
 
 
-def test_ends_count_by_what_was_ended_and_by_condition(house: House, client: Client) -> None:
+def test_ends_count_by_what_was_ended_and_by_condition(scene: Scene, client: Client) -> None:
     client.sender("/queues/none")
-    assert counted(house, "amqp_errors_total") == {("link", "amqp:not-found"): 1}
-    house.broker.disconnect(client.peer.id, "over")
-    house.network.settle()
-    (found,) = {code for scope, code in counted(house, "amqp_errors_total") if scope != "link"}
+    assert counted(scene, "amqp_errors_total") == {("link", "amqp:not-found"): 1}
+    scene.broker.disconnect(client.peer.id, "over")
+    scene.network.settle()
+    (found,) = {code for scope, code in counted(scene, "amqp_errors_total") if scope != "link"}
     assert found == client.received()[-1].error[0]

@@ -15,7 +15,7 @@ from mockforge_brokers.amqp.v1_0.wire.values import (
     ULong,
 )
 
-from ..client import House
+from ..client import Scene
 from .client import Client, bodies
 
 _PROPERTIES = "amqp:properties-filter"
@@ -104,15 +104,15 @@ _MALFORMED: list[tuple[str, Any]] = [
 
 
 @pytest.fixture
-def stream(house: House, client: Client) -> Client:
+def stream(scene: Scene, client: Client) -> Client:
     """With that message in it, between two of 0-9-1."""
-    house.broker.declare_queue("s", durable=True, arguments={"x-queue-type": "stream"})
-    house.broker.publish("", "s", b"before")
+    scene.broker.declare_queue("s", durable=True, arguments={"x-queue-type": "stream"})
+    scene.broker.publish("", "s", b"before")
     client.sender("/queues/s")
     client.transfer(
         payload=message.bare_message(PROPERTIES, APPLICATION, message.data_section(b"it"))
     )
-    house.broker.publish(
+    scene.broker.publish(
         "", "s", b"after", properties={"message_id": "&m", "headers": {"c": "classic"}}
     )
     return client

@@ -7,12 +7,12 @@ from mockforge_brokers.amqp.v1_0.wire.frames import frame
 from mockforge_brokers.amqp.v1_0.wire.performatives import Composite
 from mockforge_brokers.amqp.v1_0.wire.values import Described, Symbol
 
-from ..client import House
+from ..client import Scene
 from .client import Client, Got, bodies, names
 
 
-def _depth(house: House, queue: str = "q") -> int:
-    return len(house.broker.vhost().queues[queue].messages)
+def _depth(scene: Scene, queue: str = "q") -> int:
+    return len(scene.broker.vhost().queues[queue].messages)
 
 
 def _detached(came: list[Got]) -> tuple[str, str]:
@@ -24,7 +24,7 @@ def _detached(came: list[Got]) -> tuple[str, str]:
 
 
 def test_a_sender_is_granted_credit_and_its_message_is_accepted(
-    house: House, client: Client
+    scene: Scene, client: Client
 ) -> None:
     attach, flow = client.sender("/queues/q")
     assert (attach["role"], attach["max_message_size"]) == (True, 16 * 1024 * 1024)
@@ -35,7 +35,7 @@ def test_a_sender_is_granted_credit_and_its_message_is_accepted(
         0,
         True,
     )
-    assert _depth(house) == 1
+    assert _depth(scene) == 1
 
 
 def test_messages_of_one_burst_are_accepted_by_one_disposition(client: Client) -> None:
@@ -53,10 +53,10 @@ def test_messages_of_one_burst_are_accepted_by_one_disposition(client: Client) -
     assert (disposition["first"], disposition["last"]) == (0, 2)
 
 
-def test_what_is_sent_settled_is_not_answered(house: House, client: Client) -> None:
+def test_what_is_sent_settled_is_not_answered(scene: Scene, client: Client) -> None:
     client.sender("/queues/q")
     assert client.transfer(b"one", settled=True) == []
-    assert _depth(house) == 1
+    assert _depth(scene) == 1
 
 
 def test_credit_is_topped_up_at_its_half(client: Client) -> None:
@@ -69,35 +69,35 @@ def test_credit_is_topped_up_at_its_half(client: Client) -> None:
     ]
 
 
-def test_a_message_of_several_transfers_is_one_message(house: House, client: Client) -> None:
+def test_a_message_of_several_transfers_is_one_message(scene: Scene, client: Client) -> None:
     client.sender("/queues/q")
     whole = message.data_section(b"a" * 100)
     assert client.transfer(payload=whole[:40], delivery_id=7, more=True) == []
     assert client.transfer(payload=whole[40:50], delivery_id=7, more=True) == []
     (disposition,) = client.transfer(payload=whole[50:], delivery_id=7)
     assert (disposition.state, disposition["first"]) == ("accepted", 7)
-    assert house.broker.get("q").payload == b"a" * 100  # type: ignore[union-attr]
+    assert scene.broker.get("q").payload == b"a" * 100  # type: ignore[union-attr]
 
 
-def test_an_aborted_message_is_forgotten(house: House, client: Client) -> None:
+def test_an_aborted_message_is_forgotten(scene: Scene, client: Client) -> None:
     client.sender("/queues/q")
     client.transfer(payload=message.data_section(b"no"), delivery_id=0, more=True)
     assert client.transfer(delivery_id=0, aborted=True, payload=b"\x00") == []
     (disposition,) = client.transfer(b"yes")
     assert disposition["first"] == 1
-    assert house.broker.get("q").payload == b"yes"  # type: ignore[union-attr]
+    assert scene.broker.get("q").payload == b"yes"  # type: ignore[union-attr]
 
 
-def test_what_reaches_no_queue_is_released_and_reported(house: House, client: Client) -> None:
+def test_what_reaches_no_queue_is_released_and_reported(scene: Scene, client: Client) -> None:
     client.sender("/exchanges/amq.direct/nobody")
     (disposition,) = client.transfer(b"x")
     assert disposition.state == "released"
-    (event,) = house.emitted(MessageUnroutable)
+    (event,) = scene.emitted(MessageUnroutable)
     assert (event.exchange, event.routing_key) == ("amq.direct", "nobody")
 
 
-def test_what_a_full_queue_rejects_is_rejected_with_its_name(house: House, client: Client) -> None:
-    house.broker.declare_queue(
+def test_what_a_full_queue_rejects_is_rejected_with_its_name(scene: Scene, client: Client) -> None:
+    scene.broker.declare_queue(
         "full", arguments={"x-max-length": 1, "x-overflow": "reject-publish"}
     )
     client.sender("/queues/full")
@@ -148,17 +148,17 @@ def test_a_target_that_cannot_be_is_refused_by_attach_and_detach(
     [("/queues/q%2Fx", "q/x"), ("q/x", "q/x"), ("/queue/q%2Fx", "q/x"), ("/amq/queue/q", "q")],
 )
 def test_addresses_of_both_versions_name_queues(
-    house: House, client: Client, address: str, queue: str
+    scene: Scene, client: Client, address: str, queue: str
 ) -> None:
     if address.startswith("/queues/"):
-        house.broker.declare_queue(queue)
+        scene.broker.declare_queue(queue)
     client.sender(address)
     (disposition,) = client.transfer(b"x")
     assert disposition.state == "accepted"
-    assert _depth(house, queue) == 1
+    assert _depth(scene, queue) == 1
 
 
-def test_an_anonymous_sender_takes_each_message_where_it_says(house: House, client: Client) -> None:
+def test_an_anonymous_sender_takes_each_message_where_it_says(scene: Scene, client: Client) -> None:
     client.sender(None)
     body = message.data_section(b"x")
     to = {name: message.bare_message({"to": name}, {}, body) for name in ("/queues/q", "nowhere")}
@@ -167,7 +167,7 @@ def test_an_anonymous_sender_takes_each_message_where_it_says(house: House, clie
     (without,) = client.transfer(b"x")
     assert (accepted.state, rejected.state, without.state) == ("accepted", "rejected", "rejected")
     assert rejected["state"].get("error").get("description") == "bad 'to' address string: nowhere"
-    assert _depth(house) == 1
+    assert _depth(scene) == 1
 
 
 def test_a_message_that_cannot_be_read_ends_its_link_alone(client: Client) -> None:
@@ -215,40 +215,40 @@ def test_somebody_elses_user_id_ends_the_link(client: Client) -> None:
 # Receiving.
 
 
-def test_nothing_is_sent_without_credit_and_no_more_than_it(house: House, client: Client) -> None:
+def test_nothing_is_sent_without_credit_and_no_more_than_it(scene: Scene, client: Client) -> None:
     for body in (b"1", b"2", b"3"):
-        house.broker.publish("", "q", body)
+        scene.broker.publish("", "q", body)
     (attach,) = client.receiver("/queues/q")
     assert (attach["role"], attach["initial_delivery_count"]) == (False, 0)
     assert bodies(client.grant(credit=2)) == [b"1", b"2"]
     assert bodies(client.grant(credit=2, delivery_count=2)) == [b"3"]
 
 
-def test_credit_counts_from_what_the_receiver_saw(house: House, client: Client) -> None:
+def test_credit_counts_from_what_the_receiver_saw(scene: Scene, client: Client) -> None:
     client.receiver("/queues/q", credit=2)
-    house.broker.publish("", "q", b"1")
+    scene.broker.publish("", "q", b"1")
     # It granted two more than the none that it had seen then: one of them is used up.
     assert bodies(client.grant(credit=2, delivery_count=0)) == [b"1"]
-    house.broker.publish("", "q", b"2")
-    house.broker.publish("", "q", b"3")
-    house.network.settle()
+    scene.broker.publish("", "q", b"2")
+    scene.broker.publish("", "q", b"3")
+    scene.network.settle()
     assert bodies(client.received()) == [b"2"]
 
 
-def test_drained_credit_is_used_up_and_said(house: House, client: Client) -> None:
+def test_drained_credit_is_used_up_and_said(scene: Scene, client: Client) -> None:
     client.receiver("/queues/q")
-    house.broker.publish("", "q", b"1")
+    scene.broker.publish("", "q", b"1")
     transfer, flow = client.grant(credit=10, drain=True)
     assert bodies([transfer]) == [b"1"]
     assert (flow["drain"], flow["link_credit"], flow["delivery_count"]) == (True, 0, 10)
-    house.broker.publish("", "q", b"2")
-    house.network.settle()
+    scene.broker.publish("", "q", b"2")
+    scene.network.settle()
     assert client.received() == []
 
 
-def test_echo_is_answered_with_what_there_is(house: House, client: Client) -> None:
-    house.broker.publish("", "q", b"1")
-    house.broker.publish("", "q", b"2")
+def test_echo_is_answered_with_what_there_is(scene: Scene, client: Client) -> None:
+    scene.broker.publish("", "q", b"1")
+    scene.broker.publish("", "q", b"2")
     client.receiver("/queues/q")
     came = client.grant(credit=1, echo=True)
     assert names(came) == ["transfer", "flow"]
@@ -266,22 +266,22 @@ def test_echo_is_answered_with_what_there_is(house: House, client: Client) -> No
     ],
 )
 def test_what_becomes_of_a_delivery(
-    house: House, client: Client, outcome: str, fields: dict[str, bool], ready: int, dead: int
+    scene: Scene, client: Client, outcome: str, fields: dict[str, bool], ready: int, dead: int
 ) -> None:
-    house.broker.declare_queue("dead")
-    house.broker.declare_queue(
+    scene.broker.declare_queue("dead")
+    scene.broker.declare_queue(
         "work", arguments={"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
     )
-    house.broker.publish("", "work", b"1")
+    scene.broker.publish("", "work", b"1")
     came = client.receiver("/queues/work", credit=1)
     assert client.settle(0, outcome, **fields) == []
     assert bodies(came) == [b"1"]
-    assert (_depth(house, "work"), _depth(house, "dead")) == (ready, dead)
-    assert house.broker.vhost().queues["work"].unacked == 0
+    assert (_depth(scene, "work"), _depth(scene, "dead")) == (ready, dead)
+    assert scene.broker.vhost().queues["work"].unacked == 0
 
 
-def test_an_unsettled_disposition_is_answered_settled(house: House, client: Client) -> None:
-    house.broker.publish("", "q", b"1")
+def test_an_unsettled_disposition_is_answered_settled(scene: Scene, client: Client) -> None:
+    scene.broker.publish("", "q", b"1")
     client.receiver("/queues/q", credit=1)
     (answer,) = client.send(
         "disposition", role=True, first=0, settled=False, state=Composite("accepted", {})
@@ -289,34 +289,34 @@ def test_an_unsettled_disposition_is_answered_settled(house: House, client: Clie
     assert (answer["role"], answer["settled"], answer.state) == (False, True, "accepted")
 
 
-def test_a_range_settles_what_is_in_it(house: House, client: Client) -> None:
+def test_a_range_settles_what_is_in_it(scene: Scene, client: Client) -> None:
     for _ in range(5):
-        house.broker.publish("", "q", b"x")
+        scene.broker.publish("", "q", b"x")
     client.receiver("/queues/q", credit=5)
     client.settle(1, "accepted", last=3)
     client.settle(0, "released", last=2**30)
-    assert _depth(house) == 2
+    assert _depth(scene) == 2
 
 
-def test_a_state_that_is_no_outcome_ends_the_session(house: House, client: Client) -> None:
-    house.broker.publish("", "q", b"x")
+def test_a_state_that_is_no_outcome_ends_the_session(scene: Scene, client: Client) -> None:
+    scene.broker.publish("", "q", b"x")
     client.receiver("/queues/q", credit=1)
     (end,) = client.settle(0, "received", section_number=0, section_offset=0)
     assert end.error[0] == "amqp:invalid-field"
-    assert _depth(house) == 1
+    assert _depth(scene) == 1
 
 
-def test_what_is_sent_settled_is_gone(house: House, client: Client) -> None:
-    house.broker.publish("", "q", b"1")
-    house.broker.publish("", "q", b"2")
+def test_what_is_sent_settled_is_gone(scene: Scene, client: Client) -> None:
+    scene.broker.publish("", "q", b"1")
+    scene.broker.publish("", "q", b"2")
     came = client.receiver("/queues/q", credit=1, snd_settle_mode=1)
     assert bodies(came) == [b"1"]
     assert came[-1]["settled"] is True
-    assert (_depth(house), house.broker.vhost().queues["q"].unacked) == (1, 0)
+    assert (_depth(scene), scene.broker.vhost().queues["q"].unacked) == (1, 0)
 
 
-def test_a_released_message_says_that_it_was_acquired_before(house: House, client: Client) -> None:
-    house.broker.publish("", "q", b"1")
+def test_a_released_message_says_that_it_was_acquired_before(scene: Scene, client: Client) -> None:
+    scene.broker.publish("", "q", b"1")
     (_, transfer) = client.receiver("/queues/q", credit=1)
     assert transfer.sections is not None
     assert transfer.sections.header["first_acquirer"] is True
@@ -326,21 +326,21 @@ def test_a_released_message_says_that_it_was_acquired_before(house: House, clien
     assert again.sections.header["first_acquirer"] is False
 
 
-def test_transfers_wait_for_the_session_window(house: House) -> None:
-    house.broker.declare_queue("q")
-    client = Client(house).connect(window=2)
+def test_transfers_wait_for_the_session_window(scene: Scene) -> None:
+    scene.broker.declare_queue("q")
+    client = Client(scene).connect(window=2)
     for body in (b"1", b"2", b"3"):
-        house.broker.publish("", "q", body)
+        scene.broker.publish("", "q", body)
     client.receiver("/queues/q")
     assert bodies(client.grant(credit=10, incoming_window=2)) == [b"1", b"2"]
     assert bodies(client.grant(credit=8, delivery_count=2, next_incoming_id=2)) == [b"3"]
 
 
-def test_a_large_message_is_cut_to_frames_and_waits_for_the_window(house: House) -> None:
-    house.broker.declare_queue("q")
-    client = Client(house).connect(max_frame_size=512)
-    house.broker.publish("", "q", b"x" * 1500)
-    house.broker.publish("", "q", b"y")
+def test_a_large_message_is_cut_to_frames_and_waits_for_the_window(scene: Scene) -> None:
+    scene.broker.declare_queue("q")
+    client = Client(scene).connect(max_frame_size=512)
+    scene.broker.publish("", "q", b"x" * 1500)
+    scene.broker.publish("", "q", b"y")
     came = client.receiver("/queues/q")
     came = client.grant(credit=5, incoming_window=2)
     assert [got["more"] for got in came] == [True, True]
@@ -351,61 +351,61 @@ def test_a_large_message_is_cut_to_frames_and_waits_for_the_window(house: House)
     assert bodies(came)[-1:] == [b"y"]
 
 
-def test_a_slow_reader_gets_nothing_until_it_reads(house: House, client: Client) -> None:
+def test_a_slow_reader_gets_nothing_until_it_reads(scene: Scene, client: Client) -> None:
     client.receiver("/queues/q", credit=10)
     client.fake.set_writable(False)
-    house.broker.publish("", "q", b"1")
-    assert _depth(house) == 1
+    scene.broker.publish("", "q", b"1")
+    assert _depth(scene) == 1
     client.fake.set_writable(True)
     assert bodies(client.received()) == [b"1"]
 
 
 @pytest.mark.parametrize("how", ["detach", "end", "close", "vanish"])
 def test_what_is_unsettled_is_ready_again_however_it_ends(
-    house: House, client: Client, how: str
+    scene: Scene, client: Client, how: str
 ) -> None:
-    house.broker.publish("", "q", b"1")
+    scene.broker.publish("", "q", b"1")
     client.receiver("/queues/q", credit=1)
-    assert _depth(house) == 0
+    assert _depth(scene) == 0
     if how == "vanish":
         client.fake.vanish()
     else:
         came = client.send(how, **({"handle": 1, "closed": True} if how == "detach" else {}))
         assert names(came) == [how]
-    queue = house.broker.vhost().queues["q"]
+    queue = scene.broker.vhost().queues["q"]
     assert (len(queue.messages), queue.unacked, queue.consumers) == (1, 0, [])
-    assert len(house.emitted(ConsumerEnded)) == 1
+    assert len(scene.emitted(ConsumerEnded)) == 1
 
 
-def test_a_deleted_queue_detaches_its_receivers(house: House, client: Client) -> None:
+def test_a_deleted_queue_detaches_its_receivers(scene: Scene, client: Client) -> None:
     client.receiver("/queues/q", credit=1)
-    house.broker.delete_queue("q")
-    house.network.settle()
+    scene.broker.delete_queue("q")
+    scene.network.settle()
     assert _detached(client.received())[0] == "amqp:resource-deleted"
     assert client.send("detach", handle=1, closed=True) == []
 
 
 def test_what_was_unsettled_of_a_deleted_queue_takes_no_memory(
-    house: House, client: Client
+    scene: Scene, client: Client
 ) -> None:
-    house.broker.publish("", "q", b"x" * 1000)
+    scene.broker.publish("", "q", b"x" * 1000)
     client.receiver("/queues/q", credit=1)
-    assert house.broker.memory.used > 1000
-    house.broker.delete_queue("q")
-    assert house.broker.memory.used == 0
+    assert scene.broker.memory.used > 1000
+    scene.broker.delete_queue("q")
+    assert scene.broker.memory.used == 0
 
 
 def test_what_a_kind_of_queue_does_not_do_refuses_the_link_alone(
-    house: House, client: Client
+    scene: Scene, client: Client
 ) -> None:
-    house.broker.declare_queue("s", durable=True, arguments={"x-queue-type": "stream"})
+    scene.broker.declare_queue("s", durable=True, arguments={"x-queue-type": "stream"})
     came = client.receiver("/queues/s", snd_settle_mode=1)
     assert came[-1].error[0] == "amqp:not-implemented"
     assert "automatic acknowledgement not supported" in came[-1].error[1]
     assert names(client.sender("/queues/q")) == ["attach", "flow"]
 
 
-def test_a_dynamic_source_is_a_queue_for_its_link(house: House, client: Client) -> None:
+def test_a_dynamic_source_is_a_queue_for_its_link(scene: Scene, client: Client) -> None:
     source = {"address": None, "dynamic": True, "capabilities": ("temporary-queue",)}
     (attach,) = client.receiver("", source=source)
     address = str(attach["source"].get("address"))
@@ -414,7 +414,7 @@ def test_a_dynamic_source_is_a_queue_for_its_link(house: House, client: Client) 
     (disposition,) = client.transfer(b"reply")
     assert disposition.state == "accepted"
     client.send("detach", handle=1, closed=True)
-    assert [name for name in house.broker.vhost().queues if name.startswith("amq.dyn")] == []
+    assert [name for name in scene.broker.vhost().queues if name.startswith("amq.dyn")] == []
 
 
 def test_a_dynamic_source_of_another_kind_is_not_served(client: Client) -> None:
@@ -423,11 +423,11 @@ def test_a_dynamic_source_of_another_kind_is_not_served(client: Client) -> None:
 
 
 def test_a_stream_is_read_from_an_offset_and_keeps_what_is_accepted(
-    house: House, client: Client
+    scene: Scene, client: Client
 ) -> None:
-    house.broker.declare_queue("s", durable=True, arguments={"x-queue-type": "stream"})
+    scene.broker.declare_queue("s", durable=True, arguments={"x-queue-type": "stream"})
     for number in range(4):
-        house.broker.publish("", "s", b"%d" % number)
+        scene.broker.publish("", "s", b"%d" % number)
     spec = Symbol("rabbitmq:stream-offset-spec")
     source = {"filter": {spec: Described(spec, "first")}}
     came = client.receiver("/queues/s", credit=2, source=source)
@@ -437,11 +437,11 @@ def test_a_stream_is_read_from_an_offset_and_keeps_what_is_accepted(
     assert came[-1].sections.annotations[Symbol("x-stream-offset")] == 1
     client.settle(0, "accepted", last=1)
     assert bodies(client.grant(credit=2, delivery_count=2)) == [b"2", b"3"]
-    assert _depth(house, "s") == 4
+    assert _depth(scene, "s") == 4
 
 
-def test_an_exclusive_queue_is_somebody_elses(house: House, client: Client) -> None:
-    other = house.client()
+def test_an_exclusive_queue_is_somebody_elses(scene: Scene, client: Client) -> None:
+    other = scene.client()
     other.send("queue.declare", queue="mine", exclusive=True)
     assert client.receiver("/queues/mine")[-1].error[0] == "amqp:resource-locked"
 
@@ -473,25 +473,25 @@ def test_what_is_not_served_is_refused_by_name(client: Client) -> None:
 
 @pytest.mark.parametrize("settled", [0, 1])
 def test_a_message_over_what_the_client_takes_ends_its_session(
-    house: House, client: Client, settled: int
+    scene: Scene, client: Client, settled: int
 ) -> None:
     (attach,) = client.receiver("/queues/q", max_message_size=200, snd_settle_mode=settled)
     assert attach["max_message_size"] == 200
-    house.broker.publish("", "q", b"small")
-    house.broker.publish("", "q", b"x" * 200)
-    house.broker.publish("", "q", b"x" * 300)
+    scene.broker.publish("", "q", b"small")
+    scene.broker.publish("", "q", b"x" * 200)
+    scene.broker.publish("", "q", b"x" * 300)
     assert bodies(client.grant(credit=10)) == [b"small"]
-    house.advance(0)
+    scene.advance(0)
     (end,) = client.received()
     assert (end.name, *end.error) == (
         "end",
         "amqp:link:message-size-exceeded",
         "message size (254 bytes) > maximum message size (200 bytes)",
     )
-    assert _depth(house) == (1 if settled else 3)
+    assert _depth(scene) == (1 if settled else 3)
 
 
-def test_no_limit_and_a_limit_of_0_are_the_same(house: House, client: Client) -> None:
-    house.broker.publish("", "q", b"x" * 10_000)
+def test_no_limit_and_a_limit_of_0_are_the_same(scene: Scene, client: Client) -> None:
+    scene.broker.publish("", "q", b"x" * 10_000)
     client.receiver("/queues/q", max_message_size=0)
     assert bodies(client.grant(credit=1)) == [b"x" * 10_000]

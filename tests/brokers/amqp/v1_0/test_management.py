@@ -8,7 +8,7 @@ from mockforge_brokers.amqp.v1_0.wire import message
 from mockforge_brokers.amqp.v1_0.wire.performatives import Composite
 from mockforge_brokers.amqp.v1_0.wire.values import Symbol, ULong
 
-from ..client import House
+from ..client import Scene
 from .client import Client, names
 
 PAIRED = {Symbol("paired"): True}
@@ -17,8 +17,8 @@ PAIRED = {Symbol("paired"): True}
 class Manager:
     """A client with a pair of management links."""
 
-    def __init__(self, house: House) -> None:
-        self.client = Client(house).connect()
+    def __init__(self, scene: Scene) -> None:
+        self.client = Client(scene).connect()
         node = {"address": "/management"}
         self.client.send(
             "attach",
@@ -55,23 +55,23 @@ class Manager:
 
 
 @pytest.fixture
-def manager(house: House) -> Manager:
-    return Manager(house)
+def manager(scene: Scene) -> Manager:
+    return Manager(scene)
 
 
-def test_a_queue_is_declared_found_purged_and_deleted(house: House, manager: Manager) -> None:
+def test_a_queue_is_declared_found_purged_and_deleted(scene: Scene, manager: Manager) -> None:
     status, made = manager.ask("PUT", "/queues/a%2Fb", {"arguments": {"x-max-length": ULong(5)}})
     assert (status, made["name"], made["type"], made["durable"]) == (201, "a/b", "classic", True)
     assert manager.ask("PUT", "/queues/a%2Fb", {"arguments": {"x-max-length": ULong(5)}})[0] == 200
-    house.broker.publish("", "a/b", b"x")
+    scene.broker.publish("", "a/b", b"x")
     assert manager.ask("GET", "/queues/a%2Fb")[1]["message_count"] == 1
     assert manager.ask("DELETE", "/queues/a%2Fb/messages") == (200, {"message_count": 1})
     assert manager.ask("DELETE", "/queues/a%2Fb") == (200, {"message_count": 0})
     assert manager.ask("GET", "/queues/a%2Fb") == (404, "queue 'a/b' in vhost '/' not found")
 
 
-def test_an_exchange_and_its_bindings(house: House, manager: Manager) -> None:
-    house.broker.declare_queue("q")
+def test_an_exchange_and_its_bindings(scene: Scene, manager: Manager) -> None:
+    scene.broker.declare_queue("q")
     assert manager.ask("PUT", "/exchanges/x", {"type": "topic"}) == (204, None)
     for arguments in ({}, {"a": "1"}):
         binding = {
@@ -106,10 +106,10 @@ def test_an_exchange_and_its_bindings(house: House, manager: Manager) -> None:
     ],
 )
 def test_what_cannot_be_is_a_status_and_a_word(
-    house: House, manager: Manager, method: str, path: str, body: Any, status: int, text: str
+    scene: Scene, manager: Manager, method: str, path: str, body: Any, status: int, text: str
 ) -> None:
-    house.broker.declare_queue("q", durable=True)
-    house.broker.declare_exchange("x")
+    scene.broker.declare_queue("q", durable=True)
+    scene.broker.declare_exchange("x")
     answer = manager.ask(method, path, body)
     assert answer[0] == status
     assert text == "PRECONDITION" or text in answer[1]
@@ -142,9 +142,9 @@ def test_a_pair_ends_half_by_half(manager: Manager) -> None:
     assert names(came) == ["attach", "flow"]
 
 
-def test_rights_are_asked(house: House) -> None:
-    house.environment.access.add_rule(rule_of("allow guest read amqp:/:*"))
-    manager = Manager(house)
+def test_rights_are_asked(scene: Scene) -> None:
+    scene.environment.access.add_rule(rule_of("allow guest read amqp:/:*"))
+    manager = Manager(scene)
     body = message.bare_message(
         {"to": "/queues/q", "subject": "PUT"}, {}, message.value_section({})
     )

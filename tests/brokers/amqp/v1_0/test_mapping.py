@@ -19,31 +19,31 @@ from mockforge_brokers.amqp.v1_0.wire.values import (
     ULong,
 )
 
-from ..client import House
+from ..client import Scene
 from .client import Client
 
 UUID_1 = UUID("3d05b8f4-8d2a-4a2b-b1b5-6d8a4d2a9c11")
 
 
-def _to_old(house: House, payload: bytes) -> Any:
+def _to_old(scene: Scene, payload: bytes) -> Any:
     """What a client of 0-9-1 gets of a message of 1.0."""
-    house.broker.declare_queue("q")
-    client = Client(house).connect()
+    scene.broker.declare_queue("q")
+    client = Client(scene).connect()
     client.sender("/queues/q")
     client.transfer(payload=payload)
-    return house.client().send("basic.get", queue="q", no_ack=True)[0]
+    return scene.client().send("basic.get", queue="q", no_ack=True)[0]
 
 
-def _to_new(house: House, body: bytes = b"x", **properties: Any) -> message.Sections:
+def _to_new(scene: Scene, body: bytes = b"x", **properties: Any) -> message.Sections:
     """What a client of 1.0 gets of a message of 0-9-1."""
-    house.broker.declare_queue("q")
-    house.client().publish("", "q", body, **properties)
-    sections = Client(house).connect().receiver("/queues/q", credit=1)[-1].sections
+    scene.broker.declare_queue("q")
+    scene.client().publish("", "q", body, **properties)
+    sections = Client(scene).connect().receiver("/queues/q", credit=1)[-1].sections
     assert sections is not None
     return sections
 
 
-def test_properties_and_headers_become_those_of_0_9_1(house: House) -> None:
+def test_properties_and_headers_become_those_of_0_9_1(scene: Scene) -> None:
     payload = (
         message.header(durable=True, priority=UByte(4), ttl=60_000)
         + message.annotations(
@@ -64,7 +64,7 @@ def test_properties_and_headers_become_those_of_0_9_1(house: House) -> None:
             message.data_section(b"one") + message.data_section(b"two"),
         )
     )
-    got = _to_old(house, payload)
+    got = _to_old(scene, payload)
     assert got.body == b"onetwo"
     headers = got.properties.pop("headers")
     assert headers == {
@@ -100,35 +100,35 @@ def test_properties_and_headers_become_those_of_0_9_1(house: House) -> None:
     ],
 )
 def test_ids_that_are_no_short_string_go_to_a_header(
-    house: House, identity: Any, text: str | None, header: Field | None
+    scene: Scene, identity: Any, text: str | None, header: Field | None
 ) -> None:
     got = _to_old(
-        house, message.bare_message({"message_id": identity}, {}, message.data_section(b""))
+        scene, message.bare_message({"message_id": identity}, {}, message.data_section(b""))
     )
     assert got.properties.get("message_id") == text
     assert got.properties.get("headers", {}).get("x-message-id") == header
 
 
-def test_a_body_of_values_stays_encoded_and_says_so(house: House) -> None:
+def test_a_body_of_values_stays_encoded_and_says_so(scene: Scene) -> None:
     body = message.value_section({"k": [Int(1)]})
-    got = _to_old(house, body)
+    got = _to_old(scene, body)
     assert (got.body, got.properties["type"]) == (body, "amqp-1.0")
 
 
-def test_routing_annotations_are_more_routing_keys(house: House) -> None:
+def test_routing_annotations_are_more_routing_keys(scene: Scene) -> None:
     for name in ("a", "b"):
-        house.broker.declare_queue(name)
-    client = Client(house).connect()
+        scene.broker.declare_queue(name)
+    client = Client(scene).connect()
     client.sender("/queues/a")
     client.transfer(
         payload=message.annotations({Symbol("x-cc"): ["b"]}) + message.data_section(b"x")
     )
-    assert len(house.broker.vhost().queues["b"].messages) == 1
+    assert len(scene.broker.vhost().queues["b"].messages) == 1
 
 
-def test_a_message_of_0_9_1_becomes_sections(house: House) -> None:
+def test_a_message_of_0_9_1_becomes_sections(scene: Scene) -> None:
     sections = _to_new(
-        house,
+        scene,
         b"x",
         headers={"a": 1, "x-k": "v", "list": [1], "s": "t"},
         delivery_mode=2,
@@ -169,16 +169,16 @@ def test_a_message_of_0_9_1_becomes_sections(house: House) -> None:
     assert sections.body == b"x"
 
 
-def test_the_bare_message_passes_untouched(house: House) -> None:
+def test_the_bare_message_passes_untouched(scene: Scene) -> None:
     """Whoever signed it can check it: part 3.2 of the specification."""
-    house.broker.declare_queue("q")
+    scene.broker.declare_queue("q")
     bare = message.bare_message(
         {"message_id": b"raw", "group_sequence": UInt(7)},
         {"o": Opaque(0x74, b"1234"), "u": UByte(1)},
         message.data_section(b"a") + message.data_section(b"b"),
     )
     footer = b"\x00\x53\x78" + b"\xc1\x04\x02\xa3\x00\x40"
-    client = Client(house).connect()
+    client = Client(scene).connect()
     client.sender("/queues/q")
     client.transfer(payload=message.annotations({Symbol("x-mine"): "1"}) + bare + footer)
     sections = client.receiver("/queues/q", credit=1)[-1].sections
@@ -187,12 +187,12 @@ def test_the_bare_message_passes_untouched(house: House) -> None:
     assert sections.annotations[Symbol("x-mine")] == "1"
 
 
-def test_deaths_are_annotations(house: House) -> None:
-    house.broker.declare_queue("dead")
-    house.broker.declare_queue(
+def test_deaths_are_annotations(scene: Scene) -> None:
+    scene.broker.declare_queue("dead")
+    scene.broker.declare_queue(
         "work", arguments={"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
     )
-    client = Client(house).connect()
+    client = Client(scene).connect()
     client.sender("/queues/work")
     client.transfer(b"x")
     client.receiver("/queues/work", credit=1)

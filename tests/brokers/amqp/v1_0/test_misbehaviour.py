@@ -11,7 +11,7 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.misbehaviour.actions import Changes
 
-from ..client import House
+from ..client import Scene
 from .client import Client, Got, names
 
 
@@ -31,12 +31,12 @@ def _refused(client: Client, unit: bytes, code: int) -> list[Got]:
     [(NACK, "rejected"), (ReplyCode.NO_ROUTE, "released"), (ReplyCode.NOT_FOUND, "rejected")],
 )
 def test_a_refused_message_is_settled_without_its_effect(
-    house: House, client: Client, code: int, state: str
+    scene: Scene, client: Client, code: int, state: str
 ) -> None:
     client.sender("/queues/q")
     (disposition,) = _refused(client, _transfer(message.data_section(b"x")), code)
     assert disposition.state == state
-    assert len(house.broker.vhost().queues["q"].messages) == 0
+    assert len(scene.broker.vhost().queues["q"].messages) == 0
 
 
 def test_refused_messages_use_up_neither_credit_nor_window(client: Client) -> None:
@@ -129,9 +129,9 @@ def _row(client: Client, operation: str, direction: int = IN) -> Row:
     )
 
 
-def test_rows_say_where_messages_go_and_what_they_hold(house: House, client: Client) -> None:
+def test_rows_say_where_messages_go_and_what_they_hold(scene: Scene, client: Client) -> None:
     client.sender("/exchanges/amq.topic/a.b")
-    house.broker.bind("amq.topic", "q", "a.*")
+    scene.broker.bind("amq.topic", "q", "a.*")
     payload = message.bare_message({"subject": "s"}, {"h": "1"}, message.data_section(b"body"))
     client.transfer(payload=payload)
     row = _row(client, "transfer")

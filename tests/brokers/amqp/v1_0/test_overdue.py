@@ -3,16 +3,16 @@
 import pytest
 from mockforge_brokers.amqp.options import AmqpOptions
 
-from ..client import House
+from ..client import Scene
 from .client import Client, Got, bodies, names
 
 
-def _house(release: str = "4.3", kind: str = "quorum") -> House:
-    house = House(AmqpOptions(consumer_timeout=10, heartbeat=0, as_version=release))
-    house.broker.declare_queue("q", durable=True, arguments={"x-queue-type": kind})
+def _house(release: str = "4.3", kind: str = "quorum") -> Scene:
+    scene = Scene(AmqpOptions(consumer_timeout=10, heartbeat=0, as_version=release))
+    scene.broker.declare_queue("q", durable=True, arguments={"x-queue-type": kind})
     for number in range(3):
-        house.broker.publish("", "q", b"%d" % number)
-    return house
+        scene.broker.publish("", "q", b"%d" % number)
+    return scene
 
 
 def _released(came: list[Got]) -> list[tuple[int, int, bool, str]]:
@@ -21,14 +21,14 @@ def _released(came: list[Got]) -> list[tuple[int, int, bool, str]]:
 
 
 def test_a_late_delivery_is_released_and_somebody_else_gets_it() -> None:
-    house = _house()
-    client, other = Client(house).connect(), Client(house).connect()
+    scene = _house()
+    client, other = Client(scene).connect(), Client(scene).connect()
     assert bodies(client.receiver("/queues/q", credit=3)) == [b"0", b"1", b"2"]
     other.receiver("/queues/q", credit=10)
     client.settle(1, "accepted")
-    house.advance(9)
+    scene.advance(9)
     assert client.received() == []
-    house.advance(2)
+    scene.advance(2)
     assert _released(client.received()) == [
         (0, 0, False, "released"),
         (2, 2, False, "released"),
@@ -41,11 +41,11 @@ def test_a_late_delivery_is_released_and_somebody_else_gets_it() -> None:
 
 
 def test_a_late_link_gets_nothing_more_until_it_settled() -> None:
-    house = _house()
-    client = Client(house).connect()
+    scene = _house()
+    client = Client(scene).connect()
     client.receiver("/queues/q", credit=2)
     client.grant(credit=10, delivery_count=2)
-    house.advance(11)
+    scene.advance(11)
     assert _released(client.received()) == [(0, 2, False, "released")]
     assert client.settle(0, "accepted") == []
     assert client.settle(1, "released") == []
@@ -54,11 +54,11 @@ def test_a_late_link_gets_nothing_more_until_it_settled() -> None:
 
 
 def test_who_settles_in_time_is_left_alone() -> None:
-    house = _house()
-    client = Client(house).connect()
+    scene = _house()
+    client = Client(scene).connect()
     client.receiver("/queues/q", credit=1)
     for number in range(3):
-        house.advance(8)
+        scene.advance(8)
         came = client.settle(number, "accepted")
         assert "disposition" not in names(came)
         client.grant(credit=1, delivery_count=number + 1)
@@ -67,20 +67,20 @@ def test_who_settles_in_time_is_left_alone() -> None:
 
 @pytest.mark.parametrize(("release", "kind"), [("4.1", "quorum"), ("4.3", "classic")])
 def test_only_quorum_queues_of_4_3_look_at_it(release: str, kind: str) -> None:
-    house = _house(release, kind)
-    client = Client(house).connect()
+    scene = _house(release, kind)
+    client = Client(scene).connect()
     client.receiver("/queues/q", credit=3)
-    house.advance(40)
+    scene.advance(40)
     assert client.received() == []
 
 
 def test_a_late_link_that_ends_has_nothing_to_give_back() -> None:
-    house = _house()
-    client = Client(house).connect()
+    scene = _house()
+    client = Client(scene).connect()
     client.receiver("/queues/q", credit=3)
-    house.advance(11)
+    scene.advance(11)
     client.received()
     client.send("detach", handle=1, closed=True)
     assert client.settle(0, "accepted", last=2) == []
-    queue = house.broker.vhost().queues["q"]
+    queue = scene.broker.vhost().queues["q"]
     assert (len(queue.messages), queue.unacked) == (3, 0)

@@ -19,7 +19,7 @@ from mockforge_brokers.amqp.v1_0.wire.values import (
 )
 from mockforge_brokers.events import Warned
 
-from ..client import House
+from ..client import Scene
 from .client import Client, bodies
 
 NOW = 1_700_000_000_000
@@ -354,17 +354,17 @@ def test_any_text_is_an_expression_or_malformed(text: str) -> None:
 
 
 @pytest.fixture
-def stream(house: House, client: Client) -> Client:
+def stream(scene: Scene, client: Client) -> Client:
     """A message of 1.0 between two of 0-9-1."""
-    house.broker.declare_queue("s", durable=True, arguments={"x-queue-type": "stream"})
-    house.broker.publish("", "s", b"before", properties={"priority": 7})
+    scene.broker.declare_queue("s", durable=True, arguments={"x-queue-type": "stream"})
+    scene.broker.publish("", "s", b"before", properties={"priority": 7})
     client.sender("/queues/s")
     properties = {"message_id": ULong(7), "subject": "new", "group_sequence": UInt(16)}
     properties |= {"creation_time": Timestamp(999), "user_id": b"guest"}
     application = {"kind": Symbol("book"), "n": Byte(-5), "sold": True, "none": None}
     payload = message.bare_message(properties, application, message.data_section(b"it"))
     client.transfer(payload=payload)
-    house.broker.publish("", "s", b"after", properties={"headers": {"kind": "film"}})
+    scene.broker.publish("", "s", b"after", properties={"headers": {"kind": "film"}})
     return client
 
 
@@ -412,10 +412,10 @@ def test_what_is_no_sql_filter_is_not_in_force(stream: Client) -> None:
         assert _read(stream, handle, filters) == ({}, [b"before", b"it", b"after"])
 
 
-def test_who_sends_a_wrong_expression_is_named_with_the_place(house: House, stream: Client) -> None:
+def test_who_sends_a_wrong_expression_is_named_with_the_place(scene: Scene, stream: Client) -> None:
     _read(stream, 1, _filter("kind = lower(town)"))
     _read(stream, 2, _filter("kind = "))
-    found = house.emitted(Warned)
+    found = scene.emitted(Warned)
     assert [each.about for each in found] == [
         f"receiver 'r{number}' of queue 's' in vhost '/'" for number in (1, 2)
     ]

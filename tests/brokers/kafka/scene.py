@@ -19,7 +19,7 @@ from mockforge_brokers.kafka.wire.messages.logs import (
 from ..fake_peer import FakeNetwork
 
 
-class Stage:
+class Scene:
     def __init__(self, limits=None, *, wall=1_700_000_000.0, disk=None, **options):
         self.clock = ManualClock(wall)
         self.environment = Environment.create(self.clock, seed=1, limits=limits)
