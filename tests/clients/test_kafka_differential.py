@@ -28,7 +28,7 @@ from brokers.kafka.asking import Asking
 from brokers.kafka.authorizing import RECORDED as RIGHTS
 from brokers.kafka.authorizing import caller, grid
 from brokers.kafka.batching import CASES, codes
-from brokers.kafka.scene import Stage
+from brokers.kafka.scene import Scene
 from mockforge_brokers.kafka.codes import ErrorCode
 
 pytestmark = [pytest.mark.client, pytest.mark.slow, pytest.mark.timeout(400)]
@@ -101,7 +101,7 @@ def test_every_answer_is_apache_kafkas(kafka):
             return asking.call(message, version)
 
     theirs = answers(fresh)
-    ours = answers(Stage(wall=NOW / 1000).call)
+    ours = answers(Scene(wall=NOW / 1000).call)
     assert len(theirs) >= 1_400
     unlike = {name for name, answer in ours.items() if unlike_but_in_words(answer, theirs[name])}
     unknown = {name for name in unlike if not any(re.fullmatch(one, name) for one in DIFFERENT)}
