@@ -286,6 +286,10 @@ SIZES = of_all_sizes()
         named("1", "2", headers={"n": 1}) + named("3", headers={"CC": ["r"]}) + named("4", "5"),
         named("1", "2", headers={"n": 1}, exchange="amq.headers") + named("3", "4"),
         named("1", "2", expiration="60000") + named("3", expiration="never") + named("4"),
+        # No pattern: of what is long, or of what is read and differs in each; but of two in turn.
+        named("1", "10", "100", "200", headers={"n": "x" * 300}),
+        b"".join(named(str(each), headers={"trace": each}) for each in range(7)),
+        b"".join(named("i" * each, headers={"n": each % 2}) for each in (1, 2, 3, 4, 3, 4, 5)),
         # Alike, but damaged, cut short, or in several frames.
         named("1", "2", "3")[:-1] + b"\0",
         named("1", "2", "3")[: -len(BODY)] + SPLIT + named("4"),
@@ -304,6 +308,28 @@ def test_values_of_their_own_have_the_same_outcome(data: bytes) -> None:
         chunks = cut(data + PLAIN, [size] * (len(data) // size))
         for mode in ("plain", "confirm"):
             assert play(chunks, mode, fast=True) == play(chunks, mode, fast=False)
+
+
+def test_patterns_are_made_of_short_headers_whose_read_values_come_again() -> None:
+    cases: dict[str, tuple[list[dict[str, Any]], int]] = {
+        "ids of other lengths": ([{"message_id": "i" * n} for n in (1, 2, 3, 2)], 2),
+        "a trace in each": (
+            [{"message_id": f"{n}", "headers": {"traceparent": f"00-{n:032}"}} for n in range(12)],
+            0,
+        ),
+        "a mode in each": ([{"delivery_mode": n, "message_id": "i" * n} for n in (1, 2)], 0),
+        "100 KB in each": ([{"headers": {"n": f"{n}" * 100_000}} for n in range(9)], 0),
+        "ids beside 300 bytes": (
+            [{"message_id": "i" * n, "headers": {"n": "x" * 300}} for n in range(1, 5)],
+            0,
+        ),
+        "two in turn": ([{"message_id": "i" * n, "headers": {"n": n % 2}} for n in range(1, 7)], 4),
+    }
+    for name, (sent, count) in cases.items():
+        client = Scene().client(tune=(2047, 131_072, 0))
+        with patch.object(burst, "builds", wraps=burst.builds) as made:
+            client.fake.send(b"".join(publish("", "q", b"body", **each) for each in sent))
+        assert made.call_count == count, name
 
 
 def test_every_damage_at_every_cut_has_the_same_outcome() -> None:

@@ -8,7 +8,7 @@ from mockforge_brokers.amqp.channel.headers import examine
 from mockforge_brokers.amqp.records import Field
 from mockforge_brokers.amqp.wire import frames
 from mockforge_brokers.amqp.wire.content import encode_header
-from mockforge_brokers.amqp.wire.likeness import build_of, builds, varying
+from mockforge_brokers.amqp.wire.likeness import build_of, builds, read_values, varying
 from mockforge_brokers.errors import ProtocolError, RequestRefused
 
 IDS = {"content_type": "text/plain", "delivery_mode": 1, "message_id": "17", "timestamp": 5}
@@ -58,6 +58,18 @@ def test_what_varies_is_where_ids_and_times_stand_beside_each_other() -> None:
     ):
         assert place(IDS, IDS | differing) is None, differing
     assert place(IDS, {**IDS, "size": 5}) is None
+
+
+def test_what_is_read_are_mode_headers_and_where_replies_go() -> None:
+    assert read_values(header()) == []
+    assert read_values(header(**IDS)) == [("delivery_mode", b"\1")]
+    given = {**IDS, "headers": {"n": Field("I", 1)}, "reply_to": "here", "app_id": "shop"}
+    table = b"\0\0\0\7\1nI\0\0\0\1"
+    assert read_values(header(**given)) == [
+        ("headers", table),
+        ("delivery_mode", b"\1"),
+        ("reply_to", b"here"),
+    ]
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)

@@ -31,6 +31,8 @@ class Known(NamedTuple):
 NOTHING: Final = Known(b"", b"", 0, 0, 0, None)
 MOST_BUILDS: Final = 8
 """Kinds of headers whose values differ; each is one more that others are compared with in vain."""
+LONGEST_BUILD: Final = 256
+"""Bytes of a header's frame of which a pattern is made: that takes longer, the longer it is."""
 MOST_VARIANTS: Final = 16
 """Headers that may come in turn; more are taken for ones that never come again."""
 

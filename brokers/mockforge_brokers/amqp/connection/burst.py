@@ -39,7 +39,14 @@ from typing import Final
 
 from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps, Turn
-from ..channel.publication import MOST_BUILDS, MOST_VARIANTS, NOTHING, Known, Publication
+from ..channel.publication import (
+    LONGEST_BUILD,
+    MOST_BUILDS,
+    MOST_VARIANTS,
+    NOTHING,
+    Known,
+    Publication,
+)
 from ..codes import ReplyCode
 from ..wire import methods
 from ..wire.frames import (
@@ -54,7 +61,7 @@ from ..wire.frames import (
     content_head,
     head,
 )
-from ..wire.likeness import build_of, builds, varying
+from ..wire.likeness import build_of, builds, read_values, varying
 from .channels import Channels
 from .failures import MethodFailed, frame_error
 
@@ -375,9 +382,25 @@ def _liken(publication: Publication, before: Known, header: bytes, flags: int) -
         publication.latest = latest._replace(
             begin=latest.begin[:free], rest=latest.begin[end:], rest_at=end
         )
-    elif len(publication.builds) < MOST_BUILDS:
+    elif (
+        len(publication.builds) < MOST_BUILDS
+        and len(header) <= LONGEST_BUILD
+        and _comes_again(publication, header)
+    ):
         publication.builds = (*publication.builds, build_of(header, flags))
         publication.alike = builds(header[1:3], publication.builds)
+
+
+def _comes_again(publication: Publication, header: bytes) -> bool:
+    """Whether what is read of a header was the same in another one that is kept.
+
+    A pattern has these values as they are: of a header with a trace of its own (`traceparent`) it
+    would match nothing that ever comes.
+    """
+    values = read_values(header)
+    return any(
+        read_values(each) == values for each in reversed(publication.variants) if each != header
+    )
 
 
 def _recall(publication: Publication, data: bytes, at: int) -> bool:

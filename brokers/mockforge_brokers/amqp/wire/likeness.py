@@ -8,7 +8,7 @@ bodies differ in size, too.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -61,9 +61,27 @@ def builds(channel: bytes, known: tuple[bytes, ...]) -> Builds:
     return re.compile(b"|".join(ways), re.DOTALL).match
 
 
+def read_values(header: bytes) -> list[tuple[str, bytes]]:
+    """The values that were looked at in a header that was found in order, with their names."""
+    flags = int.from_bytes(header[_FLAGS:_VALUES], "big")
+    spans = _spans(header, flags)
+    return [(name, header[start:end]) for name, start, end in spans if name in _READ]
+
+
 def _unread(header: bytes, flags: int) -> list[tuple[int, int]]:
     """From where to where there are values that nobody reads; neighbours are one."""
     found: list[tuple[int, int]] = []
+    for name, start, end in _spans(header, flags):
+        if name in _READ or start == end:
+            continue
+        if found and found[-1][1] == start:
+            start = found.pop()[0]
+        found.append((start, end))
+    return found
+
+
+def _spans(header: bytes, flags: int) -> Iterator[tuple[str, int, int]]:
+    """Name, start and end of each value: of a text without its length, of a table with it."""
     at = _VALUES
     for name, kind, flag in PROPERTIES:
         if not flags & flag:
@@ -76,9 +94,4 @@ def _unread(header: bytes, flags: int) -> list[tuple[int, int]]:
             at += 4 + int.from_bytes(header[at : at + 4], "big")
         else:
             at += 1 if kind == "octet" else 8
-        if name in _READ or start == at:
-            continue
-        if found and found[-1][1] == start:
-            start = found.pop()[0]
-        found.append((start, at))
-    return found
+        yield name, start, at
