@@ -22,6 +22,7 @@ CONFIRM_LOST: Final = "confirm-without-mandatory"
 NO_HEARTBEAT: Final = "no-heartbeat"
 CHURN: Final = "connection-churn"
 DOUBLE_ACK: Final = "double-ack"
+NEEDLESS_ACK: Final = "needless-ack"
 STRANGE_ACK: Final = "ack-of-nothing"
 DECLARED_OTHERWISE: Final = "declared-otherwise"
 
@@ -43,7 +44,14 @@ RISKS: Final[dict[str, Risk]] = {
     ),
     NO_HEARTBEAT: Risk("nobody finds out when the peer is gone; agree on 10 to 60 seconds"),
     CHURN: Risk("keep one open, with a channel for each thread"),
-    DOUBLE_ACK: Risk("acknowledge each delivery once, or up to it with multiple", ERROR),
+    DOUBLE_ACK: Risk(
+        "acknowledge each delivery once, or up to it with multiple; what basic.recover gave back "
+        "comes again with a tag of its own",
+        ERROR,
+    ),
+    NEEDLESS_ACK: Risk(
+        "acknowledge nothing that was asked for with no_ack, and all else once", ERROR
+    ),
     STRANGE_ACK: Risk("acknowledge on the channel that brought it, in the same connection", ERROR),
     DECLARED_OTHERWISE: Risk("declare it alike everywhere; set limits by a policy", ERROR),
 }

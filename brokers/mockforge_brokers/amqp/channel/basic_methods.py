@@ -75,6 +75,7 @@ def basic_consume(
         arguments=arguments,
     )
     channel.vhost.consume(consumer)
+    channel.without_ack |= no_ack
     if not direct:
         _lint(channel, consumer, what)
     channel.consumers[tag] = consumer
@@ -140,7 +141,10 @@ def basic_get(channel: Channel, *, queue: str, no_ack: bool) -> None:
         route, content = message.route, message.content
         place = line.id, channel.number
         tracer.delivered(found.name, route, content, message.redelivered, *place)
-    if not no_ack:
+    if no_ack:
+        channel.without_ack = True
+    else:
+        channel.gets += 1
         channel.await_ack(channel.last_tag, message)
 
 

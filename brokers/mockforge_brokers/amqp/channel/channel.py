@@ -6,7 +6,6 @@ from ...errors import RequestRefused
 from ...fairness import Steps
 from ..codes import ReplyCode
 from ..events import ConsumerEnded, MessagesRequeued
-from ..lint import DOUBLE_ACK, STRANGE_ACK
 from ..state.consumer import Consumer
 from ..state.message import Message
 from ..state.queues.queue import Queue, by_queue, requeue_all
@@ -16,6 +15,7 @@ from ..wire.frames import method
 from .line import Line
 from .publishing import Publishing
 from .transaction import Transaction
+from .unknown_tags import unknown_tag
 
 AMQP: Final = "amqp"
 
@@ -27,12 +27,14 @@ class Channel:
     `assembling`: a publish came without all of its content.
     `limit` is the common prefetch of all consumers, `prefetch` that of consumers to come; `unacked`
     counts the unacknowledged deliveries to consumers (not basic.get's), while there is a limit.
+    `gets` counts what basic.get took to acknowledge it; `without_ack`: some delivery needed none.
     """
 
     __slots__ = (
         "assembling",
         "closing",
         "consumers",
+        "gets",
         "last_queue",
         "last_served",
         "last_tag",
@@ -47,6 +49,7 @@ class Channel:
         "transaction",
         "unacked",
         "vhost",
+        "without_ack",
     )
 
     def __init__(self, number: int, line: Line) -> None:
@@ -59,6 +62,8 @@ class Channel:
         self.consumers: dict[str, Consumer] = {}
         self.unacked: dict[int, Message] = {}
         self.last_tag = 0
+        self.gets = 0
+        self.without_ack = False
         self.last_queue = ""
         self.prefetch = 0
         self.limit = 0
@@ -112,10 +117,10 @@ class Channel:
         if not multiple:
             message = unacked.pop(tag, None)
             if message is None:
-                raise self._unknown(tag)
+                raise unknown_tag(self, tag)
             back = [(tag, message)]
         elif tag and tag not in unacked:
-            raise self._unknown(tag)
+            raise unknown_tag(self, tag)
         # Tags only grow, so the newest one means all of them: no search.
         elif not tag or next(reversed(unacked)) == tag:
             back = list(unacked.items())
@@ -128,14 +133,6 @@ class Channel:
                     break
             back = [(key, unacked.pop(key)) for key in keys]
         return back
-
-    def _unknown(self, tag: int) -> RequestRefused:
-        """What is not unacked under a tag was settled before, or never came by this channel."""
-        settled = 0 < tag <= self.last_tag
-        what = f"delivery tag {tag} of channel {self.number} was acknowledged before"
-        never = f"delivery tag {tag} was never delivered on channel {self.number}"
-        self.lint(DOUBLE_ACK if settled else STRANGE_ACK, what if settled else never)
-        return RequestRefused(ReplyCode.PRECONDITION_FAILED, f"unknown delivery tag {tag}")
 
     def settle(self, tag: int, multiple: bool, *, acknowledged: bool, requeue: bool) -> None:
         """basic.ack, nack and reject."""
@@ -194,7 +191,7 @@ class Channel:
         for tag in tags:
             message = take(tag, None)
             if message is None:
-                raise self._unknown(tag)
+                raise unknown_tag(self, tag)
             message.queue.acknowledge(message)
             consumer = message.consumer
             if consumer is not None:

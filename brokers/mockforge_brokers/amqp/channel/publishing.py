@@ -185,10 +185,12 @@ class Publishing:
         """Nobody gets it: return it to its publisher, if that was asked for."""
         exchange, routing_key = publication.exchange, publication.routing_key
         publication.unroutable = True
-        first = self._line.unroutable.add(
+        unroutable = self._line.unroutable
+        unroutable.add(
             publication.frame, came, exchange, routing_key, returned=publication.mandatory
         )
-        if first and self.confirming and not publication.mandatory:
+        lost = self.confirming and not publication.mandatory
+        if lost and unroutable.confirmed(exchange, routing_key):
             what = f"a message to exchange '{exchange}' with key '{routing_key}' reached no queue"
             self._channel.lint(CONFIRM_LOST, f"{what} and was confirmed")
         if publication.mandatory:

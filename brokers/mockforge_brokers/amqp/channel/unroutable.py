@@ -22,7 +22,16 @@ class Unroutable:
     units are remembered by a hash, until the same unit is published again and reaches a queue.
     """
 
-    __slots__ = ("_emitted", "_spine", "_units", "client", "connection", "count", "last")
+    __slots__ = (
+        "_confirmed",
+        "_emitted",
+        "_spine",
+        "_units",
+        "client",
+        "connection",
+        "count",
+        "last",
+    )
 
     def __init__(self, spine: Spine, connection: int, client: str) -> None:
         self.connection = connection
@@ -32,6 +41,7 @@ class Unroutable:
         self._spine = spine
         self._units: dict[int, None] = {}
         self._emitted: set[tuple[str, str]] = set()
+        self._confirmed: set[tuple[str, str]] = set()
 
     @property
     def remembered(self) -> int:
@@ -40,11 +50,8 @@ class Unroutable:
 
     def add(
         self, frame: bytes, content: bytes, exchange: str, routing_key: str, *, returned: bool
-    ) -> bool:
-        """A publish (`frame`, with its `content`) reached nobody; True for the first of its kind.
-
-        That is the first of its exchange and routing key since one of them reached somebody.
-        """
+    ) -> None:
+        """A publish (`frame`, with its `content`) reached nobody."""
         self.count += 1
         self.last = exchange, routing_key
         units = self._units
@@ -53,17 +60,28 @@ class Unroutable:
         units[_identity(frame, content)] = None
         emitted = self._emitted
         if (exchange, routing_key) in emitted or len(emitted) >= _MOST_EMITTED:
-            return False
+            return
         emitted.add((exchange, routing_key))
         self._spine.emit(
             MessageUnroutable(AMQP, self.connection, self.client, exchange, routing_key, returned)
         )
+
+    def confirmed(self, exchange: str, routing_key: str) -> bool:
+        """Such a publish is confirmed, and not returned; True for the first of its kind.
+
+        That is the first of its exchange and routing key since one of them reached somebody.
+        """
+        confirmed = self._confirmed
+        if (exchange, routing_key) in confirmed or len(confirmed) >= _MOST_EMITTED:
+            return False
+        confirmed.add((exchange, routing_key))
         return True
 
     def routed(self, frame: bytes, content: bytes, exchange: str, routing_key: str) -> None:
         """What did not get through before did now, perhaps the very same message."""
         self._units.pop(_identity(frame, content), None)
         self._emitted.discard((exchange, routing_key))
+        self._confirmed.discard((exchange, routing_key))
         if self.last == (exchange, routing_key):
             self.last = None
 

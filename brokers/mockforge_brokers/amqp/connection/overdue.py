@@ -8,14 +8,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from operator import sub
-from typing import Final
+from typing import Final, NamedTuple
 
 from ...errors import RequestRefused
 from ..channel.channel import AMQP, Channel
 from ..codes import ReplyCode
 from ..events import MessagesRequeued
 from ..lint import UNACKED_LEAK
-from ..state.consumer import Consumer
+from ..state.consumer import UNLIMITED, Consumer
+from ..state.message import Message
 from ..state.queues.queue import Queue
 from ..state.queues.quorum import QuorumQueue
 from ..state.queues.timed_out import TimedOut
@@ -63,18 +64,28 @@ class Marks:
         return next((time for time, last in self._marks if ahead(last, number) >= 0), None)
 
 
+class _Oldest(NamedTuple):
+    """The oldest unacked delivery of a channel, as it was when it was first found to be that.
+
+    `settled` counts what its consumer had settled by then; `named`: lint has named it.
+    """
+
+    tag: int
+    settled: int
+    named: bool = False
+
+
 class Channels:
     """Those of AMQP 0-9-1: a late one is closed, or its consumers are cancelled."""
 
     def __init__(self, connections: Mapping[int, Connection]) -> None:
         self._connections = connections
         self._marks: dict[Channel, Marks] = {}
-        self._leaks: dict[Channel, int] = {}
-        """The tag that lint named last."""
+        self._oldest: dict[Channel, _Oldest] = {}
 
     def look(self, now: float, timeout: float) -> None:
         before, self._marks = self._marks, {}
-        leaks, self._leaks = self._leaks, {}
+        oldest, self._oldest = self._oldest, {}
         for connection in tuple(self._connections.values()):
             if connection.phase is Phase.OPEN:
                 for channel in tuple(connection.channels.open.values()):
@@ -83,25 +94,26 @@ class Channels:
                         marks.note(now, channel.last_tag)
                         # Queues have timeouts of their own: only what is settled is needless.
                         marks.forget(-inf, next(iter(channel.unacked)).__gt__)
-                        self._find_leak(channel, _Ages(marks, now), leaks.get(channel, 0))
+                        self._find_leak(channel, _Ages(marks, now), oldest.get(channel))
                         see_to = _release if channel.vhost.profile.deliveries_time_out else _close
                         see_to(connection, channel, _Ages(marks, now), timeout)
 
-    def _find_leak(self, channel: Channel, ages: "_Ages", named: int) -> None:
+    def _find_leak(self, channel: Channel, ages: "_Ages", known: _Oldest | None) -> None:
         """Report what stays unacked while what came after it is settled: it was forgotten.
 
         Who merely is slow settles in the order of deliveries, or nothing.
         """
-        tag = next(iter(channel.unacked))
-        self._leaks[channel] = named
-        settled = channel.last_tag - tag + 1 - len(channel.unacked)
-        if tag == named or not settled or ages[tag] < LEAKS_AFTER:
+        tag, message = next(iter(channel.unacked.items()))
+        if known is None or known.tag != tag:
+            known = _Oldest(tag, _settled(channel, tag, message.consumer))
+        self._oldest[channel] = known
+        if known.named or ages[tag] < LEAKS_AFTER:
             return
-        if any(each.no_ack for each in channel.consumers.values()):
-            # Deliveries that want no ack have tags as well.
+        settled = _settled_later(channel, known, message)
+        if settled <= 0:
             return
-        self._leaks[channel] = tag
-        queue = channel.unacked[tag].queue.name
+        self._oldest[channel] = known._replace(named=True)
+        queue = message.queue.name
         what = f"delivery tag {tag} of channel {channel.number}, from queue '{queue}', is unacked"
         channel.lint(
             UNACKED_LEAK, f"{what} for {LEAKS_AFTER:g} s, and later ones are settled ({settled})"
@@ -125,6 +137,45 @@ class _Ages:
         while self._last < tag:
             self._since, self._last = next(self._marks, (self._now, tag))
         return self._now - self._since
+
+
+def _settled_later(channel: Channel, known: _Oldest, message: Message) -> int:
+    """How many deliveries of the same consumer (or of basic.get) that came later are settled.
+
+    Tags are the channel's: others' are among them, and those of deliveries that needed no ack.
+    """
+    consumer = message.consumer
+    if isinstance(message.queue, TimedOut):
+        return 0
+    if consumer is None:
+        if channel.gets != channel.last_tag:
+            return 0
+        waiting = channel.transaction.settled if channel.transaction is not None else ()
+        unsettled = len(channel.unacked) + sum(tag > known.tag for tag, _, _, _ in waiting)
+    elif consumer.delivered == channel.last_tag:
+        unsettled = _unsettled(channel, known.tag, consumer)
+    else:
+        # Which tags are its own nobody knows: what it settled since then were later ones.
+        return _settled(channel, known.tag, consumer) - known.settled
+    # No other has a tag of this channel.
+    return channel.last_tag - known.tag + 1 - unsettled
+
+
+def _settled(channel: Channel, tag: int, consumer: Consumer | None) -> int:
+    """All that its consumer settled, a delivery of an earlier tag also before tx.commit."""
+    if consumer is None:
+        return 0
+    return consumer.delivered - _unsettled(channel, tag, consumer)
+
+
+def _unsettled(channel: Channel, tag: int, consumer: Consumer) -> int:
+    """From this tag on: what it has unacked, or settled in a transaction still open.
+
+    That is the credit it lacks, but for earlier tags, which only wait for tx.commit.
+    """
+    waiting = channel.transaction.settled if channel.transaction is not None else ()
+    earlier = sum(each < tag and message.consumer is consumer for each, message, _, _ in waiting)
+    return (consumer.prefetch or UNLIMITED) - consumer.credit - earlier
 
 
 def timeout_of(channel: Channel, queue: Queue, default: float) -> float:
