@@ -4,8 +4,8 @@ A statement for each packet that a client sent and for each message that it got,
 what the broker answers is waited for. Written line by line: a test's body may end anywhere.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.protocols import protocol_of
@@ -19,6 +19,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 WITHIN = 5.0
 """Seconds in which an answer or a message is to come."""
@@ -44,7 +45,11 @@ class Client:
         self.answers.get(timeout=WITHIN)
 
     def subscribe(self, *filters):
-        self.paho.subscribe(list(filters))
+        """Each a filter and its QoS, and then what version 5 knows beside it."""
+        asked = []
+        for name, qos, *more in filters:
+            asked.append((name, SubscribeOptions(qos, **more[0]) if more else qos))
+        self.paho.subscribe(asked)
         self.answers.get(timeout=WITHIN)
 
     def unsubscribe(self, *filters):
@@ -95,6 +100,12 @@ _CARRIED: Final = (
     *("content_type", "response_topic", "correlation_data"),
     *("message_expiry_interval", "payload_format_indicator"),
 )
+_OPTIONS: Final = (
+    ("no_local", "noLocal"),
+    ("retain_as_published", "retainAsPublished"),
+    ("retain_handling", "retainHandling"),
+)
+"""A subscription's, by our name and by paho's; each is 0 by default."""
 _NOBODY: Final = "publisher"
 """Who publishes what no client did: the prompt, a fixture, or a message that is only stored."""
 
@@ -104,6 +115,8 @@ class PytestFile:
 
     def __init__(self) -> None:
         self._known: set[str] = set()
+        self._delivered: dict[tuple[str, int], bytes] = {}
+        """Payloads by client and packet identifier: what may come again with DUP."""
         self._begun = False
 
     def __call__(self, row: Row) -> bytes:
@@ -122,11 +135,25 @@ class PytestFile:
             yield from self._connect(row)
             return
         done = _done(row)
-        if done:
+        if done and not self._came_before(row, name):
             if name not in self._known:
                 self._known.add(name)
                 yield f"clients[{name!r}] = Client(url, {name!r})"
             yield f"clients[{name!r}].{done}"
+
+    def _came_before(self, row: Row, name: str) -> bool:
+        """A delivery that is sent again after a reconnect: the client had it before.
+
+        In the replay paho acknowledges the first one, and it does not come again.
+        """
+        packet_id = row.detail.get("packet_id")
+        if row.operation != "PUBLISH" or row.direction == IN or packet_id is None:
+            return False
+        payload = row.payload or b""
+        if row.detail.get("dup") and self._delivered.get((name, packet_id)) == payload:
+            return True
+        self._delivered[name, packet_id] = payload
+        return False
 
     def _connect(self, row: Row) -> Iterator[str]:
         detail = row.detail
@@ -149,18 +176,22 @@ def _done(row: Row) -> str:
     detail = row.detail
     match row.operation, row.direction:
         case "PUBLISH", direction if direction != IN:
-            # What came again with DUP may have come before, or not.
             return f"receives({row.destination!r}, {row.payload or b''!r})"
         case "PUBLISH", _:
             return "" if detail.get("dup") else f"publish({', '.join(_published(row))})"
         case "SUBSCRIBE", _:
-            filters = [(each["topic_filter"], each["qos"]) for each in detail["filters"]]
-            return f"subscribe({', '.join(map(repr, filters))})"
+            return f"subscribe({', '.join(map(_wanted, detail['filters']))})"
         case "UNSUBSCRIBE", _:
             return f"unsubscribe({', '.join(map(repr, detail['filters']))})"
         case "DISCONNECT", direction if direction == IN:
             return "disconnect()"
     return ""
+
+
+def _wanted(request: Mapping[str, Any]) -> str:
+    more = {theirs: request[ours] for ours, theirs in _OPTIONS if request.get(ours)}
+    wanted = (request["topic_filter"], request["qos"])
+    return repr((*wanted, more) if more else wanted)
 
 
 def _published(row: Row) -> Iterator[str]:

@@ -10,6 +10,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mockforge_tui import MockForge
 
@@ -45,6 +46,9 @@ def play(mockforge: MockForge) -> None:
     display.subscribe("rooms/+/temp", 1)
     wait_for(lambda: subscribed, 20)
     device, _ = client(mockforge, "dev's \u00fc", paho.MQTTv5)
+    device.on_subscribe = lambda *args: subscribed.append(args)
+    device.subscribe("rooms/1/#", options=SubscribeOptions(1, noLocal=True))
+    wait_for(lambda: len(subscribed) == 2, 20)
     properties = Properties(PacketTypes.PUBLISH)
     properties.ContentType, properties.UserProperty = "text/plain", [("unit", "C")]
     for qos, payload in enumerate((b"20", b"\xff\x00", b"22")):
@@ -75,6 +79,7 @@ def test_a_captured_sequence_happens_again_and_each_message_is_asserted(
     play(mockforge)
     text = exported(mockforge, tmp_path / "test_captured.py")
     mockforge.run("reset -y")
+    assert "subscribe(('rooms/1/#', 1, {'noLocal': True}))" in text
     run(text, mockforge)
     assert mockforge.run("retained ls").records[0]["topic"] == "rooms/1/state"
     with pytest.raises(AssertionError):

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.mqtt.rows import read_rows
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.packets import Request, Subscribe
 
 from mockforge_tui import remote
 from mockforge_tui.admin.stream import Rows, Stream
@@ -326,3 +329,39 @@ def test_a_test_has_a_line_for_what_a_client_did_and_got() -> None:
         "clients['publisher'].publish('t', b'', retain=True)",
         "clients['dev-7'].disconnect()",
     ]
+
+
+def test_a_delivery_that_is_sent_again_is_one_that_the_client_gets_once() -> None:
+    form = PytestFile()
+
+    def lines(client: str, payload: bytes, packet_id: int, *, dup: bool = False) -> list[str]:
+        detail = {"qos": 1, "packet_id": packet_id} | ({"dup": True} if dup else {})
+        dev = {"connection": 1, "client": client, "destination": "t", "payload": payload}
+        row = Row("mqtt", OUT, "PUBLISH", kind="message", detail=detail, **dev)
+        found = form(row).decode().splitlines()
+        return [each.strip().partition(".")[2] for each in found if "receives(" in each][-1:]
+
+    assert lines("dev-7", b"1", 1) == ["receives('t', b'1')"]
+    assert lines("dev-7", b"1", 1, dup=True) == []
+    assert lines("dev-7", b"1", 1, dup=True) == []
+    # Whose first delivery nobody saw, or another message under an identifier that is free again.
+    for client, payload, packet_id in (("dev-7", b"1", 2), ("dev-8", b"1", 1), ("dev-7", b"2", 1)):
+        assert lines(client, payload, packet_id, dup=True) == [f"receives('t', {payload!r})"]
+    assert lines("dev-7", b"1", 1) == ["receives('t', b'1')"], "no delivery again is left out"
+
+
+def test_a_subscription_has_the_options_of_version_5_that_it_asked_for() -> None:
+    requests = [
+        Request("plain", 1),
+        Request("all/#", 2, no_local=True, retain_as_published=True, retain_handling=2),
+        Request("new", 0, retain_handling=1),
+    ]
+    frame = encode_packet(Subscribe(1, requests), 5)
+    [row] = read_rows(IN, frame, 5, {})
+    row.connection, row.client = 1, "dev-7"
+    text = PytestFile()(row).decode()
+    assert text.endswith(
+        ".subscribe(('plain', 1), ('all/#', 2, {'noLocal': True, 'retainAsPublished': True,"
+        " 'retainHandling': 2}), ('new', 0, {'retainHandling': 1}))\n"
+    )
+    assert "import SubscribeOptions\n" in text
