@@ -287,6 +287,7 @@ class MqttBroker:
             state = self._keeper.read(found)
             with still(self.environment.store):
                 kept.put_up(state, self.environment, self.router, self.registry)
+            self._keeper.was_put_up(state)
 
     def restart(self, *, hard: bool = False) -> BrokerRestarted:
         connections = tuple(self._connections.values())

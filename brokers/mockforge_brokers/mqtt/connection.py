@@ -108,9 +108,9 @@ class MqttConnection:
         self.wanted = 0
         """Bytes of the packet that is incomplete, where its header is there."""
         self.linted: frozenset[str] = frozenset()
+        """Statements and habits that lint reported of it."""
         self.named_choices: frozenset[str] = frozenset()
         """Choices that were reported of it, of those that act again and again."""
-        """Statements and habits that lint reported of it."""
         self.unanswered = 0
         """QoS 1 publishes of this burst, of which the client has no PUBACK yet."""
         self._pieces: list[bytes | memoryview] = []

@@ -129,6 +129,13 @@ class StoringKeeper(Keeper):
 
     # At the start.
 
+    def was_put_up(self, state: KeptState) -> None:
+        """Which of its retained messages found no room, by the limits of this run."""
+        retained = self.router.retained
+        if isinstance(retained, StoredRetained) and retained.count < len(state.retained):
+            names = {state.messages[place].topic_name for place in state.retained}
+            retained.only_on_disk = names - {message.topic_name for message in retained.all()}
+
     @staticmethod
     def read(found: Kept) -> KeptState:
         """What `kept.put_up` takes."""

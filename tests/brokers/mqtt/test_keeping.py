@@ -1,7 +1,10 @@
 """What MQTT has on disk: sessions that last, what waits for them, and what is retained."""
 
+from collections.abc import Callable
+
 import pytest
 from mockforge_brokers.access import rule_of
+from mockforge_brokers.limits import Limits
 from mockforge_brokers.mqtt.codes import PacketType, Reason
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Ack, Connect, Publish, Request, Subscribe
@@ -15,9 +18,11 @@ from .scene import LASTING, Scene
 class Run(Scene):
     """A broker with a disk, which began with what was `found`."""
 
-    def __init__(self, found: Kept | None = None, wall: float = 1_000.0) -> None:
+    def __init__(
+        self, found: Kept | None = None, wall: float = 1_000.0, limits: Limits | None = None
+    ) -> None:
         self.disk = MemoryDisk()
-        super().__init__(wall=wall, journal=False, disk=self.disk, found=found)
+        super().__init__(limits, wall=wall, journal=False, disk=self.disk, found=found)
 
     def killed(self, *, later: float = 0.0) -> "Run":
         """The next run, after a kill."""
@@ -128,6 +133,60 @@ def test_retained_messages_are_there_the_last_of_each_topic(scene: Run) -> None:
     client = again.lasting("c")
     scene.send(client, Subscribe(1, [Request("#", 0)]))
     assert sorted(payload for payload, _, _ in scene.sent(client)) == [b"2", b"4"]
+
+
+def next_run(run: Run, limits: Limits | None = None) -> Run:
+    """It goes on with the same entities on disk."""
+    run.clock.advance(0.01)
+    made = Run(run.disk.kept(), limits=limits)
+    made.disk.entities = run.disk.entities
+    return made
+
+
+@pytest.mark.parametrize(
+    "limits", [Limits(mqtt_retained=1), Limits(mqtt_retained_bytes=4)], ids=["count", "bytes"]
+)
+def test_a_retained_message_that_finds_no_room_at_the_start_waits_on_disk_until_its_topic_changes(
+    limits: Limits,
+) -> None:
+    def left_after(change: Callable[[Run, str, str], object]) -> dict[str, bytes]:
+        run = Run()
+        for topic_name in ("a", "b"):
+            run.publish(topic_name, b"old", retain=True)
+        tight = next_run(run, limits)
+        [(inside, _, _)] = tight.broker.retained()
+        change(tight, inside, "ab".replace(inside, ""))
+        found = next_run(tight).broker.retained()
+        return {
+            "in" if topic_name == inside else "out": payload for topic_name, payload, _ in found
+        }
+
+    def moved(run: Run, inside: str, outside: str) -> None:
+        run.publish(inside, b"", retain=True)
+        run.publish(outside, b"new", retain=True)
+        run.publish(outside, b"", retain=True)
+
+    cases = {
+        "nothing": (lambda run, inside, outside: None, {"in": b"old", "out": b"old"}),
+        "cleared": (
+            lambda run, inside, outside: run.publish(outside, b"", retain=True),
+            {"in": b"old"},
+        ),
+        # What is not stored leaves no retained message for its topic either.
+        "refused": (
+            lambda run, inside, outside: run.publish(outside, b"new", retain=True),
+            {"in": b"old"},
+        ),
+        "stored and cleared": (moved, {}),
+        "reset": (lambda run, inside, outside: run.broker.reset(), {}),
+        "restarted": (
+            lambda run, inside, outside: run.broker.restart(),
+            {"in": b"old", "out": b"old"},
+        ),
+    }
+    assert {name: left_after(change) for name, (change, _) in cases.items()} == {
+        name: left for name, (_, left) in cases.items()
+    }
 
 
 def test_a_session_ends_in_its_time_though_the_program_does_not_run(scene: Run) -> None:

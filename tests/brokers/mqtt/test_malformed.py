@@ -92,6 +92,13 @@ def test_a_row_says_where_it_is_wrong_and_what_could_be_read_before(name: str) -
     assert row.destination == (fields.get("topic_name") or "")
 
 
+@pytest.mark.parametrize("data", [b"\x30", b"\x30\x80", b"\x30\xff\xff\x80"])
+def test_a_length_that_is_not_all_there_is_shown_as_no_length(data: bytes) -> None:
+    [row] = read_rows(0, data, 5, {})
+    assert row.error.endswith(f", at byte {len(data)} of {len(data)}")
+    assert row.detail == {}
+
+
 @given(st.binary(min_size=1, max_size=40), st.sampled_from([3, 4, 5]))
 def test_whatever_the_bytes_are_there_is_one_row(data: bytes, version: int) -> None:
     [row] = read_rows(0, data, version, {})

@@ -286,21 +286,33 @@ class StoredRetained(RetainedMessages):
     def __init__(self, limits: Limits, changed: Callable[[str], object]) -> None:
         super().__init__(limits.mqtt_retained, limits.mqtt_retained_bytes)
         self._changed = changed
+        self.only_on_disk: set[str] = set()
+        """Topics whose message found no room at the start: it comes back when there is some.
+
+        What clears or replaces it reaches the disk, or an outdated one would come back. Topics that
+        got another one since may still be among them.
+        """
 
     def store(self, message: Message) -> str:
         met = super().store(message)
         if not met:
             self._changed(message.topic_name)
+        elif message.topic_name in self.only_on_disk:
+            # What is not stored leaves no message for its topic, on disk neither.
+            self.remove(message.topic_name)
         return met
 
     def remove(self, topic_name: str) -> bool:
         removed = super().remove(topic_name)
-        if removed:
+        if removed or topic_name in self.only_on_disk:
+            self.only_on_disk.discard(topic_name)
             self._changed(topic_name)
         return removed
 
     def clear(self) -> None:
         topic_names = [message.topic_name for message in self.all()]
+        topic_names += self.only_on_disk
+        self.only_on_disk.clear()
         super().clear()
         for topic_name in topic_names:
             self._changed(topic_name)

@@ -53,6 +53,9 @@ def read_broken(frame: bytes, version: int) -> tuple[dict[str, Any], int]:
     except ProtocolError:
         # Five bytes that all go on: the last is the one too many.
         return {}, min(len(frame), 5)
+    if length < 0:
+        # The frame ends within its length.
+        return {}, len(frame)
     found: dict[str, Any] = {"remaining_length": length}
     if length != len(frame) - body:
         return found, 1
