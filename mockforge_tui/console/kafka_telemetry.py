@@ -75,12 +75,13 @@ def of_connection(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Whether its client pushes, and its newest metrics by shorter names.
 
-    A client pushes over one of its connections; the others show the same.
+    A client pushes over one of its connections; the others show the same. Which they are only the
+    client id and the host say, so they show nothing where two processes have these.
     """
     views = kafka.telemetry()
     mine = [one for one in views if one.connection == view.id and one.open]
     if not mine and view.client:
-        mine = [one for one in views if one.client == view.client and one.open]
+        mine = _of_one_process([one for one in views if one.client == view.client], view)
     if not mine:
         return [], []
     newest = mine[-1]
@@ -92,3 +93,18 @@ def of_connection(
     for row in found:
         row["name"] = row["name"].removeprefix(_ALL_BEGIN_WITH)
     return [pushing(newest)], found
+
+
+def _of_one_process(
+    views: "list[TelemetryView]", connection: ConnectionView
+) -> "list[TelemetryView]":
+    """Those that are open, unless some may be another process's with the same client id."""
+    if len({one.instance_id for one in views}) > 1:
+        return []
+    host = _host(connection.address)
+    return [one for one in views if one.open and _host(one.address) == host]
+
+
+def _host(address: str) -> str:
+    # Kafka's label of it has IPv6 without brackets.
+    return address.rpartition(":")[0].strip("[]")

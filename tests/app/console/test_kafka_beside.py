@@ -7,6 +7,7 @@ from mockforge_brokers.kafka.state.configs.client_metrics import ATTRIBUTES
 from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest
 from mockforge_brokers.kafka.wire.messages.producers import InitProducerIdRequest
 from mockforge_brokers.permissions import acl_of
+from msgspec.structs import replace
 
 from mockforge_tui.console.kafka_beside import beside
 from mockforge_tui.tui.snapshot import ConnectionLine
@@ -108,6 +109,28 @@ def test_a_connection_shows_what_its_client_measures_of_itself() -> None:
     assert any(line.strip().startswith(short) for line in lines), lines
     made.ask(made.kafka_client(), ApiVersionsRequest(), 0, "other")
     assert rows(made, connection(made, "other"), "telemetry") == []
+
+
+def test_a_connection_shows_nothing_of_another_process_with_its_client_id() -> None:
+    made = Scene(furnished=False)
+    made.run("telemetry set all *")
+    for _ in range(2):
+        made.ask(made.kafka_client(), ApiVersionsRequest(), 0, "shop")
+    pushes, beside_it = [each for each in made.kafka.connections() if each.client == "shop"]
+    labels = dict.fromkeys(ATTRIBUTES, "1") | {"client_id": "shop"}
+    labels["client_source_address"] = beside_it.address.rpartition(":")[0]
+    telemetry = made.kafka.cluster.telemetry
+    telemetry.subscribe(bytes(16), labels, pushes.id)
+    assert len(rows(made, beside_it, "telemetry")) == 1
+    elsewhere = replace(beside_it, address="192.0.2.1:40000")
+    assert rows(made, elsewhere, "telemetry") == [], "another host's"
+    labels_of_6 = labels | {"client_id": "six", "client_source_address": "::1"}
+    telemetry.subscribe(bytes(16), labels_of_6, pushes.id + 100)
+    on_6 = replace(beside_it, client="six", address="[::1]:40000")
+    assert len(rows(made, on_6, "telemetry")) == 1
+    telemetry.subscribe(bytes(16), labels, pushes.id + 100)
+    assert rows(made, beside_it, "telemetry") == [], "one of two processes"
+    assert len(rows(made, pushes, "telemetry")) == 1, "its own"
 
 
 def test_what_is_no_metrics_is_shown_as_nothing() -> None:

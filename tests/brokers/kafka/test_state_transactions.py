@@ -343,8 +343,16 @@ def test_the_last_stable_offset_never_falls_behind_the_log_start():
     assert log.transactions.aborted == []
 
 
-def test_without_verification_a_transaction_can_hang_until_its_marker_is_written():
-    scene = Scene(verify_transactions=False)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"verify_transactions": False},
+        {"configs": {"transaction.partition.verification.enable": " FALSE "}},
+    ],
+    ids=["option", "config"],
+)
+def test_without_verification_a_transaction_can_hang_until_its_marker_is_written(options):
+    scene = Scene(**options)
     player = Player(scene.call)
     player.create()
     who = player.init()

@@ -46,7 +46,7 @@ def joining(caller: Caller, transactional_id: str | None) -> Begin | None:
                 return
             if transactions.has_partition(transactional_id, who, place):
                 return
-            if config.value("transaction.partition.verification.enable") == "false":
+            if not config.switch("transaction.partition.verification.enable"):
                 return
         except RequestRefused as refusal:
             if refusal.code != ErrorCode.PRODUCER_FENCED:

@@ -24,7 +24,7 @@ def handle(caller: Caller, request: DeleteTopicsRequest) -> DeleteTopicsResponse
         wanted = list(request.topics)
     else:
         wanted = [DeleteTopicState(name=name, topic_id=ZERO_UUID) for name in request.topic_names]
-    if caller.cluster.config.value("delete.topic.enable") == "false":
+    if not caller.cluster.config.switch("delete.topic.enable"):
         return DeleteTopicsResponse(responses=[_disabled(caller, topic) for topic in wanted])
     return DeleteTopicsResponse(responses=[_delete(caller, topic) for topic in wanted])
 

@@ -12,7 +12,7 @@ from ...codes import ConfigSource, ConfigType, ErrorCode
 from ...options import KafkaOptions
 from ...releases import NEWEST
 from .broker_keys import KEYS
-from .keys import Change, ConfigKey, Sourced, altered
+from .keys import Change, ConfigKey, Sourced, altered, is_true
 from .listener_keys import key_of, of_single_nodes, plain_name
 
 ALL_NODES: Final = ""
@@ -198,6 +198,9 @@ class BrokerConfig:
     def number(self, name: str) -> int:
         return int(self.value(name))
 
+    def switch(self, name: str) -> bool:
+        return is_true(self.value(name))
+
     def rack(self, node: int) -> str | None:
         """None: it is in none."""
         return self._racks.get(node, self.static.get("broker.rack"))
@@ -305,7 +308,7 @@ def started_with(options: KafkaOptions, values: Mapping[str, str]) -> KafkaOptio
     """Options with these values of a broker's server.properties. Raises RequestRefused."""
     ours: dict[str, object] = {}
     for name in values.keys() & _AUTHORIZERS.keys():
-        ours[_AUTHORIZERS[name]] = values[name].lower() == "true"
+        ours[_AUTHORIZERS[name]] = is_true(values[name])
     values = {name: value for name, value in values.items() if name not in _AUTHORIZERS}
     for name, value in values.items():
         key = broker_keys().get(name)
@@ -316,7 +319,7 @@ def started_with(options: KafkaOptions, values: Mapping[str, str]) -> KafkaOptio
         key.check(value)
         if name in _OPTIONS:
             option, factor = _OPTIONS[name]
-            ours[option] = int(value) / factor if factor else value.lower() == "true"
+            ours[option] = int(value) / factor if factor else is_true(value)
             if factor == 1:
                 ours[option] = int(value)
     return replace(options, configs={**options.configs, **values}, **ours)

@@ -28,6 +28,11 @@ class Shape(NamedTuple):
     wanted: str
 
 
+def is_true(value: str) -> bool:
+    """Of a switch, as Kafka's ConfigDef reads it: in any case, with blanks around it."""
+    return value.strip().lower() == "true"
+
+
 class ConfigKey(Struct, frozen=True):
     """`allowed`: the only values; `least` and `most`: of a number, or it is `besides`;
     `shape`: what a list must look like as a whole, in Kafka's words; `served`: we act on it,

@@ -7,7 +7,17 @@ from typing import Final
 from ....errors import RequestRefused
 from ...codes import ConfigSource, ConfigType, ErrorCode
 from .broker import BrokerConfig
-from .keys import Change, ConfigKey, Shape, Sourced, altered, null_refused, split_list, table
+from .keys import (
+    Change,
+    ConfigKey,
+    Shape,
+    Sourced,
+    altered,
+    is_true,
+    null_refused,
+    split_list,
+    table,
+)
 
 _LONG_MAX: Final = str(2**63 - 1)
 _B, _S, _I, _L = ConfigType.BOOLEAN, ConfigType.STRING, ConfigType.INT, ConfigType.LONG
@@ -295,7 +305,7 @@ def _check(values: Mapping[str, str]) -> None:
             f"conflict topic config setting min.compaction.lag.ms ({least})"
             f" > max.compaction.lag.ms ({most})",
         )
-    if values.get("remote.storage.enable", "").lower() == "true":
+    if is_true(values.get("remote.storage.enable", "")):
         raise RequestRefused(
             ErrorCode.INVALID_CONFIG,
             "Tiered Storage functionality is disabled in the broker."

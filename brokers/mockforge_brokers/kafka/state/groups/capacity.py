@@ -9,7 +9,7 @@ from .consumer.group import ConsumerGroup
 
 
 def check_classic(group: Group, member_id: str, broker: BrokerConfig) -> None:
-    """Raises RequestRefused where there is no room for one more.
+    """Raises RequestRefused where there is no room for one more; who asked is no member then.
 
     A static member without its id counts as one more even where it would only come back, in both
     kinds of group: so it is in Apache Kafka.
@@ -26,6 +26,9 @@ def check_classic(group: Group, member_id: str, broker: BrokerConfig) -> None:
         has_room = member is not None
     most = broker.number("group.max.size")
     if not has_room and taken >= most:
+        # As Apache Kafka: a member that comes back too late for the room is not waited for. The
+        # others have their generation at once here, there with the next join or timeout.
+        group.put_out(member_id, f"found no room among {most} members")
         raise _full("group", most)
 
 

@@ -245,6 +245,14 @@ class Group:
         """
         self._remove(self.known(self.members.find(name), None), reason)
 
+    def put_out(self, member_id: str, reason: str) -> None:
+        """Who has this id, be it a member or only on its way, is not waited for any more."""
+        member = self.members.by_id.get(member_id)
+        if member is not None:
+            self._remove(member, reason)
+        elif self.pending.take(member_id):
+            self._complete_join_if_all()
+
     def dissolve(self, reason: str) -> None:
         """The group ends: everybody in it is told that it is not known."""
         self._round.over()
