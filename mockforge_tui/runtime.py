@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -68,12 +68,12 @@ class Runtime:
             limits=config.limits,
             journal=config.journal,
         )
-        self._schemas: tuple[str, ...] = ()
+        self._forget_schemas: Callable[[], None] | None = None
         if config.schemas:
             # Not loaded where there are none: a start must be quick.
             from .schemas import give
 
-            self._schemas = give(config.schemas)
+            self._forget_schemas = give(config.schemas)
         self.data = self._data_folder()
         self.brokers = build_brokers(self.environment, config)
         servers = {
@@ -308,10 +308,8 @@ class Runtime:
         if self.data is not None:
             self.data.close()
         self.listeners.forget_certificates()
-        if self._schemas:
-            from .schemas import forget
-
-            forget(self._schemas)
+        if self._forget_schemas is not None:
+            self._forget_schemas()
         self.usage.report()
         if self.journal is not None:
             self.journal.clear()

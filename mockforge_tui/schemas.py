@@ -1,6 +1,6 @@
 """Schemas that a config gives, read from their files and in use for as long as a run."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .config import ConfigError
@@ -8,8 +8,8 @@ from .decoding.avro import Schema, SchemaError
 from .decoding.schemas import SCHEMAS
 
 
-def give(texts: Iterable[str]) -> tuple[str, ...]:
-    """Use each `DESTINATION=FILE`; returns the destinations. Raises ConfigError, and uses none."""
+def give(texts: Iterable[str]) -> Callable[[], None]:
+    """Use each `DESTINATION=FILE`; returns what ends that. Raises ConfigError, and uses none."""
     read: dict[str, Schema] = {}
     for text in texts:
         destination, equals, path = text.partition("=")
@@ -21,11 +21,10 @@ def give(texts: Iterable[str]) -> tuple[str, ...]:
             raise ConfigError(f"schema {text}: {path} cannot be read: {error.strerror}") from None
         except SchemaError as error:
             raise ConfigError(f"schema {text}: {path} is no schema of Avro: {error}") from None
-    for destination, schema in read.items():
-        SCHEMAS.give(destination, schema)
-    return tuple(read)
+    mine = [SCHEMAS.give(destination, schema) for destination, schema in read.items()]
 
+    def forget() -> None:
+        for each in mine:
+            each()
 
-def forget(destinations: Iterable[str]) -> None:
-    for destination in destinations:
-        SCHEMAS.forget(destination)
+    return forget

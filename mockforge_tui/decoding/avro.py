@@ -17,7 +17,7 @@ import msgspec
 from .plain import DEEPEST, MOST, NotThis, integer, number, octets
 
 LARGEST: Final = 1 << 20
-"""Bytes of a block of a file, once it is decompressed."""
+"""Bytes of all blocks of a file, once they are decompressed."""
 _FILE: Final = b"Obj\x01"
 _SYNC: Final = 16
 _LONGEST: Final = 64
@@ -40,7 +40,8 @@ class Schema:
         """Raises SchemaError."""
         try:
             tree = msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            # ValueError: of bytes that are no UTF-8.
             raise SchemaError(f"it is no JSON: {error}") from None
         try:
             self.item = _Types().read_by(tree, "")
@@ -75,28 +76,36 @@ def read_file(payload: bytes) -> Any:
         raise NotThis from None
     codec = about.get("avro.codec", b"null").decode("latin-1")
     found: list[Any] = []
+    room = LARGEST
     while reader.at < len(reader.data):
         count, size = reader.long(), reader.long()
-        block = _Reader(_decompressed(codec, reader.take(size)))
+        data = _decompressed(codec, reader.take(size), room)
+        room -= len(data)
         reader.spend(count)
+        # Limits are those of the file: of small blocks there can be any number.
+        block = _Reader(data, reader.left)
         try:
             found += (schema.item(block) for _ in range(count))
         except RecursionError:
             raise NotThis from None
         if reader.take(_SYNC) != sync or block.at != len(block.data):
             raise NotThis
+        reader.left = block.left
     return found
 
 
-def _decompressed(codec: str, data: bytes) -> bytes:
-    """Raises NotThis, also for what a few bytes blow up to, and for the rarer codecs."""
+def _decompressed(codec: str, data: bytes, room: int) -> bytes:
+    """Raises NotThis, also for what blows up to more than `room` bytes, and for rarer codecs."""
     try:
         match codec:
             case "null":
                 return data
             case "deflate":
-                return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, LARGEST)
-            case "snappy" if cramjam.snappy.decompress_raw_len(data[:-4]) <= LARGEST:
+                # One byte more than there may be: to zlib a limit of 0 is none.
+                block = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, room + 1)
+                if len(block) <= room:
+                    return block
+            case "snappy" if cramjam.snappy.decompress_raw_len(data[:-4]) <= room:
                 # Behind it is a checksum of what it was.
                 block = bytes(cramjam.snappy.decompress_raw(data[:-4]))
                 if zlib.crc32(block) == int.from_bytes(data[-4:], "big"):
@@ -107,10 +116,12 @@ def _decompressed(codec: str, data: bytes) -> bytes:
 
 
 class _Reader:
-    def __init__(self, data: bytes) -> None:
+    """`left`: how many values there may be more."""
+
+    def __init__(self, data: bytes, left: int = MOST) -> None:
         self.data = data
         self.at = 0
-        self._left = MOST
+        self.left = left
         self._depth = 0
 
     def take(self, count: int) -> bytes:
@@ -133,8 +144,8 @@ class _Reader:
 
     def spend(self, count: int) -> None:
         """So many values more: those that take no bytes could be any number."""
-        self._left -= count
-        if count < 0 or self._left < 0:
+        self.left -= count
+        if count < 0 or self.left < 0:
             raise NotThis
 
     def inside(self, read: Read) -> Any:
@@ -315,7 +326,8 @@ def _octets(tree: Any, size: Callable[[_Reader], int]) -> Read:
     """Bytes, or the number that they are the digits of."""
     scale = tree.get("scale", 0)
     # Files bring their schemas, so that any value may stand there.
-    if tree.get("logicalType") != "decimal" or scale not in range(_LONGEST):
+    number_of_digits = type(scale) is int and scale in range(_LONGEST)
+    if tree.get("logicalType") != "decimal" or not number_of_digits:
         return lambda reader: octets(reader.take(size(reader)))
 
     def read(reader: _Reader) -> str:

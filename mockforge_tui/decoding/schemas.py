@@ -1,37 +1,56 @@
 """Which schema the payloads of a destination are read by."""
 
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
 
 from .avro import Schema
 
+_Given = tuple[str, Schema]
+"""A pattern and its schema; each time that it is given it is another one."""
+
 
 class Schemas:
-    """Of this process, as the forms that are known by their bytes are: rows are read anywhere."""
+    """Of this process, as the forms that are known by their bytes are: rows are read anywhere.
+
+    Several who live at once in a process may give a schema for the same pattern. The newest is in
+    force while it is there, and nobody takes away another's.
+    """
 
     def __init__(self) -> None:
-        self._given: dict[str, Schema] = {}
-        self._found = lru_cache(1024)(self._find)
+        self._use(())
 
-    def give(self, pattern: str, schema: Schema) -> None:
-        """Destinations that match the pattern (`*`, `?`) are read so from now on."""
-        self._given[pattern] = schema
-        self._found.cache_clear()
+    def give(self, pattern: str, schema: Schema) -> Callable[[], None]:
+        """Destinations that match the pattern (`*`, `?`) are read so from now on.
 
-    def forget(self, pattern: str) -> None:
-        self._given.pop(pattern, None)
-        self._found.cache_clear()
+        Returns what takes this one back.
+        """
+        given = (pattern, schema)
+        self._use((*self._given, given))
+
+        def forget() -> None:
+            self._use(tuple(each for each in self._given if each is not given))
+
+        return forget
 
     def of(self, destination: str) -> Schema | None:
-        """The one that was given first of those whose pattern matches."""
+        """That of the pattern that was given first of those that match."""
         return self._found(destination) if self._given else None
 
-    def _find(self, destination: str) -> Schema | None:
-        for pattern, schema in self._given.items():
-            if fnmatchcase(destination, pattern):
-                return schema
-        return None
+    def _use(self, given: tuple[_Given, ...]) -> None:
+        self._given = given
+        # The first of each pattern says where it stands, the last what it is read by.
+        by_pattern = dict(given)
+
+        def find(destination: str) -> Schema | None:
+            for pattern, schema in by_pattern.items():
+                if fnmatchcase(destination, pattern):
+                    return schema
+            return None
+
+        # With a cache of its own: who asks meanwhile, in another thread, leaves nothing old in it.
+        self._found = lru_cache(1024)(find)
 
 
 SCHEMAS: Final = Schemas()

@@ -42,7 +42,7 @@ def test_values_in_avro_are_compared_and_charted_by_their_schema(scene: Scene) -
     fields = [{"name": "t", "type": "double"}, {"name": "on", "type": "boolean"}]
     schema = {"type": "record", "name": "Reading", "fields": fields}
     client = came(scene, "dev")
-    SCHEMAS.give("plant/*", Schema(msgspec.json.encode(schema)))
+    forget = SCHEMAS.give("plant/*", Schema(msgspec.json.encode(schema)))
     try:
         for t, on in ((20.5, True), (21.0, True), (22.5, False)):
             payload = struct.pack("<d?", t, on)
@@ -56,7 +56,7 @@ def test_values_in_avro_are_compared_and_charted_by_their_schema(scene: Scene) -
         assert [each["path"] for each in differing] == ["t", "on"]
         assert not scene.session.run("topic history plant/line1/t u").ok
     finally:
-        SCHEMAS.forget("plant/*")
+        forget()
 
 
 def test_the_tree_counts_below_and_shows_what_is_retained_and_last(scene: Scene) -> None:

@@ -3,10 +3,12 @@
 The bytes were written by fastavro 1.13.1.
 """
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cramjam
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -16,10 +18,10 @@ from mockforge_brokers.journal import Row
 from mockforge_tui.config import ConfigError
 from mockforge_tui.console.rows import record_of
 from mockforge_tui.decoding import Decoded, look
-from mockforge_tui.decoding.avro import Schema, SchemaError
-from mockforge_tui.decoding.schemas import SCHEMAS
+from mockforge_tui.decoding.avro import LARGEST, Schema, SchemaError
+from mockforge_tui.decoding.schemas import SCHEMAS, Schemas
 from mockforge_tui.filters import compile_filter
-from mockforge_tui.schemas import forget, give
+from mockforge_tui.schemas import give
 
 LINE = {"type": "record", "name": "Line", "fields": [
     {"name": "sku", "type": "string"},
@@ -69,9 +71,9 @@ FILES = {
 @pytest.fixture
 def orders() -> Iterator[Schema]:
     schema = Schema(msgspec.json.encode(ORDER))
-    SCHEMAS.give("orders*", schema)
+    forget = SCHEMAS.give("orders*", schema)
     yield schema
-    SCHEMAS.forget("orders*")
+    forget()
 
 
 @pytest.mark.parametrize(
@@ -126,13 +128,13 @@ def test_the_same_bytes_are_read_anew_for_another_destination(orders: Schema) ->
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_left(data: bytes) -> None:
     schema = Schema(msgspec.json.encode(ORDER))
-    SCHEMAS.give("any", schema)
+    forget = SCHEMAS.give("any", schema)
     try:
         for payload in (data, PAYLOAD[: len(data)] + data, FILES["null"][:100] + data):
             found = look(payload, "any")
             assert found is None or msgspec.json.encode(found.value)
     finally:
-        SCHEMAS.forget("any")
+        forget()
 
 
 @pytest.mark.parametrize(
@@ -150,9 +152,9 @@ def test_any_bytes_are_read_or_left(data: bytes) -> None:
     ],
 )  # fmt: skip
 def test_what_breaks_its_schema_is_none_of_it(schema: object, data: bytes) -> None:
-    SCHEMAS.give("any", Schema(msgspec.json.encode(schema)))
+    forget = SCHEMAS.give("any", Schema(msgspec.json.encode(schema)))
     found = look(data, "any")
-    SCHEMAS.forget("any")
+    forget()
     assert found is None or found.form != "Avro"
 
 
@@ -178,8 +180,7 @@ def test_any_schema_of_a_file_is_one_or_none(schema: object, data: bytes) -> Non
         Schema(text)
     except SchemaError:
         pass
-    head = b"Obj\1\2\x16avro.schema" + length(len(text)) + text + b"\0" + b"s" * 16
-    found = look(head + b"\2" + length(len(data)) + data + b"s" * 16)
+    found = look(file_of(text, "null", [(1, data)]))
     assert found is None or msgspec.json.encode(found.value)
 
 
@@ -193,10 +194,64 @@ def length(count: int) -> bytes:
     return bytes((*data, count))
 
 
+def file_of(schema: bytes, codec: str, blocks: list[tuple[int, bytes]]) -> bytes:
+    """A container file: of each block how many values it has, and its bytes."""
+    about = b"\x16avro.schema" + length(len(schema)) + schema
+    about += b"\x14avro.codec" + length(len(codec)) + codec.encode()
+    made = bytearray(b"Obj\1\4" + about + b"\0" + b"s" * 16)
+    for count, data in blocks:
+        made += length(count) + length(len(data)) + data + b"s" * 16
+    return bytes(made)
+
+
+NULLS = b'{"type": "array", "items": "null"}'
+
+
+@pytest.mark.parametrize(
+    ("number", "items", "known"), [(3, 6_000, True), (4, 6_000, False), (20_000, 19_000, False)]
+)
+def test_a_file_has_as_many_values_in_all_blocks_as_in_one(
+    number: int, items: int, known: bool
+) -> None:
+    made = file_of(NULLS, "null", [(1, length(items) + b"\0")] * number)
+    assert len(made) < LARGEST
+    found = look(made)
+    assert (found is not None and found.form == "Avro") is known
+    assert found is None or found.value == [[None] * items] * number
+
+
+@pytest.mark.parametrize(
+    ("sizes", "known"),
+    [
+        ([LARGEST // 2 - 5, LARGEST // 2 - 5], True),
+        ([LARGEST // 2 - 5, LARGEST // 2 + 5], False),
+        # The first leaves no room at all.
+        ([LARGEST - 3], True),
+        ([LARGEST - 3, 1], False),
+        ([LARGEST // 2] * 20, False),
+    ],
+)
+@pytest.mark.parametrize("codec", ["deflate", "snappy"])
+def test_a_file_unpacks_to_as_many_bytes_in_all_blocks_as_in_one(
+    codec: str, sizes: list[int], known: bool
+) -> None:
+    packed = {size: (1, _packed(codec, length(size) + bytes(size))) for size in set(sizes)}
+    found = look(file_of(b'"bytes"', codec, [packed[size] for size in sizes]))
+    assert (found is not None and found.form == "Avro") is known
+
+
+def _packed(codec: str, data: bytes) -> bytes:
+    if codec == "snappy":
+        return bytes(cramjam.snappy.compress_raw(data)) + zlib.crc32(data).to_bytes(4, "big")
+    return zlib.compress(data, wbits=-15)
+
+
 DECIMALS = {
     ("05", 0): "5", ("05", 3): "0.005", ("fb1e", 2): "-12.50", ("00", 2): "0.00", ("ff", 1): "-0.1",
     # What would be a number of any length.
     ("05", -1): "h'05'", ("05", 10**9): "h'05'", ("05", "2"): "h'05'",
+    # 2.0 is in a range, and no number of digits; nor is true.
+    ("05", 2.0): "h'05'", ("05", True): "h'05'",
     ("01" * 65, 0): f"h'{'01' * 65}'",
 }  # fmt: skip
 
@@ -220,25 +275,63 @@ def test_decimals_are_their_digits(data: str, scale: object) -> None:
         ('{"type": "record", "name": "R", "fields": [{"name": "a"}]}', "a field of R has no name"),
         ('{"type": "array"}', '{"type":"array"} is no type'),
         ("[" * 5000 + "]" * 5000, "it is"),
+        (b'"\xff\xfe"', "it is no JSON"),
     ],
 )  # fmt: skip
-def test_what_is_no_schema_is_refused_with_its_place(text: str, problem: str) -> None:
+def test_what_is_no_schema_is_refused_with_its_place(text: str | bytes, problem: str) -> None:
     with pytest.raises(SchemaError, match="^" + problem.replace("{", r"\{").replace("}", r"\}")):
         Schema(text)
 
 
 def test_schemas_of_a_config_name_a_destination_and_a_file(tmp_path: Path) -> None:
     right, wrong = tmp_path / "order.avsc", tmp_path / "wrong.avsc"
+    latin = tmp_path / "latin.avsc"
+    latin.write_bytes(b'"\xff"')
     right.write_bytes(msgspec.json.encode(ORDER))
     wrong.write_text('"strin"')
-    given_names = give([f"orders={right}", f"*.dlq={right}"])
+    forget = give([f"orders={right}", f"*.dlq={right}"])
     assert look(PAYLOAD, "shop.dlq") == Decoded("Avro", VALUE, True)
-    forget(given_names)
+    forget()
     assert SCHEMAS.of("shop.dlq") is None
     for text, problem in {
         "orders": "write DESTINATION=FILE",
         f"orders={tmp_path / 'none'}": "cannot be read: No such file",
         f"a={right},orders={wrong}".partition(",")[2]: "is no schema of Avro: no type is called",
+        f"orders={latin}": "latin.avsc is no schema of Avro: it is no JSON",
     }.items():
         with pytest.raises(ConfigError, match=problem):
             give([text])
+
+
+def test_a_file_whose_schema_is_no_utf8_is_none() -> None:
+    found = look(file_of(b'"\xff"', "null", [(1, b"\0")]))
+    assert found is None or found.form != "Avro"
+
+
+def test_who_gives_a_schema_takes_back_that_one_alone() -> None:
+    schemas, first, second = Schemas(), Schema('"int"'), Schema('"long"')
+    forget_first = schemas.give("orders", first)
+    forget_all = schemas.give("*", Schema('"string"'))
+    forget_second = schemas.give("orders", second)
+    forget_same = schemas.give("orders", second)
+    assert schemas.of("orders") is second
+    forget_same()
+    forget_same()
+    assert schemas.of("orders") is second
+    forget_first()
+    # Where the pattern stands is by its own first that is left.
+    assert schemas.of("orders") is not second
+    forget_all()
+    assert schemas.of("orders") is second
+    forget_second()
+    assert schemas.of("orders") is None
+
+
+def test_what_ends_first_leaves_the_others_schema_of_the_same_pattern(tmp_path: Path) -> None:
+    file = tmp_path / "order.avsc"
+    file.write_bytes(msgspec.json.encode(ORDER))
+    one, other = (give([f"orders={file}"]) for _ in range(2))
+    one()
+    assert look(PAYLOAD, "orders") == Decoded("Avro", VALUE, True)
+    other()
+    assert SCHEMAS.of("orders") is None
