@@ -62,8 +62,8 @@ class AmqpTimelines(Timelines):
         start, broker = course.start, amqp_broker(self.session)
         if start is None or start.detail.get("unroutable"):
             return []
-        view = broker.connection(start.connection)
-        host = broker.vhosts.get("/" if view is None else view.detail["vhost"])
+        # By the row: its connection may be gone. What comes from inside opened none.
+        host = broker.vhosts.get(start.origin.vhost or "/")
         if host is None:
             return []
         exchange, key = str(start.detail["exchange"]), str(start.detail["routing_key"])

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from mockforge_brokers.journal import IN, Row
 
+from .alike import Alike, Beginnings, Lane
 from .course import Course, texted
 
 Numbers = Callable[[int, int], int | None]
@@ -32,37 +33,20 @@ _DELIVERIES: Final = ("basic.deliver", "basic.get-ok")
 
 
 @dataclass(slots=True)
-class _Lane:
-    """Copies of alike messages in one queue, as often dead as each other."""
-
-    delivered: int = 0
-    back: deque[Course] = field(default_factory=deque)
-    out: list[Course] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Alike:
-    """Messages that nothing tells apart, in the order in which they were published."""
-
-    courses: list[Course] = field(default_factory=list)
-    returned: int = 0
-    lanes: dict[tuple[str, int], _Lane] = field(default_factory=dict)
-
-    def lane(self, queue: str, deaths: int) -> _Lane:
-        return self.lanes.setdefault((queue, deaths), _Lane())
-
-
-@dataclass(slots=True)
 class _Channel:
     """`base`: how many were published before those of `published` (None: not known)."""
 
     base: int | None = None
     published: list[Course] = field(default_factory=list)
     answers: list[Row] = field(default_factory=list)
-    unacked: dict[int, tuple[Course, _Lane, str]] = field(default_factory=dict)
+    unacked: dict[int, tuple[Course, Lane, str]] = field(default_factory=dict)
     asked: Row | None = None
     """The consume or get that waits for its answer."""
     no_ack: set[str] = field(default_factory=set)
+    declared: str = ""
+    """The queue that an empty name means."""
+    declares: deque[int] = field(default_factory=deque)
+    """Declares that wait for their answer, each as the number of messages published until then."""
 
 
 def courses(rows: Sequence[Row], numbers: Numbers) -> list[Course]:
@@ -77,13 +61,21 @@ def courses(rows: Sequence[Row], numbers: Numbers) -> list[Course]:
 class _Walk:
     def __init__(self) -> None:
         self.courses: list[Course] = []
-        self._alike: dict[str, _Alike] = {}
+        self._published = 0
+        self._alike: dict[str, Alike] = {}
+        self._beginnings = Beginnings()
         self._channels: dict[tuple[int, int], _Channel] = {}
+        self._closed: list[_Channel] = []
+        """Those whose number was opened again."""
 
     def take(self, row: Row) -> None:
         number = row.detail.get("channel", 0)
         channel = self._channels.setdefault((row.connection, number), _Channel())
         match row.operation:
+            case "channel.open":
+                # It counts its publishes from 1 again.
+                self._closed.append(channel)
+                self._channels[row.connection, number] = _Channel()
             case "basic.publish":
                 self._publish(channel, row)
             case "basic.return":
@@ -93,10 +85,10 @@ class _Walk:
             case "basic.ack" | "basic.nack" | "basic.reject":
                 # Those that go out are confirms.
                 _settle(channel, row) if row.direction == IN else channel.answers.append(row)
+            case "queue.declare" | "queue.declare-ok" | "queue.bind":
+                self._begin(channel, row)
             case "connection.close":
-                for (connection, _), each in self._channels.items():
-                    if connection == row.connection:
-                        _give_back(each, row, "its connection was closed")
+                self._close(row)
             case operation if operation in _OF_CHANNEL:
                 _OF_CHANNEL[operation](channel, row)
 
@@ -107,22 +99,56 @@ class _Walk:
             course.add("unroutable", row, _address(row), "reached no queue")
         self.courses.append(course)
         channel.published.append(course)
-        self._alike.setdefault(_identity(row), _Alike()).courses.append(course)
+        alike = self._alike.setdefault(_identity(row), Alike())
+        alike.courses.append(course)
+        alike.numbers.append(self._published)
+        self._published += 1
+
+    def _begin(self, channel: _Channel, row: Row) -> None:
+        """A queue is there, or is bound: what was published before is not in it."""
+        detail, host = row.detail, row.origin.vhost
+        match row.operation:
+            case "queue.declare":
+                # Publishes may follow before it is answered.
+                if not detail["no_wait"]:
+                    channel.declares.append(self._published)
+            case "queue.declare-ok":
+                channel.declared = detail["queue"]
+                number = channel.declares.popleft() if channel.declares else 0
+                # One that was there already may have some of before.
+                if not detail["message_count"]:
+                    self._beginnings.declared(host, channel.declared, number)
+            case "queue.bind":
+                queue = detail["queue"] or channel.declared
+                self._beginnings.bound(host, queue, detail["exchange"], self._published)
+
+    def _close(self, row: Row) -> None:
+        for (connection, _), channel in self._channels.items():
+            if connection == row.connection:
+                _give_back(channel, row, "its connection was closed")
 
     def _returned(self, row: Row) -> None:
         alike = self._alike.get(_identity(row))
-        if alike is not None and alike.returned < len(alike.courses):
-            course = alike.courses[alike.returned]
-            alike.returned += 1
+        course = None if alike is None else alike.returned()
+        if course is not None:
             code, text = row.detail.get("reply_code"), row.detail.get("reply_text")
             course.add("returned", row, _address(row), f"{code} {text}")
 
     def _deliver(self, channel: _Channel, row: Row) -> None:
         deaths = _deaths(row)
         queue, tag = _queue(channel, row), row.detail["delivery_tag"]
-        alike = self._alike.setdefault(_identity(row), _Alike())
-        lane = alike.lane(queue, sum(int(each.get("count", 1)) for each in deaths))
-        course = self._course(alike, lane, row)
+        alike = self._alike.setdefault(_identity(row), Alike())
+        count = sum(int(each.get("count", 1)) for each in deaths)
+        last = (str(deaths[0]["queue"]), str(deaths[0]["reason"])) if deaths else ("", "")
+        lane = alike.lane(queue, count, *last)
+        since = self._beginnings.of(row.origin.vhost, queue, row.detail["exchange"])
+        course = _taken_again(lane) if row.detail.get("redelivered") else None
+        if course is None and not row.detail.get("redelivered"):
+            course = alike.delivered(lane, since)
+        if course is None:
+            # Nobody saw its publish.
+            course = Course(None)
+            self.courses.append(course)
         no_ack = _wants_no_ack(channel, row)
         notes = [f"tag {tag}"]
         notes += ["redelivered"] if row.detail.get("redelivered") else []
@@ -133,39 +159,40 @@ class _Walk:
             lane.out.append(course)
             channel.unacked[tag] = (course, lane, queue)
 
-    def _course(self, alike: _Alike, lane: _Lane, row: Row) -> Course:
-        """Of which message a delivery is; one whose publish nobody saw is its own."""
-        if row.detail.get("redelivered"):
-            # What ended without a frame, as a socket does, gave back what it had, oldest first.
-            for waiting in (lane.back, lane.out):
-                if waiting:
-                    first = waiting[0]
-                    del waiting[0]
-                    return first
-        elif lane.delivered < len(alike.courses):
-            lane.delivered += 1
-            return alike.courses[lane.delivered - 1]
-        course = Course(None)
-        self.courses.append(course)
-        return course
-
     def confirm(self, numbers: Numbers) -> None:
         """Give publishes their confirms, by number."""
+        # What is known now is of the channels that are open now.
+        for channel in self._closed:
+            if channel.base is not None:
+                _confirm(channel, channel.base)
         for (connection, number), channel in self._channels.items():
             base, count = channel.base, len(channel.published)
             if base is None and channel.answers:
                 known = numbers(connection, number)
                 base = None if known is None else known - count
-            if base is None:
-                continue
-            done = 0
-            for row in channel.answers:
-                last = row.detail["delivery_tag"] - base
-                first = done if row.detail["multiple"] else last - 1
-                for course in channel.published[max(0, first) : max(0, last)]:
-                    what = "confirmed" if row.operation == "basic.ack" else "refused"
-                    course.add(what, row, note=_tags(row))
-                done = max(done, last)
+            if base is not None:
+                _confirm(channel, base)
+
+
+def _confirm(channel: _Channel, base: int) -> None:
+    done = 0
+    for row in channel.answers:
+        last = row.detail["delivery_tag"] - base
+        first = done if row.detail["multiple"] else last - 1
+        for course in channel.published[max(0, first) : max(0, last)]:
+            what = "confirmed" if row.operation == "basic.ack" else "refused"
+            course.add(what, row, note=_tags(row))
+        done = max(done, last)
+
+
+def _taken_again(lane: Lane) -> Course | None:
+    # What ended without a frame, as a socket does, gave back what it had, oldest first.
+    for waiting in (lane.back, lane.out):
+        if waiting:
+            first = waiting[0]
+            del waiting[0]
+            return first
+    return None
 
 
 def _select_confirms(channel: _Channel, row: Row) -> None:
@@ -204,6 +231,7 @@ def _settle(channel: _Channel, row: Row) -> None:
             course.add("requeued", row, queue, _tags(row))
         else:
             course.add("rejected", row, queue, _tags(row))
+            lane.rejected.append(course)
 
 
 def _give_back(channel: _Channel, row: Row, why: str) -> None:

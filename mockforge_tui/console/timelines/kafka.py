@@ -28,8 +28,8 @@ def courses(rows: Sequence[Row]) -> list[Course]:
             walk.produced(row) if row.direction == IN else walk.answered(row)
         elif operation == "Fetch" and row.kind == "message":
             walk.fetched(row)
-        elif operation == "OffsetCommit" and row.direction == IN:
-            walk.committed(row)
+        elif operation == "OffsetCommit":
+            walk.asked_to_commit(row) if row.direction == IN else walk.committed(row)
     return walk.courses
 
 
@@ -39,6 +39,8 @@ class _Walk:
         self._requests: dict[tuple[int, Any], _Request] = {}
         self._placed: dict[_Place, dict[int, Course]] = {}
         """By offset."""
+        self._commits: dict[tuple[int, Any], Row] = {}
+        """Requests that wait for their answer."""
         self._committed: dict[tuple[str, str, int], int] = {}
         """By group and partition: up to where it committed."""
 
@@ -81,9 +83,22 @@ class _Walk:
             self.courses.append(course)
         course.add("fetched", row, f"{topic} p{partition}@{offset}")
 
-    def committed(self, row: Row) -> None:
+    def asked_to_commit(self, row: Row) -> None:
+        self._commits[row.connection, row.correlation] = row
+
+    def committed(self, answer: Row) -> None:
+        """What a request asked for took place in those partitions that its answer says so of."""
+        row = self._commits.pop((answer.connection, answer.correlation), None)
+        if row is None:
+            return
+        answered = _partitions(answer.detail.get("topics"), "partitions")
+        done = {
+            (topic, partition) for topic, partition, each in answered if not each.get("error_code")
+        }
         group = str(row.detail.get("group", ""))
         for topic, partition, asked in _partitions(row.detail.get("topics"), "partitions"):
+            if (topic, partition) not in done:
+                continue
             offset, owner = asked["committed_offset"], (group, topic, partition)
             before = self._committed.get(owner, 0)
             for at, course in self._placed.get((topic, partition), {}).items():

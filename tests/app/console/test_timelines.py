@@ -3,10 +3,14 @@
 from typing import Any
 
 import pytest
+from brokers.amqp.client import Client as AmqpClient
 from brokers.amqp.client import publish
+from mockforge_brokers.amqp.wire import frames
 from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.listener import Listener
 
-from mockforge_tui.console.timelines import kafka
+from mockforge_tui.console.timelines import amqp, kafka
+from mockforge_tui.console.timelines.reading import rows_about
 from mockforge_tui.feed import Feed
 
 from .scene import Scene
@@ -186,7 +190,16 @@ def test_a_record_is_followed_to_the_groups_that_committed_it() -> None:
     def commit(time: float, offset: int) -> Row:
         partitions = [{"partition_index": 0, "committed_offset": offset}]
         topics = [{"name": "t", "partitions": partitions}]
-        return _of_kafka("OffsetCommit", IN, time, detail={"group": "g", "topics": topics})
+        detail = {"group": "g", "topics": topics}
+        return _of_kafka("OffsetCommit", IN, time, detail=detail, correlation=time)
+
+    def committed(time: float, code: int = 0) -> Row:
+        """The answer to what was asked at a time; partition 1 is never refused."""
+        codes = {0: code, 1: 0}
+        partitions = [{"partition_index": n, "error_code": each} for n, each in codes.items()]
+        topics = [{"name": "t", "partitions": partitions}]
+        detail = {"topics": topics}
+        return _of_kafka("OffsetCommit", OUT, time, detail=detail, correlation=time)
 
     answer = {"name": "t", "partition_responses": [{"index": 0, "error_code": 0, "base_offset": 7}]}
     found = kafka.courses(
@@ -195,10 +208,17 @@ def test_a_record_is_followed_to_the_groups_that_committed_it() -> None:
             record(IN, 1, b"b"),
             _of_kafka("Produce", OUT, 2, detail={"responses": [answer]}, correlation=4),
             record(OUT, 3, b"a", offset=7),
+            commit(3.5, 9),
+            committed(3.5, 25),
             commit(4, 8),
+            committed(4),
             record(OUT, 5, b"b", offset=8),
+            # What is not answered, or refused, is not committed.
+            commit(5.5, 9),
             commit(6, 9),
+            committed(6),
             commit(7, 9),
+            committed(7),
             record(OUT, 8, b"c", offset=9),
         ]
     )
@@ -234,3 +254,111 @@ def test_a_target_without_messages_is_named(scene: Scene) -> None:
     assert "no message of mqtt:x" in scene.refused("timeline mqtt:x").as_text()
     without = Scene(furnished=False, journal=False)
     assert "the journal is off" in without.refused("timeline mqtt:x").as_text()
+
+
+def _tags_of(scene: Scene, operation: str, place: str) -> list[tuple[int, list[str]]]:
+    """Of each message published, in order, its number and the notes of its steps."""
+    rows, _ = rows_about(scene.journal, "amqp") if scene.journal is not None else ([], True)
+    found = [each for each in amqp.courses(rows, lambda *_: None) if each.start is not None]
+    return [
+        (
+            number,
+            [step.note for step in each.steps if (step.what, step.place) == (operation, place)],
+        )
+        for number, each in enumerate(found, 1)
+    ]
+
+
+def test_a_channel_that_is_opened_again_counts_its_confirms_anew(scene: Scene) -> None:
+    shop = scene.amqp_client()
+    shop.send("confirm.select")
+    shop.fake.send(publish("", "q", b"old") * 2)
+    shop.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
+    shop.open()
+    shop.fake.send(publish("", "q", b"plain"))
+    shop.send("confirm.select")
+    shop.fake.send(publish("", "q", b"new"))
+    scene.settle()
+    confirmed = [len(notes) for _, notes in _tags_of(scene, "confirmed", "")]
+    assert confirmed == [1, 1, 0, 1]
+
+
+@pytest.mark.parametrize("mandatory", [True, False])
+def test_what_reached_no_queue_is_not_delivered_in_the_place_of_one_alike(
+    scene: Scene, mandatory: bool
+) -> None:
+    shop, worker = scene.amqp_client(), scene.amqp_client()
+    shop.send("queue.declare", queue="late")
+    shop.fake.send(publish("events", "x", b"m", mandatory=mandatory))
+    shop.send("queue.bind", queue="late", exchange="events", routing_key="x")
+    shop.fake.send(publish("events", "x", b"m", mandatory=mandatory))
+    worker.send("basic.consume", queue="late")
+    scene.settle()
+    assert _tags_of(scene, "delivered", "late") == [(1, []), (2, ["tag 1"])]
+
+
+def test_a_dead_letter_is_of_the_message_that_was_rejected(scene: Scene) -> None:
+    shop, worker = scene.amqp_client(), scene.amqp_client()
+    shop.fake.send(publish("", "q", b"m") * 3)
+    worker.send("basic.consume", queue="q")
+    worker.send("basic.consume", queue="dead", consumer_tag="d")
+    scene.settle()
+    worker.send("basic.ack", delivery_tag=1)
+    worker.send("basic.reject", delivery_tag=3, requeue=False)
+    worker.send("basic.reject", delivery_tag=2, requeue=False)
+    scene.settle()
+    assert [notes[:1] for _, notes in _tags_of(scene, "delivered", "dead")] == [
+        [],
+        ["tag 5, dead letter of q: rejected"],
+        ["tag 4, dead letter of q: rejected"],
+    ]
+
+
+def test_what_died_of_age_was_not_acked(scene: Scene) -> None:
+    shop, worker = scene.amqp_client(), scene.amqp_client()
+    shop.fake.send(publish("", "q", b"m", expiration="1000") * 2)
+    worker.send("basic.get", queue="q")
+    worker.send("basic.ack", delivery_tag=1)
+    scene.advance(2)
+    worker.send("basic.get", queue="dead")
+    delivered = _tags_of(scene, "delivered", "dead")
+    assert delivered == [(1, []), (2, ["tag 2, dead letter of q: expired"])]
+
+
+def test_a_queue_that_came_later_has_none_of_before(scene: Scene) -> None:
+    """Each of several consumers has a queue of its own for the same exchange."""
+    shop, first, second = (scene.amqp_client() for _ in range(3))
+    for worker in (first, second):
+        (made,) = worker.send("queue.declare", queue="", exclusive=True)
+        worker.send("queue.bind", queue="", exchange="amq.fanout")
+        worker.send("basic.consume", queue="", no_ack=True)
+        shop.fake.send(publish("amq.fanout", "", b"m"))
+        scene.settle()
+    assert _tags_of(scene, "delivered", made["queue"]) == [
+        (1, []),
+        (2, ["tag 1, needs no ack"]),
+    ]
+
+
+def test_a_declare_that_is_not_waited_for_has_what_follows_it(scene: Scene) -> None:
+    shop = scene.amqp_client()
+    shop.fake.send(frames.method(1, "queue.declare", queue="n") + publish("", "n", b"m"))
+    shop.fake.send(publish("", "n", b"m"))
+    shop.send("basic.consume", queue="n", no_ack=True)
+    scene.settle()
+    assert _tags_of(scene, "delivered", "n") == [
+        (1, ["tag 1, needs no ack"]),
+        (2, ["tag 2, needs no ack"]),
+    ]
+
+
+def test_what_waits_is_looked_for_where_its_publisher_was(scene: Scene) -> None:
+    scene.run("vhost add shop")
+    client = AmqpClient(scene.networks["amqp"], Listener("amqp"))
+    client.connect(vhost="shop")
+    client.open().send("queue.declare", queue="far")
+    client.fake.send(publish("", "far", b"m"))
+    client.fake.vanish()
+    scene.settle()
+    waits = scene.run("timeline queue:far").records[-1]
+    assert (waits["step"], waits["place"]) == ("not delivered", "far")

@@ -11,6 +11,7 @@ from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import Event
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.storage.facts import Kept
 
 from brokers.fake_peer import FakeClient, FakeNetwork
@@ -42,8 +43,8 @@ class Got:
 class Client:
     """`send` a method and get what came back; `connect` does the handshake."""
 
-    def __init__(self, network: FakeNetwork) -> None:
-        self.fake: FakeClient = network.connect()
+    def __init__(self, network: FakeNetwork, listener: Listener | None = None) -> None:
+        self.fake: FakeClient = network.connect(listener)
         self.peer = self.fake.peer
 
     def connect(
