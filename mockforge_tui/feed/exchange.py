@@ -40,7 +40,10 @@ class Exchange:
         self._over = not (row.seq and row.connection and row.kind != "event")
         if not self._over:
             self._look_back()
-            self._over = settles(row) or (row.correlation is None and not self._tagged)
+            # What is published inside is accepted without an answer.
+            inside = row.client.startswith("∗")
+            nameless = row.correlation is None and not self._tagged
+            self._over = settles(row) or inside or nameless
 
     @property
     def waits(self) -> bool:

@@ -176,6 +176,12 @@ def test_an_answer_is_waited_for_until_it_comes() -> None:
     assert not exchange.look(), "nothing more has come"
 
 
+def test_what_is_published_inside_waits_for_no_answer() -> None:
+    row = publish(IN, 1)
+    row.client = "∗orders"
+    assert not Exchange(ring_of(row), row).waits
+
+
 def test_what_passed_before_on_the_connection_is_known() -> None:
     early, other, row = publish(IN, 1), publish(IN, 2), publish(IN, 3)
     other.connection = 2
