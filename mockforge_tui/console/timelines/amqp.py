@@ -138,7 +138,7 @@ class _Walk:
         deaths = _deaths(row)
         queue, tag = _queue(channel, row), row.detail["delivery_tag"]
         alike = self._alike.setdefault(_identity(row), Alike())
-        count = sum(int(each.get("count", 1)) for each in deaths)
+        count = sum(each.get("count", 1) for each in deaths)
         last = (str(deaths[0]["queue"]), str(deaths[0]["reason"])) if deaths else ("", "")
         lane = alike.lane(queue, count, *last)
         since = self._beginnings.of(row.origin.vhost, queue, row.detail["exchange"])
@@ -290,9 +290,14 @@ def _deaths(row: Row) -> list[dict[str, Any]]:
     found = dict(row.headers).get("x-death")
     if row.operation not in _DELIVERIES or not isinstance(found, list):
         return []
-    if not all(isinstance(each, dict) and {"queue", "reason"} <= set(each) for each in found):
-        return []
-    return found
+    return found if all(_is_death(each) for each in found) else []
+
+
+def _is_death(entry: object) -> bool:
+    """A client may write what it likes there."""
+    if not isinstance(entry, dict) or not {"queue", "reason"} <= set(entry):
+        return False
+    return isinstance(entry.get("count", 1), int)
 
 
 def _identity(row: Row) -> str:

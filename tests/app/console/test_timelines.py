@@ -314,6 +314,15 @@ def test_a_dead_letter_is_of_the_message_that_was_rejected(scene: Scene) -> None
     ]
 
 
+def test_an_x_death_that_a_client_made_up_is_read_for_none(scene: Scene) -> None:
+    shop, worker = scene.amqp_client(), scene.amqp_client()
+    made_up = [{"queue": "q", "reason": "rejected", "count": "often"}]
+    shop.fake.send(publish("", "q", b"m", headers={"x-death": made_up}))
+    worker.send("basic.consume", queue="q", no_ack=True)
+    scene.settle()
+    assert _steps(scene, "queue:q")[-1] == ("delivered", "q")
+
+
 def test_what_died_of_age_was_not_acked(scene: Scene) -> None:
     shop, worker = scene.amqp_client(), scene.amqp_client()
     shop.fake.send(publish("", "q", b"m", expiration="1000") * 2)
