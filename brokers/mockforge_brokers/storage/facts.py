@@ -270,21 +270,23 @@ class Facts(ABC):
         if self._sources:
             self.catch_up()
         rows = cast("dict[int, bytes]", self._rows)
+        # What encodes may raise: till it is done with nothing that was gathered is let go of.
         if self._is_late:
-            self._is_late = False
             rows = {number: _encoded(row) for number, row in self._rows.items()}
+        entities: list[tuple[str, bytes, bytes | None]] = []
+        if self._entities:
+            entities = [(kind, name, encode()) for (kind, name), encode in self._entities.items()]
+            self._entities = {}
         # New ones, and not cleared: the group that is being written owns the old ones. Where it has
         # one row, as of who waits for each confirm, to make the others anew was a seventh of all.
-        group = Group(self.group, rows)
+        group = Group(self.group, rows, entities=entities)
         self._rows = {}
+        self._is_late = False
         if self._gone:
             group.gone, self._gone = list(self._gone), set()
         if self._ranges:
             group.ranges, self._ranges = self._ranges, []
             self._forget_owners(group.ranges)
-        if self._entities:
-            entities, self._entities = self._entities, {}
-            group.entities = [(kind, name, encode()) for (kind, name), encode in entities.items()]
         if self._replacing:
             self._replacing = set()
         self.group += 1

@@ -40,6 +40,10 @@ class Disk(Protocol):
         """All that is there, with the group that it was given; None while it takes nothing."""
         ...
 
+    def wait(self) -> bool:
+        """Until all that it was given is there; False while it takes nothing."""
+        ...
+
     def close(self, last: Group | None) -> None:
         """Write what is left and this too, wait for that, and let go of the files."""
         ...
@@ -188,7 +192,12 @@ class Store(Facts):
             self._due = True
             return
         self._due = self._armed = False
-        group = self._take_group()
+        try:
+            group = self._take_group()
+        except BaseException:
+            # All of it is still here, and whoever waits for it does so till the next try.
+            self._arm()
+            raise
         if not (group.rows or group.gone or group.ranges or group.entities):
             # All that came is gone again: there is nothing to be written, nor to be waited for.
             self._is_there(group.number)
@@ -205,10 +214,11 @@ class Store(Facts):
 
     def written(self, number: int) -> None:
         """The group of this number is on disk."""
-        group, self._writing = self._writing, None
-        if group is None:
-            # It was closed meanwhile, and nobody waits any more.
+        group = self._writing
+        if group is None or group.number != number:
+            # It was closed meanwhile, and nobody waits any more; or `lose` waited for it.
             return
+        self._writing = None
         self.commits += 1
         self.rows_written += len(group.rows) + len(group.entities)
         self.bytes_written += group.size
@@ -257,15 +267,26 @@ class Store(Facts):
         Returns what is on disk, which it is to begin with again; None where all that it knows is
         there, or where nothing can be read since nothing can be written: then it goes on with that.
         """
-        # What was published by hand a moment ago was answered at once: where the system alone has
-        # to take it, it takes it now, as it would some milliseconds later.
-        self.commit()
+        if self.prompt and not self.failing:
+            self._commit_all_there_is()
         if self.failing or not self._has(owner):
             return None
         kept = self.disk.read()
         if kept is not None:
             self._lose(owner)
         return kept
+
+    def _commit_all_there_is(self) -> None:
+        """What was published by hand a moment ago was answered at once: where the system alone has
+        to take it, it takes it now, as it would some milliseconds later.
+
+        That stands in one group with what may be acknowledged soon, and waits for nothing.
+        """
+        writing = self._writing
+        if writing is not None and self.disk.wait():
+            # The thread has it, and its word of that is still on its way here.
+            self.written(writing.number)
+        self._commit()
 
     @property
     def lag(self) -> float:

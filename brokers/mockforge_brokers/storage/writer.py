@@ -162,12 +162,15 @@ class Writer:
 
     def read(self) -> Kept | None:
         """As `store.Disk` has it. Waits for the thread, and for as long as reading takes."""
+        return self._files.look() if self.wait() else None
+
+    def wait(self) -> bool:
         while self._handed > self._finished:
             if self._stuck:
-                return None
+                return False
             self._rested.wait(_LOOK)
             self._rested.clear()
-        return self._files.look()
+        return True
 
     def sizes(self) -> dict[str, int]:
         """Bytes of all segments, and of what is wanted in them."""

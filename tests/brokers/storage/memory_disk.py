@@ -57,6 +57,12 @@ class MemoryDisk:
             self._apply(self.waiting)
         return self.kept(clean=False)
 
+    def wait(self):
+        if self.waiting is not None and not self.full:
+            self._apply(self.waiting)
+            self.waiting = None
+        return not self.full
+
     def sizes(self):
         return {}
 

@@ -1,5 +1,6 @@
 """Facts become groups: what is written when, and who waits for it."""
 
+import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import DataWritable, DataWriteFailed
@@ -417,7 +418,7 @@ def test_a_log_that_is_gone_for_good_has_no_owner_any_more():
     assert kept.lose("kafka") is None
 
 
-def test_a_store_that_waits_for_no_disk_loses_only_what_waits_for_acknowledgements():
+def test_a_store_that_waits_for_no_disk_loses_nothing_that_it_can_write():
     kept, disk, _ = store(at_once=True, prompt=True)
     log = kept.new_log("amqp")
     kept.append(log, 0, b"by hand")
@@ -425,7 +426,70 @@ def test_a_store_that_waits_for_no_disk_loses_only_what_waits_for_acknowledgemen
     assert list(disk.rows.values()) == [b"by hand"]
     source = Passing(kept, "amqp")
     source.add(20)
-    assert kept.lose("amqp").logs == {log: [(0, b"by hand")]}
-    kept.append(log, 1, b"goes on")
-    kept._close_group()
-    assert list(disk.rows.values()) == [b"by hand", b"goes on"]
+    kept.append(log, 1, b"beside them")
+    kept.commit()
+    assert len(disk.rows) == 1, "it waits for acknowledgements"
+    assert kept.lose("amqp") is None
+    assert len(disk.rows) == 22
+
+
+def test_what_came_while_the_thread_writes_a_group_is_not_lost_behind_it():
+    kept, disk, _ = store(prompt=True)
+    log, called = kept.new_log("amqp"), []
+    for position in range(2):
+        kept.append(log, position, b"by hand")
+        kept.when(kept.group, lambda: called.append(len(disk.rows)))
+        kept.commit()
+    assert kept.lose("amqp") is None
+    assert (len(disk.rows), len(disk.waiting.rows), called) == (1, 1, [1])
+    kept.written(1)
+    assert called == [1], "what the thread has to say of the first says nothing of the second"
+    disk.commit()
+    assert (called, kept.committed) == ([1, 2], 2)
+
+
+def test_while_nothing_can_be_written_a_kill_loses_nothing_and_waits_for_nobody():
+    kept, disk, _ = store(prompt=True)
+    log = kept.new_log("amqp")
+    for position in range(2):
+        kept.append(log, position, b"by hand")
+        kept.commit()
+    disk.full = True
+    assert kept.lose("amqp") is None
+    disk.full = False
+    disk.commit()
+    kept.commit()
+    disk.commit()
+    assert len(disk.rows) == 2
+
+
+@pytest.mark.parametrize("prompt", [False, True])
+def test_what_cannot_be_encoded_leaves_all_of_its_group_for_the_next_try(prompt):
+    kept, disk, environment = store(at_once=True, prompt=prompt)
+    log, broken, called = kept.new_log(), [True], []
+
+    def encode(value=b"one"):
+        if broken:
+            raise ValueError("not now")
+        return value
+
+    for late in (False, True):
+        broken[:] = [True]
+        kept.append(log, 0, b"a")
+        kept.append(log, 2, b"b")
+        if late:
+            kept.append_late(log, 1, (encode, (b"late",)))
+        else:
+            kept.changed("thing", b"one", encode)
+        number = kept.group
+        kept.when(number, lambda: called.append(dict(disk.rows)))
+        with pytest.raises(ValueError, match="not now"):
+            environment.clock.advance(0.005)
+        assert (kept.group, kept.committed) == (number, number - 1)
+        broken.clear()
+        environment.clock.advance(0.005)
+        assert kept.committed == number, "without another fact"
+    first, second = called
+    assert sorted(first.values()) == [b"a", b"b"]
+    assert sorted(second.values()) == [b"a", b"b", b"late"]
+    assert disk.entities == {"thing": {b"one": b"one"}}
