@@ -39,6 +39,8 @@ class Decoder:
 
     def __init__(self, journal: Journal, timer: Callable[[], float]) -> None:
         self.sampling = False
+        self.sampled = False
+        """What it decoded last was a sample: frames between its rows may be missing."""
         self.decoded = 0
         self.passed_over = 0
         self._journal = journal
@@ -57,6 +59,7 @@ class Decoder:
         pending = self._pending()
         if pending is None or self._too_far_behind(now):
             self.sampling = True
+        self.sampled = self.sampling
         if not self.sampling:
             rows = self._follow(pending or [], deadline)
             if self._frames or self._last < self._journal.seq:

@@ -91,6 +91,8 @@ class Feed:
             rows = self._decoder.decode(budget)
             self._window.append((self._decoder.decoded, self._decoder.passed_over))
         self._merge(rows, self._due(self._new_events()))
+        if self._decoder is not None and self._decoder.sampled and self.ring.newest > before:
+            self.ring.is_sample(before + 1)
         if self._decoder is not None and self._ended:
             self._decoder.forget_ended(self._ended)
         return self.ring.newest - before

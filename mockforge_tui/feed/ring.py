@@ -40,6 +40,8 @@ class Ring:
         self._with_payloads = 0
         self._unpacked: dict[int, list[Row]] = {}
         self._pinned: dict[int, Row] = {}
+        self._samples: deque[tuple[int, int]] = deque()
+        """First and last numbers of rows between which, and before which, some are missing."""
 
     @property
     def oldest(self) -> int:
@@ -81,6 +83,19 @@ class Ring:
         if number >= first:
             return self._loose[number - first]
         return self._pinned.get(number) or self._unpack(number)
+
+    def is_sample(self, first: int) -> None:
+        """The rows from this number on are those of a sample."""
+        samples = self._samples
+        if samples and samples[-1][1] == first - 1:
+            first = samples.pop()[0]
+        samples.append((first, self.newest))
+        while samples[0][1] < self.oldest:
+            samples.popleft()
+
+    def is_whole(self, after: int, number: int) -> bool:
+        """All rows behind the first and up to the second number are those of every frame."""
+        return not any(first <= number and after < last for first, last in self._samples)
 
     def pin(self, row: Row) -> None:
         """Keep changes of this row (its mark, what held it) though it may be packed already."""

@@ -24,7 +24,10 @@ def has_tag(row: Row) -> bool:
 
 
 def tag_of(ring: Ring, row: Row) -> int | None:
-    """The number; publishes are counted from confirm.select on, None where that has left."""
+    """The number; publishes are counted from confirm.select on.
+
+    None where that has left, or where rows since then are but a sample.
+    """
     if not _is_publish(row):
         return row.detail.get("delivery_tag")
     publishes = _published(ring, row)
@@ -57,7 +60,8 @@ def _published(ring: Ring, row: Row) -> list[Row] | None:
     found: list[Row] = []
     for each in _earlier(ring, row):
         if each.operation == "confirm.select":
-            return found[::-1]
+            # The broker counted those publishes, too, that no sample has.
+            return found[::-1] if ring.is_whole(each.seq, row.seq) else None
         if each.operation == "channel.open":
             return None
         if _is_publish(each):

@@ -57,6 +57,23 @@ def ring_of(*rows: Row, connection: int = 1) -> Ring:
     return ring
 
 
+def test_what_a_confirm_is_of_is_not_said_where_rows_since_confirm_select_are_a_sample() -> None:
+    numbers = range(1, len(CONFIRMS) + 1)
+    for first, last, known in ((1, 1, True), (1, 2, False), (3, 4, False), (7, 7, True)):
+        ring = ring_of(*CONFIRMS[: first - 1])
+        for row in (*CONFIRMS, amqp(IN, "basic.get"))[first - 1 : last]:
+            row.connection = 1
+            ring.add(row)
+        ring.is_sample(first)
+        for row in CONFIRMS[last:]:
+            row.connection = 1
+            ring.add(row)
+        said_of = [found(ring, number) for number in numbers]
+        assert (said_of[5] == ([4], [])) is known
+        assert (said_of[2] == ([], [5])) is known
+        assert known or said_of[5] == ([], [])
+
+
 def found(ring: Ring, number: int) -> tuple[list[int], list[int]]:
     """The numbers of the rows that one answers, and of those that answer it."""
     row = ring.row(number)

@@ -158,11 +158,17 @@ def test_a_flood_is_sampled_newest_first_and_says_of_how_many() -> None:
     assert 0 < made < 5000
     assert feed.one_of > 100
     assert "here" in _shown(feed)
+    assert not feed.ring.is_whole(0, 1)
+    sampled = feed.newest
     traffic.say("loud", payload="later")
     for _ in range(13):
         feed.tick()
     assert feed.one_of == 1
     assert _shown(feed)[-1] == "later"
+    traffic.say("loud", payload="after it")
+    feed.tick()
+    assert feed.newest > sampled
+    assert feed.ring.is_whole(feed.newest - 1, feed.newest)
 
 
 def test_being_behind_for_a_second_jumps_to_the_newest() -> None:
