@@ -228,10 +228,10 @@ class Endpoint(Flow):
         for part in (self._hangup, self.lanes):
             if part is not None:
                 part.end()
-        if self._tape is not None:
-            self._tape.end(self.connection.past())
         if self._outer is not None:
             self._end_outer(self._outer)
+        if self._tape is not None:
+            self._tape.end(self.connection.past())
         self.server.forget(self)
         # The two know each other: together they would stay until the collector comes by, which
         # costs more than all the rest of a short connection.
@@ -241,7 +241,7 @@ class Endpoint(Flow):
         from .outer_frames import OuterFrames
 
         client = self.connection.client
-        tape.end(OuterFrames(lambda: client).past())
+        tape.end(OuterFrames(lambda: client).past(), self._tape)
 
     # What the connection calls: the Peer of contract.py.
 

@@ -164,6 +164,7 @@ class Tape:
     __slots__ = (
         "_known",
         "_place",
+        "beside",
         "chunks",
         "connection",
         "journal",
@@ -193,6 +194,8 @@ class Tape:
         self.size = 0
         self.left = 0
         self.weight = _TAPE
+        self.beside: Tape | None = None
+        """One of the same connection, which leaves with this one."""
         self.room = journal.most_of_one
 
     def add(self, direction: int, data: bytes, tail: int = 0) -> None:
@@ -244,8 +247,11 @@ class Tape:
             done += len(piece)
             self.add(direction, piece, done if done < size else 0)
 
-    def end(self, past: Past) -> None:
-        """The connection is over: `past` reads its frames from now on."""
+    def end(self, past: Past, beside: "Tape | None" = None) -> None:
+        """The connection is over: `past` reads its frames from now on.
+
+        Of two tapes of one connection the one that is `beside` the other ends first.
+        """
         # Or a tape would keep its connection, with its session, as long as anybody may look.
         self.owner = past
         self._known = self.origin()
@@ -253,7 +259,11 @@ class Tape:
         self.weight += past.weight
         if self.chunks:
             self.journal.size += past.weight
-        self.journal.tape_ended(self)
+        if beside is None:
+            self.journal.tape_ended(self)
+        else:
+            beside.beside = self
+            self.journal.tape_closed(self)
 
     def origin(self) -> Origin:
         """Where its connection comes from, as far as that is known by now."""
@@ -392,8 +402,13 @@ class Journal:
         if len(ended) > self.limits.journal_ended:
             oldest = ended.popleft()
             self.ended_left += 1
-            if oldest.chunks:
-                oldest.leave()
+            for each in (oldest, oldest.beside):
+                if each is not None and each.chunks:
+                    each.leave()
+
+    def tape_closed(self, tape: Tape) -> None:
+        """One beside another is over; it is the other one that counts as a connection."""
+        self._open.discard(tape)
 
     def chunks_left(self, count: int, cost: int) -> None:
         """So many chunks of one tape left from among the others, and the bytes that they took."""

@@ -70,11 +70,8 @@ class WebSocketStream:
     def received(self, data: bytes) -> bytes:
         if not self.open:
             data = self._request(data)
-            frames = data.partition(b"\r\n\r\n")[2]
-        else:
-            frames = data
-        if self._outer is not None:
-            self._outer.passed(IN, frames)
+        elif self._outer is not None:
+            self._outer.passed(IN, data)
         pieces: list[bytes] = []
         try:
             if data:
@@ -84,6 +81,10 @@ class WebSocketStream:
             if isinstance(self._ws, WSConnection) and self._ws.connection is not None:
                 # Without the parser of the request, which is half of an idle connection's memory.
                 self._ws = self._ws.connection
+                early, self._head = self._head, b""
+                if early:
+                    # Of a client that did not wait for the answer: only now are they frames.
+                    pieces.append(self.received(early))
         except RemoteProtocolError as error:
             self._refuse(error)
         except UnicodeError as error:
@@ -152,9 +153,9 @@ class WebSocketStream:
                 raise StreamFailed(wrong)
         self._head += data
         if b"\r\n\r\n" in self._head:
-            head, self._head = self._head, b""
             self.open = True
-            return head
+            head, end, self._head = self._head.partition(b"\r\n\r\n")
+            return head + end
         if len(self._head) > _MOST_HEAD:
             self._reject(431, "The request's header is too large.")
             raise StreamFailed("the WebSocket request has no end")

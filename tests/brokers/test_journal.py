@@ -104,6 +104,19 @@ def test_tapes_of_ended_connections_are_bounded_by_number():
     assert tapes[3].owner.client == "gone"
 
 
+def test_a_connection_with_two_tapes_counts_once_and_both_leave_together():
+    kept = Journal(ManualClock(), Limits(journal_ended=2))
+    for number in range(3):
+        tape, outer = (kept.open("lines", number, owner()) for _ in range(2))
+        for each in (tape, outer):
+            each.add(IN, bytes(100))
+        outer.end(past(), tape)
+        tape.end(past())
+    assert [chunk.tape.connection for chunk in kept.since(0)] == [2, 2, 1, 1]
+    assert (kept.ended, kept.ended_left, kept.longest) == (2, 1, 0)
+    assert kept.size == 4 * (CHUNK + TAPE)
+
+
 def test_what_reads_an_ended_connections_frames_is_weighed_as_long_as_they_are_there():
     kept = journal(total=2 * (CHUNK + TAPE) + 5000)
     heavy, other = kept.open("lines", 1, owner()), kept.open("lines", 2, owner())

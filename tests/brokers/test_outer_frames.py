@@ -9,10 +9,14 @@ from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.outer_frames import Heads, HeadSplitter, OuterFrames
 from mockforge_brokers.streams import StreamFailed
 from mockforge_brokers.websocket import WebSocketStream
-from wsproto.events import BytesMessage, CloseConnection, Ping
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import BytesMessage, CloseConnection, Ping, Request
 from wsproto.frame_protocol import FrameProtocol, Opcode
 
 from .test_streams import Browser, packet
+
+PINGED = bytes.fromhex("8981 00000000 61")
+"""A client's ping of "a", with a mask of zeros."""
 
 
 class Looked:
@@ -75,13 +79,33 @@ def test_our_own_close_is_a_row() -> None:
     ]
 
 
-def test_a_refused_upgrade_has_no_frames() -> None:
+def upgrade(subprotocol: str) -> bytes:
+    asked = Request(host="localhost", target="/mqtt", subprotocols=[subprotocol])
+    return WSConnection(ConnectionType.CLIENT).send(asked)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [(upgrade("other"), 400), (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 426)],
+)
+def test_what_comes_behind_a_refused_upgrade_is_no_frame(request_: bytes, status: int) -> None:
     kept: list[bytes] = []
     stream = WebSocketStream(None, lambda direction, heads: kept.append(heads))
-    with pytest.raises(StreamFailed, match="sub-protocol"):
-        Browser(stream, ["other"])
-    assert stream.answer().startswith(b"HTTP/1.1 400")
+    with pytest.raises(StreamFailed):
+        stream.received(request_ + PINGED)
+    assert stream.answer().startswith(b"HTTP/1.1 %d" % status)
     assert kept == []
+
+
+def test_what_comes_right_behind_an_upgrade_is_a_frame_once_it_is_accepted() -> None:
+    kept: list[tuple[int, bytes]] = []
+    stream = WebSocketStream(None, lambda direction, heads: kept.append((direction, heads)))
+    whole = upgrade("mqtt") + PINGED
+    came = stream.received(whole[:30]) + stream.received(whole[30:])
+    assert came == b""
+    assert kept == [(IN, PINGED)]
+    stream.answer()
+    assert [direction for direction, _ in kept] == [IN, OUT]
 
 
 LENGTHS = st.sampled_from([0, 1, 124, 125, 126, 127, 128, 65_535, 65_536, 70_000])
