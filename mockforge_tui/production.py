@@ -14,6 +14,7 @@ from .fixtures.engine import FixtureEngine
 from .fixtures.maker import stream
 from .fixtures.messages import Incoming, Outgoing, Watch, properties_of
 from .fixtures.model import FixtureSet
+from .fixtures.not_kept import not_kept
 from .fixtures.rates import Range
 from .fixtures.running import GeneratorStatus
 from .fixtures.source.problems import FixtureError, Position, Problem
@@ -47,17 +48,20 @@ class Production:
     ) -> None:
         """Declare what the fixtures need, watch what they react to, and perhaps begin.
 
-        Of generators these ids `only`, where they are given.
+        Of generators these ids `only`, where they are given: those that ran when the snapshot was
+        taken which the brokers were given back, and which has all that is kept.
         """
         self.stop()
         self.engine = self._build(fixtures)
-        self._declare(fixtures)
+        self._declare(fixtures, restored=only is not None)
         # Reactions to one exchange with different binding keys need one look at it.
         watches = {(w.protocol, w.kind, w.destination): w for w in self.engine.watched}
         for watch in watches.values():
             self._watch(watch, tuple(watches.values()))
-        if start:
+        if start or only is not None:
+            # Whoever began them by hand has them again.
             self.engine.start_all(only)
+        if start:
             self._start_groups(fixtures)
 
     def stop(self) -> None:
@@ -111,12 +115,16 @@ class Production:
         finally:
             self._depth = before
 
-    def _declare(self, fixtures: FixtureSet) -> None:
-        for position, declare in declarations(self._brokers, fixtures):
+    def _declare(self, fixtures: FixtureSet, *, restored: bool) -> None:
+        wanted = not_kept(fixtures) if restored else fixtures
+        for position, declare in declarations(self._brokers, wanted):
             try:
                 declare()
             except InvalidInput as error:
-                raise FixtureError([Problem("error", position, str(error))]) from None
+                if not restored:
+                    raise FixtureError([Problem("error", position, str(error))]) from None
+                # Half a snapshot helps nobody: generators, reactions and faults are to come yet.
+                self._environment.spine.emit(Warned("fixtures", str(position), str(error)))
         for protocol in _protocols(fixtures) - set(self._brokers):
             text = "not served here: its fixtures stay idle"
             self._environment.spine.emit(Warned(protocol, protocol, text))

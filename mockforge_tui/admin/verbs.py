@@ -92,7 +92,8 @@ class Verbs:
 
     async def reset(self, asked: Mapping[str, Any]) -> Answer:
         self._runtime.reset(asked.get("to"))
-        return 200, {"status": "ok", "newest": self._runtime.record.newest}
+        runtime = self._runtime
+        return 200, {"status": "ok", "newest": runtime.record.newest, "seed": runtime.seed}
 
     async def take_snapshot(self, asked: Mapping[str, Any]) -> Answer:
         return 200, described(self._runtime.take_snapshot(asked["name"]))

@@ -83,7 +83,9 @@ class RemoteForge(Forge):
         self._ask("POST", "/snapshots", {"name": name})
 
     def reset(self, *, to: str | None = None) -> None:
-        self._ask("POST", "/reset", None if to is None else {"to": to})
+        # A snapshot has the seed of its fixtures, which may be another one.
+        answer = self._ask("POST", "/reset", None if to is None else {"to": to})
+        self.facts["seed"] = answer["seed"]
         self._began = self.now()
 
     def renew(self, paths: Sequence[Path], seed: int | None = None) -> None:

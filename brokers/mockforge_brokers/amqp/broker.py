@@ -239,7 +239,7 @@ class AmqpBroker(Verbs):
         return kept.dump(self.vhosts.values(), unacked, self.environment.clock)
 
     def restore(self, values: Mapping[str, Any]) -> None:
-        kept.restore(values, self.vhosts, self.environment.clock)
+        kept.restore(values, self.vhosts, self._make_vhost, self.environment.clock)
 
     def take_up(self, found: Kept) -> None:
         self._keeper.take_up(found, self._make_vhost)

@@ -192,10 +192,7 @@ class StoringKeeper(Keeper):
     def take_up(self, found: Kept, make: Callable[[str], VirtualHost]) -> None:
         state = self.read(found)
         with self._store.still():
-            for host in state.vhosts:
-                if host.name not in self._vhosts:
-                    self._vhosts[host.name] = make(host.name)
-            kept.put_up(state, self._vhosts, self._clock)
+            kept.put_up(state, self._vhosts, make, self._clock)
         for name in self._vhosts:
             self.host_changed(name)
 

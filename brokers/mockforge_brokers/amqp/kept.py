@@ -1,7 +1,7 @@
 """What outlives a restart, as plain values: durable exchanges and queues, persistent messages."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from operator import attrgetter
 from typing import Any, Final
 
@@ -22,6 +22,9 @@ from .wire.content import header_payload
 from .wire.field_table import read_table, write_table
 from .wire.frames import content_head
 from .wire.properties import check_properties
+
+Hosts = MutableMapping[str, VirtualHost]
+MakeHost = Callable[[str], VirtualHost]
 
 FORMAT: Final = 1
 _PERSISTENT: Final = 2
@@ -210,16 +213,17 @@ def _persistent(content: bytes) -> bool:
     return check_properties(header_payload(content), flags) == _PERSISTENT
 
 
-def restore(values: Mapping[str, Any], vhosts: Mapping[str, VirtualHost], clock: Clock) -> None:
-    """Take up what `dump` gave, into virtual hosts that are empty."""
-    put_up(convert(values, KeptState), vhosts, clock)
+def restore(values: Mapping[str, Any], vhosts: Hosts, make: MakeHost, clock: Clock) -> None:
+    """Take up what `dump` gave, into virtual hosts that are empty, or made where they are not."""
+    put_up(convert(values, KeptState), vhosts, make, clock)
 
 
-def put_up(kept: KeptState, vhosts: Mapping[str, VirtualHost], clock: Clock) -> None:
+def put_up(kept: KeptState, vhosts: Hosts, make: MakeHost, clock: Clock) -> None:
     """As `restore`, with the values as what they are."""
     for host in kept.vhosts:
-        if host.name in vhosts:
-            _restore_host(host, vhosts[host.name], clock)
+        if host.name not in vhosts:
+            vhosts[host.name] = make(host.name)
+        _restore_host(host, vhosts[host.name], clock)
 
 
 def _restore_host(host: KeptHost, vhost: VirtualHost, clock: Clock) -> None:
