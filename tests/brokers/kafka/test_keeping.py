@@ -9,6 +9,13 @@ from ..storage.memory_disk import MemoryDisk
 from .scene import Scene, produce
 
 
+def begun(disk):
+    """A broker that begins with what is on this disk and keeps things there."""
+    scene = Scene(disk=disk)
+    scene.broker.take_up(disk.kept())
+    return scene
+
+
 def reopened(disk):
     """Another broker that begins with what is on this disk, with a disk of its own."""
     scene = Scene(disk=MemoryDisk())
@@ -26,8 +33,7 @@ def kept(scene):
 
 
 def furnished(disk):
-    scene = Scene(disk=disk)
-    scene.broker.take_up(disk.kept())
+    scene = begun(disk)
     broker = scene.broker
     broker.create_topic("orders", 3, {"retention.ms": "-1"})
     broker.create_topic("empty", 1)
@@ -63,8 +69,7 @@ def test_what_is_on_disk_is_what_a_restart_keeps():
 
 def test_what_compaction_took_is_gone_from_disk():
     disk = MemoryDisk()
-    scene = Scene(disk=disk)
-    scene.broker.take_up(disk.kept())
+    scene = begun(disk)
     scene.broker.create_topic("accounts", 1, {"cleanup.policy": "compact"})
     for number in range(6):
         scene.broker.publish("accounts", b"%d" % number, key=b"k%d" % (number % 2))
@@ -78,8 +83,7 @@ def test_what_compaction_took_is_gone_from_disk():
 
 def test_altered_configurations_of_brokers_and_groups_are_kept():
     disk = MemoryDisk()
-    scene = Scene(disk=disk)
-    scene.broker.take_up(disk.kept())
+    scene = begun(disk)
     configuring = scene.broker.cluster.configuring
     set_to = AlterConfigOp.SET
     configuring.node("", [("log.retention.ms", set_to, "5")], source="test")
@@ -92,8 +96,7 @@ def test_altered_configurations_of_brokers_and_groups_are_kept():
 
 def test_transactions_are_read_from_the_logs_again():
     disk = MemoryDisk()
-    scene = Scene(disk=disk)
-    scene.broker.take_up(disk.kept())
+    scene = begun(disk)
     cluster = scene.broker.cluster
     scene.broker.create_topic("t", 2)
     who = cluster.transactions.take("id", 60)
@@ -156,8 +159,7 @@ def test_a_reset_leaves_an_empty_disk():
 
 def test_a_cluster_id_and_producer_ids_go_on():
     disk = MemoryDisk()
-    scene = Scene(disk=disk)
-    scene.broker.take_up(disk.kept())
+    scene = begun(disk)
     first = scene.broker.cluster.next_producer_id()
     scene.clock.advance(1)
     again = reopened(disk).broker.cluster
@@ -180,8 +182,7 @@ def test_while_nothing_can_be_written_records_are_refused():
 
 def test_a_restart_in_the_group_in_which_records_came_keeps_each_once():
     disk = MemoryDisk()
-    scene = Scene(disk=disk)
-    scene.broker.take_up(disk.kept())
+    scene = begun(disk)
     scene.broker.create_topic("orders", 1)
     scene.broker.publish("orders", b"0")
     scene.broker.restart()
@@ -193,8 +194,7 @@ def test_a_restart_in_the_group_in_which_records_came_keeps_each_once():
 
 def test_a_kill_in_the_group_in_which_something_came_loses_that_alone():
     disk = MemoryDisk()
-    scene = Scene(disk=disk)
-    scene.broker.take_up(disk.kept())
+    scene = begun(disk)
     broker = scene.broker
     broker.create_topic("orders", 2, {"cleanup.policy": "compact"})
     broker.create_topic("stays", 1)
@@ -226,8 +226,7 @@ def test_a_kill_in_the_group_in_which_something_came_loses_that_alone():
 
 def test_a_kill_before_anything_was_on_disk_leaves_an_empty_broker():
     disk = MemoryDisk()
-    scene = Scene(disk=disk)
-    scene.broker.take_up(disk.kept())
+    scene = begun(disk)
     scene.broker.create_topic("orders", 1)
     scene.broker.restart(hard=True)
     assert not scene.broker.cluster.topics
@@ -237,8 +236,7 @@ def test_a_kill_before_anything_was_on_disk_leaves_an_empty_broker():
 
 def test_while_nothing_can_be_written_a_kill_keeps_what_is_there():
     disk = MemoryDisk(at_once=False)
-    scene = Scene(disk=disk)
-    scene.broker.take_up(disk.kept())
+    scene = begun(disk)
     scene.broker.create_topic("orders", 1)
     scene.clock.advance(1)
     disk.full = True
