@@ -176,7 +176,8 @@ class DurableEndpoint(Endpoint):
         connection.bulky, larger = bulky, connection.bulky
         self.closing = False
         super().flush()
-        self.closing = closing
+        # A rule may have ended the connection as these went out: then it is over for good.
+        self.closing = self.closing or closing
         connection.bulky = larger
         out += later
 

@@ -6,7 +6,7 @@ from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.journal import OUT
 from mockforge_brokers.listener import Listener
-from mockforge_brokers.misbehaviour.actions import Delay
+from mockforge_brokers.misbehaviour.actions import Delay, Disconnect
 from mockforge_brokers.transport import Server
 
 from .lines import LineBroker, LineConnection, is_word
@@ -257,3 +257,16 @@ def test_the_end_of_another_in_the_midst_of_a_request_writes_no_half_of_it():
         assert (written, list(scene.disk.rows.values())) == ([b"x"], [b"first", b"second"])
 
     run(test, prompt=True)
+
+
+def test_a_fault_that_ends_the_connection_as_an_answer_goes_out_ends_it_for_good():
+    async def test(scene):
+        one, written = scene.join()
+        one.data_received(b"keep a\n")
+        scene.environment.faults.add(fault(Disconnect(), is_word("keep", OUT)))
+        scene.commit()
+        one.data_received(b"late\n")
+        assert (written, one.closing) == ([], True)
+        assert one.connection.lines == [b"keep a\n"], "what comes after the end has no effect"
+
+    run(test)
