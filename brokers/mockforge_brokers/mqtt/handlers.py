@@ -359,10 +359,16 @@ def _denied(connection: "MqttConnection", topic_filter: str, code: int, why: str
 
 
 def _unsubscribe(connection: "MqttConnection", packet: Unsubscribe) -> None:
-    connection.begin(_unsubscribing(connection, packet))
+    connection.begin(unsubscribing(connection, packet))
 
 
-def _unsubscribing(connection: "MqttConnection", packet: Unsubscribe) -> Steps:
+def unsubscribing(
+    connection: "MqttConnection",
+    packet: Unsubscribe,
+    refusals: Mapping[str, int] = MappingProxyType({}),
+    why: str = "",
+) -> Steps:
+    """As `subscribing`, of an UNSUBSCRIBE."""
     session, router = _session(connection), connection.broker.router
     lint.check_identifier(connection, "UNSUBSCRIBE", packet.packet_id)
     codes: list[int] = []
@@ -372,11 +378,15 @@ def _unsubscribing(connection: "MqttConnection", packet: Unsubscribe) -> Steps:
         problem = filter_problem(topic_filter)
         if problem:
             raise ProtocolError(f"UNSUBSCRIBE: {problem}", Reason.TOPIC_FILTER_INVALID)
+        if topic_filter in refusals:
+            codes.append(refusals[topic_filter])
+            continue
         known = router.unsubscribe(session, topic_filter)
         codes.append(Reason.SUCCESS if known else Reason.NO_SUBSCRIPTION_EXISTED)
         if not known:
             unknown.add(topic_filter, "the session has no such subscription")
-    connection.outlet.explain(Unsuback(packet.packet_id, codes), unknown.text, unknown.facts)
+    text = why or unknown.text
+    connection.outlet.explain(Unsuback(packet.packet_id, codes), text, unknown.facts)
 
 
 def _pingreq(connection: "MqttConnection", packet: Pingreq) -> None:

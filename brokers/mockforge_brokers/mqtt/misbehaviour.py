@@ -15,11 +15,11 @@ from ..misbehaviour.actions import Changes
 from ..misbehaviour.skimming import Found, Shape
 from . import handshake, joining
 from .codes import FAILURE, V5, PacketType, Reason
-from .handlers import resolve_alias, subscribing
+from .handlers import resolve_alias, subscribing, unsubscribing
 from .inputs import check_encoding, publish_properties
 from .wire.decode import decode_packet
 from .wire.frames import decode_varint
-from .wire.packets import Ack, Auth, Connect, Publish, Subscribe, Unsuback, Unsubscribe
+from .wire.packets import Ack, Auth, Connect, Publish, Subscribe, Unsubscribe
 
 if TYPE_CHECKING:
     from .connection import MqttConnection
@@ -84,8 +84,8 @@ def refuse(
             refused = {part.destination: code for part in parts}
             connection.begin(subscribing(connection, decoded, refused, text))
         case Unsubscribe() if version5:
-            codes = [code] * len(decoded.topic_filters)
-            connection.outlet.explain(Unsuback(decoded.packet_id, codes), text)
+            refused = {part.destination: code for part in parts}
+            connection.begin(unsubscribing(connection, decoded, refused, text))
         case _:
             connection.disconnect(reason, text)
 

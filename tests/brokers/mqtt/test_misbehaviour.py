@@ -326,3 +326,18 @@ def test_what_cannot_be_set_is_said(
 ) -> None:
     with pytest.raises(InvalidInput, match=text):
         set_fields(version, encode_packet(packet, version), values)
+
+
+def test_one_of_two_subscriptions_cannot_be_ended_and_the_other_is(scene: Scene) -> None:
+    client = scene.connect("c", "kept", "gone", version=5)
+    refuse(
+        client,
+        encode_packet(Unsubscribe(7, ["kept", "gone"]), 5),
+        lambda row: row.destination == "kept",
+        QUOTA,
+    )
+    assert scene.got(client) == [Unsuback(7, [QUOTA, 0], TEXT)]
+    other = scene.connect("p", version=5)
+    for topic in ("kept", "gone"):
+        scene.send(other, Publish(topic, b"x"))
+    assert scene.got(client) == [Publish("kept", b"x")]
