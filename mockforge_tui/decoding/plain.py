@@ -6,6 +6,8 @@ from typing import Any, Final
 MOST: Final = 20_000
 """Values of one payload: what has more is shown as bytes."""
 DEEPEST: Final = 32
+_DECIMAL: Final = 4096
+"""Bits of a number that is written with decimal digits."""
 
 
 class NotThis(Exception):
@@ -19,7 +21,10 @@ def number(value: float) -> float | str:
 
 def integer(value: int) -> int | str:
     """Of more than 64 bits: what most readers of JSON would make another number of."""
-    return value if -(1 << 63) <= value < 1 << 64 else str(value)
+    if -(1 << 63) <= value < 1 << 64:
+        return value
+    # Python refuses to write some thousand digits: that takes the square of their time.
+    return str(value) if value.bit_length() <= _DECIMAL else hex(value)
 
 
 def octets(data: bytes) -> str:

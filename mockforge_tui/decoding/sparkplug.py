@@ -110,6 +110,9 @@ def _several(of: str, wire: int, value: Any, depth: int, left: list[int]) -> lis
         # Packed: numbers without their keys.
         numbers, at = [], 0
         while at < len(value):
+            left[0] -= 1
+            if left[0] <= 0:
+                raise NotThis
             each, at = protobuf.varint(value, at)
             numbers.append(each)
         return numbers
@@ -206,15 +209,15 @@ def _value(kind: str, value: Any) -> Any:
 
 def _array(kind: str, data: bytes) -> Any:
     """The array types are bytes: numbers one after the other, or their own packing."""
-    if kind == "StringArray" and data.endswith(b"\0"):
+    if kind == "StringArray" and data.endswith(b"\0") and data.count(b"\0") <= MOST:
         return data[:-1].decode("utf-8", "replace").split("\0")
     if kind == "BooleanArray" and len(data) >= 4:
         count = int.from_bytes(data[:4], "little")
-        bits = [bool(byte >> (7 - bit) & 1) for byte in data[4:] for bit in range(8)]
-        return bits[:count]
+        bits = [bool(byte >> (7 - bit) & 1) for byte in data[4:][: MOST // 8] for bit in range(8)]
+        return bits[:count] if min(count, 8 * len(data[4:])) <= len(bits) else octets(data)
     form = _ARRAYS.get(kind)
     if form is None:
         return octets(data)
-    if len(data) % calcsize(form):
+    if len(data) % calcsize(form) or len(data) // calcsize(form) > MOST:
         return octets(data)
     return [number(each) for (each,) in iter_unpack(form, data)]

@@ -53,6 +53,9 @@ class _Census:
                 self.repeat(value, inside, settled=at > 0 and _disjoint(value[2], following))
             elif kind is _sre.BRANCH:
                 self.branch(value[1], inside)
+            elif kind is _sre.GROUPREF:
+                # What it refers to is compared once more, whatever length it had: one repeat more.
+                self.open += 1
             else:
                 for part in _parts(kind, value):
                     self.walk(part, inside=inside)

@@ -310,6 +310,7 @@ def test_runaway_patterns_are_refused(pattern: str) -> None:
         ("(abc){2}", 65_536),
         ("[0-9]{3}", 65_536),
         ("(?:GET|PUT) /", 65_536),
+        (r"(a*)\1b", 1_024),
     ],
 )
 def test_a_pattern_sees_the_less_the_more_it_may_try(pattern: str, reach: int) -> None:

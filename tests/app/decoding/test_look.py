@@ -279,3 +279,28 @@ def test_values_by_path_of_binary_payloads_are_compared_and_charted() -> None:
     assert numbers(one) == {"t": 42.0}
     assert describe(changes(one, two)) == "t 42 → 43"
     assert numbers(PAYLOAD)["metrics.Temperature.value"] == 21.5
+
+
+def test_a_number_of_any_size_is_written() -> None:
+    found = look(b"\xc2\x59\x08\x00" + b"\xff" * 2048)
+    assert found is not None
+    assert found.value == "0x" + "ff" * 2048
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        field(4, 32) + field(16, (200_000).to_bytes(4, "little") + b"\x55" * 25_000),
+        field(4, 33) + field(16, b"\0" * 20_001),
+        field(4, 22) + field(16, b"\1" * 20_001),
+        field(4, 16) + field(17, field(3, b"\1" * 20_001)),
+    ],
+    ids=["booleans", "texts", "numbers", "packed"],
+)
+def test_what_has_more_values_than_are_looked_at_stays_bytes(more: bytes) -> None:
+    found = look(field(2, field(1, b"m") + more))
+    assert found is not None
+    if found.form == "Sparkplug B":
+        assert found.value["metrics"]["m"]["value"].startswith("h'")
+    else:
+        assert (found.form, found.sure) == ("Protobuf", False)
