@@ -111,7 +111,10 @@ def _put(properties: dict[str, Any], name: str, value: object) -> None:
     elif key == "user_id":
         properties[key] = str(value).encode()
     elif key in ("absolute_expiry_time", "creation_time", "group_sequence"):
-        properties[key] = int(str(value))
+        try:
+            properties[key] = int(str(value))
+        except ValueError:
+            raise InvalidInput(f"{name} is a whole number, not {str(value)[:40]!r}") from None
     else:
         properties[key] = str(value)
 

@@ -89,6 +89,11 @@ def test_a_message_is_changed_on_its_way(client: Client) -> None:
         (performative(0, "end"), Changes(payload=b""), "it carries no whole message"),
         (_transfer(message.data_section(b"")), Changes(key=b"k"), "no routing key"),
         (_transfer(message.data_section(b"")), Changes(properties={"x": 1}), "no property x"),
+        (
+            _transfer(message.data_section(b"")),
+            Changes(properties={"creation-time": "soon"}),
+            "creation-time is a whole number, not 'soon'",
+        ),
     ],
 )
 def test_what_cannot_be_changed_is_said(
