@@ -134,6 +134,9 @@ class RowReader:
         if header.client_id is not None:
             row.client = header.client_id
         if isinstance(message, ProduceRequest):
+            if not message.acks:
+                # Nothing answers it.
+                row.correlation = None
             return list(self._with_records(row, self._produced(message)))
         if header.api_key in _NOISE:
             row.kind = "noise"

@@ -16,6 +16,13 @@ Kind = Literal[
 ]
 Part = Literal["payload", "body", "head"]
 PARTS: Final[tuple[Part, ...]] = ("payload", "body", "head")
+_MOST_COPIES: Final = 1_000
+_MOST_BITS: Final = 10_000
+
+
+def _within(action: str, name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise InvalidInput(f"fault {action}: {name} is {least} to {most:,}, not {value:,}")
 
 
 class Delay(Struct, frozen=True):
@@ -59,6 +66,12 @@ class Disconnect(Struct, frozen=True):
     after: bool = False
     mid: bool = False
 
+    def __post_init__(self) -> None:
+        if self.after and self.mid:
+            raise InvalidInput(
+                "fault disconnect: after the frame's effect, or in the midst of it (mid): not both"
+            )
+
 
 class Blackhole(Struct, frozen=True):
     """From this frame on nothing passes, both ways or the rule's, and the socket stays open.
@@ -94,6 +107,10 @@ class Duplicate(Struct, frozen=True):
     copies: int = 1
     dup: bool = False
 
+    def __post_init__(self) -> None:
+        # All of them are handled, or written, in one turn of the loop.
+        _within("duplicate", "copies", self.copies, 1, _MOST_COPIES)
+
 
 class Reorder(Struct, frozen=True):
     """The frame goes behind the next `behind` ones, or on alone after `wait` s."""
@@ -107,6 +124,9 @@ class Corrupt(Struct, frozen=True):
 
     part: Part = "payload"
     bits: int = 1
+
+    def __post_init__(self) -> None:
+        _within("corrupt", "bits", self.bits, 1, _MOST_BITS)
 
 
 class SetFields(Struct, frozen=True):

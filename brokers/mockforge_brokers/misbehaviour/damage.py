@@ -18,6 +18,8 @@ def damaged(
         return frame[: min(keep, len(frame) - 1)]
     found = bytearray(frame)
     places = _places(frame, rows, body, action, random)
+    # What a client sends may be shorter than any frame of its protocol.
+    places = range(min(places.start, len(frame)), min(places.stop, len(frame)))
     bits = len(places) * 8
     for number in random.sample(range(bits), min(action.bits, bits)):
         found[places[number // 8]] ^= 1 << number % 8

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from ..clock import Timer
 from ..contract import origin_of
-from ..errors import InvalidInput
+from ..errors import BrokerError, InvalidInput
 from ..journal import IN, OUT, Row
 from .actions import (
     Blackhole,
@@ -127,7 +127,8 @@ class Effects:
             case Duplicate() | Inject() as action:
                 self._add(rule, action, frame, rows[0])
             case Reorder() as action:
-                lane.queue.put_aside(frame, action)
+                self._slow(rule)
+                lane.queue.put_aside(frame, action, rule.id)
             case Corrupt() | Truncate() | SetFields() | Watch() as action:
                 lane.queue.pass_on(self._altered(rule, action, frame, rows))
             case Drop():
@@ -150,7 +151,8 @@ class Effects:
             return damaged(frame, rows, body, action, lane.faults.random)
         try:
             return lane.connection.set_fields(lane.direction, frame, action.fields)
-        except InvalidInput as error:
+        except BrokerError as error:
+            # Also one that makes no sense: its connection is to say so, when it gets there.
             text = f"{rows[0].operation} goes on unchanged: {error}"
             lane.faults.warn(rule, rows[0].protocol, text)
             return frame
@@ -196,7 +198,9 @@ class Effects:
         waiting = Waiting(partial(lane.forward, frame), len(frame), inf)
         lane.queue.add(waiting)
         lane.peer.pause_reading()
-        self._notify(action.reason)
+        # One that is blocked already: what came in the same read waits too, and is no news.
+        if not self._blocks:
+            self._notify(action.reason)
         timers: list[Timer] = []
 
         def end() -> None:
@@ -204,7 +208,8 @@ class Effects:
             rule.effects.pop(waiting, None)
             for timer in timers:
                 timer.cancel()
-            self._notify(None)
+            if not self._blocks:
+                self._notify(None)
             waiting.due = 0.0
             lane.peer.resume_reading()
             lane.queue.run()

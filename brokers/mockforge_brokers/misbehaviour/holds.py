@@ -134,15 +134,22 @@ class Holds:
         )
 
     def ask(self, parts: list[Row], exchange: tuple[set[object], bool]) -> HoldRule | None:
-        """The rule that holds a frame of these parts, if any."""
+        """The rule that holds a frame of these parts, if any.
+
+        Those behind it remember that they matched: for the answer's sake.
+        """
+        holding: tuple[HoldRule, Row] | None = None
         for rule in self.rules.values():
             # It has held all that it was to hold, and lets the rest go by.
             if rule.most is not None and rule.hits >= rule.most:
                 continue
             found = matching(rule.match, rule, applicable(rule.decision, parts), exchange)
-            if found:
-                return rule if self._has_room(found[0]) else None
-        return None
+            if found and holding is None:
+                holding = rule, found[0]
+        if holding is None:
+            return None
+        rule, first = holding
+        return rule if self._has_room(first) else None
 
     def pass_by(self, parts: list[Row], exchange: tuple[set[object], bool]) -> None:
         """A fault took this frame: the rules that match it leave its answer alone all the same."""

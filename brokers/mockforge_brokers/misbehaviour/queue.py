@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import inf
@@ -41,7 +41,10 @@ class Queue:
         self._clock = clock
         self._owner = owner
         self._waiting: deque[Waiting] = deque()
-        self._aside: list[Aside] = []
+        self._passed = 0
+        """Frames that went on in their turn, or will."""
+        self._aside: defaultdict[int, dict[Aside, None]] = defaultdict(dict)
+        """By the number of the frame that they go behind: one that passes looks for no others."""
         self._timer: Timer | None = None
 
     def __bool__(self) -> bool:
@@ -54,11 +57,10 @@ class Queue:
     def pass_on(self, frame: bytes, delay: float = 0.0, rule: int = 0) -> None:
         """The frame goes on in its turn, and those after it that were put behind it."""
         self.in_turn(partial(self._owner.forward, frame), len(frame), delay, rule)
+        self._passed += 1
         if self._aside:
-            for aside in tuple(self._aside):
-                aside.behind -= 1
-                if aside.behind <= 0:
-                    self._return(aside)
+            for aside in tuple(self._aside.get(self._passed, ())):
+                self._return(aside)
 
     def in_turn(
         self, action: Callable[[], object], size: int, delay: float = 0.0, rule: int = 0
@@ -74,6 +76,9 @@ class Queue:
         for waiting in self._waiting:
             if waiting.rule == rule:
                 waiting.due = 0.0
+        for aside in self._set_aside():
+            if aside.rule == rule:
+                self._return(aside)
         self.run()
 
     def add(self, waiting: Waiting) -> None:
@@ -83,9 +88,10 @@ class Queue:
         if len(self._waiting) == 1:
             self._arm()
 
-    def put_aside(self, frame: bytes, action: Reorder) -> None:
-        aside = Aside(frame, action.behind)
-        self._aside.append(aside)
+    def put_aside(self, frame: bytes, action: Reorder, rule: int = 0) -> None:
+        aside = Aside(frame, self._passed + action.behind, rule)
+        self._aside[aside.behind][aside] = None
+        self.size += len(frame)
         aside.timer = self._clock.call_later(action.wait, self._return, aside)
         self._owner.waits_more(self.size)
 
@@ -120,7 +126,7 @@ class Queue:
     def end(self) -> None:
         """The connection is gone: what waits goes with it."""
         self.ended = True
-        for timer in (self._timer, *(aside.timer for aside in self._aside)):
+        for timer in (self._timer, *(aside.timer for aside in self._set_aside())):
             if timer is not None:
                 timer.cancel()
         self._aside.clear()
@@ -128,11 +134,18 @@ class Queue:
 
     def _return(self, aside: Aside) -> None:
         """What was put aside goes on."""
-        self._aside.remove(aside)
+        together = self._aside[aside.behind]
+        del together[aside]
+        if not together:
+            del self._aside[aside.behind]
         if aside.timer is not None:
             aside.timer.cancel()
+        self.size -= len(aside.frame)
         self.in_turn(partial(self._owner.forward, aside.frame), len(aside.frame))
         self._owner.waits_less(self.size)
+
+    def _set_aside(self) -> list[Aside]:
+        return [aside for together in self._aside.values() for aside in together]
 
     def _arm(self) -> None:
         if self._timer is not None:

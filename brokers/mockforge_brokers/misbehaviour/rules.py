@@ -185,6 +185,9 @@ class Exchanges:
         """A request goes in so many times more: but one of its answers are surplus."""
         if token is not None:
             self.surplus[token] = [1, copies]
+            # As of open exchanges: what is never answered must not pile up.
+            if len(self.surplus) > _MOST_EXCHANGES:
+                del self.surplus[next(iter(self.surplus))]
             self.unsettle()
 
     def is_surplus(self, token: Hashable) -> bool:

@@ -35,10 +35,11 @@ class Waiting:
 
 
 class Aside(Struct, eq=False):
-    """A frame that lets `behind` others go first."""
+    """A frame that goes behind the one of this number; `rule` is the fault that put it there."""
 
     frame: bytes
     behind: int
+    rule: int = 0
     timer: Timer | None = None
 
 

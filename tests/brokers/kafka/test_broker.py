@@ -411,3 +411,13 @@ def test_a_lane_passes_on_at_once_what_is_no_frame():
     lane.feed(encode_request(MetadataRequest(topics=[]), 1, 1, "shop") + b"\xff\xff\xff\xff")
     assert client.peer.ended == "closed"
     assert lane.pending == 0
+
+
+def test_a_produce_that_nothing_answers_opens_no_exchange():
+    scene = Scene()
+    client = scene.network.connect()
+    for acks, correlation in ((-1, 7), (1, 7), (0, None)):
+        request = produce("t", b"a", b"b")
+        request.acks = acks
+        rows = client.connection.rows(IN, encode_request(request, 9, 7, "shop"))
+        assert [row.correlation for row in rows] == [correlation] * 2

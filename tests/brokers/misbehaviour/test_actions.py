@@ -2,11 +2,13 @@
 
 from random import Random
 from statistics import median
+from typing import Any
 
 import pytest
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import FaultFired, Warned
 from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.limits import Limits
 from mockforge_brokers.misbehaviour.actions import (
     Blackhole,
     Block,
@@ -533,3 +535,56 @@ def test_a_blocked_connection_may_go_away() -> None:
     scene.clock.advance(5.0)
     scene.faults.remove(rule.id)
     assert scene.passed == []
+
+
+def test_what_came_in_one_read_is_blocked_and_unblocked_with_one_word_each() -> None:
+    scene = Scene()
+    rule = scene.faults.add(fault(Block(reason="full"), is_word("x")))
+    scene.lane.feed(b"x\nx\ny\nx\n")
+    assert (rule.hits, scene.passed) == (3, [])
+    assert scene.connection.out == [b"blocked full\n"]
+    scene.faults.remove(rule.id)
+    assert (scene.passed, scene.peer.paused) == ([b"x\n", b"x\n", b"y\n", b"x\n"], 0)
+    assert scene.connection.out[1:] == [b"blocked None\n"]
+
+
+def test_a_frame_that_is_to_be_overtaken_goes_on_when_the_rule_ends() -> None:
+    scene = Scene()
+    rule = scene.faults.add(fault(Reorder(behind=9, wait=3600.0), is_word("x")))
+    scene.lane.feed(b"x\na\n")
+    assert scene.passed == [b"a\n"]
+    scene.faults.remove(rule.id)
+    assert (scene.passed, scene.lane.idle) == ([b"a\n", b"x\n"], True)
+
+
+def test_too_many_bytes_that_are_to_be_overtaken_stop_the_peer_from_being_read() -> None:
+    scene = Scene(limits=Limits(delayed_bytes=10))
+    scene.faults.add(fault(Reorder(behind=9, wait=2.0)))
+    scene.lane.feed(b"123456\n")
+    assert scene.peer.paused == 0
+    scene.lane.feed(b"123456\n")
+    assert scene.peer.paused == 1
+    scene.clock.advance(2.0)
+    assert (scene.passed, scene.peer.paused) == ([b"123456\n"] * 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: Duplicate(copies=1_001), "copies is 1 to 1,000, not 1,001"),
+        (lambda: Duplicate(copies=0), "copies is 1 to 1,000, not 0"),
+        (lambda: Corrupt(bits=10_001), "bits is 1 to 10,000, not 10,001"),
+        (lambda: Corrupt(bits=-1), "bits is 1 to 10,000, not -1"),
+        (lambda: Disconnect(after=True, mid=True), "not both"),
+    ],
+)
+def test_what_an_action_cannot_do_is_refused_when_it_is_made(make: Any, text: str) -> None:
+    with pytest.raises(InvalidInput, match=text):
+        make()
+
+
+def test_a_frame_shorter_than_its_head_is_damaged_as_far_as_it_goes() -> None:
+    rows = [Row("kafka", IN, "request")]
+    for action in (Corrupt("head", 8), Corrupt("body"), Truncate()):
+        made = damaged(b"\0\0\0\0", rows, range(12, 99), action, Random(1))
+        assert made == (b"\0\0" if isinstance(action, Truncate) else b"\0\0\0\0")

@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.errors import InvalidInput, ProtocolError
 from mockforge_brokers.events import (
     FaultFired,
     FrameHeld,
@@ -21,6 +21,7 @@ from mockforge_brokers.misbehaviour.actions import (
     Edit,
     Refuse,
     Release,
+    SetFields,
 )
 from mockforge_brokers.misbehaviour.rules import Exchanges
 
@@ -432,3 +433,25 @@ def test_random_is_not_asked_when_a_rule_always_fires():
     scene.faults.add(fault(matches=is_word("x"), scope="x"))
     scene.lane.feed(b"x\n")
     assert random.getstate() == state
+
+
+def test_a_hold_leaves_the_answer_alone_whose_request_another_hold_took():
+    scene = Scene()
+    exchanges = Exchanges()
+    request, answer = (Row("lines", way, "x", correlation=1) for way in (IN, OUT))
+    first, _ = scene.holds.add(hold()), scene.holds.add(hold())
+    assert scene.holds.ask([request], exchanges.of(request)) is first
+    assert scene.holds.ask([answer], exchanges.of(answer)) is None
+
+
+def test_a_frame_whose_fields_cannot_be_read_goes_on_for_its_connection_to_judge():
+    scene = Scene()
+
+    def unreadable(direction, frame, values):
+        raise ProtocolError("a field beyond its end")
+
+    scene.connection.set_fields = unreadable
+    scene.faults.add(fault(SetFields({"word": "y"})))
+    scene.lane.feed(b"x\n")
+    assert scene.passed == [b"x\n"]
+    assert Warned("lines", "fault 1", "x goes on unchanged: a field beyond its end") in scene.events

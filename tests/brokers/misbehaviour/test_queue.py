@@ -95,3 +95,47 @@ def test_nothing_overtakes(steps: list[tuple[float, float]]) -> None:
         assert world.queue.size == sum(each.size for each in world.queue)
     world.clock.advance(3.0)
     assert world.passed == [b"%d" % number for number in range(len(steps))]
+
+
+def test_what_is_put_aside_counts_among_what_waits() -> None:
+    world = World()
+    world.queue.put_aside(b"xx", Reorder(1, 5.0))
+    world.queue.put_aside(b"y", Reorder(9, 5.0))
+    world.queue.pass_on(b"a")
+    world.clock.advance(5.0)
+    assert (world.passed, world.sizes) == ([b"a", b"xx", b"y"], [2, 3, 1, 0])
+
+
+def test_what_a_fault_put_aside_goes_on_when_the_fault_ends() -> None:
+    world = World()
+    world.queue.put_aside(b"x", Reorder(9, 5.0), rule=1)
+    world.queue.put_aside(b"y", Reorder(8, 5.0), rule=2)
+    world.queue.put_aside(b"z", Reorder(7, 5.0), rule=1)
+    world.queue.hurry(1)
+    assert (sorted(world.passed), world.queue.size) == ([b"x", b"z"], 1)
+    world.queue.hurry(2)
+    assert (world.passed[2:], world.queue.size, bool(world.queue)) == ([b"y"], 0, False)
+
+
+@given(st.lists(st.integers(0, 4), max_size=30))
+def test_a_frame_goes_behind_as_many_as_were_asked_for(steps: list[int]) -> None:
+    """0 passes on, any other number is how many are to go first: beside a list that is counted."""
+    world = World()
+    expected: list[int] = []
+    aside: list[list[int]] = []
+    for number, behind in enumerate(steps):
+        frame = number.to_bytes(2, "big")
+        if behind:
+            world.queue.put_aside(frame, Reorder(behind, 5.0))
+            aside.append([number, behind])
+            continue
+        world.queue.pass_on(frame)
+        expected.append(number)
+        for each in aside:
+            each[1] -= 1
+        expected += [each[0] for each in aside if not each[1]]
+        aside = [each for each in aside if each[1]]
+    assert [int.from_bytes(frame, "big") for frame in world.passed] == expected
+    assert world.queue.size == 2 * len(aside)
+    world.clock.advance(5.0)
+    assert len(world.passed) == len(steps)

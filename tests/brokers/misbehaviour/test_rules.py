@@ -155,7 +155,7 @@ def test_every_action_is_found_by_its_names_and_made_from_its_parameters() -> No
         assert all(find(alias) is kind for alias in (name, *kind.aliases))
         numbers = {"duration": 1.0, "size": 1, "count": 1}
         values = {p.name: numbers.get(p.kind, "1") for p in kind.parameters}
-        extra = {"codes": {}} if kind.action is Refuse else {}
+        extra = {Refuse: {"codes": {}}, Disconnect: {"mid": False}}.get(kind.action, {})
         assert name_of(make_action(kind, values | extra)) == name
         assert {p.name for p in kind.parameters} <= set(kind.action.__struct_fields__)
     assert find("explode") is None
@@ -231,3 +231,12 @@ def test_a_rule_does_not_fire_any_more_after_its_until() -> None:
     world.clock.advance(10)
     assert not world.fires(row())
     assert world.faults.rules
+
+
+def test_repetitions_that_nobody_answers_are_bounded_too() -> None:
+    exchanges = Exchanges()
+    for number in range(1_001):
+        exchanges.repeated(number, 1)
+    assert len(exchanges.surplus) == 1_000
+    exchanges.is_surplus(1_000)
+    assert exchanges.is_surplus(1_000)
