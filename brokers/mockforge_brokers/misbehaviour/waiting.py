@@ -79,7 +79,12 @@ class Held(Waiting):
         if messages:
             frame = lane.connection.edit(lane.direction, frame, messages)
         # Behind the messages: what is set here may be illegal, and could not be read again.
-        fields = {name: text for each in changes.values() for name, text in each.fields.items()}
+        # Specifications write their names with hyphens too: frame-max is frame_max.
+        fields = {
+            name.replace("-", "_"): text
+            for each in changes.values()
+            for name, text in each.fields.items()
+        }
         if fields:
             frame = lane.connection.set_fields(lane.direction, frame, fields)
         # Counted at its first size in the lane: what it grows by is little.

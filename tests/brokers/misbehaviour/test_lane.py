@@ -455,3 +455,13 @@ def test_a_frame_whose_fields_cannot_be_read_goes_on_for_its_connection_to_judge
     scene.lane.feed(b"x\n")
     assert scene.passed == [b"x\n"]
     assert Warned("lines", "fault 1", "x goes on unchanged: a field beyond its end") in scene.events
+
+
+def test_a_field_of_a_held_frame_is_known_by_its_name_with_hyphens_too():
+    scene = Scene()
+    asked = []
+    scene.connection.set_fields = lambda direction, frame, values: asked.append(values) or frame
+    scene.holds.add(hold())
+    scene.lane.feed(b"x\n")
+    scene.holds.edit(1, Changes(fields={"frame-max": "1", "word": "y"}))
+    assert asked == [{"frame_max": "1", "word": "y"}]
