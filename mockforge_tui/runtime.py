@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mockforge_brokers.storage.folder import DataFolder
     from mockforge_brokers.storage.store import Store
 
+    from .console.chaos.run import Run
     from .expectations.record import Record
     from .fixtures.messages import Outgoing
     from .fixtures.model import FixtureSet
@@ -80,6 +81,8 @@ class Runtime:
             protocol: Server(broker, self.environment) for protocol, broker in self.brokers.items()
         }
         self.listeners = Listeners(config, self.brokers, servers, self.notices, next_free=next_free)
+        self.chaos: list[Run] = []
+        """Runs of presets, the newest last, whichever front end began them."""
         self._production: Production | None = None
         self._record: Record | None = None
         self._recordings: Recordings | None = None
@@ -203,8 +206,9 @@ class Runtime:
         """Back to the state right after loading, or to a snapshot, at once. Raises InvalidInput.
 
         All connections end, and whatever the brokers held, what was kept of messages, faults,
-        holds and changes to fixtures are gone; the fixtures begin anew with the same seed. Users,
-        rules, limits and the clock stay as they are, and the record keeps messages from now on.
+        holds, a chaos run and changes to fixtures are gone; the fixtures begin anew with the same
+        seed. Users, rules, limits and the clock stay as they are, and the record keeps messages
+        from now on.
         """
         if to is None:
             self._reset(self._fixtures)
@@ -256,6 +260,7 @@ class Runtime:
         if self._production is not None:
             self._production.stop()
             self._production = None
+        self._end_chaos()
         self.faults.clear()
         self.holds.clear()
         for broker in self.brokers.values():
@@ -299,6 +304,7 @@ class Runtime:
             self._lag_timer.cancel()
         if self._production is not None:
             self._production.stop()
+        self._end_chaos()
         self.holds.clear()
         self._stopping.cancel()
         await self.listeners.close()
@@ -313,6 +319,11 @@ class Runtime:
         self.usage.report()
         if self.journal is not None:
             self.journal.clear()
+
+    def _end_chaos(self) -> None:
+        """Or its next lines would come when its faults are gone."""
+        for run in self.chaos:
+            run.end()
 
     def forget(self) -> None:
         """Let go of all messages once it has stopped, in a process that lives on.
@@ -337,6 +348,10 @@ class Runtime:
         """
         return self._stopping.stop(name, hard=hard, seconds=seconds)
 
+    def restart_broker(self, name: str, *, hard: bool = False) -> BrokerRestarted:
+        """A broker or node: its connections end, and it accepts new ones. Raises InvalidInput."""
+        return self._stopping.restart(name, hard=hard)
+
     def start_broker(self, name: str) -> None:
         """Accept connections again, at the same ports. Raises InvalidInput."""
         self._stopping.start(name)
@@ -352,9 +367,12 @@ class Runtime:
         """A node goes for good; returns how many connections it had. Raises InvalidInput."""
         return self._stopping.remove(name, hard=hard)
 
-    def show_certificate(self, *, expired: bool) -> None:
-        """What the next TLS handshakes meet; raises InvalidInput where that cannot be chosen."""
-        self.listeners.show_certificate(expired=expired)
+    def show_certificate(self, *, expired: bool, seconds: float | None = None) -> None:
+        """What the next TLS handshakes meet, for so long where a time is given.
+
+        Raises InvalidInput where that cannot be chosen.
+        """
+        self._stopping.show_certificate(expired=expired, seconds=seconds)
 
     def publish(self, message: "Outgoing") -> Receipt:
         """Publish as if a client had. Raises InvalidInput."""

@@ -1,6 +1,7 @@
-"""Brokers, and nodes of them, that go away and come back."""
+"""Brokers, and nodes of them, that go away and come back; a certificate that expires."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from mockforge_brokers.clock import Clock, Timer
@@ -31,6 +32,8 @@ class Listeners(Protocol):
 
     def remove_node(self, protocol: str, node: int) -> None: ...
 
+    def show_certificate(self, *, expired: bool) -> None: ...
+
 
 class Stopping:
     """`name` is a protocol, or a node of its cluster: `kafka/2`."""
@@ -49,11 +52,27 @@ class Stopping:
         self._clock = clock
         self._spine = spine
         self._starting: dict[str, Timer] = {}
+        self._renewal: Timer | None = None
 
     def cancel(self) -> None:
-        """Nothing starts by itself any more."""
-        for timer in self._starting.values():
-            timer.cancel()
+        """Nothing starts by itself any more, and no certificate is renewed."""
+        for timer in (*self._starting.values(), self._renewal):
+            if timer is not None:
+                timer.cancel()
+
+    def show_certificate(self, *, expired: bool, seconds: float | None) -> None:
+        """What the next TLS handshakes meet, and the other one after so many seconds.
+
+        Raises InvalidInput where that cannot be chosen.
+        """
+        self._listeners.show_certificate(expired=expired)
+        # Who chose last says how long: the end of an earlier choice is none of this one's.
+        if self._renewal is not None:
+            self._renewal.cancel()
+        self._renewal = None
+        if seconds is not None:
+            other = partial(self._listeners.show_certificate, expired=not expired)
+            self._renewal = self._clock.call_later(seconds, other)
 
     def stop(self, name: str, *, hard: bool, seconds: float | None) -> BrokerRestarted:
         """End its connections and refuse new ones; what the protocol keeps stays.
@@ -77,6 +96,27 @@ class Stopping:
             self._starting[name] = self._clock.call_later(seconds, self._start_again, name)
         return event
 
+    def restart(self, name: str, *, hard: bool) -> BrokerRestarted:
+        """As `stop` and `start`, at once; one that is stopped already is there again too.
+
+        Raises InvalidInput.
+        """
+        protocol, slash, node = name.partition("/")
+        if slash:
+            nodes, number = self._node(protocol, node)
+            if number in nodes.stopped:
+                event = BrokerRestarted(protocol, 0, "all: other nodes lead its partitions")
+            else:
+                event = self.stop(name, hard=hard, seconds=None)
+            self.start(name)
+            return event
+        if protocol not in self._servers:
+            raise InvalidInput(f"{protocol} does not run here")
+        event = self._brokers[protocol].restart(hard=hard)
+        if protocol in self._brokers.stopped:
+            self.start(protocol)
+        return event
+
     def start(self, name: str) -> None:
         """Accept connections again, at the same ports; a cluster with all its nodes.
 
@@ -98,6 +138,8 @@ class Stopping:
                 for each in cluster.stopped:
                     cluster.start(each)
             self._spine.emit(BrokerStarted(protocol))
+            for other in [one for one in self._starting if one.startswith(f"{name}/")]:
+                self._starts_no_more(other)
         self._starts_no_more(name)
 
     def add(self, name: str) -> tuple[str, Sequence[Listener]]:

@@ -25,6 +25,7 @@ from ..snapshots import Snapshot, Snapshots
 if TYPE_CHECKING:
     from ..fixtures.model import FixtureSet, Generator
     from ..fixtures.running import GeneratorStatus
+    from .chaos.run import Run
 
 
 class Receipt(Protocol):
@@ -148,6 +149,11 @@ class Runtime(Protocol):
     @property
     def snapshots(self) -> Snapshots: ...
 
+    @property
+    def chaos(self) -> "list[Run]":
+        """Runs of presets, the newest last, whichever front end began them."""
+        ...
+
     def take_snapshot(self, name: str) -> Snapshot:
         """Raises InvalidInput."""
         ...
@@ -162,6 +168,10 @@ class Runtime(Protocol):
         """End its connections and refuse new ones, perhaps for a while; raises InvalidInput."""
         ...
 
+    def restart_broker(self, protocol: str, *, hard: bool = False) -> BrokerRestarted:
+        """End its connections, and accept new ones; raises InvalidInput."""
+        ...
+
     def start_broker(self, protocol: str) -> None:
         """Accept connections again; raises InvalidInput."""
         ...
@@ -174,8 +184,11 @@ class Runtime(Protocol):
         """A node goes for good; returns how many connections it had. Raises InvalidInput."""
         ...
 
-    def show_certificate(self, *, expired: bool) -> None:
-        """What the next TLS handshakes meet; raises InvalidInput where that cannot be chosen."""
+    def show_certificate(self, *, expired: bool, seconds: float | None = None) -> None:
+        """What the next TLS handshakes meet, for so long where a time is given.
+
+        Raises InvalidInput where that cannot be chosen.
+        """
         ...
 
     def publish(self, message: Outgoing) -> Receipt:

@@ -75,8 +75,8 @@ class Session:
         self.has_room: Callable[[], bool] = lambda: True
         """Whether who gets the reports takes more right now; an export waits for it."""
         self.jobs = Jobs(runtime.clock)
-        self.chaos: list[Run] = []
-        """Runs of presets, the newest last."""
+        self.began: list[Run] = []
+        """The run of presets that this session began last."""
         self.filter = compile_filter("")
         self.saved_filters: dict[str, Filter] = {}
         self.seen: Callable[[str], list[tuple[str, str]]] | None = None
@@ -135,9 +135,9 @@ class Session:
         return other
 
     def close(self) -> None:
-        """End all jobs and runs of presets."""
+        """End all jobs, and the run of presets that it began."""
         self.jobs.stop_all()
-        for run in self.chaos:
+        for run in self.began:
             run.end()
 
     # What is there -----------------------------------------------------------------------

@@ -263,3 +263,14 @@ def test_mechanisms_of_amqp_are_those_that_were_named() -> None:
 
     assert started(offered) == ("PLAIN", "AMQPLAIN")
     assert started(offered, amqp_mechanisms=("RABBIT-CR-DEMO",)) == ("RABBIT-CR-DEMO",)
+
+
+def test_a_reset_ends_a_chaos_run_before_its_next_lines_come():
+    async def run(runtime: Runtime) -> tuple[bool, int]:
+        session = Session(runtime)
+        assert session.run("chaos start subway -s client=nobody -s apart=1h").ok
+        runtime.reset()
+        runtime.clock.advance(3_600)
+        return runtime.chaos[-1].ended is not None, len(runtime.faults.rules)
+
+    assert started(run) == (True, 0)

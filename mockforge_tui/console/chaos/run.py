@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Final
 
 from mockforge_brokers.clock import Timer
 from mockforge_brokers.misbehaviour.rules import Faults
@@ -15,6 +16,8 @@ from .presets import Preset, lines_of
 from .verdict import Observer
 
 Pair = tuple[str, str]
+_MOST: Final = 2_000
+"""Lines of a run, and of its faults, that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Run:
     started: float = 0.0
     ended: float | None = None
     done: list[Done] = field(default_factory=list)
-    _timers: list[Timer] = field(default_factory=list)
+    _timers: set[Timer] = field(default_factory=set)
     rules: list[InForce] = field(default_factory=list)
     _dice: Random = field(default_factory=Random)
 
@@ -104,6 +107,8 @@ class Run:
         self.done.append(Done(at, preset.name, line, result.as_text(None), result.ok))
         if result.ok and line.startswith("fault add"):
             self.rules.append(InForce((result.data or {})["id"], line, at))
+        # The newest are there: a run that chooses anew all day long does thousands of them.
+        del self.done[:-_MOST], self.rules[:-_MOST]
 
     def _take_away(self) -> None:
         now = self.clock.now() - self.started
@@ -133,4 +138,9 @@ class Run:
         return [(name, value) for name, value in self.given if name in preset.parameters]
 
     def _later(self, seconds: float, call: Callable[..., object], *args: object) -> None:
-        self._timers.append(self.clock.call_later(seconds, call, *args))
+        def due() -> None:
+            self._timers.discard(timer)
+            call(*args)
+
+        timer = self.clock.call_later(seconds, due)
+        self._timers.add(timer)

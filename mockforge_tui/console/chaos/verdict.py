@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, Final
 
 from mockforge_brokers.errors import InvalidInput
@@ -22,8 +23,12 @@ from ..ports import Clock
 from .aftermath import Causes, ended_by_itself
 from .backoff import backoff_of
 
-_MOST_IDS: Final = 50_000
-"""Ids that are remembered of one client and destination; what comes after is only counted."""
+_MOST_IDS: Final = 500_000
+"""Ids that are remembered of all clients; of what comes after none is known again."""
+_MOST_REPEATED: Final = 10_000
+"""Of one client and destination: repetitions that are named, and those out of order."""
+_LONGEST_ID: Final = 100
+_SHOWN_OF_ID: Final = 60
 _MOST_CLIENTS: Final = 1_000
 _SHOWN: Final = 5
 _MOST_MOMENTS: Final = 2_000
@@ -31,7 +36,9 @@ _MOST_MOMENTS: Final = 2_000
 _MOST_BUCKETS: Final = 50_000
 BUCKET: Final = 0.1
 """Seconds in which a client's messages are counted together."""
-_NUMBER: Final = re.compile(r"(.*?)(\d{1,15})")
+_LONGEST_NUMBER: Final = 15
+_NUMBER: Final = re.compile(r"(.*?)([0-9]{1,15})", re.DOTALL)
+_LAST_NUMBER: Final = re.compile(rb"[0-9]+\Z")
 
 CLEAN: Final = "nothing lost, doubled or out of order"
 
@@ -51,6 +58,22 @@ class Moment:
 
 
 @dataclass(slots=True)
+class Series:
+    """Ids that differ in the number at their end alone."""
+
+    lowest: int
+    highest: int
+    count: int = 1
+
+    def add(self, number: int) -> bool:
+        """Whether it comes behind a greater one."""
+        late = number < self.highest
+        self.lowest, self.highest = min(number, self.lowest), max(number, self.highest)
+        self.count += 1
+        return late
+
+
+@dataclass(slots=True)
 class Stream:
     """The messages of one client to one destination, in their order.
 
@@ -62,31 +85,31 @@ class Stream:
     sent: int = 0
     doubled: list[str] = field(default_factory=list)
     disordered: list[str] = field(default_factory=list)
-    highest: dict[str, int] = field(default_factory=dict)
-    lowest: dict[str, int] = field(default_factory=dict)
+    series: dict[str, Series] = field(default_factory=dict)
+    """By what stands before their numbers."""
 
     def add(self, name: str, at: float) -> str:
         """`doubled`, `disordered` or nothing."""
         self.sent += 1
         if name in self.ids:
+            if len(self.doubled) == _MOST_REPEATED:
+                return ""
             self.gaps.append(at - self.ids[name])
             self.doubled.append(name)
             return "doubled"
-        if len(self.ids) < _MOST_IDS:
-            self.ids[name] = at
-            found = _NUMBER.fullmatch(name)
-            if found is not None:
-                return self._place(name, found[1], int(found[2]))
-        return ""
-
-    def _place(self, name: str, series: str, number: int) -> str:
-        highest = self.highest.get(series)
-        late = highest is not None and number < highest
-        if late:
-            self.disordered.append(name)
-        self.highest[series] = number if highest is None else max(highest, number)
-        self.lowest[series] = min(number, self.lowest.get(series, number))
-        return "disordered" if late else ""
+        self.ids[name] = at
+        found = _NUMBER.fullmatch(name)
+        if found is None:
+            return ""
+        series, number = found[1], int(found[2])
+        known = self.series.get(series)
+        if known is None:
+            self.series[series] = Series(number, number)
+            return ""
+        if not known.add(number) or len(self.disordered) == _MOST_REPEATED:
+            return ""
+        self.disordered.append(name)
+        return "disordered"
 
     def missing(self) -> list[str]:
         """Numbers that are not there between the first and the last of a series.
@@ -94,10 +117,10 @@ class Stream:
         One that lacks more than it has was none.
         """
         found: list[str] = []
-        for series, highest in self.highest.items():
-            lowest = self.lowest[series]
-            if highest - lowest < 2 * len(self.ids):
-                names = (f"{series}{number}" for number in range(lowest, highest))
+        for series, known in self.series.items():
+            # Of as many as it has itself: those of all others are no reason to count further.
+            if known.highest - known.lowest < 2 * known.count:
+                names = (f"{series}{number}" for number in range(known.lowest, known.highest))
                 found += [name for name in names if name not in self.ids]
         return found
 
@@ -117,6 +140,8 @@ class ClientStory:
     """Its last connection ended by its own wish."""
     causes: Causes = field(default_factory=Causes)
     streams: dict[str, Stream] = field(default_factory=dict)
+    uncounted: int = 0
+    """Messages to destinations that came when there was no room for another id."""
     moments: list[Moment] = field(default_factory=list)
     buckets: Counter[int] = field(default_factory=Counter)
     """Messages by the number of their `BUCKET`."""
@@ -145,7 +170,7 @@ class ClientStory:
             "backoff": backoff_of(self.pauses),
             "away": self.lost_at is not None,
             "gave_up": self.gave_up,
-            "sent": sum(stream.sent for stream in streams),
+            "sent": sum(stream.sent for stream in streams) + self.uncounted,
             "doubled": doubled,
             "disordered": disordered,
             "missing": missing,
@@ -184,6 +209,8 @@ class Observer:
         self._stops: list[Callable[[], object]] = []
         self._started = 0.0
         self._ended: float | None = None
+        self._ids = 0
+        """Those that are remembered."""
 
     @property
     def lasted(self) -> float:
@@ -261,14 +288,38 @@ class Observer:
         if len(story.buckets) < _MOST_BUCKETS:
             story.buckets[int(at / BUCKET)] += 1
         if value is not None:
-            name = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-            stream = story.streams.setdefault(event.destination, Stream())
-            match stream.add(name, at):
-                case "doubled":
-                    story.note(at, "doubled", name)
-                    story.causes.doubled(name, stream.gaps[-1])
-                case "disordered":
-                    story.causes.disordered(name)
+            self._meet(story, event.destination, _name_of(value), at)
+
+    def _meet(self, story: ClientStory, destination: str, name: str, at: float) -> None:
+        """A message of this name."""
+        stream = story.streams.get(destination)
+        if (stream is None or name not in stream.ids) and self._ids == _MOST_IDS:
+            story.uncounted += 1
+            return
+        if stream is None:
+            stream = story.streams[destination] = Stream()
+        self._ids += name not in stream.ids
+        match stream.add(name, at):
+            case "doubled":
+                story.note(at, "doubled", name)
+                story.causes.doubled(name, stream.gaps[-1])
+            case "disordered":
+                story.causes.disordered(name)
+
+
+def _name_of(value: object) -> str:
+    """What tells a message apart, in few characters: a payload may have megabytes.
+
+    The number at its end stays there, by which they are in order.
+    """
+    data = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+    if len(data) <= _LONGEST_ID:
+        return data.decode("utf-8", "replace")
+    number = _LAST_NUMBER.search(data, len(data) - _LONGEST_NUMBER)
+    end = len(data) if number is None else number.start()
+    digest = blake2b(data[:end], digest_size=8).hexdigest()
+    head = data[:_SHOWN_OF_ID].decode("utf-8", "replace")
+    return f"{head}…{digest}…{data[end:].decode()}"
 
 
 def identify_by(text: str) -> Identify:

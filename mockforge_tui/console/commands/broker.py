@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.protocols import PROTOCOLS
 
 from ... import units
@@ -37,15 +36,11 @@ def broker_restart(
     *,
     hard: Annotated[bool, Opt(("--hard",), None, "as if it were killed")] = False,
 ) -> Result:
-    """Restart a broker: what its protocol keeps is there again, all else is gone."""
-    if "/" in protocol:
-        event = session.runtime.stop_broker(protocol, hard=hard)
-        session.runtime.start_broker(protocol)
-    else:
-        broker = session.runtime.brokers.get(protocol)
-        if broker is None:
-            raise InvalidInput(f"{protocol} does not run here")
-        event = broker.restart(hard=hard)
+    """Restart a broker: what its protocol keeps is there again, all else is gone.
+
+    One that is stopped accepts connections again.
+    """
+    event = session.runtime.restart_broker(protocol, hard=hard)
     text = f"{protocol} restarted: {event.connections} connections ended; kept {event.kept}"
     data = {"protocol": protocol, "connections": event.connections, "kept": event.kept}
     return done(text, data)
@@ -134,11 +129,8 @@ def tls_expire(
 ) -> Result:
     """Show new TLS clients a certificate that expired yesterday; open connections stay."""
     runtime = session.runtime
-    runtime.show_certificate(expired=True)
-    ends = ""
-    if seconds is not None:
-        runtime.clock.call_later(seconds, lambda: runtime.show_certificate(expired=False))
-        ends = f", for {units.format_duration(seconds)}"
+    runtime.show_certificate(expired=True, seconds=seconds)
+    ends = "" if seconds is None else f", for {units.format_duration(seconds)}"
     return done(f"the TLS certificate has expired{ends}", {"expired": True})
 
 

@@ -100,8 +100,9 @@ def chaos_start(
         lifetime,
     )
     run.begin()
-    session.chaos.append(run)
-    del session.chaos[:-10]
+    runtime.chaos.append(run)
+    del runtime.chaos[:-10]
+    session.began[:] = [run]
     failed = [each for each in run.done if not each.ok]
     if failed:
         run.end()
@@ -140,7 +141,7 @@ def panic(session: "Session") -> Result:
 @command("chaos log", group="faults", examples=("chaos log",))
 def chaos_log(session: "Session") -> Result:
     """Show what the last run did: each line, when, and what it answered."""
-    done_so_far = session.chaos[-1].done if session.chaos else []
+    done_so_far = session.runtime.chaos[-1].done if session.runtime.chaos else []
     rows = [
         {"at": each.at, "preset": each.preset, "line": each.line, "answer": each.answer}
         for each in done_so_far
@@ -173,12 +174,14 @@ def chaos_report(
     --each, and on the page, what it did after each kind of fault.
     """
     if html:
-        if not session.chaos:
+        if not session.runtime.chaos:
             raise InvalidInput("no run yet: chaos start")
         from ..chaos.page import page  # only for who wants one
 
-        return done(page(session.chaos[-1]), {"presets": _presets_of(session.chaos[-1])})
-    stories = session.chaos[-1].observer.stories() if session.chaos else ()
+        return done(
+            page(session.runtime.chaos[-1]), {"presets": _presets_of(session.runtime.chaos[-1])}
+        )
+    stories = session.runtime.chaos[-1].observer.stories() if session.runtime.chaos else ()
     if each:
         return _after_each(stories)
     return table(
@@ -192,7 +195,7 @@ def chaos_report(
         Column("gave_up", "now", lambda gave_up: "gave up" if gave_up else ""),
         Column("sent", "sent", count, right=True),
         Column("verdict", "verdict"),
-        empty="no run yet: chaos start" if not session.chaos else "no client was there",
+        empty="no run yet: chaos start" if not session.runtime.chaos else "no client was there",
         fields=("away", "doubled", "disordered", "missing", "resent_after", "under", "timeline"),
     )
 
@@ -236,7 +239,7 @@ def _span(pauses: list[float]) -> str:
 
 
 def _running(session: "Session") -> Run | None:
-    run = session.chaos[-1] if session.chaos else None
+    run = session.runtime.chaos[-1] if session.runtime.chaos else None
     return run if run is not None and run.ended is None else None
 
 

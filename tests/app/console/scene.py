@@ -42,6 +42,7 @@ from mockforge_brokers.mqtt.wire.packets import (
 )
 
 from mockforge_tui.brokers import Brokers
+from mockforge_tui.console.chaos.run import Run
 from mockforge_tui.console.generators import generator_of
 from mockforge_tui.console.payloads import Payload
 from mockforge_tui.console.results import Notice, Result
@@ -113,6 +114,9 @@ class NoSockets:
 
     def remove_node(self, protocol: str, node: int) -> None: ...
 
+    def show_certificate(self, *, expired: bool) -> None:
+        self.expired = expired
+
 
 class Scene:
     """A runtime with no loop and no socket, with the session of who types at it.
@@ -141,7 +145,8 @@ class Scene:
         self.amqp = AmqpBroker(environment)
         self.brokers = Brokers(self.kafka, self.mqtt, self.amqp)
         servers = dict.fromkeys(self.brokers, NoSockets())
-        self.stopping = Stopping(self.brokers, servers, NoSockets(), self.clock, environment.spine)
+        self.places = NoSockets()
+        self.stopping = Stopping(self.brokers, servers, self.places, self.clock, environment.spine)
         self.listeners = [Listener(name, port=PORTS[name]) for name in self.brokers]
         self.networks = {
             name: FakeNetwork(broker, environment) for name, broker in self.brokers.items()
@@ -155,6 +160,7 @@ class Scene:
         self.record.start()
         self.recordings = Recordings(self.brokers, self.clock, seed=1)
         self.snapshots = Snapshots(self.brokers, self.clock)
+        self.chaos: list[Run] = []
         self.ended = environment.ended
         self.loop_lag = 0.0
         self.seed = 1
@@ -222,6 +228,9 @@ class Scene:
     ) -> BrokerRestarted:
         return self.stopping.stop(protocol, hard=hard, seconds=seconds)
 
+    def restart_broker(self, protocol: str, *, hard: bool = False) -> BrokerRestarted:
+        return self.stopping.restart(protocol, hard=hard)
+
     def start_broker(self, protocol: str) -> None:
         self.stopping.start(protocol)
 
@@ -231,8 +240,8 @@ class Scene:
     def remove_node(self, name: str, *, hard: bool = False) -> int:
         return self.stopping.remove(name, hard=hard)
 
-    def show_certificate(self, *, expired: bool) -> None:
-        self.expired = expired
+    def show_certificate(self, *, expired: bool, seconds: float | None = None) -> None:
+        self.stopping.show_certificate(expired=expired, seconds=seconds)
 
     def run(self, line: str, **options: Any) -> Result:
         """A line that has to succeed."""

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from mockforge_brokers.events import ClientIdentified, ConnectionClosed, FaultFired
 
+from mockforge_tui.console.chaos import run, verdict
 from mockforge_tui.console.chaos.aftermath import Causes
 from mockforge_tui.console.chaos.presets import PRESETS, lines_of
+from mockforge_tui.console.session import Session
 
 from .scene import Scene
 
@@ -29,7 +31,7 @@ def test_every_line_of_every_preset_runs(scene: Scene, name: str) -> None:
     scene.advance(300)
     records = scene.run("chaos log").records
     assert len(records) == len(PRESETS[name].steps)
-    assert all(each.ok for each in scene.session.chaos[0].done), records
+    assert all(each.ok for each in scene.chaos[0].done), records
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -56,6 +58,34 @@ def test_panic_ends_the_run_and_its_later_lines_too(scene: Scene) -> None:
     )
     scene.advance(60)
     assert (scene.faults.rules, scene.holds.rules) == ({}, {})
+
+
+def test_a_run_is_everybodys_and_ends_with_who_began_it(scene: Scene) -> None:
+    other = Session(scene)
+    scene.run("chaos start subway -s client=nobody")
+    assert "a run goes on" in other.run("chaos start observe").as_text()
+    assert other.run("chaos log").records == scene.run("chaos log").records
+    assert other.run("panic").text.startswith("the chaos run ended, ")
+    scene.advance(120)
+    assert scene.faults.rules == {}
+    other.run("chaos start half-open -s client=nobody")
+    scene.session.close()
+    assert len(scene.faults.rules) == 1
+    other.close()
+    assert scene.faults.rules == {}
+
+
+def test_of_a_run_without_end_the_newest_lines_are_kept(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_MOST", 3)
+    scene.run("chaos start half-open,nack-storm -s client=nobody --every 1s")
+    scene.advance(9)
+    [known] = scene.chaos
+    assert [round(each.at) for each in known.done] == [7, 8, 9]
+    assert len(known.rules) == 3
+    scene.run("chaos stop")
+    assert scene.faults.rules == {}
 
 
 def test_a_run_ends_by_itself_and_lines_come_in_their_time(scene: Scene) -> None:
@@ -152,7 +182,7 @@ def test_the_report_says_how_long_a_client_stayed_away(scene: Scene) -> None:
     scene.run("chaos start half-open -s client=nobody")
     client.vanish()
     # The transport's part.
-    [known] = scene.session.chaos[-1].observer.stories()
+    [known] = scene.chaos[-1].observer.stories()
     scene.spine.emit(ConnectionClosed("mqtt", next(iter(known.open)), "c", "gone"))
     scene.advance(3)
     assert report(scene)["c"]["away"] is True
@@ -227,7 +257,7 @@ def test_the_report_says_when_a_message_was_sent_again(scene: Scene) -> None:
 def test_a_rule_of_a_run_ends_on_the_page_when_it_ended(scene: Scene) -> None:
     scene.run("chaos start half-open -s time=5s --for 1m")
     scene.advance(20)
-    [rule] = scene.session.chaos[-1].in_force()
+    [rule] = scene.chaos[-1].in_force()
     assert (rule.begun, rule.gone) == (0.0, 5.0)
 
 
@@ -307,3 +337,36 @@ def test_the_report_and_the_page_have_a_line_for_each_kind_of_fault(scene: Scene
     assert (record["fault"], record["hits"], record["doubled"]) == ("drop PUBACK", 1, ["o-1"])
     assert record["resent_after"] == [3.0]
     assert "<td>drop PUBACK</td><td>1</td>" in scene.run("chaos report --html").as_text()
+
+
+def test_a_series_lacks_what_is_between_its_own_numbers(scene: Scene) -> None:
+    """However many messages of other series there are."""
+    scene.run("chaos start observe")
+    client = scene.mqtt_client("c")
+    for name in (*(f"a{number}" for number in range(50)), "b1", "b90", "c1", "c3"):
+        scene.mqtt_publish(client, "t", name.encode())
+    assert report(scene)["c"]["missing"] == ["c2"]
+
+
+def test_long_payloads_are_told_apart_and_not_kept(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    client = scene.mqtt_client("c")
+    same, other = b"x" * 100_000, b"x" * 99_999 + b"y"
+    for payload in (same, other, same, other + b"1", other + b"3"):
+        scene.mqtt_publish(client, "t", payload)
+    found = report(scene)["c"]
+    assert (len(found["doubled"]), len(found["missing"])) == (1, 1)
+    assert all(len(each) < 120 for each in found["doubled"] + found["missing"])
+    assert found["missing"][0].endswith("…2")
+
+
+def test_ids_and_repetitions_are_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdict, "_MOST_IDS", 3)
+    monkeypatch.setattr(verdict, "_MOST_REPEATED", 2)
+    scene.run("chaos start observe")
+    client = scene.mqtt_client("c")
+    for name in ("1", "2", "3", "4", "4", "1", "1", "1"):
+        scene.mqtt_publish(client, "t", name.encode())
+    scene.mqtt_publish(client, "another", b"1")
+    found = report(scene)["c"]
+    assert (found["sent"], found["doubled"], len(found["resent_after"])) == (9, ["1", "1"], 2)
