@@ -8,7 +8,7 @@ from mockforge_brokers.misbehaviour.actions import PARTS, Parameter
 from mockforge_brokers.misbehaviour.rules import Match
 from mockforge_brokers.protocols import PROTOCOLS
 
-from .filters import Filter, compile_filter, conditions, is_about, reduced
+from .filters import compile_filter, conditions, is_about, reduced
 from .nearest import get_close_matches
 from .units import parse_duration, parse_rate, parse_size
 
@@ -63,18 +63,16 @@ def frame_match(
     text: str,
     direction: int | None = None,
     *,
-    saved: Filter | None = None,
+    name: str = "",
     wall: Callable[[], float] = time.time,
 ) -> Match:
-    """What a filter matches of frames; raises FilterError. `saved`: the text is only its name."""
-    if saved is not None:
-        return Match(text, saved.matches, direction)
+    """What a filter matches of frames; raises FilterError. `name` is what people see of it."""
     origin, operation, place = (
         None if early is None else early.matches
         for early in (reduced(text, fields) for fields in (_ORIGIN, _OPERATION, _PLACE))
     )
     return Match(
-        text,
+        name or text,
         compile_filter(text, wall=wall).matches,
         direction,
         tuple((each.text, each.matches) for each in conditions(text, wall=wall)),

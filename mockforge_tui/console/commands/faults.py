@@ -76,7 +76,7 @@ def fault_add(
     start: Annotated[float, Opt(("--start",), DURATION, "begins after this")] = 0.0,
     window: Annotated[float | None, Opt(("--window",), DURATION, "then rests after this")] = None,
     until: Annotated[float | None, Opt(("--until",), DURATION, "not after this")] = None,
-    jitter: Annotated[float, Opt(("--jitter",), DURATION, "more or less delay")] = 0.0,
+    jitter: Annotated[float | None, Opt(("--jitter",), DURATION, "more or less delay")] = None,
     log_normal: Annotated[bool, Opt(("--log-normal",), None, "few are very late")] = False,
     messages: Annotated[float | None, Opt(("--messages",), RATE, "throttle: 5/s")] = None,
     way: Annotated[
@@ -112,9 +112,8 @@ def fault_add(
              "after": after, "mid": mid, "text": text, "copies": copies, "dup": dup,
              "behind": behind, "wait": wait, "bits": bits, "reason": reason,
              "instead": instead}  # fmt: skip
-    values |= {name: value for name, value in given.items() if value}
-    if once or nth is not None:
-        first, times = first if nth is None else nth - 1, 1
+    values |= {name: value for name, value in given.items() if _is_given(value)}
+    first, times = _once(first, times, once=once, nth=nth)
     rule = session.runtime.faults.add(
         Rule(
             match_of(session, scope, way),
@@ -126,12 +125,30 @@ def fault_add(
     return done(f"fault {rule.id}: {rule.kind} {rule.scope or 'everything'}", {"id": rule.id})
 
 
+def _is_given(value: object) -> bool:
+    """A duration of 0 was asked for; a flag that is off, or a text of nothing, was not."""
+    return value is not None and value is not False and value != ""
+
+
+def _once(first: int, times: int | None, *, once: bool, nth: int | None) -> tuple[int, int | None]:
+    """A trigger's `first` and `times`; raises BadArgument for options that gainsay each other."""
+    if not once and nth is None:
+        return first, times
+    if times is not None:
+        raise BadArgument("times", "--once and --nth fire once: leave --times out")
+    if nth is None:
+        return first, 1
+    if first:
+        raise BadArgument("first", "either --first or --nth")
+    return nth - 1, 1
+
+
 def match_of(session: "Session", scope: str, way: str | None) -> Match:
     """What a scope matches; raises BadArgument."""
     direction = None if way is None else _WAYS[way]
-    saved = session.saved_filters.get(scope.strip().removeprefix("@")) if "@" in scope else None
     try:
-        return frame_match(scope, direction, saved=saved, wall=session.runtime.clock.wall)
+        text = session.filter_of(scope).text
+        return frame_match(text, direction, name=scope, wall=session.runtime.clock.wall)
     except FilterError as error:
         raise BadArgument("scope", error.text, (error.start, error.end)) from None
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from mockforge_brokers.amqp.records import plain
-from mockforge_brokers.events import MessageSeen
+from mockforge_brokers.events import MessageSeen, Warned
 from mockforge_brokers.journal import Row
-from mockforge_brokers.misbehaviour.actions import Delay
+from mockforge_brokers.misbehaviour.actions import Delay, Reorder
 
 from mockforge_tui.console.commands import REGISTRY
 from mockforge_tui.console.session import Session
@@ -309,3 +309,64 @@ def test_an_exchange_is_bound_to_another_and_unbound() -> None:
     made.run("unbind events amq.fanout order.# --to-exchange")
     made.run("pub amqp:events/order.new x")
     assert len(made.amqp.vhost().queues["q"].messages) == 1
+
+
+def test_a_broker_that_is_stopped_is_there_again_after_a_restart() -> None:
+    scene = Scene(kafka_nodes=2)
+    for name in ("mqtt", "kafka/2"):
+        scene.run(f"broker stop {name} --for 5s -y")
+        scene.run(f"broker restart {name} -y")
+    # All nodes of a cluster start with it, and none of them once more by itself.
+    scene.run("broker stop kafka/2 --for 5s -y")
+    scene.run("broker stop kafka -y")
+    scene.run("broker start kafka")
+    assert (scene.brokers.stopped, list(scene.kafka.nodes.stopped)) == (set(), [])
+    scene.advance(5)
+    assert not [event for _, event in scene.spine.history if isinstance(event, Warned)]
+
+
+def test_a_certificate_is_renewed_when_the_last_who_let_it_expire_said_so() -> None:
+    scene = Scene(furnished=False)
+    scene.run("tls expire --for 30s")
+    scene.advance(10)
+    scene.run("tls renew")
+    assert not scene.places.expired
+    scene.run("tls expire")
+    scene.advance(60)
+    assert scene.places.expired
+    scene.run("tls expire --for 30s")
+    scene.advance(30)
+    assert not scene.places.expired
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("fault add drop client:x --once --times 5", "--once and --nth fire once"),
+        ("fault add drop client:x --nth 3 --times 2", "--once and --nth fire once"),
+        ("fault add drop client:x --nth 3 --first 2", "either --first or --nth"),
+        ("fault add disconnect client:x --after --mid", "not both"),
+        ("fault add duplicate client:x --copies 5000", "copies is 1 to 1,000, not 5,000"),
+    ],
+)
+def test_options_of_a_fault_that_gainsay_each_other_are_refused(line: str, text: str) -> None:
+    scene = Scene(furnished=False)
+    assert text in scene.refused(line).as_text()
+    assert scene.faults.rules == {}
+
+
+def test_a_fault_takes_a_duration_of_nothing() -> None:
+    scene = Scene(furnished=False)
+    scene.run("fault add reorder client:x --wait 0s")
+    assert scene.faults.rules[1].action == Reorder(wait=0.0)
+
+
+def test_a_fault_by_a_saved_filter_says_what_came_nearest_to_it() -> None:
+    scene = Scene(furnished=False)
+    scene.run("filter save late client:x op:PINGREQ")
+    scene.run("fault add drop @late")
+    rule = scene.faults.rules[1]
+    assert (rule.scope, [text for text, _ in rule.match.terms]) == (
+        "@late",
+        ["client:x", "op:PINGREQ"],
+    )
