@@ -1,10 +1,12 @@
 """Filter expressions in SQL, with what RabbitMQ 4.2 makes of them (rabbit_amqp_filter_sql)."""
 
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mockforge_brokers.amqp.v1_0.sql import operators
 from mockforge_brokers.amqp.v1_0.sql.operators import Value
 from mockforge_brokers.amqp.v1_0.sql.parser import parse
 from mockforge_brokers.amqp.v1_0.sql.tokens import Malformed
@@ -431,3 +433,21 @@ def test_of_sql_and_property_filters_the_last_one_is_in_force(stream: Client) ->
     by_property = {Symbol("b"): Described(ULong(0x174), {"kind": "film"})}
     assert _read(stream, 1, by_sql | by_property) == (by_property, [b"after"])
     assert _read(stream, 2, by_property | by_sql) == (by_sql, [b"it"])
+
+
+_ANY_TEXT = st.text("ab%_", max_size=8)
+
+
+@given(
+    st.one_of(st.builds("{}_{}".format, _ANY_TEXT, _ANY_TEXT), _ANY_TEXT.map("%{}%".format)),
+    st.text("ab\n", max_size=16),
+)
+def test_like_is_the_expression_that_rabbitmq_makes_of_it(pattern: str, text: str) -> None:
+    """It makes one of patterns with two wildcards at least, and of those with a `_`."""
+    wanted = re.compile("".join({"%": ".*?", "_": "."}.get(each, each) for each in pattern))
+    assert operators.like(pattern, None)(text.encode()) is (wanted.fullmatch(text) is not None)
+
+
+def test_like_tries_nothing_twice() -> None:
+    """One expression for all of them would go on for longer than the world."""
+    assert operators.like("%a" * 60 + "%b", None)(b"a" * 10_000) is False

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from math import isfinite
 from operator import add, ge, gt, le, lt, mul, sub, truediv
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .tokens import Malformed, is_control
 
@@ -107,16 +107,54 @@ def like(pattern: str, escape: str | None) -> Test:
     pieces = _pieces(pattern, escape)
     if pieces.count(_ANY) <= 1 and _ONE not in pieces:
         return _affixes(pieces)
-    wildcards = {_ANY: ".*?", _ONE: "."}
-    wanted = re.compile("".join(wildcards.get(each) or re.escape(each) for each in pieces))
+    first, *others = _runs(pieces)
 
     def matches(subject: bytes) -> bool | None:
         try:
-            return wanted.fullmatch(subject.decode()) is not None
+            text = subject.decode()
         except UnicodeDecodeError:
             return None
+        found = first.wanted.match(text)
+        return found is not None and _follow(others, text, found.end())
 
     return matches
+
+
+class _Run(NamedTuple):
+    """What stands between two `%`; `width` is how many characters it matches."""
+
+    wanted: re.Pattern[str]
+    width: int
+
+
+def _runs(pieces: list[str]) -> list[_Run]:
+    runs: list[list[str]] = [[]]
+    for piece in pieces:
+        if piece == _ANY:
+            runs.append([])
+        else:
+            runs[-1].append("." if piece == _ONE else re.escape(piece))
+    return [_Run(re.compile("".join(run)), len(run)) for run in runs]
+
+
+def _follow(runs: list[_Run], text: str, at: int) -> bool:
+    """Whether these follow each other from `at` to the end of the text.
+
+    Each is taken where it first occurs, which leaves the most for those behind it: nothing is
+    tried twice, where one expression for all of them would try each with each. As in RabbitMQ's
+    expression neither wildcard stands for the end of a line.
+    """
+    if not runs:
+        return at == len(text)
+    *between, last = runs
+    for run in between:
+        found = run.wanted.search(text, at)
+        if found is None or "\n" in text[at : found.start()]:
+            return False
+        at = found.end()
+    start = len(text) - last.width
+    ends = start >= at and last.wanted.fullmatch(text, start) is not None
+    return ends and "\n" not in text[at:start]
 
 
 _ANY: Final = "any"
