@@ -323,13 +323,27 @@ def _long(value: Any) -> Any:
     match value:
         case bool():
             return value
-        case int():
+        case int() if -(2**63) <= value < 2**63:
             return Field("l", value)
+        case int():
+            # Policies take any JSON number; a field table has none of more bits.
+            return str(value)
+        case str():
+            return value if _has_bytes(value) else value.encode("utf-8", "replace").decode()
         case Mapping():
             return {key: _long(each) for key, each in value.items()}
         case list():
             return [_long(each) for each in value]
     return value
+
+
+def _has_bytes(text: str) -> bool:
+    """JSON has texts that no bytes stand for: half a surrogate pair."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _properties(properties: Mapping[str, Any]) -> list[str]:

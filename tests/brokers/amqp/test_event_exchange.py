@@ -274,3 +274,15 @@ def test_nobody_renews_the_secret_of_a_user_that_is_gone(scene: Scene) -> None:
     client = scene.client()
     scene.environment.access.remove_user("guest")
     assert names(renew(client, "guest")) == ["connection.close"]
+
+
+def test_one_event_that_has_no_header_keeps_none_of_the_others_back(scene: Scene) -> None:
+    listener = listen(scene)
+    scene.client().send("queue.declare", queue="\udcff")
+    scene.broker.set_policy("p", "\ud800", {"max-length": 10**30}, priority=10**30)
+    scene.broker.add_vhost("shop")
+    came = told(scene, listener)
+    assert came["queue.created"]["name"] == b"\xff"
+    policy = came["policy.set"]
+    assert (policy["pattern"], policy["priority"]) == ("?", str(10**30))
+    assert "vhost.created" in came

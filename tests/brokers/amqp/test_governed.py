@@ -395,3 +395,16 @@ def test_nobody_is_exclusive_where_one_consumer_is_active_at_a_time(client: Clie
     client.send("queue.declare", queue="q", arguments={"x-single-active-consumer": True})
     (closed,) = client.send("basic.consume", queue="q", exclusive=True)
     assert closed["reply_text"] == "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use"
+
+
+def test_a_message_of_a_key_of_any_bytes_dies_like_others(scene: Scene) -> None:
+    scene.broker.declare_queue("dead")
+    scene.broker.bind("amq.fanout", "dead")
+    dying = {"x-dead-letter-exchange": "amq.fanout", "x-max-length": 0}
+    scene.broker.declare_queue("dying", arguments=dying)
+    scene.broker.bind("amq.direct", "dying", "\udcff")
+    client = scene.client()
+    client.publish("amq.direct", "\udcff", b"x")
+    (got,) = client.send("basic.get", queue="dead", no_ack=True)
+    (death,) = got.properties["headers"]["x-death"].value
+    assert death.value["routing-keys"].value[0].value == b"\xff"

@@ -85,3 +85,10 @@ def test_consumer_that_was_there_is_traced_until_it_is_switched_off(
         ("publish.amq.topic", b"1"),
         ("deliver.q", b"1"),
     ]
+
+
+def test_a_key_of_any_bytes_is_traced(traced: Client) -> None:
+    traced.send("queue.bind", queue="q", exchange="amq.topic", routing_key="#")
+    traced.publish("amq.topic", "\udcff", b"x")
+    (trace,) = drain(traced, "trace")
+    assert trace.properties["headers"]["routing_keys"].value[0].value == b"\xff"

@@ -164,7 +164,8 @@ def _write_value(kind: str, value: Any) -> bytes:
         return fixed.pack(value)
     match kind:
         case "S" | "x":
-            raw = value.encode() if isinstance(value, str) else bytes(value)
+            # Names of queues, keys and the like may be any bytes, and come into tables as text.
+            raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
             return len(raw).to_bytes(4, "big") + raw
         case "t":
             return b"\x01" if value else b"\x00"
