@@ -317,3 +317,15 @@ def test_log_keeps_offsets_while_its_front_goes() -> None:
         assert log[9].position == 9
     assert log.first_since(8.5) == 9
     assert log.first_since(50) == 10
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_an_age_of_any_digits_is_the_beginning(scene: Scene, digits: int) -> None:
+    client = scene.client()
+    arguments = {"x-queue-type": "stream"}
+    client.send("queue.declare", queue="s", durable=True, arguments=arguments)
+    client.publish("", "s", b"first")
+    client.send("basic.qos", prefetch_count=1)
+    offset = {"x-stream-offset": "9" * digits + "Y"}
+    came = client.send("basic.consume", queue="s", arguments=offset)
+    assert [got.body for got in came if got.name == "basic.deliver"] == [b"first"]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .governed import Host
 
 _SEGMENT: Final = 500_000_000
+_DIGITS: Final = 18
 _INTERVAL: Final = re.compile(r"(\d+)([YMDhms])", re.ASCII)
 OFFSET: Final = "x-stream-offset"
 FILTER: Final = "x-stream-filter"
@@ -250,7 +251,8 @@ class StreamQueue(Queue):
             case Field("T", seconds):
                 return log.first_since(float(seconds))
             case Field("S", text) if found := _INTERVAL.fullmatch(str(text)):
-                age = max_age(found[0]) or 0
+                # So many digits reach back to before there was any stream, and to no float's end.
+                age = max_age(found[0]) or 0 if len(found[1]) <= _DIGITS else inf
                 return log.first_since(self.host.clock.wall() - age)
             case Field(kind, number) if kind in INTEGER_TYPES:
                 return max(0, int(number))
