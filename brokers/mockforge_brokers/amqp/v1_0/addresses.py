@@ -11,6 +11,8 @@ from msgspec import Struct
 MANAGEMENT: Final = "/management"
 _EXCHANGES: Final = "/exchanges/"
 _QUEUES: Final = "/queues/"
+LONGEST_NAME: Final = 255
+"""Bytes of an exchange's or a queue's name, and of a routing key (AMQP 0-9-1's shortstr)."""
 
 
 class BadAddress(ValueError):
@@ -101,13 +103,13 @@ def queue_address(name: str) -> str:
 def _v1(text: str) -> tuple[str, list[str]]:
     """The form of a version 1 address and its parts, in which only `%2F` is decoded."""
     if not text.startswith("/"):
-        return "queue", [text]
+        return "queue", [_name(text)]
     first, *rest = text[1:].split("/")
     if first == "amq" and rest[:1] == ["queue"]:
         first, rest = "amq/queue", rest[1:]
     if "" in rest:
         raise BadAddress(text)
-    return first, [part.replace("%2F", "/") for part in rest]
+    return first, [_name(part.replace("%2F", "/")) for part in rest]
 
 
 def _default(exchange: str) -> str:
@@ -125,4 +127,11 @@ def _decoded(part: str) -> str:
     for piece in part.split("%")[1:]:
         if len(piece) < 2 or not all(digit in "0123456789abcdefABCDEF" for digit in piece[:2]):
             raise BadAddress(part)
-    return unquote_to_bytes(part).decode("utf-8", "surrogateescape")
+    return _name(unquote_to_bytes(part).decode("utf-8", "surrogateescape"))
+
+
+def _name(text: str) -> str:
+    """Names and keys have to fit into the short strings of 0-9-1's clients; raises BadAddress."""
+    if len(text.encode("utf-8", "surrogateescape")) > LONGEST_NAME:
+        raise BadAddress(f"a name of more than {LONGEST_NAME} bytes")
+    return text

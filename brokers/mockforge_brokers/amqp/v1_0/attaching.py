@@ -62,6 +62,8 @@ def _check(fields: dict[str, Any]) -> None:
         found = fields.get(name)
         if found is not None and not (isinstance(found, Composite) and found.name == name):
             raise LinkFailed(INVALID_FIELD, f"Attach refused: {name} is none")
+    if fields.get("snd_settle_mode", _MIXED) > _MIXED:
+        raise LinkFailed(INVALID_FIELD, "Attach refused: snd-settle-mode is none of 0, 1 and 2")
     second = fields.get("rcv_settle_mode") == _SECOND
     if second and fields.get("snd_settle_mode") != _SETTLED:
         raise LinkFailed(NOT_IMPLEMENTED, "rcv-settle-mode second not supported")
@@ -177,6 +179,8 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
     asked = fields.get("source")
     if asked is None:
         raise LinkFailed(INVALID_FIELD, "Attach refused: source_required")
+    # All that may refuse the link is asked before its consumer is there.
+    outcomes = _outcomes(asked)
     dynamic = ""
     if asked.get("dynamic"):
         dynamic = _make_temporary(session, fields["name"], asked, "source")
@@ -227,7 +231,7 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
             terminus
             | {
                 "default_outcome": Composite("released", {}),
-                "outcomes": _outcomes(asked),
+                "outcomes": outcomes,
                 "filter": filters.kept,
                 "distribution_mode": "copy" if queue.kind == "stream" else "move",
             },

@@ -176,19 +176,28 @@ def _argument(described: Described) -> tuple[str, Field] | None:
     return None
 
 
+def _name(described: Described) -> str:
+    """Of the filter that a descriptor announces, which may be any value; empty for none."""
+    match described.descriptor:
+        case Symbol() as name:
+            return name
+        case ULong() as code:
+            return _CODES.get(code, "")
+    return ""
+
+
 # SQL filters.
 
 
 def _is_sql(described: Described) -> bool:
-    name = _CODES.get(described.descriptor, described.descriptor)
-    return name == SQL and _is_text(described.value)
+    return _name(described) == SQL and _is_text(described.value)
 
 
 # Property filters.
 
 
 def _take_section(described: Described, sections: dict[str, Wanted]) -> bool:
-    name = _CODES.get(described.descriptor, described.descriptor)
+    name = _name(described)
     fields = described.value
     if name not in (PROPERTIES, APPLICATION) or name in sections:
         return False
@@ -202,7 +211,7 @@ def _take_section(described: Described, sections: dict[str, Wanted]) -> bool:
             wanted[field] = reference
     except _Malformed:
         return False
-    sections[str(name)] = wanted
+    sections[name] = wanted
     return True
 
 

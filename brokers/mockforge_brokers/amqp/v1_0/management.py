@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 
 from msgspec import Struct
 
@@ -22,6 +22,7 @@ from ..state.exchanges import Binding
 from ..state.plugin_exchanges import EXCHANGE_TYPES
 from ..state.queues.queue import Queue
 from . import mapping
+from .addresses import LONGEST_NAME
 from .failures import (
     DECODE_ERROR,
     INVALID_FIELD,
@@ -103,7 +104,14 @@ class ManagementLink(Struct, eq=False):
         session.answer(answers.handle, response)
         self.delivery_count = (self.delivery_count + 1) % SERIAL
         self.credit -= 1
-        if self.credit <= _CREDIT // 2:
+        self.renew(session)
+
+    def renew(self, session: Session) -> None:
+        """Grant the client more requests, but not while answers wait for it to make room.
+
+        Whoever asks on and takes no answer would have us keep them all.
+        """
+        if self.sends and self.credit <= _CREDIT // 2 and session.windows.free:
             self.credit = _CREDIT
             session.send_flow(
                 handle=self.handle, delivery_count=self.delivery_count, link_credit=_CREDIT
@@ -224,9 +232,9 @@ class _Call:
         self.vhost = session.vhost
         self.connection = session.connection
         self.method = method
-        parts = urlsplit(target)
-        self.parts = parts.path.split("/")[1:]
-        self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        path, _, query = target.partition("?")
+        self.parts = path.split("/")[1:]
+        self.query = dict(parse_qsl(query, keep_blank_values=True))
         self.body = body
 
     def run(self) -> tuple[int, Any]:
@@ -305,7 +313,7 @@ class _Call:
         given = self._given("queue property", durable=True, exclusive=False, auto_delete=False)
         if not name:
             raise Refused(400, "declare queue with empty name not allowed")
-        _check_line(name)
+        _check_name(name)
         self._check_reserved("queue", name)
         self.connection.permit("configure", "queue", name)
         there = name in self.vhost.queues
@@ -319,7 +327,7 @@ class _Call:
         return (200 if there else 201), self._shown(queue)
 
     def _delete_queue(self, name: str) -> int:
-        _check_line(name)
+        _check_name(name)
         self.connection.permit("configure", "queue", name)
         return self.vhost.delete_queue(name, connection=self.connection.id)
 
@@ -335,7 +343,7 @@ class _Call:
         _check_not_default(name)
         self.connection.permit("configure", "exchange", name)
         if name not in self.vhost.exchanges:
-            _check_line(name)
+            _check_name(name)
             self._check_reserved("exchange", name)
             alternate = given["arguments"].get("alternate-exchange")
             if alternate is not None:
@@ -345,7 +353,7 @@ class _Call:
         return 204, None
 
     def _delete_exchange(self, name: str) -> tuple[int, Any]:
-        _check_line(name)
+        _check_name(name)
         _check_not_default(name)
         self._check_reserved("exchange", name)
         self.connection.permit("configure", "exchange", name)
@@ -419,8 +427,8 @@ class _Call:
         ]
 
     def _check_binding(self, source: str, kind: str, name: str, key: str) -> None:
-        for each in (source, name):
-            _check_line(each)
+        for each in (source, name, key):
+            _check_name(each)
         _check_not_default(source)
         if kind == "exchange":
             _check_not_default(name)
@@ -440,7 +448,10 @@ class _Call:
     def _given(self, what: str, **known: Any) -> dict[str, Any]:
         """The fields of the request's map, of the types that their defaults have."""
         found = {**known, "arguments": {}}
-        for key, value in (self.body or {}).items():
+        body = {} if self.body is None else self.body
+        if not isinstance(body, dict):
+            raise Refused(400, f"the body of a request is a map, not {body!r}")
+        for key, value in body.items():
             name = str(key)
             if name == "arguments" and isinstance(value, dict):
                 found[name] = _arguments(value)
@@ -466,7 +477,10 @@ def _arguments(given: Mapping[Any, Any]) -> Table:
     return found
 
 
-def _check_line(name: str) -> None:
+def _check_name(name: str) -> None:
+    """A name or key as clients of 0-9-1 can have it."""
+    if len(name.encode()) > LONGEST_NAME:
+        raise Refused(400, f"Bad name '{name}': it has more than {LONGEST_NAME} bytes")
     if "\n" in name or "\r" in name:
         raise Refused(
             400, f"Bad name '{name}': line feed and carriage return characters not allowed"

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 from uuid import UUID
 
-from ..records import Converted, Field, Table
+from ..records import INTEGER_TYPES, Converted, Field, Table
 from ..wire import content as contents
 from .wire import message, values
 from .wire.message import Sections
@@ -34,6 +34,10 @@ from .wire.values import (
 ENCODED: Final = "amqp-1.0"
 """The 0-9-1 property type of a body that is no plain bytes."""
 _LONGEST: Final = 255
+_ENDLESS: Final = 2**32
+"""What a uint cannot hold: milliseconds of a TTL, or how often a message was delivered."""
+_DIGITS: Final = 10
+_LATEST: Final = 2**63 - 1
 _URN: Final = re.compile("urn:uuid:([0-9a-f-]{36})", re.IGNORECASE)
 _OURS: Final = frozenset(("x-exchange", "x-routing-key", "x-death"))
 _DEATHS: Final = "x-opt-deaths"
@@ -219,7 +223,7 @@ def from_field(field: Field) -> Any:
                 return value if "\0" not in value else value.encode("utf-8", "surrogateescape")
             return bytes(value)
         case "T":
-            return Timestamp(value * 1000)
+            return _timestamp(value)
         case "A":
             return [from_field(item) for item in value]
         case "F":
@@ -229,18 +233,36 @@ def from_field(field: Field) -> Any:
     return None
 
 
+def _timestamp(seconds: int) -> Timestamp:
+    """Seconds of 0-9-1 have 64 bits, milliseconds of 1.0 too: the latest moment stands for more."""
+    return Timestamp(min(seconds * 1000, _LATEST))
+
+
+def _milliseconds(text: str) -> int | None:
+    """An expiration or TTL; None for what is no number that fits, as publishers inside may write
+    it."""
+    number = int(text) if text.isdecimal() and len(text) <= _DIGITS else _ENDLESS
+    return number if number < _ENDLESS else None
+
+
+def _delivery_count(field: Field | None) -> int:
+    """A quorum queue writes this header; in other queues a client may have sent any value in it."""
+    if field is None or field.type not in INTEGER_TYPES or not 0 <= field.value < _ENDLESS:
+        return 0
+    return int(field.value)
+
+
 def from_content(content: bytes, exchange: str, routing_key: str, *, redelivered: bool) -> bytes:
     """The sections of a message of 1.0 for 0-9-1's frames, or for what was kept beside them."""
     properties = contents.properties(content)
     headers: Mapping[str, Field] = properties.get("headers", {})
-    deliveries = headers.get(_COUNT)
     deaths = headers.get("x-death")
-    count = int(deliveries.value) if deliveries is not None else 0
+    count = _delivery_count(headers.get(_COUNT))
     expiration = properties.get("expiration")
     header = message.header(
         durable=properties.get("delivery_mode") == 2,
         priority=None if properties.get("priority") is None else UByte(properties["priority"]),
-        ttl=int(expiration) if expiration is not None and expiration.isdecimal() else None,
+        ttl=None if expiration is None else _milliseconds(expiration),
         first_acquirer=not (redelivered or count or deaths is not None),
         delivery_count=count,
     )
@@ -276,27 +298,52 @@ def _annotations(headers: Mapping[str, Field]) -> dict[Any, Any]:
     return found
 
 
+_DEATH: Final[Mapping[str, str]] = {
+    "queue": "S",
+    "reason": "S",
+    "count": "l",
+    "time": "T",
+    "exchange": "S",
+    "routing-keys": "A",
+}
+"""The fields that a broker writes of each death, and their types."""
+
+
 def _deaths(field: Field) -> Array:
-    """x-death as x-opt-deaths has it; a 0-9-1 death knows one time, the first."""
-    found = []
-    for item in field.value if field.type == "A" else ():
-        table = item.value
-        time = Timestamp(table["time"].value * 1000)
-        death: dict[Any, Any] = {}
-        if "original-expiration" in table:
-            death[Symbol("ttl")] = UInt(int(table["original-expiration"].value))
-        keys = tuple(str(key.value) for key in table["routing-keys"].value)
-        death |= {
-            Symbol("queue"): str(table["queue"].value),
-            Symbol("reason"): Symbol(table["reason"].value),
-            Symbol("count"): ULong(table["count"].value),
-            Symbol("first-time"): time,
-            Symbol("last-time"): time,
-            Symbol("exchange"): str(table["exchange"].value),
-            Symbol("routing-keys"): texts(keys),
-        }
-        found.append(death)
-    return Array(0xD1, tuple(found))
+    """x-death as x-opt-deaths has it. What is no death as a broker writes it, which a client may
+    have sent under this name, is left out."""
+    items = field.value if field.type == "A" else ()
+    return Array(0xD1, tuple(_death(item.value) for item in items if _is_death(item)))
+
+
+def _is_death(item: Field) -> bool:
+    return item.type == "F" and all(
+        name in item.value and item.value[name].type == kind for name, kind in _DEATH.items()
+    )
+
+
+def _death(table: Mapping[str, Field]) -> dict[Any, Any]:
+    """A 0-9-1 death knows one time, the first."""
+    time = _timestamp(table["time"].value)
+    death: dict[Any, Any] = {}
+    expiration = table.get("original-expiration")
+    ttl = None if expiration is None else _milliseconds(_readable(expiration))
+    if ttl is not None:
+        death[Symbol("ttl")] = UInt(ttl)
+    return death | {
+        Symbol("queue"): _readable(table["queue"]),
+        Symbol("reason"): Symbol(_readable(table["reason"])),
+        Symbol("count"): ULong(max(0, table["count"].value)),
+        Symbol("first-time"): time,
+        Symbol("last-time"): time,
+        Symbol("exchange"): _readable(table["exchange"]),
+        Symbol("routing-keys"): texts(map(_readable, table["routing-keys"].value)),
+    }
+
+
+def _readable(field: Field) -> str:
+    value = field.value
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _bare(content: bytes, properties: Mapping[str, Any], headers: Mapping[str, Field]) -> bytes:
@@ -311,7 +358,7 @@ def _bare(content: bytes, properties: Mapping[str, Any], headers: Mapping[str, F
             "correlation_id": _identity_of(properties, "correlation_id", headers),
             "content_type": properties.get("content_type"),
             "content_encoding": properties.get("content_encoding"),
-            "creation_time": None if stamp is None else stamp * 1000,
+            "creation_time": None if stamp is None else _timestamp(stamp),
             "group_id": properties.get("app_id"),
         },
         {
@@ -327,7 +374,8 @@ def _identity_of(properties: Mapping[str, Any], name: str, headers: Mapping[str,
     kept = headers.get(f"x-{name.replace('_', '-')}")
     text = properties.get(name)
     if text is None:
-        return None if kept is None else kept.value
+        # `_identity` writes these two types; a client of 0-9-1 may have sent any other.
+        return kept.value if kept is not None and kept.type in ("S", "x") else None
     urn = _URN.fullmatch(text)
     try:
         return UUID(urn[1]) if urn is not None else _shown(text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...errors import ProtocolError
 from ..records import Headers
 from . import mapping
-from .addresses import BadAddress, target_v2
+from .addresses import LONGEST_NAME, BadAddress, target_v2
 from .failures import (
     DECODE_ERROR,
     INVALID_FIELD,
@@ -54,7 +54,9 @@ def collect(
         partial = Partial(delivery, bool(fields.get("settled")), [], 0)
     else:
         _check_same(partial, fields)
-    partial.pieces.append(payload)
+    # A transfer of nothing costs its sender next to nothing: it is not kept.
+    if payload:
+        partial.pieces.append(payload)
     partial.size += len(payload)
     if partial.size > MAX_MESSAGE:
         raise too_large(partial.size, MAX_MESSAGE)
@@ -148,7 +150,11 @@ def _place(session: Session, link: Incoming, sections: Sections) -> tuple[str, s
             NOT_FOUND, f"no exchange '{target.exchange}' in vhost '{session.vhost.name}'"
         )
     if target.routing_key is None:
-        return target.exchange, str(sections.properties.get("subject", ""))
+        subject = str(sections.properties.get("subject", ""))
+        if len(subject.encode()) > LONGEST_NAME:
+            text = f"subject is no routing key: it has more than {LONGEST_NAME} bytes"
+            raise LinkFailed(INVALID_FIELD, text)
+        return target.exchange, subject
     return target.exchange, target.routing_key
 
 

@@ -207,6 +207,8 @@ class Session:
     def resume(self) -> None:
         """The client's window or the connection has room again."""
         self._send_all(self.windows.let_go())
+        for managing in self.links.management.values():
+            managing.renew(self)
         for link in tuple(self.links.outgoing.values()):
             if not self.flowing:
                 self.pause()

@@ -175,3 +175,10 @@ def test_a_stream_filter_without_a_descriptor_is_known_by_its_name(stream: Clien
     source = {"filter": {Symbol("rabbitmq:stream-offset-spec"): "last"}}
     came = stream.receiver("/queues/s", credit=10, source=source)
     assert bodies(came) == [b"after"]
+
+
+@pytest.mark.parametrize("descriptor", [[1], {"a": 1}, "text", None, Described(Symbol("a"), [1])])
+def test_a_filter_with_any_descriptor_is_not_in_force(stream: Client, descriptor: Any) -> None:
+    asked = {Symbol("odd"): Described(descriptor, "x"), "sql-filter": Described(descriptor, "x")}
+    (attach,) = stream.receiver("/queues/s", handle=9, source={"filter": asked})
+    assert not attach["source"].get("filter")

@@ -495,3 +495,60 @@ def test_no_limit_and_a_limit_of_0_are_the_same(scene: Scene, client: Client) ->
     scene.broker.publish("", "q", b"x" * 10_000)
     client.receiver("/queues/q", max_message_size=0)
     assert bodies(client.grant(credit=1)) == [b"x" * 10_000]
+
+
+@pytest.mark.parametrize("symbol", [b"amqp:header:map", b"amqp:properties:map", b"amqp:data:list"])
+def test_a_section_of_a_name_that_there_is_not_ends_its_link_alone(
+    client: Client, symbol: bytes
+) -> None:
+    client.sender("/queues/q")
+    head = b"\x00\xa3" + bytes((len(symbol),)) + symbol + b"\x45"
+    assert "no section" in _detached(client.transfer(payload=head + message.data_section(b"x")))[1]
+
+
+def test_a_receiver_whose_outcomes_cannot_be_leaves_nothing_behind(
+    scene: Scene, client: Client
+) -> None:
+    came = client.receiver("/queues/q", source={"outcomes": (Symbol("amqp:odd:list"),)})
+    assert _detached(came) == ("amqp:not-implemented", "Outcomes not supported: amqp:odd:list")
+    assert not scene.broker.vhost().queues["q"].consumers
+    assert names(client.receiver("/queues/q")) == ["attach"]
+
+
+def test_a_settle_mode_that_there_is_not_refuses_the_link(client: Client) -> None:
+    assert _detached(client.sender("/queues/q", snd_settle_mode=7))[0] == "amqp:invalid-field"
+
+
+@pytest.mark.parametrize(
+    "address", ["/queues/" + "%C3%A9" * 128, "/exchanges/amq.topic/" + "k" * 256, "q" * 256]
+)
+def test_a_name_that_no_client_of_0_9_1_could_be_told_is_refused(
+    client: Client, address: str
+) -> None:
+    assert "more than 255 bytes" in _detached(client.sender(address))[1]
+
+
+def test_a_key_that_no_client_of_0_9_1_could_be_told_is_refused(
+    scene: Scene, client: Client
+) -> None:
+    scene.broker.bind("amq.topic", "q", "#")
+    client.sender("/exchange/amq.topic")
+    payload = message.bare_message({"subject": "k" * 256}, {}, message.data_section(b"x"))
+    assert "more than 255 bytes" in _detached(client.transfer(payload=payload))[1]
+    client.sender(None, handle=2)
+    to = "/exchanges/amq.topic/" + "k" * 256
+    payload = message.bare_message({"to": to}, {}, message.data_section(b"x"))
+    (answer,) = client.transfer(handle=2, payload=payload)
+    assert answer.state == "rejected"
+    assert _depth(scene) == 0
+
+
+def test_transfers_of_nothing_are_not_kept(scene: Scene, client: Client) -> None:
+    client.sender("/queues/q")
+    for _ in range(5):
+        client.send("transfer", handle=0, delivery_id=0, delivery_tag=b"t", more=True)
+    (session,) = scene.broker.management._later[client.peer.id].sessions.open.values()
+    partial = session.links.incoming[0].partial
+    assert partial is not None
+    assert (partial.pieces, partial.size) == ([], 0)
+    assert client.transfer(b"x", delivery_id=0)[0].state == "accepted"

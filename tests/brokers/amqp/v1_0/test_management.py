@@ -160,3 +160,34 @@ def test_one_client_writes_its_body_first(manager: Manager) -> None:
     came = manager.client.transfer(payload=body, settled=True)
     assert came[0].sections is not None
     assert came[0].sections.properties["subject"] == "404"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "words"),
+    [
+        ("GET", "//[", None, "no such request"),
+        ("PUT", "/queues/x", "text", "is a map, not 'text'"),
+        ("PUT", "/queues/x", b"bytes", "is a map"),
+        ("PUT", "/queues/x", [1], "is a map"),
+        ("POST", "/bindings", "text", "is a map"),
+        ("PUT", "/queues/" + "q" * 256, {}, "more than 255 bytes"),
+        ("PUT", "/exchanges/" + "%C3%A9" * 128, {}, "more than 255 bytes"),
+    ],
+)
+def test_a_request_that_cannot_be_is_answered(
+    manager: Manager, method: str, path: str, body: Any, words: str
+) -> None:
+    status, text = manager.ask(method, path, body)
+    assert (status in (400, 404), words in text) == (True, True), text
+
+
+def test_who_takes_no_answer_is_granted_no_more_requests(scene: Scene, manager: Manager) -> None:
+    client = manager.client
+    client.grant(credit=100, incoming_window=0)
+    properties = {"message_id": ULong(9), "to": "/queues/x", "subject": "PUT"}
+    request = message.bare_message(properties, {}, message.value_section({}))
+    came = [client.transfer(payload=request, settled=True) for _ in range(8)]
+    assert came == [[]] * 8
+    waited = client.grant(credit=100)
+    assert names(waited) == ["transfer"] * 8 + ["flow"]
+    assert (waited[-1]["handle"], waited[-1]["link_credit"]) == (0, 8)

@@ -4,6 +4,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mockforge_brokers.amqp.records import Field
 from mockforge_brokers.amqp.v1_0 import mapping
 from mockforge_brokers.amqp.v1_0.wire import message
@@ -18,6 +20,7 @@ from mockforge_brokers.amqp.v1_0.wire.values import (
     UInt,
     ULong,
 )
+from mockforge_brokers.amqp.wire import content as contents
 
 from ..client import Scene
 from .client import Client
@@ -218,3 +221,64 @@ def test_deaths_are_annotations(scene: Scene) -> None:
 )
 def test_values_as_fields(value: Any, field: Field | None) -> None:
     assert mapping.to_field(value) == field
+
+
+HOSTILE = [
+    {"headers": {"x-death": [1, "two"]}},
+    {"headers": {"x-death": [{"queue": "q"}]}},
+    {"headers": {"x-death": "none"}},
+    {"headers": {"x-delivery-count": "often"}},
+    {"headers": {"x-delivery-count": -1}},
+    {"headers": {"x-delivery-count": 2**40}},
+    {"headers": {"x-message-id": [1]}},
+    {"headers": {"x-correlation-id": True}},
+    {"headers": {"h": Field("T", 2**64 - 1)}},
+    {"headers": {"h": Field("S", b"\xff")}},
+    {"headers": {"\udcff": 1}},
+    {"timestamp": 2**64 - 1},
+    {"message_id": "\udcff", "correlation_id": "urn:uuid:" + "-" * 36},
+    {"content_type": "\u00e9", "type": "\udcff", "app_id": "\udcff"},
+]
+
+
+@pytest.mark.parametrize("properties", HOSTILE, ids=str)
+def test_any_message_of_0_9_1_reaches_a_client_of_1_0(
+    scene: Scene, properties: dict[str, Any]
+) -> None:
+    assert _to_new(scene, b"whole", **properties).body == b"whole"
+
+
+_NUMBERS = st.integers(-(2**31), 2**31 - 1)
+_TEXT = st.one_of(st.text(max_size=8), st.binary(max_size=4))
+_SCALAR = st.one_of(
+    _NUMBERS.map(lambda value: Field("I", value)),
+    st.integers(-(2**63), 2**63 - 1).map(lambda value: Field("l", value)),
+    st.integers(0, 2**64 - 1).map(lambda value: Field("T", value)),
+    st.booleans().map(lambda value: Field("t", value)),
+    st.floats(width=32).map(lambda value: Field("f", value)),
+    st.floats().map(lambda value: Field("d", value)),
+    st.builds(Field, st.just("D"), st.decimals(-9, 9, places=2)),
+    st.builds(Field, st.sampled_from("Sx"), st.binary(max_size=5)),
+    st.text(max_size=5).map(lambda value: Field("S", value)),
+    st.just(Field("V", None)),
+)
+_NAMES = st.sampled_from(
+    ("x-death", "x-delivery-count", "x-message-id", "x-correlation-id", "CC", "x-other", "other")
+)
+_DEATH_NAMES = st.sampled_from(
+    ("queue", "reason", "count", "time", "exchange", "routing-keys", "original-expiration")
+)
+_FIELDS = st.recursive(
+    _SCALAR,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda items: Field("A", tuple(items))),
+        st.dictionaries(_DEATH_NAMES, inner, max_size=7).map(lambda table: Field("F", table)),
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(_NAMES, _FIELDS, max_size=4))
+def test_any_headers_make_sections_that_can_be_read(headers: dict[str, Field]) -> None:
+    made = contents.make_content(1, b"x", {"headers": headers}, 0)
+    assert message.read(mapping.from_content(made, "e", "k", redelivered=False)).body == b"x"

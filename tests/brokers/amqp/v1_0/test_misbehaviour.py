@@ -191,3 +191,14 @@ def test_a_value_is_shown_as_people_read_it(client: Client) -> None:
     client.transfer(payload=message.value_section({Symbol("k"): [1, "x"]}))
     assert _row(client, "transfer").detail["value"] == {"k": [1, "x"]}
     assert HEADER.startswith(b"AMQP")
+
+
+def test_a_moment_that_is_none_is_named(client: Client) -> None:
+    unit = frame(
+        0,
+        performatives.write("transfer", handle=0, delivery_id=0, delivery_tag=b"t")
+        + message.data_section(b"x"),
+    )
+    changes = {0: Changes(properties={"creation-time": "soon"})}
+    with pytest.raises(InvalidInput, match="creation-time is a whole number, not 'soon'"):
+        client.peer.connection.edit(IN, unit, changes)

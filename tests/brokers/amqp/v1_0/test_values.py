@@ -173,3 +173,9 @@ def test_a_single_symbol_stands_for_an_array_of_one() -> None:
 def test_a_performative_of_wrong_fields_is_named(raw: bytes, why: str) -> None:
     with pytest.raises(DecodeError, match=why):
         performatives.read(raw)
+
+
+def test_many_items_of_no_bytes_are_refused() -> None:
+    many = b"\xf0" + (5).to_bytes(4, "big") + (2**16).to_bytes(4, "big") + b"\x40"
+    with pytest.raises(DecodeError, match="an array of 65536 items"):
+        values.read(many)

@@ -127,9 +127,16 @@ SECTIONS: Final = {
     0x78: "footer",
 }
 """The sections of a message (part 3.2) by their descriptors."""
+_SECTION_TYPES: Final = {
+    "header": "list",
+    "properties": "list",
+    "data": "binary",
+    "amqp-sequence": "list",
+    "amqp-value": "*",
+}
 _SECTIONS_BY_SYMBOL: Final = {
-    f"amqp:{name}:{'binary' if name == 'data' else 'map'}": code for code, name in SECTIONS.items()
-} | {"amqp:amqp-sequence:list": 0x76, "amqp:amqp-value:*": 0x77}
+    f"amqp:{name}:{_SECTION_TYPES.get(name, 'map')}": code for code, name in SECTIONS.items()
+}
 
 _TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     "string": str,
@@ -161,13 +168,8 @@ _WRITERS: Final[dict[str, Callable[[Any], bytes]]] = {
 def section_code(descriptor: Any) -> int:
     """Which section of a message a descriptor announces; 0 if none."""
     if isinstance(descriptor, Symbol):
-        return _SECTIONS_BY_SYMBOL.get(descriptor) or _code(descriptor)
+        return _SECTIONS_BY_SYMBOL.get(descriptor, 0)
     return descriptor if isinstance(descriptor, ULong) and descriptor in SECTIONS else 0
-
-
-def _code(descriptor: Symbol) -> int:
-    shape = _BY_SYMBOL.get(descriptor)
-    return shape.code if shape is not None and shape.code in SECTIONS else 0
 
 
 def read(data: bytes, at: int = 0) -> tuple[Composite, int]:

@@ -13,8 +13,9 @@ from ....errors import ProtocolError
 
 DEEPEST: Final = 64
 """Values inside each other; more is an attack, not a message."""
-_MOST_ITEMS: Final = 65_536
-"""Items of an array whose items take no bytes: its count costs a sender nothing."""
+_MOST_EMPTY_ITEMS: Final = 16
+"""Items of an array whose items take no bytes: its count costs a sender nothing, and many such
+arrays fit into one message."""
 
 
 class Symbol(str):
@@ -247,7 +248,7 @@ def _read_array(data: bytes, at: int, count: int, depth: int) -> tuple[Array, in
     at += 1
     if not code:
         raise DecodeError("an array whose items have two descriptors")
-    if count > (_MOST_ITEMS if code in _EMPTY or code == 0x45 else len(data)):
+    if count > (_MOST_EMPTY_ITEMS if code in _EMPTY or code == 0x45 else len(data)):
         raise DecodeError(f"an array of {count} items")
     items = []
     for _ in range(count):
