@@ -225,6 +225,8 @@ def creatable(name="new", partitions=-1, replication_factor=-1, assignments=(), 
         (creatable(partitions=2, assignments=[(0, [1])]), 0, ErrorCode.INVALID_REQUEST),
         (creatable(replication_factor=3), 0, ErrorCode.INVALID_REPLICATION_FACTOR),
         (creatable(partitions=0), 0, ErrorCode.INVALID_PARTITIONS),
+        # A list of these would take all memory before the limit is asked.
+        (creatable(partitions=2**31 - 1, replication_factor=1), 0, ErrorCode.POLICY_VIOLATION),
         (creatable("t"), 0, ErrorCode.TOPIC_ALREADY_EXISTS),
         (creatable("a/b"), 0, ErrorCode.INVALID_TOPIC_EXCEPTION),
         (creatable(retention_ms="soon"), 0, ErrorCode.INVALID_CONFIG),

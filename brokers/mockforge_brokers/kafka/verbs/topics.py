@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...errors import PlainRefusals
-from ..apis.topics.assignments import spread
+from ..apis.topics.assignments import check_factor, spread
 from ..codes import AlterConfigOp
 from ..state.cluster import Cluster
 from .source import PROMPT
@@ -30,10 +30,11 @@ class TopicVerbs:
         with PlainRefusals():
             nodes = self.cluster.nodes
             # What cannot be is refused before there is a topic.
-            count = self.cluster.options.default_partitions if partitions is None else partitions
-            placed = [] if replicas is None else spread(max(1, count), replicas, nodes)
+            if replicas is not None:
+                check_factor(replicas, nodes)
             topic = self.cluster.create_topic(name, partitions, configs=config, source=source)
-            if placed and replicas != nodes.usual_replicas:
+            if replicas is not None and replicas != nodes.usual_replicas:
+                placed = spread(len(topic.logs), replicas, nodes)
                 self.cluster.replication.place(name, placed)
         return len(topic.logs)
 

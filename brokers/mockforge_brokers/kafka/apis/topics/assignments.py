@@ -54,8 +54,8 @@ def check_once(*, repeated: bool) -> None:
         raise RequestRefused(ErrorCode.INVALID_REQUEST, "Duplicate topic name.")
 
 
-def spread(partitions: int, factor: int, nodes: Nodes) -> list[list[int]]:
-    """Replicas for so many partitions, leaders in turn; raises RequestRefused for too many."""
+def check_factor(factor: int, nodes: Nodes) -> None:
+    """Raises RequestRefused unless a partition may have so many replicas."""
     count = len(nodes.ids)
     if factor < 1:
         raise RequestRefused(
@@ -69,6 +69,14 @@ def spread(partitions: int, factor: int, nodes: Nodes) -> list[list[int]]:
             f" {factor} cannot be reached because only {count} broker(s) are registered or some"
             " brokers have all their log directories cordoned.",
         )
+
+
+def spread(partitions: int, factor: int, nodes: Nodes) -> list[list[int]]:
+    """Replicas for so many partitions, leaders in turn.
+
+    It takes room for each: whether there may be so many is to be checked before.
+    """
+    count = len(nodes.ids)
     return [
         [nodes.ids[(index + place) % count] for place in range(factor)]
         for index in range(partitions)

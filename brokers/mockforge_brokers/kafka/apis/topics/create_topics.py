@@ -16,7 +16,7 @@ from ...wire.messages.topics import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
-from .assignments import check_assignment, check_once, spread
+from .assignments import check_assignment, check_factor, check_once, spread
 
 _STRICT_QUOTA_SINCE = 6
 
@@ -39,8 +39,8 @@ def _create(
         check_once(repeated=repeated)
         if not caller.may("create", "cluster"):
             caller.permit("create", "topic", wanted.name)
-        placed = _replicas(caller, wanted)
-        partitions = len(placed) if placed else _count(caller, wanted)
+        _check_replicas(caller, wanted)
+        partitions = _count(caller, wanted)
         config = caller.cluster.check_new_topic(wanted.name, partitions, configs)
         caller.mutate(partitions, strict=caller.version >= _STRICT_QUOTA_SINCE)
         if validate_only:
@@ -48,13 +48,14 @@ def _create(
                 name=wanted.name,
                 error_message=None,
                 num_partitions=partitions,
-                replication_factor=_factor(caller, placed),
+                replication_factor=_factor(caller, wanted),
                 topic_config_error_code=_config_code(caller, wanted.name),
                 configs=None if _config_code(caller, wanted.name) else _configs(config),
             )
         topic = caller.cluster.create_topic(
             wanted.name, partitions, configs=configs, source=caller.name
         )
+        placed = _placed(caller, wanted, partitions)
         if placed:
             caller.cluster.replication.place(topic.name, placed)
     except RequestRefused as refusal:
@@ -68,7 +69,7 @@ def _create(
         topic_id=topic.topic_id,
         error_message=None,
         num_partitions=len(topic.logs),
-        replication_factor=_factor(caller, placed),
+        replication_factor=_factor(caller, wanted),
         topic_config_error_code=_config_code(caller, topic.name),
         configs=None if _config_code(caller, topic.name) else _configs(topic.config),
     )
@@ -81,26 +82,36 @@ def _config_code(caller: Caller, name: str) -> int:
 
 
 def _count(caller: Caller, wanted: CreatableTopic) -> int:
+    if wanted.assignments:
+        return len(wanted.assignments)
     if wanted.num_partitions == -1:
         return caller.options.default_partitions
     return wanted.num_partitions
 
 
-def _factor(caller: Caller, placed: Sequence[Sequence[int]]) -> int:
-    nodes = caller.cluster.nodes
-    return len(placed[0]) if placed else nodes.usual_replicas
+def _factor(caller: Caller, wanted: CreatableTopic) -> int:
+    if wanted.assignments:
+        return len(wanted.assignments[0].broker_ids)
+    usual = wanted.replication_factor == -1
+    return caller.cluster.nodes.usual_replicas if usual else wanted.replication_factor
 
 
-def _replicas(caller: Caller, wanted: CreatableTopic) -> list[list[int]]:
-    """Of each partition, where the client says it; else empty."""
+def _placed(caller: Caller, wanted: CreatableTopic, partitions: int) -> list[list[int]]:
+    """The replicas of each partition, where they are not where they usually are."""
+    if wanted.assignments:
+        by_index = sorted(wanted.assignments, key=lambda one: one.partition_index)
+        return [list(one.broker_ids) for one in by_index]
+    nodes, factor = caller.cluster.nodes, _factor(caller, wanted)
+    return [] if factor == nodes.usual_replicas else spread(partitions, factor, nodes)
+
+
+def _check_replicas(caller: Caller, wanted: CreatableTopic) -> None:
+    """Raises RequestRefused for replicas that cannot be."""
     nodes = caller.cluster.nodes
     if not wanted.assignments:
-        if wanted.replication_factor == -1:
-            return []
-        placed = spread(max(1, _count(caller, wanted)), wanted.replication_factor, nodes)
-        # A count that cannot be is refused with all that is wrong about a topic.
-        usual = wanted.replication_factor == nodes.usual_replicas
-        return [] if usual or _count(caller, wanted) < 1 else placed
+        if wanted.replication_factor != -1:
+            check_factor(wanted.replication_factor, nodes)
+        return
     for what, value in (
         ("replication factor", wanted.replication_factor),
         ("numPartitions", wanted.num_partitions),
@@ -110,11 +121,9 @@ def _replicas(caller: Caller, wanted: CreatableTopic) -> list[list[int]]:
                 ErrorCode.INVALID_REQUEST,
                 f"A manual partition assignment was specified, but {what} was not set to -1.",
             )
-    by_index = sorted(wanted.assignments, key=lambda one: one.partition_index)
-    _check_indexes([one.partition_index for one in by_index])
+    _check_indexes(sorted(one.partition_index for one in wanted.assignments))
     for one in wanted.assignments:
         check_assignment(one.broker_ids, nodes, len(wanted.assignments[0].broker_ids))
-    return [list(one.broker_ids) for one in by_index]
 
 
 def _check_indexes(indexes: Sequence[int]) -> None:
