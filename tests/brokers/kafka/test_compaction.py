@@ -2,11 +2,13 @@
 
 import pytest
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.events import Warned
 from mockforge_brokers.kafka.codes import Compression
 from mockforge_brokers.kafka.events import LogCompacted
-from mockforge_brokers.kafka.records import Record, build_batch, read_records
+from mockforge_brokers.kafka.records import Record, build_batch, read_batch_header, read_records
 from mockforge_brokers.kafka.state.logs.transactions import Marker
 
+from .batching import BODY, batch
 from .scene import Scene, fetch
 
 NOW = 1_700_000_000_000
@@ -230,3 +232,83 @@ def test_what_compaction_frees_is_counted():
     log.compact()
     assert log.log.cost < before / 10
     assert log.scene.broker.cluster.bounds.cost == log.log.cost
+
+
+def test_an_abort_whose_marker_left_hides_nothing_that_came_later():
+    log = Log(delete_retention_ms="0")
+    log.put(("a", "0"), transactional=True, producer_id=7, producer_epoch=0, base_sequence=0)
+    log.mark(7, committed=False)
+    log.put(("b", "1"), transactional=True, producer_id=7, producer_epoch=0, base_sequence=1)
+    log.mark(7, committed=True)
+    log.put(("c", "1"))
+    for _ in range(3):
+        log.compact()
+    # Of a marker that is gone a consumer would never hear: it would drop all of this producer's.
+    markers = [offset for offset, key, _ in log.records if key == b"\0\0\0\0"]
+    request = fetch("t", 0)
+    request.isolation_level = 1
+    partition = log.scene.call(request, 12).responses[0].partitions[0]
+    assert len(partition.aborted_transactions) == len(markers) == 0
+    assert (2, b"b", b"1") in log.records
+
+
+def test_a_batch_that_cannot_be_decoded_stays_and_keeps_no_other_from_being_compacted():
+    log = Log(cleanup_policy="delete", segment_ms="1000")
+    warned = []
+    log.scene.environment.spine.watch(warned.append, Warned)
+    log.put(("a", "1"))
+    log.log.append(batch(BODY, count=4))
+    log.put(("a", "2"))
+    log.scene.broker.create_topic("u", 1, {"cleanup.policy": "compact", "segment.ms": "1000"})
+    log.scene.broker.configure_topic("t", "cleanup.policy", "compact")
+    for number in range(3):
+        log.scene.broker.publish("u", b"%d" % number, key=b"k")
+        log.scene.clock.advance(2)
+    log.put(("b", "1"))
+    log.scene.clock.advance(15)
+    (other,) = log.scene.broker.cluster.topics["u"].logs
+    assert other.records == 2, "those of other logs"
+    assert [read_batch_header(one).base_offset for one in log.log.batches(0, 6)] == [1, 5, 6]
+    (warning,) = warned
+    assert (warning.about, warning.text) == (
+        "topic t/0",
+        "1 batch cannot be decoded and not compacted",
+    )
+
+
+def test_records_of_whole_segments_that_left_are_not_counted():
+    log = Log()
+    log.log.segment_bytes = 1024
+    for number in range(100):
+        log.put(("a", str(number)))
+    log.put(("b", "1"))
+    assert log.compact() == 99
+    assert log.log.records == len(log.records) == 2
+    log.scene.broker.restart()
+    assert log.scene.broker.cluster.topics["t"].records == 2
+
+
+def test_a_round_looks_at_one_segment_after_the_other_and_lets_others_work_between(monkeypatch):
+    log = Log(segment_ms="1000")
+    log.log.segment_bytes = 4096
+    for number in range(400):
+        log.put(("a", str(number)))
+    log.scene.clock.advance(2)
+    log.put(("b", "1"))
+    looked_at, runs = [], []
+
+    def counted(batch):
+        looked_at.append(batch)
+        return read_batch_header(batch)
+
+    def now():
+        runs.append(len(looked_at))
+        looked_at.clear()
+        return 0.0
+
+    monkeypatch.setattr("mockforge_brokers.kafka.state.logs.cleaner.read_batch_header", counted)
+    log.scene.environment.turn.now = now
+    largest = max(len(segment.batches) for segment in log.log.segments)
+    log.scene.clock.advance(13)
+    assert log.log.records == 2
+    assert sum(runs) > 400 and max(runs) <= largest + 1

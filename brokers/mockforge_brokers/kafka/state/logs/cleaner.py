@@ -6,9 +6,11 @@ Kafka never compacts the active segment. Ours are smaller, so where a segment wo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
+from typing import TypeVar
 
 from ....environment import Environment
+from ....events import Warned
 from ....fairness import Steps
 from ...events import LogCompacted
 from ...records import read_batch_header
@@ -18,6 +20,10 @@ from .bounds import Bounds
 from .compaction import Compaction
 from .log import PartitionLog
 from .topic import Topic
+
+T = TypeVar("T")
+Looking = Generator[None, None, T]
+"""Steps with something found at their end."""
 
 
 class Cleaner:
@@ -42,7 +48,9 @@ class Cleaner:
             return
         self._armed = True
         pause = self._broker.number("log.cleaner.backoff.ms") / 1000
-        self._environment.clock.call_later(pause, self._look)
+        self._environment.clock.call_later(
+            pause, lambda: self._environment.chores.do(self._round())
+        )
 
     def compact(self, topic: Topic) -> int:
         """Compact all that is stable now, whatever the dirty ratio; returns how many left.
@@ -51,23 +59,21 @@ class Cleaner:
         """
         removed = 0
         for log in topic.logs:
-            end = self._settled(log, topic.config, log.last_stable_offset)
+            end = _at_once(self._settled(log, topic.config, log.last_stable_offset))
             compaction = self._compaction(topic.config, log, end)
             for _ in self._steps(log, compaction):
                 pass
             removed += compaction.removed
         return removed
 
-    def _look(self) -> None:
-        self._armed = False
-        for topic in self._topics.values():
-            if not topic.config.compacts:
-                continue
-            for log in topic.logs:
-                end = self._due(log, topic.config)
+    def _round(self) -> Steps:
+        """Once over all compacted logs; the next round is counted from the end of this one."""
+        for topic in tuple(self._topics.values()):
+            for log in tuple(topic.logs) if topic.config.compacts else ():
+                end = yield from self._due(log, topic.config)
                 if end is not None:
-                    compaction = self._compaction(topic.config, log, end)
-                    self._environment.chores.do(self._steps(log, compaction))
+                    yield from self._steps(log, self._compaction(topic.config, log, end))
+        self._armed = False
         self.watch()
 
     def _compaction(self, config: TopicConfig, log: PartitionLog, end: int) -> Compaction:
@@ -84,57 +90,78 @@ class Cleaner:
             self._environment.spine.emit(
                 LogCompacted("kafka", log.topic, log.partition, compaction.removed, log.records)
             )
+        if compaction.unreadable:
+            count = compaction.unreadable
+            text = f"{count} batch{'es' if count > 1 else ''} cannot be decoded and not compacted"
+            about = f"topic {log.topic}/{log.partition}"
+            self._environment.spine.emit(Warned("kafka", about, text))
 
-    def _due(self, log: PartitionLog, config: TopicConfig) -> int | None:
+    # A log may have millions of batches, and each of these looks at all: a segment a step.
+
+    def _due(self, log: PartitionLog, config: TopicConfig) -> Looking[int | None]:
         """Up to where a log is to be compacted now; None: not yet."""
-        active = _active_base(log, config)
-        end = self._settled(log, config, min(active, log.last_stable_offset))
+        active = yield from _active_base(log, config)
+        end = yield from self._settled(log, config, min(active, log.last_stable_offset))
         clean = max(log.compacted_to, log.log_start_offset)
-        if end <= clean:
+        first = next(log.batches(clean, end - 1), None) if clean < end else None
+        if first is None:
             return None
-        dirty = sum(map(len, log.batches(clean, end - 1)))
-        total = sum(map(len, log.batches(log.log_start_offset, end - 1)))
+        dirty = yield from _bytes(log, clean, end)
+        total = yield from _bytes(log, log.log_start_offset, end)
         # As Kafka's LogCleanerManager chooses: by the share of bytes that no compaction saw.
         if dirty > total * float(config.value("min.cleanable.dirty.ratio")):
             return end
         most = config.number("max.compaction.lag.ms")
-        oldest = read_batch_header(next(log.batches(clean, end - 1))).max_timestamp
-        return end if self._now() - oldest > most else None
+        return end if self._now() - read_batch_header(first).max_timestamp > most else None
 
-    def _settled(self, log: PartitionLog, config: TopicConfig, end: int) -> int:
+    def _settled(self, log: PartitionLog, config: TopicConfig, end: int) -> Looking[int]:
         """Where the first record younger than `min.compaction.lag.ms` lies, or `end`."""
         lag = config.number("min.compaction.lag.ms")
         if not lag:
             return end
         until = self._now() - lag
-        for batch in log.batches(log.log_start_offset, end - 1):
-            header = read_batch_header(batch)
-            if header.max_timestamp > until:
-                return header.base_offset
+        for run in log.runs(log.log_start_offset, end - 1):
+            for batch in run:
+                header = read_batch_header(batch)
+                if header.max_timestamp > until:
+                    return header.base_offset
+            yield
         return end
 
     def _now(self) -> int:
         return int(self._environment.clock.wall() * 1000)
 
 
-def _active_base(log: PartitionLog, config: TopicConfig) -> int:
-    """Where the segment begins that Kafka would still write to."""
-    # The last one that begins: all in front of it are closed.
-    *_, base = _segment_bases(log, config)
-    return base
+def _at_once(looking: Looking[int]) -> int:
+    """All its steps, and what it found."""
+    while True:
+        try:
+            next(looking)
+        except StopIteration as end:
+            return int(end.value)
 
 
-def _segment_bases(log: PartitionLog, config: TopicConfig) -> Iterator[int]:
+def _bytes(log: PartitionLog, first_offset: int, end: int) -> Looking[int]:
+    size = 0
+    for run in log.runs(first_offset, end - 1):
+        size += sum(map(len, run))
+        yield
+    return size
+
+
+def _active_base(log: PartitionLog, config: TopicConfig) -> Looking[int]:
+    """Where the segment begins that Kafka would still write to: all in front of it are closed."""
     size_limit = config.number("segment.bytes")
     time_limit = min(config.number("segment.ms"), config.number("max.compaction.lag.ms"))
-    size, first_time = 0, 0
-    yield log.log_start_offset
-    for batch in log.batches(log.log_start_offset, log.high_watermark):
-        header = read_batch_header(batch)
-        full = size + len(batch) > size_limit or header.max_timestamp - first_time > time_limit
-        if size and full:
-            yield header.base_offset
-            size = 0
-        if not size:
-            first_time = header.max_timestamp
-        size += len(batch)
+    base, size, first_time = log.log_start_offset, 0, 0
+    for run in log.runs(log.log_start_offset, log.high_watermark):
+        for batch in run:
+            header = read_batch_header(batch)
+            full = size + len(batch) > size_limit or header.max_timestamp - first_time > time_limit
+            if size and full:
+                base, size = header.base_offset, 0
+            if not size:
+                first_time = header.max_timestamp
+            size += len(batch)
+        yield
+    return base

@@ -4,14 +4,17 @@ What stays keeps its offset, its time and its batch, so that offsets have gaps a
 of aborted transactions leave, and markers when none of their transaction's batches is left. A
 tombstone stays until `delete_horizon`: the time of the compaction that first met it, and
 `delete.retention.ms` (KIP-534). The last batch of each producer, and of the log, stays without
-records: there the producer's next sequence and a consumer's next offset are read off.
+records: there the producer's next sequence and a consumer's next offset are read off. A batch that cannot be
+decoded (it came while the topic was not compacted, when nobody looked into it) stays as it is.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ....errors import ProtocolError
 from ....fairness import Steps
 from ...records import (
     BatchHeader,
@@ -27,7 +30,10 @@ if TYPE_CHECKING:
 
 
 class Compaction:
-    """Of the batches below `end`; times are ms. `removed` is how many records left so far."""
+    """Of the batches below `end`; times are ms. `removed` is how many records left so far.
+
+    `unreadable` counts batches that cannot be decoded.
+    """
 
     def __init__(self, log: PartitionLog, end: int, now: int, delete_retention: int) -> None:
         self._log = log
@@ -36,12 +42,16 @@ class Compaction:
         self._horizon = now + delete_retention
         self._newest: dict[bytes, int] = {}
         self._aborted: dict[int, list[tuple[int, int]]] = {}
+        """By producer: first offset and marker of each transaction, ascending."""
+        self._markers_gone: set[int] = set()
+        """Offsets of markers that leave with the segment in hand."""
         self._seen: set[int] = set()
         """Producers of whose present transaction a batch was met."""
         self._last = {
             one.producer_id: one.batches[-1][2] for one in log.producers.dump() if one.batches
         }
         self.removed = 0
+        self.unreadable = 0
 
     def steps(self) -> Steps:
         """Segment by segment; a segment that leaves meanwhile is let go."""
@@ -53,9 +63,13 @@ class Compaction:
             self._note_newest(segment)
             yield
         for segment in segments:
+            self._markers_gone.clear()
             compacted = self._compacted(segment)
             if self._log.replace_segment(segment, compacted):
                 self.removed += compacted.removed - segment.removed
+                # In the same turn: no fetch may be told of an abort whose marker is gone.
+                if self._markers_gone:
+                    self._log.transactions.forget_aborted(self._markers_gone)
             yield
         self._log.compacted(self._end)
 
@@ -67,13 +81,25 @@ class Compaction:
             # A marker's key is no record's, and what was aborted must not displace anything.
             if header.is_control or self._is_aborted(header):
                 continue
-            for record in read_records(batch):
+            for record in self._decoded(batch) or ():
                 if record.key is not None:
                     self._newest[record.key] = record.offset
 
+    @staticmethod
+    def _decoded(batch: bytes) -> list[Record] | None:
+        """None: it cannot be."""
+        try:
+            return list(read_records(batch))
+        except ProtocolError:
+            return None
+
     def _is_aborted(self, header: BatchHeader) -> bool:
-        spans = self._aborted.get(header.producer_id, ()) if header.is_transactional else ()
-        return any(first <= header.base_offset < last for first, last in spans)
+        spans = self._aborted.get(header.producer_id) if header.is_transactional else None
+        if spans is None:
+            return False
+        # A producer's transactions follow each other: only the last one that began can hold it.
+        at = bisect_right(spans, header.base_offset, key=lambda span: span[0])
+        return at > 0 and header.base_offset < spans[at - 1][1]
 
     def _compacted(self, segment: Segment) -> Segment:
         made = Segment()
@@ -83,8 +109,11 @@ class Compaction:
             header = read_batch_header(batch)
             kept: bytes | None = batch
             if offset < self._end:
-                records = list(read_records(batch))
-                kept = self._kept(batch, header, records)
+                records = self._decoded(batch)
+                if records is None:
+                    self.unreadable += 1
+                else:
+                    kept = self._kept(batch, header, records)
                 now = read_batch_header(kept).record_count if kept is not None else 0
                 made.removed += header.record_count - now
             if kept is not None:
@@ -107,6 +136,8 @@ class Compaction:
             left = [] if may_leave and past else records
         else:
             left = [] if may_leave else list(self._newest_of(records, past=past))
+        if header.is_control and not left:
+            self._markers_gone.add(header.base_offset)
         if not left and not self._stays_empty(header):
             return None
         # The first compaction that meets a tombstone or a needless marker only writes down until

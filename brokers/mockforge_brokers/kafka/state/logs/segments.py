@@ -137,6 +137,9 @@ class Segments:
             self.segments[at] = other
         else:
             del self.segments[at], self._bases[at]
+            if at < len(self.segments):
+                # The gap stands in front of the next one now, and leaves the log with it.
+                self.segments[at].removed += other.removed
         return True
 
     def compacted(self, end: int) -> None:
@@ -185,8 +188,13 @@ class Segments:
 
     def batches(self, first_offset: int, last_offset: int) -> Iterator[bytes]:
         """The batches that hold the records from `first_offset` up to `last_offset`."""
+        for run in self.runs(first_offset, last_offset):
+            yield from run
+
+    def runs(self, first_offset: int, last_offset: int) -> Iterator[list[bytes]]:
+        """The same, those of one segment together."""
         at = max(0, bisect_right(self._bases, first_offset) - 1)
         for segment in self.segments[at:]:
             start = max(0, bisect_right(segment.offsets, first_offset) - 1)
             stop = bisect_left(segment.offsets, last_offset + 1)
-            yield from segment.batches[start:stop]
+            yield segment.batches[start:stop]

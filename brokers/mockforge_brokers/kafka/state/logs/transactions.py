@@ -7,7 +7,8 @@ consumer may see ends before the first batch of the oldest open one: the last st
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from itertools import islice
 
 from msgspec import Struct
 
@@ -63,12 +64,20 @@ class LogTransactions:
     def aborted_in(self, offset: int, end: int) -> list[AbortedTransaction]:
         """Those with records in the batches from `offset` up to `end`."""
         found = []
-        for one in self.aborted[self._from(offset) :]:
+        for one in islice(self.aborted, self._from(offset), None):
             if one.first_offset < end:
                 found.append(one)
             if one.last_stable_offset >= end:
                 break
         return found
+
+    def forget_aborted(self, markers: Container[int]) -> None:
+        """Of these markers (by offset) nothing is left, nor of the records that they aborted.
+
+        A consumer that was told of one would wait for its marker, and drop all that the same
+        producer committed since.
+        """
+        self.aborted = [one for one in self.aborted if one.last_offset not in markers]
 
     def truncate_before(self, offset: int) -> None:
         """What was aborted below the log's start is of no more use."""
