@@ -116,6 +116,27 @@ def test_many_small_partitions_are_bounded_too():
         assert read_batch_header(last).base_offset == 19
 
 
+def test_one_large_batch_keeps_nobody_else_from_making_room():
+    scene = Scene(Limits(kafka_total=200_000))
+    large, *others = scene.cluster.create_topic("t", 5, source="").logs
+    scene.cluster.append(large, build_batch([Record(0, 0, None, bytes(100_000))]))
+    for log in others * 60:
+        scene.fill(log, 1)
+    assert scene.cluster.bounds.cost <= 200_000
+    assert large.records == 1
+
+
+def test_a_topic_is_configured_without_a_look_at_the_others():
+    scene = Scene()
+    one, other = (scene.cluster.create_topic(name, 1, source="").logs[0] for name in "ab")
+    terms = one.terms, other.terms
+    scene.cluster.configure_topic("a", [("retention.ms", AlterConfigOp.SET, "5")], source="")
+    assert one.terms is not terms[0]
+    assert other.terms is terms[1]
+    scene.cluster.configuring.node("", [("log.retention.ms", AlterConfigOp.SET, "9")], source="")
+    assert other.terms is not terms[1]
+
+
 def test_retention_by_time_drops_what_is_older():
     scene = Scene()
     log = scene.cluster.create_topic("t", 1, configs={"retention.ms": "1000"}, source="").logs[0]

@@ -44,14 +44,17 @@ class Configuring:
     def bind(self, topics: Mapping[str, Topic], bounds: Bounds, cleaner: Cleaner) -> None:
         """What is to know of it: what topics inherit changes with the broker's values."""
 
+        def bound(topic: Topic) -> None:
+            for log in topic.logs:
+                bounds.keep(log)
+            cleaner.watch()
+
         def changed() -> None:
             for topic in topics.values():
                 topic.configure()
-                for log in topic.logs:
-                    bounds.keep(log)
-            cleaner.watch()
+                bound(topic)
 
-        self.changed: Callable[[], None] = changed
+        self._bound: Callable[[Topic], None] = bound
         self.broker.on_change(changed)
 
     def topic(
@@ -75,7 +78,7 @@ class Configuring:
         }
         self._report(TopicConfigured("kafka", topic.name, tuple(chosen.items()), source))
         self.warn_of_unserved(f"topic {topic.name}", chosen, TOPIC_CONFIGS)
-        self.changed()
+        self._bound(topic)
 
     def node(
         self, node: str, changes: Changes, *, source: str, validate_only: bool = False

@@ -40,8 +40,10 @@ class Bounds:
         while log.cost > log.max_bytes and self._drop(log, log.drop_oldest_segment, reason):
             pass
         while self.cost > self._total:
-            largest = max(self._logs(), key=lambda one: one.cost)
-            if not self._drop(largest, largest.drop_oldest_segment):
+            # One whose newest batch alone is large gives nothing: then it is up to the others.
+            able = (one for one in self._logs() if one.can_shrink)
+            largest = max(able, key=lambda one: one.cost, default=None)
+            if largest is None or not self._drop(largest, largest.drop_oldest_segment):
                 break
 
     def truncate(self, log: PartitionLog, offset: int, reason: str) -> int:
