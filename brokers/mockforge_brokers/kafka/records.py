@@ -378,9 +378,14 @@ def build_marker(
     )
 
 
-def read_marker(batch: bytes) -> tuple[bool, int]:
-    """Of a control batch that ends a transaction: whether it commits, the coordinator's epoch."""
-    [record] = read_records(batch)
+def read_marker(batch: bytes) -> tuple[bool, int] | None:
+    """Of a control batch that ends a transaction: whether it commits, the coordinator's epoch.
+
+    None: a compaction took all of the transaction, and the batch is there for its offset alone.
+    """
+    record = next(read_records(batch), None)
+    if record is None:
+        return None
     _, kind = _CONTROL_KEY.unpack_from(record.key or b"")
     _, coordinator_epoch = _MARKER.unpack_from(record.value or b"")
     return kind == ControlType.COMMIT, coordinator_epoch

@@ -1,8 +1,10 @@
 """What Kafka has on disk is what it would keep over a restart."""
 
 from mockforge_brokers.kafka.codes import AlterConfigOp, ErrorCode
+from mockforge_brokers.kafka.records import read_batch_header
 from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
+from mockforge_brokers.kafka.state.logs.transactions import Marker
 from mockforge_brokers.kafka.state.transactions.transaction import ProducerIdAndEpoch
 
 from ..storage.memory_disk import MemoryDisk
@@ -243,3 +245,35 @@ def test_while_nothing_can_be_written_a_kill_keeps_what_is_there():
     disk.store.failed("the disk is full")
     scene.broker.restart(hard=True)
     assert list(scene.broker.cluster.topics) == ["orders"]
+
+
+def test_a_marker_of_which_nothing_is_left_is_no_hindrance_to_a_start():
+    disk = MemoryDisk()
+    scene = begun(disk)
+    scene.broker.create_topic("t", 1, {"cleanup.policy": "compact", "delete.retention.ms": "0"})
+    (log,) = scene.broker.cluster.topics["t"].logs
+    # Its transaction wrote nothing here, and the log's last batch stays for its offset.
+    scene.broker.cluster.append_marker(log, Marker(7, 0, committed=True))
+    for _ in range(2):
+        scene.broker.compact_topic("t")
+    (last,) = log.batches(0, 0)
+    assert read_batch_header(last).record_count == 0
+    scene.clock.advance(1)
+    (again,) = reopened(disk).broker.cluster.topics["t"].logs
+    assert again.high_watermark == 1
+
+
+def test_a_consumer_goes_on_behind_records_that_a_disk_lost():
+    disk = MemoryDisk()
+    scene = begun(disk)
+    scene.broker.create_topic("t", 1)
+    for number in range(6):
+        scene.broker.publish("t", b"%d" % number)
+    scene.clock.advance(1)
+    for number in sorted(disk.rows)[2:4]:
+        del disk.rows[number]
+    (log,) = reopened(disk).broker.cluster.topics["t"].logs
+    for offset, first in ((1, 1), (2, 4), (3, 4), (4, 4)):
+        batches = log.read(offset, 1).batches
+        assert [read_batch_header(one).base_offset for one in batches] == [first]
+    assert log.records == 4

@@ -4,8 +4,8 @@ What stays keeps its offset, its time and its batch, so that offsets have gaps a
 of aborted transactions leave, and markers when none of their transaction's batches is left. A
 tombstone stays until `delete_horizon`: the time of the compaction that first met it, and
 `delete.retention.ms` (KIP-534). The last batch of each producer, and of the log, stays without
-records: there the producer's next sequence and a consumer's next offset are read off. A batch that cannot be
-decoded (it came while the topic was not compacted, when nobody looked into it) stays as it is.
+records: there the producer's next sequence and a consumer's next offset are read off. A batch that
+cannot be decoded stays as it is: it came while the topic was not compacted, and nobody looked.
 """
 
 from __future__ import annotations

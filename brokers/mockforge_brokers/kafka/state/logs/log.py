@@ -329,10 +329,13 @@ class PartitionLog(Segments):
             header = read_batch_header(batch)
             self.epochs.begin(header.partition_leader_epoch, header.base_offset)
             gap = max(0, header.base_offset - self.high_watermark)
+            if gap:
+                self.gaps_below = header.base_offset
             self._keep(header.base_offset, batch, header.last_offset_delta, header.max_timestamp)
             gap += header.last_offset_delta + 1 - header.record_count
             self.segments[-1].removed += gap
         self.compacted_to = kept.compacted_to
+        self.gaps_below = max(self.gaps_below, kept.compacted_to)
         self.high_watermark = kept.high_watermark
         self.epochs.begin(kept.leader_epoch, kept.high_watermark)
         self.producers.restore(kept.producers)

@@ -30,7 +30,10 @@ def replay(number: int, batches: Sequence[bytes], bounds: LogBounds) -> KeptLog:
         if header.producer_id < 0:
             continue
         if header.is_control:
-            committed, coordinator_epoch = read_marker(batch)
+            said = read_marker(batch)
+            if said is None:
+                continue
+            committed, coordinator_epoch = said
             marker = Marker(header.producer_id, header.producer_epoch, committed, coordinator_epoch)
             producers.marked(marker, header.max_timestamp)
             transactions.end(header.producer_id, header.base_offset, committed=committed)

@@ -35,6 +35,7 @@ class Segments:
         "_bases",
         "compacted_to",
         "cost",
+        "gaps_below",
         "high_watermark",
         "log_start_offset",
         "segment_bytes",
@@ -46,7 +47,9 @@ class Segments:
         self.log_start_offset = 0
         self.high_watermark = 0
         self.compacted_to = 0
-        """Below this offset a compaction was, and there may be gaps."""
+        """Below this offset a compaction was."""
+        self.gaps_below = 0
+        """Below this offset there may be gaps: by compaction, or by batches that a disk lost."""
         self.cost = 0
         self.segments: list[Segment] = []
         self._bases: list[int] = []
@@ -80,7 +83,7 @@ class Segments:
         # Two searches: for the segment, then for the batch in it that holds the offset.
         at = max(0, bisect_right(self._bases, offset) - 1)
         first = max(0, bisect_right(self.segments[at].offsets, offset) - 1)
-        if offset < self.compacted_to:
+        if offset < self.gaps_below:
             at, first = self._over_gap(offset, at, first)
         found: list[bytes] = []
         size = 0
@@ -107,7 +110,7 @@ class Segments:
         segment = self.segments[at]
         if read_batch_header(segment.batches[first]).last_offset >= offset:
             return at, first
-        # Compaction took records out of the end of this batch, or whole batches behind it.
+        # Records are gone from the end of this batch, or whole batches behind it.
         if first + 1 < len(segment.batches):
             return at, first + 1
         return at + 1, 0
@@ -124,7 +127,7 @@ class Segments:
     @property
     def records(self) -> int:
         """How many it holds, markers among them."""
-        removed = sum(segment.removed for segment in self.segments) if self.compacted_to else 0
+        removed = sum(segment.removed for segment in self.segments) if self.gaps_below else 0
         return max(0, self.high_watermark - self.log_start_offset - removed)
 
     def replace_segment(self, segment: Segment, other: Segment) -> bool:
@@ -145,6 +148,12 @@ class Segments:
     def compacted(self, end: int) -> None:
         """What lies below `end` was compacted."""
         self.compacted_to = max(self.compacted_to, end)
+        self.gaps_below = max(self.gaps_below, end)
+
+    @property
+    def can_shrink(self) -> bool:
+        """Whether `drop_oldest_segment` has something to drop: the newest batch stays."""
+        return len(self.segments) > 1 or (bool(self.segments) and len(self.segments[0].batches) > 1)
 
     def drop_oldest_segment(self) -> int:
         """Make room; returns how many records left: none when only one batch stands."""

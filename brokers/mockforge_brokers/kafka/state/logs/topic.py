@@ -154,6 +154,7 @@ class Topics(dict[str, Topic]):
         super().clear()
         self.by_id.clear()
         self._metric_names.clear()
+        self.version += 1
 
     def logs(self) -> Iterator[PartitionLog]:
         """Of all partitions."""
