@@ -75,7 +75,7 @@ def text_maker(text: str) -> Callable[["Scope"], str]:
         return lambda scope: text
     from ..fixtures.templates.text import text_of
 
-    render = _compiled(text)
+    render = _checked(_compiled(text))
     return lambda scope: text_of(render(scope))
 
 
@@ -123,7 +123,7 @@ def _typed(text: str) -> Maker:
     from ..fixtures.templates import Names, compile_value
     from ..fixtures.templates.text import encode_json
 
-    render = compile_value(json.loads(text), Names())
+    render = _checked(compile_value(json.loads(text), Names()))
     return lambda scope: encode_json(render(scope)).encode(errors="surrogateescape")
 
 
@@ -132,6 +132,19 @@ def _compiled(text: str) -> "Render":
     from ..fixtures.templates import Names, compile_text
 
     return compile_text(text, Names())
+
+
+def _checked(render: "Render") -> "Render":
+    """The same; a number that is too big is a mistake of who typed it, as it is in a file."""
+    from ..fixtures.source.problems import RenderError
+
+    def rendered(scope: "Scope") -> object:
+        try:
+            return render(scope)
+        except ArithmeticError as error:
+            raise RenderError(f"a number is too big: {error}") from None
+
+    return rendered
 
 
 def _constant(data: bytes) -> Maker:

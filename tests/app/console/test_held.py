@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from brokers.fake_peer import FakePeer
 from brokers.misbehaving import Waiting, hold
+from mockforge_brokers.errors import BrokerError
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.kafka.wire.frames import encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest
 from mockforge_brokers.kafka.wire.messages.logs import ProduceRequest
-from mockforge_brokers.misbehaviour.actions import Changes
+from mockforge_brokers.misbehaviour.actions import Changes, Edit
 from mockforge_brokers.snapshots import ConnectionView
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -234,3 +235,17 @@ def test_what_a_connection_allows_runs_out_too_and_the_first_of_them_counts() ->
         (Row("amqp", IN, "basic.publish"), amqp, None),
     ):
         assert patience_of(row, view) == patience
+
+
+@pytest.mark.parametrize(
+    "payload", ["{{float 1e308 1e309 | round}}", '{"a": "{{float 1e308 1e309 | round}}"}']
+)
+def test_a_number_that_is_too_big_is_no_bug_of_ours(payload: str) -> None:
+    """Neither at the prompt nor in the midst of what a client sends."""
+    scene = Scene(furnished=False)
+    assert "a number is too big" in scene.refused(f"pub mqtt:t {payload}").as_text()
+    scene.run(f"hold op:PUBLISH --payload {payload}")
+    decision = scene.holds.rules[1].decision
+    assert isinstance(decision, Edit)
+    with pytest.raises(BrokerError, match="a number is too big"):
+        decision.changes()
