@@ -174,10 +174,11 @@ class Connection(Owner, Protocol):
         """
         ...
 
-    def malformed(self, name: str) -> bytes:
-        """A packet for this client that no correct broker sends; raises InvalidInput.
+    @property
+    def malformed(self) -> Callable[[str], bytes] | None:
+        """What makes a packet for this client that no correct broker sends; raises InvalidInput.
 
-        `name` is one of `Protocol.malformed`.
+        It is asked for one of `Protocol.malformed`; None where there are none.
         """
         ...
 

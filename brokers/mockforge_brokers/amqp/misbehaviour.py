@@ -148,10 +148,6 @@ def _put(target: dict[str, Any], name: str, value: object) -> None:
         target[name] = value
 
 
-def malformed(name: str) -> bytes:
-    raise InvalidInput(f"AMQP has no malformed frame {name}: give the bytes (0x...)")
-
-
 def body(frame: bytes) -> range:
     """The payload of a method's frame: frames behind it have heads of their own."""
     _, _, size = head.unpack_from(frame)

@@ -184,8 +184,7 @@ class KafkaConnection:
             return setting.set_in_request(frame, values)
         return setting.set_in_response(frame, self._rows.answered(frame), values)
 
-    def malformed(self, name: str) -> bytes:
-        raise InvalidInput(f"Kafka has no malformed packet {name}: give the bytes (0x...)")
+    malformed = None
 
     def notify_blocked(self, reason: str | None) -> None:
         """Kafka has no words for it."""

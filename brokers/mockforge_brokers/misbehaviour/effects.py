@@ -10,6 +10,7 @@ from ..clock import Timer
 from ..contract import origin_of
 from ..errors import BrokerError, InvalidInput
 from ..journal import IN, OUT, Row
+from ..protocols import title_of
 from .actions import (
     Blackhole,
     Block,
@@ -171,9 +172,7 @@ class Effects:
         """Past the lane's splitter, which would wait for the end of a packet that has none."""
         lane = self._lane
         try:
-            name = action.packet
-            hexadecimal = name.startswith("0x")
-            data = bytes.fromhex(name[2:]) if hexadecimal else lane.connection.malformed(name)
+            data = self._packet(row.protocol, action.packet)
         except InvalidInput as error:
             lane.faults.warn(rule, row.protocol, f"nothing is sent behind {row.operation}: {error}")
             lane.queue.pass_on(frame)
@@ -181,6 +180,16 @@ class Effects:
         if not action.instead:
             lane.queue.pass_on(frame)
         lane.queue.in_turn(partial(lane.forward, data), len(data))
+
+    def _packet(self, protocol: str, name: str) -> bytes:
+        """By its name, or the bytes themselves; raises InvalidInput."""
+        if name.startswith("0x"):
+            return bytes.fromhex(name[2:])
+        make = self._lane.connection.malformed
+        if make is None:
+            title = title_of(protocol)
+            raise InvalidInput(f"{title} has no malformed packet {name}: give the bytes (0x...)")
+        return make(name)
 
     def _silence(self, rule: Rule, action: Blackhole | Block | Partition, frame: bytes) -> None:
         match action:

@@ -5,7 +5,9 @@ from random import Random
 import pytest
 from brokers.fake_peer import FakeClient
 from brokers.misbehaving import lane
+from mockforge_brokers.events import Warned
 from mockforge_brokers.journal import IN, OUT
+from mockforge_brokers.protocols import PROTOCOLS
 
 from .scene import Scene
 
@@ -102,3 +104,21 @@ def test_no_bytes_make_a_rule_raise(protocol: str, line: str) -> None:
         scene.advance(5)
         scene.run("panic")
         scene.settle()
+
+
+@pytest.mark.parametrize("protocol", CODES)
+def test_a_malformed_packet_is_made_by_whose_protocol_describes_it(protocol: str) -> None:
+    scene = Scene(furnished=False)
+    scene.run(f"fault add inject proto:{protocol} qos-3 --dir out --instead")
+    client, described = clients(scene, protocol)[0], PROTOCOLS[protocol].malformed
+    sent: list[bytes] = []
+    way = lane(OUT, client.connection, client.peer, scene.environment, sent.append)
+    frame = frame_of(protocol, Random(1))
+    way.feed(frame)
+    if described:
+        assert sent == [client.connection.malformed("qos-3")]
+        return
+    assert (client.connection.malformed, sent) == (None, [frame])
+    [warned] = [event for _, event in scene.spine.history if isinstance(event, Warned)]
+    title = PROTOCOLS[protocol].title
+    assert f"{title} has no malformed packet qos-3: give the bytes (0x...)" in warned.text

@@ -200,7 +200,7 @@ class Connection:
     body = staticmethod(misbehaviour.body)
     set_fields = staticmethod(misbehaviour.set_fields)
     notify_blocked = misbehaviour.notify_blocked
-    malformed = staticmethod(misbehaviour.malformed)
+    malformed = None
     repeat = misbehaviour.repeat
     repeated = staticmethod(misbehaviour.repeated)
 

@@ -192,7 +192,7 @@ class Connection:
     glance = staticmethod(misbehaviour.glance)
     body = staticmethod(misbehaviour.body)
     set_fields = staticmethod(misbehaviour.set_fields)
-    malformed = staticmethod(misbehaviour.malformed)
+    malformed = None
     repeat = misbehaviour.repeat
     repeated = staticmethod(misbehaviour.repeated)
 

@@ -11,7 +11,6 @@ from ...errors import InvalidInput, ProtocolError
 from ...misbehaviour.actions import Changes
 from ..codes import ReplyCode
 from ..misbehaviour import NACK
-from ..misbehaviour import malformed as malformed
 from .failures import ConnectionFailed, LinkFailed, SessionFailed, condition_of, error
 from .wire import message, performatives
 from .wire.frames import AMQP, frame, head
