@@ -22,6 +22,8 @@ UNSECURED: Final = "unsecured"
 INVALID: Final = '{"status":"invalid_token"}'
 """What Kafka says to a token that it does not take."""
 
+_LONGEST: Final = 100 * 365 * 86_400.0
+"""Seconds for which a token is good at the most."""
 _MESSAGE: Final = re.compile(
     rb"[ny],(?:a=(?P<authorize>[^,]*))?,\x01(?P<pairs>(?:[A-Za-z]+=[\x20-\x7e\t\r\n]*\x01)*)\x01"
 )
@@ -80,13 +82,21 @@ def _parts(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
     if len(parts) != 3:
         raise InvalidToken(f"a token has three parts, not {len(parts)}")
     try:
-        header, claims = (json.loads(_decoded(part)) for part in parts[:2])
+        header, claims = (
+            json.loads(_decoded(part), parse_constant=_no_number) for part in parts[:2]
+        )
         signature = _decoded(parts[2])
-    except ValueError:
+    # What is nested too deep for the parser is no JSON that anybody means either.
+    except (ValueError, RecursionError):
         raise InvalidToken("its parts are not base64url of JSON") from None
     if not (isinstance(header, dict) and isinstance(claims, dict)):
         raise InvalidToken("its parts are not JSON objects")
     return header, claims, signature
+
+
+def _no_number(constant: str) -> float:
+    """NaN and the infinities are Python's own, and no JSON (RFC 8259, 6). Raises ValueError."""
+    raise ValueError(constant)
 
 
 def _decoded(part: str) -> bytes:
@@ -97,13 +107,19 @@ def _checked(claims: dict[str, Any], now: float) -> Bearer:
     name, expires, issued = claims.get("sub"), claims.get("exp"), claims.get("iat")
     if not isinstance(name, str) or not name.strip():
         raise InvalidToken("it has no sub, which names the user")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        # JSON can say half of a surrogate pair, which nobody can write or show.
+        raise InvalidToken("its sub is not text: it has half of a surrogate pair") from None
     if not _is_time(expires):
         raise InvalidToken("it has no exp, or one that is no number")
     if issued is not None and (not _is_time(issued) or issued > now):
         raise InvalidToken("its iat is not in the past")
     if expires <= now or (issued is not None and expires <= issued):
         raise InvalidToken("it has expired")
-    return Bearer(name, float(expires))
+    # A number of JSON has no end: what is good for longer than this is good for as long.
+    return Bearer(name, float(min(expires, now + _LONGEST)))
 
 
 def _is_time(value: object) -> TypeGuard[float]:

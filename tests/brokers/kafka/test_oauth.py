@@ -99,6 +99,33 @@ def test_a_token_of_no_use_is_refused_in_two_steps(text, then, says):
     assert client.peer.ended == "closed"
 
 
+def raw(claims):
+    return ".".join([encoded(b'{"alg":"none"}'), encoded(claims.encode()), ""])
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        "[" * 100_000,
+        '{"sub": "alice", "exp": NaN}',
+        '{"sub": "alice", "exp": Infinity}',
+        '{"sub": "\\ud800", "exp": 2000000000}',
+    ],
+    ids=lambda text: text[:40],
+)
+def test_claims_that_say_nothing_are_refused(claims):
+    with pytest.raises(InvalidToken):
+        bearer_of(raw(claims), "unsecured", NOW)
+
+
+@pytest.mark.parametrize("number", ["1e400", "1" + "0" * 400, "1e300"])
+def test_a_login_for_ever_is_one_for_a_hundred_years(number):
+    scene = Bearers()
+    text = raw(f'{{"sub": "alice", "exp": {number}}}')
+    _, answer = scene.client(bearer(text))
+    assert (answer.error_code, answer.session_lifetime_ms) == (0, 100 * 365 * 86_400_000)
+
+
 @pytest.mark.parametrize(
     ("message", "says"),
     [
