@@ -323,3 +323,19 @@ def test_quotas_outlive_a_restart_and_not_a_reset():
     assert list(scene.broker.cluster.quotas.find([Component("user", "alice")]))
     scene.broker.reset()
     assert not scene.broker.cluster.quotas.active
+
+
+def test_who_was_not_seen_for_the_longest_time_makes_room_for_what_is_measured():
+    clock = ManualClock()
+    quotas = Quotas(clock)
+    quotas.alter([("client-id", None)], [("controller_mutation_rate", 1.0), (PRODUCE, 10.0)])
+    quotas.charge(PRODUCE, "u", "busy", 1000.0)
+    quotas.mutate("u", "busy", 100, strict=False)
+    for number in range(10_050):
+        quotas.charge(PRODUCE, "u", f"c{number}", 1.0)
+        quotas.mutate("u", f"c{number}", 1, strict=False)
+        if number % 1000 == 0:
+            assert quotas.charge(PRODUCE, "u", "busy", 0.0) > 0
+            assert quotas.mutate("u", "busy", 0, strict=False) > 0
+    assert len(quotas.used()) == 10_000
+    assert len(quotas._buckets) == 10_000

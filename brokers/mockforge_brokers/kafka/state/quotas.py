@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 from msgspec import Struct
 
@@ -29,6 +29,9 @@ USER, CLIENT_ID, IP = "user", "client-id", "ip"
 TYPES: Final = (USER, CLIENT_ID, IP)
 DEFAULT: Final = None
 _MOST_MEASURED: Final = 10_000
+
+K = TypeVar("K")
+M = TypeVar("M")
 
 Entity = tuple[tuple[str, str | None], ...]
 """(type, name) sorted by type; the name None is the default of its type."""
@@ -130,7 +133,7 @@ class Quotas:
             return 0.0
         most, users, clients = found
         now = self._clock.now()
-        rate = self._rate((key, users, clients))
+        rate = _measure(self._rates, (key, users, clients), Rate)
         rate.record(amount, now)
         seconds = rate.throttle(most, now)
         # Requests are throttled for one window at most (QuotaUtils.boundedThrottleTime).
@@ -146,10 +149,7 @@ class Quotas:
             return 0.0
         most, *_ = found
         now = self._clock.now()
-        key = found[1:]
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            self._buckets[key] = bucket = TokenBucket(most, now)
+        bucket = _measure(self._buckets, found[1:], lambda: TokenBucket(most, now))
         if strict and bucket.tokens(most, now) < 0:
             raise RequestRefused(
                 ErrorCode.THROTTLING_QUOTA_EXCEEDED, "The throttling quota has been exceeded."
@@ -175,7 +175,7 @@ class Quotas:
         if most is None:
             return 0.0
         now = self._clock.now()
-        rate = self._rate((CONNECTIONS, address, ""))
+        rate = _measure(self._rates, (CONNECTIONS, address, ""), Rate)
         rate.record(1, now)
         return rate.throttle(most, now)
 
@@ -200,13 +200,19 @@ class Quotas:
     def restore(self, kept: Sequence[tuple[Entity, Mapping[str, float]]]) -> None:
         self.by_entity = {entity: dict(values) for entity, values in kept}
 
-    def _rate(self, key: tuple[str, str, str]) -> Rate:
-        rate = self._rates.get(key)
-        if rate is None:
-            if len(self._rates) >= _MOST_MEASURED:
-                self._rates.clear()
-            self._rates[key] = rate = Rate()
-        return rate
+
+def _measure(measures: dict[K, M], key: K, new: Callable[[], M]) -> M:
+    """What is measured of somebody; who was not seen for the longest time makes room.
+
+    A quota of a default holds each client id apart, and clients choose those.
+    """
+    measure = measures.pop(key, None)
+    if measure is None:
+        measure = new()
+        if len(measures) >= _MOST_MEASURED:
+            del measures[next(iter(measures))]
+    measures[key] = measure
+    return measure
 
 
 def _entity(parts: Sequence[tuple[str, str | None]]) -> Entity:
