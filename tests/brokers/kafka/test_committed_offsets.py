@@ -6,11 +6,18 @@ from mockforge_brokers.environment import Environment
 from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.state.groups.committed import Committer
+from mockforge_brokers.kafka.state.groups.consumer.member import HeartbeatRequest
 from mockforge_brokers.kafka.state.groups.coordinator import Groups
 from mockforge_brokers.kafka.state.groups.offsets import UNCOMMITTED, CommittedOffset
 from mockforge_brokers.kafka.state.keeper import Keeper
+from mockforge_brokers.kafka.wire.messages.offsets import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitRequestTopic,
+)
 
 from .refusals import refused
+from .scene import Scene as KafkaScene
 
 PLACE = ("t", 0)
 
@@ -93,3 +100,43 @@ def test_what_goes_is_gone_from_what_is_kept_too(scene, forget):
     scene.keeper.groups.clear()
     forget(scene.offsets, scene.groups.by_id["g"])
     assert (scene.committed, scene.keeper.groups) == (UNCOMMITTED.offset, ["g"])
+
+
+@pytest.mark.parametrize(("text", "fits"), [("é" * 10, True), ("é" * 11, False)])
+def test_metadata_is_counted_in_characters_as_kafka_counts_it(text, fits):
+    scene = KafkaScene(configs={"offset.metadata.max.bytes": "10"})
+    scene.broker.create_topic("t", 1)
+    part = OffsetCommitRequestPartition(
+        partition_index=0, committed_offset=1, committed_metadata=text
+    )
+    request = OffsetCommitRequest(
+        group_id="g", member_id="", topics=[OffsetCommitRequestTopic(name="t", partitions=[part])]
+    )
+    (topic,) = scene.call(request, 7).topics
+    assert topic.partitions[0].error_code == (0 if fits else ErrorCode.OFFSET_METADATA_TOO_LARGE)
+
+
+def test_a_commit_to_nothing_that_is_there_makes_no_group():
+    scene = KafkaScene()
+    part = OffsetCommitRequestPartition(partition_index=0, committed_offset=1)
+    topic = OffsetCommitRequestTopic(name="nothing", partitions=[part])
+    request = OffsetCommitRequest(group_id="g", member_id="", topics=[topic])
+    (answer,) = scene.call(request, 7).topics
+    assert answer.partitions[0].error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    assert scene.broker.groups() == []
+
+
+def test_a_deleted_topic_changes_only_the_groups_that_committed_of_it(scene):
+    scene.commit(1)
+    scene.offsets.commit("other", Committer(), {("u", 0): CommittedOffset(1)})
+    scene.keeper.groups.clear()
+    scene.offsets.forget_topic("t")
+    assert scene.keeper.groups == ["g"]
+
+
+def test_what_is_kept_of_a_group_says_which_protocol_it_speaks_now(scene):
+    scene.commit(1)
+    scene.keeper.groups.clear()
+    wish = HeartbeatRequest("m", 0, topic_names=frozenset(), owned=frozenset())
+    scene.groups.heartbeat("g", wish)
+    assert scene.keeper.groups == ["g"]

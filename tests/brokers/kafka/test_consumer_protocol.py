@@ -530,3 +530,36 @@ def test_only_a_group_whose_broker_assigns_is_assigned(scene):
     assert scene.classic_join() == 0
     with pytest.raises(InvalidInput, match="is a classic one"):
         scene.broker.assign_partitions("g", "shop", {"t": [0]})
+
+
+def test_static_members_come_first_in_a_range_whatever_their_ids_are(scene):
+    """As in Apache Kafka: who comes back under a new id has its partitions again."""
+    for member, instance in (("zz", "a"), ("aa", None), ("mm", "b")):
+        scene.join(member, instance_id=instance, server_assignor="range")
+    targets = {member: one[2] for member, one in scene.describe()[3].items()}
+    assert targets == {"zz": {"t": [0, 1]}, "mm": {"t": [2]}, "aa": {"t": [3]}}
+
+
+def test_what_was_chosen_for_a_static_member_is_its_own_under_its_next_id(scene):
+    static = {"instance_id": "i"}
+    scene.join("s1", **static)
+    scene.broker.assign_partitions("g", "s1", {"t": [2]})
+    scene.heartbeat("s1", 2, ALL)
+    assert scene.heartbeat("s1", 2, {"t": [2]}) == (3, None)
+    scene.heartbeat("s1", -2, **static)
+    assert scene.join("s2", **static)[1] == {"t": [2]}
+    scene.broker.grow_topic("t", 5)
+    assert scene.heartbeat("s2", 3, {"t": [2]})[1] is None
+    assert scene.describe()[3]["s2"] == (4, {"t": [2]}, {"t": [2]})
+
+
+def test_who_comes_back_as_a_static_member_is_no_longer_who_it_was_before(scene):
+    static = {"instance_id": "i"}
+    scene.join("s", **static)
+    scene.heartbeat("s", -2, **static)
+    scene.join("x")
+    epoch, _ = scene.join("x", **static)
+    # The session of the member that had this id before is over, and ends nobody.
+    for _ in range(5):
+        scene.clock.advance(10)
+        assert scene.heartbeat("x", epoch) == (epoch, None)

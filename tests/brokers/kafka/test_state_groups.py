@@ -42,7 +42,7 @@ class Coordinator:
             client_id=client,
             client_host="/127.0.0.1",
             session_timeout=SESSION,
-            rebalance_timeout=REBALANCE,
+            rebalance_timeout=wishes.pop("rebalance_timeout", REBALANCE),
             protocol_type=wishes.pop("protocol_type", "consumer"),
             protocols=tuple((name, wishes.get("metadata", b"topics")) for name in protocols),
             **{name: value for name, value in wishes.items() if name != "metadata"},
@@ -341,3 +341,42 @@ def test_each_generation_is_told_once_with_its_reason():
     assert [(event.generation, event.members, event.reason) for event in told] == [
         (2, 2, "member b joined")
     ]
+
+
+def test_a_restart_while_only_somebody_on_the_way_is_waited_for_begins_with_an_empty_group():
+    at = Coordinator()
+    [alone] = at.stable("a")
+    asked = at.join(client="b", must_know_id=True)
+    assert asked.result.error_code == ErrorCode.MEMBER_ID_REQUIRED
+    at.groups.leave("g", alone, None, "")
+    assert (at.group.state, len(at.group.members)) == (GroupState.PREPARING_REBALANCE, 0)
+    kept = at.groups.dump()
+    at.groups.retire()
+    at.groups.restore(kept)
+    assert at.group.state is GroupState.EMPTY
+    assert at.join(client="b").result.generation_id == 2
+
+
+def test_absent_static_members_without_a_rebalance_timeout_leave_the_broker_its_time():
+    at = Coordinator()
+    member_id = at.join(instance="i", rebalance_timeout=0.0).result.member_id
+    at.sync(member_id, 1, [(member_id, b"all")])
+    looked = []
+    at.group.rebalance("asked for by a test")
+    elect = at.group.members.elect
+    at.group.members.elect = lambda: looked.append(at.clock.now()) or elect()
+    at.clock.advance(SESSION - 0.5)
+    assert at.group.state is GroupState.PREPARING_REBALANCE
+    assert len(looked) <= SESSION
+    at.clock.advance(1)
+    assert at.group.state is GroupState.EMPTY
+
+
+def test_an_id_that_was_given_out_is_not_for_an_instance():
+    at = Coordinator()
+    at.join(client="a", instance="i")
+    given_out = at.join(client="b", must_know_id=True).result.member_id
+    with refused(ErrorCode.UNKNOWN_SERVER_ERROR):
+        at.join(given_out, client="b", instance="i")
+    assert list(at.group.members.static) == ["i"]
+    assert at.group.members.static["i"] != given_out

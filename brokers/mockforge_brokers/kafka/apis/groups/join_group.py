@@ -1,7 +1,7 @@
 """JoinGroup 0-9: members gather for a generation (KIP-134, KIP-345, KIP-394, KIP-800, KIP-814)."""
 
 from ....errors import RequestRefused
-from ...codes import ApiKey
+from ...codes import ApiKey, ErrorCode
 from ...state.groups.classic.member import JoinRequest, JoinResult
 from ...state.purgatory import Parked
 from ...wire.messages.groups import (
@@ -42,8 +42,11 @@ def handle(
         parked = caller.cluster.groups.join(request.group_id, wish)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.JOIN_GROUP, refusal)
-        # Kafka names the member only where the group is a classic one.
-        unnamed = caller.cluster.groups.answers_classic(request.group_id)
+        # Kafka names the member only where the group is a classic one, and nothing failed.
+        unnamed = (
+            refusal.code == ErrorCode.UNKNOWN_SERVER_ERROR
+            or caller.cluster.groups.answers_classic(request.group_id)
+        )
         return JoinGroupResponse(
             error_code=code,
             protocol_name=_nullable(None, version),

@@ -43,8 +43,8 @@ def commit_each(
 ) -> list[int]:
     """Returns an error code for each partition, in the order of the request.
 
-    `commit` keeps the offsets of the partitions that are there and says which it refuses; where it
-    or `permit`, which is asked first, refuses all, `code_of` has the code.
+    `commit` keeps the offsets of the partitions that are there, if any, and says which it refuses;
+    where it or `permit`, which is asked first, refuses all, `code_of` has the code.
     """
     try:
         permit()
@@ -69,6 +69,9 @@ def commit_each(
                 partition.committed_leader_epoch,
                 partition.committed_metadata or "",
             )
+    if not offsets:
+        # Kafka asks no coordinator: no group comes into being by it.
+        return codes
     try:
         refused = commit(offsets)
     except RequestRefused as refusal:

@@ -1,7 +1,7 @@
 """OffsetCommit 2-10: where a group got to (KIP-211, KIP-320, KIP-345)."""
 
 from ....errors import RequestRefused
-from ...codes import ApiKey, ErrorCode
+from ...codes import ApiKey
 from ...state.groups.committed import Committer, Offsets
 from ...wire.messages.offsets import (
     OffsetCommitRequest,
@@ -31,7 +31,7 @@ def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse
         return caller.cluster.groups.offsets.commit(request.group_id, committer, offsets)
 
     def code_of(refusal: RequestRefused) -> int:
-        return caller.denied(_API, _for_version(refusal, caller.version))
+        return caller.denied(_API, refusal)
 
     codes = iter(commit_each(caller, _API, request.topics, permit, commit, code_of))
     return OffsetCommitResponse(
@@ -49,13 +49,6 @@ def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse
             for topic in request.topics
         ]
     )
-
-
-def _for_version(refusal: RequestRefused, version: int) -> RequestRefused:
-    """Older clients know nothing of member epochs."""
-    if refusal.code == ErrorCode.STALE_MEMBER_EPOCH and version < _EPOCHS_SINCE:
-        return RequestRefused(ErrorCode.UNSUPPORTED_VERSION, refusal.text)
-    return refusal
 
 
 API = MessageHandler(OffsetCommitRequest, handle)

@@ -1,7 +1,6 @@
 """TxnOffsetCommit 0-6: offsets that count when a transaction commits (KIP-98, KIP-447, KIP-890)."""
 
 from collections.abc import Iterator
-from functools import partial
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
@@ -20,19 +19,25 @@ from .refusing import code_of
 
 _ADDS_SINCE = 5
 _ABORTABLE_SINCE = 4
+_EPOCHS_SINCE = 6
 
 _API = ApiKey.TXN_OFFSET_COMMIT
 
 
 def handle(caller: Caller, request: TxnOffsetCommitRequest) -> TxnOffsetCommitResponse:
     def commit(offsets: Offsets) -> Refused:
-        return _commit(caller, request, offsets) if offsets else {}
+        return _commit(caller, request, offsets)
 
     def permit() -> None:
         caller.permit("write", "transactional_id", request.transactional_id)
         caller.permit("read", "group", request.group_id)
 
-    refuse = partial(code_of, caller, _API)
+    def refuse(refusal: RequestRefused) -> int:
+        if refusal.code == ErrorCode.STALE_MEMBER_EPOCH and caller.version < _EPOCHS_SINCE:
+            # Older clients know nothing of member epochs.
+            refusal = RequestRefused(ErrorCode.ILLEGAL_GENERATION, refusal.text)
+        return code_of(caller, _API, refusal)
+
     codes = commit_each(caller, _API, request.topics, permit, commit, refuse)
     return _response(request, iter(codes))
 

@@ -89,6 +89,7 @@ _SERVED: Final = frozenset(
         "transaction.remove.expired.transaction.cleanup.interval.ms",
         *("group.consumer.migration.policy", "telemetry.max.bytes", "broker.rack"),
         *("group.max.size", "group.consumer.max.size", "delete.topic.enable"),
+        "offset.metadata.max.bytes",
         "replica.selector.class",
         *_OPTIONS,
     )

@@ -3,38 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from ....environment import Environment
 from ....errors import RequestRefused
 from ...codes import ErrorCode
 from ...events import OffsetsReset
+from ..configs.broker import BrokerConfig
 from ..keeper import Keeper
-from .consumer.group import ConsumerGroup
 from .kept import AnyGroup
 from .offsets import CommittedOffset
+from .offsets import Committer as Committer
 
 _CONSUMERS: Final = "consumer"
 """The protocol type whose members say to which topics they subscribe."""
 
-_METADATA_BYTES: Final = 4096
-"""Kafka's offset.metadata.max.bytes"""
-
 Offsets = Mapping[tuple[str, int], CommittedOffset]
 """By topic and partition."""
-
-
-class Committer(Struct, frozen=True):
-    """Who commits. Without a member id: somebody outside, into a group without members.
-
-    `knows_epochs`: its request can carry a member epoch (OffsetCommit 9 and later).
-    """
-
-    member_id: str = ""
-    generation_id: int = -1
-    group_instance_id: str | None = None
-    knows_epochs: bool = True
 
 
 class CommittedOffsets:
@@ -46,12 +31,14 @@ class CommittedOffsets:
         keeper: Keeper,
         groups: Mapping[str, AnyGroup],
         get_or_create: Callable[[str], AnyGroup],
+        config: BrokerConfig,
     ) -> None:
         """`get_or_create` is asked for the group of the first commit."""
         self._environment = environment
         self._keeper = keeper
         self._groups = groups
         self._get_or_create = get_or_create
+        self._config = config
 
     def commit(
         self,
@@ -66,14 +53,18 @@ class CommittedOffsets:
         The one entrance for offsets. With a producer id they count when its transaction is
         committed. Raises RequestRefused where the group takes none at all.
         """
-        group = self._for_commit(group_id, committer, transactional=producer_id is not None)
+        group = self._for_commit(group_id, committer)
+        group.check_commit(committer, offsets, transactional=producer_id is not None)
         refused: dict[tuple[str, int], RequestRefused] = {}
         wall = self._environment.clock.wall()
+        # Kafka counts characters, whatever the key is called.
+        most = self._config.number("offset.metadata.max.bytes")
         for (topic, partition), committed in offsets.items():
-            if len(committed.metadata.encode()) > _METADATA_BYTES:
+            if len(committed.metadata) > most:
                 refused[topic, partition] = RequestRefused(
                     ErrorCode.OFFSET_METADATA_TOO_LARGE,
-                    f"the metadata has more than {_METADATA_BYTES} bytes",
+                    f"the metadata has {len(committed.metadata):,} characters, and"
+                    f" offset.metadata.max.bytes is {most:,}",
                 )
                 continue
             committed = replace(committed, committed=wall, order=group.offsets.next_order())
@@ -91,23 +82,14 @@ class CommittedOffsets:
             group.offsets.settle(producer_id, committed=committed)
             self._keeper.group_changed(group_id)
 
-    def _for_commit(self, group_id: str, committer: Committer, *, transactional: bool) -> AnyGroup:
+    def _for_commit(self, group_id: str, committer: Committer) -> AnyGroup:
         check_group_id(group_id)
-        generation_id = committer.generation_id
         group = self._groups.get(group_id)
-        if group is None:
-            if generation_id >= 0:
-                raise RequestRefused(ErrorCode.ILLEGAL_GENERATION, f"there is no group {group_id}")
-            group = self._get_or_create(group_id)
-        group.check_commit(
-            committer.member_id,
-            generation_id,
-            committer.group_instance_id,
-            transactional=transactional,
-        )
-        if isinstance(group, ConsumerGroup) and not committer.knows_epochs:
-            group.members.check_classic(committer.member_id)
-        return group
+        if group is not None:
+            return group
+        if committer.generation_id >= 0:
+            raise RequestRefused(ErrorCode.ILLEGAL_GENERATION, f"there is no group {group_id}")
+        return self._get_or_create(group_id)
 
     def reset(
         self,
@@ -171,8 +153,8 @@ class CommittedOffsets:
     def forget_topic(self, topic: str) -> None:
         """The topic was deleted."""
         for group in self._groups.values():
-            group.offsets.forget(topic)
-            self._keeper.group_changed(group.group_id)
+            if group.offsets.forget(topic):
+                self._keeper.group_changed(group.group_id)
 
 
 def no_group(group_id: str) -> RequestRefused:

@@ -48,7 +48,9 @@ class Groups:
     ) -> None:
         self._configs = GroupConfigs(BrokerConfig(options)) if configs is None else configs
         self.by_id: dict[str, AnyGroup] = {}
-        self.offsets = CommittedOffsets(environment, keeper, self.by_id, self._get_or_create)
+        self.offsets = CommittedOffsets(
+            environment, keeper, self.by_id, self._get_or_create, self._configs.broker
+        )
         self._keeper = keeper
         self._topics = Topics() if topics is None else topics
         self._environment = environment
@@ -148,7 +150,6 @@ class Groups:
         into_classic(former, group, self._embedded)
         self._convert(former, group)
         self._announce(group, reason or "its last static member came back speaking it")
-        self._keeper.group_changed(group.group_id)
         if reason:
             group.rebalance(reason)
         return True
@@ -184,6 +185,7 @@ class Groups:
         """Put a group of the other protocol in the place of one without members."""
         if former is not None:
             new.offsets, new.rebalances = former.offsets, former.rebalances
+            self._keeper.group_changed(new.group_id)
         self.by_id[new.group_id] = new
         return new
 
@@ -296,6 +298,10 @@ class Groups:
                 del self.by_id[other.group_id]
                 self._keeper.group_changed(other.group_id)
                 return
+        raise self.no_room(group_id)
+
+    def no_room(self, group_id: str) -> RequestRefused:
+        """The limit of groups is met, which is counted; the refusal that says so."""
         self._environment.usage.met(
             "kafka",
             "kafka_groups",
@@ -303,7 +309,7 @@ class Groups:
             "new groups refused: {lost:,}, the last {last}",
             last=group_id,
         )
-        raise RequestRefused(
+        return RequestRefused(
             ErrorCode.COORDINATOR_NOT_AVAILABLE, f"group {group_id}: the limit kafka_groups is met"
         )
 

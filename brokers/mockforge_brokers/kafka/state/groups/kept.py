@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from msgspec import Struct
 
 from .classic.group import Group
@@ -14,7 +12,6 @@ from .consumer.member import ClassicMember, ConsumerMember, MemberState
 from .offsets import CommittedOffset
 
 AnyGroup = Group | ConsumerGroup
-S = TypeVar("S", bound=Struct)
 
 
 class KeptClassic(Struct):
@@ -47,6 +44,7 @@ class KeptConsumerMember(Struct):
     assigned: frozenset[Key]
     revoking: frozenset[Key]
     classic: ClassicMember | None
+    assigned_at: list[tuple[Key, int]] = []
 
 
 class KeptConsumers(Struct):
@@ -92,12 +90,13 @@ def kept_group(group: AnyGroup) -> KeptGroup:
 
 def kept_with_members(group: AnyGroup) -> KeptGroup:
     kept = kept_group(group)
-    if group.empty:
+    # A classic group that waits for somebody who was given an id is not empty, and has no members.
+    if not len(group.members):
         return kept
     if isinstance(group, ConsumerGroup):
         kept.consumers = KeptConsumers(
             group.target.epoch,
-            [_as(KeptConsumerMember, each) for each in group.members.values()],
+            [_kept_member(each) for each in group.members.values()],
             dict(group.target.by_member),
             group.target.chosen,
         )
@@ -111,8 +110,9 @@ def kept_with_members(group: AnyGroup) -> KeptGroup:
     return kept
 
 
-def _as(kind: type[S], member: object) -> S:
-    return kind(*(getattr(member, name) for name in kind.__struct_fields__))
+def _kept_member(member: ConsumerMember) -> KeptConsumerMember:
+    values = {name: getattr(member, name) for name in KeptConsumerMember.__struct_fields__}
+    return KeptConsumerMember(**values | {"assigned_at": sorted(member.assigned_at.items())})
 
 
 def _joined(member: Member, group: Group) -> JoinRequest:
@@ -153,4 +153,5 @@ def _member(kept: KeptConsumerMember) -> ConsumerMember:
     member = ConsumerMember(kept.member_id, kept.group_instance_id)
     for name in kept.__struct_fields__:
         setattr(member, name, getattr(kept, name))
+    member.assigned_at = dict(kept.assigned_at)
     return member

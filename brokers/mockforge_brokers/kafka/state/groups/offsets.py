@@ -21,6 +21,18 @@ class CommittedOffset(Struct, frozen=True):
     order: int = 0
 
 
+class Committer(Struct, frozen=True):
+    """Who commits. Without a member id: somebody outside, into a group without members.
+
+    `knows_epochs`: its request can carry a member epoch (OffsetCommit 9 and later).
+    """
+
+    member_id: str = ""
+    generation_id: int = -1
+    group_instance_id: str | None = None
+    knows_epochs: bool = True
+
+
 UNCOMMITTED: Final = CommittedOffset(NO_OFFSET)
 
 
@@ -86,8 +98,11 @@ class GroupOffsets:
         if not partitions:
             self.topics.pop(topic, None)
 
-    def forget(self, topic: str) -> None:
-        self.topics.pop(topic, None)
+    def forget(self, topic: str) -> bool:
+        """The topic is gone; returns whether anything of it was committed, or would have been."""
+        found = self.topics.pop(topic, None) is not None
         for held in self.pending.values():
             for key in [key for key in held if key[0] == topic]:
                 del held[key]
+                found = True
+        return found

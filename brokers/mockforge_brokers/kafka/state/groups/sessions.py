@@ -74,6 +74,9 @@ class PendingIds:
     def __len__(self) -> int:
         return len(self._timers)
 
+    def __contains__(self, member_id: str) -> bool:
+        return member_id in self._timers
+
     def new_id(self, prefix: str) -> str:
         return new_member_id(self._environment, prefix)
 

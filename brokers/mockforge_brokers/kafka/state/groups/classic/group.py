@@ -25,7 +25,7 @@ from ....codes import ErrorCode
 from ....events import MemberJoined, MemberLeft
 from ....options import KafkaOptions
 from ...purgatory import Parked
-from ..offsets import GroupOffsets
+from ..offsets import Committer, GroupOffsets
 from ..rebalances import Rebalances
 from ..sessions import PendingIds, Sessions
 from .joining import because, join, named
@@ -297,16 +297,18 @@ class Group:
 
     def check_commit(
         self,
-        member_id: str,
-        generation_id: int,
-        instance: str | None,
+        committer: Committer,
+        places: Iterable[tuple[str, int]] = (),
         *,
         transactional: bool = False,
     ) -> None:
         """Raises RequestRefused unless offsets may be committed in this name.
 
-        In a transaction Kafka asks for less: older clients do not say which member they are.
+        Of which `places` (topic and partition) is the same here: only the leader knows who reads
+        what. In a transaction Kafka asks for less: older clients do not say which member they are.
         """
+        member_id, generation_id = committer.member_id, committer.generation_id
+        instance = committer.group_instance_id
         if generation_id < 0 and self.state is GroupState.EMPTY:
             return
         if generation_id < 0 and not member_id and instance is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .....errors import RequestRefused
 from ....codes import ErrorCode
 from ...purgatory import Parked
 from .member import JoinRequest, JoinResult, Member
@@ -24,7 +25,16 @@ def join(group: Group, request: JoinRequest) -> Parked[JoinResult]:
     check_protocols(group.group_id, group.protocol_type, group.members, request)
     if not request.member_id:
         return _join_as_new(group, request)
-    if group.pending.take(request.member_id):
+    if request.member_id in group.pending:
+        if request.group_instance_id is not None:
+            # As Kafka, which takes this for a mistake of its own: static members get no id before
+            # they join, and this one would push another out of its instance id's place.
+            raise RequestRefused(
+                ErrorCode.UNKNOWN_SERVER_ERROR,
+                f"{request.member_id} was given out to who said no instance id, and comes as"
+                f" instance {request.group_instance_id}",
+            )
+        group.pending.take(request.member_id)
         return _add(group, request.member_id, request)
     member = group.known(request.member_id, request.group_instance_id)
     return _rejoin(group, member, request)

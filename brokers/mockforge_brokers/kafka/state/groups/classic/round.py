@@ -1,10 +1,14 @@
 """One rebalance of a classic group: who is waited for, and for how long."""
 
 from collections.abc import Callable
+from typing import Final
 
 from .....clock import Clock
 from ..sessions import Alarm
 from .member import Members
+
+_LEAST_WAIT: Final = 1.0
+"""Seconds between two looks whether an absent static member is back, whatever its timeout says."""
 
 
 class Round:
@@ -59,8 +63,9 @@ class Round:
             self._joined()
 
     def wait_for_joins(self) -> None:
-        """For another rebalance timeout."""
-        self._alarm.arm(self._members.rebalance_timeout, self._joined)
+        """For another rebalance timeout, again and again until somebody is back or all are gone."""
+        # A member may say 0 or less: without a pause nothing else would ever have its turn.
+        self._alarm.arm(max(_LEAST_WAIT, self._members.rebalance_timeout), self._joined)
 
     def wait_for_syncs(self) -> None:
         self._alarm.arm(self._members.rebalance_timeout, self._late)

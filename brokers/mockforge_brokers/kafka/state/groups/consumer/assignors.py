@@ -11,7 +11,7 @@ Assignment = dict[str, frozenset[Key]]
 """By member id."""
 
 Subscriptions = Mapping[str, frozenset[bytes]]
-"""By member id the ids of the topics that it reads."""
+"""By member id the ids of the topics that it reads, static members first, by their instance ids."""
 
 Counts = Mapping[bytes, int]
 """By topic id how many partitions there are."""
@@ -44,7 +44,8 @@ def spread_by_range(
     """Of each topic neighbouring partitions, so that equal topics are read side by side."""
     chosen: dict[str, set[Key]] = {member: set() for member in subscriptions}
     for topic, count in counts.items():
-        takers = sorted(member for member in subscriptions if topic in subscriptions[member])
+        # In their order: a static member that comes back under a new id has its partitions again.
+        takers = [member for member in subscriptions if topic in subscriptions[member]]
         at = 0
         for place, member in enumerate(takers):
             share = count // len(takers) + (place < count % len(takers))

@@ -14,7 +14,7 @@ from ....codes import ErrorCode
 from ....events import MemberJoined, MemberLeft
 from ...configs.group import GroupConfigs
 from ...logs.topic import Topics
-from ..offsets import GroupOffsets
+from ..offsets import Committer, GroupOffsets
 from ..rebalances import Rebalances
 from ..sessions import Sessions, new_member_id
 from .assignors import Key
@@ -181,6 +181,9 @@ class ConsumerGroup:
                     " the group because the instance id is owned by"
                     f" {former.member_id} member.",
                 )
+            if member is not None:
+                # It took the id of another member, whose timers would put out the wrong one.
+                self._drop(member, f"came back as instance {instance}")
             return self._return_static(former, request.member_id)
         if member is not None:
             member.group_instance_id = instance or member.group_instance_id
@@ -254,6 +257,8 @@ class ConsumerGroup:
         member = self.members.known(request.member_id, request.group_instance_id)
         if request.member_epoch == LEAVES_FOR_A_WHILE:
             member.epoch = LEAVES_FOR_A_WHILE
+            # The process that comes back has them under another member id from the first epoch on.
+            member.assigned_at = dict.fromkeys(member.held, 0)
             self.stop_timer(member)
             self._sessions.touch(member)
         else:
@@ -279,6 +284,7 @@ class ConsumerGroup:
             self.members[member.member_id] = member
             self.target.by_member[member.member_id] = member.assigned
             member.epoch = member.previous_epoch = self.epoch
+            member.assigned_at = dict.fromkeys(member.assigned, self.epoch)
             self.touch(member)
         self.topics.count()
 
@@ -335,16 +341,21 @@ class ConsumerGroup:
     # Who is asking.
 
     def check_commit(
-        self, member_id: str, epoch: int, instance: str | None, *, transactional: bool = False
+        self,
+        committer: Committer,
+        places: Iterable[tuple[str, int]],
+        *,
+        transactional: bool = False,
     ) -> None:
-        """Raises RequestRefused unless offsets may be committed in this name.
+        """Raises RequestRefused unless these partitions may be committed in this name.
 
         A transactional producer need not say for whom it commits.
         """
-        nobody = not member_id and instance is None
-        if epoch < 0 and (not self.members or (transactional and nobody)):
+        nobody = not committer.member_id and committer.group_instance_id is None
+        if committer.generation_id < 0 and (not self.members or (transactional and nobody)):
             return
-        self.members.check_epoch(member_id, epoch)
+        keys = self.topics.keys((topic, (partition,)) for topic, partition in places)
+        self.members.check_commit(committer, keys, transactional=transactional)
 
 
 def _who(member: ConsumerMember) -> str:

@@ -71,6 +71,7 @@ class ConsumerMember:
 
     __slots__ = (
         "assigned",
+        "assigned_at",
         "assignor",
         "classic",
         "client_host",
@@ -109,6 +110,8 @@ class ConsumerMember:
         self.state = MemberState.STABLE
         self.assigned: frozenset[Key] = frozenset()
         self.revoking: frozenset[Key] = frozenset()
+        self.assigned_at: dict[Key, int] = {}
+        """The epoch since which it has had each of what it holds."""
         self.deadline = 0.0
         self.timer: Timer | None = None
         self.due: Timer | None = None
@@ -169,13 +172,21 @@ class ConsumerMember:
         self.assigned = assigned
         if revoking and (owned is None or owned & revoking):
             self.revoking = revoking
+            self._keep_epochs()
             self.state = MemberState.UNREVOKED
             # Still in its epoch, in which it may commit what it read of these partitions.
             return
         wanted = target - assigned
         free = wanted - held_by_others
         # What is free comes at once, the rest with later heartbeats: nobody waits for the slowest.
+        self._keep_epochs()
+        self.assigned_at |= dict.fromkeys(free, target_epoch)
         self.assigned = assigned | free
         self.state = MemberState.STABLE if free == wanted else MemberState.UNRELEASED
         if self.epoch != target_epoch:
             self.previous_epoch, self.epoch = self.epoch, target_epoch
+
+    def _keep_epochs(self) -> None:
+        """Only what it still holds has been its own since some epoch."""
+        held = self.held
+        self.assigned_at = {key: at for key, at in self.assigned_at.items() if key in held}

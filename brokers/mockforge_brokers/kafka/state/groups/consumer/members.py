@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .....errors import RequestRefused
 from ....codes import ErrorCode
+from ..offsets import Committer
 from .assignors import Key
 from .member import ConsumerMember, HeartbeatRequest
 
@@ -76,29 +79,43 @@ class ConsumerMembers(dict[str, ConsumerMember]):
             return None
         return next((each for each in self.values() if each.group_instance_id == instance), None)
 
-    def check_classic(self, member_id: str) -> None:
-        """Raises RequestRefused where a member of the consumer protocol says no epoch."""
-        member = self.get(member_id)
-        if member is not None and member.classic is None:
+    def check_commit(
+        self, committer: Committer, keys: Iterable[Key], *, transactional: bool
+    ) -> None:
+        """Raises RequestRefused unless a member may commit offsets of these partitions.
+
+        One that has not heard of the newest epoch may commit what it has had since the epoch that
+        it says, since nobody else read that meanwhile (KIP-1251).
+        """
+        member, epoch = self.known(committer.member_id, None), committer.generation_id
+        if not (transactional or committer.knows_epochs or member.classic is not None):
             raise RequestRefused(
                 ErrorCode.UNSUPPORTED_VERSION,
-                "OffsetCommit version 9 or above must be used by members using the modern group"
+                "OffsetCommit version 9 or above must be used by members using the consumer group"
                 " protocol",
             )
+        if epoch > member.epoch:
+            raise _stale(member, f"{epoch} is newer than current member epoch {member.epoch}")
+        if epoch == member.epoch:
+            return
+        for key in keys:
+            since = member.assigned_at.get(key)
+            if since is None or epoch < since:
+                had = "which it does not have" if since is None else f"assigned at {since}"
+                raise _stale(member, f"{epoch} is too old for partition {key[1]}, {had}")
 
     def check_epoch(self, member_id: str, epoch: int) -> None:
         """Raises RequestRefused unless this member is at this epoch."""
         member = self.known(member_id, None)
         if epoch == member.epoch:
             return
-        if member.classic is not None:
-            raise RequestRefused(
-                ErrorCode.ILLEGAL_GENERATION,
-                f"The received generation id {epoch} does not match the expected member epoch"
-                f" {member.epoch}.",
-            )
-        raise RequestRefused(
-            ErrorCode.STALE_MEMBER_EPOCH,
-            f"The received member epoch {epoch} does not match the expected member epoch"
-            f" {member.epoch}.",
-        )
+        raise _stale(member, f"{epoch} does not match the expected member epoch {member.epoch}")
+
+
+def _stale(member: ConsumerMember, why: str) -> RequestRefused:
+    """The refusal of an epoch, in the words of the member's protocol."""
+    if member.classic is not None:
+        code, said = ErrorCode.ILLEGAL_GENERATION, "generation id"
+    else:
+        code, said = ErrorCode.STALE_MEMBER_EPOCH, "member epoch"
+    return RequestRefused(code, f"The received {said} {why}.")

@@ -7,10 +7,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from .assignors import ASSIGNORS, Assignment, Key
+from .member import ConsumerMember
 from .members import ConsumerMembers
 from .subscribed import SubscribedTopics
 
 _DEFAULT: Final = next(iter(ASSIGNORS))
+
+
+def _place(member: ConsumerMember) -> tuple[bool, str]:
+    """Where it stands among the others, as Kafka's RangeAssignor sorts them."""
+    instance = member.group_instance_id
+    return instance is None, instance or member.member_id
 
 
 class TargetAssignment:
@@ -37,7 +44,9 @@ class TargetAssignment:
         # Each member may prefer another assignor; as in Kafka the most frequent one wins.
         asked = Counter(member.assignor for member in members if member.assignor)
         self.assignor = asked.most_common(1)[0][0] if asked else _DEFAULT
-        subscriptions = {member.member_id: self._topics.ids_of(member) for member in members}
+        subscriptions = {
+            member.member_id: self._topics.ids_of(member) for member in sorted(members, key=_place)
+        }
         if self.chosen is not None:
             self.by_member = self._still_possible(self.chosen, subscriptions)
         else:
@@ -62,8 +71,9 @@ class TargetAssignment:
 
     def rename(self, before: str, member_id: str) -> None:
         """A static member came back under another id, to what it was to have (KIP-345)."""
-        if before in self.by_member:
-            self.by_member[member_id] = self.by_member.pop(before)
+        for assignment in (self.by_member, self.chosen or {}):
+            if before in assignment:
+                assignment[member_id] = assignment.pop(before)
 
     def _still_possible(
         self, chosen: Assignment, subscriptions: Mapping[str, frozenset[bytes]]
