@@ -410,3 +410,14 @@ def test_the_rows_of_a_produce_have_the_transactional_id():
     frame = encode_request(request, 12, 1, "till")
     [row] = client.connection.rows(IN, frame)
     assert (row.kind, row.detail["transactional_id"]) == ("message", "id")
+
+
+def test_a_transaction_takes_no_more_groups_than_there_may_be():
+    environment = Environment.create(ManualClock(), seed=1, limits=Limits(kafka_groups=2))
+    cluster = Cluster(environment, KafkaOptions())
+    who = cluster.transactions.take("till", 60.0)
+    for group in ("a", "b", "a"):
+        cluster.transactions.add_group("till", who, group)
+    with refused(ErrorCode.COORDINATOR_NOT_AVAILABLE):
+        cluster.transactions.add_group("till", who, "c")
+    assert list(cluster.transactions.by_id["till"].groups) == ["a", "b"]

@@ -134,6 +134,10 @@ class Transactions:
         """What is committed to this group in the transaction counts when it is committed."""
         one = self.known(transactional_id)
         one.check(who)
+        # A group need not be there to be added, so that only this bounds how many are.
+        most = self._environment.limits.kafka_groups
+        if len(one.groups) >= most and group_id not in one.groups:
+            raise self._groups.no_room(group_id)
         self._begin(one, bumps)
         one.groups[group_id] = None
 
