@@ -186,6 +186,8 @@ class Outlet:
             head, tail = self._renderer.render(message, self.version, self._clock.now())
         if self.maximum is not None and len(head) + len(tail) + 2 * bool(packet_id) > self.maximum:
             return False
+        if self.alias_maximum:
+            self._keep_alias(message.topic_name)
         if dup:
             head = with_dup(head)
         # Three pieces in the place of one copy: head and tail are rendered once for all takers, and
@@ -203,9 +205,14 @@ class Outlet:
         known = alias is not None
         # The first topics keep their aliases; all others are sent with their names.
         if alias is None and len(self._aliases) < self.alias_maximum:
-            alias = self._aliases[message.topic_name] = len(self._aliases) + 1
+            alias = len(self._aliases) + 1
         now = self._clock.now()
         return render_publish(message, self.version, now, alias=alias or 0, topic=not known)
+
+    def _keep_alias(self, topic_name: str) -> None:
+        # Only once its packet goes out: of one that is too large the client hears nothing.
+        if topic_name not in self._aliases and len(self._aliases) < self.alias_maximum:
+            self._aliases[topic_name] = len(self._aliases) + 1
 
 
 def _closed(code: Reason, reason: str) -> None:
