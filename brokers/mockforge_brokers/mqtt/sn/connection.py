@@ -77,6 +77,8 @@ class SnConnection(MqttConnection):
                 self._rest = bytearray(b"".join(others))
                 self._serve(frame)
         except ProtocolError as error:
+            # Where it ends is not to be told; what comes next begins anew.
+            self._rest.clear()
             self._violated(error, b"")
         if self.sleep.awake and not self.closed:
             self._doze()

@@ -72,6 +72,10 @@ class Client(Protocol):
         """The client takes nothing of this topic; `packet_id` is that of a message, or 0."""
         ...
 
+    def topics_full(self) -> None:
+        """No topic id is free; that is counted."""
+        ...
+
     def no_answer(self, text: str) -> None:
         """It did not answer what it was asked several times."""
         ...
@@ -86,6 +90,7 @@ class SnOutlet(Outlet):
 
     __slots__ = (
         "_client",
+        "_going_on",
         "_message_id",
         "_queue",
         "_queued_bytes",
@@ -123,6 +128,7 @@ class SnOutlet(Outlet):
         self._message_id = 0
         self._queue: deque[_Waiting] = deque()
         self._queued_bytes = 0
+        self._going_on = False
         self._registered_again = 0
         """The packet id of a message whose topic had to be registered once more."""
 
@@ -238,15 +244,27 @@ class SnOutlet(Outlet):
 
     def go_on(self) -> None:
         """Send what waits, up to the first message whose topic the client does not know."""
-        while self._queue and self.awake and not self.registering:
-            packet_id, message, dup = self._queue[0]
-            kind, number = self.topics.id_for(message.topic_name)
-            if not number:
-                self._register(message.topic_name)
-                return
-            self._queue.popleft()
-            self._queued_bytes -= len(message.payload)
-            self._publish(packet_id, message, dup, kind, number)
+        if self._going_on:
+            # A message was given up, and so the session hands the next one to `deliver`: the loop
+            # below goes on with it. In a call of its own each would be as deep as all before it.
+            return
+        self._going_on = True
+        try:
+            while self._queue and self.awake and not self.registering:
+                self._send_first()
+        finally:
+            self._going_on = False
+
+    def _send_first(self) -> None:
+        """Or ask for an id of its topic; without one it is given up."""
+        packet_id, message, dup = self._queue[0]
+        kind, number = self.topics.id_for(message.topic_name)
+        if not number:
+            self._register(message.topic_name)
+            return
+        self._queue.popleft()
+        self._queued_bytes -= len(message.payload)
+        self._publish(packet_id, message, dup, kind, number)
 
     @property
     def registering(self) -> bool:
@@ -273,6 +291,7 @@ class SnOutlet(Outlet):
         number = self.topics.register(topic_name)
         if not number:
             # There are as many ids as may be: nothing of this topic can be sent.
+            self._client.topics_full()
             self._forget(topic_name)
             return
         self._message_id = self._message_id % 0xFFFF + 1

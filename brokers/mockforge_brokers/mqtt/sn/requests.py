@@ -44,11 +44,10 @@ def _regack(connection: "SnConnection", message: sn.Regack) -> None:
 
 def publish_minus_1(connection: "SnConnection", message: sn.Publish) -> None:
     """A PUBLISH that needs no connection, and has no answer (6.8)."""
-    gateway, broker = connection.gateway, connection.broker
+    broker = connection.broker
     if message.topic_type == TopicIdType.NORMAL:
         raise ProtocolError("PUBLISH: QoS -1 with a registered topic id [MQTT-SN 6.8]")
-    topics = gateway.take_up("", clean=True).topics
-    name = topics.name(message.topic_type, message.topic_id)
+    name = connection.outlet.topics.name(message.topic_type, message.topic_id)
     if name is None:
         raise ProtocolError(f"PUBLISH: {_unknown(message)}")
     problem = name_problem(name)

@@ -107,3 +107,11 @@ def test_what_passed_can_be_read_once_the_client_is_gone() -> None:
     assert (past.client, row.destination, row.detail["topic_id"]) == ("d", "t/1", 1)
     [frame] = past.splitter(IN).feed(encode(sn.Pingreq()))
     assert frame == encode(sn.Pingreq())
+
+
+def test_a_damaged_length_costs_its_own_message_only() -> None:
+    field = Field()
+    device = field.connected()
+    for damaged in (b"\x00\x16", b"\x01", b"\x01\x00\x02\x16"):
+        device.client.send(damaged)
+        assert device.ask(sn.Pingreq()) == [sn.Pingresp()]

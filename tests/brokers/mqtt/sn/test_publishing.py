@@ -232,3 +232,16 @@ def test_rules_hold_for_mqtt_sn_and_say_no_by_a_return_code() -> None:
     assert device.ask(sn.Subscribe(5, "shut")) == [sn.Suback(0, 5, 3)]
     field.device().send(sn.Publish(7, b"x", 3, topic_type=1))
     assert list(field.broker.router.topics) == ["open/1"]
+
+
+def test_however_much_waits_of_topics_that_have_no_id_any_more_is_given_up_in_one_go() -> None:
+    field = Field(limits=Limits(mqtt_sn_topics=1))
+    device = field.connected("d")
+    device.ask(sn.Subscribe(1, "#", qos=1), sn.Register(2, "known"), sn.Disconnect(300))
+    for number in range(2_000):
+        field.publish(f"t/{number}", b"x", 1)
+    field.publish("known", b"y", 1)
+    assert device.ask(sn.Pingreq("d")) == [sn.Publish(1, b"y", 1, message_id=2_001)]
+    assert device.client.peer.ended == ""
+    [event] = field.reported(LimitReached)
+    assert "mqtt_sn_topics" in repr(event)
