@@ -63,11 +63,11 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
         _refuse_publish(connection, packet, message.topic_name, denied)
         return
     if packet.qos and broker.router.keeper.failing:
-        _cannot_keep(connection, packet, broker.router.keeper.failing)
+        _cannot_take(connection, packet, broker.router.keeper.failing)
         return
     lint_warnings.check_publish(connection, packet, message)
     if packet.qos == 2 and broker.options.qos2_hand_on == "release":
-        _withhold(connection, session, packet.packet_id, message)
+        _withhold(connection, session, packet, message)
         return
     reached = broker.router.publish(message, session, connection.client)
     # What reached nobody has no way to be learned, as each first message of a retained topic.
@@ -96,14 +96,18 @@ def _tells_of_nobody(connection: "MqttConnection", session: Session, topic_name:
 
 
 def _withhold(
-    connection: "MqttConnection", session: Session, packet_id: int, message: Message
+    connection: "MqttConnection", session: Session, packet: Publish, message: Message
 ) -> None:
     """A QoS 2 message that is handed on at its PUBREL."""
     choices.report_withheld(connection)
-    session.inbound.add(packet_id)
-    session.withheld = {**(session.withheld or {}), packet_id: message}
+    if not session.withhold(packet.packet_id, message):
+        connection.broker.environment.usage.count("mqtt_session_bytes")
+        why = "as much of this client waits for its PUBREL as may (limit mqtt_session_bytes)"
+        _cannot_take(connection, packet, why)
+        return
+    session.inbound.add(packet.packet_id)
     session.inbound_changed()
-    connection.outlet.acknowledge(PacketType.PUBREC, packet_id)
+    connection.outlet.acknowledge(PacketType.PUBREC, packet.packet_id)
 
 
 def _refuse_publish(
@@ -122,8 +126,11 @@ def _refuse_publish(
         connection.outlet.explain(Ack(PacketType.PUBREC, packet.packet_id, code), why, facts)
 
 
-def _cannot_keep(connection: "MqttConnection", packet: Publish, why: str) -> None:
-    """Nothing can be written to disk. Only MQTT 5 has a word for it: 0x97."""
+def _cannot_take(connection: "MqttConnection", packet: Publish, why: str) -> None:
+    """There is no room for a message of QoS 1 or 2, or nothing can be written to disk.
+
+    Only MQTT 5 has a word for it: 0x97.
+    """
     if not connection.outlet.answers_publish:
         connection.disconnect(Reason.QUOTA_EXCEEDED, why)
         return
@@ -236,15 +243,20 @@ def _pubrec(connection: "MqttConnection", session: Session, packet: Ack) -> None
 def _pubrel(connection: "MqttConnection", session: Session, packet: Ack) -> None:
     known = packet.packet_id in session.inbound
     session.inbound.discard(packet.packet_id)
-    if session.withheld:
-        message = session.withheld.pop(packet.packet_id, None)
-        if message is not None:
-            connection.broker.router.publish(message, session, connection.client)
+    message = session.hand_over(packet.packet_id)
+    # Its expiry runs while it waits in here [MQTT-3.3.2-5].
+    if message is not None and not _is_over(connection, message):
+        connection.broker.router.publish(message, session, connection.client)
     session.inbound_changed()
     if known:
         connection.outlet.acknowledge(PacketType.PUBCOMP, packet.packet_id)
     else:
         _not_found(connection, PacketType.PUBCOMP, packet, "no QoS 2 publish of yours")
+
+
+def _is_over(connection: "MqttConnection", message: Message) -> bool:
+    expires = message.expires
+    return expires is not None and expires <= connection.broker.environment.clock.now()
 
 
 def _not_found(connection: "MqttConnection", kind: PacketType, packet: Ack, what: str) -> None:

@@ -180,7 +180,7 @@ def _fill(session: Session, kept: KeptSession, messages: list[Message]) -> None:
     session.keep(messages[place] for place in kept.queue)
     session.inbound = set(kept.inbound)
     if kept.withheld:
-        session.withheld = {packet_id: messages[place] for packet_id, place in kept.withheld}
+        session.keep_withheld({packet_id: messages[place] for packet_id, place in kept.withheld})
     if kept.will is not None:
         session.will = _message(kept.will.message, None)
         session.will_delay = kept.will.delay

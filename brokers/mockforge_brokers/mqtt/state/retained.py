@@ -114,7 +114,7 @@ class RetainedMessages:
         message.
         """
         for node in self._find(topic_filter.split("/")):
-            message = node.message
+            message = None if node is None else node.message
             if message is not None and message.expires is not None and message.expires <= now:
                 self.remove(message.topic_name)
                 message = None
@@ -127,21 +127,24 @@ class RetainedMessages:
         self._root = _Node()
         self.count = self.payload_bytes = self.bytes = 0
 
-    def _find(self, levels: list[str]) -> "Iterator[_Node]":
-        nodes = [self._root]
-        for place, level in enumerate(levels):
+    def _find(self, levels: list[str]) -> "Iterator[_Node | None]":
+        """None is a step on the way: behind `+/+/+` may be 100,000 topics of which none matches."""
+        waiting = [(self._root, 0)]
+        while waiting:
+            node, place = waiting.pop()
+            if place == len(levels):
+                yield node
+                continue
+            level = levels[place]
             if level == "#":
-                for node in nodes:
-                    yield from _below(node, dollar=place > 0)
-                return
-            deeper: list[_Node] = []
-            for node in nodes:
-                if level == "+":
-                    deeper += _children(node, dollar=place > 0)
-                elif level in node.children:
-                    deeper.append(node.children[level])
-            nodes = deeper
-        yield from nodes
+                yield from _below(node, dollar=place > 0)
+                continue
+            if level == "+":
+                below = [(child, place + 1) for child in _children(node, dollar=place > 0)]
+                waiting += reversed(below)
+            elif level in node.children:
+                waiting.append((node.children[level], place + 1))
+            yield None
 
 
 def _below(top: _Node, dollar: bool = True) -> Iterator[_Node]:

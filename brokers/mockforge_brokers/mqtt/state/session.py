@@ -106,6 +106,7 @@ class Session:
         "_overflowed",
         "_pumping",
         "_turn",
+        "_withheld_bytes",
         "client_id",
         "dropped",
         "ended",
@@ -162,6 +163,7 @@ class Session:
         """Packet ids of QoS 2 publishes whose PUBREL is awaited."""
         self.withheld: dict[int, Message] | None = None
         """Those of them that are handed on at their PUBREL."""
+        self._withheld_bytes = 0
         self.left_out = _NONE_LEFT_OUT
         """How many messages, by why they were."""
         self.subscriptions: dict[str, Subscription] = {}
@@ -389,6 +391,32 @@ class Session:
         self.queue.append(message)
         self.queued_bytes += size
         return True
+
+    def withhold(self, packet_id: int, message: Message) -> bool:
+        """Keep a QoS 2 publish of its client until its PUBREL; False when as much waits as may.
+
+        A client may leave 65,535 of them, of any size.
+        """
+        size = cost_of(message)
+        if self.withheld and self._withheld_bytes + size > self._most_bytes:
+            return False
+        if self.withheld is None:
+            self.withheld = {}
+        self.withheld[packet_id] = message
+        self._withheld_bytes += size
+        return True
+
+    def hand_over(self, packet_id: int) -> Message | None:
+        """What was withheld under this identifier, and is no longer."""
+        message = self.withheld.pop(packet_id, None) if self.withheld else None
+        if message is not None:
+            self._withheld_bytes -= cost_of(message)
+        return message
+
+    def keep_withheld(self, messages: Mapping[int, Message]) -> None:
+        """As `keep`, of what its client has not released."""
+        self.withheld = dict(messages)
+        self._withheld_bytes = sum(map(cost_of, messages.values()))
 
     def keep(self, messages: Iterable[Message]) -> None:
         """What waited before a restart waits again."""

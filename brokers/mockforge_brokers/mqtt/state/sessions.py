@@ -121,13 +121,14 @@ class Sessions:
             del self.by_client[session.client_id]
         session.changed()
         self._stop_timers(session)
-        left = left_behind(session) if self._router.redelivers_shares else []
-        self._router.forget(session)
+        router = self._router
+        left = left_behind(session, router.subscriptions) if router.redelivers_shares else []
+        router.forget(session)
         sink = session.sink
         if sink is not None:
             session.detach()
             sink.close(Reason.ADMINISTRATIVE_ACTION, reason)
-        taken = self._router.redeliver(left)
+        taken = router.redeliver(left)
         self._publish_will(session)
         self.dropped += session.dropped
         self.expired += reason == EXPIRED

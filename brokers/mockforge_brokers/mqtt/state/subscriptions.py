@@ -1,6 +1,6 @@
 """Who wants which topics: a trie of filter levels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
@@ -28,10 +28,13 @@ class Subscription(Struct, frozen=True):
 class Share:
     """A shared subscription: each message goes to one member, in an order of `SHARED_ORDERS`."""
 
-    __slots__ = ("_random", "members", "order", "taken", "turn")
+    __slots__ = ("_in_order", "_members", "_random", "order", "taken", "turn")
 
     def __init__(self, order: str, random: Random) -> None:
-        self.members: dict[Session, Subscription] = {}
+        self._members: dict[Session, Subscription] = {}
+        self._in_order: list[tuple[Session, Subscription]] = []
+        """The same, to count in: made when it is asked for, as messages come more often than
+        members."""
         self.taken: dict[Session, int] = {}
         """How many messages each member was chosen for."""
         self.turn = 0
@@ -43,7 +46,7 @@ class Share:
 
         None where no member has the right to read the topic.
         """
-        members = list(self.members.items())
+        members = self._in_order = self._in_order or list(self._members.items())
         match self.order:
             case "turns":
                 self.turn += 1
@@ -65,10 +68,22 @@ class Share:
         self.taken[chosen[0]] = self.taken.get(chosen[0], 0) + 1
         return chosen
 
+    @property
+    def members(self) -> "Mapping[Session, Subscription]":
+        return self._members
+
+    def join(self, session: "Session", subscription: Subscription) -> bool:
+        """Let a session be a member, or one in another way; True when it was none."""
+        new = session not in self._members
+        self._members[session] = subscription
+        self._in_order = []
+        return new
+
     def leave(self, session: "Session") -> bool:
         """Take a member out; False when it was none."""
         self.taken.pop(session, None)
-        return self.members.pop(session, None) is not None
+        self._in_order = []
+        return self._members.pop(session, None) is not None
 
 
 def _first_with_right(
@@ -127,13 +142,12 @@ class SubscriptionTrie:
                     node.children[level] = child
             node = child
         if share:
-            holders = self._share(node, share, subscription.topic_filter).members
+            new = self._share(node, share, subscription.topic_filter).join(session, subscription)
         else:
             if node.subscribers is _NO_SUBSCRIBERS:
                 node.subscribers = {}
-            holders = node.subscribers
-        new = session not in holders
-        holders[session] = subscription
+            new = session not in node.subscribers
+            node.subscribers[session] = subscription
         self.count += new
         return new
 
@@ -192,6 +206,18 @@ class SubscriptionTrie:
         for node in self._nodes(topic_name):
             plain += node.subscribers.items()
             shares += node.shares.values()
+        return plain, shares
+
+    def of_session(self, session: "Session", topic_name: str) -> tuple[bool, list[str]]:
+        """Whether a plain subscription of a session reaches a topic name, and its shares that do.
+
+        However many it has: only those that match are looked at.
+        """
+        plain, shares = False, []
+        for node in self._nodes(topic_name):
+            plain = plain or session in node.subscribers
+            held = (share.members.get(session) for share in node.shares.values())
+            shares += (each.topic_filter for each in held if each is not None)
         return plain, shares
 
     def _nodes(self, topic_name: str) -> Iterator[_Node]:

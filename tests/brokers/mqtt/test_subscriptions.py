@@ -1,0 +1,84 @@
+"""The trie of subscriptions, and of retained topics, against what the filters say by themselves."""
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+from mockforge_brokers.limits import Limits
+from mockforge_brokers.mqtt.records import Message
+from mockforge_brokers.mqtt.state.retained import RetainedMessages
+from mockforge_brokers.mqtt.state.session import Session
+from mockforge_brokers.mqtt.state.subscriptions import Share, Subscription, SubscriptionTrie
+from mockforge_brokers.mqtt.state.topics import matches, split_share
+
+from .scene import Scene
+
+LEVELS = st.sampled_from(["a", "b", "$c", ""])
+NAMES = st.lists(LEVELS, min_size=1, max_size=3).map("/".join).filter(bool)
+FILTERS = st.builds(
+    lambda share, levels, last: share + "/".join([*levels, *last]),
+    st.sampled_from(["", "", "$share/g/", "$share/h/"]),
+    st.lists(st.one_of(LEVELS, st.just("+")), min_size=1, max_size=3),
+    st.sampled_from([[], ["#"]]),
+).filter(lambda each: bool(split_share(each)[1]))
+
+
+def session(scene: Scene, name: str) -> Session:
+    return scene.broker.registry.create(name)
+
+
+@given(st.lists(st.tuples(st.sampled_from("xyz"), FILTERS), max_size=12), NAMES)
+def test_what_reaches_a_session_is_told_apart_by_plain_and_shared(
+    wishes: list[tuple[str, str]], name: str
+) -> None:
+    scene, trie = Scene(journal=False), SubscriptionTrie()
+    sessions = {each: session(scene, each) for each in "xyz"}
+    for who, topic_filter in wishes:
+        trie.add(sessions[who], Subscription(topic_filter))
+    for who, one in sessions.items():
+        mine = {each for owner, each in wishes if owner == who}
+        matching = {each for each in mine if matches(split_share(each)[1], name)}
+        shared = {each for each in matching if each.startswith("$share/")}
+        plain, shares = trie.of_session(one, name)
+        assert (plain, sorted(shares)) == (bool(matching - shared), sorted(shared))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["join", "leave", "choose"]), st.sampled_from("xyz"))))
+def test_members_take_turns_as_they_stand_however_they_come_and_go(
+    steps: list[tuple[str, str]],
+) -> None:
+    scene, share = Scene(journal=False), Share("turns", Random(0))
+    sessions = {each: session(scene, each) for each in "xyz"}
+    members: dict[str, Subscription] = {}
+    for number, (what, who) in enumerate(steps):
+        wish = Subscription("$share/g/t", 1, identifier=number)
+        match what:
+            case "join":
+                assert share.join(sessions[who], wish) is (who not in members)
+                members[who] = wish
+            case "leave":
+                assert share.leave(sessions[who]) is (members.pop(who, None) is not None)
+            case _ if members:
+                chosen = share.choose("t")
+                turn = list(members)[share.turn % len(members)]
+                assert chosen == (sessions[turn], members[turn])
+
+
+@given(st.sets(NAMES), FILTERS.map(lambda each: split_share(each)[1]))
+def test_retained_messages_are_found_as_their_names_match(names: set[str], wanted: str) -> None:
+    limits = Limits()
+    retained = RetainedMessages(limits.mqtt_retained, limits.mqtt_retained_bytes)
+    for name in names:
+        retained.store(Message(name, b"x"))
+    found = [one.topic_name for one in retained.match(wanted, 0.0) if one is not None]
+    assert sorted(found) == sorted(each for each in names if matches(wanted, each))
+
+
+def test_a_filter_that_matches_nothing_of_many_topics_is_looked_for_in_steps() -> None:
+    limits = Limits()
+    retained = RetainedMessages(limits.mqtt_retained, limits.mqtt_retained_bytes)
+    for number in range(500):
+        retained.store(Message(f"{number}/b/c", b"x"))
+    steps = list(retained.match("+/+/+/d", 0.0))
+    assert not any(steps)
+    assert len(steps) > 500
