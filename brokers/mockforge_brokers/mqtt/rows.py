@@ -114,6 +114,7 @@ def _describe(row: Row, packet: Packet, version: int) -> None:
         case Unsubscribe():
             row.destination = ", ".join(packet.topic_filters)
             row.detail = {"packet_id": packet.packet_id, "filters": packet.topic_filters}
+            row.detail |= packet.properties
         case Suback() | Unsuback():
             row.detail = _plain_detail(packet)
             kind = PacketType[row.operation]

@@ -92,6 +92,47 @@ def test_a_row_says_where_it_is_wrong_and_what_could_be_read_before(name: str) -
     assert row.destination == (fields.get("topic_name") or "")
 
 
+BROKEN = {
+    # PUBLISH t with content_type, a user property, and a property that is none.
+    "30 13 0001 74 0e 03 0002 6162 26 0001 61 0001 62 7f 00 78": {
+        "topic_name": "t",
+        "content_type": "ab",
+        "user_property": [("a", "b")],
+    },
+    # SUBSCRIBE with an identifier and two filters, the second with reserved options.
+    "82 0d 0007 02 0b 05 0001 61 01 0001 62 ff": {
+        "packet_id": 7,
+        "subscription_identifier": [5],
+        "filters": ["a", "b"],
+    },
+    # The same with an identifier that ends within its value.
+    "82 05 0007 02 0b 85": {"packet_id": 7, "subscription_identifier": None},
+    "a2 09 0007 00 0001 61 0001 ff": {"packet_id": 7, "filters": ["a", "\ufffd"]},
+    # CONNECT of MQTT 5 whose user name is no UTF-8; its password is nobody's business.
+    "10 19 0004 4d515454 05 c2 003c 03 21 0009 0001 63 0001 ff 0003 736563": {
+        "version": 5,
+        "receive_maximum": 9,
+        "client_id": "c",
+        "user_name": "\ufffd",
+        "password": None,
+    },
+    # CONNECT of 3.1.1 whose will topic has U+0000.
+    "10 14 0004 4d515454 04 06 003c 0001 63 0001 00 0002 6d6d": {
+        "client_id": "c",
+        "will": {"topic_name": "\0"},
+    },
+}
+"""Packets, and what is shown of them."""
+
+
+@pytest.mark.parametrize("packet", BROKEN)
+def test_properties_filters_and_payload_are_shown_up_to_what_is_wrong(packet: str) -> None:
+    [row] = read_rows(0, bytes.fromhex(packet), 5, {})
+    assert "at byte" in row.error
+    fields = BROKEN[packet]
+    assert {key: row.detail.get(key) for key in fields} == fields
+
+
 @pytest.mark.parametrize("data", [b"\x30", b"\x30\x80", b"\x30\xff\xff\x80"])
 def test_a_length_that_is_not_all_there_is_shown_as_no_length(data: bytes) -> None:
     [row] = read_rows(0, data, 5, {})

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.mqtt.rows import read_rows
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.packets import Request, Subscribe, Unsubscribe
 
 from brokers.playback import to_bytes
 
@@ -73,3 +75,10 @@ def test_connect_row_shows_who_and_how_but_no_password() -> None:
 def test_the_reason_in_words_comes_first() -> None:
     for data in ("20 03 00 00 00", "40 02 00 01", "90 04 00 01 00 01", "e0 00"):
         assert next(iter(row(data, direction=OUT).detail)) in ("reason", "reasons")
+
+
+def test_the_properties_of_each_request_are_shown() -> None:
+    given = {"user_property": [("a", "b")]}
+    for packet in (Subscribe(1, [Request("t")], given), Unsubscribe(1, ["t"], given)):
+        [row] = read_rows(0, encode_packet(packet, 5), 5, {})
+        assert row.detail["user_property"] == [("a", "b")]

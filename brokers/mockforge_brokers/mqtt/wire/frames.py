@@ -46,6 +46,8 @@ class PacketSplitter:
     def __init__(self, limit: int = MAXIMUM_LENGTH + 5) -> None:
         self._limit = limit
         self._rest = bytearray()
+        self._wanted = 0
+        """Bytes that the packet has which is not whole yet, as far as that is known."""
 
     @property
     def pending(self) -> int:
@@ -54,6 +56,7 @@ class PacketSplitter:
     def take(self) -> bytes:
         rest = bytes(self._rest)
         self._rest.clear()
+        self._wanted = 0
         return rest
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -62,6 +65,10 @@ class PacketSplitter:
         Raises ProtocolError at a length that cannot be; `take` then hands back all bytes.
         """
         self._rest += data
+        if len(self._rest) < self._wanted:
+            # Else each piece of a large packet would cost a copy of all that came before it.
+            return []
+        self._wanted = 0
         whole = bytes(self._rest)
         packets: list[bytes] = []
         position, end = 0, len(whole)
@@ -71,6 +78,7 @@ class PacketSplitter:
                 break
             check_size(body - position + length, self._limit)
             if body + length > end:
+                self._wanted = body + length - position
                 break
             packets.append(whole[position : body + length])
             position = body + length

@@ -3,7 +3,7 @@
 For people alone: nothing is served by it, and only a packet that was refused comes here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from ...bytes_io import ByteReader
@@ -11,7 +11,7 @@ from ...errors import ProtocolError
 from ..codes import V5, V31, PacketType
 from .decode import BY_NUMBER, decode_body
 from .frames import decode_varint
-from .properties import decode_properties
+from .properties import WILL, decode_properties
 
 _Step = tuple[str, Callable[[ByteReader], Any]]
 
@@ -44,10 +44,14 @@ _STEPS: Final[dict[int, tuple[_Step, ...]]] = {
     PacketType.AUTH: (_CODE,),
 }
 """Fields in front of the properties, by type; a PUBLISH has its packet identifier by its QoS."""
+_WILL_FLAG, _USER_FLAG = 0x04, 0x80
 
 
 def read_broken(frame: bytes, version: int) -> tuple[dict[str, Any], int]:
-    """Its first fields by their names, and the offset at which reading ended."""
+    """Its first fields by their names, and the offset at which reading ended.
+
+    Of properties, of CONNECT's payload and of topic filters too those that were right.
+    """
     try:
         length, body = decode_varint(frame, 1, len(frame))
     except ProtocolError:
@@ -60,18 +64,56 @@ def read_broken(frame: bytes, version: int) -> tuple[dict[str, Any], int]:
     if length != len(frame) - body:
         return found, 1
     stopped = _stopped(frame, body, version)
-    reader = ByteReader(frame, body)
     try:
-        for name, read in _steps(frame[0]):
-            value = read(reader)
-            if reader.position > stopped:
-                break
-            found[name] = value
-        if version == V5 and reader.position < stopped:
-            found |= decode_properties(reader, frame[0] >> 4)
+        found.update(_fields(ByteReader(frame, body), frame[0], version, found, stopped))
     except ProtocolError:
         pass
     return found, stopped
+
+
+def _fields(
+    reader: ByteReader, first: int, version: int, found: dict[str, Any], stopped: int
+) -> Iterator[tuple[str, Any]]:
+    """Name and value of each field that ends where reading did, or before; properties go straight
+    to `found`, since those of them that are right are there though another is wrong."""
+    kind = first >> 4
+    for name, read in _steps(first):
+        value = read(reader)
+        if reader.position > stopped:
+            return
+        yield name, value
+    if kind == PacketType.CONNECT:
+        # It names its version itself.
+        version = found.get("version", version)
+    if version == V5 and reader.position < stopped:
+        decode_properties(reader, kind, found)
+    if kind == PacketType.CONNECT:
+        yield from _payload(reader, version, found.get("flags", 0), stopped)
+    elif kind in (PacketType.SUBSCRIBE, PacketType.UNSUBSCRIBE):
+        yield from _filters(reader, kind, stopped)
+
+
+def _payload(
+    reader: ByteReader, version: int, flags: int, stopped: int
+) -> Iterator[tuple[str, Any]]:
+    """Of a CONNECT, but no password."""
+    if reader.position < stopped:
+        yield "client_id", _text(reader)
+    if flags & _WILL_FLAG and reader.position < stopped:
+        will = decode_properties(reader, WILL) if version == V5 else {}
+        yield "will", will | {"topic_name": _text(reader)}
+        reader.take(reader.uint16())
+    if flags & _USER_FLAG and reader.position < stopped:
+        yield "user_name", _text(reader)
+
+
+def _filters(reader: ByteReader, kind: int, stopped: int) -> Iterator[tuple[str, Any]]:
+    filters: list[str] = []
+    while reader.position < stopped:
+        filters.append(_text(reader))
+        if kind == PacketType.SUBSCRIBE:
+            reader.uint8()
+        yield "filters", filters
 
 
 def _stopped(frame: bytes, body: int, version: int) -> int:

@@ -103,8 +103,13 @@ BY_NAME: Final = {row.name: row for row in _TABLE}
 _USER_PROPERTY: Final = BY_NAME["user_property"]
 
 
-def decode_properties(reader: ByteReader, packet: int) -> Properties:
-    """Read a property length and what it covers; `packet` is a PacketType or WILL."""
+def decode_properties(
+    reader: ByteReader, packet: int, into: Properties | None = None
+) -> Properties:
+    """Read a property length and what it covers; `packet` is a PacketType or WILL.
+
+    `into` has what could be read where something is wrong behind that.
+    """
     length, start = decode_varint(reader.data, reader.position, reader.end)
     if length < 0 or start + length > reader.end:
         raise ProtocolError(
@@ -112,9 +117,9 @@ def decode_properties(reader: ByteReader, packet: int) -> Properties:
             Reason.MALFORMED_PACKET,
         )
     reader.position = start
+    values: Properties = {} if into is None else into
     if not length:
-        return {}
-    values: Properties = {}
+        return values
     inner = ByteReader(reader.data, start, start + length, reader.what)
     pairs_allowed = packet in _USER_PROPERTY.packets
     try:
@@ -189,6 +194,9 @@ def _read_value(reader: ByteReader, row: Property) -> Any:
             value = reader.uint32()
         case Kind.VARINT:
             value, place = decode_varint(reader.data, reader.position, reader.end)
+            if value < 0:
+                text = f"{reader.what}: {row.name} ends within its value [MQTT 2.2.2.1]"
+                raise ProtocolError(text, Reason.MALFORMED_PACKET)
             reader.position = place
         case Kind.BINARY:
             return reader.take(reader.uint16())
