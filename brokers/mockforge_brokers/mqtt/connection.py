@@ -156,7 +156,7 @@ class MqttConnection:
         if data:
             # Without bytes the same burst goes on, for which its last turn had no time.
             self.unanswered = 0
-        position = 0
+        position, walked = 0, data
         try:
             if self._pieces:
                 missing = self.wanted - self._have
@@ -166,16 +166,18 @@ class MqttConnection:
                     # To put that packet together alone spares what comes behind it two copies: of
                     # large packets each burst ends in the midst of one.
                     self._keep(data[:missing])
-                    walk(self, self.take_rest(), 0)
+                    walked = self.take_rest()
+                    walk(self, walked, 0)
                     position = missing
                 else:
                     self._keep(data)
                     data = self.take_rest()
             self.wanted = 0
+            walked = data
             if self.work_on():
                 position = walk(self, data, position)
         except ProtocolError as error:
-            joining.violated(self, error, data)
+            joining.violated(self, error, walked)
             return 0
         if self.closed:
             return 0
@@ -239,7 +241,11 @@ class MqttConnection:
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
         if not self.closed:
             self.last_heard = self.broker.environment.clock.now()
-            misbehaviour.refuse(self, frame, parts, code, text)
+            try:
+                misbehaviour.refuse(self, frame, parts, code, text)
+            except ProtocolError as error:
+                # It may be wrong beside that: a filter behind the one that is refused.
+                joining.violated(self, error, frame)
 
     def edit(self, direction: int, frame: bytes, changes: Mapping[int, Changes]) -> bytes:
         return misbehaviour.edit(self.version, frame, changes)

@@ -53,7 +53,9 @@ def take(connection: "MqttConnection", first: int, reader: ByteReader) -> None:
     try:
         authentication.go_on(connection, packet)
     except handshake.Refused as error:
-        authentication.failed(connection, error)
+        if connection.proving is not None:
+            # Else it proved who it is, and something else is in the way.
+            authentication.failed(connection, error)
         refuse(connection, error)
 
 
@@ -67,11 +69,7 @@ def _begin(connection: "MqttConnection", first: int, reader: ByteReader) -> None
         refuse(connection, error)
         return
     assert isinstance(packet, Connect)
-    connection.version = connection.outlet.version = packet.version
-    # For a refusal too [MQTT-3.2.2-19].
-    connection.outlet.maximum = packet.properties.get("maximum_packet_size")
-    connection.client = packet.client_id
-    connection.bridge = packet.bridge
+    introduce(connection, packet)
     lint.check_text(connection, packet)
     try:
         handshake.check(packet, broker.options)
@@ -90,6 +88,14 @@ def _begin(connection: "MqttConnection", first: int, reader: ByteReader) -> None
             # It began to prove who it is, and its first step was wrong already.
             authentication.failed(connection, error)
         refuse(connection, error)
+
+
+def introduce(connection: "MqttConnection", packet: Connect) -> None:
+    """What holds for the answer to a CONNECT, be it a refusal [MQTT-3.2.2-19]."""
+    connection.version = connection.outlet.version = packet.version
+    connection.outlet.maximum = packet.properties.get("maximum_packet_size")
+    connection.client = packet.client_id
+    connection.bridge = packet.bridge
 
 
 def refuse(connection: "MqttConnection", error: ProtocolError) -> None:

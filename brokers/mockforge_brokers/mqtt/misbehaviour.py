@@ -19,7 +19,7 @@ from .handlers import resolve_alias, subscribing, unsubscribing
 from .inputs import check_encoding, publish_properties
 from .wire.decode import decode_packet
 from .wire.frames import decode_varint
-from .wire.packets import Ack, Auth, Connect, Publish, Subscribe, Unsubscribe
+from .wire.packets import Ack, Auth, Connect, Packet, Publish, Subscribe, Unsubscribe
 
 if TYPE_CHECKING:
     from .connection import MqttConnection
@@ -54,6 +54,7 @@ def refuse(
 
     Before MQTT 5 most acknowledgements have no code: where they have none the connection ends,
     which is what 3.1.1 leaves to a server that does not take a PUBLISH [MQTT-3.3.5-2].
+    Raises ProtocolError where something else is wrong about it.
     """
     try:
         decoded = decode_packet(packet, connection.version)
@@ -62,17 +63,14 @@ def refuse(
     except ProtocolError:
         connection.receive(packet)
         return
-    first = connection.session is None
-    if isinstance(decoded, Connect) != first and not (first and connection.proving):
-        # Nothing comes before CONNECT, and no second one [MQTT-3.1.0-1] [MQTT-3.1.0-2].
+    if not _may_come(connection, decoded):
         connection.receive(packet)
         return
     reason = Reason(code)
     version5 = connection.version == V5
     match decoded:
         case Connect():
-            connection.client = decoded.client_id
-            connection.version = connection.outlet.version = decoded.version
+            joining.introduce(connection, decoded)
             joining.refuse(connection, handshake.Refused(text, reason))
         case Auth() if connection.session is None:
             joining.refuse(connection, handshake.Refused(text, reason))
@@ -88,6 +86,14 @@ def refuse(
             connection.begin(unsubscribing(connection, decoded, refused, text))
         case _:
             connection.disconnect(reason, text)
+
+
+def _may_come(connection: MqttConnection, packet: Packet) -> bool:
+    """Nothing comes before CONNECT, no second one [MQTT-3.1.0-1] [MQTT-3.1.0-2], and between a
+    challenge and CONNACK only AUTH [MQTT-3.1.2-30]."""
+    if connection.session is not None:
+        return not isinstance(packet, Connect)
+    return isinstance(packet, Connect if connection.proving is None else Auth)
 
 
 def edit(version: int, packet: bytes, changes: Mapping[int, Changes]) -> bytes:

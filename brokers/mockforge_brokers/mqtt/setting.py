@@ -10,11 +10,10 @@ from ..errors import InvalidInput, ProtocolError
 from .codes import V5, PacketType, Reason
 from .wire.decode import decode_packet
 from .wire.encode import encode_packet
-from .wire.packets import Packet
+from .wire.packets import Connect, Packet
 from .wire.properties import BY_NAME, Kind
 
 _TRUE = {"true": True, "1": True, "false": False, "0": False}
-_TEXTS = (Kind.TEXT,)
 
 
 def set_fields(version: int, frame: bytes, values: Mapping[str, str]) -> bytes:
@@ -23,6 +22,9 @@ def set_fields(version: int, frame: bytes, values: Mapping[str, str]) -> bytes:
         packet = decode_packet(frame, version)
     except ProtocolError as error:
         raise InvalidInput(f"it is no packet: {error.text}") from None
+    if isinstance(packet, Connect):
+        # It says itself which version it is of; the connection knows none yet.
+        version = packet.version
     kind = PacketType(frame[0] >> 4)
     for name, text in values.items():
         packet = _with(packet, kind, name, text, version)
@@ -41,10 +43,22 @@ def _with(packet: Packet, kind: PacketType, name: str, text: str, version: int) 
         known = fields if version < V5 else fields + allowed
         raise InvalidInput(f"{kind.name} has no field {name}; it has {', '.join(known)}")
     row = BY_NAME[name]
-    value: Any = text
-    if row.kind not in _TEXTS:
-        value = text.encode() if row.kind is Kind.BINARY else _number(name, text)
+    value = _property(row.kind, name, text)
     return replace(packet, properties={**packet.properties, name: value})
+
+
+def _property(kind: Kind, name: str, text: str) -> Any:
+    match kind:
+        case Kind.TEXT:
+            return text
+        case Kind.BINARY:
+            return text.encode()
+        case Kind.PAIR:
+            key, colon, value = text.partition(":")
+            if not colon:
+                raise InvalidInput(f"{name} is NAME:VALUE, not {text!r}")
+            return [(key, value)]
+    return _number(name, text)
 
 
 def _converted(name: str, value: Any, text: str) -> Any:
@@ -58,7 +72,11 @@ def _converted(name: str, value: Any, text: str) -> Any:
             return _number(name, text)
         case bytes():
             return text.encode()
-        case str() | None:
+        case None if name == "password":
+            return text.encode()
+        case None if name == "user_name":
+            return text
+        case str():
             return text
         case list() if all(isinstance(each, int) for each in value):
             return [_number(name, text)] * len(value)

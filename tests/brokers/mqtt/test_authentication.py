@@ -283,3 +283,14 @@ def test_credentials_hide_the_password() -> None:
     made = credentials("pencil", "sha256", SALT)
     assert isinstance(made, Credentials)
     assert b"pencil" not in made.stored_key + made.server_key
+
+
+def test_who_proved_who_it_is_and_has_no_room_for_connack_was_not_denied() -> None:
+    scene = Scene(auth_methods=("M go",))
+    asked = {"authentication_method": "M", "maximum_packet_size": 14}
+    client = scene.come(Connect("c", 5, properties=asked))
+    [challenge] = scene.got(client)
+    assert isinstance(challenge, Auth)
+    scene.send(client, Auth(0x18, {"authentication_method": "M"}))
+    assert client.peer.ended
+    assert scene.emitted(AccessDenied) == []

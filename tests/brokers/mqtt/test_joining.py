@@ -4,6 +4,8 @@ import pytest
 from mockforge_brokers.events import Event, ProtocolViolated
 from mockforge_brokers.mqtt.codes import PacketType, Reason
 from mockforge_brokers.mqtt.events import ConnectionRefused
+from mockforge_brokers.mqtt.state.session import LARGE
+from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Auth, Connack, Connect, Disconnect
 
 from .scene import Scene
@@ -97,3 +99,14 @@ def test_who_is_refused_is_not_waited_for_by_the_watch_of_silence() -> None:
     door.clock.advance(1000)
     assert door.kinds() == [ConnectionRefused]
     assert door.broker.connections() == []
+
+
+def test_a_broken_connect_in_pieces_is_answered_whatever_comes_behind_it() -> None:
+    door = Door()
+    client = door.come()
+    broken = encode_packet(Connect("a", 5, properties={"receive_maximum": 0}), 5)
+    client.send(broken[:4])
+    client.send(broken[4:] + b"\xc0\0" * LARGE)
+    [connack] = door.got(client)
+    assert isinstance(connack, Connack)
+    assert connack.code == Reason.PROTOCOL_ERROR

@@ -341,3 +341,53 @@ def test_one_of_two_subscriptions_cannot_be_ended_and_the_other_is(scene: Scene)
     for topic in ("kept", "gone"):
         scene.send(other, Publish(topic, b"x"))
     assert scene.got(client) == [Publish("kept", b"x")]
+
+
+@pytest.mark.parametrize(
+    "early", [Subscribe(7, [Request("a")]), Publish("t", b"x", 1, packet_id=7), Connect("p", 5)]
+)
+def test_nothing_but_auth_is_served_or_refused_while_a_client_proves_who_it_is(
+    early: Packet,
+) -> None:
+    scene = Scene(auth_methods=("TWO first second",))
+    client = scene.come(Connect("p", 5, properties={"authentication_method": "TWO"}))
+    scene.got(client)
+    refuse(client, encode_packet(early, 5), everything, QUOTA)
+    [connack] = scene.got(client)
+    assert isinstance(connack, Connack)
+    assert connack.code == Reason.PROTOCOL_ERROR
+    assert client.peer.ended == "closed"
+
+
+def test_a_wrong_filter_beside_a_refused_one_ends_the_connection_with_its_reason(
+    scene: Scene,
+) -> None:
+    client = scene.connect("p")
+    packet = encode_packet(Subscribe(7, [Request("a"), Request("b#")]), 5)
+    refuse(client, packet, lambda row: row.destination == "a", QUOTA)
+    [disconnect] = scene.got(client)
+    assert isinstance(disconnect, Disconnect)
+    assert disconnect.code == Reason.TOPIC_FILTER_INVALID
+
+
+def test_a_refused_connect_is_answered_within_the_client_s_maximum_packet_size(
+    scene: Scene,
+) -> None:
+    client = scene.network.connect()
+    connect = Connect("c", 5, properties={"maximum_packet_size": 10})
+    refuse(client, encode_packet(connect, 5), everything, QUOTA, "far too long for so few bytes")
+    assert scene.got(client) == [Connack(QUOTA)]
+
+
+def test_fields_of_a_connect_are_set_by_the_version_that_it_names() -> None:
+    packet = encode_packet(Connect("c", 5), 5)
+    for name, value in (("receive_maximum", 1), ("user_property", [("a", "b:c")])):
+        text = "a:b:c" if name == "user_property" else "1"
+        made = decode_packet(set_fields(4, packet, {name: text}), 5)
+        assert made == Connect("c", 5, properties={name: value})
+    made = decode_packet(set_fields(4, packet, {"user_name": "u", "password": "p"}), 5)
+    assert made == Connect("c", 5, user_name="u", password=b"p")
+    with pytest.raises(InvalidInput, match="will cannot be set"):
+        set_fields(4, packet, {"will": "t"})
+    with pytest.raises(InvalidInput, match="user_property is NAME:VALUE, not 'a'"):
+        set_fields(4, packet, {"user_property": "a"})
