@@ -213,7 +213,8 @@ class SubscriptionTrie:
 
         However many it has: only those that match are looked at.
         """
-        plain, shares = False, []
+        plain = False
+        shares: list[str] = []
         for node in self._nodes(topic_name):
             plain = plain or session in node.subscribers
             held = (share.members.get(session) for share in node.shares.values())
