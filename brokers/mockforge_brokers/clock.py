@@ -3,7 +3,6 @@
 import heapq
 import time
 from collections.abc import Callable
-from itertools import count
 from typing import Any, Final, Protocol
 
 _MOST_CANCELLED: Final = 100
@@ -79,7 +78,8 @@ class _Agenda:
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, _Call]] = []
-        self._order = count()
+        self.made = 0
+        """How many calls were asked for so far."""
         self._cancelled = 0
 
     def __len__(self) -> int:
@@ -87,15 +87,19 @@ class _Agenda:
 
     def add(self, due: float, callback: Callable[..., object], args: tuple[Any, ...]) -> _Call:
         call = _Call(self, callback, args)
-        heapq.heappush(self._heap, (due, next(self._order), call))
+        self.made += 1
+        heapq.heappush(self._heap, (due, self.made, call))
         return call
 
-    def next_due(self) -> float | None:
+    def next_due(self, made: int | None = None) -> float | None:
+        """When the next call is due; None also where it is none of the first `made`."""
         heap = self._heap
         while heap and heap[0][2].cancelled:
             heapq.heappop(heap)
             self._cancelled -= 1
-        return heap[0][0] if heap else None
+        if not heap or (made is not None and heap[0][1] > made):
+            return None
+        return heap[0][0]
 
     def pop(self) -> _Call:
         call = heapq.heappop(self._heap)[2]
@@ -193,8 +197,11 @@ class AdjustableClock:
         self._armed = None
         # A loop may call a hair early: what is due within its resolution runs now.
         limit = max(self.now(), self._armed_due)
+        # What these calls ask for in turn has another turn of the loop, also where its time stands
+        # still within one (uvloop's does): work in slices would hold up all others until its end.
+        made = self._agenda.made
         try:
-            while (due := self._agenda.next_due()) is not None and due <= limit:
+            while (due := self._agenda.next_due(made)) is not None and due <= limit:
                 call = self._agenda.pop()
                 call.callback(*call.args)
         finally:

@@ -1,5 +1,9 @@
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import pytest
-from mockforge_brokers.clock import AdjustableClock, ManualClock
+from mockforge_brokers.clock import AdjustableClock, ManualClock, Timer
 
 
 def test_manual_clock_runs_what_falls_due_in_order_and_at_its_own_time():
@@ -104,3 +108,49 @@ def test_a_call_may_be_cancelled_while_it_runs_and_after():
     timer.cancel()
     clock.call_later(1, lambda: None)
     assert len(clock._agenda) == 1
+
+
+class StandingLoop:
+    """A loop whose time stands still within a turn, as uvloop's does."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    def now(self) -> float:
+        return 7.0
+
+    wall = now
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
+        self.calls.append(Call(partial(callback, *args)))
+        return self.calls[-1]
+
+    def turn(self) -> None:
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call.run()
+
+
+class Call:
+    def __init__(self, run: Callable[[], object]) -> None:
+        self.run = run
+
+    def cancel(self) -> None:
+        self.run = lambda: None
+
+
+def test_work_in_slices_has_a_turn_of_the_loop_for_each() -> None:
+    loop = StandingLoop()
+    clock = AdjustableClock(loop)
+    done: list[int] = []
+
+    def work() -> None:
+        done.append(len(done))
+        if len(done) < 5:
+            clock.call_later(0.0, work)
+
+    clock.call_later(0.0, work)
+    clock.call_later(0.0, done.append, 100)
+    for seen in ([0, 100], [0, 100, 2], [0, 100, 2, 3]):
+        loop.turn()
+        assert done == seen
