@@ -43,22 +43,44 @@ async def wait_for(when: Occasion, brokers: "Mapping[str, Broker]") -> None:
     """Returns when it has come; `scenarios` is for others to wait for."""
     import asyncio  # every command line reads this file for its settings
 
+    moved = _Moved(brokers)
+    moved.look()
     if when.kind == "messages":
-        while _moved(brokers)[0] < when.amount:
+        while moved.came < when.amount:
             await asyncio.sleep(_LOOK)
+            moved.look()
         return
     loop = asyncio.get_running_loop()
-    last, since = _moved(brokers), loop.time()
+    since = loop.time()
     while loop.time() - since < when.amount:
         await asyncio.sleep(max(_LOOK, when.amount / _IDLE_LOOKS))
-        now = _moved(brokers)
-        if now != last:
-            last, since = now, loop.time()
+        if moved.look():
+            since = loop.time()
 
 
-def _moved(brokers: "Mapping[str, Broker]") -> tuple[int, int]:
-    """Messages that came in and that went out so far."""
-    views = [view for broker in brokers.values() for view in broker.destinations()]
-    # A message is counted where it was published, not again in each queue that got it.
-    came = sum(view.messages_in for view in views if view.kind != "queue")
-    return came, sum(view.messages_out for view in views)
+class _Moved:
+    """Messages that came in, by what destinations count.
+
+    Those of a topic that was deleted since stay counted, as its name and number are known.
+    """
+
+    def __init__(self, brokers: "Mapping[str, Broker]") -> None:
+        self.came = 0
+        self._brokers = brokers
+        self._counts: dict[tuple[str, str, str], tuple[int, int]] = {}
+
+    def look(self) -> bool:
+        """Whether any message came or went since the last look."""
+        before, self._counts = self._counts, {}
+        moved = False
+        for broker in self._brokers.values():
+            for view in broker.destinations():
+                key = view.protocol, view.kind, view.name
+                now = self._counts[key] = view.messages_in, view.messages_out
+                came, went = before.get(key, (0, 0))
+                moved = moved or now != (came, went)
+                # A message is counted where it was published, not again in each queue that got it.
+                if view.kind != "queue":
+                    # Fewer than before: another of the same name.
+                    self.came += now[0] - came if now[0] >= came else now[0]
+        return moved

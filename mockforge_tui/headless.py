@@ -67,35 +67,37 @@ async def _until_the_end(
     config: Config, fixtures: "FixtureSet | None", runtime: Runtime, asked: asyncio.Event
 ) -> ExitCode:
     """Wait for a signal, `exit_after` or `exit_when`, whichever comes first."""
-    status = ExitCode.OK
-    work: list[asyncio.Future[Any]] = [asyncio.ensure_future(asked.wait())]
+    stop = asyncio.Event()
+    signalled = asyncio.ensure_future(asked.wait())
+    work: list[asyncio.Future[Any]] = [signalled]
+    occasion: asyncio.Future[ExitCode] | None = None
     if config.exit_when is not None:
-        work.append(asyncio.ensure_future(_occasion(config, fixtures, runtime, asked)))
-    ended, rest = await asyncio.wait(
+        occasion = asyncio.ensure_future(_occasion(config, fixtures, runtime, stop))
+        work.append(occasion)
+    ended, _ = await asyncio.wait(
         work, timeout=config.exit_after, return_when=asyncio.FIRST_COMPLETED
     )
-    if not ended and config.exit_when is not None:
-        print(f"error: {config.exit_when} did not come within --exit-after", file=sys.stderr)
-        status = ExitCode.TIMED_OUT
-    for task in rest:
-        if task is not work[0] and asked.is_set():
-            # Scenarios report what they have.
-            ended.add(task)
-        else:
-            task.cancel()
-    for task in ended:
-        result = await task
-        if isinstance(result, ExitCode):
-            status = result
-    return status
+    signalled.cancel()
+    stop.set()
+    # Scenarios that are under way report what they have.
+    status = ExitCode.OK if occasion is None else await occasion
+    if ended or occasion is None:
+        return status
+    print(f"error: {config.exit_when} did not come within --exit-after", file=sys.stderr)
+    return ExitCode.TIMED_OUT
 
 
 async def _occasion(
-    config: Config, fixtures: "FixtureSet | None", runtime: Runtime, asked: asyncio.Event
+    config: Config, fixtures: "FixtureSet | None", runtime: Runtime, stop: asyncio.Event
 ) -> ExitCode:
+    """Returns once it has come, or soon after `stop` is set."""
     when = read(config.exit_when or "")
     if when.kind != "scenarios":
-        await wait_for(when, runtime.brokers)
+        coming = asyncio.ensure_future(wait_for(when, runtime.brokers))
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({coming, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (coming, stopped):
+            task.cancel()
         return ExitCode.OK
     from .suite import Suite, chosen
 
@@ -103,4 +105,4 @@ async def _occasion(
         print(page(line, sys.stderr), file=sys.stderr)
 
     suite = Suite(chosen(fixtures, ()), runtime, config, say)
-    return await suite.run(asked)
+    return await suite.run(stop)

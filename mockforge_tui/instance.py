@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .admin_port import Admin, Management, open_admin, open_management
 from .config import Config, ConfigError
-from .readiness import environment_lines, is_special, ready_line, startup_ms, write_whole
+from .readiness import environment_lines, is_special, ready_line, startup_ms, write_for
 from .runtime import Runtime
 
 if TYPE_CHECKING:
@@ -94,18 +94,11 @@ def _watching(fixtures: "FixtureSet", runtime: Runtime) -> "FixtureWatch":
 def written(config: Config, facts: dict[str, Any]) -> Iterator[None]:
     """The ready file and the env file, whole or not at all; the ready file goes at the end."""
     if config.env_file:
-        _write("--env-file", config.env_file, environment_lines(facts))
+        write_for("--env-file", config.env_file, environment_lines(facts))
     if config.ready_file:
-        _write("--ready-file", config.ready_file, ready_line(facts) + "\n")
+        write_for("--ready-file", config.ready_file, ready_line(facts) + "\n")
     try:
         yield
     finally:
         if config.ready_file and not is_special(Path(config.ready_file)):
             Path(config.ready_file).unlink(missing_ok=True)
-
-
-def _write(option: str, path: str, text: str) -> None:
-    try:
-        write_whole(Path(path), text)
-    except OSError as error:
-        raise ConfigError(f"{option} {path}: cannot be written: {error.strerror}") from None

@@ -9,6 +9,8 @@ from typing import Any
 
 from mockforge_brokers.protocols import PROTOCOLS
 
+from .config import ConfigError
+
 _IMPORTED = time.monotonic()
 _VARIABLES = {
     **{
@@ -53,7 +55,8 @@ def environment(facts: dict[str, Any]) -> dict[str, str]:
             lines[name] = value
             if name == "MQTT_URL":
                 host, _, port = value.partition("://")[2].rpartition(":")
-                lines["MQTT_HOST"], lines["MQTT_PORT"] = host, port
+                # Only in a URL does an address of IPv6 stand in brackets.
+                lines["MQTT_HOST"], lines["MQTT_PORT"] = host.strip("[]"), port
     return lines
 
 
@@ -87,3 +90,11 @@ def write_whole(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_for(option: str, path: str, text: str) -> None:
+    """As `write_whole`, for a file that an option names. Raises ConfigError."""
+    try:
+        write_whole(Path(path), text)
+    except OSError as error:
+        raise ConfigError(f"{option} {path}: cannot be written: {error.strerror}") from None

@@ -4,7 +4,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from mockforge_brokers import __version__
 
@@ -14,7 +13,7 @@ from .console.session import Session
 from .exit_codes import ExitCode
 from .fixtures.model import FixtureSet
 from .fixtures.scenarios import Scenario
-from .readiness import write_whole
+from .readiness import write_for
 from .runtime import Runtime
 from .scenarios.annotations import annotations
 from .scenarios.ctrf import ctrf
@@ -64,9 +63,11 @@ class Suite:
         runner = runner_of(session, scenario, lambda step: self._say(step_line(step)))
         ran = asyncio.ensure_future(runner.run())
         stopped = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({ran, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if not ran.done():
+        try:
+            await asyncio.wait({ran, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # What is under way says so itself; of what has ended nothing is cancelled.
+            stopped.cancel()
             ran.cancel()
         outcome = await ran
         self.outcomes.append(outcome)
@@ -78,10 +79,14 @@ class Suite:
         if os.environ.get("GITHUB_ACTIONS") == "true":
             for line in annotations(self.outcomes):
                 self._say(line)
-        if self._config.junit:
-            _write("--junit", self._config.junit, junit(self.outcomes))
-        if self._config.ctrf:
-            _write("--ctrf", self._config.ctrf, ctrf(self.outcomes, __version__))
+        config = self._config
+        try:
+            if config.junit:
+                write_for("--junit", config.junit, junit(self.outcomes))
+        finally:
+            # That one cannot be written is no reason to be without the other.
+            if config.ctrf:
+                write_for("--ctrf", config.ctrf, ctrf(self.outcomes, __version__))
 
 
 def _not_begun(scenario: Scenario) -> ScenarioOutcome:
@@ -99,10 +104,3 @@ def chosen(fixtures: FixtureSet | None, names: Sequence[str]) -> list[Scenario]:
         if name not in every:
             raise ConfigError(f"there is no scenario {name}; there is {', '.join(every)}")
     return [every[name] for name in names or every]
-
-
-def _write(option: str, path: str, text: str) -> None:
-    try:
-        write_whole(Path(path), text)
-    except OSError as error:
-        raise ConfigError(f"{option} {path}: cannot be written: {error.strerror}") from None

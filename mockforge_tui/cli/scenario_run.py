@@ -4,8 +4,8 @@ import asyncio
 import os
 import shlex
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from mockforge_brokers.errors import InvalidInput
@@ -44,10 +44,33 @@ async def run_suite(
             instance.load(facts)
             async with _programs(apps, facts):
                 suite = Suite(scenarios, runtime, config, say)
-                status = await suite.run(interruption.asked)
+                with _ending_after(config.exit_after, interruption.asked) as over:
+                    status = await suite.run(interruption.asked)
+                if over.is_set():
+                    print("error: the scenarios did not end within --exit-after", file=sys.stderr)
+                    status = ExitCode.TIMED_OUT
     for line in verdict.lines():
         print(line, file=sys.stderr)
     return ExitCode.EXPECTATION_FAILED if verdict.failed and not status else status
+
+
+@contextmanager
+def _ending_after(seconds: float | None, stop: asyncio.Event) -> Iterator[asyncio.Event]:
+    """Set `stop` after so many seconds, and with it what the block is given."""
+    over = asyncio.Event()
+
+    def end() -> None:
+        over.set()
+        stop.set()
+
+    timer = None
+    if seconds is not None:
+        timer = asyncio.get_running_loop().call_later(seconds, end)
+    try:
+        yield over
+    finally:
+        if timer is not None:
+            timer.cancel()
 
 
 @asynccontextmanager

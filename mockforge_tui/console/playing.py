@@ -10,9 +10,10 @@ from mockforge_brokers.errors import InvalidInput
 from ..expectations.failure import Failure
 from ..fixtures.scenarios import Scenario
 from ..scenarios.outcome import ScenarioOutcome, Status, StepOutcome
-from ..scenarios.runner import Runner
+from ..scenarios.runner import Runner, Unmet
 from ..scenarios.words import step_line, summary
 from .expecting import explained
+from .jobs import Job
 from .language import Problem
 from .results import Notice, Result, done
 
@@ -25,11 +26,15 @@ def runner_of(
 ) -> Runner:
     """A runner whose lines and explanations are the session's."""
 
-    def command(line: str) -> str:
+    async def command(line: str) -> None:
         result = session.run(line, confirmed=True)
+        job = session.jobs.of(result)
+        if job is not None and job.awaited:
+            result = await _to_its_end(session, job, result)
+        if result.failure is not None:
+            raise Unmet(result.failure)
         if not result.ok:
             raise InvalidInput(result.as_text(None).removeprefix("× "))
-        return result.as_text(None)
 
     return Runner(
         scenario,
@@ -38,6 +43,17 @@ def runner_of(
         explain=lambda failure: explained(session, failure),
         report=report,
     )
+
+
+async def _to_its_end(session: "Session", job: Job, began: Result) -> Result:
+    """What an expectation, or a scenario, came to: the next step is for after it."""
+    ended = asyncio.Event()
+    job.on_stop.append(ended.set)
+    try:
+        await ended.wait()
+    finally:
+        session.jobs.stop(job)
+    return job.result(began)
 
 
 def play(session: "Session", scenarios: Sequence[Scenario]) -> Result:

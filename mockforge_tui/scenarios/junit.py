@@ -46,6 +46,8 @@ def _case(outcome: ScenarioOutcome) -> list[str]:
         f"{'  ' * step.depth}{step.status.value:<9} {step.took:7.3f}s  {step.title}"
         for step in outcome.steps
     )
+    if outcome.left_out:
+        steps += f"\nand {outcome.left_out:,} more that passed"
     lines.append(f"      <system-out>{escape(_clean(steps))}</system-out>")
     return [*lines, "    </testcase>"]
 

@@ -46,6 +46,8 @@ class ScenarioOutcome:
     text: str = ""
     failure: Failure | None = None
     steps: list[StepOutcome] = field(default_factory=list)
+    left_out: int = 0
+    """Steps that passed and are not among them, since there were too many."""
 
     @property
     def ok(self) -> bool:

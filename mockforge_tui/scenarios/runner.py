@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from mockforge_brokers.clock import Clock, Timer
 from mockforge_brokers.errors import BrokerError, InvalidInput
@@ -82,8 +82,21 @@ class _Failed(Exception):
         self.failure = failure
 
 
-RunLine = Callable[[str], str]
-"""Runs a console line and returns what it says. Raises BrokerError."""
+class Unmet(Exception):
+    """What a console line expected did not come true."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.as_text())
+        self.failure = failure
+
+
+RunLine = Callable[[str], Awaitable[object]]
+"""Runs a console line, to its end where the next one is for after it. Raises BrokerError, Unmet."""
+
+_TURN: Final = 200
+"""Steps and messages that take no time before others get their turn: else no timeout would hold."""
+_MOST_STEPS: Final = 10_000
+"""Steps that passed of which a report tells; those beyond are counted."""
 
 
 class Runner:
@@ -116,21 +129,26 @@ class Runner:
         self._recordings: list[Recording] = []
         self._began = 0.0
         self._since = 0
+        self._at_once = 0
+        """What was done since others had their turn."""
         self._outcome = ScenarioOutcome(scenario.name, scenario.position, stage.clock.wall())
 
     async def run(self) -> ScenarioOutcome:
         """Returns how it went, whatever happened; cancelled, it is stopped."""
         stage, scenario, outcome = self._stage, self._scenario, self._outcome
-        if scenario.reset:
-            stage.reset()
-        stage.record.start()
-        self._since = stage.record.newest
         self._began = stage.clock.now()
         try:
+            if scenario.reset:
+                stage.reset()
+            stage.record.start()
+            self._since = stage.record.newest
             await self._in_time(self._all())
         except _Failed as failed:
             outcome.status, outcome.text = failed.status, str(failed)
             outcome.failure = failed.failure
+        except BrokerError as error:
+            # No step is to blame: the brokers could not be reset.
+            outcome.status, outcome.text = Status.BROKEN, str(error)
         except asyncio.CancelledError:
             outcome.status, outcome.text = Status.STOPPED, "it was stopped"
         finally:
@@ -186,10 +204,15 @@ class Runner:
         for placed in steps:
             began = self._now()
             try:
+                await self._count()
                 await self._do(placed, depth)
             except _Failed as failed:
                 self._end(placed, began, depth, failed)
                 raise
+            except Unmet as unmet:
+                failure = _Failed(Status.FAILED, str(unmet), unmet.failure)
+                self._end(placed, began, depth, failure)
+                raise failure from None
             except BrokerError as error:
                 broken = _Failed(Status.BROKEN, str(error))
                 self._end(placed, began, depth, broken)
@@ -213,8 +236,18 @@ class Runner:
             "" if failed is None else str(failed),
             None if failed is None else failed.failure,
         )
-        self._outcome.steps.append(outcome)
+        if failed is None and len(self._outcome.steps) >= _MOST_STEPS:
+            self._outcome.left_out += 1
+        else:
+            self._outcome.steps.append(outcome)
         self._report(outcome)
+
+    async def _count(self, done: int = 1) -> None:
+        """Give others their turn after so much that took no time."""
+        self._at_once += done
+        if self._at_once >= _TURN:
+            self._at_once = 0
+            await asyncio.sleep(0)
 
     # Steps -------------------------------------------------------------------------------
 
@@ -231,13 +264,25 @@ class Runner:
                 await self._replay(self._recorded(name), speed)
             case RecordTo():
                 await self._record(placed.step, depth)
+            case Command(line):
+                await self._command(line)
+            case Parallel() | Repeat() | Trigger():
+                await self._several(placed.step, depth)
+            case _:
+                self._act(placed)
+
+    async def _several(self, step: Parallel | Repeat | Trigger, depth: int) -> None:
+        """A step of steps, or of one thing time and again."""
+        match step:
             case Parallel(branches):
                 await self._parallel(branches, depth)
             case Repeat(times, steps):
                 for _ in range(times):
                     await self._steps(steps, depth + 1)
-            case _:
-                self._act(placed)
+            case Trigger(generator, times):
+                for _ in range(times):
+                    self._engine.emit(generator)
+                    await self._count()
 
     def _act(self, placed: Placed) -> None:
         """A step that takes no time."""
@@ -255,10 +300,6 @@ class Runner:
                 self._put(placed, placed.step)
             case Advance(seconds):
                 stage.clock.advance(seconds)
-            case Trigger(generator, times):
-                self._engine.emit(generator, times)
-            case Command(line):
-                self._command(line)
 
     def _begin(self) -> None:
         """Begin a message; what was captured stays."""
@@ -349,6 +390,7 @@ class Runner:
             if wait > 0:
                 await self._sleep(wait)
             self._stage.publish(message)
+            await self._count()
 
     async def _parallel(self, branches: Sequence[Sequence[Placed]], depth: int) -> None:
         tasks = [asyncio.ensure_future(self._steps(branch, depth + 1)) for branch in branches]

@@ -420,11 +420,12 @@ class Scene:
         )
 
     def load_scenarios(
-        self, *names: str, step: str = "{publish: {to: {mqtt: a}, value: 1}}"
+        self, *names: str, step: str = "{publish: {to: {mqtt: a}, value: 1}}", reset: bool = False
     ) -> None:
         """Scenarios of one step."""
         loaded = Loaded(Problems())
-        scenarios = ", ".join(f"{{name: {name}, steps: [{step}]}}" for name in names)
+        more = "reset: true, " if reset else ""
+        scenarios = ", ".join(f"{{name: {name}, {more}steps: [{step}]}}" for name in names)
         text = f"mockforge: 1\nscenarios: [{scenarios}]\n"
         for node in parse(Source("scene.yaml", text)):
             read_document(node, loaded)

@@ -3,6 +3,9 @@
 import asyncio
 import json
 
+import pytest
+from mockforge_brokers.errors import InvalidInput
+
 from app.console.scene import Scene
 from app.console.test_everywhere import in_the_shell, request
 
@@ -81,3 +84,50 @@ def test_an_unknown_name_names_the_nearest() -> None:
     scene.load_scenarios("happy-order")
     assert "did you mean happy-order?" in scene.session.run("scenario run hapy-order").as_text()
     assert [row["name"] for row in scene.run("scenario ls").records] == ["happy-order"]
+
+
+@pytest.mark.parametrize(
+    ("line", "mark", "text"),
+    [
+        ("expect kafka:orders --within 1s", "×", "a message to kafka:orders within 1s"),
+        ("expect none kafka:orders --within 1s", "✓", ""),
+        ("expect kafka:orders --within 1s | name:x", "×", "a filter of rows stands before the |"),
+    ],
+)
+def test_a_line_that_waits_is_waited_for(line: str, mark: str, text: str) -> None:
+    scene = Scene(furnished=False, interactive=True)
+    scene.load_scenarios("one", step=f"{{run: '{line}'}}")
+    shown = play(scene, "scenario run one")
+    assert any(each.startswith(f"  {mark} {line}") for each in shown)
+    assert text in "\n".join(shown)
+    assert len(scene.session.jobs) == 0
+
+
+def test_a_scenario_that_ends_ends_what_it_waits_for() -> None:
+    scene = Scene(furnished=False, interactive=True)
+    scene.load_scenarios("one", step="{run: expect kafka:orders --within 1h}")
+
+    async def main() -> None:
+        await scene.session.execute("scenario run one")
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert [job.kind for job in scene.session.jobs] == ["scenario", "expect"]
+        scene.run("job stop 1")
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert len(scene.session.jobs) == 0
+
+
+def test_brokers_that_cannot_be_reset_break_the_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(furnished=False, interactive=True)
+    scene.load_scenarios("one", reset=True)
+
+    def refuse(to: str | None = None) -> None:
+        raise InvalidInput("topic orders: no room")
+
+    monkeypatch.setattr(scene, "reset", refuse)
+    shown = play(scene, "scenario run one")
+    assert "topic orders: no room" in "\n".join(shown)
+    assert not any("0 scenarios" in each for each in shown)

@@ -212,3 +212,33 @@ def test_exit_after_before_the_occasion_is_status_5() -> None:
     code, _, err = run("--headless", "--exit-when", "messages:5", "--exit-after", "100ms")
     assert code == ExitCode.TIMED_OUT
     assert "messages:5 did not come within --exit-after" in err
+
+
+def test_exit_after_ends_scenarios_that_report_themselves(tmp_path: Path) -> None:
+    for arguments in (("--headless", "--exit-when", "scenarios"), ("run",)):
+        xml = tmp_path / "junit.xml"
+        file = file_of(tmp_path, FOREVER, PASSES)
+        code, out, err = run(*arguments, file, "--exit-after", "300ms", "--junit", str(xml))
+        assert code == ExitCode.TIMED_OUT, out + err
+        assert "did not" in err
+        (suite,) = ET.parse(xml).getroot()
+        assert [case.get("name") for case in suite] == ["forever", "passes"]
+        assert len(list(suite.iter("error"))) == 2
+
+
+@pytest.mark.parametrize("occasion", ["messages:5", "idle:1h"])
+def test_a_signal_ends_a_run_whose_occasion_did_not_come(occasion: str) -> None:
+    process = start("--headless", "--exit-when", occasion)
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["event"] == "ready"
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (ExitCode.OK, "")
+
+
+def test_a_report_that_cannot_be_written_does_not_keep_the_other_back(tmp_path: Path) -> None:
+    file, other = file_of(tmp_path, PASSES), tmp_path / "ctrf.json"
+    code, _, err = run("run", file, "--junit", "/nowhere/junit.xml", "--ctrf", str(other))
+    assert code == ExitCode.BAD_INPUT
+    assert "--junit /nowhere/junit.xml: cannot be written" in err
+    assert json.loads(other.read_text())["results"]["summary"]["tests"] == 1

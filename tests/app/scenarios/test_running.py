@@ -8,6 +8,7 @@ import pytest
 from app.console.scene import Scene
 from mockforge_tui.fixtures.loader import load, read
 from mockforge_tui.fixtures.model import FixtureSet
+from mockforge_tui.scenarios.junit import junit
 from mockforge_tui.scenarios.outcome import ScenarioOutcome, Status, StepOutcome
 from mockforge_tui.scenarios.runner import Runner
 
@@ -46,10 +47,8 @@ class Play:
             report=self.reported.append,
         )
 
-    def _command(self, line: str) -> str:
-        result = self.scene.run(line)
-        self.records.append(len(result.records))
-        return result.text
+    async def _command(self, line: str) -> None:
+        self.records.append(len(self.scene.run(line).records))
 
     async def _run(self, stop_after: float | None) -> ScenarioOutcome:
         task = asyncio.ensure_future(self.runner.run())
@@ -312,3 +311,30 @@ def test_two_of_one_name_are_refused(tmp_path: Path) -> None:
     path.write_text(f"{HEAD}scenarios: [{one}, {one}]\n")
     _, problems = read([path])
     assert "is there already, at" in str(problems.errors[0])
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "repeat: {times: 1000000, steps: [{publish: {to: {mqtt: a}, value: 1}}]}",
+        "trigger: {id: tick, times: 1000000}",
+    ],
+    ids=["repeat", "trigger"],
+)
+def test_what_takes_no_time_leaves_others_their_turn(tmp_path: Path, step: str) -> None:
+    text = "generators: [{id: tick, to: {mqtt: a}, value: 1}]\n"
+    text += f"scenarios: [{{name: long, timeout: 100ms, steps: [{{{step}}}]}}]\n"
+    fixtures = fixtures_of(tmp_path, text)
+    outcome = Play(fixtures).run()
+    assert outcome.status is Status.TIMED_OUT
+    assert len(outcome.steps) + outcome.left_out < 100_000
+
+
+def test_a_report_counts_steps_that_would_be_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mockforge_tui.scenarios.runner._MOST_STEPS", 10)
+    text = "scenarios: [{name: many, steps: [{repeat: {times: 30, steps: [{advance: 1ms}]}}]}]"
+    outcome = Play(fixtures_of(tmp_path, text)).run()
+    assert (len(outcome.steps), outcome.left_out) == (10, 21)
+    assert "and 21 more that passed" in junit([outcome])
