@@ -10,14 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .fixtures.events import FixturesKept, FixturesReloaded
-from .fixtures.loader import files_of
+from .fixtures.loader import stamps_of
 from .rehearsal import read_fixtures
 from .runtime import Runtime
 
 _EVERY = 0.5
 """Seconds between looks."""
-
-Stamp = tuple[int, int, int]
 
 
 class FixtureWatch:
@@ -26,7 +24,9 @@ class FixtureWatch:
     def __init__(self, paths: tuple[str, ...], runtime: Runtime) -> None:
         self._paths = [Path(path) for path in paths]
         self._runtime = runtime
-        self._seen = self._stamps()
+        loaded = runtime.fixtures
+        self._assets: tuple[str, ...] = () if loaded is None else loaded.assets
+        self._seen = stamps_of(self._paths, self._assets)
         self._task: asyncio.Task[None] | None = None
         self.looked: Callable[[], object] = lambda: None
         """Called after each look."""
@@ -39,26 +39,20 @@ class FixtureWatch:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    def _stamps(self) -> dict[str, Stamp]:
-        """Of each file: when it changed, its size, its number (editors write a new file)."""
-        stamps: dict[str, Stamp] = {}
-        for path in self._paths:
-            for file in files_of(path):
-                try:
-                    found = file.stat()
-                except OSError:
-                    continue
-                stamps[str(file)] = found.st_mtime_ns, found.st_size, found.st_ino
-        return stamps
-
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_EVERY)
-            stamps = self._stamps()
+            stamps = stamps_of(self._paths, self._assets)
             if stamps != self._seen:
                 self._seen = stamps
                 await self.reload()
             self.looked()
+
+    def _follow(self, assets: tuple[str, ...]) -> None:
+        """Look at these data files from now on."""
+        seen = {file: stamp for file, stamp in self._seen.items() if file not in self._assets}
+        self._seen = stamps_of((), assets) | seen
+        self._assets = assets
 
     async def reload(self) -> None:
         """Load them; if they are wrong, what ran goes on, and that is said in one line."""
@@ -72,5 +66,6 @@ class FixtureWatch:
             runtime.spine.emit(FixturesKept(protocol, f"{text}; the fixtures from before go on"))
             return
         runtime.reload(report.fixtures)
+        self._follow(report.fixtures.assets)
         count = len(report.fixtures.generators)
         runtime.spine.emit(FixturesReloaded(protocol, len(report.fixtures.files), count))

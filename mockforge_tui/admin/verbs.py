@@ -32,6 +32,7 @@ Answer = tuple[int, Any]
 _MOST: Final = 1_000
 """Messages in an answer unless more are asked for."""
 _LONGEST: Final = 3_600.0
+_MOST_FAULTS: Final = 1_000
 
 
 class Verbs:
@@ -42,6 +43,8 @@ class Verbs:
         self._session = session
         self._scope = Scope(Random(), runtime.clock.wall, environ=os.environ)
         self._recorded = Recorded(runtime, session)
+        self._added: dict[str, Rule] = {}
+        """Faults of programs by number, until they remove them: one may be over before (`for`)."""
 
     def answering(self, name: str) -> Callable[[Mapping[str, Any]], Awaitable[Answer]]:
         """What answers an endpoint, given its body, query and path in one mapping."""
@@ -121,6 +124,9 @@ class Verbs:
 
     async def add_fault(self, asked: Mapping[str, Any]) -> Answer:
         rule = self._runtime.faults.add(rule_of(fault_of(asked)))
+        self._added[str(rule.id)] = rule
+        while len(self._added) > _MOST_FAULTS:
+            del self._added[next(iter(self._added))]
         return 200, _fault(rule)
 
     async def fault(self, asked: Mapping[str, Any]) -> Answer:
@@ -129,6 +135,7 @@ class Verbs:
     async def remove_fault(self, asked: Mapping[str, Any]) -> Answer:
         rule = self._rule(asked)
         self._runtime.faults.remove(rule.id)
+        self._added.pop(str(rule.id), None)
         return 200, _fault(rule)
 
     async def run_scenario(self, asked: Mapping[str, Any]) -> Answer:
@@ -211,6 +218,8 @@ class Verbs:
         for rule in self._runtime.faults.rules.values():
             if asked["id"] in (str(rule.id), rule.name):
                 return rule
+        if asked["id"] in self._added:
+            return self._added[asked["id"]]
         raise NotThere(f"there is no fault {asked['id']}")
 
 

@@ -99,8 +99,8 @@ class Config:
     kafka_configs: tuple[str, ...] = ()
     broker_id: int = 1
     kafka_nodes: int | None = None
-    kafka_racks: tuple[str, ...] = ()
     """None: as fixture files say, else one."""
+    kafka_racks: tuple[str, ...] = ()
     keep_alive: int | None = None
     channel_max: int = 2047
     frame_max: int = 131_072

@@ -18,17 +18,18 @@ from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar
 from mockforge_brokers.errors import InvalidInput, LocalError
 
 from ..config import Config, resolve
-from ..config.table import SETTINGS
-from ..nearest import get_close_matches
 from ..runtime import Runtime
 from .answer import WITHIN, Answer
 from .base import Forge
 from .reading import Readings, read_all
+from .settings import settings_of
 from .thread import NOT_RUNNING, LoopThread
 from .verbs import Ended, ExpectationFailed, Hits, refuse_on_a_loop, seconds
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from mockforge_brokers.misbehaviour.rules import Rule
 
     from ..admin_port import Admin, Management
     from ..expectations.message import Message
@@ -43,16 +44,16 @@ T = TypeVar("T")
 
 _START: Final = 30.0
 """Seconds that brokers with large fixtures may take to be ready."""
-_SETTINGS: Final = frozenset(setting.name for setting in SETTINGS)
 _QUIET: Final = {"random_ports": True, "admin": False, "log_level": "warning"}
 
 
 class MockForge(Forge):
     """Brokers on a loop in a thread of their own, from `start` to `stop`; a context manager.
 
-    `fixtures` are files or folders. `settings` are those of the command line by name
-    (`mqtt=False`, `admin=True`, `tls="auto"`, `limits.connections=...` by a dict); where they say
-    nothing the ports are free ones and the admin port is closed. Neither ./mockforge-tui.yaml nor
+    `fixtures` are files or folders. `settings` are those of the command line by name, as values or
+    as its texts (`mqtt=False`, `admin=True`, `tls="auto"`, `users=["alice:secret"]`,
+    `limit_connections=50`); where they say nothing the ports are free ones and the admin port is
+    closed. Neither ./mockforge-tui.yaml nor
     MOCKFORGE_ variables are looked at. Raises InvalidInput (ConfigError, FixtureError) for what
     cannot be used and CannotListen for a port that is taken.
 
@@ -65,20 +66,18 @@ class MockForge(Forge):
     ) -> None:
         if config is not None and settings:
             raise InvalidInput("MockForge takes a config or settings, not both")
-        for name in settings:
-            if name not in _SETTINGS:
-                near = get_close_matches(name, _SETTINGS, 1)
-                hint = f", did you mean {near[0]}?" if near else ""
-                raise InvalidInput(f"MockForge has no setting {name!r}{hint}")
-        self.config = config or resolve({**_QUIET, **settings}, {}, file="").config
+        given = settings_of(settings)
+        self.config = config or resolve({**_QUIET, **given}, {}, file="").config
         self.facts: dict[str, Any] = {}
         """What the ready line says."""
-        self._paths = [Path(path) for path in fixtures]
+        self._paths = [Path(path) for path in (*fixtures, *self.config.fixtures)]
         self._fixtures: FixtureSet | None = None
         self._thread = LoopThread(self._serve, self._over)
         self._runtime: Runtime | None = None
         self._console: Console | None = None
         self._waiting: set[Future[Ended]] = set()
+        self._rules: dict[int, Rule] = {}
+        """Faults of tests, until they are removed."""
         self._readings = Readings()
         self._seed = 0
         """Of the start, where nobody gave one."""
@@ -232,8 +231,13 @@ class MockForge(Forge):
 
         def done(outcome: Outcome) -> None:
             self._waiting.discard(future)
-            text = "" if outcome.failure is None else self._at_the_console().page(outcome.failure)
-            future.set_result(Ended(outcome.messages, text))
+            try:
+                failure = outcome.failure
+                text = "" if failure is None else self._at_the_console().page(failure)
+            except Exception as error:  # or who waits would wait for ever
+                future.set_exception(error)
+            else:
+                future.set_result(Ended(outcome.messages, text))
 
         self._waiting.add(future)
         try:
@@ -261,17 +265,18 @@ class MockForge(Forge):
         from ..fixtures.native.faults import fault_of, rule_of
 
         rule = rule_of(fault_of(fault))
-        return self.call(lambda: self.runtime.faults.add(rule).id)
+        number = self.call(lambda: self.runtime.faults.add(rule).id)
+        self._rules[number] = rule
+        return number
 
     def hits(self, fault: int) -> Hits:
-        def look() -> Hits:
-            rule = self.runtime.faults.rules[fault]
-            return Hits(rule.hits, rule.seen)
-
-        return self.call(look)
+        # Also of one that is over (`for`, a reset): what it hit is asked for at the block's end.
+        rule = self._rules[fault]
+        return self.call(lambda: Hits(rule.hits, rule.seen))
 
     def remove_fault(self, fault: int) -> None:
         self.call(self.runtime.faults.remove, fault)
+        self._rules.pop(fault, None)
 
     def advance(self, seconds: float) -> None:
         self.call(self.runtime.clock.advance, seconds)

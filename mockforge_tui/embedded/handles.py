@@ -82,6 +82,9 @@ class Handle(ABC):
         __tracebackhide__ = True
         if count is not None and least is not None:
             raise InvalidInput("expect takes count or least, not both")
+        for name, number in (("count", count), ("least", least)):
+            if number is not None and number < 1:
+                raise InvalidInput(f"{name}={number}: 1 or more; expect_none is for no message")
         came = self.message(*place, **wanted)._replace(
             least=count or least or 1,
             most=count,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..config import Config
 
 if TYPE_CHECKING:
+    from ..fixtures.loader import Stamp
     from ..fixtures.model import FixtureSet
+
+_MOST: Final = 100
+"""Sets of files that are kept: a test may write its own."""
 
 
 def read_all(paths: Sequence[Path], config: Config) -> FixtureSet:
@@ -24,16 +28,21 @@ def read_all(paths: Sequence[Path], config: Config) -> FixtureSet:
 
 
 class Readings:
-    """What was read before. A suite resets to the same few files before each of its tests."""
+    """What was read last. A suite resets to the same few files before each of its tests."""
 
     def __init__(self) -> None:
-        self._read: dict[object, FixtureSet] = {}
+        self._read: dict[tuple[Path, ...], tuple[FixtureSet, Mapping[str, Stamp]]] = {}
 
     def of(self, paths: Sequence[Path], config: Config) -> FixtureSet:
         """Raises FixtureError."""
-        files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))]
-        times = tuple(sorted((str(f), f.stat().st_mtime_ns) for f in files if f.is_file()))
-        key = (tuple(paths), times)
-        if key not in self._read:
-            self._read[key] = read_all(paths, config)
-        return self._read[key]
+        from ..fixtures.loader import stamps_of
+
+        key = tuple(paths)
+        known = self._read.pop(key, None)
+        if known is None or known[1] != stamps_of(paths, known[0].assets):
+            found = read_all(paths, config)
+            known = found, stamps_of(paths, found.assets)
+        self._read[key] = known
+        if len(self._read) > _MOST:
+            del self._read[next(iter(self._read))]
+        return known[0]

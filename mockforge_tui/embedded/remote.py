@@ -6,6 +6,7 @@ import http.client
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -16,9 +17,9 @@ from uuid import uuid4
 
 from mockforge_brokers.errors import InvalidInput, LocalError
 
-from ..config.table import SETTINGS
 from .answer import WITHIN, Answer, unended
 from .base import Forge
+from .settings import words_of
 from .spelling import MEDIA_TYPE, answer_of, asked_of, message_of, published
 from .verbs import Ended, ExpectationFailed, Hits, refuse_on_a_loop, seconds
 
@@ -230,31 +231,51 @@ class ProcessForge(RemoteForge):
     """
 
     def __init__(self, *fixtures: Path, **settings: Any) -> None:
-        words = ["--headless", "--random-ports", *_options(settings)]
+        words = ["--headless", "--random-ports", *words_of(settings)]
+        # A file, since nobody reads while it runs: a pipe would be full at some warning, and the
+        # brokers would wait for ever.
+        self._log = tempfile.TemporaryFile(mode="w+", errors="replace")  # noqa: SIM115 (`_end` does)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mockforge_tui", *words, *map(str, fixtures)],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._log,
             text=True,
         )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            _, err = self._process.communicate()
-            raise LocalError(f"mockforge-tui ended before it was ready: {err.strip()}")
-        ready = json.loads(line)
-        super().__init__(ready["admin"]["url"], settings.get("admin_token"))
+        try:
+            ready = self._ready()
+            super().__init__(ready["admin"]["url"], settings.get("admin_token"))
+        except BaseException:
+            self._end()
+            raise
         self._strict = settings.get("kafka_nodes") is None
         self.facts = ready
 
+    def _ready(self) -> dict[str, Any]:
+        """The ready line. Raises LocalError."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait()
+            self._log.seek(0)
+            text = self._log.read().strip()
+            raise LocalError(f"mockforge-tui ended before it was ready: {text}")
+        ready: dict[str, Any] = json.loads(line)
+        if "admin" not in ready:
+            raise InvalidInput("brokers of a process are asked over their admin port: admin=True")
+        return ready
+
     def close(self) -> None:
         super().close()
+        self._end()
+
+    def _end(self) -> None:
         self._process.terminate()
         try:
             self._process.communicate(timeout=_GRACE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()
+        self._log.close()
 
     def __enter__(self) -> ProcessForge:
         return self
@@ -266,22 +287,6 @@ class ProcessForge(RemoteForge):
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _options(settings: Mapping[str, Any]) -> list[str]:
-    """Settings as words of the command line. Raises InvalidInput."""
-    known = {each.name: each for each in SETTINGS}
-    words: list[str] = []
-    for name, value in settings.items():
-        if name not in known:
-            raise InvalidInput(f"there is no setting {name!r}")
-        setting = known[name]
-        if not setting.takes_value:
-            words += [setting.flag] if bool(value) is not setting.negative else []
-        elif value is not None:
-            several = value if setting.many and not isinstance(value, str) else (value,)
-            words += [word for each in several for word in (setting.flag, str(each))]
-    return words
 
 
 def _files(path: Path) -> list[Path]:

@@ -79,8 +79,9 @@ def asked_of(expectation: Expectation) -> dict[str, Any]:
             return {"group": group_, **within}
         case Drained(queue):
             return {"drained": queue, **within}
-        case Client(name, connected):
-            return {"client" if connected else "gone": name, **within}
+        case Client(name, connected, protocol):
+            client = {"name": name, "protocol": protocol} if protocol else name
+            return {"client" if connected else "gone": client, **within}
         case FaultHit(fault, hits):
             return {"fault": {"id": fault, "hits": hits}, **within}
         case LintClean(warnings):

@@ -4,7 +4,9 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from mockforge_brokers.errors import InvalidInput, LocalError
@@ -112,3 +114,44 @@ def test_keys_and_headers_that_are_no_text_go_there_and_come_back_whole(mockforg
     assert first.header_pairs == pairs
     assert (second.key_bytes, second.header_pairs) == (b"{{uuid}}", (("a", b"b"),))
     assert (second.key, second.headers) == ("{{uuid}}", {"a": "b"})
+
+
+def test_a_fault_that_is_over_still_says_how_often_it_fired(mockforge: Any) -> None:
+    with (
+        mockforge.faults.mqtt(packet="PUBLISH", drop=True, for_="1s", allow_unused=True) as lapsed,
+        mockforge.faults.kafka(api="Produce", drop=True, allow_unused=True) as taken,
+    ):
+        mockforge.clock.advance("2s")
+        mockforge.run("panic")
+        assert not mockforge.run("fault ls").records
+        assert (lapsed.hits, taken.seen) == (0, 0)
+    assert (lapsed.hits, taken.hits) == (0, 0)
+
+
+def test_a_client_is_waited_for_in_its_own_protocol(mockforge: Any) -> None:
+    with pytest.raises(ExpectationFailed, match=r"client \* \(kafka\) connected"):
+        mockforge.kafka.wait_client("*", within=0)
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_no_message_is_nothing_to_expect(mockforge: Any, number: int) -> None:
+    for name in ("count", "least"):
+        with pytest.raises(InvalidInput, match=f"{name}={number}: 1 or more; expect_none"):
+            mockforge.kafka.expect("t", **{name: number})
+
+
+def test_brokers_in_a_process_write_warnings_that_nobody_reads(tmp_path: Path) -> None:
+    # More than a pipe holds.
+    line = f"pub mqtt:{'x' * 3000}/+ 1"
+    with ProcessForge(log_level="info", limit_connections=50) as forge:
+        for _ in range(40):
+            forge.run(f"topic add {'x' * 200}{uuid4().hex} -p 1")
+            forge.run("topic ls")
+            with pytest.raises(InvalidInput):
+                forge.run(line)
+        assert forge.run("topic ls").records
+
+
+def test_a_process_without_an_admin_port_is_refused_and_ends() -> None:
+    with pytest.raises(InvalidInput, match="admin=True"):
+        ProcessForge(admin=False)

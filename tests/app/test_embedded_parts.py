@@ -156,3 +156,32 @@ def test_a_file_with_errors_is_refused_each_time(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(FixtureError, match="partitions must be 1 or more"):
             readings.of([tmp_path], Config())
+
+
+def test_data_beside_a_file_is_read_anew_when_it_changes(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    data, file = tmp_path / "data" / "names.csv", tmp_path / "a.yaml"
+    data.write_text("name\nAda\n")
+    file.write_text(
+        "mockforge: 1\ndatasets: {names: {file: data/names.csv}}\n"
+        "generators: [{id: g, to: {mqtt: t}, value: \"{{dataset 'names'}}\"}]\n"
+    )
+    readings = Readings()
+    first = readings.of([file], Config())
+    assert first.assets == (str(data),)
+    assert readings.of([file], Config()) is first
+    data.write_text("name\nGrace Hopper\n")
+    assert readings.of([file], Config()) is not first
+
+
+def test_no_more_files_are_kept_than_a_suite_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mockforge_tui.embedded.reading._MOST", 3)
+    readings, config = Readings(), Config()
+    files = [tmp_path / f"{number}.yaml" for number in range(5)]
+    for file in files:
+        file.write_text(TEXT)
+    read = [readings.of([file], config) for file in files]
+    assert readings.of([files[4]], config) is read[4]
+    assert readings.of([files[0]], config) is not read[0]
