@@ -9,6 +9,7 @@ from typing import Any, Final, assert_never
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import Event, LintFound, ProtocolViolated
 from mockforge_brokers.misbehaviour.rules import Rule
+from mockforge_brokers.snapshots import GroupView
 
 from ..fixtures.addresses import glob, mqtt_matches, topic_key_matches
 from ..fixtures.expected.model import (
@@ -183,17 +184,52 @@ class GroupCheck(Check):
             self._seen = "there is no such group"
             return State.OPEN
         group = groups[0]
-        lag = group.lag
-        if expected.topic:
-            lags = [o.lag for o in group.detail.get("offsets", ()) if o.topic == expected.topic]
-            known = [each for each in lags if each is not None]
-            lag = sum(known) if known else None
-        if lag is None:
+        offsets = [
+            each
+            for each in group.detail.get("offsets", ())
+            if each.lag is not None and expected.topic in ("", each.topic)
+        ]
+        if not offsets:
             where = f" in {expected.topic}" if expected.topic else ""
             self._seen = f"the group is {group.state} and has committed nothing{where}"
             return State.OPEN
+        left = self._not_committed(group, {(each.topic, each.partition) for each in offsets})
+        lag = sum(each.lag for each in offsets) + sum(left.values())
         self._seen = f"lag {lag:,}, {group.state} with {group.members} members"
+        if left:
+            places = ", ".join(f"{topic} p{number}" for topic, number in left)
+            self._seen += f"; nothing is committed in {places}"
         return State.MET if lag <= expected.lag else State.OPEN
+
+    def _not_committed(
+        self, group: GroupView, committed: set[tuple[str, int]]
+    ) -> dict[tuple[str, int], int]:
+        """Records in partitions that the group reads and has committed nothing in.
+
+        It is behind there too, though no commit says how far. Which it reads its members say; of
+        one without members it is all partitions of the topics where it has committed, unless it
+        never had any: whoever only commits (`assign`) chose its partitions itself.
+        """
+        kafka = self._observed.brokers.kafka
+        members = group.detail.get("members", ())
+        assigned = {
+            (topic, number)
+            for member in members
+            for topic, numbers in member.assigned
+            for number in numbers
+        }
+        whole = {topic for topic, _ in committed} if group.detail.get("protocol_type") else set()
+        left: dict[tuple[str, int], int] = {}
+        for topic in sorted({topic for topic, _ in assigned} or whole):
+            if kafka is None or not kafka.has_topic(topic):
+                continue
+            if self._expected.topic not in ("", topic):
+                continue
+            for number, (first, end) in enumerate(kafka.offsets(topic)):
+                at = topic, number
+                if at not in committed and end > first and (not assigned or at in assigned):
+                    left[at] = end - first
+        return left
 
     @property
     def seen(self) -> str:

@@ -14,7 +14,9 @@ MOST = 100_000
 """Messages that are kept where no setting says otherwise."""
 MOST_BYTES = 64 * 1024 * 1024
 _OVERHEAD = 700
-"""Bytes that a message takes beside its payload."""
+"""Bytes that a message takes beside its payload, its key and its headers."""
+_HEADER = 100
+"""Bytes that a header takes beside its value."""
 
 
 class Record:
@@ -33,7 +35,7 @@ class Record:
         self._spine = spine
         self._brokers = brokers
         self._most = most
-        self._messages: deque[Message] = deque()
+        self._messages: deque[tuple[Message, int]] = deque()
         self._bytes = 0
         self._stops: list[Callable[[], None]] = []
         self._watchers: list[Callable[[], object]] = []
@@ -65,12 +67,14 @@ class Record:
 
     def since(self, number: int) -> Iterator[Message]:
         """Messages after `number` that are still here, oldest first."""
-        first = max(0, len(self._messages) - (self.newest - number))
-        yield from tuple(islice(self._messages, first, None))
+        yield from self.last(self.newest - number)
 
     def last(self, count: int) -> list[Message]:
         """The newest ones, oldest first."""
-        return list(self._messages)[-count:] if count else []
+        # From the newer end: there may be a hundred thousand, and who waits looks at each burst.
+        found = [message for message, _ in islice(reversed(self._messages), max(0, count))]
+        found.reverse()
+        return found
 
     def watch(self, callback: Callable[[], object]) -> Callable[[], None]:
         """Call with each message that came; returns how to stop."""
@@ -84,10 +88,22 @@ class Record:
 
     def _see(self, seen: MessageSeen) -> None:
         self.newest += 1
-        self._messages.append(Message(self.newest, seen))
-        self._bytes += len(seen.payload or b"") + _OVERHEAD
-        while len(self._messages) > self._most or self._bytes > MOST_BYTES:
-            gone = self._messages.popleft()
-            self._bytes -= len(gone.payload or b"") + _OVERHEAD
+        size = _size(seen)
+        self._messages.append((Message(self.newest, seen), size))
+        self._bytes += size
+        # The newest stays, whatever its size: somebody is about to look at it.
+        while len(self._messages) > 1 and (
+            len(self._messages) > self._most or self._bytes > MOST_BYTES
+        ):
+            self._bytes -= self._messages.popleft()[1]
         for callback in tuple(self._watchers):
             callback()
+
+
+def _size(seen: MessageSeen) -> int:
+    headers = sum(len(name) + _HEADER + _length(value) for name, value in seen.headers)
+    return len(seen.payload or b"") + len(seen.key or b"") + headers + _OVERHEAD
+
+
+def _length(value: object) -> int:
+    return len(value) if isinstance(value, bytes | str) else 0

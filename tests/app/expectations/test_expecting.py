@@ -1,10 +1,18 @@
 """Expectations against real brokers on a manual clock."""
 
+from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.kafka.wire.messages.offsets import (
+    OffsetCommitRequest,
+    OffsetCommitRequestPartition,
+    OffsetCommitRequestTopic,
+)
 
 from app.console.scene import Scene
 from mockforge_tui.expectations.failure import Failure
@@ -416,3 +424,94 @@ def test_a_message_has_its_protocols_own_words(expecting: Expecting) -> None:
     assert (amqp.exchange, amqp.routing_key, amqp.text) == ("amq.topic", "x.y", "hi")
     assert amqp.properties["correlation_id"] == "c1"
     assert amqp.topic is None
+
+
+def test_a_group_is_behind_where_it_has_committed_nothing(expecting: Expecting) -> None:
+    scene = expecting.scene
+    for partition in range(2):
+        scene.run(f"pub kafka:orders[{partition}] 1 -n 3")
+    scene.join("billing", "svc", {"orders": [0, 1]})[0].vanish()
+    scene.advance(11)
+    scene.run("group reset billing kafka:orders[0] --to end")
+    failure = expecting.fail(GroupAt("billing"))
+    assert failure.seen == "lag 3, empty with 0 members; nothing is committed in orders p1"
+    expecting.outcomes.clear()
+    scene.run("group reset billing kafka:orders --to end")
+    expecting.begin(GroupAt("billing", topic="orders"))
+    assert expecting.outcomes[0].ok
+
+
+def test_of_a_group_with_members_only_their_partitions_count(expecting: Expecting) -> None:
+    scene = expecting.scene
+    for partition in range(3):
+        scene.run(f"pub kafka:orders[{partition}] 1")
+    client, member = scene.join("billing", "svc", {"orders": [0, 1]})
+    request = OffsetCommitRequest(
+        group_id="billing",
+        generation_id_or_member_epoch=1,
+        member_id=member,
+        topics=[
+            OffsetCommitRequestTopic(
+                name="orders",
+                partitions=[OffsetCommitRequestPartition(partition_index=0, committed_offset=1)],
+            )
+        ],
+    )
+    scene.ask(client, request, 2, "svc")
+    expecting.begin(GroupAt("billing", lag=0, within=0))
+    assert expecting.failure().seen == (
+        "lag 1, stable with 1 members; nothing is committed in orders p1"
+    )
+
+
+# What is kept ---------------------------------------------------------------------------------
+
+
+def test_the_record_counts_keys_and_headers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mockforge_tui.expectations.record.MOST_BYTES", 100_000)
+    scene = Scene(furnished=False)
+    for number in range(20):
+        scene.kafka.publish("t", b"", key=b"k" * 5_000, headers=[("h", b"v" * 5_000)])
+        assert scene.record.newest == number + 1
+    assert 5 < len(scene.record.last(100)) < 12
+    assert scene.record.lost(0) == 20 - len(scene.record.last(100))
+
+
+def test_a_message_larger_than_the_record_is_there_for_who_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mockforge_tui.expectations.record.MOST_BYTES", 1_000)
+    expecting = Expecting()
+    seen: list[int] = []
+    record = expecting.scene.record
+    record.watch(lambda: seen.extend(each.number for each in record.last(1)))
+    expecting.begin(Came(ORDERS, least=2))
+    for _ in range(2):
+        expecting.scene.run(f"pub kafka:orders {'x' * 2_000}")
+        expecting.scene.advance(0)
+    assert seen == [1, 2]
+    assert expecting.outcomes[0].ok
+
+
+def test_who_looks_at_the_newest_goes_past_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = Scene(furnished=False).record
+
+    class Counted(deque[Any]):
+        looked_at = 0
+
+        def __reversed__(self) -> Iterator[Any]:
+            for each in super().__reversed__():
+                self.looked_at += 1
+                yield each
+
+        def __iter__(self) -> Iterator[Any]:
+            raise AssertionError("from the older end")
+
+    monkeypatch.setattr(record, "_messages", Counted())
+    for number in range(500):
+        record._see(MessageSeen("mqtt", 0.0, "t", None, b"%d" % number, (), "c", {}))
+    messages: Any = record._messages
+    assert [each.text for each in record.since(498)] == ["498", "499"]
+    assert [each.text for each in record.last(1)] == ["499"]
+    assert messages.looked_at == 3
+    assert list(record.since(500)) == record.last(0) == []
