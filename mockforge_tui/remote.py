@@ -73,17 +73,17 @@ def replay(file: str, speed: str, url: str, token: str | None) -> int:
         print(f"error: --speed: a number above 0, or max, is wanted, not {speed}", file=sys.stderr)
         return ExitCode.USAGE
     try:
-        for method, place, body in (
-            ("PUT", path, {"lines": lines}),
-            ("POST", f"{path}/replay", {"speed": pace}),
-            ("DELETE", path, None),
-        ):
-            status, answer = _ask(method, place, body, url, token)
-            if status != 200:
-                print(f"error: {answer['error']}", file=sys.stderr)
-                return ExitCode.USAGE
-            if place != path:
-                print(f"{answer['published']} of {answer['messages']} messages replayed")
+        status, answer = _ask("PUT", path, {"lines": lines}, url, token)
+        if status == 200:
+            try:
+                status, answer = _ask("POST", f"{path}/replay", {"speed": pace}, url, token)
+            finally:
+                # It was only brought along, whatever comes of it.
+                _ask("DELETE", path, None, url, token)
+        if status != 200:
+            print(f"error: {answer['error']}", file=sys.stderr)
+            return ExitCode.USAGE
+        print(f"{answer['published']} of {answer['messages']} messages replayed")
     except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
         print(f"error: no instance answers at {url}: {error}", file=sys.stderr)
         return ExitCode.USAGE
@@ -114,6 +114,8 @@ def wait_until_ready(url: str, token: str | None, seconds: float) -> ExitCode:
     while True:
         try:
             connection, base, headers = place_of(url, token)
+            # One that takes a connection and says nothing is not ready in its time either.
+            connection.timeout = max(_AGAIN, min(_TIMEOUT, until - time.monotonic()))
             try:
                 connection.request("GET", f"{base}/ready", headers=headers)
                 status = connection.getresponse().status

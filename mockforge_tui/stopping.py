@@ -142,6 +142,14 @@ class Stopping:
                 self._starts_no_more(other)
         self._starts_no_more(name)
 
+    def start_all(self) -> None:
+        """Whatever was stopped accepts connections again; what cannot is a warning."""
+        for protocol, broker in self._brokers.items():
+            if protocol in self._brokers.stopped:
+                self._start_again(protocol)
+            for node in tuple(broker.nodes.stopped) if broker.nodes is not None else ():
+                self._start_again(f"{protocol}/{node}")
+
     def add(self, name: str) -> tuple[str, Sequence[Listener]]:
         """Another node of a cluster, by its number or (`kafka`) the next one.
 

@@ -131,3 +131,17 @@ def test_nothing_of_brokers_that_ended_stays_in_memory() -> None:
     del mockforge
     gc.collect()
     assert [each() for each in brokers] == [None, None, None]
+
+
+def test_a_reset_lets_brokers_and_nodes_run_that_were_stopped() -> None:
+    with MockForge(kafka_nodes=2, mqtt=False) as mockforge:
+        mockforge.run("broker stop amqp --for 1h -y")
+        mockforge.run("broker stop kafka/2 -y")
+        mockforge.reset()
+        assert all(map(connects, [mockforge.amqp.url, *mockforge.kafka.bootstrap.split(",")]))
+        mockforge.amqp.publish(b"x", queue="q")
+        kafka = mockforge.runtime.brokers.kafka
+        assert kafka is not None
+        assert not kafka.nodes.stopped
+        mockforge.clock.advance("2h")
+        assert not [line for line in mockforge.journal() if "already" in line]

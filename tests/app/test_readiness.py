@@ -100,3 +100,8 @@ def test_what_is_no_file_is_written_to_and_stays_what_it_is() -> None:
     finally:
         os.close(reader)
         os.close(writer)
+
+
+def test_a_host_of_ipv6_stands_in_brackets_in_its_url_alone():
+    lines = environment_lines({"mqtt": {"url": "mqtt://[::1]:1883"}}).splitlines()
+    assert lines == ["MQTT_URL=mqtt://[::1]:1883", "MQTT_HOST=::1", "MQTT_PORT=1883"]

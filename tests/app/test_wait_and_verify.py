@@ -1,6 +1,8 @@
 """`mockforge-tui wait` and `verify` against an instance that runs."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +55,23 @@ def test_a_message_that_came_is_status_0_and_one_that_did_not_1(
 )
 def test_what_is_no_command_is_status_2(words: list[str]) -> None:
     assert run(words) == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("lines", "speed", "status"),
+    [
+        ('{"t":0,"p":"mqtt","op":"publish","topic":"a","value":"1"}', "max", ExitCode.OK),
+        ('{"t":0,"p":"mqtt","op":"publish","topic":"a/+","value":"1"}', "max", ExitCode.USAGE),
+        ('{"t":0,"p":"mqtt","op":"publish","topic":"a","value":"1"}', "-1", ExitCode.USAGE),
+        ("no recording", "max", ExitCode.USAGE),
+    ],
+    ids=["replayed", "refused", "backwards", "none"],
+)
+def test_a_replay_leaves_no_recording_behind(
+    at: list[str], tmp_path: Path, lines: str, speed: str, status: ExitCode
+) -> None:
+    file = tmp_path / "r.mfrec"
+    file.write_text(lines)
+    assert run(["replay", *at, "--speed", speed, str(file)]) == status
+    assert run(["do", *at, "record ls > " + str(tmp_path / "ls.json")]) == ExitCode.OK
+    assert json.loads((tmp_path / "ls.json").read_text())["data"] == []
