@@ -340,3 +340,37 @@ def test_tests_record_and_replay(both: dict[str, Forge], where: str, tmp_path: P
     (tmp_path / "no").write_text("{")
     with pytest.raises(InvalidInput, match="no:1: not JSON"):
         mockforge.replay(tmp_path / "no")
+
+
+@pytest.mark.parametrize(
+    ("event", "problem"),
+    [
+        ('"p":"kafka","topic":5', "topic is a text, not 5"),
+        ('"p":"kafka","topic":"t","part":"0"', 'part is a whole number from 0 on, not "0"'),
+        ('"p":"kafka","topic":"t","part":-1', "part is a whole number from 0 on, not -1"),
+        ('"p":"kafka","topic":"t","headers":[1]', "no event of a recording"),
+        ('"p":"mqtt","topic":null', "topic is a text, not null"),
+        ('"p":"mqtt","topic":"t","qos":"1"', "qos is a whole number"),
+        ('"p":"mqtt","topic":"t","props":[1]', "props are names with values, not [1]"),
+        ('"p":"amqp","exchange":{}', "exchange is a text, not {}"),
+        ('"p":"amqp","exchange":"","routing_key":1', "routing_key is a text, not 1"),
+        ('"p":"amqp","exchange":"","vhost":[]', "vhost is a text, not []"),
+        ('"p":"mqtt","topic":"t","t":Infinity', "t is a number of seconds, not inf"),
+        ('"p":"mqtt","topic":"t","t":1e999', "t is a number of seconds, not inf"),
+        ('"p":"mqtt","topic":"t","props":' + "[" * 100_000, "not JSON: "),
+    ],
+)
+def test_what_an_event_cannot_be_is_named_before_anything_is_replayed(
+    event: str, problem: str
+) -> None:
+    line = f'{{"t":0,"op":"publish","value":"x",{event}}}'
+    with pytest.raises(InvalidInput) as raised:
+        parse_recording(line, "r")
+    assert str(raised.value).startswith("r:1: ")
+    assert problem in str(raised.value)
+
+
+def test_a_record_of_kcat_is_checked_as_well() -> None:
+    for field in ('"topic":1,"partition":0', '"topic":"t","partition":"0"'):
+        with pytest.raises(InvalidInput, match="r:1: no event of a recording: "):
+            parse_recording(f'{{{field},"payload":"x"}}', "r")
