@@ -313,3 +313,44 @@ def test_a_connection_is_accepted_late(mockforge):
     wait_for(lambda: connected, 20)
     client.disconnect()
     client.loop_stop()
+
+
+def test_a_client_unsubscribes_from_what_no_rule_keeps_it_in(mockforge):
+    with Client(mockforge, version=paho.MQTTv5) as client:
+        for topic in ("kept", "gone"):
+            client.subscribe(1, topic)
+        mockforge.run("fault add refuse op:UNSUBSCRIBE topic:kept NOT_AUTHORIZED --once")
+        answered: list[list[int]] = []
+        client.client.on_unsubscribe = lambda *args: answered.append([one.value for one in args[3]])
+        client.client.unsubscribe(["kept", "gone"])
+        wait_for(lambda: answered, 20)
+        for topic in ("gone", "kept"):
+            mockforge.run(f"pub mqtt:{topic} {topic} -q 1")
+        wait_for(lambda: client.got, 20)
+        assert (answered, client.got) == ([[0x87, 0]], [b"kept"])
+
+
+def test_a_message_that_waits_to_be_overtaken_comes_when_its_rule_ends(mockforge):
+    with Client(mockforge) as client:
+        client.subscribe(1)
+        mockforge.run("fault add reorder op:PUBLISH --dir in --behind 9 --wait 1h --once")
+        client.client.publish("t", b"a", 1)
+        client.client.publish("t", b"b", 1)
+        wait_for(lambda: client.published == [0], 20)
+        assert client.got == [b"b"]
+        mockforge.run("fault clear")
+        wait_for(lambda: len(client.published) == 2, 20)
+        assert (client.got, client.lost) == ([b"b", b"a"], [])
+
+
+def test_a_client_sees_nothing_of_a_rule_that_counts(mockforge):
+    watching = mockforge.run("fault add watch op:PUBACK client:dev-7 --dir out").data["id"]
+    mockforge.run("fault add drop op:PUBACK --dir in --once")
+    with Client(mockforge) as client:
+        client.subscribe(1)
+        for payload in (b"a", b"b"):
+            client.client.publish("t", payload, 1)
+        wait_for(lambda: len(client.published) == 2, 20)
+        mockforge.run(f"expect fault {watching} --hits 2 --within 20s")
+        wait_for(lambda: len(client.got) == 2, 20)
+        assert (client.got, client.lost) == ([b"a", b"b"], [])
