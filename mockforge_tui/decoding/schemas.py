@@ -1,9 +1,11 @@
 """Which schema the payloads of a destination are read by."""
 
+from asyncio import AbstractEventLoop, get_running_loop
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from .avro import Schema
 
@@ -12,10 +14,10 @@ _Given = tuple[str, Schema]
 
 
 class Schemas:
-    """Of this process, as the forms that are known by their bytes are: rows are read anywhere.
+    """By patterns of destinations.
 
-    Several who live at once in a process may give a schema for the same pattern. The newest is in
-    force while it is there, and nobody takes away another's.
+    Several may give a schema for the same pattern. The newest is in force while it is there, and
+    nobody takes away another's.
     """
 
     def __init__(self) -> None:
@@ -53,4 +55,43 @@ class Schemas:
         self._found = lru_cache(1024)(find)
 
 
-SCHEMAS: Final = Schemas()
+class OfInstances:
+    """Those of all instances in this process, each of which has a loop of its own.
+
+    Payloads are read wherever they are met, by filters within brokers as by what shows them, and
+    none of these knows whose they are: the loop that runs there says it. Elsewhere (in a test's own
+    thread) all count.
+    """
+
+    def __init__(self) -> None:
+        self._all = Schemas()
+        self._by_loop: WeakKeyDictionary[AbstractEventLoop, Schemas] = WeakKeyDictionary()
+
+    def give(self, pattern: str, schema: Schema) -> Callable[[], None]:
+        """As `Schemas.give`, of the instance whose loop runs."""
+        places = [self._all]
+        loop = _running()
+        if loop is not None:
+            places.append(self._by_loop.setdefault(loop, Schemas()))
+        given = [each.give(pattern, schema) for each in places]
+
+        def forget() -> None:
+            for each in given:
+                each()
+
+        return forget
+
+    def of(self, destination: str) -> Schema | None:
+        loop = _running()
+        own = None if loop is None else self._by_loop.get(loop)
+        return (self._all if own is None else own).of(destination)
+
+
+def _running() -> AbstractEventLoop | None:
+    try:
+        return get_running_loop()
+    except RuntimeError:
+        return None
+
+
+SCHEMAS: Final = OfInstances()

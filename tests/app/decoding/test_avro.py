@@ -3,8 +3,10 @@
 The bytes were written by fastavro 1.13.1.
 """
 
+import asyncio
 import zlib
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -335,3 +337,24 @@ def test_what_ends_first_leaves_the_others_schema_of_the_same_pattern(tmp_path: 
     assert look(PAYLOAD, "orders") == Decoded("Avro", VALUE, True)
     other()
     assert SCHEMAS.of("orders") is None
+
+
+def test_each_instance_reads_by_its_own_schema() -> None:
+    """By its loop; who has none knows them all, the newest first."""
+    found: list[object] = []
+
+    async def reading(schema: Schema, then: Coroutine[Any, Any, None] | None) -> None:
+        forget = SCHEMAS.give("orders", schema)
+        if then is not None:
+            with ThreadPoolExecutor() as elsewhere:
+                elsewhere.submit(asyncio.run, then).result()
+            found.append(SCHEMAS.of("others"))
+        found.append(SCHEMAS.of("orders"))
+        forget()
+
+    one, other = Schema('"int"'), Schema('"long"')
+    forget = SCHEMAS.give("others", one)
+    asyncio.run(reading(one, reading(other, None)))
+    assert found == [other, None, one]
+    assert (SCHEMAS.of("others"), SCHEMAS.of("orders")) == (one, None)
+    forget()
