@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 HERE = Path(__file__).parent
@@ -39,7 +40,7 @@ class Port(int):
     admin = ""
 
     @classmethod
-    def of(cls, port: int, pid: int, admin: str = "") -> "Port":
+    def of(cls, port: int, pid: int, admin: str = "") -> Self:
         made = cls(port)
         made.pid = pid
         made.admin = admin

@@ -3,17 +3,22 @@
 Kafka's large bodies are sent for a while before they are measured, to all alike: a log keeps them
 until a limit is met, and a page that is touched for the first time costs more than the copy that
 fills it. MQTT and AMQP use the memory of what was delivered again.
+
+Beside the round trips stands that of a program that only sends back what it reads: nobody's is
+shorter, so a peer that takes twice as long cannot be beaten by more than that.
 """
 
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from . import amqp, kafka, kafka_apache, mqtt, sessions
 from .common import (
     LOAD_CPU,
+    Port,
     Settings,
     Skipped,
     Subject,
@@ -22,6 +27,7 @@ from .common import (
     compile_c,
     ours,
     pinned,
+    running,
 )
 from .sessions import Flight
 
@@ -57,6 +63,23 @@ def subjects_of(protocol: str, settings: Settings) -> list[Subject]:
     return subjects
 
 
+class EchoPort(Port):
+    """Of a server that speaks no protocol."""
+
+
+def echo() -> Subject:
+    """What the system and the load take by themselves; raises Skipped."""
+    program = compile_c("echo.c")
+
+    @contextmanager
+    def start() -> Iterator[int]:
+        with running([str(program)], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            yield EchoPort.of(int(process.stdout.readline()), process.pid)
+
+    return Subject("an echo, the least", "", start)
+
+
 def fly(load: Path, flight: Flight, seconds: float, pause: int = 0) -> list[float]:
     """Exchanges a second, then median, 99th percentile and longest round trip in us."""
     with (
@@ -86,18 +109,23 @@ def fly(load: Path, flight: Flight, seconds: float, pause: int = 0) -> list[floa
 def run(settings: Settings) -> None:
     try:
         load = compile_c("flight_load.c")
+        least = echo()
     except Skipped as reason:
         print(f"skipped: {reason}")
         return
     for protocol in ("mqtt", "amqp", "kafka"):
         subjects = subjects_of(protocol, settings)
         for at, what in ((1, "p50"), (2, "p99")):
+
+            def trip(port: int, at: int = at, protocol: str = protocol) -> float:
+                plain = isinstance(port, EchoPort)
+                build = sessions.plain_echo if plain else sessions.ECHO[protocol]
+                return fly(load, build(port, 100, 1), settings.seconds)[at]
+
             compare(
                 f"{_ROUND[protocol]}, round trip {what}, 100 bytes",
-                subjects,
-                lambda port, at=at, protocol=protocol: fly(  # type: ignore[misc]
-                    load, sessions.ECHO[protocol](port, 100, 1), settings.seconds
-                )[at],
+                [*subjects, least],
+                trip,
                 settings,
                 "us",
                 less=True,

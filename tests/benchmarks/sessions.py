@@ -244,6 +244,11 @@ def login_of(protocol: str, port: int) -> list[tuple[bytes, int]]:
     return [(_API_VERSIONS, 4 + size)]
 
 
+def plain_echo(port: int, size: int, clients: int) -> Flight:
+    """Bytes of no protocol, to what sends back each read (echo.c)."""
+    return Flight(bytes(size), size, [dial(port) for _ in range(clients)])
+
+
 Build = Callable[[int, int, int], Flight]
 ECHO: dict[str, Build] = {"mqtt": mqtt_echo, "amqp": amqp_echo, "kafka": kafka_produce}
 CONFIRMED: dict[str, Build] = {
