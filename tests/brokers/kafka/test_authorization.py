@@ -1,6 +1,7 @@
 """ACLs: what each right opens, as in Apache Kafka, and how they are kept."""
 
 import json
+from functools import partial
 
 import pytest
 from mockforge_brokers.access import Access
@@ -14,6 +15,10 @@ from mockforge_brokers.kafka.wire.messages.acls import (
     DeleteAclsFilter,
     DeleteAclsRequest,
     DescribeAclsRequest,
+)
+from mockforge_brokers.kafka.wire.messages.consumer_groups import (
+    ConsumerGroupDescribeRequest,
+    ConsumerGroupHeartbeatRequest,
 )
 from mockforge_brokers.permissions import acl_of, rule_of
 
@@ -396,3 +401,55 @@ def test_an_acl_is_a_rule_and_reads_its_own_text(text, kept):
 def test_a_wrong_acl_says_what_is_wrong(text, problem):
     with pytest.raises(InvalidInput, match=problem):
         acl_of(text)
+
+
+def test_a_pattern_reads_only_topics_that_its_user_may_describe():
+    """As in Apache Kafka, which finds them by TopicRegexResolver."""
+    scene = Authorized()
+    for name in ("open.a", "closed.a"):
+        scene.broker.create_topic(name, 1)
+    for text in (
+        "allow User:alice read group:g",
+        "allow User:alice describe topic:open. prefixed",
+    ):
+        scene.access.add_rule(acl_of(text))
+    client = scene.client()
+    beat = partial(ConsumerGroupHeartbeatRequest, group_id="g", member_id="m")
+    joined = beat(
+        member_epoch=0,
+        subscribed_topic_regex=".*",
+        rebalance_timeout_ms=5000,
+        topic_partitions=[],
+    )
+    answer = scene.ask_for(client, joined, 1)
+    (found,) = answer.assignment.topic_partitions
+    assert found.topic_id == scene.broker.cluster.topics["open.a"].topic_id
+    # Other rules count from its next heartbeat on.
+    scene.access.add_rule(acl_of("allow User:alice describe topic:closed. prefixed"))
+    again = scene.ask_for(client, beat(member_epoch=answer.member_epoch), 1)
+    assert len(again.assignment.topic_partitions) == 2
+
+
+def test_a_group_with_topics_that_its_asker_may_not_describe_is_not_described():
+    scene = Authorized()
+    scene.broker.create_topic("t", 1)
+    scene.access.add_rule(acl_of("allow User:alice describe group:g"))
+    admin = scene.by("admin", "admin")
+    joined = ConsumerGroupHeartbeatRequest(
+        group_id="g",
+        member_id="m",
+        member_epoch=0,
+        subscribed_topic_names=["t"],
+        rebalance_timeout_ms=5000,
+        topic_partitions=[],
+    )
+    assert admin(joined, 1).error_code == 0
+    asked = ConsumerGroupDescribeRequest(group_ids=["g"])
+    (one,) = scene.by("alice")(asked, 1).groups
+    assert (one.error_code, one.group_state, one.members) == (29, "", [])
+    assert one.error_message == (
+        "The group has described topic(s) that the client is not authorized to describe."
+    )
+    scene.access.add_rule(acl_of("allow User:alice describe topic:t"))
+    (one,) = scene.by("alice")(asked, 1).groups
+    assert (one.error_code, one.group_state) == (0, "Stable")

@@ -8,11 +8,10 @@ import sys
 import pytest
 from mockforge_brokers.errors import InvalidInput, RequestRefused
 from mockforge_brokers.kafka.events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft
-from mockforge_brokers.kafka.state.groups.consumer import subscription
+from mockforge_brokers.kafka.state import patterns
 from mockforge_brokers.kafka.state.groups.consumer.member import (
     HeartbeatRequest as HeartbeatOfGroup,
 )
-from mockforge_brokers.kafka.state.groups.consumer.subscription import compiled, matching
 from mockforge_brokers.kafka.wire.messages.consumer_groups import (
     ConsumerGroupDescribeRequest,
     ConsumerGroupHeartbeatRequest,
@@ -277,22 +276,26 @@ def test_a_heartbeat_at_rest_costs_the_same_in_a_group_of_any_size():
         for _ in range(3):
             for name in names:
                 epochs[name] = scene.heartbeat(name, epochs[name], {})[0]
-        seen = 0
-
-        def count(frame, event, argument):
-            nonlocal seen
-            seen += event in ("call", "c_call")
-
         group = scene.broker.cluster.groups.by_id["g"]
-        request = HeartbeatOfGroup("m0", epochs["m0"])
-        sys.setprofile(count)
-        try:
-            group.heartbeat(request)
-        finally:
-            sys.setprofile(None)
-        return seen
+        return calls_of(lambda: group.heartbeat(HeartbeatOfGroup("m0", epochs["m0"])))
 
     assert calls(40) == calls(4)
+
+
+def calls_of(work):
+    """How many functions it calls."""
+    seen = 0
+
+    def count(frame, event, argument):
+        nonlocal seen
+        seen += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return seen
 
 
 def test_who_leaves_leaves_its_partitions_to_the_others(scene):
@@ -441,9 +444,9 @@ def test_a_pattern_reads_all_topics_that_it_matches_whole(scene, engine, monkeyp
 
 
 def _choose(engine, monkeypatch):
-    compiled.cache_clear()
+    patterns._read.cache_clear()
     if engine == "python":
-        monkeypatch.setattr(subscription, "compiled", subscription._python)
+        monkeypatch.setattr(patterns, "_read", patterns._python)
     else:
         pytest.importorskip("re2", reason="the extra re2 is not installed")
 
@@ -453,7 +456,7 @@ def _choose(engine, monkeypatch):
 def test_what_is_no_pattern_of_re2_is_refused(engine, pattern, monkeypatch):
     _choose(engine, monkeypatch)
     with pytest.raises(RequestRefused) as refusal:
-        matching(pattern, ["t"])
+        patterns.compiled(pattern)
     assert refusal.value.code == 128
     assert f"SubscribedTopicRegex `{pattern}` is not a valid regular expression" in str(
         refusal.value
@@ -563,3 +566,17 @@ def test_who_comes_back_as_a_static_member_is_no_longer_who_it_was_before(scene)
     for _ in range(5):
         scene.clock.advance(10)
         assert scene.heartbeat("x", epoch) == (epoch, None)
+
+
+def test_a_pattern_is_matched_once_for_each_version_of_the_topics():
+    def calls(topics):
+        scene = Members()
+        for number in range(topics):
+            scene.broker.create_topic(f"other{number}", 1)
+        pattern = {"subscribed_topic_names": None, "subscribed_topic_regex": "t|u"}
+        epoch, _ = scene.join("m", **pattern)
+        scene.heartbeat("m", epoch, {**ALL, "u": [0, 1]})
+        group = scene.broker.cluster.groups.by_id["g"]
+        return calls_of(lambda: group.heartbeat(HeartbeatOfGroup("m", epoch)))
+
+    assert calls(40) == calls(4)

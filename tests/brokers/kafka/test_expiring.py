@@ -1,5 +1,7 @@
 """What is forgotten after long silence, on a manual clock."""
 
+import json
+
 import pytest
 from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.kafka.codes import ConfigSource, ErrorCode
@@ -11,6 +13,7 @@ from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.wire.messages.consumer_groups import ConsumerGroupHeartbeatRequest
 
 from .asked import described, joined
+from .lapsing import CONFIGS, LOOKS, RECORDED, play
 from .scene import Scene, produce
 
 MINUTE, DAY = 60.0, 86_400.0
@@ -57,7 +60,14 @@ def heartbeat(scene, epoch, **more):
     return scene.call(request, 0)
 
 
-def test_offsets_stay_while_members_read_the_topic_and_count_from_when_the_last_one_went():
+def test_offsets_of_each_kind_of_group_expire_when_they_do_in_apache_kafka():
+    scene = Scene(configs=CONFIGS)
+    kafkas = json.loads(RECORDED.read_text())
+    assert kafkas.keys() == {f"after {moment} s" for moment in LOOKS}
+    assert play(scene.connected(), "x.", scene.clock.advance) == kafkas
+
+
+def test_offsets_stay_while_members_of_the_consumer_protocol_read_the_topic():
     scene = Quick(group_consumer_session_timeout_ms="600000")
     heartbeat(
         scene, 0, subscribed_topic_names=["t"], rebalance_timeout_ms=60_000, topic_partitions=[]
@@ -66,8 +76,6 @@ def test_offsets_stay_while_members_read_the_topic_and_count_from_when_the_last_
     scene.clock.advance(4 * MINUTE)
     assert scene.groups.by_id["g"].offsets
     heartbeat(scene, -1)
-    scene.clock.advance(MINUTE)
-    assert scene.groups.by_id["g"].offsets
     scene.clock.advance(MINUTE)
     assert "g" not in scene.groups.by_id
 

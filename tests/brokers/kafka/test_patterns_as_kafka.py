@@ -4,7 +4,7 @@ import json
 import sys
 
 import pytest
-from mockforge_brokers.kafka.state.groups.consumer.subscription import compiled
+from mockforge_brokers.kafka.state import patterns
 
 from .patterning import RECORDED, furnish, play
 from .scene import Scene
@@ -30,8 +30,8 @@ def test_expressions_match_what_apache_kafka_says():
 
 def test_without_re2_most_of_them_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "re2", None)
-    compiled.cache_clear()
+    patterns._read.cache_clear()
     try:
         assert unlike().keys() <= BEYOND_PYTHON
     finally:
-        compiled.cache_clear()
+        patterns._read.cache_clear()

@@ -15,6 +15,7 @@ from mockforge_brokers.kafka.state.transactions.transaction import LAST_EPOCH, P
 from mockforge_brokers.kafka.wire.frames import encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest
 from mockforge_brokers.kafka.wire.messages.features import FeatureUpdateKey, UpdateFeaturesRequest
+from mockforge_brokers.kafka.wire.messages.transactions import ListTransactionsRequest
 from mockforge_brokers.limits import Limits
 
 from .refusals import refused
@@ -421,3 +422,11 @@ def test_a_transaction_takes_no_more_groups_than_there_may_be():
     with refused(ErrorCode.COORDINATOR_NOT_AVAILABLE):
         cluster.transactions.add_group("till", who, "c")
     assert list(cluster.transactions.by_id["till"].groups) == ["a", "b"]
+
+
+@pytest.mark.parametrize("pattern", ["(a", "(?=a)b", "a**", r"(a)\1"])
+def test_ids_are_listed_by_patterns_of_re2_alone(pattern):
+    """What Apache Kafka says: others can take for ever, and all clients would wait for them."""
+    scene = Scene()
+    answer = scene.call(ListTransactionsRequest(transactional_id_pattern=pattern), 2)
+    assert answer.error_code == ErrorCode.INVALID_REGULAR_EXPRESSION

@@ -1,20 +1,22 @@
 """What is forgotten after long silence: committed offsets, transactional ids, producers' ids.
 
-As in Kafka, what an empty group committed counts from when its last member went, and a group goes
-with its last offset (KIP-211).
+As in Kafka (KIP-211), what a classic group committed counts from when its last member went, all
+else from its commit; what members read stays, and who has neither members nor offsets is gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from ...environment import Environment
 from ..events import OffsetsExpired
 from .configs.broker import BrokerConfig
+from .groups.classic.group import Group
 from .groups.consumer.group import ConsumerGroup
 from .groups.coordinator import Groups
 from .groups.kept import AnyGroup
+from .groups.offsets import CommittedOffset
 from .logs.topic import Topic
 from .transactions.coordinator import Transactions
 
@@ -68,33 +70,40 @@ class Expiring:
     def _look_at_offsets(self) -> None:
         before = self._since("offsets.retention.minutes", 60)
         for group in tuple(self._groups.by_id.values()):
-            if group.empty and group.emptied > before:
-                continue
             expired = [
-                (topic, partition)
-                for topic, partitions in group.offsets.topics.items()
-                if not self._is_read(group, topic)
-                for partition, offset in partitions.items()
-                if offset.committed <= before
+                place
+                for place, offset in self._unread(group)
+                if self._is_old(group, offset, before)
+                # What a transaction is about to move stays until that has ended.
+                and not group.offsets.is_unstable(*place)
             ]
             self._expire(group, expired)
 
-    @staticmethod
-    def _is_read(group: AnyGroup, topic: str) -> bool:
-        """Of what members read nothing expires; what classic members read is theirs to know."""
-        if isinstance(group, ConsumerGroup):
-            return topic in group.topics.names
-        return not group.empty
+    def _unread(self, group: AnyGroup) -> Iterator[tuple[tuple[str, int], CommittedOffset]]:
+        """What was committed of topics that no member reads."""
+        read = self._groups.subscribed(group)
+        # While a generation is in the making its members may come to read something else.
+        if read is None or not (group.empty or isinstance(group, ConsumerGroup) or group.settled):
+            return
+        for topic, partitions in group.offsets.topics.items():
+            if topic not in read:
+                for partition, offset in partitions.items():
+                    yield (topic, partition), offset
 
-    def _expire(self, group: AnyGroup, expired: Iterable[tuple[str, int]]) -> None:
-        count = 0
+    def _is_old(self, group: AnyGroup, offset: CommittedOffset, before: float) -> bool:
+        if offset.expires is not None:
+            return offset.expires <= self._environment.clock.wall()
+        # Of a classic group that had members the silence counts, and not when a person committed.
+        counts_silence = isinstance(group, Group) and group.protocol_type and group.empty
+        return (group.emptied if counts_silence else offset.committed) <= before
+
+    def _expire(self, group: AnyGroup, expired: Sequence[tuple[str, int]]) -> None:
         for topic, partition in expired:
             self._groups.offsets.expire(group, topic, partition)
-            count += 1
-        if count:
-            event = OffsetsExpired("kafka", group.group_id, count)
+        if expired:
+            event = OffsetsExpired("kafka", group.group_id, len(expired))
             self._environment.spine.emit(event)
-        if count and group.empty and not group.offsets:
+        if group.empty and not group.offsets:
             self._groups.delete(group.group_id, source=SILENCE)
 
     def _look_at_ids(self) -> None:

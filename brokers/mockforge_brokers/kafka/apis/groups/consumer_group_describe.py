@@ -38,6 +38,7 @@ def _describe(caller: Caller, group_id: str, asked: bool) -> DescribedConsumerGr
         if not group_id:
             raise RequestRefused(ErrorCode.INVALID_GROUP_ID, "")
         group = caller.cluster.groups.consumer(group_id)
+        _check_topics(caller, group)
     except RequestRefused as refusal:
         return DescribedConsumerGroup(
             error_code=caller.denied(ApiKey.CONSUMER_GROUP_DESCRIBE, refusal),
@@ -58,6 +59,22 @@ def _describe(caller: Caller, group_id: str, asked: bool) -> DescribedConsumerGr
         members=_members(caller, group),
         authorized_operations=authorized(caller, "group", group_id, asked=asked),
     )
+
+
+def _check_topics(caller: Caller, group: ConsumerGroup) -> None:
+    """Raises RequestRefused where the user may not know of a topic that a member has."""
+    topics = caller.cluster.topics.by_id
+    ids = {
+        key[0]
+        for member in group.members.values()
+        for key in member.held | group.target.of(member.member_id)
+        if key[0] in topics
+    }
+    if not all(caller.may_know("topic", topics[one].name) for one in ids):
+        raise RequestRefused(
+            ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+            "The group has described topic(s) that the client is not authorized to describe.",
+        )
 
 
 def _members(caller: Caller, group: ConsumerGroup) -> list[DescribedConsumer]:

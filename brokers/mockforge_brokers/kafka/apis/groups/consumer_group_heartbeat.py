@@ -1,9 +1,12 @@
 """ConsumerGroupHeartbeat 0-1: all that a member of the new protocol says (KIP-848, KIP-1082)."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import groupby
 
+from ....access import Guard
 from ....errors import RequestRefused
+from ...acls import resource
 from ...codes import ApiKey, ErrorCode
 from ...state.groups.consumer.assignors import ASSIGNORS, Key
 from ...state.groups.consumer.group import LEAVES, LEAVES_FOR_A_WHILE
@@ -115,7 +118,18 @@ def _wish(caller: Caller, request: ConsumerGroupHeartbeatRequest) -> HeartbeatRe
         owned=None
         if owned is None
         else frozenset((one.topic_id, number) for one in owned for number in one.partitions),
+        may_know=None if caller.guard is None else MayDescribe(caller.guard),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class MayDescribe:
+    """Whether the user of a guard may describe a topic; equal for the same guard."""
+
+    guard: Guard
+
+    def __call__(self, topic: str) -> bool:
+        return self.guard.allows("describe", resource("topic", topic))
 
 
 API = MessageHandler(ConsumerGroupHeartbeatRequest, handle)

@@ -15,9 +15,12 @@ from .committing import Refused, commit_each
 
 _API = ApiKey.OFFSET_COMMIT
 _EPOCHS_SINCE = 9
+_AS_USUAL = -1
 
 
 def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse:
+    retention = request.retention_time_ms
+
     def permit() -> None:
         caller.permit("read", "group", request.group_id)
 
@@ -27,6 +30,7 @@ def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse
             request.generation_id_or_member_epoch,
             request.group_instance_id,
             knows_epochs=caller.version >= _EPOCHS_SINCE,
+            retention=None if retention == _AS_USUAL else retention / 1000,
         )
         return caller.cluster.groups.offsets.commit(request.group_id, committer, offsets)
 

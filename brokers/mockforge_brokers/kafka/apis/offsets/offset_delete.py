@@ -2,9 +2,7 @@
 
 from ....errors import RequestRefused
 from ...codes import ApiKey
-from ...state.groups.classic.group import Group
 from ...state.groups.kept import AnyGroup
-from ...wire.consumer_protocol import subscribed_topics
 from ...wire.messages.offsets import (
     OffsetDeleteRequest,
     OffsetDeleteRequestTopic,
@@ -23,7 +21,7 @@ def handle(caller: Caller, request: OffsetDeleteRequest) -> OffsetDeleteResponse
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.OFFSET_DELETE, refusal)
         return OffsetDeleteResponse(error_code=code, topics=[])
-    subscribed = _subscribed(group)
+    subscribed = caller.cluster.groups.subscribed(group) or frozenset()
     return OffsetDeleteResponse(
         topics=[
             OffsetDeleteResponseTopic(
@@ -52,16 +50,6 @@ def _delete(
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.OFFSET_DELETE, refusal)
     return OffsetDeleteResponsePartition(partition_index=partition, error_code=code)
-
-
-def _subscribed(group: AnyGroup) -> frozenset[str]:
-    if not isinstance(group, Group):
-        return group.topics.names
-    return frozenset(
-        topic
-        for member in group.members
-        for topic in subscribed_topics(member.metadata(group.protocol_name))
-    )
 
 
 API = MessageHandler(OffsetDeleteRequest, handle)

@@ -1,9 +1,8 @@
 """ListTransactions 0-2: all transactional ids, filtered (KIP-664, KIP-994, KIP-1152)."""
 
-import re
-
 from ....errors import RequestRefused
-from ...codes import ApiKey, ErrorCode
+from ...codes import ApiKey
+from ...state.patterns import compiled
 from ...state.transactions.transaction import Transaction, TransactionState
 from ...wire.messages.transactions import (
     ListedTransactionState,
@@ -19,7 +18,8 @@ _STATES = {state.value: state for state in TransactionState}
 def handle(caller: Caller, request: ListTransactionsRequest) -> ListTransactionsResponse:
     unknown = [name for name in request.state_filters if name not in _STATES]
     try:
-        pattern = _pattern(request.transactional_id_pattern)
+        text = request.transactional_id_pattern
+        pattern = compiled(text, "Transaction ID pattern") if text else None
     except RequestRefused as refusal:
         return ListTransactionsResponse(
             error_code=caller.denied(ApiKey.LIST_TRANSACTIONS, refusal), transaction_states=[]
@@ -49,17 +49,6 @@ def _fits(one: Transaction, request: ListTransactionsRequest, wall: float) -> bo
         return False
     # One that never began has started at -1, which Kafka takes for very long ago.
     return request.duration_filter < 0 or (wall - one.started) * 1000 > request.duration_filter
-
-
-def _pattern(text: str | None) -> re.Pattern[str] | None:
-    if not text:
-        return None
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise RequestRefused(
-            ErrorCode.INVALID_REGULAR_EXPRESSION, f"transactional id pattern {text!r}: {error}"
-        ) from None
 
 
 API = MessageHandler(ListTransactionsRequest, handle)

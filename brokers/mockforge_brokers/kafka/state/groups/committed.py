@@ -57,6 +57,7 @@ class CommittedOffsets:
         group.check_commit(committer, offsets, transactional=producer_id is not None)
         refused: dict[tuple[str, int], RequestRefused] = {}
         wall = self._environment.clock.wall()
+        expires = None if committer.retention is None else wall + committer.retention
         # Kafka counts characters, whatever the key is called.
         most = self._config.number("offset.metadata.max.bytes")
         for (topic, partition), committed in offsets.items():
@@ -67,7 +68,9 @@ class CommittedOffsets:
                     f" offset.metadata.max.bytes is {most:,}",
                 )
                 continue
-            committed = replace(committed, committed=wall, order=group.offsets.next_order())
+            committed = replace(
+                committed, committed=wall, order=group.offsets.next_order(), expires=expires
+            )
             if producer_id is None:
                 group.offsets.commit(topic, partition, committed)
             else:

@@ -12,6 +12,7 @@ from ..configs.broker import BrokerConfig
 from ..configs.group import GroupConfigs
 from ..keeper import FORGETFUL, Keeper
 from ..logs.topic import Topics
+from ..patterns import compiled
 from ..purgatory import Parked
 from .capacity import check_classic, check_consumers, check_conversion
 from .classic.group import Group
@@ -20,10 +21,9 @@ from .committed import CommittedOffsets, check_group_id, no_group
 from .consumer.classic_members import ClassicMembers
 from .consumer.group import ConsumerGroup, HeartbeatResult
 from .consumer.member import HeartbeatRequest
-from .consumer.subscription import compiled
 from .embedded import OPAQUE, Embedded
 from .kept import AnyGroup, KeptGroup, kept_with_members, restore_members
-from .migration import can_be_classic, check_upgrade, into_classic, into_consumer
+from .migration import CONSUMERS, can_be_classic, check_upgrade, into_classic, into_consumer
 
 G = TypeVar("G", Group, ConsumerGroup)
 
@@ -246,6 +246,18 @@ class Groups:
         del self.by_id[group_id]
         self._keeper.group_changed(group_id)
         self._environment.spine.emit(GroupDeleted("kafka", group_id, source))
+
+    def subscribed(self, group: AnyGroup) -> frozenset[str] | None:
+        """The topics that its members read; None where that is theirs alone to know."""
+        if isinstance(group, ConsumerGroup):
+            return group.topics.names
+        read: set[str] = set()
+        for member in group.members:
+            found = self._embedded.subscription(member.metadata(group.protocol_name))
+            if group.protocol_type != CONSUMERS or found is None:
+                return None
+            read |= found.topics
+        return frozenset(read)
 
     def look_again(self, reason: str) -> None:
         """What the broker's assignors go by is other than it was: groups get another epoch."""

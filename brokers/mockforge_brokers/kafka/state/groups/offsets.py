@@ -11,7 +11,8 @@ NO_OFFSET: Final = -1
 class CommittedOffset(Struct, frozen=True):
     """`leader_epoch` is -1 where it is not known; `committed` is wall time in seconds.
 
-    `order` grows with each commit to the group, in a transaction or not.
+    `order` grows with each commit to the group, in a transaction or not. `expires` is the wall time
+    that the client chose for it, if it did.
     """
 
     offset: int
@@ -19,18 +20,21 @@ class CommittedOffset(Struct, frozen=True):
     metadata: str = ""
     committed: float = 0.0
     order: int = 0
+    expires: float | None = None
 
 
 class Committer(Struct, frozen=True):
     """Who commits. Without a member id: somebody outside, into a group without members.
 
     `knows_epochs`: its request can carry a member epoch (OffsetCommit 9 and later).
+    `retention`: seconds after which what it commits expires (OffsetCommit 2 to 4); None: as usual.
     """
 
     member_id: str = ""
     generation_id: int = -1
     group_instance_id: str | None = None
     knows_epochs: bool = True
+    retention: float | None = None
 
 
 UNCOMMITTED: Final = CommittedOffset(NO_OFFSET)

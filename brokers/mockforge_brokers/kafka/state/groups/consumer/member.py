@@ -7,13 +7,16 @@ as soon as they did. Between heartbeats nothing changes.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from enum import Enum
 
 from msgspec import Struct
 
 from .....clock import Timer
 from .assignors import Key
+
+MayKnow = Callable[[str], bool]
+"""Whether a member's user may describe a topic; equal for one user by the same rules."""
 
 
 class ClassicMember(Struct, frozen=True):
@@ -29,7 +32,8 @@ class ClassicMember(Struct, frozen=True):
 class HeartbeatRequest(Struct, frozen=True):
     """What a member says. None: as before (KIP-848). The rebalance timeout is in seconds.
 
-    `owned` is what it reads from now; `classic` is set where it said so by JoinGroup.
+    `owned` is what it reads from now; `classic` is set where it said so by JoinGroup. Of the topics
+    that its pattern matches it gets those that it `may_know`; None: all of them.
     """
 
     member_id: str
@@ -44,6 +48,7 @@ class HeartbeatRequest(Struct, frozen=True):
     assignor: str | None = None
     owned: frozenset[Key] | None = None
     classic: ClassicMember | None = None
+    may_know: MayKnow | None = None
 
     @property
     def whole(self) -> bool:
@@ -80,10 +85,12 @@ class ConsumerMember:
         "due",
         "epoch",
         "group_instance_id",
+        "may_know",
         "member_id",
         "previous_epoch",
         "rack_id",
         "rebalance_timeout",
+        "resolved",
         "revoking",
         "session_timeout",
         "state",
@@ -104,6 +111,9 @@ class ConsumerMember:
         self.client_host = ""
         self.topic_names: frozenset[str] = frozenset()
         self.topic_regex = ""
+        self.may_know: MayKnow | None = None
+        self.resolved: tuple[object, frozenset[str]] = (None, frozenset())
+        """What it reads as was found last, and for which wish (`SubscribedTopics`)."""
         self.assignor: str | None = None
         self.epoch = 0
         self.previous_epoch = -1
@@ -122,6 +132,7 @@ class ConsumerMember:
         """Take over what it says."""
         self.classic = request.classic
         self.client_id, self.client_host = request.client_id, request.client_host
+        self.may_know = request.may_know
         if request.rack_id is not None:
             self.rack_id = request.rack_id
         if request.rebalance_timeout is not None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from ...logs.topic import Topics
+from ...patterns import compiled
 from ..embedded import Partitions
 from .assignors import Key
 from .member import ConsumerMember
 from .members import ConsumerMembers
-from .subscription import matching
+
+_MOST_PATTERNS: Final = 100
+"""Whose matches one group remembers; its members mostly have the same one."""
 
 
 class SubscribedTopics:
@@ -21,11 +25,41 @@ class SubscribedTopics:
         self._topics = topics
         self._seen = -1
         """The version of the topics when it was last looked whether these have changed."""
+        self._matched: tuple[int, dict[str, frozenset[str]]] = (-1, {})
+        """By pattern the topics that it matches, of one version of the topics."""
 
     def of(self, member: ConsumerMember) -> frozenset[str]:
-        """Names of the topics that are there and that it reads."""
+        """Names of the topics that are there and that it reads.
+
+        What a pattern matches is read only as far as the member may know of it: what it names it
+        was asked about by name.
+        """
+        # Each heartbeat asks, in a cluster of thousands of topics: found once for each version.
+        wish = (self._topics.version, member.topic_names, member.topic_regex, member.may_know)
+        known, found = member.resolved
+        if known != wish:
+            found = self._resolved(member)
+            member.resolved = wish, found
+        return found
+
+    def _resolved(self, member: ConsumerMember) -> frozenset[str]:
         named = frozenset(name for name in member.topic_names if name in self._topics)
-        return named | matching(member.topic_regex, self._topics)
+        if not member.topic_regex:
+            return named
+        matched = self._matching(member.topic_regex)
+        if member.may_know is not None:
+            matched = frozenset(filter(member.may_know, matched))
+        return named | matched
+
+    def _matching(self, pattern: str) -> frozenset[str]:
+        """The topics that it matches from their first character to their last one."""
+        version, found = self._matched
+        if version != self._topics.version or len(found) >= _MOST_PATTERNS:
+            self._matched = _, found = self._topics.version, {}
+        if pattern not in found:
+            matches = compiled(pattern).fullmatch
+            found[pattern] = frozenset(name for name in self._topics if matches(name))
+        return found[pattern]
 
     def ids_of(self, member: ConsumerMember) -> frozenset[bytes]:
         return frozenset(self._topics[name].topic_id for name in self.of(member))
@@ -63,7 +97,7 @@ class SubscribedTopics:
 
     def changed(self) -> bool:
         """Whether topics came, went or grew since the epoch began."""
-        # Each heartbeat asks, and topics change rarely: patterns are matched only when one did.
+        # Each heartbeat asks, and topics change rarely: they are counted only when one did.
         if self._seen == self._topics.version:
             return False
         self._seen = self._topics.version

@@ -1,13 +1,15 @@
-"""Which topics a member reads: those it names, and those that its regular expression matches."""
+"""Regular expressions of clients, as Kafka reads them: by RE2/J, in linear time."""
 
 import re
 import warnings
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
-from .....errors import RequestRefused
-from ....codes import ErrorCode
+from ...errors import RequestRefused
+from ..codes import ErrorCode
+
+SUBSCRIPTION: Final = "SubscribedTopicRegex"
+"""As Kafka calls the pattern of a member of a consumer group (KIP-848)."""
 
 _UNESCAPED: Final = r"(?<!\\)(?:\\\\)*"
 _ESCAPED: Final = _UNESCAPED + r"\\"
@@ -40,21 +42,35 @@ _CLASSES: Final = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=1024)
-def compiled(pattern: str) -> Any:
+class InvalidPattern(Exception):
+    """The text says why, in the words of RE2/J where they are known."""
+
+
+def compiled(pattern: str, what: str = SUBSCRIPTION) -> Any:
     """A pattern with RE2's syntax and its linear time, where `re2` is installed, else Python's.
 
-    Raises RequestRefused.
+    Raises RequestRefused, which says `what` it is.
     """
+    try:
+        return _read(pattern)
+    except InvalidPattern as error:
+        raise RequestRefused(
+            ErrorCode.INVALID_REGULAR_EXPRESSION,
+            f"{what} `{pattern}` is not a valid regular expression: {error}.",
+        ) from None
+
+
+@lru_cache(maxsize=1024)
+def _read(pattern: str) -> Any:
     try:
         import re2
     except ImportError:
         return _python(pattern)
     if _NOT_RE2J.search(pattern):
-        raise _invalid(pattern, "invalid escape sequence")
+        raise InvalidPattern("invalid escape sequence")
     names = _NAMED.findall(pattern)
     if len(set(names)) < len(names):
-        raise _invalid(pattern, "duplicate capture group name")
+        raise InvalidPattern("duplicate capture group name")
     options = re2.Options()
     options.log_errors = False
     try:
@@ -65,15 +81,15 @@ def compiled(pattern: str) -> Any:
         for cpp, java in _AS_JAVA.items():
             if text.startswith(cpp):
                 text = java
-        raise _invalid(pattern, text) from None
+        raise InvalidPattern(text) from None
 
 
 def _python(pattern: str) -> re.Pattern[str]:
     found = _NOT_RE2.search(pattern)
     if found:
-        raise _invalid(pattern, f"invalid perl operator: {found.group()}")
+        raise InvalidPattern(f"invalid perl operator: {found.group()}")
     if "[:^" in pattern:
-        raise _invalid(pattern, "negated classes of characters need google-re2")
+        raise InvalidPattern("negated classes of characters need google-re2")
     # What both have under another name.
     said = re.sub(r"\[:(\w+):\]", lambda found: _CLASSES.get(found[1], found[0]), pattern)
     said = re.sub(_ESCAPED + "z", lambda found: found[0][:-1] + "Z", said)
@@ -83,19 +99,4 @@ def _python(pattern: str) -> re.Pattern[str]:
             warnings.simplefilter("ignore", FutureWarning)
             return re.compile(said.replace("(?<", "(?P<"))
     except (re.error, RecursionError, OverflowError) as error:
-        raise _invalid(pattern, str(error)) from None
-
-
-def _invalid(pattern: str, why: str) -> RequestRefused:
-    return RequestRefused(
-        ErrorCode.INVALID_REGULAR_EXPRESSION,
-        f"SubscribedTopicRegex `{pattern}` is not a valid regular expression: {why}.",
-    )
-
-
-def matching(pattern: str, names: Iterable[str]) -> frozenset[str]:
-    """The topics that a pattern matches from their first character to their last one."""
-    if not pattern:
-        return frozenset()
-    matches = compiled(pattern).fullmatch
-    return frozenset(name for name in names if matches(name))
+        raise InvalidPattern(str(error)) from None
