@@ -17,7 +17,7 @@ from ..admin.guard import Guard
 from ..runtime import Runtime
 from .changing import body_of
 from .paths import OF_A_VHOST, PATHS, SINCE, Answer
-from .request import NOT_FOUND, Asked, Refused
+from .request import CREATED, NOT_FOUND, Asked, Made, Refused
 from .sight import Sight
 from .tags import problem
 
@@ -51,8 +51,7 @@ class Application:
     async def _respond(self, request: Request) -> Response:
         user = self._user(request)
         if user is None:
-            body = {"error": "not_authorised", "reason": "Login failed"}
-            return JSONResponse(body, 401, headers=_LOGIN)
+            return _LOGIN_FAILED
         raw = request.scope.get("raw_path") or request.url.path.encode()
         parts = raw.decode("latin-1").partition("?")[0].strip("/").split("/")
         if parts[0] != "api":
@@ -65,8 +64,15 @@ class Application:
             answer = methods.get(method)
             if answer is None:
                 return Response(status_code=405, headers={"Allow": ", ".join(methods)})
+            body = await _body(request)
+            if body is None:
+                refusal = Refused(413, "payload_too_large", f"a body has {_MOST} bytes at most")
+                return _Json(refusal.body, refusal.status)
+            if user not in self._runtime.environment.access.users:
+                # It was removed while its request came in.
+                return _LOGIN_FAILED
             place = names[0] if names and path.startswith(OF_A_VHOST) else None
-            return await self._answer(request, answer, user, names, place)
+            return self._answer(request, answer, user, names, place, body)
         return JSONResponse(NOT_FOUND, 404)
 
     def _matching(
@@ -80,39 +86,43 @@ class Application:
                 names = tuple(unquote(got) for want, got in pairs if want == "*")
                 yield "/".join(pattern), methods, names
 
-    async def _answer(
+    def _answer(
         self,
         request: Request,
         answer: Answer,
         user: str,
         names: tuple[str, ...],
         place: str | None,
+        body: bytes,
     ) -> Response:
-        """`place` is the virtual host that the path leads into."""
+        """`place` is the virtual host that the path leads into.
+
+        From the look at what the user may do to the end of the change nobody else has a turn.
+        """
         try:
             sight = Sight(self._runtime.environment.access, user)
             if place is not None and place in self._broker.vhosts:
                 sight.check_vhost(place)
-            if int(request.headers.get("content-length", "0") or 0) > _MOST:
-                raise Refused(413, "payload_too_large", f"a body has {_MOST} bytes at most")
             asked = Asked(
                 self._runtime,
                 self._broker,
                 user,
                 names,
                 dict(request.query_params),
-                body_of(await request.body()),
+                body_of(body),
                 sight,
                 server=_server(request),
                 reason=request.headers.get("x-reason", ""),
             )
             found = answer(asked)
         except Refused as refusal:
-            return JSONResponse(refusal.body, refusal.status)
+            return _Json(refusal.body, refusal.status)
         except InvalidInput as error:
             if error.code == ReplyCode.ACCESS_REFUSED:
-                return JSONResponse({"error": "not_authorised", "reason": str(error)}, 401)
-            return JSONResponse({"error": "bad_request", "reason": str(error)}, 400)
+                return _Json({"error": "not_authorised", "reason": str(error)}, 401)
+            return _Json({"error": "bad_request", "reason": str(error)}, 400)
+        if isinstance(found, Made):
+            return Response(status_code=CREATED, headers={"Location": found.location})
         status, value = found if isinstance(found, tuple) else (200, found)
         return Response(status_code=status) if value is None else _Json(value, status)
 
@@ -137,6 +147,22 @@ class _Json(JSONResponse):
         from ..console.results import to_json
 
         return to_json(content).encode()
+
+
+_LOGIN_FAILED = JSONResponse(
+    {"error": "not_authorised", "reason": "Login failed"}, 401, headers=_LOGIN
+)
+
+
+async def _body(request: Request) -> bytes | None:
+    """None for one that is too large, whether or not its head says how long it is."""
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > _MOST:
+            return None
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def build(runtime: Runtime) -> Guard:

@@ -6,27 +6,33 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import quote_plus, unquote, unquote_plus
 
-from mockforge_brokers.access import rule_of
+from mockforge_brokers.amqp import granting
 from mockforge_brokers.amqp.figures import properties_key
 from mockforge_brokers.amqp.state.queues.stream import StreamQueue
+from mockforge_brokers.amqp.state.refusals import locked
 from mockforge_brokers.amqp.verbs import DestinationKind, Settlement
 from mockforge_brokers.events import MessageSeen
 
-from .reading import connection, exchange_name, vhost_name
-from .request import CREATED, NO_CONTENT, Asked, Refused, bad_request, not_found
+from .reading import connection, exchange_name, parameter_rows, vhost_name
+from .request import CREATED, NO_CONTENT, Asked, Made, Refused, bad_request, missing, not_found
 
 _SOURCE = "management"
 
 
 def put_vhost(asked: Asked) -> Any:
     (name,) = asked.names
-    there = name in asked.broker.vhosts
+    broker, access = asked.broker, asked.runtime.environment.access
+    there = name in broker.vhosts
+    tracing = asked.flag("tracing")
     if not there:
-        asked.broker.add_vhost(name)
+        broker.add_vhost(name)
+        if granting.ruled(access):
+            every = dict.fromkeys(granting.OPERATIONS, granting.EVERYTHING)
+            granting.grant(access, broker.vhosts, asked.user, name, every)
     if "tracing" in asked.body:
-        asked.broker.trace(asked.flag("tracing"), vhost=name)
+        broker.trace(tracing, vhost=name)
     return NO_CONTENT if there else CREATED, None
 
 
@@ -42,6 +48,7 @@ def put_queue(asked: Asked) -> Any:
     vhost, name = asked.names
     there = name in asked.broker.vhost(vhost_name(asked, vhost)).queues
     asked.sight.permit("configure", vhost, name)
+    _check_unlocked(asked, vhost, name)
     asked.broker.declare_queue(
         name,
         durable=_durable(asked),
@@ -58,7 +65,7 @@ def put_exchange(asked: Asked) -> Any:
     asked.sight.permit("configure", vhost, name)
     asked.broker.declare_exchange(
         name,
-        asked.text("type"),
+        asked.text("type", "direct"),
         durable=_durable(asked),
         auto_delete=asked.flag("auto_delete"),
         internal=asked.flag("internal"),
@@ -75,9 +82,10 @@ def _durable(asked: Asked) -> bool:
 def delete_queue(asked: Asked) -> Any:
     vhost, name = _queue(asked)
     asked.sight.permit("configure", vhost, name)
+    _check_unlocked(asked, vhost, name)
     host = asked.broker.vhost(vhost)
     if asked.query.get("if-unused") == "true" and host.queue(name).consumers:
-        raise bad_request(f"406 PRECONDITION_FAILED - queue '{name}' in vhost '{vhost}' in use")
+        raise bad_request(f"queue '{name}' in vhost '{vhost}' in use")
     asked.broker.delete_queue(name, if_empty=asked.query.get("if-empty") == "true", vhost=vhost)
     return NO_CONTENT, None
 
@@ -95,8 +103,17 @@ def delete_exchange(asked: Asked) -> Any:
 def purge(asked: Asked) -> Any:
     vhost, name = _queue(asked)
     asked.sight.permit("read", vhost, name)
+    _check_unlocked(asked, vhost, name)
     asked.broker.purge_queue(name, vhost=vhost)
     return NO_CONTENT, None
+
+
+def _check_unlocked(asked: Asked, vhost: str, name: str, code: str = "") -> None:
+    """An exclusive queue is another connection's, whoever asks. Raises Refused."""
+    queue = asked.broker.vhost(vhost).queues.get(name)
+    if queue is not None and queue.owner:
+        refusal = locked(f"queue '{name}' in vhost '{vhost}'")
+        raise bad_request(f"{code}{refusal.text}")
 
 
 def _queue(asked: Asked) -> tuple[str, str]:
@@ -114,9 +131,13 @@ def post_binding(kind: DestinationKind) -> Callable[[Asked], Any]:
         if source not in host.exchanges or destination not in table:
             raise not_found()
         _permit_binding(asked, vhost, source, destination)
+        if kind == "queue":
+            _check_unlocked(asked, vhost, destination)
         key, arguments = asked.text("routing_key", ""), asked.table("arguments")
         asked.broker.bind(source, destination, key, arguments, kind=kind, vhost=vhost)
-        return CREATED, None
+        # Escaped once more, as RabbitMQ has it: Terraform takes the name from there.
+        name = quote_plus(properties_key(key, arguments))
+        return Made(f"{quote_plus(destination)}/{name}")
 
     return post
 
@@ -131,12 +152,11 @@ def delete_binding(kind: DestinationKind) -> Callable[[Asked], Any]:
         vhost, source, destination, wanted = asked.names
         vhost_name(asked, vhost)
         _permit_binding(asked, vhost, source, destination)
-        for row in asked.broker.management.bindings(vhost):
-            ends = (row["source"], row["destination_type"], row["destination"])
-            key, arguments = row["routing_key"], row["arguments"]
-            name = properties_key(key, arguments)
+        for row in asked.broker.management.bindings(vhost, source=source):
+            ends = (row["destination_type"], row["destination"])
+            key, arguments, name = row["routing_key"], row["arguments"], row["properties_key"]
             # Clients escape the name once more, or take it for escaped already.
-            if ends == (source, kind, destination) and wanted in (name, unquote(name)):
+            if ends == (kind, destination) and wanted in (name, unquote(name), unquote_plus(name)):
                 asked.broker.unbind(source, destination, key, arguments, kind=kind, vhost=vhost)
                 return NO_CONTENT, None
         raise not_found()
@@ -154,12 +174,7 @@ def publish(asked: Asked) -> Any:
     if not asked.sight.permits("write", vhost, exchange):
         what = f"exchange '{exchange or 'amq.default'}' in vhost '{vhost}'"
         raise bad_request(f"403 ACCESS_REFUSED - access to {what} refused for user '{asked.user}'")
-    payload = asked.text("payload").encode()
-    if asked.text("payload_encoding") == "base64":
-        try:
-            payload = base64.b64decode(payload, validate=True)
-        except ValueError:
-            raise bad_request("payload: it is no base64") from None
+    payload = _payload(asked.text("payload"), asked.text("payload_encoding"))
     reached = asked.broker.publish(
         exchange,
         asked.text("routing_key"),
@@ -171,21 +186,39 @@ def publish(asked: Asked) -> Any:
     return {"routed": reached > 0}
 
 
+def _payload(text: str, encoding: str) -> bytes:
+    # JSON may hold half of a surrogate pair, which stands for no character.
+    raw = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+    if encoding == "string":
+        return raw
+    if encoding != "base64":
+        raise Refused(400, "bad_request", ["unsupported_encoding", encoding])
+    try:
+        return base64.b64decode(raw, validate=True)
+    except ValueError:
+        raise Refused(400, "bad_request", ["not_base64", text]) from None
+
+
 def get(asked: Asked) -> Any:
     """Takes messages by basic.get, and settles them as it is wanted: a requeue shows as one."""
     vhost, name = _queue(asked)
     asked.sight.permit("read", vhost, name)
-    mode = asked.text("ackmode", "ack_requeue_true")
+    mode, count, encoding = asked.text("ackmode"), asked.number("count"), asked.text("encoding")
+    if encoding not in ("auto", "base64"):
+        raise bad_request("Unsupported encoding. Please use auto or base64.")
     settle = _SETTLEMENTS.get(mode)
     if settle is None:
         raise bad_request(f"ackmode: {mode!r} is none of {', '.join(_SETTLEMENTS)}")
+    _check_unlocked(asked, vhost, name, "405 RESOURCE_LOCKED - ")
     host_queue = asked.broker.vhost(vhost).queue(name)
     if isinstance(host_queue, StreamQueue):
         raise bad_request(f"540 {host_queue.unsupported('basic.get')}")
-    whole = len(host_queue.messages)
-    found = asked.broker.get_all(name, asked.number("count", 1), settle, vhost=vhost)
+    # A negative count is all that there is.
+    most = count if count >= 0 else len(host_queue.messages)
+    found, left = asked.broker.get_all(name, most, settle, vhost=vhost)
+    last = left + len(found) - 1
     return [
-        _message(asked, seen, redelivered, whole - at - 1)
+        _message(asked, seen, redelivered, last - at)
         for at, (seen, redelivered) in enumerate(found)
     ]
 
@@ -199,15 +232,16 @@ _SETTLEMENTS: Final[dict[str, Settlement]] = {
 
 
 def _message(asked: Asked, seen: MessageSeen, redelivered: bool, left: int) -> dict[str, Any]:
-    body, encoding = seen.payload or b"", "string"
-    text = ""
+    body = seen.payload or b""
+    shown, encoding = body, "string"
+    if "truncate" in asked.body:
+        shown = body[: max(0, asked.number("truncate"))]
     try:
-        if asked.text("encoding", "auto") == "base64":
+        if asked.text("encoding") == "base64":
             raise ValueError
-        text = body.decode()
+        text = shown.decode()
     except ValueError:
-        text, encoding = base64.b64encode(body).decode(), "base64"
-    truncate = asked.number("truncate", 0)
+        text, encoding = base64.b64encode(shown).decode(), "base64"
     properties = dict(seen.detail["properties"])
     if seen.headers:
         properties["headers"] = dict(seen.headers)
@@ -218,7 +252,7 @@ def _message(asked: Asked, seen: MessageSeen, redelivered: bool, left: int) -> d
         "routing_key": seen.detail["routing_key"],
         "message_count": left,
         "properties": properties or [],
-        "payload": text[:truncate] if truncate else text,
+        "payload": text,
         "payload_encoding": encoding,
     }
 
@@ -237,10 +271,10 @@ def delete_connection(asked: Asked) -> Any:
 
 def delete_connections_of_user(asked: Asked) -> Any:
     reason = asked.reason or "Closed via management plugin"
-    for row in asked.broker.management.connections():
-        number = asked.broker.management.number(row["name"])
-        if row["user"] == asked.names[0] and number is not None:
-            asked.broker.disconnect(number, reason)
+    name = asked.names[0]
+    asked.sight.check_owner({"user": name})
+    for number in asked.broker.management.numbers_of(name):
+        asked.broker.disconnect(number, reason)
     return NO_CONTENT, None
 
 
@@ -261,31 +295,25 @@ def put_user(asked: Asked) -> Any:
         base64.b64decode(given, validate=True)
     except ValueError:
         raise Refused(400, "bad_request", ["not_base64", given]) from None
+    if "tags" not in asked.body:
+        raise bad_request("tags_not_present")
     asked.broker.define("users", {**asked.body, "name": name})
     return NO_CONTENT if there else CREATED, None
 
 
 def delete_user(asked: Asked) -> Any:
+    (name,) = asked.names
     access = asked.runtime.environment.access
-    if asked.names[0] not in access.users:
+    if access.user("amqp", name) is None:
         raise not_found()
-    access.remove_user(asked.names[0])
-    # A user of this name who comes later has no rights by those of this one.
-    for number, rule in tuple(access.rules.items()):
-        if rule.protocol == "amqp" and rule.user == asked.names[0]:
-            access.remove_rule(number)
-    for vhost in asked.broker.vhosts:
-        asked.broker.forget_topic(asked.names[0], vhost=vhost)
+    access.remove_user(name)
+    asked.broker.forget_user(name)
     return NO_CONTENT, None
-
-
-_OPERATIONS = ("configure", "write", "read")
-_ALL = ".*"
 
 
 def permissions(asked: Asked) -> Any:
     rows = _permissions(asked)
-    if len(asked.names) < 2:
+    if not asked.names:
         return rows
     found = [row for row in rows if (row["vhost"], row["user"]) == asked.names]
     if not found:
@@ -302,73 +330,64 @@ def permissions_in_vhost(asked: Asked) -> Any:
 
 
 def put_permissions(asked: Asked) -> Any:
-    """Three expressions, as rules. Where there were no rules, everybody had all rights: the others
-    keep them."""
     vhost, user = asked.names
     access = asked.runtime.environment.access
-    if user not in access.users or vhost not in asked.broker.vhosts:
+    if access.user("amqp", user) is None or vhost not in asked.broker.vhosts:
         raise bad_request("vhost_or_user_not_found")
-    patterns = [asked.text(operation) for operation in _OPERATIONS]
-    if not any(rule.protocol == "amqp" for rule in access.rules.values()):
-        for other in [one for one in access.users.values() if "amqp" in one.protocols]:
-            if other.name != user:
-                access.add_rule(rule_of(f"allow {other.name} all amqp:*:/.*/"))
-    there = _forget(asked, vhost, user)
-    for operation, pattern in zip(_OPERATIONS, patterns, strict=True):
-        # Without a pattern RabbitMQ allows nothing.
-        shown = pattern or "^$"
-        access.add_rule(rule_of(f"allow {user} {operation} amqp:{vhost}:/{shown}/"))
-    return NO_CONTENT if there else CREATED, None
+    expressions = {operation: asked.text(operation) for operation in granting.OPERATIONS}
+    try:
+        new = granting.grant(access, asked.broker.vhosts, user, vhost, expressions)
+    except granting.BadExpression as bad:
+        reason = ["invalid_regexp", bad.expression, str(bad.problem)]
+        raise Refused(400, "bad_request", reason) from None
+    return CREATED if new else NO_CONTENT, None
 
 
 def delete_permissions(asked: Asked) -> Any:
-    if not _forget(asked, *asked.names):
+    vhost, user = asked.names
+    if not granting.revoke(asked.runtime.environment.access, user, vhost):
         raise not_found()
     return NO_CONTENT, None
 
 
-def _forget(asked: Asked, vhost: str, user: str) -> bool:
-    access = asked.runtime.environment.access
-    front = f"{vhost}:/"
-    old = [
-        number
-        for number, rule in access.rules.items()
-        if rule.protocol == "amqp" and rule.user == user and rule.pattern.startswith(front)
-    ]
-    for number in old:
-        access.remove_rule(number)
-    return bool(old)
-
-
-def _permissions(asked: Asked) -> list[dict[str, str]]:
-    """By virtual host and user; a user without rules where there are none may do all."""
-    access = asked.runtime.environment.access
-    rules = [rule for rule in access.rules.values() if rule.protocol == "amqp" and rule.allow]
-    rows = []
-    for vhost in asked.broker.vhosts:
-        for user in access.users.values():
-            if "amqp" not in user.protocols:
-                continue
-            row = dict.fromkeys(_OPERATIONS, "" if rules else _ALL)
-            for rule in rules:
-                place, _, pattern = rule.pattern.partition(":")
-                if rule.user in (user.name, "*") and place in (vhost, "*"):
-                    row |= dict.fromkeys(rule.operations, pattern.strip("/"))
-            if any(row.values()):
-                rows.append({"user": user.name, "vhost": vhost, **row})
-    return rows
+def _permissions(asked: Asked) -> list[granting.Row]:
+    return list(granting.rows(asked.runtime.environment.access, asked.broker.vhosts))
 
 
 # Parameters and policies.
 
 
 def put_parameter(asked: Asked) -> Any:
-    """Those of federation and shovel, which are not there; the others have paths of their own."""
-    raise bad_request(f"Validation failed\n\ncomponent {asked.names[0]} not found\n")
+    """Limits and operators' policies are parameters to RabbitMQ; those of federation and shovel
+    are not there."""
+    component, vhost, name = asked.names
+    vhost_name(asked, vhost)
+    there = any(row["name"] == name for row in parameter_rows(asked))
+    if component not in _COMPONENTS or (component == "vhost-limits") != (name == "limits"):
+        raise bad_request(f"Validation failed\n\ncomponent {component} not found\n")
+    if "value" not in asked.body:
+        raise missing("value")
+    value = asked.table("value")
+    asked.broker.define("parameters", {**_named(asked), "value": value})
+    return NO_CONTENT if there else CREATED, None
+
+
+_COMPONENTS: Final = ("vhost-limits", "operator_policy")
+
+
+def _named(asked: Asked) -> dict[str, str]:
+    return dict(zip(("component", "vhost", "name"), asked.names, strict=True))
 
 
 def delete_parameter(asked: Asked) -> Any:
-    raise not_found()
+    component, vhost, name = asked.names
+    if not any(row["name"] == name for row in parameter_rows(asked)):
+        raise not_found()
+    if component == "vhost-limits":
+        asked.broker.limit_vhost(vhost, {})
+    else:
+        asked.broker.remove_policy(name, operator=component == "operator_policy", vhost=vhost)
+    return NO_CONTENT, None
 
 
 def put_policy(operator: bool) -> Callable[[Asked], Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from .request import bad_request
 
 Row = Mapping[str, Any]
+_DIGITS = 9
 
 
 def listed(rows: Sequence[Row], query: Mapping[str, str]) -> Any:
@@ -83,6 +84,6 @@ def _named(name: str, query: Mapping[str, str]) -> bool:
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:
     text = query.get(name, str(default))
-    if not text.isdigit() or int(text) < 1:
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS) or int(text) < 1:
         raise bad_request(f"{name}: 1 or more is wanted, not {text!r}")
     return int(text)

@@ -39,7 +39,11 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "parameters": {"GET": reading.parameters},
     "parameters/*": {"GET": reading.parameters},
     "parameters/*/*": {"GET": reading.parameters},
-    "parameters/*/*/*": {"PUT": changing.put_parameter, "DELETE": changing.delete_parameter},
+    "parameters/*/*/*": {
+        "GET": reading.parameter,
+        "PUT": changing.put_parameter,
+        "DELETE": changing.delete_parameter,
+    },
     "global-parameters": {"GET": cluster.global_parameters},
     "global-parameters/*": {
         "GET": cluster.global_parameter,

@@ -25,10 +25,11 @@ from mockforge_brokers.amqp.state.memory import DISK
 from .cluster import cluster_name
 from .listing import listed, picked
 from .node import contexts, exchange_types
-from .request import Asked, bad_request, not_found
+from .request import Asked, Refused, bad_request, not_found
 
 _BY_PLACE = itemgetter("vhost", "name")
 _OK = {"status": "ok"}
+_ALIVENESS = "aliveness-test"
 
 
 def overview(asked: Asked) -> Any:
@@ -52,16 +53,15 @@ def overview(asked: Asked) -> Any:
         "message_stats": stats,
         "queue_totals": depth,
         "churn_rates": _churn(asked),
-        "object_totals": {
-            "channels": len(sight.own(figures.channels())),
-            "connections": len(sight.own(figures.connections())),
-            "exchanges": len(sight.in_reach(figures.exchanges())),
-            "queues": len(sight.in_reach(figures.queues())),
-        },
+        "object_totals": figures.counts(
+            [name for name in asked.broker.vhosts if sight.reaches(name)],
+            None if sight.all else sight.user,
+        ),
         "statistics_db_event_queue": 0,
     }
-    if sight.all:
-        found["object_totals"]["consumers"] = len(figures.consumers())
+    if not sight.all:
+        del found["object_totals"]["consumers"]
+    else:
         found |= {"node": NODE, "listeners": _listeners(asked), "contexts": contexts(asked)}
     return found
 
@@ -180,9 +180,18 @@ def protocol_listener(asked: Asked) -> Any:
 def aliveness(asked: Asked) -> Any:
     """Publish to a queue and take it back, as RabbitMQ does it."""
     broker, vhost = asked.broker, vhost_name(asked, asked.names[0])
-    broker.declare_queue("aliveness-test", vhost=vhost)
-    broker.publish("", "aliveness-test", b"test_message", vhost=vhost, source="management")
-    broker.get("aliveness-test", vhost=vhost)
+    for operation, kind, name in (
+        ("configure", "queue", _ALIVENESS),
+        ("write", "exchange", ""),
+        ("read", "queue", _ALIVENESS),
+    ):
+        if not asked.sight.permits(operation, vhost, name):
+            what = f"{kind} '{name or 'amq.default'}' in vhost '{vhost}'"
+            reason = f"ACCESS_REFUSED - access to {what} refused for user '{asked.user}'"
+            raise Refused(401, "not_authorised", reason)
+    broker.declare_queue(_ALIVENESS, vhost=vhost)
+    broker.publish("", _ALIVENESS, b"test_message", vhost=vhost, source="management")
+    broker.get(_ALIVENESS, vhost=vhost)
     return _OK
 
 
@@ -347,24 +356,33 @@ def user_figures(user: User) -> dict[str, Any]:
 
 
 def parameters(asked: Asked) -> Any:
-    """What RabbitMQ keeps as parameters, but for users' policies; of one component, one vhost."""
+    """What RabbitMQ keeps as parameters, of one component, one virtual host; users' policies only
+    where they are asked for by name."""
+    if len(asked.names) > 1:
+        vhost_name(asked, asked.names[1])
+    return listed(parameter_rows(asked), asked.query)
+
+
+def parameter(asked: Asked) -> Any:
+    found = next((row for row in parameter_rows(asked) if row["name"] == asked.names[2]), None)
+    return _one(asked, found)
+
+
+def parameter_rows(asked: Asked) -> list[dict[str, Any]]:
     kept = [
-        {
-            "vhost": row.pop("vhost"),
-            "component": "operator_policy",
-            "name": row.pop("name"),
-            "value": row,
-        }
-        for row in _policies_in(asked, None, operator=True)
+        {"value": row, "vhost": row.pop("vhost"), "component": component, "name": row.pop("name")}
+        for component, operator in (("policy", False), ("operator_policy", True))
+        if operator or asked.names[:1] == ("policy",)
+        for row in _policies_in(asked, None, operator=operator)
     ]
     kept += [
-        {"vhost": name, "component": "vhost-limits", "name": "limits", "value": dict(host.limits)}
+        {"value": dict(host.limits), "vhost": name, "component": "vhost-limits", "name": "limits"}
         for name, host in asked.broker.vhosts.items()
         if host.limits
     ]
     wanted = dict(zip(("component", "vhost"), asked.names, strict=False))
     found = [row for row in kept if all(row[key] == value for key, value in wanted.items())]
-    return listed(found, asked.query)
+    return asked.sight.in_reach(found)
 
 
 def policies(asked: Asked) -> Any:

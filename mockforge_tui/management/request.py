@@ -34,6 +34,16 @@ def bad_request(reason: str) -> Refused:
     return Refused(400, "bad_request", reason)
 
 
+class Made(Struct, frozen=True):
+    """What an answer of 201 names by its header Location."""
+
+    location: str
+
+
+def missing(name: str) -> Refused:
+    return bad_request(f"[{{key_missing,{name}}}]")
+
+
 class Asked(Struct, frozen=True):
     """One request: `names` are the path's variable parts, decoded; `body` is its JSON object."""
 
@@ -63,16 +73,19 @@ class Asked(Struct, frozen=True):
         """Raises Refused where it is missing or no text."""
         value = self.body.get(name, default)
         if not isinstance(value, str):
-            raise bad_request(
-                f"key_missing: {name}" if value is None else f"{name}: not a text: {value!r}"
-            )
+            if value is None:
+                raise missing(name)
+            raise bad_request(f"{name}: not a text: {value!r}")
         return value
 
-    def number(self, name: str, default: int) -> int:
+    def number(self, name: str, default: int | None = None) -> int:
+        """Raises Refused where it is missing or no number."""
         value = self.body.get(name, default)
+        if value is None:
+            raise missing(name)
         try:
             return int(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise bad_request(f"{name}: a number is wanted, not {value!r}") from None
 
     def table(self, name: str) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from typing import Final
 _ADMINISTRATOR: Final = "administrator"
 _LOOKING: Final = frozenset((_ADMINISTRATOR, "monitoring", "policymaker", "management"))
 _ADMINISTRATORS_ALONE: Final = frozenset(
-    ("users", "permissions", "topic-permissions", "definitions", "user-limits")
+    ("users", "permissions", "topic-permissions", "definitions", "feature-flags", "rebalance")
 )
-_CHANGED_BY_ADMINISTRATORS: Final = frozenset(("vhosts", "vhost-limits", "operator-policies"))
+_CHANGED_BY_ADMINISTRATORS: Final = frozenset(
+    ("vhosts", "vhost-limits", "user-limits", "operator-policies", "cluster-name")
+)
 _MONITORED: Final = frozenset(("nodes", "auth"))
 """What only those see who watch the nodes."""
 

@@ -15,7 +15,7 @@ from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from ..storage.facts import Kept
 from ..storage.store import still
-from . import channel_views, consumers, definitions, kept
+from . import channel_views, consumers, definitions, granting, kept
 from .channel.contents import Contents
 from .channel_views import ChannelView
 from .churn import Churn
@@ -186,6 +186,7 @@ class AmqpBroker(Verbs):
         self.environment.chores.finish()
         vhost.clear()
         del self.vhosts[name]
+        granting.forget_vhost(self.environment.access, name)
         self.event_exchange.add("vhost.deleted", name=name)
         self._keeper.host_changed(name)
         return len(using)
@@ -201,6 +202,16 @@ class AmqpBroker(Verbs):
         found = self.quotas.users[name] = checked(limits, OF_USER)
         what = "user.limits.set" if found else "user.limits.cleared"
         self.event_exchange.add(what, **found, username=name, name="limits")
+
+    def forget_user(self, name: str) -> None:
+        """A user was removed: its connections end, and one who comes later has nothing of it."""
+        for connection in self._all():
+            if connection.user == name:
+                connection.close(ReplyCode.CONNECTION_FORCED, f"user '{name}' is deleted")
+        granting.forget_user(self.environment.access, name)
+        self.quotas.users.pop(name, None)
+        for vhost in self.vhosts:
+            self.forget_topic(name, vhost=vhost)
 
     def _forget(self, number: int) -> None:
         self._connections.pop(number, None)

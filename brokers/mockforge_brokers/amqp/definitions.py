@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from base64 import b64encode
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import structs
 
-from ..access import ALL_TAGS, Access, Rule, User, rule_of
+from ..access import ALL_TAGS, User
 from ..errors import InvalidInput
+from . import granting
 from .records import plain
 from .state.queues.queue import Queue
 from .state.virtual_host import VirtualHost
@@ -20,13 +20,11 @@ if TYPE_CHECKING:
     from .broker import AmqpBroker
 
 Item = Mapping[str, Any]
-_OPERATIONS: Final = ("configure", "write", "read")
 _HASHES: Final = {
     "rabbit_password_hashing_sha256": "sha256",
     "rabbit_password_hashing_sha512": "sha512",
     "rabbit_password_hashing_md5": "md5",
 }
-_ALL: Final = ".*"
 _NONE: Final = b64encode(bytes(36)).decode()
 """The hash of no password."""
 
@@ -41,8 +39,9 @@ def load(broker: AmqpBroker, document: Mapping[str, Any], vhost: str = "/") -> d
     for section, item in items(document):
         if section == "permissions" and section not in counts and _restricts(document, vhost):
             # From here on rights are those of rules. A document's users have just what it says.
-            if not _ruled(broker):
-                _rule_the_others(broker, _users_of(document))
+            access = broker.environment.access
+            if not granting.ruled(access):
+                granting.leave_others(access, broker.vhosts, _users_of(document))
             loaders = {**_LOADERS, section: _permit}
         define(broker, section, item, vhost, loaders)
         counts[section] = counts.get(section, 0) + 1
@@ -67,7 +66,7 @@ def _users_of(document: Mapping[str, Any]) -> set[str]:
 def _restricts(document: Mapping[str, Any], vhost: str) -> bool:
     """Whether somebody of a document may not do all in one of its virtual hosts."""
     rows = document["permissions"]
-    if any(item.get(operation) != _ALL for item in rows for operation in _OPERATIONS):
+    if any(item.get(each) != granting.EVERYTHING for item in rows for each in granting.OPERATIONS):
         return True
     vhosts = {str(item.get("name")) for item in document.get("vhosts", ())}
     given = {(str(item.get("user")), str(item.get("vhost", vhost))) for item in rows}
@@ -103,7 +102,7 @@ def _user(broker: AmqpBroker, item: Item, vhost: str) -> None:
         # Without a hash no password is right, as in RabbitMQ.
         given = str(item.get("password_hash") or _NONE)
         password = f"$rabbit${_HASHES[kind]}${given}"
-    protocols = before.protocols if before else ("amqp",)
+    protocols = {*before.protocols, "amqp"} if before else ("amqp",)
     access.add_user(name, str(password), protocols, _tags(item, before))
     if item.get("limits"):
         broker.limit_user(name, item["limits"])
@@ -125,11 +124,14 @@ def _vhost(broker: AmqpBroker, item: Item, vhost: str) -> None:
 
 def _permission(broker: AmqpBroker, item: Item, vhost: str) -> None:
     """Who may do all needs no rule: as long as nobody has one, everybody may do all."""
-    if not _ruled(broker):
-        if all(item[operation] == _ALL for operation in _OPERATIONS):
-            return
-        _rule_the_others(broker, {str(item["user"])})
-    _permit(broker, item, vhost)
+    every = all(item[operation] == granting.EVERYTHING for operation in granting.OPERATIONS)
+    if granting.ruled(broker.environment.access) or not every:
+        _permit(broker, item, vhost)
+
+
+def _permit(broker: AmqpBroker, item: Item, vhost: str) -> None:
+    given = {operation: str(item[operation]) for operation in granting.OPERATIONS}
+    granting.grant(broker.environment.access, broker.vhosts, str(item["user"]), vhost, given)
 
 
 def _topic_permission(broker: AmqpBroker, item: Item, vhost: str) -> None:
@@ -140,33 +142,6 @@ def _topic_permission(broker: AmqpBroker, item: Item, vhost: str) -> None:
 def topic_permissions(host: VirtualHost) -> Iterator[Item]:
     for each in host.topic_permissions:
         yield {**structs.asdict(each), "vhost": host.name}
-
-
-def _ruled(broker: AmqpBroker) -> bool:
-    return any(rule.protocol == "amqp" for rule in broker.environment.access.rules.values())
-
-
-def _permit(broker: AmqpBroker, item: Item, vhost: str) -> None:
-    for operation in _OPERATIONS:
-        pattern = str(item[operation])
-        re.compile(pattern)
-        _allow(broker, str(item["user"]), operation, vhost, pattern)
-
-
-def _rule_the_others(broker: AmqpBroker, users: Collection[str]) -> None:
-    """The first restriction: all who may do all so far still may, by a rule now."""
-    for other in broker.environment.access.users.values():
-        if other.name not in users and "amqp" in other.protocols:
-            for vhost in broker.vhosts:
-                for operation in _OPERATIONS:
-                    _allow(broker, other.name, operation, vhost, _ALL)
-
-
-def _allow(broker: AmqpBroker, user: str, operation: str, vhost: str, pattern: str) -> None:
-    access = broker.environment.access
-    rule = rule_of(f"allow {user} {operation} amqp:{vhost}:/{pattern or '^$'}/")
-    if rule not in access.rules.values():
-        access.add_rule(rule)
 
 
 def _parameter(broker: AmqpBroker, item: Item, vhost: str) -> None:
@@ -262,7 +237,7 @@ def export(broker: AmqpBroker) -> dict[str, Any]:
         "product_version": version,
         "users": list(_users(broker)),
         "vhosts": [{"name": host.name} for host in hosts],
-        "permissions": list(permissions(broker.environment.access, broker.vhosts)),
+        "permissions": list(granting.rows(broker.environment.access, broker.vhosts)),
         "topic_permissions": [each for host in hosts for each in topic_permissions(host)],
         "parameters": [each for host in hosts for each in _parameters(host)],
         "global_parameters": [
@@ -298,34 +273,6 @@ def _hash(broker: AmqpBroker, user: User) -> tuple[str, str]:
     salt = broker.environment.random.randbytes(4)
     digest = hashlib.sha256(salt + user.plain.encode()).digest()
     return "sha256", b64encode(salt + digest).decode()
-
-
-def permissions(access: Access, vhosts: Iterable[str]) -> Iterator[Item]:
-    """What users may do in virtual hosts, as RabbitMQ has it: three expressions each."""
-    rules = [rule for rule in access.rules.values() if rule.protocol == "amqp" and rule.allow]
-    for user in access.users.values():
-        if "amqp" not in user.protocols:
-            continue
-        for vhost in vhosts:
-            found = {each: _patterns(rules, user.name, vhost, each) for each in _OPERATIONS}
-            if not rules or any(found.values()):
-                granted = {each: _ALL if not rules else found[each] for each in _OPERATIONS}
-                yield {"user": user.name, "vhost": vhost, **granted}
-
-
-def _patterns(rules: list[Rule], user: str, vhost: str, operation: str) -> str:
-    """One expression for all that a user may do; empty is nothing."""
-    found = []
-    for rule in rules:
-        if rule.user not in (user, "*") or operation not in rule.operations:
-            continue
-        front, colon, name = rule.pattern.rpartition(":")
-        if (front if colon else "/") in (vhost, "*"):
-            name = name if colon else rule.pattern
-            literal = len(name) > 1 and name.startswith("/") and name.endswith("/")
-            text = re.escape(name).replace(r"\*", ".*")
-            found.append(name[1:-1] if literal else f"^{text}$")
-    return "|".join(dict.fromkeys(found))
 
 
 def _parameters(host: VirtualHost) -> Iterator[Item]:

@@ -6,11 +6,12 @@ Rates are those of the last seconds (sampling.py).
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote_plus
 
 from .channel.channel import Channel
 from .connection.connection import Connection
@@ -54,9 +55,9 @@ class Management:
         return [_vhost(vhost, self._rates) for vhost in self._vhosts.values()]
 
     def queues(self, vhost: str | None = None) -> list[Figures]:
-        unacked = self._unacked()
+        unacked, sizes = self._unacked(), _Sizes()
         found = [
-            _queue(host, queue, self._rates(queue), unacked)
+            _queue(host, queue, self._rates(queue), unacked, sizes)
             for host in self._in(vhost)
             for queue in host.queues.values()
         ]
@@ -70,7 +71,7 @@ class Management:
             return None
         details = [self._consumer(host, each) for each in queue.consumers]
         return {
-            **_queue(host, queue, self._rates(queue), self._unacked()),
+            **_queue(host, queue, self._rates(queue), self._unacked(), _Sizes()),
             "consumer_details": details,
             "incoming": [],
             "deliveries": [],
@@ -90,20 +91,28 @@ class Management:
             return None
         return {**_exchange(host, found, self._rates(found)), "incoming": [], "outgoing": []}
 
-    def bindings(self, vhost: str | None = None) -> list[Figures]:
-        """The default exchange's too, which nobody made."""
-        return [
-            each
-            for host in self._in(vhost)
-            for each in (
-                *(_default_binding(host.name, queue) for queue in host.queues.values()),
-                *(
-                    _binding(host.name, exchange, binding)
-                    for exchange in host.exchanges.values()
-                    for binding in exchange.bindings.values()
-                ),
-            )
-        ]
+    def bindings(self, vhost: str | None = None, *, source: str | None = None) -> list[Figures]:
+        """All, or those of one exchange; the default exchange's too, which nobody made."""
+        return [each for host in self._in(vhost) for each in _bindings(host, source)]
+
+    def counts(self, vhosts: Collection[str], user: str | None) -> dict[str, int]:
+        """How many there are: queues and exchanges of these virtual hosts, the rest of a user.
+
+        The rest is everybody's for None. Nothing else of them is looked at.
+        """
+        own = [each for each in self._everybody() if user in (None, each.user)]
+        hosts = [host for name, host in self._vhosts.items() if name in vhosts]
+        return {
+            "channels": sum(
+                len(each.channels.open) for each in own if isinstance(each, Connection)
+            ),
+            "connections": len(own),
+            "consumers": sum(
+                len(q.consumers) for h in self._vhosts.values() for q in h.queues.values()
+            ),
+            "exchanges": sum(len(host.exchanges) for host in hosts),
+            "queues": sum(len(host.queues) for host in hosts),
+        }
 
     def connections(self, vhost: str | None = None) -> list[Figures]:
         """Of both versions of AMQP."""
@@ -114,7 +123,13 @@ class Management:
         ]
 
     def connection(self, name: str) -> Figures | None:
-        return next((one for one in self.connections() if one["name"] == name), None)
+        for connection in self._open(None):
+            if connection_name(connection.peer) == name:
+                return _connection(connection)
+        for other in later.open_connections(self._later, None):
+            if connection_name(other.peer) == name:
+                return later.connection_figures(other)
+        return None
 
     def sessions(self, name: str) -> list[Figures] | None:
         """Of the connection of AMQP 1.0 that is named so."""
@@ -133,6 +148,8 @@ class Management:
     def channel(self, name: str) -> Figures | None:
         """With its consumers."""
         for connection in self._open(None):
+            if not name.startswith(f"{connection_name(connection.peer)} ("):
+                continue
             for channel in connection.channels.open.values():
                 shown = _channel(connection, channel)
                 if shown["name"] == name:
@@ -155,6 +172,13 @@ class Management:
         peers = [each.peer for each in self._open(None)]
         peers += [each.peer for each in later.open_connections(self._later, None)]
         return next((peer.id for peer in peers if connection_name(peer) == name), None)
+
+    def numbers_of(self, user: str) -> list[int]:
+        """Our numbers of a user's connections."""
+        return [each.id for each in self._everybody() if each.user == user]
+
+    def _everybody(self) -> list[Connection | LaterConnection]:
+        return [*self._open(None), *later.open_connections(self._later, None)]
 
     def _unacked(self) -> Counter[Queue] | None:
         """Bytes that consumers have and did not settle, by queue; None for too many messages."""
@@ -241,8 +265,29 @@ def _summed(names: Sequence[str], rows: Sequence[Figures]) -> Figures:
     return detailed(names, numbers, rates)
 
 
+class _Sizes:
+    """Adds up messages' sizes, for some thousands of them in one answer.
+
+    To add up a million would hold up everybody, be they of one queue or of many.
+    """
+
+    def __init__(self) -> None:
+        self._left = _MOST_ADDED_UP
+
+    def of(self, queue: Queue) -> int | None:
+        """None where they are too many."""
+        if len(queue.messages) > self._left:
+            return None
+        self._left -= len(queue.messages)
+        return sum(one.size for one in queue.messages)
+
+
 def _queue(
-    vhost: VirtualHost, queue: Queue, rates: Rates, unacked: Counter[Queue] | None
+    vhost: VirtualHost,
+    queue: Queue,
+    rates: Rates,
+    unacked: Counter[Queue] | None,
+    sizes: _Sizes,
 ) -> Figures:
     policies = vhost.policies.effective(queue.kind, queue.name)
     active = _single_active(queue)
@@ -257,7 +302,7 @@ def _queue(
         **_policies(policies),
         "exclusive": bool(queue.owner),
         "exclusive_consumer_tag": exclusive,
-        **_held(queue, None if unacked is None else unacked[queue]),
+        **_held(sizes.of(queue), None if unacked is None else unacked[queue]),
         **_counted(counts(queue), rates),
         "name": queue.name,
         "node": NODE,
@@ -269,11 +314,8 @@ def _queue(
     }
 
 
-def _held(queue: Queue, unacked: int | None) -> Figures:
+def _held(ready: int | None, unacked: int | None) -> Figures:
     """Bytes of its messages, None where there are too many to add up at once."""
-    # To add up the sizes of a million messages would hold up everybody.
-    few = len(queue.messages) <= _MOST_ADDED_UP
-    ready = sum(one.size for one in queue.messages) if few else None
     size = None if ready is None or unacked is None else ready + unacked
     return {
         "memory": size,
@@ -376,6 +418,16 @@ def _exchange(vhost: VirtualHost, exchange: Exchange, rates: Rates) -> Figures:
     }
 
 
+def _bindings(host: VirtualHost, source: str | None) -> Iterator[Figures]:
+    if not source:
+        for queue in host.queues.values():
+            yield _default_binding(host.name, queue)
+    for exchange in host.exchanges.values():
+        if source in (None, exchange.name):
+            for binding in exchange.bindings.values():
+                yield _binding(host.name, exchange, binding)
+
+
 def _default_binding(vhost: str, queue: Queue) -> Figures:
     return _described(vhost, "", "queue", queue.name, queue.name, {})
 
@@ -407,10 +459,12 @@ def _described(
 
 def properties_key(routing_key: str, arguments: Mapping[str, Any]) -> str:
     """The name of a binding in paths: its key, and a number for arguments; `~` for neither."""
+    # Python leaves the tilde as it is, which says here that there is no key.
+    key = quote_plus(routing_key, errors="surrogateescape").replace("~", "%7E")
     if not arguments:
-        return quote(routing_key, safe="") or "~"
-    number = sum(map(ord, repr(sorted(arguments.items())))) & 0xFFFFFF
-    return f"{quote(routing_key, safe='')}~{number:x}"
+        return key or "~"
+    number = zlib.crc32(repr(sorted(arguments.items())).encode("utf-8", "surrogatepass"))
+    return f"{key}~{number:x}"
 
 
 def _connection(connection: Connection) -> Figures:

@@ -1,10 +1,10 @@
 """What changed between two looks at users and permissions, in the events of RabbitMQ's plugin."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from ..access import Access
-from .definitions import permissions
+from . import granting
 
 Change = tuple[str, dict[str, Any]]
 
@@ -12,12 +12,12 @@ Change = tuple[str, dict[str, Any]]
 class Users:
     """As they were at the last look; passwords as they are kept."""
 
-    def __init__(self, access: Access, vhosts: Iterable[str]) -> None:
+    def __init__(self, access: Access, vhosts: Collection[str]) -> None:
         found = [user for user in access.users.values() if "amqp" in user.protocols]
         self._passwords = {user.name: (user.hashed, user.plain) for user in found}
         self._tags = {user.name: user.tags for user in found}
         self._permissions = {
-            (str(row["user"]), str(row["vhost"])): row for row in permissions(access, vhosts)
+            (str(row["user"]), str(row["vhost"])): row for row in granting.rows(access, vhosts)
         }
 
     def changes_to(self, now: "Users") -> Iterator[Change]:

@@ -263,10 +263,10 @@ class Verbs:
 
     def get_all(
         self, queue: str, count: int, settle: Settlement, *, vhost: str = "/"
-    ) -> list[tuple[MessageSeen, bool]]:
+    ) -> tuple[list[tuple[MessageSeen, bool]], int]:
         """Up to so many messages as basic.get has them, and whether each is redelivered.
 
-        All of them are taken first and settled then.
+        All of them are taken first and settled then; the number is of those that were left behind.
         """
         found = self.vhost(vhost).queue(queue)
         taken: list[Message] = []
@@ -277,12 +277,13 @@ class Verbs:
             (self._seen(message.route, message.content, ""), message.redelivered)
             for message in taken
         ]
+        left = len(found.messages)
         if settle == "requeue":
             found.requeue(taken)
         for message in taken if settle != "requeue" else ():
             (found.acknowledge if settle == "ack" else found.discard)(message)
         self.memory.settle()
-        return seen
+        return seen, left
 
     def peek(
         self, queue: str, count: int = 10, *, start: int = 0, vhost: str = "/"

@@ -1,10 +1,8 @@
 """`permission`: what rabbitmqctl says of users' rights in AMQP's virtual hosts, as rules."""
 
-import re
 from typing import TYPE_CHECKING, Annotated
 
-from mockforge_brokers.access import rule_of
-from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.amqp import granting
 
 from ..lookup import amqp, known
 from ..registry import Arg, Opt, command
@@ -60,21 +58,13 @@ def permission_set(
 ) -> Result:
     """Give a user AMQP permissions as rabbitmqctl set_permissions does, in place of those it had.
 
-    Each is a regular expression over names of queues and exchanges; '' is nothing.
+    Each is a regular expression over names of queues and exchanges; '' is nothing. Where there were
+    no rules yet, all other users keep what they had.
     """
-    known("vhost", vhost, amqp(session).vhosts, "virtual host")
-    access = session.runtime.access
-    made = []
-    for operation, expression in (("configure", configure), ("write", write), ("read", read)):
-        try:
-            re.compile(expression)
-        except re.error as error:
-            raise InvalidInput(f"{expression!r} is no regular expression: {error}") from None
-        pattern = expression or "^$"
-        made.append(rule_of(f"allow {name} {operation} amqp:{vhost}:/{pattern}/"))
-    _clear(session, name, vhost)
-    for rule in made:
-        access.add_rule(rule)
+    broker = amqp(session)
+    known("vhost", vhost, broker.vhosts, "virtual host")
+    expressions = {"configure": configure, "write": write, "read": read}
+    granting.grant(session.runtime.access, broker.vhosts, name, vhost, expressions)
     return done(
         f"user {name} in virtual host {vhost}: configure {configure!r}, write {write!r}, "
         f"read {read!r}",
@@ -95,23 +85,9 @@ def permission_clear(
     vhost: Annotated[str, Opt(("-p", "--vhost"), VHOST, "the virtual host (/)")] = "/",
 ) -> Result:
     """Take a user's rules for a virtual host back."""
-    count = _clear(session, name, vhost)
-    return done(f"{count} rules of {name} for virtual host {vhost} are gone", {"rules": count})
-
-
-def _clear(session: "Session", name: str, vhost: str) -> int:
-    access = session.runtime.access
-    gone = [
-        number
-        for number, rule in access.rules.items()
-        if rule.allow
-        and rule.user == name
-        and rule.protocol == "amqp"
-        and rule.pattern.partition(":")[0] == vhost
-    ]
-    for number in gone:
-        access.remove_rule(number)
-    return len(gone)
+    had = granting.revoke(session.runtime.access, name, vhost)
+    what = "has no rights any more" if had else "had no rules"
+    return done(f"user {name} {what} in virtual host {vhost}", {"user": name, "vhost": vhost})
 
 
 COMMANDS = (permission_set, permission_topic, permission_clear)

@@ -2,6 +2,7 @@
 
 import pytest
 from mockforge_brokers.access import Principal
+from mockforge_brokers.amqp import granting
 from mockforge_brokers.listener import Listener
 
 from .scene import Scene
@@ -63,7 +64,7 @@ def test_permissions_are_rabbitmqs_and_replace_those_before(scene: Scene) -> Non
     rules = [rule.text for rule in scene.access.rules.values()]
     assert rules == [
         "allow guest configure amqp:shop:/^a-/",
-        "allow guest write amqp:shop:/^$/",
+        "allow guest write amqp:shop:/(?!)/",
         "allow guest read amqp:shop:/.*/",
     ]
     scene.run("permission clear guest -p shop")
@@ -197,3 +198,10 @@ def test_user_ls_shows_the_tags_that_there_are_and_who_may_not_log_in_to_amqp_ha
     assert {name: found for name, found in tags().items() if name in expected} == expected
     scene.run("user tags device monitoring")
     assert tags()["device"] == ["monitoring"]
+
+
+def test_the_first_restriction_is_nobody_elses(scene: Scene) -> None:
+    scene.run("user add ada secret --only amqp")
+    scene.run("permission set ada '^a-' '' ''")
+    rows = granting.rows(scene.access, ["/"])
+    assert {row["user"]: row["configure"] for row in rows} == {"guest": ".*", "ada": "^a-"}

@@ -9,7 +9,7 @@ import pytest
 from brokers.amqp.client import Scene
 from mockforge_brokers.events import ConnectionClosed
 
-from .test_management import Place
+from .test_management import ONE, Place
 
 VHOST = (401, "User not authorised to access virtual host")
 OBJECT = (401, "User not authorised to access object")
@@ -117,7 +117,7 @@ CHANGES = [
     ("POST", "exchanges/v2/amq.default/publish", MESSAGE, 400, f"{NO_WRITING} 'man'"),
     ("POST", "exchanges/v2/ownx/publish", MESSAGE, 200, ""),
     ("POST", "exchanges/v3/ownx/publish", MESSAGE, *VHOST),
-    ("POST", "queues/v2/other/get", {"count": 1, "ackmode": "ack_requeue_true"}, 200, ""),
+    ("POST", "queues/v2/other/get", ONE, 200, ""),
     ("POST", "bindings/v2/e/ownx/q/other", {"routing_key": "k"}, *REFUSED),
     ("DELETE", "queues/v2/other", None, *REFUSED),
     ("DELETE", "queues/v2/other/contents", None, 204, ""),

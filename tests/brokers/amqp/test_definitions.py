@@ -28,7 +28,7 @@ def test_what_rabbitmq_exported_comes_out_again(scene: Scene) -> None:
     keys = ("vhost", "component", "name", "value")
     assert by_name(found["parameters"], *keys) == by_name(EXPORTED["parameters"], *keys)
     assert by_name(found["permissions"], "user", "configure", "write", "read") == [
-        ["alice", "^a", ".*", "^$"],
+        ["alice", "^a", ".*", ""],
         ["guest", ".*", ".*", ".*"],
     ]
 
