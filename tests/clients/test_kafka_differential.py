@@ -19,6 +19,7 @@ from brokers.kafka import (
     internal_topics,
     member_grid,
     migrating,
+    repeating,
     telemetering,
     transacting,
     transaction_grid,
@@ -195,6 +196,12 @@ def test_recorded_apis_features_and_keys_are_what_apache_kafka_shows(kafka):
     with Asking("127.0.0.1", kafka) as asking:
         said = describing.play(asking.call)
     assert json.loads(json.dumps(said)) == json.loads(describing.RECORDED.read_text())
+
+
+def test_recorded_repetitions_are_what_apache_kafka_says(kafka):
+    with Asking("127.0.0.1", kafka) as asking:
+        said = repeating.play(asking.call)
+    assert json.loads(json.dumps(said)) == json.loads(repeating.RECORDED.read_text())
 
 
 def test_recorded_internal_topics_are_what_apache_kafka_says(kafka):

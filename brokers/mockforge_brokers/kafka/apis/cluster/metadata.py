@@ -64,7 +64,14 @@ def _topics(caller: Caller, request: MetadataRequest) -> list[MetadataResponseTo
             ErrorCode.INVALID_REQUEST, f"topic ids are taken from version {_BY_ID_SINCE} on"
         )
         return [_refused(caller, one, refusal) for one in wanted]
-    return [_topic(caller, request, one) for one in wanted]
+    # As Kafka: each once, and where there are ids the names beside them are not looked at.
+    ids = dict.fromkeys(one.topic_id for one in wanted if one.topic_id != ZERO_UUID)
+    if ids:
+        return [
+            _topic(caller, request, MetadataRequestTopic(name=None, topic_id=one)) for one in ids
+        ]
+    each = {one.name: one for one in wanted}.values()
+    return [_topic(caller, request, one) for one in each]
 
 
 def _topic(

@@ -17,13 +17,18 @@ _TO_THE_END = -1
 
 
 def handle(caller: Caller, request: DeleteRecordsRequest) -> DeleteRecordsResponse:
+    # Of a partition that is named twice the last offset counts: Kafka gathers them by partition.
+    wanted: dict[str, dict[int, DeleteRecordsPartition]] = {}
+    for topic in request.topics:
+        wanted.setdefault(topic.name, {}).update(
+            (one.partition_index, one) for one in topic.partitions
+        )
     return DeleteRecordsResponse(
         topics=[
             DeleteRecordsTopicResult(
-                name=topic.name,
-                partitions=[_delete(caller, topic.name, one) for one in topic.partitions],
+                name=name, partitions=[_delete(caller, name, one) for one in partitions.values()]
             )
-            for topic in request.topics
+            for name, partitions in wanted.items()
         ]
     )
 

@@ -56,7 +56,8 @@ def _wanted(
         return
     for wanted in request.topics:
         logs = topics[wanted.topic].logs if wanted.topic in topics else []
-        found = [logs[index] for index in wanted.partitions if 0 <= index < len(logs)]
+        indexes = dict.fromkeys(wanted.partitions)
+        found = [logs[index] for index in indexes if 0 <= index < len(logs)]
         if here := [log for log in found if _is_here(caller, log)]:
             yield wanted.topic, here
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Final
 
 from msgspec import Struct, field
@@ -76,9 +77,16 @@ class Asking(Struct):
 def _wanted(
     caller: Caller, request: FetchRequest
 ) -> Sequence[tuple[TopicKey, Sequence[FetchPartition]]]:
-    if caller.version >= _BY_ID_SINCE:
-        return [(topic.topic_id, topic.partitions) for topic in request.topics]
-    return [(topic.topic, topic.partitions) for topic in request.topics]
+    by_id = caller.version >= _BY_ID_SINCE
+    topics: list[tuple[TopicKey, Sequence[FetchPartition]]] = [
+        (topic.topic_id if by_id else topic.topic, topic.partitions) for topic in request.topics
+    ]
+    named = {(topic, one.partition): one for topic, partitions in topics for one in partitions}
+    if len(named) == sum(len(partitions) for _, partitions in topics):
+        return topics
+    # As Kafka: one that is named twice is read once, in its first place, as was said last.
+    once = groupby(named.items(), key=lambda item: item[0][0])
+    return [(topic, [one for _, one in partitions]) for topic, partitions in once]
 
 
 def _asking(caller: Caller, request: FetchRequest) -> Asking:

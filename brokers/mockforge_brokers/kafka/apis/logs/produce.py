@@ -63,7 +63,8 @@ class ProduceHandler:
         if refusal is None:
             begin = joining(caller, request.transactional_id)
         results = []
-        for name_or_id, partitions in request.topics:
+        topics = _each_once(request.topics)
+        for name_or_id, partitions in topics:
             topic: Topic | RequestRefused
             try:
                 if refusal is not None:
@@ -88,12 +89,22 @@ class ProduceHandler:
             return None
         caller.produce_paths.last = None
         if refusal is None:
-            _learn_path(caller, frame, request.topics, begin, request.acks)
+            _learn_path(caller, frame, topics, begin, request.acks)
         if version >= _LEADER_SINCE and caller.cluster.nodes.many:
             hinted = leader_hints.of_produce(caller, results)
             if hinted is not None:
                 return response_pieces(hinted, version, correlation_id)
         return [write_response(version, correlation_id, results)]
+
+
+def _each_once(topics: Topics) -> Topics:
+    """Of a partition that is named twice the last batch counts: Kafka gathers them by partition."""
+    if len(topics) == 1 and len(topics[0][1]) == 1:
+        return topics
+    found: dict[str | bytes, dict[int, bytes | None]] = {}
+    for name_or_id, partitions in topics:
+        found.setdefault(name_or_id, {}).update(partitions)
+    return [(name_or_id, list(batches.items())) for name_or_id, batches in found.items()]
 
 
 def answer_on_path(caller: Caller, head: bytes, frame: Frame) -> Pieces | None:

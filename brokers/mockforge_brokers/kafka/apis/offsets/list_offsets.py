@@ -1,5 +1,6 @@
 """ListOffsets 1-11: positions by time (KIP-79, KIP-320, KIP-405, KIP-734)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -24,16 +25,23 @@ _SINCE: Final[Mapping[int, int]] = {
     ListOffsetsTimestamp.EARLIEST_PENDING_UPLOAD: 11,
 }
 """From which version on a client may ask for it."""
+_LEAST: Final = min(ListOffsetsTimestamp)
 
 
 def handle(caller: Caller, request: ListOffsetsRequest) -> ListOffsetsResponse:
     committed = request.isolation_level == IsolationLevel.READ_COMMITTED
+    times = Counter(
+        (topic.name, one.partition_index) for topic in request.topics for one in topic.partitions
+    )
     return ListOffsetsResponse(
         topics=[
             ListOffsetsTopicResponse(
                 name=topic.name,
                 partitions=[
-                    _partition(caller, topic.name, one, committed) for one in topic.partitions
+                    _partition(
+                        caller, topic.name, one, committed, times[topic.name, one.partition_index]
+                    )
+                    for one in {one.partition_index: one for one in topic.partitions}.values()
                 ],
             )
             for topic in request.topics
@@ -42,15 +50,22 @@ def handle(caller: Caller, request: ListOffsetsRequest) -> ListOffsetsResponse:
 
 
 def _partition(
-    caller: Caller, topic: str, wanted: ListOffsetsPartition, committed: bool
+    caller: Caller, topic: str, wanted: ListOffsetsPartition, committed: bool, times: int
 ) -> ListOffsetsPartitionResponse:
     try:
-        log = caller.topic(topic, b"").log(wanted.partition_index)
+        caller.permit("describe", "topic", topic)
+        # Before there is a look whether it is there, as in Kafka.
+        if times > 1:
+            raise RequestRefused(
+                ErrorCode.INVALID_REQUEST,
+                f"{topic}/{wanted.partition_index} is named {times} times in one request",
+            )
+        _check_version(caller.version, wanted.timestamp)
+        log = caller.cluster.topics.named(topic).log(wanted.partition_index)
         check_leader_epoch(caller, log, wanted.current_leader_epoch)
         end = caller.cluster.replication.visible_end(log)
         if committed:
             end = min(end, log.last_stable_offset)
-        _check_version(caller.version, wanted.timestamp)
         found = _look_up(log, wanted.timestamp, end)
     except RequestRefused as refusal:
         return ListOffsetsPartitionResponse(
@@ -66,6 +81,10 @@ def _partition(
 
 
 def _check_version(version: int, timestamp: int) -> None:
+    if timestamp < _LEAST:
+        raise RequestRefused(
+            ErrorCode.UNSUPPORTED_VERSION, f"timestamp {timestamp} stands for no position"
+        )
     since = _SINCE.get(timestamp, 0)
     if version < since:
         raise RequestRefused(
@@ -84,10 +103,6 @@ def _look_up(log: PartitionLog, timestamp: int, end: int) -> TimedOffset:
             return _before(end, log.offset_of_max_timestamp())
         case ListOffsetsTimestamp.LATEST_TIERED | ListOffsetsTimestamp.EARLIEST_PENDING_UPLOAD:
             return NOWHERE
-    if timestamp < 0:
-        raise RequestRefused(
-            ErrorCode.UNSUPPORTED_VERSION, f"timestamp {timestamp} stands for no position"
-        )
     return _before(end, log.offset_at(timestamp))
 
 

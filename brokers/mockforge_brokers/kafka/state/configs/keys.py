@@ -103,6 +103,9 @@ class ConfigKey(Struct, frozen=True):
     def _problem_of_number(self, value: str) -> tuple[str, str]:
         bits = _NUMBERS[self.type]
         try:
+            # Python reads more as a number than Java does: 1_000, and inf in any case.
+            if "_" in value or (bits == 0 and value.strip().lstrip("+-") in _PYTHONS):
+                raise ValueError
             number = float(value) if self.type is ConfigType.DOUBLE else int(value)
             if bits and not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
                 raise ValueError
@@ -125,6 +128,10 @@ class ConfigKey(Struct, frozen=True):
 _NUMBERS: Final[Mapping[ConfigType, int]] = MappingProxyType(
     {ConfigType.SHORT: 16, ConfigType.INT: 32, ConfigType.LONG: 64, ConfigType.DOUBLE: 0}
 )
+
+
+_PYTHONS: Final = frozenset(("nan", "inf", "infinity"))
+"""As Java spells none of these."""
 
 
 def table(*keys: ConfigKey) -> Mapping[str, ConfigKey]:

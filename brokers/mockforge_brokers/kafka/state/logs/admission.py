@@ -40,6 +40,11 @@ def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
     if size > max_bytes:
         raise too_large(size, max_bytes)
     header = header_of(head)
+    if header.base_offset:
+        raise RequestRefused(
+            ErrorCode.INVALID_RECORD,
+            f"the batch's base offset is {header.base_offset}: a producer's batch begins at 0",
+        )
     if header.batch_length + _LENGTH_COUNTS_FROM != size:
         raise _wrong_length(header, size)
     if not check_crc(batch, header):

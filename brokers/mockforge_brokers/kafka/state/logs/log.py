@@ -169,9 +169,12 @@ class PartitionLog(Segments):
         # In one go, without a header in between: this runs for each record of whoever sends single
         # ones, and half of what `append` takes is calls.
         fields = unpack_header(batch)
-        _, length, _, magic, crc, attributes, delta, _, newest, producer_id, _, _, count = fields
+        first, length, _, magic, crc, attributes, delta, _, newest, producer_id, _, _, count = (
+            fields
+        )
         if (
             magic != _MAGIC
+            or first
             or not 0 <= attributes <= Compression.ZSTD
             or not 0 <= delta == count - 1
             or length + LENGTH_COUNTS_FROM != size

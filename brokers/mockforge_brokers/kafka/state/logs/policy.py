@@ -94,7 +94,11 @@ class Policy(Struct, frozen=True):
             batch = with_timestamps(batch, header.attributes & ~_APPEND_TIME, header.max_timestamp)
             header = read_batch_header(batch)
         if self.compacts or not self.append_time or header.has_log_append_time:
-            self._check(topic, partition, batch, header, now)
+            newest = self._check(topic, partition, batch, header, now)
+            if newest != header.max_timestamp and not header.has_log_append_time:
+                # As Kafka: who looks at the records believes them, and not their header.
+                batch = with_timestamps(batch, header.attributes, newest)
+                header = read_batch_header(batch)
         if self.codec is not None and header.compression is not self.codec:
             level = dict(zip(_LEVELS, self.levels, strict=False)).get(self.codec)
             batch = recompressed(batch, self.codec, level)
@@ -105,11 +109,13 @@ class Policy(Struct, frozen=True):
 
     def _check(
         self, topic: str, partition: int, batch: bytes, header: BatchHeader, now: int
-    ) -> None:
+    ) -> int:
+        """The newest of the records' timestamps. Raises RequestRefused."""
         errors: list[tuple[int, str]] = []
         code = ErrorCode.INVALID_RECORD
         oldest, newest = now - self.before_max, now + self.after_max
-        for number, record in enumerate(whole_records(batch, header)):
+        records = whole_records(batch, header)
+        for number, record in enumerate(records):
             if self.compacts and record.key is None:
                 text = "Compacted topic cannot accept message without key in topic partition"
                 errors.append((number, f"{text} {topic}-{partition}"))
@@ -120,6 +126,7 @@ class Policy(Struct, frozen=True):
                 errors.append((number, problem))
         if errors:
             raise RecordsRefusedError(code, _summary(code, errors), errors)
+        return max(record.timestamp for record in records)
 
     def _time_problem(self, record: Record, header: BatchHeader, oldest: int, newest: int) -> str:
         if self.append_time:
