@@ -1,6 +1,7 @@
 """Reads the segments of a folder at the start: all that is checked, and what is wrong is said."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,8 @@ class Reader:
         self._through = True
         """The last frame was on disk before anybody was told of it."""
         self._logs: dict[int, dict[int, bytes]] = {}
+        self._lows: dict[int, int] = {}
+        """No row of a log is below this position."""
         self._entities: dict[tuple[str, bytes], bytes] = {}
 
     def read(self, path: Path, following: Sequence[Path]) -> bool:
@@ -59,7 +62,8 @@ class Reader:
         frames = list(form.walk(data, salt, version=version))
         for index, frame in enumerate(frames):
             place = place_of(segment.number, frame.at)
-            later = frames[index + 1 :]
+            # Not a slice for each frame: a segment may have hundreds of thousands.
+            later = islice(frames, index + 1, None)
             if isinstance(frame, Broken):
                 if self._was_synced(place, later, following):
                     raise _broken(path, frame.at, "a group has a wrong checksum")
@@ -88,7 +92,7 @@ class Reader:
         return found
 
     def _was_synced(
-        self, place: int, later: Sequence[Frame | Broken], following: Sequence[Path]
+        self, place: int, later: Iterable[Frame | Broken], following: Sequence[Path]
     ) -> bool:
         """Whether a frame behind it says that what stood at this place was on disk."""
         if _says(later, place):
@@ -125,12 +129,15 @@ class Reader:
         self._clean = bool(frame.flags & form.CLEAN)
         live.put(segment, frame.at, frame.numbers, frame.sizes)
         for number, value in zip(frame.numbers, values, strict=True):
-            rows = logs.setdefault(number >> POSITION_BITS, {})
+            log, position = number >> POSITION_BITS, number & _MASK
+            rows = logs.setdefault(log, {})
+            if position < self._lows.get(log, 0):
+                self._lows[log] = position
             if value is None:
                 self.damaged[number] = path
-                rows.pop(number & _MASK, None)
+                rows.pop(position, None)
             else:
-                rows[number & _MASK] = value
+                rows[position] = value
                 self.damaged.pop(number, None)
         for number in frame.gone:
             live.remove(number)
@@ -152,10 +159,18 @@ class Reader:
         log = first >> POSITION_BITS
         if end >> POSITION_BITS != log:
             self._logs.pop(log, None)
+            self._lows.pop(log, None)
             return
-        rows = self._logs.get(log, {})
-        for position in [each for each in rows if first & _MASK <= each < end & _MASK]:
-            del rows[position]
+        rows, known = self._logs.get(log), self._lows.get(log, 0)
+        low, stop = max(first & _MASK, known), end & _MASK
+        if not rows or stop <= low:
+            return
+        # Logs lose their beginnings, thousands of times: none of that may cost what is left.
+        near = stop - low <= len(rows)
+        for position in range(low, stop) if near else [each for each in rows if low <= each < stop]:
+            rows.pop(position, None)
+        if first & _MASK <= known:
+            self._lows[log] = stop
 
     def kept(self) -> Kept:
         found = Kept(clean=self._clean)
