@@ -272,6 +272,10 @@ class Broker(Protocol):
         """How clients are told of a listener: as an address, or as the URL that they take."""
         ...
 
+    def settings_at(self, listener: Listener) -> Mapping[str, object]:
+        """By name what is otherwise for who comes by this listener."""
+        ...
+
     def connections(self) -> list[ConnectionView]: ...
 
     def connection(self, number: int) -> ConnectionView | None:

@@ -25,6 +25,10 @@ _TAKES = {
     "kafka.api_versions": "texts such as Fetch=4-12",
     "kafka.super_users": "names of users",
     "amqp.vhosts": "names of virtual hosts",
+    "mqtt.auth_methods": "texts such as 'KERBEROS hello again'",
+    "mqtt.listeners": "texts such as 'tls anonymous=no maximum_qos=1'",
+    "mqtt.refused_filters": "topic filters such as secret/#",
+    "mqtt.sn_topics": "texts such as 7=rooms/1/temp",
     "schemas": "texts such as orders=order.avsc",
     "users": "a name with its password each",
 }
@@ -112,7 +116,8 @@ class _Reader:
                 return
             raise ConfigError(f"{place}: {key}: {error}") from None
         if setting.many:
-            value = text if setting.name != "fixtures" else self._fixtures(key, text, place)
+            if setting.name == "fixtures":
+                value = self._fixtures(key, text, place)
             if value is not None:
                 self._add(setting.name, value)
         else:

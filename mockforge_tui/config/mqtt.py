@@ -1,19 +1,24 @@
 """The settings of the MQTT broker: rows of the table of settings."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
+from mockforge_brokers.limits import LIMITS
 from mockforge_brokers.mqtt.codes import Reason
+from mockforge_brokers.mqtt.listeners import ListenerOptions
 from mockforge_brokers.mqtt.options import HAND_ON, LINT_LEVELS, NOT_AUTHORIZED, SHARED_ORDERS
 from mockforge_brokers.mqtt.presets import PRESETS
 from mockforge_brokers.mqtt.state.topics import name_problem
 
-from ..units import parse_duration
+from ..units import parse_duration, parse_size
 from .setting import Setting, between, boolean, one_of, seconds
 
 MQTT_PREFIX = "mqtt_option_"
 """Before the names of MqttOptions in the names of settings."""
 
+
+LISTENERS: Final = ("plain", "tls", "ws", "wss", "unix", "sn")
+"""By `Listener.name`."""
 
 _SUBACK_REFUSES = frozenset(
     {
@@ -47,6 +52,42 @@ def predefined_topic(text: str) -> tuple[int, str]:
     return between(1, 0xFFFE)(number.strip()), name
 
 
+def listener(text: str) -> tuple[str, ListenerOptions]:
+    """`LISTENER [KEY=VALUE ...]`: what holds for the clients of one listener alone."""
+    name, *words = text.split() or [""]
+    if name not in LISTENERS:
+        raise ValueError(f"{name!r} is no listener of MQTT, as {', '.join(LISTENERS)} are")
+    values: dict[str, Any] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        parse = _AT_A_LISTENER.get(key)
+        if parse is None or not equals:
+            known = ", ".join(f"{each}=VALUE" for each in _AT_A_LISTENER)
+            raise ValueError(f"{word!r}: a listener takes {known}")
+        try:
+            values[key] = parse(value)
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from None
+    return name, ListenerOptions(**values)
+
+
+def _packet(text: str) -> int:
+    bound = LIMITS["mqtt_packet"].bound
+    size = parse_size(text)
+    if not bound.least <= size <= bound.most:
+        raise ValueError(f"{bound.least} to {bound.most} bytes are wanted, not {size}")
+    return size
+
+
+_AT_A_LISTENER: Final[Mapping[str, Callable[[str], Any]]] = {
+    "anonymous": boolean,
+    "users": lambda text: tuple(each for each in text.split(",") if each),
+    "maximum_qos": between(0, 2),
+    "packet": _packet,
+}
+"""How each field of ListenerOptions is read."""
+
+
 def group(text: str) -> str:
     """`HOST:PORT`."""
     host, _, number = text.rpartition(":")
@@ -64,6 +105,7 @@ def _mqtt(
     *,
     switch: bool = False,
     many: bool = False,
+    separator: str = ",",
 ) -> Setting:
     """A row for a field of MqttOptions; `mqtt.NAME` is its key."""
     return Setting(
@@ -75,7 +117,7 @@ def _mqtt(
         metavar,
         switch=switch,
         many=many,
-        separator=",",
+        separator=separator,
     )
 
 
@@ -254,6 +296,16 @@ MQTT_SETTINGS: tuple[Setting, ...] = (
         "topic filter within which nobody may subscribe; may be given several times",
         "FILTER[=CODE]",
         many=True,
+    ),
+    _mqtt(
+        "listeners",
+        "--mqtt-listener",
+        listener,
+        "what is otherwise at one listener (anonymous, users, maximum_qos, packet); may be given"
+        " several times",
+        "'NAME KEY=VALUE ...'",
+        many=True,
+        separator=";",
     ),
     _mqtt(
         "sn_topics",

@@ -97,6 +97,7 @@ def resolve(
     filters = mqtt.pop("refused_filters", ())
     mqtt["refused_filters"] = dict(map(refused_filter, filters))
     mqtt["sn_topics"] = dict(mqtt.pop("sn_topics", ()))
+    mqtt["listeners"] = dict(mqtt.pop("listeners", ()))
     config = Config(**values, limits=Limits(**limits), mqtt_options=MqttOptions(**mqtt))
     _check(config)
     return Resolved(config, origins, tuple(found.warnings))

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from mockforge_brokers.access import Access, hash_password
 from mockforge_brokers.limits import LIMITS
+from mockforge_brokers.mqtt.listeners import ListenerOptions
 from mockforge_brokers.mqtt.options import MqttOptions
 
 from mockforge_tui.accounts import fill
@@ -50,6 +51,39 @@ def test_options_of_mqtt_are_set_by_file_variable_and_option(tmp_path):
     assert "mqtt.maximum_qos = 0  # MOCKFORGE_MQTT_MAXIMUM_QOS" in resolved.lines()
     filters = resolve({}, {"MOCKFORGE_MQTT_REFUSE": "a/#,b:c"}).config.mqtt_options.refused_filters
     assert set(filters) == {"a/#", "b:c"}
+
+
+def test_what_mqtt_takes_several_times_is_read_alike_from_file_variable_and_option(tmp_path):
+    texts = ["tls anonymous=no users=alice,bob", "ws maximum_qos=1 packet=64KiB"]
+    topics = ["7=rooms/1", "8=rooms/2"]
+    lines = [f"  listeners: {texts}", f"  sn_topics: {topics}", "  refused_filters: [a=BANNED]"]
+    of_file = resolve({}, {}, write(tmp_path, "\n".join(["mqtt:", *lines]))).config.mqtt_options
+    variables = {
+        "MOCKFORGE_MQTT_LISTENER": ";".join(texts),
+        "MOCKFORGE_MQTT_SN_TOPIC": ",".join(topics),
+        "MOCKFORGE_MQTT_REFUSE": "a=BANNED",
+    }
+    assert resolve({}, variables).config.mqtt_options == of_file
+    assert of_file.sn_topics == {7: "rooms/1", 8: "rooms/2"}
+    assert of_file.listeners == {
+        "tls": ListenerOptions(anonymous=False, users=("alice", "bob")),
+        "ws": ListenerOptions(maximum_qos=1, packet=65_536),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("udp anonymous=no", "'udp' is no listener of MQTT, as plain, tls, ws, wss, unix, sn are"),
+        ("tls qos=1", "'qos=1': a listener takes anonymous=VALUE, users=VALUE, maximum_qos=VALUE"),
+        ("tls maximum_qos=3", "maximum_qos: 0 to 2 is wanted, not 3"),
+        ("tls packet=1", "packet: 64 to 268435460 bytes are wanted, not 1"),
+    ],
+)
+def test_settings_of_a_listener_that_are_none_say_where_and_why(text, wrong, tmp_path):
+    file = write(tmp_path, f"mqtt:\n  listeners: ['{text}']\n")
+    with pytest.raises(ConfigError, match=f"2:15: mqtt.listeners: {wrong}"):
+        resolve({}, {}, file)
 
 
 @pytest.mark.parametrize("name", LIMITS)

@@ -189,6 +189,9 @@ class LineBroker:
     def address(self, listener: Listener) -> str:
         return listener.reachable
 
+    def settings_at(self, listener: Listener) -> Mapping[str, object]:
+        return {}
+
     def connections(self) -> list[ConnectionView]:
         return [_view(one) for one in self.live.values()]
 

@@ -301,6 +301,9 @@ class AmqpBroker(Verbs):
         vhost = quote(self.options.vhosts[0], safe="")
         return f"{scheme}://{login}{listener.reachable}/{vhost}"
 
+    def settings_at(self, listener: Listener) -> Mapping[str, object]:
+        return {}
+
     def connections(self) -> list[ConnectionView]:
         return [connection_view(connection) for connection in self._all()]
 

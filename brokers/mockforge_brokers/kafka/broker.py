@@ -129,6 +129,9 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
     def address(self, listener: Listener) -> str:
         return listener.reachable
 
+    def settings_at(self, listener: Listener) -> Mapping[str, object]:
+        return {}
+
     def connections(self) -> list[ConnectionView]:
         return [connection_view(one) for one in self._connections.values()]
 

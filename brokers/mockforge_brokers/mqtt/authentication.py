@@ -9,6 +9,7 @@ from ..errors import InvalidInput, ProtocolError
 from ..events import AccessDenied
 from ..journal import IN
 from ..scram import HASHES, ScramFailed, ScramServer, ScramUsers
+from . import rights
 from .codes import FAILURE, V5, PacketType, Reason
 from .handshake import NotServed, Refused, accept
 from .wire.packets import Auth, Connect
@@ -197,10 +198,13 @@ def _advance(connection: "MqttConnection", given: Properties) -> None:
     if not step.done:
         connection.outlet.answer(Auth(Reason.CONTINUE_AUTHENTICATION, answer))
         return
-    connection.proving = None
-    connection.method = proving.method
     peer, packet = connection.peer, proving.connect
     name = proving.exchange.user or (packet.user_name if packet is not None else "") or ""
+    problem = rights.misplaced(connection, name)
+    if problem:
+        raise Refused(f"not authorized: {problem}", Reason.NOT_AUTHORIZED)
+    connection.proving = None
+    connection.method = proving.method
     if name or packet is not None:
         peer.principal = replace(peer.principal, name=name, mechanism=proving.method)
     if packet is not None:

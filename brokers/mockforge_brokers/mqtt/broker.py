@@ -5,6 +5,8 @@ from fnmatch import fnmatchcase
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from ..contract import Peer
 from ..environment import Environment
 from ..events import BrokerRestarted, MessageSeen
@@ -21,6 +23,7 @@ from .connection import MqttConnection
 from .counting import PacketCounts
 from .inside import Inside, make_message, make_publish
 from .lint_warnings import RecentClientIds
+from .listeners import AS_ALL, ListenerOptions
 from .misbehaviour import REFUSALS
 from .options import MqttOptions
 from .records import Message
@@ -57,6 +60,8 @@ class MqttBroker:
     def __init__(self, environment: Environment, options: MqttOptions | None = None) -> None:
         self.environment = environment
         self.options = options or MqttOptions()
+        self.listeners = dict(self.options.listeners)
+        """What is otherwise at a listener, by its name; for who connects from then on."""
         keeper = None
         if environment.store is not None:
             from .keeping import StoringKeeper
@@ -91,6 +96,14 @@ class MqttBroker:
         self._totals = views.Totals()
         system = SystemTopics(environment, self.router, self._figures, self.options.sys_interval)
         self.router.system_topics = system.retained
+
+    def at_listener(self, name: str) -> ListenerOptions:
+        return self.listeners.get(name, AS_ALL)
+
+    def options_at(self, name: str) -> MqttOptions:
+        """What clients of a listener may do."""
+        most = self.at_listener(name).maximum_qos
+        return self.options if most is None else replace(self.options, maximum_qos=most)
 
     def connect(self, peer: Peer) -> MqttConnection:
         if peer.listener.datagram:
@@ -155,6 +168,9 @@ class MqttBroker:
     def address(self, listener: Listener) -> str:
         scheme, path = _SCHEMES[listener.name]
         return f"{scheme}://{listener.reachable}{path}"
+
+    def settings_at(self, listener: Listener) -> Mapping[str, object]:
+        return self.at_listener(listener.name).given
 
     def connections(self) -> list[ConnectionView]:
         return [views.connection_view(each) for each in self._connections.values()]
@@ -273,6 +289,7 @@ class MqttBroker:
         self.router.reset()
         self.findings.clear()
         self.redirects.active.clear()
+        self.listeners = dict(self.options.listeners)
 
     # A restart.
 

@@ -40,7 +40,7 @@ def report_connect(
             allowed = f"topic aliases 1 to {aliases} in what it gets (outbound_topic_aliases)"
             _report(connection, "CONNECT", allowed)
         return
-    seconds = connection.broker.options.session_expiry_before_5
+    seconds = connection.options.session_expiry_before_5
     if seconds is not None and not packet.clean_start:
         choice = f"the session ends {seconds} s after its connection (session_expiry_before_5)"
         _report(connection, "CONNECT", choice)
@@ -80,7 +80,7 @@ def report_subscription(
     connection: "MqttConnection", session: Session, request: Request, granted: int
 ) -> None:
     """Report what becomes of one filter, before it is subscribed to."""
-    for choice in _of_subscription(session, request, granted, connection.broker.options):
+    for choice in _of_subscription(session, request, granted, connection.options):
         _report(connection, f"SUBSCRIBE {request.topic_filter}", choice)
 
 
@@ -112,6 +112,6 @@ def _report(connection: "MqttConnection", about: str, choice: str) -> None:
             connection.client,
             about,
             choice,
-            connection.broker.options.preset,
+            connection.options.preset,
         )
     )

@@ -56,6 +56,7 @@ class MqttConnection:
         "messages_in",
         "method",
         "named_choices",
+        "options",
         "out",
         "outlet",
         "peer",
@@ -87,9 +88,12 @@ class MqttConnection:
         self.last_heard = self._opened = self._now()
         self.allowed = 0.0
         """Seconds that it may be silent, as `SilenceWatch.allow` was told; 0: for ever."""
-        self.limit = environment.limits.mqtt_packet
+        place = peer.listener.name
+        self.options = broker.options_at(place)
+        """The broker's, as they are at its listener."""
+        self.limit = broker.at_listener(place).packet or environment.limits.mqtt_packet
         """Our Maximum Packet Size."""
-        self.receive_maximum = broker.options.receive_maximum
+        self.receive_maximum = self.options.receive_maximum
         self.turn = environment.turn
         self.unfinished = False
         self.work: Steps | None = None
@@ -275,9 +279,11 @@ class MqttConnection:
         rights.renew_guard(self)
 
     def find_routes(self) -> None:
-        """Where the fast path looks; with a guard it finds nothing, since it asks nobody."""
+        """Where the fast path looks; with a guard it finds nothing, since it asks nobody, nor where
+        less is taken than by the listeners for which the routes were made."""
         every = DOUBTFUL_TOPIC in self.linted
-        ours = self.guard is None
+        whole = self.options.maximum_qos >= self.broker.options.maximum_qos
+        ours = whole and self.guard is None
         self.verbatim = self.broker.router.verbatim(dialect(self.version), every) if ours else {}
 
     def may_leave(self, will: Will | None) -> bool:

@@ -43,7 +43,7 @@ def _session(connection: "MqttConnection") -> Session:
 
 def _publish(connection: "MqttConnection", packet: Publish) -> None:
     broker, session = connection.broker, _session(connection)
-    capabilities.check_message(packet, broker.options)
+    capabilities.check_message(packet, connection.options)
     message = _message(connection, packet)
     connection.messages_in += 1
     connection.counts.payload_in += len(packet.payload)
@@ -90,9 +90,9 @@ def _tells_of_nobody(connection: "MqttConnection", session: Session, topic_name:
     broker = connection.broker
     if connection.version != V5 or broker.router.has_takers(topic_name, session):
         return False
-    if not broker.options.tell_no_subscribers:
+    if not connection.options.tell_no_subscribers:
         choices.report_untold(connection)
-    return broker.options.tell_no_subscribers
+    return connection.options.tell_no_subscribers
 
 
 def _withhold(
@@ -141,7 +141,7 @@ def _cannot_take(connection: "MqttConnection", packet: Publish, why: str) -> Non
 def _check_quota(connection: "MqttConnection") -> None:
     if connection.version == V5:
         raise limited(
-            f"more than {connection.broker.options.receive_maximum} QoS 2 publishes unfinished "
+            f"more than {connection.options.receive_maximum} QoS 2 publishes unfinished "
             "[MQTT-3.3.4-7]",
             Reason.RECEIVE_MAXIMUM_EXCEEDED,
             "receive_maximum",
@@ -183,7 +183,7 @@ def resolve_alias(connection: "MqttConnection", packet: Publish) -> str:
     alias = packet.properties.pop("topic_alias", None)
     if alias is None:
         return packet.topic_name
-    maximum = connection.broker.options.topic_alias_maximum
+    maximum = connection.options.topic_alias_maximum
     if not alias:
         raise ProtocolError("PUBLISH: topic alias 0 [MQTT-3.3.2-8]", Reason.TOPIC_ALIAS_INVALID)
     if alias > maximum:
@@ -296,7 +296,7 @@ def subscribing(
     `why` they do is then the reason string; without it, that says what else is refused.
     """
     session, router = _session(connection), connection.broker.router
-    options = connection.broker.options
+    options = connection.options
     lint.check_identifier(connection, "SUBSCRIBE", packet.packet_id)
     capabilities.check_subscribe(packet, connection.version, options)
     identifier = packet.properties.get("subscription_identifier", [0])[0]
@@ -422,7 +422,7 @@ def _disconnect(connection: "MqttConnection", packet: Disconnect) -> None:
                 Reason.PROTOCOL_ERROR,
             )
         wanted = None if expiry == 0xFFFF_FFFF else float(expiry)
-        session.expiry = connection.broker.options.capped_expiry(wanted)
+        session.expiry = connection.options.capped_expiry(wanted)
         session.changed()
     # Only code 0 takes the will back [MQTT-3.14.4-3].
     connection.disconnected(publish_will=packet.code != Reason.SUCCESS)

@@ -111,7 +111,7 @@ def accept(
         clean_start=packet.clean_start,
         window=asked.get("receive_maximum", LAST_ID),
     )
-    options = broker.options
+    options = connection.options
     merged = options.merge_overlapping or (options.merge_before_5 and packet.version < V5)
     session.separate = not merged
     session.expiry = options.capped_expiry(_expiry(packet, options))
@@ -156,7 +156,7 @@ def refusal(version: int, error: ProtocolError) -> Connack | None:
 
 
 def _configure(connection: "MqttConnection", packet: Connect, client_id: str) -> None:
-    options, outlet = connection.broker.options, connection.outlet
+    options, outlet = connection.options, connection.outlet
     connection.client = client_id
     connection.version = outlet.version = packet.version
     connection.keep_alive = packet.keep_alive
@@ -194,7 +194,7 @@ def leave_will(session: Session, will: Will | None) -> None:
 def _answer(connection: "MqttConnection", packet: Connect, assigned: str) -> dict[str, Any]:
     if packet.version < V5:
         return {}
-    options = connection.broker.options
+    options = connection.options
     announcement: dict[str, Any] = {
         "receive_maximum": options.receive_maximum,
         "maximum_packet_size": connection.limit,

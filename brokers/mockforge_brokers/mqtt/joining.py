@@ -72,7 +72,7 @@ def _begin(connection: "MqttConnection", first: int, reader: ByteReader) -> None
     introduce(connection, packet)
     lint.check_text(connection, packet)
     try:
-        handshake.check(packet, broker.options)
+        handshake.check(packet, connection.options)
         broker.redirects.check(packet.client_id)
         if "authentication_method" in packet.properties:
             authentication.begin(connection, packet)

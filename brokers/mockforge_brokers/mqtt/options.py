@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from .listeners import ListenerOptions
+
 HAND_ON = ("publish", "release")
 SHARED_ORDERS = ("turns", "random", "sticky", "topic")
 LINT_LEVELS = ("lenient", "strict", "as-mosquitto")
@@ -80,6 +82,8 @@ class MqttOptions(Struct, frozen=True):
     """Scripted methods of enhanced authentication: `METHOD [CHALLENGE ...] [refuse=CODE]`."""
     refused_filters: Mapping[str, int] = field(default_factory=dict)
     """Filters that nobody may subscribe to, nor within them, with the code of the SUBACK."""
+    listeners: Mapping[str, ListenerOptions] = field(default_factory=dict)
+    """What is otherwise for who comes by one listener, by its name (`Listener.name`)."""
     sn_topics: Mapping[int, str] = field(default_factory=dict)
     """MQTT-SN: predefined topic ids (6.7)."""
     sn_gateway_id: int = 1

@@ -29,20 +29,37 @@ def log_in(connection: "MqttConnection", packet: Connect) -> None:
     if packet.user_name is None and peer.principal.certificate:
         name, mechanism = peer.principal.common_name, "certificate"
     elif packet.user_name is None:
-        if "mqtt" not in access.anonymous:
+        if not lets_anonymous(connection):
             problem = "a user and a password are wanted here (--anonymous lets all in)"
-    elif access.checks("mqtt"):
+    elif access.checks("mqtt") or not lets_anonymous(connection):
         mechanism = "password"
         password = (packet.password or b"").decode(errors="replace")
         if access.user("mqtt", name) is None:
             problem = "no such user"
         elif not access.login("mqtt", name, password):
             problem = "wrong password"
+    problem = problem or misplaced(connection, name)
     if problem:
         report(connection, name, "connect", problem)
         raise Refused(f"not authorized: {problem}", Reason.NOT_AUTHORIZED)
     if (name, mechanism) != (peer.principal.name, peer.principal.mechanism):
         peer.principal = replace(peer.principal, name=name, mechanism=mechanism)
+
+
+def lets_anonymous(connection: "MqttConnection") -> bool:
+    """Whether who has no user may come by this connection's listener."""
+    own = connection.broker.at_listener(connection.peer.listener.name).anonymous
+    anonymous = connection.broker.environment.access.anonymous
+    return "mqtt" in anonymous if own is None else own
+
+
+def misplaced(connection: "MqttConnection", name: str) -> str:
+    """Why a user that is known may not come by this connection's listener; empty if it may."""
+    listener = connection.peer.listener.name
+    users = connection.broker.at_listener(listener).users
+    if not name or users is None or name in users:
+        return ""
+    return f"{name} may not come by the listener {listener}, as {', '.join(users)} may"
 
 
 def renew_guard(connection: "MqttConnection") -> None:

@@ -273,6 +273,7 @@ def listener_ls(session: "Session") -> Result:
             "host": "" if each.path else each.host,
             "port": None if each.path else each.port,
             "address": runtime.brokers[each.protocol].address(each),
+            "settings": dict(runtime.brokers[each.protocol].settings_at(each)),
         }
         for each in runtime.listeners
     ]
@@ -283,8 +284,17 @@ def listener_ls(session: "Session") -> Result:
         Column("host", "host"),
         Column("port", "port", plain, right=True),
         Column("address", "clients dial"),
+        Column("settings", "otherwise there", _as_written),
         empty="nothing listens",
     )
+
+
+def _as_written(settings: dict[str, object]) -> str:
+    texts = {
+        name: ",".join(value) if isinstance(value, tuple) else str(value).lower()
+        for name, value in settings.items()
+    }
+    return " ".join(f"{name}={value}" for name, value in texts.items())
 
 
 COMMANDS = (conn_ls, conn_show, conn_kill, listener_ls)

@@ -1,10 +1,12 @@
-"""`auth` and `redirect`: how MQTT clients prove who they are, and where else they are sent."""
+"""`auth`, `redirect` and `listener set`: how MQTT clients prove who they are, where else they are
+sent, and what is otherwise where they come in."""
 
 from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.mqtt.authentication import scripted
 
+from ...config.mqtt import listener
 from ..lookup import BadArgument, known, mqtt
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, done, plain, table
@@ -17,6 +19,7 @@ _METHOD = text("method", "auth-methods")
 _SCRIPT = text("method")
 _CLIENTS = text("clients", "sessions")
 _SERVER = text("server")
+_SETTINGS = text("listener")
 
 
 @command("auth ls", group="mqtt", aliases=("auths",), examples=("auth ls",))
@@ -134,4 +137,32 @@ def redirect_rm(
     return done(f"redirect {number} is gone", {"id": number})
 
 
-COMMANDS = (auth_ls, auth_add, auth_rm, redirect_ls, redirect_add, redirect_rm)
+@command(
+    "listener set",
+    group="mqtt",
+    examples=(
+        "listener set tls anonymous=no users=alice,bob",
+        "listener set ws maximum_qos=1 packet=64KiB",
+        "listener set ws",
+    ),
+)
+def listener_set(
+    session: "Session",
+    settings: Annotated[str, Arg(_SETTINGS, "LISTENER [KEY=VALUE ...]", "LISTENER", tail=True)],
+) -> Result:
+    """Let something else hold for who comes by one of MQTT's listeners from now on.
+
+    anonymous=yes|no, users=NAME,..., maximum_qos=N and packet=SIZE take the place of all that was
+    set before; without any it is as at all others. Who is connected keeps what it has.
+    """
+    try:
+        name, made = listener(settings)
+    except ValueError as error:
+        raise BadArgument("settings", str(error)) from None
+    broker = mqtt(session)
+    broker.listeners[name] = made
+    text = ", ".join(made.given) or "nothing"
+    return done(f"listener {name}: {text} is otherwise there", {"name": name, **made.given})
+
+
+COMMANDS = (auth_ls, auth_add, auth_rm, redirect_ls, redirect_add, redirect_rm, listener_set)

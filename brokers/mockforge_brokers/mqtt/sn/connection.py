@@ -211,8 +211,7 @@ class SnConnection(MqttConnection):
 
     def denial_unconnected(self, topic_name: str) -> str:
         """Why who is not connected may not publish there; empty if it may."""
-        access = self.broker.environment.access
-        if self.session is None and "mqtt" not in access.anonymous:
+        if self.session is None and not rights.lets_anonymous(self):
             why = "a user is wanted here, and MQTT-SN has none (--anonymous lets all in)"
             rights.report(self, "", f"publish {topic_name}", why)
             return why
@@ -235,7 +234,7 @@ class SnConnection(MqttConnection):
             properties={"receive_maximum": 1},
         )
         try:
-            handshake.check(packet, self.broker.options)
+            handshake.check(packet, self.options)
             self.broker.redirects.check(packet.client_id)
             rights.log_in(self, packet)
             kept = self.gateway.take_up(connect.client_id, clean=connect.clean_session)

@@ -53,7 +53,7 @@ def publish_minus_1(connection: "SnConnection", message: sn.Publish) -> None:
     problem = name_problem(name)
     if problem:
         raise ProtocolError(f"PUBLISH: {problem}")
-    check_message(packets.Publish(name, retain=message.retain), broker.options)
+    check_message(packets.Publish(name, retain=message.retain), connection.options)
     connection.messages_in += 1
     connection.counts.payload_in += len(message.payload)
     denied = connection.denial_unconnected(name)

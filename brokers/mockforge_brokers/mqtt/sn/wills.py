@@ -32,7 +32,7 @@ def change_message(connection: "SnConnection", update: sn.WillMessageUpdate) -> 
 def _leave(connection: "SnConnection", will: Will | None) -> ReturnCode:
     if will is not None:
         try:
-            handshake.check(Connect(connection.client, will=will), connection.broker.options)
+            handshake.check(Connect(connection.client, will=will), connection.options)
         except handshake.Refused as error:
             connection.report(error.text)
             return ReturnCode.NOT_SUPPORTED
