@@ -73,12 +73,12 @@ def format_duration(seconds: float) -> str:
         return f"{seconds * 1000:.0f}ms"
     if seconds < 59.95:
         return f"{seconds:.1f}".removesuffix(".0") + "s"
-    minutes = round(seconds / 60) if seconds >= 3600 else 0
+    whole = round(seconds)
+    minutes = round(seconds / 60) if whole >= 3600 else 0
     if minutes >= 24 * 60:
         return f"{minutes // 1440}d{minutes % 1440 // 60:02d}h"
     if minutes:
         return f"{minutes // 60}h{minutes % 60:02d}m"
-    whole = round(seconds)
     return f"{whole // 60}m{whole % 60:02d}s"
 
 

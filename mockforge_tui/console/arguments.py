@@ -163,7 +163,7 @@ class Binder:
         parameter = self.next_positional()
         if parameter is None:
             self.pieces.append(Piece(token, "extra"))
-            self.fail(self.too_much(), token.start, token.end)
+            self.fail(self.too_much(token), token.start, token.end)
         elif isinstance(parameter.spec, Arg) and parameter.spec.tail:
             self.tail.append(token)
             self.pieces.append(Piece(token, "argument", parameter))
@@ -171,10 +171,13 @@ class Binder:
             self.position += 1
             self.give(parameter, token, "argument")
 
-    def too_much(self) -> str:
+    def too_much(self, token: Token) -> str:
         last = self.command.positionals[-1] if self.command.positionals else None
         if last is not None and last.spec.type is not None and last.spec.type.name == "payload":
             return 'a payload is one JSON value, word or "string"; put -- before a longer text'
+        if self.tail:
+            last_place = f"what belongs to it stands before the first option of {self.command.name}"
+            return f"{token.text} is too late: {last_place}"
         return f"too much for {self.command.name}; it is: {self.command.usage}"
 
     def give(self, parameter: Parameter, token: Token, role: str) -> None:

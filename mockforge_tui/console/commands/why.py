@@ -61,7 +61,11 @@ def why(
     Looks at what the brokers hold right now: subscriptions, positions, bindings, prefetch, who
     shares. One sentence for each cause, the likely ones first. `help nothing` lists causes.
     """
-    found = sorted(_about(session, about), key=lambda finding: finding.harmless)
+    found = _about(session, about)
+    if all(finding.harmless for finding in found):
+        for protocol in _protocols(session, about):
+            found += refusals.of_others(seen_of(session, protocol), about)
+    found.sort(key=lambda finding: finding.harmless)
     if not found:
         text = f"nothing is wrong with {about} that shows here: it gets what comes for it"
         return Result(text=text, data={"about": about, "findings": []})
@@ -72,6 +76,17 @@ def why(
         text="\n".join(finding.text for finding in found),
         data={"about": about, "findings": records},
     )
+
+
+def _protocols(session: "Session", about: str) -> set[str]:
+    """Those in which something has this name, or whose target it is."""
+    if about.startswith(SCHEMES):
+        return {about.partition(":")[0]} & set(session.runtime.brokers)
+    return {
+        *(each.protocol for each in session.connections() if each.client == about),
+        *(each.protocol for each in session.groups() if each.name == about),
+        *(each.protocol for each in session.destinations() if each.name == about),
+    }
 
 
 def _about(session: "Session", about: str) -> list[Finding]:

@@ -13,10 +13,11 @@ from mockforge_brokers.mqtt.events import ConnectionRefused
 
 from ...units import counted
 from . import kafka_remedies
-from .finding import Finding, ago
+from .finding import Finding, ago, named
 
 _LATELY = 600.0
 _IN_PEACE = 200
+_PUBLISHING: Final = frozenset(("Produce", "PUBLISH", "basic.publish", "transfer"))
 _ELSEWHERE = (Reason.USE_ANOTHER_SERVER, Reason.SERVER_MOVED)
 
 _STAYING = "poll more often than max.poll.interval.ms, and let heartbeats pass (session.timeout.ms)"
@@ -24,10 +25,14 @@ _STAYING = "poll more often than max.poll.interval.ms, and let heartbeats pass (
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`history` with its times; frames held now by connection and hold; faults in force."""
+    """`history` with its times; frames held now by connection and hold; faults in force.
+
+    `unpublished` are the messages among those that clients sent, by client and hold.
+    """
 
     history: Sequence[tuple[float, events.Event]]
     held: Mapping[tuple[int, int], int]
+    unpublished: Mapping[tuple[str, int], int]
     faults: Mapping[int, str]
     now: float
 
@@ -42,6 +47,32 @@ def of_client(seen: Seen, client: str, connections: frozenset[int]) -> list[Find
         *_faults(seen, client, connections),
         *_refused(seen, client, connections),
     ]
+
+
+def of_others(seen: Seen, about: str) -> list[Finding]:
+    """What others publish and a hold or a fault of late kept: it may have been for this one."""
+    found = [
+        Finding(
+            about,
+            "held",
+            f"hold {rule} holds {counted(count, 'message')} of {named(client)}, perhaps for "
+            f"{about}: release, or hold off",
+        )
+        for (client, rule), count in seen.unpublished.items()
+        if client != about
+    ]
+    last: dict[tuple[int, str], float] = {}
+    for time, event in _lately(seen):
+        if isinstance(event, events.FaultFired) and event.operation in _PUBLISHING:
+            last[event.rule, event.client] = time
+    for (rule, client), time in last.items():
+        if rule in seen.faults and client != about:
+            text = (
+                f"fault {rule} ({seen.faults[rule]}) hit what {named(client)} publishes, last "
+                f"{ago(seen.now - time)}, perhaps for {about}: fault off {rule}"
+            )
+            found.append(Finding(about, "fault", text))
+    return found
 
 
 def _held(seen: Seen, client: str, connections: frozenset[int]) -> Iterator[Finding]:

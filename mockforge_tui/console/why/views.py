@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
+from mockforge_brokers.journal import IN
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from .amqp import Amqp
@@ -27,9 +28,16 @@ def seen_of(session: "Session", protocol: str = "") -> Seen:
         for row in frame.rows[:1]
         if protocol in ("", row.protocol)
     )
+    unpublished = Counter(
+        (row.client, frame.rule)
+        for frame in runtime.holds.held.values()
+        for row in frame.rows
+        if row.kind == "message" and row.direction == IN and protocol in ("", row.protocol)
+    )
     return Seen(
         [each for each in runtime.spine.history if protocol in ("", each[1].protocol)],
         held,
+        unpublished,
         {
             rule.id: f"{rule.kind} {rule.match.scope}".strip()
             for rule in runtime.faults.rules.values()

@@ -156,6 +156,11 @@ def test_targets_that_say_too_little(text: str) -> None:
         ("exchange add a --type tpoic", "is not one of direct, fanout", "tpoic"),
         ("hold topic:a sizee>1 --max 1", "did you mean size?", "sizee"),
         ("clock advance soon", "is not a duration", "soon"),
+        (
+            "fault add delay op:PUBACK --dir out 10s",
+            "10s is too late: what belongs to it stands before the first option of fault add",
+            "10s",
+        ),
     ],
 )
 def test_mistakes_have_a_place(line: str, text: str, blamed: str) -> None:

@@ -4,8 +4,9 @@ import re
 
 import pytest
 from brokers.fake_peer import FakeClient
+from brokers.misbehaving import Waiting
 from mockforge_brokers.events import FaultFired
-from mockforge_brokers.journal import Row
+from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.kafka.records import Record, build_batch
 from mockforge_brokers.kafka.wire.codec import encode
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
@@ -658,6 +659,29 @@ def test_frames_that_are_held_and_faults_that_fired() -> None:
     made.holds.hold(made.holds.rules[rule], [row], lambda forward: None)
     assert said(made, "dev-7") == "hold 1 holds 1 frame of dev-7: release, or hold off"
     assert client
+
+
+def test_what_others_publish_and_a_rule_keeps() -> None:
+    made = Scene(furnished=False)
+    made.mqtt_client("sub", "a")
+    sender = made.mqtt_client("dev-7")
+    made.mqtt_publish(sender, "a", b"1")
+    assert said(made, "sub").startswith("nothing is wrong with sub")
+    rule = made.run("hold op:PUBLISH").data["id"]
+    row = Row("mqtt", IN, "PUBLISH", sender.peer.id, "dev-7", kind="message", destination="a")
+    made.holds.hold(made.holds.rules[rule], [row], Waiting())
+    text = "hold 1 holds 1 message of dev-7, perhaps for sub: release, or hold off"
+    assert said(made, "sub") == text
+    made.run("panic")
+    made.run("fault add drop op:PUBLISH client:dev-7")
+    made.spine.emit(FaultFired("mqtt", 1, "drop", sender.peer.id, "dev-7", "PUBLISH"))
+    for about in ("sub", "a", "mqtt:a"):
+        assert said(made, about).endswith(
+            "fault 1 (drop op:PUBLISH client:dev-7) hit what dev-7 publishes, last just now, "
+            f"perhaps for {about}: fault off 1"
+        )
+    made.run("panic")
+    assert "dev-7" not in said(made, "sub")
 
 
 def test_a_message_that_goes_round_between_queue_and_consumer() -> None:
