@@ -11,6 +11,10 @@ from .text import decode
 MOST: Final = 500
 """Values of one payload that are looked at."""
 _TEXT: Final = 400
+_LARGEST: Final = 1e300
+"""Numbers beyond are none to chart: a sum or a difference of two may be infinite."""
+
+_FIRST: Final = tuple("+-.0123456789")
 
 Leaf = bool | int | float | str | None
 
@@ -78,18 +82,14 @@ def numbers(payload: bytes, destination: str = "") -> dict[str, float]:
 
 
 def _number(leaf: Leaf) -> float | None:
-    match leaf:
-        case bool() | None:
-            return None
-        case int() | float():
-            return float(leaf)
-        case str() if leaf[:1] in "+-.0123456789":
-            try:
-                number = float(leaf)
-            except ValueError:
-                return None
-            return number if number - number == 0 else None
-    return None
+    if isinstance(leaf, bool | None) or (isinstance(leaf, str) and leaf[:1] not in _FIRST):
+        return None
+    try:
+        # JSON's integers have any number of digits.
+        number = float(leaf)
+    except (ValueError, OverflowError):
+        return None
+    return number if abs(number) < _LARGEST else None
 
 
 def changes(before: bytes, after: bytes, destination: str = "") -> list[Change]:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final, cast
 
 from mockforge_brokers.journal import Row
 from textual import events
-from textual.app import App
+from textual.app import App, SuspendNotSupported
 
 from ..console.history import history_file
 from ..console.results import Notice, Result
@@ -236,15 +236,23 @@ class ConsoleApp(App[int]):
         """Let the person edit a text in $EDITOR; the screen is theirs meanwhile.
 
         The editor is waited for without stopping the loop, and nothing is painted: the thread
-        that writes has ended, and Textual would wait for it for ever.
+        that writes has ended, and Textual would wait for it for ever. Where there is no editor,
+        or it says that it failed (vi's `:cq`), the text is the old one.
         """
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
         with tempfile.TemporaryDirectory(prefix="mockforge-") as folder:
             path = Path(folder) / "line.txt"
             path.write_text(text + "\n", encoding="utf-8", errors="surrogateescape")
-            with self.suspend(), self.batch_update():
-                command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
-                process = await asyncio.create_subprocess_exec(*command, str(path))
-                await process.wait()
+            try:
+                with self.suspend(), self.batch_update():
+                    command = [*shlex.split(editor), str(path)]
+                    status = await (await asyncio.create_subprocess_exec(*command)).wait()
+            except (OSError, ValueError, SuspendNotSupported) as error:
+                self.note(f"{editor} does not start ({error}): set EDITOR to one that is there")
+                return text
+            if status:
+                self.note(f"{editor} ended with status {status}: the line is as it was")
+                return text
             return " ".join(path.read_text(encoding="utf-8", errors="replace").split("\n")).strip()
 
 

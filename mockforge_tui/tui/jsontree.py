@@ -77,8 +77,9 @@ class JsonTree:
             raise ValueError("no JSON object or array")
         try:
             self._root = msgspec.json.decode(payload, type=msgspec.Raw)
+            # `Raw` passes over strings: a name that is no UTF-8 would fail only when it is drawn.
+            payload.decode("utf-8")
             if len(payload) <= _OPEN_UP_TO:
-                payload.decode("utf-8")
                 json.loads(payload)
         except (msgspec.DecodeError, RecursionError) as error:
             raise ValueError(str(error)) from None

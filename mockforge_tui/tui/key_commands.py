@@ -13,6 +13,7 @@ from mockforge_brokers.misbehaviour.holds import HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import ConnectionView
 
+from ..console.completing import quoted
 from ..console.targets import place_of
 from ..units import format_size
 from .narrowing import (
@@ -22,7 +23,7 @@ from .narrowing import (
     edit_line,
     publish_line,
     target_of,
-    term,
+    term_of,
     why_about,
 )
 from .snapshot import ConnectionLine, DestinationLine, FaultLine
@@ -117,7 +118,7 @@ def publish(chosen: Chosen) -> Deed:
         target = str(place_of(chosen.subject.view))
     elif (row := chosen.row) is not None and row.destination:
         target = target_of(row.protocol, row.destination, row)
-    return Begin(f"pub {target} " if target else "pub ")
+    return Begin(f"pub {quoted(target)} " if target else "pub ")
 
 
 def hold(chosen: Chosen) -> Deed:
@@ -127,9 +128,14 @@ def hold(chosen: Chosen) -> Deed:
         case DestinationLine(view=view):
             scope = destination_term(view)
         case _:
-            row = chosen.row
-            scope = f"{term('client', row.client)} {term('op', row.operation)}" if row else ""
+            scope = _scope(chosen.row, "client", "op")
     return Begin(f"hold {scope}".rstrip() + " ")
+
+
+def _scope(row: Row | None, *fields: str) -> str:
+    """The terms of a row's fields; of one without a client's name its connection."""
+    found = [term_of(row, each) for each in fields] if row is not None else []
+    return " ".join(each for each in found if each is not None)
 
 
 def release(chosen: Chosen, behind: int = 0) -> Deed:
@@ -191,11 +197,10 @@ def remove(chosen: Chosen) -> Deed:
 
 
 def fault(chosen: Chosen) -> Deed:
-    scope = ""
     if (view := chosen.connection) is not None:
         scope = connection_term(view)
-    elif (row := chosen.row) is not None and row.client:
-        scope = term("client", row.client)
+    else:
+        scope = _scope(chosen.row, "client")
     line = f"fault add delay {scope}".rstrip() + " "
     # The scope is there to be kept: what a person changes is the delay behind it.
     return Begin(line + "250ms", len(line))

@@ -64,6 +64,7 @@ KEYS: tuple[Key, ...] = (
         (CONNECTIONS,)),
     Key("enter", "enter", "stored", "its stored messages; unfold a branch", LOOK, "stored",
         (DESTINATIONS,)),
+    Key("h,left", "h ←", "fold", "fold this topic's branch again", LOOK, "", (DESTINATIONS,)),
     Key("enter", "enter", "stored", "what waits in a session or queue; a Kafka group's members",
         LOOK, "stored", (GROUPS,)),
     Key("enter", "enter", "inspect", "inspect this stored message", LOOK, "inspect", (STORED,)),

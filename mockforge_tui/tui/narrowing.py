@@ -16,6 +16,7 @@ from ..console.language import quoted as in_quotes
 from ..console.targets import Place, SessionTarget, place_of, store_of
 from ..feed.ring import Ring
 from ..filters import quote
+from ..fixtures.messages import properties_of
 from .snapshot import ConnectionLine, DestinationLine, FaultLine, LintLine
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -24,6 +25,7 @@ _LOOKED_AT = 100_000
 """Rows in which a packet is looked for."""
 _MEANING_MORE = ("-", "@", "hex:", "b64:")
 """How words begin that stand for something else than themselves."""
+_OR, _AND, _NEGATIONS = "or", "and", ("not", "!", "-")
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./$%")
 
 
@@ -53,32 +55,63 @@ def term_of(row: Row, field: str) -> str | None:
 def combined(text: str, added: str, *, negated: bool = False) -> str:
     """A filter with one more term; a term that is there already goes instead."""
     added = f"-{added}" if negated else added
-    words = text.split(" ")
-    if added in words:
-        words.remove(added)
-        return " ".join(words)
-    if " or " in f" {text} ":
+    kept = _without(text, added)
+    if kept is not None:
+        return kept
+    if _OR in _terms(text):
         text = f"({text})"
     return f"{text} {added}".strip()
 
 
 def replaced(text: str, before: str, added: str) -> tuple[str, str]:
     """A filter with `added` where `before` was, and what was added: nothing if it was there."""
-    kept = _without(text, before) if before else text
-    if added == before and kept != text:
+    kept = _without(text, before) if before else None
+    if kept is None:
+        return combined(text, added), added
+    if added == before:
         return kept, ""
     return combined(kept, added), added
 
 
-def _without(text: str, part: str) -> str:
-    """A filter less one of its terms, where that is its end, its beginning or all of it."""
-    if text == part:
-        return ""
-    if text.endswith(f" {part}"):
-        text = text.removesuffix(f" {part}")
-        whole = text.startswith("(") and text.endswith(")")
-        return text[1:-1] if whole and ")" not in text[1:-1] else text
-    return text.removeprefix(f"{part} ")
+def _terms(text: str) -> list[str]:
+    """A filter in its parts with spaces between, words such as `or` among them.
+
+    What is in parentheses is one part, and so is a quoted value.
+    """
+    found, begin, depth, within = [], 0, 0, False
+    for at, sign in enumerate(text):
+        if sign == '"':
+            before = text[:at]
+            escaped = (len(before) - len(before.rstrip("\\"))) % 2
+            within = not within or bool(escaped)
+        elif not within:
+            depth += (sign == "(") - (sign == ")")
+            if sign == " " and depth <= 0:
+                found.append(text[begin:at])
+                begin = at + 1
+    return [each for each in (*found, text[begin:]) if each]
+
+
+def _without(text: str, part: str) -> str | None:
+    """A filter less one of its terms, or several that stand together; None where it has not.
+
+    What stands in a choice (`a or b`) is no term of the whole.
+    """
+    terms, wanted = _terms(text), _terms(part)
+    if _OR in terms and terms != wanted:
+        return None
+    for at in range(len(terms) - len(wanted) + 1):
+        if terms[at : at + len(wanted)] == wanted and terms[max(0, at - 1)] not in _NEGATIONS:
+            break
+    else:
+        return None
+    kept = terms[:at] + terms[at + len(wanted) :]
+    beside = max(0, at - 1)
+    if kept[beside : beside + 1] == [_AND]:
+        del kept[beside]
+    inner = kept[0][1:-1] if len(kept) == 1 and kept[0].startswith("(") else ""
+    # The parentheses around a choice came with the first term beside it.
+    return inner if _OR in _terms(inner) else " ".join(kept)
 
 
 def destination_term(view: DestinationView) -> str:
@@ -93,21 +126,20 @@ def publish_line(row: Row) -> str:
     target = target_of(row.protocol, row.destination, row)
     parts = [f"pub {quoted(target)}", payload_word(row.payload)]
     detail = row.detail
-    own = protocol_of(row.protocol)
-    if own.keyed and row.key is not None:
-        parts.append(f"-k {_word(row.key)}")
-    if own.bytes_in_headers:
-        for name, value in row.headers:
-            shown = value if isinstance(value, bytes) else str(value).encode()
-            parts.append(f"-H {name}={_word(shown)}")
+    if protocol_of(row.protocol).keyed and row.key is not None:
+        parts.append(f"-k {_spelled(_meant(row.key))}")
+    for name, value in row.headers:
+        # Tables and lists cannot be typed, and those that there are (x-death) brokers write.
+        if not isinstance(value, dict | list | tuple):
+            parts.append(f"-H {_spelled(f'{name}={_meant(value)}')}")
     if detail.get("qos"):
         parts.append(f"-q {detail['qos']}")
     if detail.get("retain"):
         parts.append("-r")
-    properties = detail.get("properties") or {}
-    kind = properties.get("content_type") or properties.get("content-type")
-    if kind:
-        parts.append(f"--prop content-type={quoted(str(kind))}")
+    for name, value in properties_of(row.protocol, detail).items():
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            name = name.replace("_", "-")
+            parts.append(f"--prop {_spelled(f'{name}={_meant(value)}')}")
     return " ".join(parts)
 
 
@@ -194,7 +226,7 @@ def subject_term(subject: object) -> str | None:
         case GroupView(protocol=protocol, name=name):
             return term(protocol_of(protocol).group_field, name)
         case FaultLine(what=HeldFrame(rows=rows)):
-            return term("client", rows[0].client) if rows[0].client else None
+            return term_of(rows[0], "client")
         case FaultLine(what=Rule(scope=scope) | HoldRule(scope=scope)):
             return f"({scope})" if " " in scope else scope or None
     return None
@@ -248,6 +280,10 @@ def typed_text(payload: bytes) -> str | None:
     return None if _CONTROL.search(text) else text
 
 
-def _word(value: bytes) -> str:
-    text = typed_text(value)
-    return f"hex:{value.hex()}" if text is None or "{{" in text else _spelled(text)
+def _meant(value: object) -> str:
+    """What is typed for a key, a header or a property: bytes as they are, no template in it."""
+    if isinstance(value, bytes):
+        text = value.decode("utf-8", "surrogateescape")
+    else:
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text.replace("{{", "\\{{")

@@ -34,6 +34,15 @@ def test_numbers_are_numbers_and_texts_that_are_one() -> None:
     assert leaves.numbers(payload) == {"a": 1.0, "b": 2.5}
 
 
+def test_numbers_that_no_chart_can_have_are_none() -> None:
+    """JSON's integers have any number of digits, and two of the largest floats add up to no end."""
+    digits = b"9" * 400
+    payload = b'{"a": %b, "b": "%b", "c": 1e308, "d": -1e308, "e": 1e299}' % (digits, digits)
+    assert leaves.numbers(payload) == {"e": 1e299}
+    found = leaves.changes(b'{"a": 1}', payload)
+    assert leaves.describe(found).startswith("a 1 → 999")
+
+
 def test_changes_name_what_is_other_new_and_gone() -> None:
     found = leaves.changes(b'{"t": 21, "on": 1, "a": 0}', b'{"t": 22, "on": true, "mode": "eco"}')
     assert leaves.describe(found) == "t 21 → 22, on 1 → true, a gone, mode new: eco"

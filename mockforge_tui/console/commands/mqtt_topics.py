@@ -233,10 +233,15 @@ def topic_diff(
     return table(
         rows,
         Column("path", "field"),
-        Column("before", f"before ({clock_time(values[-1 - back].time)})"),
-        Column("after", f"after ({clock_time(values[-1].time)})"),
+        Column("before", f"before ({_when(values[-1 - back])})"),
+        Column("after", f"after ({_when(values[-1])})"),
         empty="both are the same",
     )
+
+
+def _when(value: Value) -> str:
+    """What is retained does not say when it came."""
+    return clock_time(value.time) if value.time else "retained"
 
 
 def _known_values(session: "Session", topic: str, most: int) -> Sequence[Value]:

@@ -10,8 +10,10 @@ from mockforge_brokers.journal import Row
 
 from ..language import Token
 from ..lookup import BadArgument, known, view
+from ..lookup import amqp as amqp_broker
 from ..registry import Arg, Type, command
 from ..results import Result
+from ..routing import queues
 from ..targets import SCHEMES, AmqpTarget, KafkaTarget, MqttTarget, QueueTarget, parse_target
 from ..why import amqp as amqp_rules
 from ..why import ended as ended_rules
@@ -197,7 +199,10 @@ def _of_route(session: "Session", exchange: str, key: str) -> list[Finding]:
     if not key:
         names = [each.name for each in amqp.exchanges]
         return amqp_rules.of_exchange(amqp, known("about", exchange, names, "exchange"))
-    return amqp_rules.of_route(amqp, exchange, key)
+    host = amqp_broker(session).vhost()
+    return amqp_rules.of_route(
+        amqp, exchange, key, (way.name for way in queues(host, exchange, key))
+    )
 
 
 def _of_row(session: "Session", number: int) -> list[Finding]:

@@ -1,14 +1,13 @@
 """The ways of each protocol's messages behind one face, for whoever asks about all of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from mockforge_brokers.amqp.records import table as field_table
-from mockforge_brokers.amqp.state.message_paths import QUEUE, Way, from_exchange
 from mockforge_brokers.journal import Row
 
 from ..lookup import amqp as amqp_broker
+from ..routing import queues
 from ..targets import AmqpTarget, KafkaTarget, MqttTarget, Place, QueueTarget
 from . import amqp, kafka, mqtt
 from .course import Course, Step
@@ -67,22 +66,12 @@ class AmqpTimelines(Timelines):
         if host is None:
             return []
         exchange, key = str(start.detail["exchange"]), str(start.detail["routing_key"])
-        way = from_exchange(host, exchange, key, field_table(dict(start.headers)))
         taken = {each.place for each in course.steps}
         return [
             Step("not delivered", place=each.name, note=each.note)
-            for each in _queues(way)
+            for each in queues(host, exchange, key, dict(start.headers))
             if each.name not in taken
         ]
-
-
-def _queues(way: Way) -> Iterator[Way]:
-    """Those that the message itself comes to; behind them are ways of dead letters."""
-    if way.kind == QUEUE:
-        yield way
-        return
-    for each in way.ahead:
-        yield from _queues(each)
 
 
 TIMELINES: Final[dict[str, type[Timelines]]] = {

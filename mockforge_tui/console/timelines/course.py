@@ -20,9 +20,10 @@ class Step:
     who: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Course:
-    """One message: `start` is its publish, None where that is not among the frames."""
+    """One message, others may be alike in all; `start` is its publish, None where that is not
+    among the frames."""
 
     start: Row | None
     steps: list[Step] = field(default_factory=list)

@@ -1,12 +1,13 @@
 """AMQP: why a queue or its consumers get no messages."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
+from ...fixtures.addresses import amqp_matches
 from ...nearest import get_close_matches
 from ...units import counted
 from .finding import Finding, lookalike
@@ -77,23 +78,12 @@ def of_exchange(amqp: Amqp, name: str) -> list[Finding]:
     return [Finding(name, "unroutable", text)]
 
 
-def of_route(amqp: Amqp, exchange: str, key: str) -> list[Finding]:
-    """Where a message of this exchange and routing key goes, and what keeps it there."""
-    if exchange in ("", "(default)"):
-        reached = [key] if key in amqp.queues else []
-    else:
-        reached = [
-            each["destination"]
-            for view in amqp.exchanges
-            if view.name == exchange
-            for each in view.detail["bindings"]
-            if each["kind"] == "queue"
-            and (view.detail["type"] == "headers"
-                 or _fits(view.detail["type"], each["routing_key"], key))
-        ]  # fmt: skip
-    if not reached:
+def of_route(amqp: Amqp, exchange: str, key: str, reached: Iterable[str]) -> list[Finding]:
+    """What keeps a message of this exchange and routing key in the queues that it comes to."""
+    names = [name for name in dict.fromkeys(reached) if name in amqp.queues]
+    if not names:
         return [unrouted(amqp, exchange, key)]
-    return [finding for name in dict.fromkeys(reached) for finding in of_queue(amqp, name)]
+    return [finding for name in names for finding in of_queue(amqp, name)]
 
 
 def unrouted(amqp: Amqp, exchange: str, key: str) -> Finding:
@@ -108,7 +98,8 @@ def unrouted(amqp: Amqp, exchange: str, key: str) -> Finding:
     if not bindings:
         text = f"nothing is bound to {exchange}: bind {exchange} QUEUE {key or 'KEY'}"
         return Finding(about, "unbound-exchange", text)
-    near = get_close_matches(key, bindings, 1, 0.0)
+    # A key may be too long to be compared with others.
+    near = get_close_matches(key, bindings, 1, 0.0) or bindings
     text = (
         f"no binding of {exchange} matches {key or 'an empty key'}: the nearest is "
         f"{near[0] or 'an empty key'}; publish by a key that fits, or "
@@ -230,7 +221,7 @@ def _passed_by(exchange: DestinationView, queue: str, keys: Sequence[str]) -> Fi
             f"{counted(exchange.messages_in, 'message')} did not fit the binding's arguments"
         )
         return Finding(queue, "headers", text)
-    if not recent or any(_fits(kind, bound, key) for bound in keys for key in recent):
+    if not recent or any(amqp_matches(kind, bound, key) for bound in keys for key in recent):
         text = (
             f"nothing reached {queue} since it was bound to {exchange.name}: what was published "
             "before is not for it; publish again"
@@ -248,20 +239,6 @@ def _passed_by(exchange: DestinationView, queue: str, keys: Sequence[str]) -> Fi
         f"publish by a key that matches, or bind {exchange.name} {queue} {ordered[0] or 'KEY'}"
     )
     return Finding(queue, "routing-key", text)
-
-
-def _fits(kind: str, binding_key: str, routing_key: str) -> bool:
-    """Whether a binding of a direct, fanout or topic exchange takes a routing key."""
-    if kind == "fanout":
-        return True
-    if kind != "topic":
-        return binding_key == routing_key
-    words = (
-        {"*": r"[^.]*", "#": r".*"}.get(word, re.escape(word)) for word in binding_key.split(".")
-    )
-    # `#` stands for no word as well, with the dot that would part it from its neighbour.
-    pattern = r"\.".join(words).replace(r"\..*", r"(?:\..*)?").replace(r".*\.", r"(?:.*\.)?")
-    return re.fullmatch(pattern, routing_key) is not None
 
 
 def _stuck(

@@ -188,7 +188,10 @@ class ActingScreen(PaneScreen):
             self.set_focus(self.inspector)
 
     def do_fold(self) -> None:
-        self.inspector.fold()
+        if not isinstance(self.here, DestinationsPane):
+            self.inspector.fold()
+        elif not self.here.fold():
+            self.console_app.note("no branch was unfolded here: enter on one (sensors/#) does it")
 
     def do_stored(self) -> None:
         """Show what a topic, queue or session has stored; a branch is unfolded instead."""

@@ -8,7 +8,7 @@ from ..drawing import Piece, strip
 from .pane import Drawn
 
 _MOST_LINES = 8
-_WIDEST_NOTE = 48
+_WIDEST_NAME, _WIDEST_NOTE = 40, 48
 
 
 class DropDown(Drawn):
@@ -19,6 +19,7 @@ class DropDown(Drawn):
         self.completions: list[Completion] = []
         self._at: int | None = None
         self._top = 0
+        self._widths = (0, 0)
 
     @property
     def is_open(self) -> bool:
@@ -36,7 +37,11 @@ class DropDown(Drawn):
         if not completions:
             return
         lines = min(_MOST_LINES, len(completions))
-        cells = self._name_cells() + self._note_cells() + 3
+        self._widths = (
+            min(_WIDEST_NAME, max(width(clean(each.text, 60)) for each in completions)),
+            min(_WIDEST_NOTE, max(width(clean(each.note, 80)) for each in completions)),
+        )
+        cells = sum(self._widths) + 3
         room = self.screen.size.width
         self.styles.height = lines
         self.styles.width = min(cells, room)
@@ -58,25 +63,19 @@ class DropDown(Drawn):
         self._top = min(max(self._top, self._at - height + 1), self._at)
         self.refresh()
 
-    def _name_cells(self) -> int:
-        return min(40, max(width(clean(each.text, 60)) for each in self.completions))
-
-    def _note_cells(self) -> int:
-        return min(_WIDEST_NOTE, max(width(clean(each.note, 80)) for each in self.completions))
-
     def render_line(self, y: int) -> Strip:
         palette = self.palette
         at = self._top + y
         ground = palette.style(palette.text, on=palette.raised)
         if at >= len(self.completions):
             return Strip.blank(self.outer_size.width, ground)
-        each = self.completions[at]
+        each, (names, notes) = self.completions[at], self._widths
         chosen = at == self._at
         on = palette.chosen if chosen else palette.raised
         name = palette.style(palette.bright if chosen else palette.accent, on=on)
         note = palette.style(palette.dim, on=on)
         pieces: list[Piece] = [
-            (f" {fit(clean(each.text, 60), self._name_cells())} ", name),
-            (f"{fit(clean(each.note, 80), self._note_cells())} ", note),
+            (f" {fit(clean(each.text, 60), names)} ", name),
+            (f"{fit(clean(each.note, 80), notes)} ", note),
         ]
         return strip(pieces, self.outer_size.width, note)

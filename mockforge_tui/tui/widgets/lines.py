@@ -149,7 +149,9 @@ class LogPane(Pane):
             return
         self._seen = self.record.added
         if self._from_end:
-            self._from_end += added
+            # The oldest lines leave a full record.
+            most = max(0, len(self.record.entries) - self.body_height)
+            self._from_end = min(most, self._from_end + added)
         else:
             self._first = None
         self.refresh()

@@ -203,15 +203,33 @@ class DestinationsPane(LiveTable[DestinationLine]):
         line = self.chosen
         if line is None or not line.view.detail.get("branch"):
             return False
-        self._unfolded.add(line.view.name.removesuffix("/#"))
-        self.show(self._all)
-        first = next(each for each in self.records if _root(each) == _root(line))
-        self._choose(first)
+        root = line.view.name.removesuffix("/#")
+        self._unfolded.add(root)
+        self._show_branch(root)
         return True
+
+    def fold(self) -> bool:
+        """Show the chosen topic's branch as one line again; False if it was not unfolded."""
+        root = _root(self.chosen) if self.chosen is not None else ""
+        if root not in self._unfolded:
+            return False
+        self._unfolded.discard(root)
+        self._show_branch(root)
+        return True
+
+    def _show_branch(self, root: str) -> None:
+        """With its first line chosen."""
+        self.show(self._all)
+        first = next((each for each in self.records if _root(each) == root), None)
+        if first is not None:
+            self._choose(first)
+            self._keep_in_view()
 
 
 def _root(line: DestinationLine) -> str:
-    return line.view.name.partition("/")[0]
+    """The first level of a topic that has others below it; empty for what has no levels."""
+    root, slash, _ = line.view.name.partition("/")
+    return root if slash and protocol_of(line.view.protocol).levels else ""
 
 
 def folded(
@@ -221,8 +239,8 @@ def folded(
     trees: dict[str, list[DestinationLine]] = {}
     kept = []
     for line in lines:
-        root, slash, _ = line.view.name.partition("/")
-        if root and slash and protocol_of(line.view.protocol).levels:
+        root = _root(line)
+        if root:
             trees.setdefault(root, []).append(line)
         else:
             kept.append(line)

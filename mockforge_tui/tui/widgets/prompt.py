@@ -90,6 +90,12 @@ class PromptInput(Input):
         # What is pasted may hold anything.
         return clean(value)
 
+    def _on_paste(self, event: events.Paste) -> None:
+        """All of it on one line: Textual's own would take the first line of a JSON text alone."""
+        event.prevent_default()
+        event.stop()
+        self.replace(" ".join(event.text.splitlines()), *self.selection)
+
     def action_cursor_right(self, select: bool = False) -> None:
         if self.cursor_at_end and not self.ghost_is_history:
             return

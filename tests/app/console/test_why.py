@@ -395,6 +395,26 @@ def test_a_route_that_reaches_queues_is_told_what_keeps_it_there() -> None:
     assert causes(made, "amqp:events/nope") == ["routing-key"]
 
 
+def test_a_route_goes_over_exchanges_that_are_bound_to_exchanges() -> None:
+    made = Scene()
+    made.run("exchange add inner --type fanout")
+    made.run("exchange add outer --type direct")
+    made.run("bind outer inner key --to-exchange")
+    made.run("bind inner q.inv")
+    assert causes(made, "amqp:outer/key") == ["no-consumer"]
+    assert causes(made, "amqp:outer/nope") == ["routing-key"]
+
+
+def test_a_binding_key_of_many_wildcards_holds_nobody_up() -> None:
+    made = Scene(furnished=False)
+    made.run("queue add q")
+    made.run("exchange add events --type topic")
+    made.run(f"bind events q {'#.' * 100}x")
+    made.run(f"pub amqp:events/{'a.' * 100}y 1")
+    assert causes(made, "q") == ["routing-key"]
+    assert causes(made, f"amqp:events/{'a.' * 100}y") == ["routing-key"]
+
+
 def test_a_queue_that_is_bound_to_nothing() -> None:
     made = Scene(furnished=False)
     made.run("queue add q.mail")

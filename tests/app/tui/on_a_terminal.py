@@ -68,6 +68,10 @@ class Questions:
     def do_prompt(self) -> str:
         return self.app.dashboard.prompt.input.value
 
+    def do_noted(self) -> str:
+        entries = self.app.record.entries
+        return entries[-1].text if entries else ""
+
     def do_hostile(self) -> str:
         traffic = self.runtime.traffic
         traffic.say(

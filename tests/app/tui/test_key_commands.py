@@ -42,6 +42,7 @@ HELD_ACK = FaultLine(
 OPEN = ConnectionLine(ConnectionView(3, "mqtt", "dev-7", "127.0.0.1:5", "open", 0.0), 0.0, 0.0)
 GONE = ConnectionLine(ConnectionView(3, "mqtt", "dev-7", "127.0.0.1:5", ENDED, 0.0), 0.0, 0.0)
 TOPIC = DestinationLine(DestinationView("kafka", "topic", "orders"), 0.0)
+SPACED = DestinationLine(DestinationView("amqp", "queue", "my mail"), 0.0)
 EXCHANGE = DestinationLine(DestinationView("amqp", "exchange", "billing"), 0.0)
 GROUP = GroupView("kafka", "workers", "Stable", 2)
 ON, OFF = fault(), fault()
@@ -67,10 +68,13 @@ NO_HELD = "no held frame is chosen; 5 lists them"
         ("edit", HELD_ACK, Begin("edit h5 --set ")),
         ("publish", MESSAGE, Begin("pub mqtt:a/b ")),
         ("publish", TOPIC, Begin("pub kafka:orders ")),
+        ("publish", row(destination="a b"), Begin('pub "mqtt:a b" ')),
+        ("publish", SPACED, Begin('pub "queue:my mail" ')),
         ("publish", ACK, Begin("pub ")),
         ("hold", OPEN, Begin("hold client:dev-7 ")),
         ("hold", TOPIC, Begin("hold topic:orders ")),
         ("hold", MESSAGE, Begin("hold client:dev-7 op:PUBLISH ")),
+        ("hold", row(client=""), Begin("hold conn:3 op:PUBLISH ")),
         ("hold", None, Begin("hold ")),
         ("release", HELD, Run("release h4", settles=4)),
         ("release", MESSAGE, Note(f"{NO_HELD}, A releases all")),
@@ -86,6 +90,7 @@ NO_HELD = "no held frame is chosen; 5 lists them"
         ("remove", HELD, Note("choose a fault or a hold; a releases a held frame")),
         ("fault", OPEN, Begin("fault add delay client:dev-7 250ms", 29)),
         ("fault", MESSAGE, Begin("fault add delay client:dev-7 250ms", 29)),
+        ("fault", row(client=""), Begin("fault add delay conn:3 250ms", 23)),
         ("fault", TOPIC, Begin("fault add delay 250ms", 16)),
         ("kill", OPEN, Run("conn kill c3")),
         ("kill", MESSAGE, Run("conn kill c3")),

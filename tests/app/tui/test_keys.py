@@ -24,7 +24,7 @@ NAMES = sorted({name for key in KEYS for name in key.keys.split(",")})
 RUNS, PREFILLS, NOTES, ASKS = "runs ", "prefills ", "notes ", "asks "
 EFFECTS: dict[str, str] = {
     "inspect": "focuses the inspector",
-    "fold": "folds",
+    "fold": "folds|" + NOTES + "no branch was unfolded here: .*",
     "show_only": RUNS + r"filter .*",
     "packets": RUNS + r"filter client:dev-7 op:PUBLISH",
     "stored": RUNS + r"filter .*|focuses (stored messages|the inspector)",

@@ -19,6 +19,7 @@ from mockforge_tui.console.commands import REGISTRY
 from mockforge_tui.console.language import lex
 from mockforge_tui.console.payloads import maker, parse_payload
 from mockforge_tui.filters import compile_filter
+from mockforge_tui.filters.syntax import parse
 from mockforge_tui.fixtures.templates import Scope
 from mockforge_tui.tui.documents import Hex, Plain, Wrapped
 from mockforge_tui.tui.drawing import cells, cut, sparkline, spread
@@ -26,7 +27,15 @@ from mockforge_tui.tui.history import History
 from mockforge_tui.tui.inspection import Inspection
 from mockforge_tui.tui.jsontree import JsonTree
 from mockforge_tui.tui.keys import FAULTS, HELD, KEYS, PANE_NAMES, PAUSED, brief_keys, where
-from mockforge_tui.tui.narrowing import combined, copied, payload_word, publish_line, term, term_of
+from mockforge_tui.tui.narrowing import (
+    combined,
+    copied,
+    payload_word,
+    publish_line,
+    replaced,
+    term,
+    term_of,
+)
 from mockforge_tui.tui.pace import FASTEST, SHARE, SLOWEST, Pace
 from mockforge_tui.tui.palette import ASCII, NIGHT, PALETTES, UNICODE
 from mockforge_tui.tui.rows import (
@@ -212,8 +221,9 @@ def test_json_that_is_nested_too_deep_for_a_screen_is_not_unfolded_for_ever() ->
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"21.5", b"{", b'{"a": }', b"[" * 100_000 + b"]" * 100_000, b'["\xff"]', b'{"a": 1} x'],
-)
+    [b"", b"21.5", b"{", b'{"a": }', b"[" * 100_000 + b"]" * 100_000, b'["\xff"]', b'{"a": 1} x',
+     b'{"\xff": "' + b"x" * 70_000 + b'"}'],
+)  # fmt: skip
 def test_what_is_no_json_document_is_not_laid_out_as_one(payload: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         JsonTree(payload)
@@ -323,9 +333,38 @@ def test_the_term_of_a_cell_matches_its_row(field: str) -> None:
 def test_terms_are_added_and_taken_away() -> None:
     assert combined("", "a:b") == "a:b"
     assert combined("a:b", "c:d", negated=True) == "a:b -c:d"
-    assert combined("a:b c:d", "c:d") == "a:b"
-    assert combined("a:b or c:d", "e:f") == "(a:b or c:d) e:f"
     assert term("topic", "a b") == 'topic:"a b"'
+
+
+@pytest.mark.parametrize(
+    ("text", "added", "shown"),
+    [
+        ("a:b c:d", "c:d", "a:b"),
+        ("a:b or c:d", "e:f", "(a:b or c:d) e:f"),
+        # What is in a choice stays there, or half of a choice would be left.
+        ("a:b or c:d", "c:d", "(a:b or c:d) c:d"),
+        ("(a:b or c:d) e:f", "e:f", "a:b or c:d"),
+        ('topic:"x or y" a:b', "c:d", 'topic:"x or y" a:b c:d'),
+        ('topic:"x y" a:b', 'topic:"x y"', "a:b"),
+        ('body~"x\\" y" a:b', "a:b", 'body~"x\\" y"'),
+        ("a:b and c:d", "c:d", "a:b"),
+        ("a:b and c:d", "a:b", "c:d"),
+        ("not a:b", "a:b", "not a:b a:b"),
+        ("a:b", "a:b", ""),
+    ],
+)
+def test_a_term_that_is_there_already_is_taken_out_and_leaves_a_filter(
+    text: str, added: str, shown: str
+) -> None:
+    assert combined(text, added) == shown
+    parse(shown)
+
+
+def test_a_choice_takes_the_place_of_the_one_before() -> None:
+    assert replaced("op:x client:y op:P", "client:y op:P", "client:z") == (
+        "op:x client:z", "client:z",
+    )  # fmt: skip
+    assert replaced("op:x client:y", "client:y", "client:y") == ("op:x", "")
 
 
 @pytest.mark.parametrize(
@@ -344,6 +383,23 @@ def test_terms_are_added_and_taken_away() -> None:
             'pub amqp:events/order.paid "two words"',
         ),
         (_row(payload=b"\x00\x01", key=None), "pub kafka:orders.created hex:0001"),
+        (_row(payload=b"x", key=b"a b\xff"), 'pub kafka:orders.created x -k "a b\\xff"'),
+        (_row(payload=b"x", key=b"{{uuid}}"), "pub kafka:orders.created x -k \\{{uuid}}"),
+        (_row(payload=b"x", key=None, headers=(("trace id", b"a=b"),)),
+         'pub kafka:orders.created x -H "trace id=a=b"'),
+        (
+            _row(protocol="amqp", destination="events", payload=b"x",
+                 headers=(("n", 3), ("ok", True), ("x-death", [{"queue": "q"}])),
+                 detail={"exchange": "events", "routing_key": "k",
+                         "properties": {"content_type": "text/plain", "delivery_mode": 2}}),
+            "pub amqp:events/k x -H n=3 -H ok=true --prop content-type=text/plain"
+            " --prop delivery-mode=2",
+        ),
+        (
+            _row(protocol="mqtt", destination="a b", payload=b"x", key=None, headers=(("u", "v"),),
+                 detail={"qos": 0, "response_topic": "r"}),
+            'pub "mqtt:a b" x -H u=v --prop response-topic=r',
+        ),
     ],
 )  # fmt: skip
 def test_a_message_as_the_command_that_sends_it_again(row: Row, line: str) -> None:

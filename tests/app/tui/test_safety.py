@@ -146,6 +146,20 @@ def test_echoes_go_on_while_an_editor_has_the_terminal(tmp_path: Path) -> None:
         shown.ask("quit")
 
 
+@pytest.mark.parametrize(
+    ("editor", "said"),
+    [("/nowhere/ed", "/nowhere/ed does not start"), ("false", "false ended with status 1")],
+)
+def test_an_editor_that_fails_is_named_and_the_line_is_as_it_was(
+    tmp_path: Path, editor: str, said: str
+) -> None:
+    with terminal(tmp_path, editor) as shown:
+        shown.ask("edit")
+        shown.until(lambda: said in shown.ask("noted"), "the editor is named")
+        shown.until(lambda: shown.ask("prompt") == "pub mqtt:a/b x", "the line is back")
+        shown.ask("quit")
+
+
 def test_a_signal_to_end_ends_the_screen_and_restores_the_terminal(tmp_path: Path) -> None:
     with terminal(tmp_path) as shown:
         shown.signal(signal.SIGTERM)

@@ -308,6 +308,18 @@ def test_the_prompt_completes_runs_and_remembers() -> None:
     play(act)
 
 
+def test_a_json_text_of_several_lines_is_pasted_whole() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("colon")
+        await stage.type("pub mqtt:a ")
+        stage.app.post_message(events.Paste('{\r\n  "a": 1\n}\n'))
+        await stage.until(
+            lambda: stage.screen.prompt.input.value.replace(" ", "") == 'pubmqtt:a{"a":1}'
+        )
+
+    play(act)
+
+
 def test_a_wrong_line_comes_back_with_the_cursor_at_the_mistake() -> None:
     async def act(stage: Stage) -> None:
         await stage.keys("colon")
