@@ -40,6 +40,10 @@ def _target(target: Target, key: str | None) -> "model.Target":
 
     if key is not None and not isinstance(target, KafkaTarget):
         raise BadArgument("key", "only Kafka's records have a key")
+    if isinstance(target, AmqpTarget | QueueTarget) and target.vhost not in (None, "/"):
+        raise BadArgument(
+            "target", f"a fixture publishes in the virtual host /, not {target.vhost}"
+        )
     match target:
         case KafkaTarget():
             record_key = None if key is None else text_maker(key)

@@ -8,7 +8,7 @@ from mockforge_brokers.errors import InvalidInput
 
 from ..filters.patterns import glob_regex, is_topic_filter
 from ..nearest import get_close_matches
-from .targets import BareTarget, KafkaTarget, Place, Target, parse_target, place_of
+from .targets import BareTarget, KafkaTarget, Place, QueueTarget, Target, parse_target, place_of
 
 if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
@@ -78,6 +78,8 @@ def matching(names: Iterable[str], pattern: str | None) -> list[str]:
 
 def resolved(session: "Session", target: Target, argument: str = "target") -> Target:
     """What a bare name means, if it means one thing only; any other target as it is."""
+    if isinstance(target, QueueTarget):
+        return QueueTarget(target.name, _host(session, target, argument))
     if not isinstance(target, BareTarget):
         return target
     found = _part_of_topic(session, target.name)
@@ -91,6 +93,22 @@ def resolved(session: "Session", target: Target, argument: str = "target") -> Ta
     hint = f"; did you mean {close[0]}?" if close else ""
     text = f"nothing is called {target.name}{hint} (a new one needs kafka:, mqtt: or amqp:)"
     raise BadArgument(argument, text)
+
+
+def _host(session: "Session", queue: QueueTarget, argument: str) -> str | None:
+    """The virtual host that has a queue: `/` before the others, of those the only one."""
+    broker = session.runtime.brokers.amqp
+    if broker is None:
+        return queue.vhost
+    if queue.vhost is not None:
+        return known(argument, queue.vhost, broker.vhosts, "virtual host")
+    having = [name for name, host in broker.vhosts.items() if queue.name in host.queues]
+    if "/" in having or not having:
+        return "/"
+    if len(having) > 1:
+        choices = " or ".join(str(QueueTarget(queue.name, each)) for each in having)
+        raise BadArgument(argument, f"{queue.name} is in several virtual hosts: write {choices}")
+    return having[0]
 
 
 def _part_of_topic(session: "Session", name: str) -> list[Place]:

@@ -8,7 +8,7 @@ from mockforge_brokers.journal import Row
 
 from ..expectations.message import row_of
 from .kafka_records import StoredTopic
-from .lookup import BadArgument, amqp, matching, mqtt
+from .lookup import BadArgument, amqp, matching, mqtt, resolved
 from .stores import CHUNK, Store
 from .targets import KafkaTarget, MqttTarget, QueueTarget, SessionTarget, Target
 
@@ -21,16 +21,8 @@ def open_store(session: "Session", target: Target | SessionTarget) -> Store:
     match target:
         case KafkaTarget():
             return StoredTopic(session, target)
-        case QueueTarget(name):
-            admin = amqp(session)
-            views = session.destinations()
-            depth = next((v.depth for v in views if v.kind == "queue" and v.name == name), None)
-            return _Listed(
-                lambda start, count: [
-                    _queued_row(row_of(seen), name) for seen in admin.peek(name, count, start=start)
-                ],
-                depth if depth is not None else len(admin.peek(name, 1)),
-            )
+        case QueueTarget():
+            return _queued(session, target)
         case MqttTarget(topic):
             return _retained(session, topic)
         case SessionTarget(client):
@@ -65,6 +57,20 @@ class _Listed(Store):
 
     def place(self) -> str:
         return str(self._next) if self._next < self.total else ""
+
+
+def _queued(session: "Session", target: QueueTarget) -> Store:
+    admin, found = amqp(session), resolved(session, target)
+    assert isinstance(found, QueueTarget)
+    name, vhost = found.name, found.vhost or "/"
+
+    def read(start: int, count: int) -> Sequence[Row]:
+        seen = admin.peek(name, count, start=start, vhost=vhost)
+        return [_queued_row(row_of(each), name) for each in seen]
+
+    # Where there is no such queue, the first look says so.
+    read(0, 1)
+    return _Listed(read, len(admin.vhosts[vhost].queues[name].messages))
 
 
 def _queued_row(row: Row, queue: str) -> Row:

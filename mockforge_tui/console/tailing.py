@@ -17,7 +17,7 @@ from .results import Notice
 from .rows import formatted, line_of, record_of
 from .stored import open_store
 from .stores import Store
-from .targets import AmqpTarget, BareTarget, KafkaTarget, Target
+from .targets import AmqpTarget, BareTarget, KafkaTarget, QueueTarget, Target
 
 if TYPE_CHECKING:
     from .session import Session
@@ -107,9 +107,12 @@ class Tail:
     def _see(self, target: Target | None) -> Callable[[MessageSeen], None]:
         partition = target.partition if isinstance(target, KafkaTarget) else None
         key = target.routing_key if isinstance(target, AmqpTarget) else ""
+        vhost = target.vhost if isinstance(target, AmqpTarget | QueueTarget) else None
 
         def see(seen: MessageSeen) -> None:
             if partition is not None and seen.detail.get("partition") != partition:
+                return
+            if vhost is not None and seen.detail.get("vhost") != vhost:
                 return
             if key and seen.detail.get("routing_key") != key:
                 return

@@ -1,15 +1,19 @@
 """Where a message goes or comes from, as people write it.
 
 kafka:TOPIC[PARTITION]@OFFSET  ·  mqtt:TOPIC  ·  amqp:EXCHANGE/ROUTING-KEY  ·  queue:NAME
+
+In another virtual host than `/`: amqp://VHOST/EXCHANGE/ROUTING-KEY  ·  queue://VHOST/NAME
 """
 
 import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
+from urllib.parse import quote, unquote
 
 from mockforge_brokers.journal import Row
 from mockforge_brokers.snapshots import DestinationView, GroupView
 
+_FIRST_HOST: Final = "/"
 _KAFKA = re.compile(r"(?P<topic>.*?)(?:\[(?P<partition>\d*)\])?(?:@(?P<offset>.*))?", re.DOTALL)
 
 
@@ -75,22 +79,24 @@ class AmqpTarget:
     scheme: ClassVar = "amqp"
     exchange: str
     routing_key: str = ""
+    vhost: str | None = None
 
     @classmethod
     def parse(cls, name: str) -> "AmqpTarget":
+        vhost, name = _split_host(name)
         exchange, _, routing_key = name.partition("/")
-        return cls(exchange, routing_key)
+        return cls(exchange, routing_key, vhost)
 
     @property
     def title(self) -> str:
-        return f"exchange {self.exchange}"
+        return f"exchange {at_host(self.vhost, self.exchange)}"
 
     @property
     def watched(self) -> str:
         return self.exchange
 
     def __str__(self) -> str:
-        return f"amqp:{self.exchange}/{self.routing_key}"
+        return f"amqp:{at_host(self.vhost, f'{self.exchange}/{self.routing_key}')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +104,23 @@ class QueueTarget:
     protocol: ClassVar = "amqp"
     scheme: ClassVar = "queue"
     name: str
+    vhost: str | None = None
 
     @classmethod
     def parse(cls, name: str) -> "QueueTarget":
-        return cls(_named(cls.scheme, name))
+        vhost, name = _split_host(name)
+        return cls(_named(cls.scheme, name), vhost)
 
     @property
     def title(self) -> str:
-        return f"queue {self.name}"
+        return f"queue {at_host(self.vhost, self.name)}"
 
     @property
     def watched(self) -> str:
-        return str(self)
+        return f"queue:{self.name}"
 
     def __str__(self) -> str:
-        return f"queue:{self.name}"
+        return f"queue:{at_host(self.vhost, self.name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,8 @@ class BareTarget:
 
 Place = KafkaTarget | MqttTarget | AmqpTarget | QueueTarget
 """`watched` is what `contract.Broker.watch` calls it, `title` is what its stored messages are
-shown as; as text it is what people write."""
+shown as; as text it is what people write. Without a `vhost` it is the one that has it, `/` before
+all others."""
 
 Target = Place | BareTarget
 
@@ -161,15 +170,39 @@ def place_of(view: DestinationView) -> Place:
         case "topic":
             return _OF_TOPICS[view.protocol](view.name)
         case "exchange":
-            return AmqpTarget(view.name)
+            return AmqpTarget(view.name, vhost=view.detail.get("vhost"))
         case "queue":
-            return QueueTarget(view.name)
+            return QueueTarget(view.name, view.detail.get("vhost"))
+
+
+def name_of(view: DestinationView | GroupView) -> str:
+    """What tells it from others of its kind: in another virtual host than `/` that host, too."""
+    return at_host(view.detail.get("vhost"), view.name)
+
+
+def at_host(vhost: str | None, name: str) -> str:
+    """`//shop/orders`; just the name in `/`, and where its virtual host is not known."""
+    if vhost not in (None, _FIRST_HOST):
+        return f"//{quote(str(vhost), safe='')}/{name}"
+    # What looks as if it began with a virtual host has one that says otherwise.
+    return f"//{quote(_FIRST_HOST, safe='')}/{name}" if name.startswith("//") else name
+
+
+def _split_host(name: str) -> tuple[str | None, str]:
+    if not name.startswith("//"):
+        return None, name
+    vhost, slash, rest = name[2:].partition("/")
+    if not slash:
+        raise ValueError(f"//{vhost} is a virtual host alone: //{vhost}/NAME")
+    return unquote(vhost) or _FIRST_HOST, rest
 
 
 def store_of(view: GroupView) -> SessionTarget | QueueTarget | None:
     """Where messages wait for those who consume together; None where they have positions only."""
     kept = _OF_GROUPS.get(view.protocol)
-    return kept(view.name) if kept is not None else None
+    if kept is QueueTarget:
+        return QueueTarget(view.name, view.detail.get("vhost"))
+    return SessionTarget(view.name) if kept is not None else None
 
 
 def origin_of(row: Row) -> Place:
@@ -177,7 +210,12 @@ def origin_of(row: Row) -> Place:
     if of_topic := _OF_TOPICS.get(row.protocol):
         return of_topic(row.destination)
     exchange = str(row.detail.get("exchange", row.destination))
-    return AmqpTarget(exchange, str(row.detail.get("routing_key", "")))
+    return AmqpTarget(exchange, str(row.detail.get("routing_key", "")), host_of(row))
+
+
+def host_of(row: Row) -> str | None:
+    """The virtual host that a message was published in, as far as a row says."""
+    return row.origin.vhost or row.detail.get("vhost")
 
 
 def parse_target(text: str) -> Target:

@@ -13,7 +13,15 @@ from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupVi
 
 from ..console.completing import quoted
 from ..console.language import quoted as in_quotes
-from ..console.targets import Place, SessionTarget, place_of, store_of
+from ..console.targets import (
+    Place,
+    SessionTarget,
+    at_host,
+    host_of,
+    name_of,
+    place_of,
+    store_of,
+)
 from ..feed.ring import Ring
 from ..filters import quote
 from ..fixtures.messages import properties_of
@@ -118,7 +126,9 @@ def destination_term(view: DestinationView) -> str:
     """What shows only the traffic of a topic, an exchange or a queue; of all of a branch."""
     if view.detail.get("branch"):
         return term("topic", view.name.removesuffix("#")).replace("topic:", "topic^=", 1)
-    return term("topic", view.name)
+    shown = term("topic", view.name)
+    # A queue of this name may be in another virtual host as well.
+    return shown if name_of(view) == view.name else f"{shown} {term('vhost', view.detail['vhost'])}"
 
 
 def publish_line(row: Row) -> str:
@@ -154,10 +164,12 @@ def target_of(protocol: str, name: str, row: Row | None = None) -> str:
     """`kafka:orders`, `mqtt:a/b`, `amqp:events/order.paid`, `queue:q`."""
     if not protocol_of(protocol).routed:
         return f"{protocol}:{name}"
-    detail = row.detail if row is not None else {}
+    detail, vhost = (row.detail, host_of(row)) if row is not None else ({}, None)
     exchange = detail.get("exchange", name)
     key = detail.get("routing_key")
-    return f"{protocol}:{exchange}/{key}" if key is not None else f"queue:{name}"
+    if key is None:
+        return f"queue:{at_host(vhost, name)}"
+    return f"{protocol}:{at_host(vhost, f'{exchange}/{key}')}"
 
 
 def stored_target(subject: object) -> tuple[Place | SessionTarget, str] | None:
@@ -184,11 +196,9 @@ def why_about(subject: object) -> str | None:
         case ConnectionLine(view=view):
             return f"c{view.id}"
         case DestinationLine(view=view):
-            if view.kind == "exchange":
-                return quoted(view.name)
-            return quoted(str(place_of(view)))
-        case GroupView(name=name):
-            return quoted(name)
+            return quoted(name_of(view) if view.kind == "exchange" else str(place_of(view)))
+        case GroupView():
+            return quoted(name_of(subject))
     return None
 
 
@@ -224,7 +234,9 @@ def subject_term(subject: object) -> str | None:
         case LintLine(finding=finding):
             return packets_term(finding)
         case GroupView(protocol=protocol, name=name):
-            return term(protocol_of(protocol).group_field, name)
+            shown = term(protocol_of(protocol).group_field, name)
+            host = subject.detail.get("vhost")
+            return shown if name_of(subject) == name else f"{shown} {term('vhost', str(host))}"
         case FaultLine(what=HeldFrame(rows=rows)):
             return term_of(rows[0], "client")
         case FaultLine(what=Rule(scope=scope) | HoldRule(scope=scope)):

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from ..console.client_timeouts import Patience, patience_with
 from ..console.session import Session
+from ..console.targets import name_of
 from ..feed import Feed
 from .rows import clock_text
 from .timeline import Timeline
@@ -151,7 +152,7 @@ class Snapshot:
         self.destinations = [
             DestinationLine(
                 each,
-                rates.of((each.protocol, each.kind, each.name), each.messages_in, elapsed),
+                rates.of((each.protocol, each.kind, name_of(each)), each.messages_in, elapsed),
                 self._value_of(each),
             )
             for each in destinations

@@ -18,6 +18,7 @@ from ..console.commands.holds import decision_of
 from ..console.commands.sessions import ending_of
 from ..console.kafka_tables import Tables, of_group, of_topic
 from ..console.results import table_lines
+from ..console.targets import name_of
 from ..feed.values import Value
 from ..text import clean
 from ..units import clock_time, format_count, format_duration, format_size
@@ -50,9 +51,9 @@ def identity(subject: object) -> object:
         case ConnectionLine(view=view):
             return "connection", view.id
         case DestinationLine(view=view):
-            return "destination", view.protocol, view.kind, view.name
-        case GroupView(protocol=protocol, name=name):
-            return "group", protocol, name
+            return "destination", view.protocol, view.kind, name_of(view)
+        case GroupView(protocol=protocol):
+            return "group", protocol, name_of(subject)
         case FaultLine(order=order, id=number):
             return "fault", order, number
         case LintLine(protocol=protocol, finding=finding):
@@ -87,9 +88,10 @@ class Sheet:
             case ConnectionLine(view=view):
                 return view.protocol, f"connection c{view.id}  {clean(view.client, 60)}"
             case DestinationLine(view=view):
-                return view.protocol, f"{view.kind} {clean(view.name, 80) or '(default)'}"
-            case GroupView(protocol=protocol, name=name):
-                return protocol, f"{protocol_of(protocol).group} {clean(name, 80)}"
+                return view.protocol, f"{view.kind} {clean(name_of(view), 80) or '(default)'}"
+            case GroupView(protocol=protocol):
+                name = clean(name_of(self.subject), 80)
+                return protocol, f"{protocol_of(protocol).group} {name}"
             case FaultLine(what=HoldRule(id=number)):
                 return "", f"hold {number}"
             case FaultLine(id=number):

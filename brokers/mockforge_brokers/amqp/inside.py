@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ..environment import Environment
-from ..journal import IN, Row, Splitter, Tape
+from ..journal import IN, Origin, Row, Splitter, Tape
 from ..spine import Spine
 from .channel.unroutable import Unroutable
 from .rows import read_rows
@@ -16,12 +16,16 @@ _NO_QUEUES: Final[Mapping[str, str]] = {}
 
 
 class _Source:
-    """One inside publisher: the `Owner` of a tape that no socket feeds."""
+    """One inside publisher in one virtual host: the `Owner` of a tape that no socket feeds."""
 
-    def __init__(self, name: str, number: int, spine: Spine) -> None:
+    def __init__(self, name: str, vhost: str, number: int, spine: Spine) -> None:
         self.client = f"∗{name}"
+        self._origin = Origin(vhost=vhost)
         self.unroutable = Unroutable(spine, number, self.client)
         self.tape: Tape | None = None
+
+    def origin(self) -> Origin:
+        return self._origin
 
     def splitter(self, direction: int) -> Splitter:
         return UnitSplitter()
@@ -34,11 +38,11 @@ class _Source:
 
 
 class Inside:
-    """A tape for each source, opened when it first publishes."""
+    """A tape for each source and virtual host, opened when it first publishes there."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._sources: dict[str, _Source] = {}
+        self._sources: dict[tuple[str, str], _Source] = {}
 
     def published(
         self,
@@ -48,12 +52,14 @@ class Inside:
         mandatory: bool,
         content: bytes,
         reached: int,
+        *,
+        vhost: str,
     ) -> None:
         """Journal a publish as the frames that a client would have sent.
 
         `reached` counts its queues; what reaches none is reported as a client's is.
         """
-        found = self._sources.get(source) or self._open(source)
+        found = self._sources.get((source, vhost)) or self._open(source, vhost)
         frame = method(
             1, "basic.publish", exchange=exchange, routing_key=routing_key, mandatory=mandatory
         )
@@ -64,10 +70,11 @@ class Inside:
         if found.tape is not None:
             found.tape.add(IN, frame + content)
 
-    def _open(self, source: str) -> _Source:
+    def _open(self, source: str, vhost: str) -> _Source:
         environment = self._environment
         number = environment.next_connection()
-        found = self._sources[source] = _Source(source, number, environment.spine)
+        found = _Source(source, vhost, number, environment.spine)
+        self._sources[source, vhost] = found
         if environment.journal is not None:
-            found.tape = environment.journal.open(AMQP, number, found)
+            found.tape = environment.journal.open(AMQP, number, found, found)
         return found

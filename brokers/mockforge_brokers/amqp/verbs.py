@@ -67,7 +67,9 @@ class Verbs:
             publish = host.publish_expiring if "expiration" in checked else host.publish
             reached = publish(route, content, len(body), source)
         routed = reached or int(route.held)
-        self.inside.published(source, exchange, routing_key, mandatory, content, routed)
+        self.inside.published(
+            source, exchange, routing_key, mandatory, content, routed, vhost=vhost
+        )
         if reached < 0:
             raise InvalidInput(
                 f"a queue of '{exchange}' and '{routing_key}' is full and rejects what is "

@@ -136,20 +136,28 @@ def destination_views(
 ) -> list[DestinationView]:
     """Exchanges that are declared or used, and all queues."""
     exchanges = [
-        exchange_view(exchange, rates(exchange), vhost.policies.effective(EXCHANGE, exchange.name))
+        exchange_view(
+            exchange,
+            rates(exchange),
+            vhost.policies.effective(EXCHANGE, exchange.name),
+            vhost=vhost.name,
+        )
         for exchange in vhost.exchanges.values()
         if exchange.published or exchange.bindings or not vhost.is_predeclared(exchange)
     ]
     return exchanges + [
         queue_view(
-            queue, rates(queue), vhost.policies.effective(queue_type(queue.arguments), queue.name)
+            queue,
+            rates(queue),
+            vhost.policies.effective(queue_type(queue.arguments), queue.name),
+            vhost=vhost.name,
         )
         for queue in vhost.queues.values()
     ]
 
 
 def exchange_view(
-    exchange: Exchange, rates: Rates, policies: Effective = NOTHING
+    exchange: Exchange, rates: Rates, policies: Effective = NOTHING, *, vhost: str = "/"
 ) -> DestinationView:
     count = len(exchange.bindings)
     marks = [exchange.type, f"{count} binding{'' if count == 1 else 's'}"]
@@ -165,6 +173,7 @@ def exchange_view(
         messages_out=exchange.published - exchange.unroutable,
         note=", ".join(marks),
         detail={
+            "vhost": vhost,
             "type": exchange.type,
             "durable": exchange.durable,
             "auto_delete": exchange.auto_delete,
@@ -203,7 +212,9 @@ def _marks(policies: Effective) -> list[str]:
     return [f"policy {name}" for name in names if name]
 
 
-def queue_view(queue: Queue, rates: Rates, policies: Effective = NOTHING) -> DestinationView:
+def queue_view(
+    queue: Queue, rates: Rates, policies: Effective = NOTHING, *, vhost: str = "/"
+) -> DestinationView:
     marks = [f"{queue.unacked} unacked"] if queue.unacked else []
     if isinstance(queue, StreamQueue):
         start, end = queue.log.start, queue.log.end
@@ -223,6 +234,7 @@ def queue_view(queue: Queue, rates: Rates, policies: Effective = NOTHING) -> Des
         depth=len(queue.messages),
         note=", ".join(marks),
         detail={
+            "vhost": vhost,
             "durable": queue.durable,
             "exclusive": bool(queue.owner),
             "auto_delete": queue.auto_delete,
@@ -270,6 +282,7 @@ def group_views(vhost: VirtualHost) -> list[GroupView]:
             members=len(queue.consumers),
             lag=_lag(queue),
             detail={
+                "vhost": vhost.name,
                 "consumers": [
                     {
                         "tag": consumer.tag,
@@ -285,7 +298,7 @@ def group_views(vhost: VirtualHost) -> list[GroupView]:
                         "timed_out": timed_out(consumer),
                     }
                     for consumer in queue.consumers
-                ]
+                ],
             },
         )
         for queue in vhost.queues.values()

@@ -173,8 +173,9 @@ def _for_nobody(
             return f"; {who} reached nobody: nobody subscribes to {topic}"
         case QueueTarget(name):
             return f"; {who} reached no queue: there is no queue {name}; queue add {name}"
-        case AmqpTarget(exchange, key):
-            return f"; {who} reached no queue: {unrouted(amqp_of(session), exchange, key).text}"
+        case AmqpTarget(exchange, key, vhost):
+            amqp = amqp_of(session, vhost or "/")
+            return f"; {who} reached no queue: {unrouted(amqp, exchange, key).text}"
     return ""
 
 
@@ -188,9 +189,9 @@ def message_maker(
         case MqttTarget():
             return _to_mqtt(target, order, body)
         case AmqpTarget():
-            return _to_amqp(target.exchange, target.routing_key, order, body)
+            return _to_amqp(target, order, body)
         case QueueTarget():
-            return _to_amqp("", target.name, order, body)
+            return _to_amqp(AmqpTarget("", target.name, target.vhost), order, body)
         case BareTarget():
             raise BadArgument("target", f"{target.name} is not known")
         case _:
@@ -250,10 +251,11 @@ def _to_mqtt(
 
 
 def _to_amqp(
-    exchange: str, routing_key: str, order: _Order, body: "Callable[[Scope], bytes | None]"
+    target: AmqpTarget, order: _Order, body: "Callable[[Scope], bytes | None]"
 ) -> "Callable[[Scope], Outgoing]":
     order.refuse("AMQP", "key", "partition", "qos", "retain")
-    name_of, key_of = text_maker(exchange), text_maker(routing_key)
+    name_of, key_of = text_maker(target.exchange), text_maker(target.routing_key)
+    vhost = target.vhost or "/"
     properties = properties_of(order.properties)
     headers = [(text_maker(name), text_maker(value)) for name, value in order.headers]
 
@@ -271,6 +273,7 @@ def _to_amqp(
             exchange=name,
             routing_key=key,
             properties=values,
+            vhost=vhost,
         )
 
     return make

@@ -79,21 +79,24 @@ def again(row: Row, target: Target | None) -> Outgoing:
                 topic, row.payload or b"", _SOURCE,
                 qos=qos, retain=retain, properties=_mqtt_properties(row),
             )  # fmt: skip
-        case AmqpTarget(exchange, routing_key):
-            return _to_amqp(row, exchange, routing_key)
-        case QueueTarget(name):
-            return _to_amqp(row, "", name)
+        case AmqpTarget() as found:
+            return _to_amqp(row, found)
+        case QueueTarget(name, vhost):
+            return _to_amqp(row, AmqpTarget("", name, vhost))
         case BareTarget(name):
             raise BadArgument("to", f"{name} is not known")
 
 
-def _to_amqp(row: Row, exchange: str, routing_key: str) -> Outgoing:
+def _to_amqp(row: Row, to: AmqpTarget) -> Outgoing:
     properties: dict[str, Any] = {}
     if row.protocol == AmqpMessage.protocol:
         properties |= row.detail.get("properties") or {}
         if row.headers:
             properties["headers"] = dict(row.headers)
-    return AmqpMessage(exchange, routing_key, row.payload or b"", _SOURCE, properties=properties)
+    return AmqpMessage(
+        to.exchange, to.routing_key, row.payload or b"", _SOURCE,
+        properties=properties, vhost=to.vhost or "/",
+    )  # fmt: skip
 
 
 def _mqtt_properties(row: Row) -> dict[str, Any]:

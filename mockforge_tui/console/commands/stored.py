@@ -108,10 +108,12 @@ def stored_target(
     session: "Session", target: Target | SessionTarget, argument: str = "target"
 ) -> Target | SessionTarget:
     """What a bare name means to who asks what is stored: a queue before an exchange or topic."""
-    if not isinstance(target, BareTarget):
+    if isinstance(target, SessionTarget):
         return target
-    if any(v.kind == "queue" and v.name == target.name for v in session.destinations()):
-        return QueueTarget(target.name)
+    if isinstance(target, BareTarget):
+        views = session.destinations()
+        if any(each.kind == "queue" and each.name == target.name for each in views):
+            target = QueueTarget(target.name)
     return resolved(session, target, argument)
 
 

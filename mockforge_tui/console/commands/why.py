@@ -9,12 +9,20 @@ from mockforge_brokers.ended import EndedConnection
 from mockforge_brokers.journal import Row
 
 from ..language import Token
-from ..lookup import BadArgument, known, view
+from ..lookup import BadArgument, known, resolved, view
 from ..lookup import amqp as amqp_broker
 from ..registry import Arg, Type, command
 from ..results import Result
 from ..routing import queues
-from ..targets import SCHEMES, AmqpTarget, KafkaTarget, MqttTarget, QueueTarget, parse_target
+from ..targets import (
+    SCHEMES,
+    AmqpTarget,
+    KafkaTarget,
+    MqttTarget,
+    QueueTarget,
+    name_of,
+    parse_target,
+)
 from ..why import amqp as amqp_rules
 from ..why import ended as ended_rules
 from ..why import kafka as kafka_rules
@@ -152,11 +160,11 @@ def _meanings(session: "Session", name: str) -> Iterator[Callable[[], list[Findi
         elif (found := about(session)).remembers(name):
             yield partial(found.client, name)
     for each in session.groups():
-        if each.name == name:
-            yield partial(ABOUT[each.protocol](session).group, name)
+        if name in (each.name, name_of(each)):
+            yield partial(ABOUT[each.protocol](session).group, each.name)
     for view_ in session.destinations():
-        if view_.name == name:
-            yield partial(ABOUT[view_.protocol](session).destination, view_.kind, name)
+        if name in (view_.name, name_of(view_)):
+            yield partial(ABOUT[view_.protocol](session).destination, view_)
 
 
 def _of_client(
@@ -187,19 +195,20 @@ def _of_target(session: "Session", about: str) -> list[Finding]:
         case MqttTarget(topic):
             return mqtt_rules.of_topic(mqtt_of(session), topic)
         case QueueTarget(name):
-            queues = amqp_of(session).queues
-            return amqp_rules.of_queue(amqp_of(session), known("about", name, queues, "queue"))
-        case AmqpTarget(exchange, key):
-            return _of_route(session, exchange, key)
+            place = resolved(session, target, "about")
+            amqp = amqp_of(session, getattr(place, "vhost", None) or "/")
+            return amqp_rules.of_queue(amqp, known("about", name, amqp.queues, "queue"))
+        case AmqpTarget(exchange, key, vhost):
+            return _of_route(session, exchange, key, vhost or "/")
     raise BadArgument("about", f"{about} is not known")
 
 
-def _of_route(session: "Session", exchange: str, key: str) -> list[Finding]:
-    amqp = amqp_of(session)
+def _of_route(session: "Session", exchange: str, key: str, vhost: str) -> list[Finding]:
+    host = amqp_broker(session).vhost(vhost)
+    amqp = amqp_of(session, vhost)
     if not key:
         names = [each.name for each in amqp.exchanges]
         return amqp_rules.of_exchange(amqp, known("about", exchange, names, "exchange"))
-    host = amqp_broker(session).vhost()
     return amqp_rules.of_route(
         amqp, exchange, key, (way.name for way in queues(host, exchange, key))
     )

@@ -8,7 +8,7 @@ from mockforge_brokers.journal import Row
 
 from ..lookup import amqp as amqp_broker
 from ..routing import queues
-from ..targets import AmqpTarget, KafkaTarget, MqttTarget, Place, QueueTarget
+from ..targets import AmqpTarget, KafkaTarget, MqttTarget, Place, QueueTarget, host_of
 from . import amqp, kafka, mqtt
 from .course import Course, Step
 
@@ -91,10 +91,16 @@ def is_of(course: Course, target: Place) -> bool:
             return here and (offset is None or any(each.place == at for each in course.steps))
         case MqttTarget(topic):
             return course.steps[0].place == topic
-        case AmqpTarget(exchange, key):
+        case AmqpTarget(exchange, key, vhost):
             detail = first.detail
-            return detail.get("exchange") == exchange and key in ("", detail.get("routing_key"))
-        case QueueTarget(name):
+            here = detail.get("exchange") == exchange and key in ("", detail.get("routing_key"))
+            return here and _is_in(first, vhost)
+        case QueueTarget(name, vhost):
             detail = first.detail
             direct = not detail.get("exchange") and detail.get("routing_key") == name
-            return direct or any(each.place == name for each in course.steps)
+            here = direct or any(each.place == name for each in course.steps)
+            return here and _is_in(first, vhost)
+
+
+def _is_in(row: Row, vhost: str | None) -> bool:
+    return vhost is None or (host_of(row) or "/") == vhost

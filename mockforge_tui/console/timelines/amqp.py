@@ -29,6 +29,7 @@ _ADDED: Final = (
     "BCC",
 )
 """How headers begin which brokers add or take away."""
+_FIRST_HOST: Final = "/"
 _DELIVERIES: Final = ("basic.deliver", "basic.get-ok")
 
 
@@ -106,7 +107,7 @@ class _Walk:
 
     def _begin(self, channel: _Channel, row: Row) -> None:
         """A queue is there, or is bound: what was published before is not in it."""
-        detail, host = row.detail, row.origin.vhost
+        detail, host = row.detail, _host(row)
         match row.operation:
             case "queue.declare":
                 # Publishes may follow before it is answered.
@@ -141,7 +142,7 @@ class _Walk:
         count = sum(each.get("count", 1) for each in deaths)
         last = (str(deaths[0]["queue"]), str(deaths[0]["reason"])) if deaths else ("", "")
         lane = alike.lane(queue, count, *last)
-        since = self._beginnings.of(row.origin.vhost, queue, row.detail["exchange"])
+        since = self._beginnings.of(_host(row), queue, row.detail["exchange"])
         course = _taken_again(lane) if row.detail.get("redelivered") else None
         if course is None and not row.detail.get("redelivered"):
             course = alike.delivered(lane, since)
@@ -282,7 +283,8 @@ def _wanted(row: Row) -> str:
     wanted = ["mandatory"] if row.detail.get("mandatory") else []
     wanted += ["persistent"] if properties.get("delivery_mode") == 2 else []
     wanted += [f"expires after {properties['expiration']} ms"] if "expiration" in properties else []
-    return ", ".join([f"{row.size} B", *wanted])
+    where = [] if _host(row) == _FIRST_HOST else [f"in virtual host {_host(row)}"]
+    return ", ".join([f"{row.size} B", *where, *wanted])
 
 
 def _deaths(row: Row) -> list[dict[str, Any]]:
@@ -301,7 +303,7 @@ def _is_death(entry: object) -> bool:
 
 
 def _identity(row: Row) -> str:
-    """All that stays of a message on its way."""
+    """All that stays of a message on its way, and where that is: hosts share no queue."""
     exchange, key = row.detail["exchange"], row.detail["routing_key"]
     deaths = _deaths(row)
     if deaths:
@@ -311,4 +313,10 @@ def _identity(row: Row) -> str:
     # A dead letter has none any more.
     properties.pop("expiration", None)
     kept = [(name, value) for name, value in row.headers if not str(name).startswith(_ADDED)]
-    return texted((exchange, key, row.payload, sorted(properties.items()), sorted(kept, key=repr)))
+    return texted(
+        (_host(row), exchange, key, row.payload, sorted(properties.items()), sorted(kept, key=repr))
+    )
+
+
+def _host(row: Row) -> str:
+    return row.origin.vhost or _FIRST_HOST

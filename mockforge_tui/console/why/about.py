@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from mockforge_brokers.journal import Row
-from mockforge_brokers.snapshots import ConnectionView
+from mockforge_brokers.snapshots import ConnectionView, DestinationView
 
+from ..targets import host_of
 from . import amqp, kafka, mqtt
 from .finding import Finding
-from .views import amqp_of, kafka_of, mqtt_of
+from .views import amqp_of, hosts_of, kafka_of, mqtt_of
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -28,7 +29,7 @@ class About(ABC):
         """All connections of a client."""
 
     @abstractmethod
-    def destination(self, kind: str, name: str) -> list[Finding]:
+    def destination(self, view: DestinationView) -> list[Finding]:
         """A topic, an exchange or a queue."""
 
     @abstractmethod
@@ -59,8 +60,8 @@ class AboutKafka(About):
     def client(self, name: str) -> list[Finding]:
         return kafka.of_client(self._kafka, name)
 
-    def destination(self, kind: str, name: str) -> list[Finding]:
-        return kafka.of_topic(self._kafka, name)
+    def destination(self, view: DestinationView) -> list[Finding]:
+        return kafka.of_topic(self._kafka, view.name)
 
     def row(self, row: Row) -> list[Finding]:
         known = row.destination in self._kafka.topics
@@ -84,8 +85,8 @@ class AboutMqtt(About):
     def client(self, name: str) -> list[Finding]:
         return mqtt.of_client(self._mqtt, name)
 
-    def destination(self, kind: str, name: str) -> list[Finding]:
-        return mqtt.of_topic(self._mqtt, name)
+    def destination(self, view: DestinationView) -> list[Finding]:
+        return mqtt.of_topic(self._mqtt, view.name)
 
     def row(self, row: Row) -> list[Finding]:
         return mqtt.of_topic(self._mqtt, row.destination)
@@ -108,28 +109,29 @@ class AboutAmqp(About):
     protocol = "amqp"
 
     def __init__(self, session: "Session") -> None:
-        self._amqp = amqp_of(session)
+        self._session = session
 
     def client(self, name: str) -> list[Finding]:
-        return amqp.of_client(self._amqp, name)
+        hosts = hosts_of(self._session, name)
+        return [each for host in hosts for each in amqp.of_client(self._in(host), name)]
 
-    def destination(self, kind: str, name: str) -> list[Finding]:
-        rules = amqp.of_queue if kind == "queue" else amqp.of_exchange
-        return rules(self._amqp, name)
+    def destination(self, view: DestinationView) -> list[Finding]:
+        rules = amqp.of_queue if view.kind == "queue" else amqp.of_exchange
+        return rules(self._in(view.detail["vhost"]), view.name)
 
     def row(self, row: Row) -> list[Finding]:
-        detail = row.detail
+        detail, found = row.detail, self._in(host_of(row) or "/")
         if detail.get("unroutable") or row.error:
             exchange = str(detail.get("exchange", row.destination))
-            return [amqp.unrouted(self._amqp, exchange, str(detail.get("routing_key", "")))]
+            return [amqp.unrouted(found, exchange, str(detail.get("routing_key", "")))]
         queue = str(detail.get("queue") or "")
         queues = [queue] if queue else list(detail.get("queues") or ())
         return [
-            each
-            for name in queues
-            if name in self._amqp.queues
-            for each in amqp.of_queue(self._amqp, name)
+            each for name in queues if name in found.queues for each in amqp.of_queue(found, name)
         ]
+
+    def _in(self, vhost: str) -> amqp.Amqp:
+        return amqp_of(self._session, vhost)
 
 
 ABOUT: Final[dict[str, type[About]]] = {

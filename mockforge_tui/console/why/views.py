@@ -75,11 +75,23 @@ def mqtt_of(session: "Session") -> Mqtt:
     )
 
 
-def amqp_of(session: "Session") -> Amqp:
-    views = own(session.destinations(), "amqp")
+def amqp_of(session: "Session", vhost: str = "/") -> Amqp:
+    """One virtual host: those of others have queues of the same names."""
+    views = _of_host(own(session.destinations(), "amqp"), vhost)
     return Amqp(
-        own(session.connections(), "amqp"),
+        _of_host(own(session.connections(), "amqp"), vhost),
         {each.name: each for each in views if each.kind == "queue"},
         [each for each in views if each.kind == "exchange"],
-        {each.name: each for each in own(session.groups(), "amqp")},
+        {each.name: each for each in _of_host(own(session.groups(), "amqp"), vhost)},
     )
+
+
+def hosts_of(session: "Session", client: str) -> list[str]:
+    """The virtual hosts that the connections of a client opened."""
+    views = own(session.connections(), "amqp")
+    found = dict.fromkeys(str(each.detail["vhost"]) for each in views if each.client == client)
+    return list(found) or ["/"]
+
+
+def _of_host(views: list[V], vhost: str) -> list[V]:
+    return [each for each in views if each.detail["vhost"] == vhost]

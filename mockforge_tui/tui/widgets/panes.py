@@ -10,6 +10,7 @@ from mockforge_brokers.snapshots import DestinationView, GroupView
 from rich.style import Style
 
 from ... import units
+from ...console.targets import name_of
 from ...text import clean
 from ..drawing import Piece
 from ..keys import CONNECTIONS, DESTINATIONS, GROUPS, LINT
@@ -131,7 +132,7 @@ def _destination_sign(line: DestinationLine, palette: Palette, glyphs: Glyphs) -
 
 
 def _destination_name(line: DestinationLine, palette: Palette, glyphs: Glyphs) -> Cell:
-    name = clean(line.view.name, 120) or "(default)"
+    name = clean(name_of(line.view), 120) or "(default)"
     return name, palette.plain if line.rate else palette.muted
 
 
@@ -181,11 +182,12 @@ class DestinationsPane(LiveTable[DestinationLine]):
     )
 
     def identity(self, record: DestinationLine) -> object:
-        return record.view.protocol, record.view.kind, record.view.name
+        return record.view.protocol, record.view.kind, name_of(record.view)
 
     def sort_key(self, record: DestinationLine) -> Any:
         view = record.view
-        return rank_of(view.protocol), _KINDS.get(view.kind, 9), view.name
+        host = view.detail.get("vhost", "")
+        return rank_of(view.protocol), host, _KINDS.get(view.kind, 9), view.name
 
     def __init__(self) -> None:
         super().__init__()
@@ -280,7 +282,7 @@ def _group_sign(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
 
 
 def _group_name(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
-    return clean(group.name, 120), palette.plain
+    return clean(name_of(group), 120), palette.plain
 
 
 def _group_state(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
@@ -310,10 +312,10 @@ class GroupsPane(LiveTable[GroupView]):
     )
 
     def identity(self, record: GroupView) -> object:
-        return record.protocol, record.name
+        return record.protocol, name_of(record)
 
     def sort_key(self, record: GroupView) -> Any:
-        return rank_of(record.protocol), record.name
+        return rank_of(record.protocol), name_of(record)
 
 
 # Lint -------------------------------------------------------------------------------------

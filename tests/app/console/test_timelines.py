@@ -371,3 +371,31 @@ def test_what_waits_is_looked_for_where_its_publisher_was(scene: Scene) -> None:
     scene.settle()
     waits = scene.run("timeline queue:far").records[-1]
     assert (waits["step"], waits["place"]) == ("not delivered", "far")
+
+
+def test_messages_that_are_alike_in_two_virtual_hosts_are_told_apart(scene: Scene) -> None:
+    """The second one is taken first, by a queue of the same name."""
+    scene.run("vhost add shop")
+    made = []
+    for vhost in ("/", "shop"):
+        client = AmqpClient(scene.networks["amqp"], Listener("amqp"))
+        client.connect(vhost=vhost)
+        client.open().send("queue.declare", queue="both")
+        client.fake.send(publish("", "both", b"m"))
+        made.append(client)
+    made[1].send("basic.get", queue="both", no_ack=True)
+    scene.settle()
+    (first, waits) = scene.run("timeline queue:both").records
+    assert (first["note"], waits["step"]) == ("1 B", "not delivered")
+    (other, taken) = scene.run("timeline queue://shop/both").records
+    assert (other["note"], taken["step"]) == ("1 B, in virtual host shop", "delivered")
+
+
+def test_what_the_prompt_publishes_in_another_virtual_host_is_followed_there(scene: Scene) -> None:
+    scene.run("vhost add shop")
+    scene.amqp.declare_queue("far", vhost="shop")
+    scene.run("pub queue:far hello")
+    (published, waits) = scene.run("timeline queue://shop/far").records
+    assert published["note"] == "5 B, in virtual host shop"
+    assert (waits["step"], waits["place"]) == ("not delivered", "far")
+    assert "the journal has no message" in scene.refused("timeline queue://%2F/far").as_text()
