@@ -1,7 +1,7 @@
 """What may be chosen in a pane, and what the inspector says of it."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -113,20 +113,29 @@ class Sheet:
         below = _tables(self.tables, width)
         return [*self._facts(width), *_facts(*summary(self.values, bars)), *below]
 
+    @property
+    def _in_tables(self) -> set[str]:
+        """Facts of which a table beside them says more."""
+        return {fact for table, fact in _FACTS_OF.items() if self.tables.get(table, ((), ()))[1]}
+
     def _facts(self, width: int) -> list[Line]:
         match self.subject:
             case ConnectionLine(view=view):
-                return list(_connection(view))
+                return list(_connection(view, self._in_tables))
             case DestinationLine(view=view):
-                return list(_destination(view, width))
+                return list(_destination(view, width, self._in_tables))
             case GroupView(detail={"subscriptions": _}):
                 return list(_session(self.subject))
             case GroupView():
-                return list(_group(self.subject, width))
+                return list(_group(self.subject, width, self._in_tables))
             case FaultLine(what=what):
                 return list(_rule(what))
             case LintLine(finding=finding):
                 return list(_found(finding))
+
+
+_FACTS_OF = {"consumers": "consumers", "ways": "bindings", "channels": "by_channel"}
+"""By the name of a table."""
 
 
 def _facts(*facts: tuple[str, str]) -> Iterator[Line]:
@@ -143,7 +152,7 @@ def _user(view: ConnectionView) -> str:
     return f"{who.name} by {who.mechanism}" if who.mechanism else who.name
 
 
-def _connection(view: ConnectionView) -> Iterator[Line]:
+def _connection(view: ConnectionView, said: Set[str]) -> Iterator[Line]:
     since = time.strftime("%H:%M:%S", time.localtime(view.since))
     yield from _facts(
         ("client", view.client),
@@ -155,7 +164,7 @@ def _connection(view: ConnectionView) -> Iterator[Line]:
         ("messages", f"{view.messages_in:,} in, {view.messages_out:,} out"),
         ("bytes", f"{format_size(view.bytes_in)} in, {format_size(view.bytes_out)} out"),
     )
-    yield from _details(view.detail)
+    yield from _details(view.detail, said)
 
 
 def _tables(tables: Tables, width: int) -> Iterator[Line]:
@@ -169,7 +178,7 @@ def _tables(tables: Tables, width: int) -> Iterator[Line]:
             yield from ((("  ", "mark"), (line, "argument")) for line in lines)
 
 
-def _destination(view: DestinationView, width: int) -> Iterator[Line]:
+def _destination(view: DestinationView, width: int, said: Set[str]) -> Iterator[Line]:
     yield from _facts(
         ("name", view.name),
         ("holds", format_count(view.depth) if view.depth is not None else ""),
@@ -177,11 +186,11 @@ def _destination(view: DestinationView, width: int) -> Iterator[Line]:
         ("note", view.note),
     )
     tables = of_topic(view)
-    yield from _details({key: value for key, value in view.detail.items() if key not in tables})
+    yield from _details(view.detail, {*tables, *said})
     yield from _tables(tables, width)
 
 
-def _group(view: GroupView, width: int) -> Iterator[Line]:
+def _group(view: GroupView, width: int, said: Set[str]) -> Iterator[Line]:
     yield from _facts(
         ("name", view.name),
         ("state", view.state),
@@ -190,8 +199,7 @@ def _group(view: GroupView, width: int) -> Iterator[Line]:
         ("last change", view.reason),
     )
     tables = of_group(view)
-    told = {*tables, "pending"} if tables else ()
-    yield from _details({key: value for key, value in view.detail.items() if key not in told})
+    yield from _details(view.detail, {*tables, *said, *(("pending",) if tables else ())})
     yield from _tables(tables, width)
 
 
@@ -248,10 +256,11 @@ def _found(finding: Finding) -> Iterator[Line]:
     )
 
 
-def _details(detail: object) -> Iterator[Line]:
+def _details(detail: object, said: Set[str] = frozenset()) -> Iterator[Line]:
+    """All of a view but what is said elsewhere."""
     if isinstance(detail, dict):
         for name, value in detail.items():
-            if value in (None, "", (), [], {}):
+            if value in (None, "", (), [], {}) or name in said:
                 continue
             if isinstance(value, str | int | float):
                 yield pair(

@@ -1,14 +1,15 @@
 """`route` and `exchange tree`: where AMQP's messages go, and their dead letters."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.amqp.records import table as field_table
 from mockforge_brokers.amqp.state.message_paths import DEFAULT_EXCHANGE, Way, from_exchange
 
 from ..lookup import amqp, known, matching
 from ..registry import Arg, Opt, command
-from ..results import Column, Result, table
+from ..results import Result, table
+from ..routing import WAYS, drawn
 from ..types import EXCHANGE, GLOB, PAIR, TEXT, text
 from .queues import typed
 
@@ -92,32 +93,12 @@ def _all(way: Way) -> Iterator[Way]:
 
 
 def _table(ways: list[Way]) -> Result:
-    rows = [row for way in ways for row in _rows(way, 0, "", "")]
     return table(
-        rows,
-        Column("shown", "exchange or queue"),
-        Column("by", "by"),
-        Column("note", "note"),
+        drawn(ways),
+        *WAYS,
         empty="no exchanges but RabbitMQ's own, and no queues",
         fields=("kind", "name", "depth"),
     )
-
-
-def _rows(way: Way, depth: int, before: str, branch: str) -> Iterator[dict[str, Any]]:
-    """`before` is drawn in front of what comes below, `branch` in front of itself."""
-    name = way.name if way.kind in ("exchange", "queue") else f"({way.kind}) {way.name}"
-    yield {
-        "shown": branch + (name if way.kind != "nowhere" else "nowhere"),
-        "by": way.by,
-        "note": way.note,
-        "kind": way.kind,
-        "name": way.name,
-        "depth": depth,
-    }
-    for number, each in enumerate(way.ahead):
-        last = number == len(way.ahead) - 1
-        mark, below = ("└ ", "  ") if last else ("├ ", "│ ")
-        yield from _rows(each, depth + 1, before + below, before + mark)
 
 
 COMMANDS = (route, exchange_tree)

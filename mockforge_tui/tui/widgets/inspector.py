@@ -8,7 +8,7 @@ from rich.segment import Segment
 from textual import events
 from textual.strip import Strip
 
-from ...console.kafka_beside import beside
+from ...console.beside import beside
 from ...text import clean
 from ..documents import Line, Wrapped
 from ..drawing import Piece, cells, cut, strip
@@ -52,7 +52,7 @@ class Inspector(Pane):
             if self.opened.show(
                 subject,
                 runtime.journal,
-                partial(beside, runtime.brokers.kafka, runtime.access),
+                partial(beside, runtime.brokers, runtime.access),
                 self.console_app.feed.ring,
             ):
                 self._top = self._cursor = 0

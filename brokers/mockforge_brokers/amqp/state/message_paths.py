@@ -38,6 +38,18 @@ class Way(Struct, frozen=True):
 
 
 Seen = frozenset[str]
+_MOST: Final = 2_000
+"""Exchanges and queues of one answer: where each of ten exchanges leads to both of the next pair,
+and so on, there are as many ways as no table has lines."""
+
+
+class Room:
+    """What is left of `_MOST` for all branches of one answer."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = _MOST
 
 
 def from_exchange(
@@ -47,23 +59,28 @@ def from_exchange(
     headers: Mapping[str, Field] = NO_HEADERS,
     by: str = "",
     seen: Seen = frozenset(),
+    room: Room | None = None,
 ) -> Way:
     """Where a message of this key goes; `key` None: where any message can go."""
     exchange = host.exchanges.get(name)
     shown = name or DEFAULT_EXCHANGE
+    room = room or Room()
+    room.left -= 1
     if exchange is None:
         return Way(MISSING, shown, by, "no such exchange: lost")
     if f"x:{name}" in seen:
         return Way(EXCHANGE, shown, by, f"{exchange.type}, as above")
+    if room.left <= 0:
+        return Way(EXCHANGE, shown, by, f"{exchange.type}: too many ways for one answer")
     seen |= {f"x:{name}"}
     ahead = [
-        _to(host, binding.destination, key, headers, _key(binding.routing_key), seen)
+        _to(host, binding.destination, key, headers, _key(binding.routing_key), seen, room)
         for binding in _taking(exchange, key, headers)
     ]
     if isinstance(exchange, DefaultExchange) and key is not None and key in host.queues:
-        ahead.append(_to_queue(host, host.queues[key], key, "the queue's name", seen))
+        ahead.append(_to_queue(host, host.queues[key], key, "the queue's name", seen, room))
     if exchange.alternate and (key is None or not ahead):
-        way = from_exchange(host, exchange.alternate, key, headers, "else (alternate)", seen)
+        way = from_exchange(host, exchange.alternate, key, headers, "else (alternate)", seen, room)
         ahead.append(way)
     if not ahead and not (key is None and isinstance(exchange, DefaultExchange)):
         ahead.append(Way(NOWHERE, NOWHERE, "", _nowhere(exchange, key)))
@@ -96,13 +113,16 @@ def _to(
     headers: Mapping[str, Field],
     by: str,
     seen: Seen,
+    room: Room,
 ) -> Way:
     if isinstance(destination, Queue):
-        return _to_queue(host, destination, key, by, seen)
-    return from_exchange(host, destination.name, key, headers, by, seen)
+        return _to_queue(host, destination, key, by, seen, room)
+    return from_exchange(host, destination.name, key, headers, by, seen, room)
 
 
-def _to_queue(host: VirtualHost, queue: Queue, key: str | None, by: str, seen: Seen) -> Way:
+def _to_queue(
+    host: VirtualHost, queue: Queue, key: str | None, by: str, seen: Seen, room: Room
+) -> Way:
     note = _described(queue)
     if not isinstance(queue, GovernedQueue) or queue.policy.dead_letter_exchange is None:
         return Way(QUEUE, queue.name, by, note)
@@ -119,9 +139,8 @@ def _to_queue(host: VirtualHost, queue: Queue, key: str | None, by: str, seen: S
     if policy.dead_letter_routing_key is not None:
         how += f" by {_key(policy.dead_letter_routing_key)}"
     name = policy.dead_letter_exchange or ""
-    return Way(
-        QUEUE, queue.name, by, note, (from_exchange(host, name, dead_key, by=how, seen=seen),)
-    )
+    way = from_exchange(host, name, dead_key, by=how, seen=seen, room=room)
+    return Way(QUEUE, queue.name, by, note, (way,))
 
 
 def _described(queue: Queue) -> str:

@@ -1,0 +1,109 @@
+"""What stands in the inspector beside an AMQP queue, exchange or connection: consumers and ways.
+
+It is looked up for the one that somebody looks at, and not with each snapshot of all.
+"""
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from mockforge_brokers.amqp.state.message_paths import from_exchange
+from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
+
+from ..units import format_duration
+from .kafka_tables import Rows, Tables
+from .results import Column, count
+from .routing import WAYS, drawn
+
+if TYPE_CHECKING:
+    from mockforge_brokers.amqp.broker import AmqpBroker
+    from mockforge_brokers.amqp.state.virtual_host import VirtualHost
+
+_MOST: Final = 200
+
+
+def _credit(value: Any) -> str:
+    return "any" if value is None else count(value)
+
+
+def _age(value: Any) -> str:
+    return "–" if value is None else format_duration(value)
+
+
+_CONSUMERS: Final = (
+    Column("client", "client"),
+    Column("tag", "consumer"),
+    Column("state", "state"),
+    Column("credit", "credit", _credit, right=True),
+    Column("unacked", "unacked", count, right=True),
+    Column("oldest", "oldest", _age, right=True),
+    Column("delivered", "delivered", count, right=True),
+)
+_READS: Final = (Column("queue", "queue"), *_CONSUMERS[1:])
+_BINDINGS: Final = (Column("exchange", "exchange"), Column("key", "binding key"))
+_CHANNELS: Final = (
+    Column("number", "channel", right=True),
+    Column("mode", "mode"),
+    Column("prefetch", "prefetch", lambda most: count(most) if most else "any", right=True),
+    Column("unacked", "unacked", count, right=True),
+    Column("oldest", "oldest", _age, right=True),
+    Column("unconfirmed", "unconfirmed", count, right=True),
+    Column("published", "published", count, right=True),
+    Column("delivered", "delivered", count, right=True),
+)
+
+
+def beside(amqp: "AmqpBroker | None", subject: object) -> Tables:
+    """Tables by name; none of what AMQP knows nothing about."""
+    if amqp is None:
+        return {}
+    match subject:
+        case DestinationView(protocol="amqp", kind=kind, name=name, detail=detail):
+            host = amqp.vhosts.get(detail.get("vhost", ""))
+            if host is None:
+                return {}
+            return _of_queue(amqp, host, name) if kind == "queue" else _of_exchange(host, name)
+        case GroupView(protocol="amqp", name=name, detail=detail):
+            return {"consumers": (_CONSUMERS, _consumers(amqp, detail.get("vhost", ""), name))}
+        case ConnectionView(protocol="amqp", id=number):
+            reads = [_fields(each) for each in amqp.consumers() if each.connection == number]
+            channels = [_fields(each) for each in amqp.channels() if each.connection == number]
+            return {
+                "channels": (_CHANNELS, channels[:_MOST]),
+                "consumers": (_READS, reads[:_MOST]),
+            }
+    return {}
+
+
+def _of_queue(amqp: "AmqpBroker", host: "VirtualHost", name: str) -> Tables:
+    queue = host.queues.get(name)
+    if queue is None:
+        return {}
+    bound = (
+        {"exchange": exchange.name, "key": binding.routing_key or "an empty key"}
+        for exchange in host.exchanges.values()
+        if exchange.name
+        for binding in exchange.bindings.values()
+        if binding.destination is queue
+    )
+    (way,) = from_exchange(host, "", name).ahead[:1]
+    return {
+        "consumers": (_CONSUMERS, _consumers(amqp, host.name, name)),
+        "bound to": (_BINDINGS, list(islice(bound, _MOST))),
+        "dead letters": (WAYS, drawn(way.ahead)),
+    }
+
+
+def _of_exchange(host: "VirtualHost", name: str) -> Tables:
+    # The default exchange leads to every queue by its name, and not by bindings.
+    if name not in host.exchanges:
+        return {}
+    return {"ways": (WAYS, drawn(from_exchange(host, name, None).ahead))}
+
+
+def _consumers(amqp: "AmqpBroker", vhost: str, queue: str) -> Rows:
+    found = (each for each in amqp.consumers() if (each.vhost, each.queue) == (vhost, queue))
+    return [_fields(each) for each in islice(found, _MOST)]
+
+
+def _fields(view: Any) -> dict[str, Any]:
+    return {name: getattr(view, name) for name in view.__struct_fields__}
