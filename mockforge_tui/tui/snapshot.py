@@ -25,7 +25,8 @@ from .timeline import Timeline
 _SMOOTHING: Final = 0.5
 _HISTORY: Final = 60
 _ENDED_SHOWN: Final = 100
-_ROWS_LOOKED_AT: Final = 500
+_ROWS_LOOKED_AT: Final = 4_096
+"""More do not come between two snapshots, and so many are at hand without being unpacked."""
 _VALUES_KEPT: Final = 10_000
 
 
@@ -188,7 +189,10 @@ class Snapshot:
             if row.error:
                 self._errors += 1
         self._seen = newest
-        self._last |= fresh
+        for topic in fresh:
+            # The topics that are heard of least leave first.
+            self._last.pop(topic, None)
+        self._last |= dict(reversed(fresh.items()))
         while len(self._last) > _VALUES_KEPT:
             del self._last[next(iter(self._last))]
 

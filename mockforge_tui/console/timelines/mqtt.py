@@ -1,9 +1,11 @@
 """The way of MQTT's messages: published, acknowledged, delivered to each subscriber.
 
-A delivery is of the newest publish with the same topic, payload and properties that its client has
-not got yet.
+Of several publishes with the same topic, payload and properties a client gets the one first that
+came first [MQTT-4.6.0-6], from its subscription on. What is sent of before is what was retained or
+waited for its session: the newest that it has not got.
 """
 
+from bisect import bisect_left
 from collections.abc import Hashable, Sequence
 from typing import Final
 
@@ -24,6 +26,8 @@ def courses(rows: Sequence[Row]) -> list[Course]:
             walk.published(row) if row.direction == IN else walk.delivered(row)
         elif row.operation in _ACKS:
             walk.acknowledged(row)
+        elif row.operation == "SUBSCRIBE":
+            walk.subscribed(row)
     return walk.courses
 
 
@@ -31,6 +35,12 @@ class _Walk:
     def __init__(self) -> None:
         self.courses: list[Course] = []
         self._alike: dict[str, list[Course]] = {}
+        self._begun: dict[int, int] = {}
+        """By connection: how many messages were published before it subscribed."""
+        self._numbers: dict[int, int] = {}
+        """By id of a course: how many were published before it."""
+        self._next: dict[tuple[str, int], int] = {}
+        """By what is alike and by connection: which of those it gets next."""
         self._got: dict[int, set[int]] = {}
         """By id of a course: the connections that it was delivered to."""
         self._open: dict[tuple[int, Hashable], Course] = {}
@@ -44,9 +54,13 @@ class _Walk:
             return
         course = Course(row)
         course.add("published", row, row.destination, _flags(row))
+        self._numbers[id(course)] = len(self._numbers)
         self.courses.append(course)
         self._alike.setdefault(_identity(row, row.destination), []).append(course)
         self._await(row, course)
+
+    def subscribed(self, row: Row) -> None:
+        self._begun.setdefault(row.connection, len(self._numbers))
 
     def delivered(self, row: Row) -> None:
         topic = self._topic(row)
@@ -71,12 +85,27 @@ class _Walk:
             self._open[row.connection, row.correlation] = course
 
     def _course(self, row: Row, topic: str) -> Course:
-        for course in reversed(self._alike.get(_identity(row, topic), [])):
-            if row.connection not in self._got.get(id(course), ()):
+        identity, connection = _identity(row, topic), row.connection
+        alike = self._alike.get(identity, [])
+        at = self._next.get((identity, connection))
+        if at is None:
+            at = self._first(alike, connection)
+        if at < len(alike) and not (row.detail.get("retain") and at):
+            self._next[identity, connection] = at + 1
+            return alike[at]
+        for course in reversed(alike):
+            if connection not in self._got.get(id(course), ()):
                 return course
         course = Course(None)
         self.courses.append(course)
         return course
+
+    def _first(self, alike: list[Course], connection: int) -> int:
+        """Which of those a connection gets first; where its SUBSCRIBE was not seen, the newest."""
+        begun = self._begun.get(connection)
+        if begun is None:
+            return max(0, len(alike) - 1)
+        return bisect_left(alike, begun, key=lambda course: self._numbers[id(course)])
 
     def _topic(self, row: Row) -> str:
         """A delivery may name its topic by an alias alone (MQTT 5, 3.3.2.3.4)."""

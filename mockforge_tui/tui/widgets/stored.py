@@ -138,8 +138,12 @@ class StoredPane(LiveTable[StoredLine]):
             store = open_store(self._session, self._target)
             found = page(store, PAGE, start=start, where=where, newest=newest)
         except BrokerError as error:
+            # It may have gone since: to say that nothing is stored there would be another thing.
             self.put([])
-            return str(error)
+            self._total = 0
+            self.nothing = str(error)
+            return self.nothing
+        self.nothing = type(self).nothing
         self._start, self._newest, self._following = start, newest, found.following
         self._total = found.total
         self.put(found.rows)

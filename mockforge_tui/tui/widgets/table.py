@@ -40,7 +40,7 @@ class LiveTable(Pane, Generic[R]):
     """Records by an identity: the cursor stays with its record while others come and go."""
 
     columns: ClassVar[Sequence[Column[Any]]] = ()
-    nothing: ClassVar[str] = "none"
+    nothing: str = "none"
 
     class Chosen(Message):
         """The cursor is on another record, or on the same one with new figures."""

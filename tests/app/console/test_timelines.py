@@ -9,7 +9,7 @@ from mockforge_brokers.amqp.wire import frames
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.listener import Listener
 
-from mockforge_tui.console.timelines import amqp, kafka
+from mockforge_tui.console.timelines import amqp, kafka, mqtt
 from mockforge_tui.console.timelines.reading import rows_about
 from mockforge_tui.feed import Feed
 
@@ -399,3 +399,34 @@ def test_what_the_prompt_publishes_in_another_virtual_host_is_followed_there(sce
     assert published["note"] == "5 B, in virtual host shop"
     assert (waits["step"], waits["place"]) == ("not delivered", "far")
     assert "the journal has no message" in scene.refused("timeline queue://%2F/far").as_text()
+
+
+def _of_mqtt(operation: str, direction: int, connection: int, **given: Any) -> Row:
+    known: dict[str, Any] = {"detail": {"qos": 0}}
+    if operation == "PUBLISH":
+        known |= {"destination": "t", "payload": b"on", "kind": "message"}
+    return Row("mqtt", direction, operation, connection=connection, **{**known, **given})
+
+
+def _delivered(rows: list[Row]) -> list[list[int]]:
+    """Of each message published, in order, the connections that got it."""
+    found = [each for each in mqtt.courses(rows) if each.start is not None]
+    return [
+        [step.row.connection for step in each.steps if step.what == "delivered" and step.row]
+        for each in found
+    ]
+
+
+def test_of_mqtts_messages_that_are_alike_the_first_one_is_delivered_first() -> None:
+    publish, deliver = _of_mqtt("PUBLISH", IN, 1), _of_mqtt("PUBLISH", OUT, 2)
+    subscribe = _of_mqtt("SUBSCRIBE", IN, 2)
+    assert _delivered([publish, subscribe, publish, publish, deliver]) == [[], [2], []]
+    assert _delivered([publish, subscribe, publish, publish, deliver, deliver]) == [[], [2], [2]]
+
+
+def test_what_was_retained_or_waited_is_the_newest_of_before() -> None:
+    publish, subscribe = _of_mqtt("PUBLISH", IN, 1), _of_mqtt("SUBSCRIBE", IN, 2)
+    kept = _of_mqtt("PUBLISH", OUT, 2, detail={"qos": 0, "retain": True})
+    assert _delivered([publish, publish, subscribe, kept]) == [[], [2]]
+    # Whose SUBSCRIBE has left the journal gets what is newest.
+    assert _delivered([publish, publish, _of_mqtt("PUBLISH", OUT, 3)]) == [[], [3]]

@@ -109,6 +109,17 @@ def test_enter_on_a_queue_shows_its_messages_and_leaves_them_there() -> None:
     play(act, real=Scene)
 
 
+def test_a_queue_that_has_gone_since_is_not_said_to_be_empty() -> None:
+    async def act(stage: Stage) -> None:
+        await _choose(stage, "3", "q.inv")
+        await stage.keys("enter")
+        stage.runtime.amqp.delete_queue("q.inv")
+        await stage.keys("g")
+        await stage.shows("no queue 'q.inv'")
+
+    play(act, real=Scene)
+
+
 def test_enter_on_a_session_shows_what_waits_for_its_client() -> None:
     def away() -> Scene:
         real = Scene()
