@@ -55,6 +55,8 @@ class LiveTable(Pane, Generic[R]):
         """Records above the others, with the same columns; they stay, and are not chosen."""
         self._shown = self._columns_of(())
         self._chosen: object = None
+        self._was_at = 0
+        """Where the chosen record stood when it was seen last."""
         self._top = 0
         self._drawn: object = None
 
@@ -92,8 +94,14 @@ class LiveTable(Pane, Generic[R]):
         if not self.records:
             return
         at = self._position()
-        at = (0 if lines > 0 else len(self.records) - 1) if at is None else at + lines
-        self._go_to(at)
+        if at is not None:
+            self._go_to(at + lines)
+        elif self._chosen is not None:
+            # What was chosen has gone: what took its place is the next, what was above it the one
+            # before.
+            self._go_to(self._was_at + (lines - 1 if lines > 0 else lines))
+        else:
+            self._go_to(0 if lines > 0 else len(self.records) - 1)
 
     def leave(self) -> None:
         """The chosen record goes: choose the one behind it, or the one before where it is last."""
@@ -125,6 +133,7 @@ class LiveTable(Pane, Generic[R]):
             return None
         for at, record in enumerate(self.records):
             if self.identity(record) == self._chosen:
+                self._was_at = at
                 return at
         return None
 

@@ -37,6 +37,30 @@ def test_a_branch_is_unfolded_at_its_first_topic_and_folded_again() -> None:
     play(act, real=_furnished)
 
 
+def test_the_cursor_goes_on_from_where_a_record_was_that_has_gone() -> None:
+    def busy() -> Scene:
+        scene = _furnished()
+        for number in range(5):
+            scene.run(f"fault add delay topic:t{number} 1ms")
+        return scene
+
+    async def act(stage: Stage) -> None:
+        pane = stage.screen.faults
+        await stage.keys("5", "j", "j", "j", "D")
+        await stage.tick()
+        assert (pane.chosen, [each.id for each in pane.records]) == (None, [1, 2, 4, 5])
+        await stage.keys("j")
+        assert pane.chosen is not None
+        assert pane.chosen.id == 4
+        await stage.keys("D")
+        await stage.tick()
+        await stage.keys("k")
+        assert pane.chosen is not None
+        assert pane.chosen.id == 2
+
+    play(act, real=busy)
+
+
 def test_a_number_that_no_chart_can_have_is_looked_at_all_the_same() -> None:
     def hostile() -> Scene:
         scene = _furnished()
