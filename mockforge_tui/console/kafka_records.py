@@ -30,6 +30,9 @@ class StoredTopic(Store):
     total: int = 0
     _next: dict[int, int] = field(default_factory=dict)
     _ends: Mapping[int, int] = field(default_factory=dict)
+    _firsts: Mapping[int, int] = field(default_factory=dict)
+    _left: dict[int, int] = field(default_factory=dict)
+    """By partition: before which offset `backward` goes on."""
 
     def __post_init__(self) -> None:
         offsets = kafka(self.session).offsets(self.target.topic)
@@ -42,6 +45,7 @@ class StoredTopic(Store):
         self._ends = {p: end for p, (_, end) in enumerate(offsets) if chosen in (None, p)}
         self.total = sum(self._ends[p] - begins[p] for p in begins)
         self._next = begins
+        self._firsts = dict(begins)
 
     def forward(self, start: str | None) -> Iterator[Row]:
         self._begin(start if start is not None else self.target.offset)
@@ -57,10 +61,21 @@ class StoredTopic(Store):
             self._next[record.partition] = record.offset + 1
             yield _row(self.target.topic, record)
 
-    def backward(self) -> Iterator[Row]:
-        parts = [self._down(partition, first) for partition, first in self._next.items()]
+    def backward(self, end: str | None = None) -> Iterator[Row]:
+        self._left = {**self._ends, **(_offsets_of(end) if end is not None else {})}
+        parts = [self._down(partition, first) for partition, first in self._firsts.items()]
         for record in heapq.merge(*parts, key=_moment, reverse=True):
+            self._left[record.partition] = record.offset
             yield _row(self.target.topic, record)
+
+    def reached(self) -> str:
+        if all(self._left[p] <= first for p, first in self._firsts.items()):
+            return ""
+        return ",".join(f"{p}:{self._left[p]}" for p in self._next)
+
+    @property
+    def is_first(self) -> bool:
+        return all(offset <= self._firsts[p] for p, offset in self._next.items())
 
     def place(self) -> str:
         if all(offset >= self._ends[p] for p, offset in self._next.items()):
@@ -75,8 +90,7 @@ class StoredTopic(Store):
         if start is None:
             return
         if _PLACES.fullmatch(start):
-            places = (each.partition(":") for each in start.split(","))
-            offsets = {int(partition): int(offset) for partition, _, offset in places}
+            offsets = _offsets_of(start)
             self._next |= {p: offset for p, offset in offsets.items() if p in self._next}
             return
         begins = starting_offsets(self.session, self.target.topic, start, "start")
@@ -92,12 +106,20 @@ class StoredTopic(Store):
             offset = records[-1].offset + 1 if records else offset + CHUNK
 
     def _down(self, partition: int, first: int) -> Iterator["RecordView"]:
-        admin, end = kafka(self.session), self._ends[partition]
+        admin, end = kafka(self.session), self._left[partition]
         while end > first:
             begin = max(first, end - CHUNK)
             records = admin.read(self.target.topic, partition, begin, end - begin)
             yield from (each for each in reversed(records) if each.offset < end)
             end = begin
+
+
+def _offsets_of(places: str) -> dict[int, int]:
+    """`0:118,1:97`, as `place` writes it. Raises BadArgument."""
+    if not _PLACES.fullmatch(places):
+        raise BadArgument("before", f"{places!r} is no place in a topic (0:118,1:97)")
+    found = (each.partition(":") for each in places.split(","))
+    return {int(partition): int(offset) for partition, _, offset in found}
 
 
 def _row(topic: str, record: "RecordView") -> Row:

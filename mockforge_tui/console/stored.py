@@ -48,12 +48,25 @@ class _Listed(Store):
                 self._next += 1
                 yield row
 
-    def backward(self) -> Iterator[Row]:
-        end = self.total
-        while end > 0:
-            first = max(0, end - CHUNK)
-            yield from reversed(self.read(first, end - first))
-            end = first
+    def backward(self, end: str | None = None) -> Iterator[Row]:
+        self._next = self.total if end is None else _number(end)
+        return self._before_next()
+
+    def _before_next(self) -> Iterator[Row]:
+        while (before := self._next) > 0:
+            first = max(0, before - CHUNK)
+            for row in reversed(self.read(first, before - first)):
+                self._next -= 1
+                yield row
+            # Some may have been taken since.
+            self._next = first
+
+    def reached(self) -> str:
+        return str(self._next) if self._next > 0 else ""
+
+    @property
+    def is_first(self) -> bool:
+        return self._next == 0
 
     def place(self) -> str:
         return str(self._next) if self._next < self.total else ""

@@ -18,20 +18,22 @@ class Page:
     """Stored messages, oldest first.
 
     `total` is how many there are in all, `looked` how many this page read. `following` is where
-    the next page begins (the `start` of a `page` call), empty at the end.
+    the next page begins (the `start` of a `page` call), empty at the end; `preceding` where the one
+    before ends (the `end` of a call), empty at the beginning.
     """
 
     rows: Sequence[Row]
     total: int
     looked: int
     following: str = ""
+    preceding: str = ""
 
 
 class Store(ABC):
-    """One place's stored messages in order: `forward` from a start, or `backward` from the end.
+    """One place's stored messages in order: `forward` from a start, or `backward` from an end.
 
-    `start` is what a person wrote or what `place` said: for Kafka offsets by partition, for all
-    others the number of messages before it.
+    A start is what a person wrote or what `place` said: for Kafka offsets by partition, for all
+    others the number of messages before it. An end is what `place` or `reached` said.
     """
 
     total: int
@@ -40,7 +42,16 @@ class Store(ABC):
     def forward(self, start: str | None) -> Iterator[Row]: ...
 
     @abstractmethod
-    def backward(self) -> Iterator[Row]: ...
+    def backward(self, end: str | None = None) -> Iterator[Row]: ...
+
+    @abstractmethod
+    def reached(self) -> str:
+        """Where `backward` would go on; empty before the first message."""
+
+    @property
+    @abstractmethod
+    def is_first(self) -> bool:
+        """Whether nothing is before what `forward` would give next."""
 
     @abstractmethod
     def place(self) -> str:
@@ -58,11 +69,16 @@ def page(
     start: str | None = None,
     where: Callable[[Row], bool] | None = None,
     newest: bool = False,
+    end: str | None = None,
 ) -> Page:
-    """At most `count` messages that `where` wants: the oldest, from `start` on, or the newest."""
+    """At most `count` messages that `where` wants: the oldest, from `start` on, or the newest, up
+    to `end`."""
     found: list[Row] = []
     looked = 0
-    for row in store.backward() if newest else store.forward(start):
+    newest = newest or end is not None
+    rows = store.backward(end) if newest else store.forward(start)
+    begun = "" if newest or store.is_first else store.place()
+    for row in rows:
         looked += 1
         if where is None or where(row):
             found.append(row)
@@ -71,5 +87,5 @@ def page(
         if looked >= MOST_LOOKED_AT:
             break
     if newest:
-        return Page(found[::-1], store.total, looked)
-    return Page(found, store.total, looked, store.place())
+        return Page(found[::-1], store.total, looked, end or "", store.reached())
+    return Page(found, store.total, looked, store.place(), begun)

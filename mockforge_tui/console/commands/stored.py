@@ -39,6 +39,7 @@ _START = Opt(
 )
 _MOST = Opt(("-n", "--count"), COUNT, "how many")
 _LAST = Opt(("--last",), None, "the newest ones")
+_BEFORE = Opt(("--before",), OFFSET, "the newest ones before a place, as a page of --last says it")
 _WHERE = Arg(FILTER, "only what matches", tail=True)
 
 
@@ -65,13 +66,15 @@ def peek(
     start: Annotated[str | None, _START] = None,
     most: Annotated[int, _MOST] = 20,
     last: Annotated[bool, _LAST] = False,
+    before: Annotated[str | None, _BEFORE] = None,
 ) -> Result:
     """Look at stored messages without consuming them.
 
     The oldest come first; `--last` shows the newest ones, `--from` goes on where a page ended.
     Nothing is taken, acknowledged or marked as delivered.
     """
-    return _shown(session, stored_target(session, target), where, start, most, last=last)
+    found = stored_target(session, target)
+    return _shown(session, found, where, start, most, last=last, before=before)
 
 
 @command(
@@ -95,13 +98,14 @@ def topic_read(
     ] = None,
     most: Annotated[int, _MOST] = 20,
     last: Annotated[bool, _LAST] = False,
+    before: Annotated[str | None, _BEFORE] = None,
 ) -> Result:
     """Read a Kafka topic's records; no group moves.
 
     All partitions are merged by time. `--from` goes on where a page ended.
     """
     target = KafkaTarget(known_topic(session, name), partition)
-    return _shown(session, target, where, start, most, last=last)
+    return _shown(session, target, where, start, most, last=last, before=before)
 
 
 def stored_target(
@@ -125,11 +129,12 @@ def _shown(
     most: int,
     *,
     last: bool,
+    before: str | None,
 ) -> Result:
-    if last and start is not None:
-        raise BadArgument("last", "--from or --last, not both")
+    if start is not None and (last or before is not None):
+        raise BadArgument("start", "--from, or --last and --before, not both")
     store = open_store(session, target)
-    found = page(store, most, start=start, where=where, newest=last)
+    found = page(store, most, start=start, where=where, newest=last, end=before)
     records = [_record(row) for row in found.rows]
     result = table(
         records,
@@ -171,6 +176,8 @@ def _what_follows(found: Page, store: Store) -> str:
         parts.append(f"looked at {found.looked:,}")
     if found.following:
         parts.append(f"--from {found.following} goes on")
+    if found.preceding:
+        parts.append(f"--before {found.preceding} goes back")
     return "; ".join(parts)
 
 

@@ -85,8 +85,7 @@ class StoredPane(LiveTable[StoredLine]):
         self.filter: Filter | None = None
         self._session: Session | None = None
         self._target: Target | SessionTarget | None = None
-        self._start: str | None = None
-        self._before: list[str | None] = []
+        self._preceding = ""
         self._following = ""
         self._newest = False
         self._total = 0
@@ -105,22 +104,18 @@ class StoredPane(LiveTable[StoredLine]):
         return self.newest()
 
     def oldest(self) -> str:
-        self._before.clear()
         return self._load(None)
 
     def newest(self) -> str:
-        self._before.clear()
         return self._load(None, newest=True)
 
     def move(self, lines: int) -> None:
         at = self._position()
         last = len(self.records) - 1
         if lines > 0 and at == last and self._following:
-            self._before.append(self._start)
             self._load(self._following)
-        elif lines < 0 and at == 0 and self._before:
-            self._load(self._before.pop())
-            self._go_to(len(self.records) - 1)
+        elif lines < 0 and at == 0 and self._preceding:
+            self._load(None, end=self._preceding)
         else:
             super().move(lines)
 
@@ -130,13 +125,13 @@ class StoredPane(LiveTable[StoredLine]):
     def to_end(self) -> None:
         self.newest()
 
-    def _load(self, start: str | None, *, newest: bool = False) -> str:
+    def _load(self, start: str | None, *, newest: bool = False, end: str | None = None) -> str:
         if self._session is None or self._target is None:
             return "nothing is open"
         where = self.filter.matches if self.filter is not None else None
         try:
             store = open_store(self._session, self._target)
-            found = page(store, PAGE, start=start, where=where, newest=newest)
+            found = page(store, PAGE, start=start, where=where, newest=newest, end=end)
         except BrokerError as error:
             # It may have gone since: to say that nothing is stored there would be another thing.
             self.put([])
@@ -144,11 +139,11 @@ class StoredPane(LiveTable[StoredLine]):
             self.nothing = str(error)
             return self.nothing
         self.nothing = type(self).nothing
-        self._start, self._newest, self._following = start, newest, found.following
-        self._total = found.total
+        self._newest, self._total = newest, found.total
+        self._following, self._preceding = found.following, found.preceding
         self.put(found.rows)
         if found.rows:
-            self._go_to(len(found.rows) - 1 if newest else 0)
+            self._go_to(0 if start is not None or not (newest or end) else len(found.rows) - 1)
         return ""
 
     def put(self, rows: Sequence[Row]) -> None:
@@ -161,7 +156,7 @@ class StoredPane(LiveTable[StoredLine]):
     def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
         palette = self.palette
         left = [(f"{self.label}  ", self.title_style), (clean(self.what, 80), palette.strong)]
-        at = "newest" if self._newest else "oldest" if self._start is None else "further on"
+        at = "newest" if self._newest else "further on" if self._preceding else "oldest"
         shown = f"{at} {len(self.records)} of {spaced(self._total)}"
         return left, [(shown, palette.muted)]
 

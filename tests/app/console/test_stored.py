@@ -51,6 +51,36 @@ def test_pages_follow_each_other_without_gap_or_double(what: str) -> None:
     assert seen[0] in ('{"n": 0}', "m0")
 
 
+@pytest.mark.parametrize("what", ["topic read t", "peek queue:q", "topic read t -p 1"])
+def test_pages_go_back_from_the_newest_without_gap_or_double(what: str) -> None:
+    made = scene()
+    seen: list[str] = []
+    line = f"{what} --last -n 90"
+    while True:
+        result = made.run(line)
+        seen = payloads(result) + seen
+        if "--before" not in result.text:
+            break
+        before = result.text.partition("--before ")[2].split()[0]
+        line = f"{what} -n 90 --before {before}"
+    assert seen == payloads(made.run(f"{what} -n 1000"))
+
+
+def test_what_is_in_front_of_a_start_is_said() -> None:
+    made = scene()
+    for what, start in (("topic read t -p 1", "7"), ("peek queue:q", "7")):
+        assert "--before" not in made.run(f"{what} -n 2 --from begin").text
+        text = made.run(f"{what} -n 2 --from {start}").text
+        before = text.partition("--before ")[2].split()[0]
+        assert len(made.run(f"{what} --before {before}").records) == 7
+
+
+def test_a_place_that_is_none_is_named() -> None:
+    made = scene()
+    assert "is no place in a topic" in made.refused("topic read t --before x").as_text()
+    assert "--from, or --last and --before" in made.refused("peek q --from 1 --last").as_text()
+
+
 def test_a_filter_goes_past_what_one_page_holds() -> None:
     made = scene()
     assert payloads(made.run("topic read t json.n>=690 key:k3 -n 5")) == ['{"n": 696}']

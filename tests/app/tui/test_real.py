@@ -94,6 +94,14 @@ def test_stored_messages_go_on_page_by_page_in_both_directions() -> None:
         await stage.shows("further on 200 of 501")
         await stage.keys("k")
         assert payload() == b"1-99"
+        # From the newest back to the oldest, and on again.
+        await stage.keys("G")
+        pane.move(-199)
+        assert payload() == b"3-1"
+        await stage.keys("k")
+        assert payload() == b"2-100"
+        await stage.keys("j")
+        assert payload() == b"3-1"
 
     play(act, real=many)
 
