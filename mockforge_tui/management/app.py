@@ -114,7 +114,8 @@ class Application:
                 server=_server(request),
                 reason=request.headers.get("x-reason", ""),
             )
-            found = answer(asked)
+            with self._broker.acting.in_name_of(user):
+                found = answer(asked)
         except Refused as refusal:
             return _Json(refusal.body, refusal.status)
         except InvalidInput as error:

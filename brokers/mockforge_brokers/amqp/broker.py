@@ -35,6 +35,7 @@ from .options import AmqpOptions
 from .periodic import Periodic
 from .reconnecting import Reconnecting
 from .sampling import Counted, Rates, Sampling
+from .state.acting import Acting
 from .state.keeper import FORGETFUL
 from .state.memory import Memory
 from .state.virtual_host import VirtualHost
@@ -67,6 +68,7 @@ class AmqpBroker(Verbs):
         self.lint = Lint(self.options.profile, self.findings, environment.spine)
         self.counts = MethodCounts()
         self.vhosts: dict[str, VirtualHost] = {}
+        self.acting = Acting()
         self._keeper = FORGETFUL
         if environment.store is not None:
             from .keeping import StoringKeeper
@@ -99,7 +101,9 @@ class AmqpBroker(Verbs):
         )
         self.quotas = Quotas(self._all)
         self.inside = Inside(environment)
-        self.event_exchange = EventExchange(environment, self.vhosts, self._connections)
+        self.event_exchange = EventExchange(
+            environment, self.acting, self.vhosts, self._connections
+        )
         self.management = Management(self.vhosts, self._connections, self._later, self.rates)
         """What RabbitMQ's management interface says of it."""
 
@@ -172,6 +176,7 @@ class AmqpBroker(Verbs):
         profile = self.options.profile
         given = clock, Contents(profile), random, profile, keeper
         host = VirtualHost(name, spine, self.memory, *given)
+        host.acting = self.acting
         host.lint = partial(self.lint.report, 0, "")
         return host
 

@@ -1,13 +1,14 @@
 """amq.rabbitmq.event: what happens in the broker as messages, as RabbitMQ's plugin sends them.
 
 Names and headers are those of RabbitMQ 3.10.8. Left out is what names a process of RabbitMQ's (pid,
-owner_pid, channel), who did it where that is not a connection's user, and what RabbitMQ keeps for
-itself: parameter.set and parameter.cleared, the exchanges that come and go with a virtual host.
+owner_pid, channel), and what RabbitMQ keeps for itself: parameter.set and parameter.cleared, the
+exchanges that come and go with a virtual host, which queues a policy changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from ipaddress import IPv6Address
 from typing import Any, Final
 
 from ..environment import Environment
@@ -17,12 +18,14 @@ from .connection.connection import Connection
 from .connection.ends import NODE, connection_name, ends
 from .connection.login import LOGIN
 from .records import Field, field, table
+from .state.acting import Acting
 from .state.predeclared import EVENTS
 from .state.virtual_host import VirtualHost
 from .users import Users
 from .wire import content as contents
 
 _AMQP: Final = "amqp"
+WHO: Final = "user_who_performed_action"
 _MAX_PAYLOAD: Final = 131_064
 _PERSISTENT: Final = 2
 
@@ -38,26 +41,31 @@ class EventExchange:
     def __init__(
         self,
         environment: Environment,
+        acting: Acting,
         vhosts: Mapping[str, VirtualHost],
         connections: Mapping[int, Connection],
     ) -> None:
         self._clock = environment.clock
+        self._acting = acting
         self._vhosts = vhosts
         self._connections = connections
-        self._names: dict[int, Facts] = {}
-        """What connection.closed says of a connection that is gone by then."""
+        self._open: dict[int, Connection] = {}
+        """Of those that logged in, or tried to: what connection.closed says once they are gone."""
         self._waiting: list[tuple[str, Facts, float]] = []
         self._access = environment.access
         self._users: Users | None = None
         """As they were when somebody listened, or at the last change since."""
         self._users_changed = False
+        self._users_changed_by = acting.user
         environment.spine.watch(self._look)
         environment.access.on_kept_change(self._access_changed)
 
     def add(self, name: str, /, **facts: Any) -> None:
         """An event of RabbitMQ's that has no fact on the spine."""
-        if not self._heard:
-            return
+        if self._heard:
+            self._add(name, facts | {WHO: self._acting.user})
+
+    def _add(self, name: str, facts: Facts) -> None:
         self._publish_soon()
         self._waiting.append((name, facts, self._clock.wall()))
 
@@ -72,6 +80,7 @@ class EventExchange:
         elif not self._users_changed:
             self._publish_soon()
             self._users_changed = True
+        self._users_changed_by = self._acting.user
 
     @property
     def _heard(self) -> bool:
@@ -80,11 +89,23 @@ class EventExchange:
 
     def _look(self, event: Event) -> None:
         make = _MAKERS.get(type(event))
-        if make is not None and event.protocol == _AMQP and self._heard:
+        if make is None or event.protocol != _AMQP:
+            return
+        # Connections come and go whether or not somebody listens just then.
+        self._remember(event)
+        if self._heard:
             if self._users is None:
                 self._users = Users(self._access, self._vhosts)
             for name, facts in make(self, event):
-                self.add(name, **facts)
+                self._add(name, facts)
+        if isinstance(event, ConnectionClosed):
+            self._open.pop(event.connection, None)
+
+    def _remember(self, event: Event) -> None:
+        if isinstance(event, ClientIdentified | AccessDenied):
+            connection = self._connections.get(event.connection)
+            if connection is not None:
+                self._open[event.connection] = connection
 
     def _publish(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -93,7 +114,8 @@ class EventExchange:
             before, self._users = self._users, Users(self._access, self._vhosts)
             now = self._clock.wall()
             changes = before.changes_to(self._users) if before is not None else ()
-            waiting += [(name, facts, now) for name, facts in changes]
+            who = {WHO: self._users_changed_by}
+            waiting += [(name, facts | who, now) for name, facts in changes]
         host = self._vhosts["/"]
         for name, facts, time in waiting:
             headers = table(_long({**facts, "timestamp_in_ms": int(time * 1000)}))
@@ -109,11 +131,6 @@ class EventExchange:
             return []
         agreement, peer = connection.agreement, connection.peer
         ends = _ends(connection)
-        properties = _properties(agreement.properties)
-        ended = {"client_properties": properties, "name": ends["name"], "node": NODE}
-        if agreement.client:
-            ended["user_provided_name"] = agreement.client
-        self._names[event.connection] = ended
         login = {
             "ssl": bool(peer.principal.tls),
             "auth_mechanism": peer.principal.mechanism,
@@ -126,9 +143,9 @@ class EventExchange:
             "connection_type": "network",
         }
         created = {
-            "user_who_performed_action": agreement.user,
+            WHO: agreement.user,
             "connected_at": int(peer.opened * 1000),
-            "client_properties": ended["client_properties"],
+            "client_properties": _arguments(agreement.properties),
             "channel_max": agreement.channel_max,
             "frame_max": agreement.frame_max,
             "timeout": agreement.heartbeat,
@@ -166,23 +183,28 @@ class EventExchange:
             "name": event.user,
             "connection_type": "network",
         }
-        self._names[event.connection] = {
-            "client_properties": _properties(connection.agreement.properties),
-            "name": ends["name"],
-            "node": NODE,
-        }
         return [("user.authentication.failure", facts)]
 
     def _closed(self, event: ConnectionClosed) -> list[tuple[str, Facts]]:
-        known = self._names.pop(event.connection, None)
-        return [("connection.closed", known or {"name": event.client})]
+        connection = self._open.get(event.connection)
+        if connection is None:
+            return [("connection.closed", {"name": event.client, "node": NODE})]
+        agreement = connection.agreement
+        facts = {
+            "client_properties": _arguments(agreement.properties),
+            "name": connection_name(connection.peer),
+            "node": NODE,
+        }
+        if agreement.client:
+            facts["user_provided_name"] = agreement.client
+        return [("connection.closed", facts)]
 
     def _of_channel(self, number: int) -> tuple[Connection | None, Facts]:
         connection = self._connections.get(number)
         if connection is None:
             return None, {}
         return connection, {
-            "user_who_performed_action": connection.user,
+            WHO: connection.user,
             "vhost": connection.vhost.name,
         }
 
@@ -231,10 +253,14 @@ class EventExchange:
             "name": event.queue,
             "vhost": event.vhost,
         }
-        return [("queue.created", facts)]
+        return [("queue.created", self._by(facts))]
+
+    def _by(self, facts: Facts) -> Facts:
+        """Called while the change is made."""
+        return facts | {WHO: self._acting.user}
 
     def _queue_deleted(self, event: events.QueueDeleted) -> list[tuple[str, Facts]]:
-        return [("queue.deleted", {"name": event.queue, "vhost": event.vhost})]
+        return [("queue.deleted", self._by({"name": event.queue, "vhost": event.vhost}))]
 
     def _exchange_declared(self, event: events.ExchangeDeclared) -> list[tuple[str, Facts]]:
         host = self._vhosts.get(event.vhost)
@@ -249,10 +275,10 @@ class EventExchange:
             "vhost": event.vhost,
             "policy": "",
         }
-        return [("exchange.created", facts)]
+        return [("exchange.created", self._by(facts))]
 
     def _exchange_deleted(self, event: events.ExchangeDeleted) -> list[tuple[str, Facts]]:
-        return [("exchange.deleted", {"name": event.exchange, "vhost": event.vhost})]
+        return [("exchange.deleted", self._by({"name": event.exchange, "vhost": event.vhost}))]
 
     def _bound(self, event: events.BindingAdded | events.BindingRemoved) -> list[tuple[str, Facts]]:
         facts = {
@@ -265,7 +291,7 @@ class EventExchange:
             "source_name": event.exchange,
         }
         added = isinstance(event, events.BindingAdded)
-        return [("binding.created" if added else "binding.deleted", facts)]
+        return [("binding.created" if added else "binding.deleted", self._by(facts))]
 
     def _policy_set(self, event: events.PolicySet) -> list[tuple[str, Facts]]:
         facts = {
@@ -276,11 +302,11 @@ class EventExchange:
             "vhost": event.vhost,
             "name": event.policy,
         }
-        return [("policy.set", facts)]
+        return [("policy.set", self._by(facts))]
 
     def _policy_removed(self, event: events.PolicyRemoved) -> list[tuple[str, Facts]]:
         name = "operator.policy.cleared" if event.operator else "policy.cleared"
-        return [(name, {"vhost": event.vhost, "name": event.policy})]
+        return [(name, self._by({"vhost": event.vhost, "name": event.policy}))]
 
 
 _MAKERS: Final[dict[type[Event], Callable[[EventExchange, Any], list[tuple[str, Facts]]]]] = {
@@ -314,7 +340,10 @@ def _ends(connection: Connection) -> Facts:
 
 
 def _erlang_address(host: str) -> str:
-    """`{127,0,0,1}`"""
+    """`{127,0,0,1}`, and `{0,0,0,0,0,0,0,1}` for ::1."""
+    if ":" in host:
+        parts = IPv6Address(host.partition("%")[0]).exploded.split(":")
+        return f"{{{','.join(str(int(part, 16)) for part in parts)}}}"
     return f"{{{host.replace('.', ',')}}}"
 
 
@@ -344,10 +373,6 @@ def _has_bytes(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _properties(properties: Mapping[str, Any]) -> list[str]:
-    return _arguments(properties)
 
 
 def _arguments(given: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ import hashlib
 import httpx
 import pytest
 from brokers.amqp.client import Scene, publish
+from brokers.amqp.test_event_exchange import listen, who
 from brokers.amqp.v1_0.client import Client as LaterClient
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.profiles import DEFAULT
@@ -927,3 +928,21 @@ def test_bytes_are_added_up_for_some_thousands_of_messages_in_all(place):
     found = {one["name"]: one["message_bytes_ready"] for one in place.get("queues")}
     assert found == {"a": 8000, "b": 8000, "c": None}
     assert place.get("queues/%2F/c")["message_bytes_ready"] == 8000
+
+
+def test_events_say_who_asked_for_it_here(place):
+    place.does("PUT", "users/boss", {"password": "x", "tags": "administrator"})
+    listener = listen(place.scene, "#")
+    place.ask("PUT", "queues/%2F/q", {}, user="boss:x")
+    place.ask("PUT", "users/ada", {"password": "x", "tags": ""}, user="boss:x")
+    place.ask("PUT", "policies/%2F/p", {"pattern": "q", "definition": {"max-length": 1}})
+    place.ask("PUT", "vhost-limits/%2F/max-queues", {"value": 5}, user="boss:x")
+    found = dict(who(place.scene, listener))
+    assert found == {
+        "queue.created": "boss",
+        "policy.set": "guest",
+        "vhost.limits.set": "boss",
+        "user.created": "boss",
+        "user.tags.set": "boss",
+        "permission.created": "boss",
+    }

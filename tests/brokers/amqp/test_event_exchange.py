@@ -3,6 +3,7 @@
 from typing import Any
 
 from mockforge_brokers.access import rule_of
+from mockforge_brokers.amqp.event_exchange import _erlang_address
 from mockforge_brokers.amqp.records import plain
 from mockforge_brokers.events import ConnectionClosed
 
@@ -42,6 +43,7 @@ def test_the_first_event_is_the_listeners_own_binding(scene: Scene) -> None:
     now = int(scene.clock.wall())
     assert got.properties["timestamp"] == now
     assert plain(got.properties["headers"]) == {
+        "user_who_performed_action": "guest",
         "vhost": "/",
         "arguments": [],
         "routing_key": "#",
@@ -165,6 +167,7 @@ def test_policies_virtual_hosts_and_limits_are_events_too(scene: Scene) -> None:
         "default_queue_type": "undefined",
         "tracing": False,
         "cluster_state": {"rabbit@localhost": "running"},
+        "user_who_performed_action": "rmq-cli",
         "timestamp_in_ms": 0,
     }
 
@@ -207,6 +210,7 @@ def test_users_and_permissions_are_events_too(scene: Scene) -> None:
         "configure": "",
         "write": "",
         "read": "^q",
+        "user_who_performed_action": "rmq-cli",
         "timestamp_in_ms": 0,
     }
     for number in rules:
@@ -286,3 +290,78 @@ def test_one_event_that_has_no_header_keeps_none_of_the_others_back(scene: Scene
     policy = came["policy.set"]
     assert (policy["pattern"], policy["priority"]) == ("?", str(10**30))
     assert "vhost.created" in came
+
+
+WHO = "user_who_performed_action"
+
+
+def who(scene: Scene, listener: Client) -> list[tuple[str, str]]:
+    """Each event that came, and in whose name it happened."""
+    scene.advance(0)
+    return [
+        (got["routing_key"], got.properties["headers"][WHO].value) for got in listener.received()
+    ]
+
+
+def test_events_say_in_whose_name_they_happened(scene: Scene) -> None:
+    """As RabbitMQ 3.10.8 was seen to say it."""
+    scene.environment.access.add_user("boss", "x", ("amqp",))
+    listener, client = listen(scene, "*.*"), scene.client(user="boss", password="x")
+    told(scene, listener)
+    client.send("queue.declare", queue="q")
+    client.send("exchange.declare", exchange="x", exchange_type="topic")
+    client.send("queue.bind", queue="q", exchange="x", routing_key="a")
+    client.send("exchange.bind", destination="amq.fanout", source="x")
+    assert who(scene, listener) == [
+        ("queue.created", "boss"),
+        ("exchange.created", "boss"),
+        ("binding.created", "boss"),
+        ("binding.created", "boss"),
+    ]
+    client.send("queue.delete", queue="q")
+    assert sorted(who(scene, listener)) == [
+        ("binding.deleted", "rmq-internal"),
+        ("queue.deleted", "boss"),
+    ]
+    client.send("exchange.delete", exchange="x")
+    assert who(scene, listener) == [("exchange.deleted", "boss"), ("binding.deleted", "boss")]
+    client.send("queue.declare", queue="auto", auto_delete=True)
+    client.send("basic.consume", queue="auto", consumer_tag="t")
+    told(scene, listener)
+    client.send("basic.cancel", consumer_tag="t")
+    assert sorted(who(scene, listener)) == [
+        ("consumer.deleted", "boss"),
+        ("queue.deleted", "rmq-internal"),
+    ]
+    client.send("queue.declare", queue="expiring", arguments={"x-expires": 1000})
+    client.send("queue.declare", queue="exclusive", exclusive=True)
+    told(scene, listener)
+    scene.advance(2)
+    assert who(scene, listener) == [("queue.deleted", "rmq-internal")]
+    client.fake.vanish()
+    assert ("queue.deleted", "rmq-internal") in who(scene, listener)
+    scene.broker.declare_queue("prompt")
+    assert who(scene, listener) == [("queue.created", "rmq-cli")]
+
+
+def test_a_connection_that_was_there_before_anybody_listened_says_its_name(scene: Scene) -> None:
+    early = scene.client(name="early")
+    listener = listen(scene, "connection.closed")
+    early.fake.vanish()
+    scene.environment.spine.emit(ConnectionClosed("amqp", early.peer.id, "early", "gone"))
+    closed = told(scene, listener)["connection.closed"]
+    assert (closed["user_provided_name"], closed["node"]) == ("early", "rabbit@localhost")
+
+
+def test_nothing_is_remembered_of_connections_that_are_gone(scene: Scene) -> None:
+    """Also of those that go while nobody listens."""
+    listener = listen(scene)
+    for each in [listener, *(scene.client() for _ in range(3))]:
+        each.fake.vanish()
+        scene.environment.spine.emit(ConnectionClosed("amqp", each.peer.id, "", "gone"))
+    assert not scene.broker.event_exchange._open
+
+
+def test_addresses_are_tuples_of_numbers() -> None:
+    assert _erlang_address("127.0.0.1") == "{127,0,0,1}"
+    assert _erlang_address("::1") == "{0,0,0,0,0,0,0,1}"

@@ -24,6 +24,8 @@ from .failures import MethodFailed, read_method, unexpected_frame
 from .quotas import Quotas
 
 _PUBLISH: Final = methods.BY_NAME["basic.publish"]
+_DECLARING: Final = ("exchange.", "queue.")
+"""How methods are called that change what is declared."""
 
 
 class Channels:
@@ -185,7 +187,11 @@ class Channels:
             try:
                 if self._line.guard is not None:
                     check(channel, method.name, values)
-                handler(channel, **values)
+                if method.name.startswith(_DECLARING):
+                    with channel.vhost.acting.in_name_of(self._line.user):
+                        handler(channel, **values)
+                else:
+                    handler(channel, **values)
             except RequestRefused as refusal:
                 self.refuse(channel, refusal, method)
         elif method.name == "channel.close":

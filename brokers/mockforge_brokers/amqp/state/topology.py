@@ -9,6 +9,7 @@ from ...fairness import Steps
 from ...spine import Spine
 from ..codes import ReplyCode
 from ..events import (
+    BindingRemoved,
     ExchangeDeclared,
     ExchangeDeleted,
     QueueDeclared,
@@ -19,6 +20,7 @@ from ..profiles import Profile
 from ..records import Table, plain
 from . import arguments as rules
 from . import outdated
+from .acting import NOBODY, Acting
 from .bindings import AMQP, Bindings
 from .direct_replies import DirectReplies
 from .exchanges import (
@@ -74,6 +76,8 @@ class Topology(Bindings):
         self.contents = contents
         self.random = random
         self.declared_again = 0
+        self.acting = Acting()
+        """The broker has one for all its virtual hosts."""
         self.rejected = False
         """A queue refused what is just being published."""
         self.replies = DirectReplies()
@@ -157,7 +161,8 @@ class Topology(Bindings):
 
     def queue_expired(self, queue: GovernedQueue) -> None:
         """Nobody used the queue for as long as its x-expires says."""
-        self._drop_queue(queue, "nobody used it for its x-expires")
+        with self.acting.in_name_of(NOBODY):
+            self._drop_queue(queue, "nobody used it for its x-expires")
 
     # Exchanges.
 
@@ -225,11 +230,14 @@ class Topology(Bindings):
         del self.exchanges[exchange.name]
         self._changed()
         self.keeper.exchange_changed(self, exchange.name)
-        for binding in exchange.bindings.values():
+        bindings = tuple(exchange.bindings.values())
+        for binding in bindings:
             self._forget_leading(exchange, binding)
             self.keeper.binding_changed(self, exchange.name, binding)
         exchange.bindings.clear()
         self._spine.emit(ExchangeDeleted(AMQP, self.name, exchange.name, reason))
+        for binding in bindings:
+            self._emit_binding(BindingRemoved, exchange, binding)
         self._unbind_all(exchange)
 
     # Queues.
@@ -324,7 +332,8 @@ class Topology(Bindings):
     def ending_exclusive(self, connection: int) -> Steps:
         """A connection ended: its exclusive queues end with it, one with each step."""
         while queue := self._exclusive.oldest(connection):
-            self._drop_queue(queue, "its connection ended")
+            with self.acting.in_name_of(NOBODY):
+                self._drop_queue(queue, "its connection ended")
             yield
 
     def _drop_queue(self, queue: Queue, reason: str) -> int:
@@ -341,7 +350,8 @@ class Topology(Bindings):
         self._spine.emit(QueueDeleted(AMQP, self.name, queue.name, reason, count))
         for consumer in consumers:
             consumer.sink.cancelled(f"queue '{queue.name}' is gone: {reason}")
-        self._unbind_all(queue)
+        with self.acting.in_name_of(NOBODY):
+            self._unbind_all(queue)
         self.memory.settle()
         return count
 

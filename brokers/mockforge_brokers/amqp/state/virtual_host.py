@@ -12,6 +12,7 @@ from ..codes import ReplyCode
 from ..events import PolicyRemoved, PolicySet
 from ..profiles import DEFAULT, PROFILES, Profile
 from ..records import Field
+from .acting import NOBODY
 from .bindings import AMQP
 from .consumer import Consumer
 from .dead_letters import DeadLetters, Rewriter
@@ -316,4 +317,5 @@ class VirtualHost(Topology):
         if queue is self.replies.get(queue.name):
             self.close_replies(queue)
         elif queue.auto_delete and not queue.consumers and not queue.gone:
-            self._drop_queue(queue, "its last consumer went")
+            with self.acting.in_name_of(NOBODY):
+                self._drop_queue(queue, "its last consumer went")

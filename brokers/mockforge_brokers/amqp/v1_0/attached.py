@@ -57,7 +57,9 @@ class Attached:
         if handle in self:
             raise SessionFailed(HANDLE_IN_USE, f"handle {handle} is already associated with a link")
         try:
-            attaching.attach(self._session, fields)
+            connection = self._session.connection
+            with self._session.vhost.acting.in_name_of(connection.user):
+                attaching.attach(self._session, fields)
         except (SessionFailed, ConnectionFailed):
             raise
         except (ProtocolError, RequestRefused) as refused:

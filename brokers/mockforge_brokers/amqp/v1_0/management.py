@@ -210,7 +210,8 @@ def respond(session: Session, data: bytes) -> bytes:
             INVALID_FIELD, "a request has its path in 'to', its method in 'subject'"
         )
     try:
-        status, answer = _Call(session, method, path, body).run()
+        with session.vhost.acting.in_name_of(session.connection.user):
+            status, answer = _Call(session, method, path, body).run()
     except Refused as refused:
         status, answer = refused.status, refused.text
     except (RequestRefused, ProtocolError) as refused:
