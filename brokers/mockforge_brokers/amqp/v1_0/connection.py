@@ -40,7 +40,7 @@ from .failures import (
 )
 from .handshake import Handshake
 from .links import Outgoing
-from .rows import Names, past, rows
+from .rows import Names, past, read_rows
 from .session import Session
 from .sessions import PROTOCOL, Sessions
 from .wire import performatives
@@ -175,7 +175,7 @@ class Connection:
         return FrameSplitter()
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
-        return rows(self.names, self.unroutable, direction, frame)
+        return read_rows(direction, frame, self.names, self.unroutable)
 
     def parts(self, rows: list[Row]) -> list[Row]:
         return rows

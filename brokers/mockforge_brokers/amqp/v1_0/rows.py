@@ -57,26 +57,22 @@ class Names:
 def past(client: str, names: Names, unroutable: Unroutable) -> Past:
     """What the journal needs of a connection that has ended."""
     weight = _REMEMBERED * (len(names) + unroutable.remembered)
-    return Past(client, _splitter, partial(rows, names, unroutable), weight)
-
-
-def rows(names: Names, unroutable: Unroutable, direction: int, frame: bytes) -> list[Row]:
-    """What one frame says, and whether what it published reached a queue."""
-    found = read_rows(direction, frame, names)
-    for row in found:
-        mark_unroutable(row, unroutable)
-    return found
+    reader = partial(read_rows, names=names, unroutable=unroutable)
+    return Past(client, _splitter, reader, weight)
 
 
 def _splitter(direction: int) -> Splitter:
     return FrameSplitter()
 
 
-def read_rows(direction: int, frame: bytes, names: Names) -> list[Row]:
-    """The row of one frame or protocol header. Never raises."""
+def read_rows(direction: int, frame: bytes, names: Names, unroutable: Unroutable) -> list[Row]:
+    """The row of one frame or protocol header: what it says, and whether a message of it reached a
+    queue. Never raises.
+    """
     row = Row(PROTOCOL, direction, "unreadable", size=len(frame), frame=frame)
     try:
         _fill(row, frame, names)
+        _mark_unroutable(row, unroutable)
     except ProtocolError as failure:
         row.error = failure.text
     return [row]
@@ -209,7 +205,7 @@ def _fill_attach(row: Row, found: Composite) -> None:
         row.detail["snd_settle_mode"] = _MODES[mode]
 
 
-def mark_unroutable(row: Row, unroutable: Unroutable) -> None:
+def _mark_unroutable(row: Row, unroutable: Unroutable) -> None:
     """Give the row of a message that reached no queue its `error`."""
     if row.operation == "transfer" and row.direction == IN and unroutable.remembered:
         _, offset, _, _ = head.unpack_from(row.frame)
