@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from ..environment import Environment
 from ..events import AccessDenied, ClientIdentified, ConnectionClosed, Event
@@ -49,8 +50,8 @@ class EventExchange:
         self._acting = acting
         self._vhosts = vhosts
         self._connections = connections
-        self._open: dict[int, Connection] = {}
-        """Of those that logged in, or tried to: what connection.closed says once they are gone."""
+        self._open: WeakValueDictionary[int, Connection] = WeakValueDictionary()
+        """Who logged in, or tried to: the broker has forgotten it when it hears of its end."""
         self._waiting: list[tuple[str, Facts, float]] = []
         self._access = environment.access
         self._users: Users | None = None
