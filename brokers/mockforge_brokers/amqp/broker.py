@@ -190,6 +190,7 @@ class AmqpBroker(Verbs):
             connection.close(ReplyCode.CONNECTION_FORCED, f"vhost '{name}' is deleted")
         self.environment.chores.finish()
         vhost.clear()
+        self.churn.keep(vhost)
         del self.vhosts[name]
         granting.forget_vhost(self.environment.access, name)
         self.event_exchange.add("vhost.deleted", name=name)

@@ -30,6 +30,8 @@ class Churn:
     def __init__(self, spine: Spine, vhosts: Mapping[str, VirtualHost]) -> None:
         self._vhosts = vhosts
         self._counts = dict.fromkeys(OF_CHURN, 0)
+        self._again = 0
+        """Declares that made nothing, in virtual hosts that are gone."""
         self._channels: dict[int, int] = {}
         """Open channels of each open connection."""
         kinds = (ClientIdentified, ConnectionClosed)
@@ -38,8 +40,12 @@ class Churn:
     @property
     def counts(self) -> tuple[int, ...]:
         again: Iterable[int] = (host.declared_again for host in self._vhosts.values())
-        declared = self._counts["queue_created"] + sum(again)
+        declared = self._counts["queue_created"] + self._again + sum(again)
         return tuple((self._counts | {"queue_declared": declared}).values())
+
+    def keep(self, vhost: VirtualHost) -> None:
+        """A virtual host goes; what was counted there stays."""
+        self._again += vhost.declared_again
 
     def _look(self, event: Event) -> None:
         if event.protocol != _AMQP:

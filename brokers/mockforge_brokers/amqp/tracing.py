@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..events import ClientIdentified, ConnectionClosed, Event
+from ..spine import Spine
 from .connection.connection import Connection
 from .connection.ends import NODE, connection_name
 from .records import table
@@ -27,16 +29,35 @@ class Tracer:
     message's.
     """
 
-    def __init__(self, vhost: VirtualHost, connections: Mapping[int, Connection]) -> None:
+    def __init__(
+        self, vhost: VirtualHost, connections: Mapping[int, Connection], spine: Spine
+    ) -> None:
         self._vhost = vhost
         self._connections = connections
+        self._by_client: dict[str, list[Connection]] | None = None
+        """None until it is wanted, and once somebody came or went."""
         self._unwatch = vhost.watch(None, self._published)
+        self._unwatch_spine = spine.watch(self._forget, ClientIdentified, ConnectionClosed)
         vhost.tracer = self
         for consumer in self._consumers():
             self.follow(consumer)
 
+    def _forget(self, event: Event) -> None:
+        self._by_client = None
+
+    def _named(self, client: str) -> list[Connection]:
+        """Clients publish in the name that people know them by, which several may share."""
+        found = self._by_client
+        if found is None:
+            # Once for all messages until somebody comes or goes: there may be thousands.
+            found = self._by_client = {}
+            for each in self._connections.values():
+                found.setdefault(each.client, []).append(each)
+        return found.get(client, [])
+
     def stop(self) -> None:
         self._unwatch()
+        self._unwatch_spine()
         self._vhost.tracer = None
         for consumer in self._consumers():
             if isinstance(consumer.sink, _Traced):
@@ -50,8 +71,7 @@ class Tracer:
 
     def _published(self, route: Route, content: bytes, source: str) -> None:
         queues = [queue.name for queue in route.queues]
-        # Clients publish in the name that people know them by, which several may share.
-        named = [each for each in self._connections.values() if each.client == source]
+        named = self._named(source)
         who = _of(named[0]) if len(named) == 1 else {"connection": source}
         more = {**who, "routed_queues": queues}
         self._emit(f"publish.{route.exchange.name}", route, content, more)

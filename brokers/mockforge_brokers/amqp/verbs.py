@@ -254,7 +254,7 @@ class Verbs:
         if host.tracer is not None:
             host.tracer.stop()
         if on:
-            Tracer(host, self._connections)
+            Tracer(host, self._connections, self.environment.spine)
 
     def get(self, queue: str, *, vhost: str = "/") -> MessageSeen | None:
         """Take the oldest ready message out of a queue; None if it is empty."""

@@ -210,3 +210,13 @@ def test_churn_counts_what_came_and_went() -> None:
         "queue_deleted": 1,
     }
     assert churn["queue_declared_details"] == {"rate": 0.0}
+
+
+def test_what_was_declared_in_a_virtual_host_that_is_gone_stays_counted() -> None:
+    place = Place()
+    place.does("PUT", "vhosts/shop", {})
+    for _ in range(3):
+        place.does("PUT", "queues/shop/q", {})
+    before = place.get("overview")["churn_rates"]["queue_declared"]
+    place.does("DELETE", "vhosts/shop")
+    assert before == place.get("overview")["churn_rates"]["queue_declared"] == 3

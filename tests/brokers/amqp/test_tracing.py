@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from mockforge_brokers.amqp.connection.ends import connection_name
 from mockforge_brokers.amqp.records import plain
+from mockforge_brokers.events import ConnectionClosed
 
 from .client import Client, Scene, bodies
 from .test_governed import drain
@@ -92,3 +93,17 @@ def test_a_key_of_any_bytes_is_traced(traced: Client) -> None:
     traced.publish("amq.topic", "\udcff", b"x")
     (trace,) = drain(traced, "trace")
     assert trace.properties["headers"]["routing_keys"].value[0].value == b"\xff"
+
+
+def test_who_comes_while_it_is_traced_is_named_and_who_shares_a_name_is_not(
+    scene: Scene, traced: Client
+) -> None:
+    first = scene.client(name="shop")
+    first.publish("amq.topic", "a.b", b"1")
+    second = scene.client(name="shop")
+    second.publish("amq.topic", "a.b", b"2")
+    second.fake.vanish()
+    scene.environment.spine.emit(ConnectionClosed("amqp", second.peer.id, "shop", "gone"))
+    first.publish("amq.topic", "a.b", b"3")
+    found = [headers["connection"] for key, headers, _ in traces(traced) if key.startswith("pub")]
+    assert found == [connection_name(first.peer), "shop", connection_name(first.peer)]
