@@ -29,6 +29,8 @@ _ATTRIBUTES_LOW = 22
 CRC_FROM = 21
 _MAX_TIMESTAMP_AT = 35
 LENGTH_COUNTS_FROM = 12
+_LEAST_INT, _GREATEST_INT = -(2**31), 2**31 - 1
+_LEAST_LONG, _GREATEST_LONG = -(2**63), 2**63 - 1
 _SMALL = 4096
 """Bytes of a batch that are copied twice sooner than looked at through a view."""
 
@@ -279,6 +281,9 @@ def decoded_records(header: BatchHeader, data: bytes, *, whole: bool = False) ->
                 f"record {index} of the batch at offset {base_offset}: {error}"
             ) from None
         timestamp = base_timestamp + timestamp if append_time is None else append_time
+        if not _LEAST_LONG <= timestamp <= _GREATEST_LONG:
+            # As Java's clients add it up: with no more than the 64 bits that a field has for it.
+            timestamp = (timestamp - _LEAST_LONG) % 2**64 + _LEAST_LONG
         yield Record(base_offset + offset, timestamp, key, value, headers)
     if whole and at != len(data):
         raise ProtocolError(
@@ -400,6 +405,8 @@ def _read_record(data: bytes, at: int) -> tuple[int, int, bytes | None, bytes | 
     at += 1  # attributes: no bit of them is in use
     timestamp, at = read_varint(data, at)
     offset, at = read_varint(data, at)
+    if not _LEAST_INT <= offset <= _GREATEST_INT:
+        raise ValueError(f"an offset delta of {offset}")
     key, at = _read_bytes(data, at)
     value, at = _read_bytes(data, at)
     count, at = read_varint(data, at)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from ..clock import Clock
+from ..clock import Clock, Timer
 from ..environment import Environment
 from .apis.caller import Caller
 from .apis.handler import Handler, Pieces
@@ -26,7 +26,7 @@ class Throttle:
     by itself, an older one meets a broker that is slow.
     """
 
-    __slots__ = ("_begin", "_clock", "_end", "_environment", "_said", "on")
+    __slots__ = ("_begin", "_clock", "_end", "_environment", "_said", "_timer", "_until", "on")
 
     def __init__(
         self,
@@ -41,6 +41,8 @@ class Throttle:
         self._begin = begin
         self._end = end
         self._said = -_PAUSE
+        self._until = 0.0
+        self._timer: Timer | None = None
 
     def handle(
         self, caller: Caller, handler: Handler, header: RequestHeader, frame: bytes, at: int
@@ -70,9 +72,16 @@ class Throttle:
             self._environment.spine.emit(event)
         self.on = True
         self._begin()
-        self._clock.call_later(seconds, self._over)
+        until = self._clock.now() + seconds
+        # A quota and a fault may both let it wait: the one that lasts longer ends it.
+        if until > self._until:
+            self._until = until
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._clock.call_later(seconds, self._over)
 
     def _over(self) -> None:
+        self._timer = None
         self.on = False
         self._end()
 

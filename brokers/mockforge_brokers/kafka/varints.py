@@ -45,7 +45,12 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
     # Most lengths and deltas of a record take one byte.
     if value > 0x7F:
         value, at = read_uvarint(data, at - 1, 10)
+        # Ten bytes have room for 70 bits: as Java does, those above are not looked at.
+        value &= _LONG
     return (value >> 1) ^ -(value & 1), at
+
+
+_LONG = 2**64 - 1
 
 
 def append_varint(out: bytearray, value: int) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
 from mockforge_brokers.kafka.records import Record, build_batch
+from mockforge_brokers.kafka.state.logs.transactions import Marker
 from mockforge_brokers.kafka.wire.messages.logs import (
     FetchPartition,
     FetchRequest,
@@ -282,3 +283,36 @@ def test_records_of_an_open_transaction_do_not_count_as_news_to_who_reads_commit
     request.topics, request.session_epoch, request.session_id = [], 1, consumer.session_id
     scene.ask(consumer.client, request, V)
     assert said(consumer.answer()) == {A: (1, False)}, "the end moved, no records are shown"
+
+
+def test_a_marker_brings_what_was_held_back_before_the_wait_to_who_reads_committed(scene):
+    cluster = scene.broker.cluster
+    log = cluster.topics["a"].logs[0]
+
+    def append(number, size):
+        batch = build_batch(
+            [Record(0, 1, b"k", bytes(size))],
+            producer_id=7,
+            producer_epoch=0,
+            base_sequence=number,
+            transactional=True,
+        )
+        cluster.append(log, batch, begin=lambda log, header: None)
+
+    append(0, 5000)
+    append(1, 5000)
+    consumer = Consumer(scene)
+    part = FetchPartition(partition=0, fetch_offset=0, partition_max_bytes=1 << 20)
+    request = FetchRequest(
+        max_wait_ms=60_000,
+        min_bytes=5000,
+        isolation_level=1,
+        session_epoch=-1,
+        topics=[FetchTopic(topic="a", partitions=[part])],
+    )
+    scene.ask(consumer.client, request, V)
+    consumer.client.flush()
+    assert not consumer.client.take()
+    # A marker has less than a hundred bytes: what it lets through is what counts.
+    cluster.append_marker(log, Marker(7, 0, committed=True))
+    assert said(consumer.answer()) == {A: (3, True)}

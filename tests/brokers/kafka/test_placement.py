@@ -7,6 +7,7 @@ from mockforge_brokers.kafka.state.logs.topic import Topics
 from mockforge_brokers.kafka.state.nodes import Nodes
 from mockforge_brokers.kafka.state.placement import Placement
 
+from .scene import Scene as Kafka
 from .test_state_topics import make_topic
 
 
@@ -53,3 +54,13 @@ def test_all_of_a_topic_are_put_until_it_is_forgotten():
     assert scene.all(topic) == [[3, 1], [2, 1]]
     scene.placement.forget("t")
     assert scene.all(topic) == [[1, 2, 3], [2, 3, 1]]
+
+
+def test_what_is_put_later_is_not_in_what_was_kept_before():
+    scene = Kafka(nodes=3)
+    cluster = scene.broker.cluster
+    scene.broker.create_topic("t", 2)
+    cluster.replication.place("t", [[3, 1], [2, 1]])
+    kept = cluster.dump()
+    cluster.replication.placement.put(cluster.topics["t"].logs[0], [1, 2])
+    assert kept.placed == {"t": [[3, 1], [2, 1]]}

@@ -5,6 +5,7 @@ from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.kafka.events import ClientThrottled
 from mockforge_brokers.kafka.state.quotas import CONSUME, PRODUCE, REQUESTS, Component, Quotas
+from mockforge_brokers.kafka.throttle import Throttle
 from mockforge_brokers.kafka.wire.messages.quotas import (
     AlterClientQuotasRequest,
     AlteredQuota,
@@ -255,6 +256,24 @@ def test_a_producer_is_answered_at_once_and_read_again_when_its_time_is_up(versi
     scene.network.settle()
     assert scene.answer(scene.alice, 0, version).responses[0].partition_responses[0].error_code == 0
     assert scene.broker.offsets("t") == [(0, 2)]
+
+
+def test_of_two_waits_the_longer_one_ends_the_throttle():
+    scene = Scene()
+    ended = []
+    throttle = Throttle(scene.environment, lambda: None, lambda: ended.append(scene.clock.now()))
+    caller = scene.network.connect().connection.caller
+    throttle.wait(caller, 5)
+    throttle.wait(caller, 1)
+    scene.clock.advance(2)
+    assert throttle.on
+    throttle.wait(caller, 8)
+    scene.clock.advance(20)
+    assert not throttle.on
+    assert ended == [10]
+    throttle.wait(caller, 1)
+    scene.clock.advance(1)
+    assert ended[1:] == [23]
 
 
 def test_a_quota_that_is_set_holds_also_on_the_short_path_of_an_open_connection():

@@ -194,3 +194,31 @@ def test_malformed_records_are_protocol_errors(text: str, reason: str) -> None:
 def test_a_batch_without_records_is_not_built() -> None:
     with pytest.raises(ValueError, match="at least one record"):
         build_batch([])
+
+
+@pytest.mark.parametrize(
+    ("delta", "time"),
+    [
+        (b"\xfe" + b"\xff" * 8 + b"\x01", -(2**63) + 999),  # the greatest of 64 bits, and over
+        (b"\xff" * 9 + b"\x01", -(2**63) + 1000),  # the least
+        (b"\x02" + b"", 1001),
+        (b"\xfe" + b"\xff" * 8 + b"\x7f", -(2**63) + 999),  # six bits more than a long has
+    ],
+)
+def test_a_records_time_has_64_bits_whatever_its_delta_says(delta, time):
+    (record,) = read_records(_one_record(delta, b"\0"))
+    assert record.timestamp == time
+
+
+@pytest.mark.parametrize("delta", [b"\xfe\xff\xff\xff\x1f", b"\xff" * 9 + b"\x01"])
+def test_a_record_whose_offset_is_beyond_any_batch_is_malformed(delta):
+    with pytest.raises(ProtocolError, match="an offset delta of"):
+        list(read_records(_one_record(b"\0", delta)))
+
+
+def _one_record(time, offset):
+    """A batch of one record with these deltas, as they stand there."""
+    body = b"\0" + time + offset + b"\x02k\x02v\0"
+    good = build_batch([Record(0, 1000, b"k", b"v")])
+    whole = good[:61] + bytes([2 * len(body)]) + body
+    return whole[:8] + (len(whole) - 12).to_bytes(4, "big") + whole[12:]

@@ -10,7 +10,9 @@ from mockforge_brokers.kafka.records import (
     read_records,
 )
 from mockforge_brokers.kafka.state.logs.log import PartitionLog
+from mockforge_brokers.kafka.state.logs.transactions import Marker
 
+from .batching import batch as undecodable
 from .refusals import refused
 
 START = 1_700_000_000_000
@@ -228,3 +230,75 @@ def test_newer_epoch_begins_at_zero_and_fences_the_older_one():
 
 def test_unknown_producer_may_begin_anywhere():
     assert produced(log_of(), 123).base_offset == 0
+
+
+def test_who_has_a_transaction_open_is_remembered_however_many_come_after():
+    log = log_of()
+    begin = lambda log, header: None  # noqa: E731
+    who = {"producer_id": 1, "producer_epoch": 3, "transactional": True}
+    log.append(batch(base_sequence=0, **who), begin)
+    for other in range(2, 1100):
+        produced(log, 0, producer=other)
+    assert log.producers.epoch_of(1) == 3
+    assert len(log.producers) == 1000
+    with refused(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER):
+        log.append(batch(base_sequence=5, **who), begin)
+    log.append_marker(Marker(1, 3, committed=True), START)
+    for other in range(1100, 2200):
+        produced(log, 0, producer=other)
+    assert 1 not in log.producers
+
+
+# Epochs.
+
+
+@pytest.mark.parametrize(
+    ("steps", "asked"),
+    [
+        # (records, then another leader), and of each epoch what the end of it is.
+        ([2, 3, 1], {0: (0, 2), 1: (1, 5), 2: (2, 6), 3: (3, 6), 4: (-1, -1), -1: (-1, -1)}),
+        # As LeaderEpochFileCache: a leader that wrote nothing is not remembered.
+        ([2, 0, 1], {0: (0, 2), 1: (0, 2), 2: (2, 3), 3: (3, 3)}),
+        ([0, 0, 1], {0: (0, 0), 1: (1, 0), 2: (2, 1)}),
+    ],
+)
+def test_the_end_of_each_epoch(steps, asked):
+    log = log_of()
+    for count in steps:
+        for _ in range(count):
+            log.append(batch())
+        log.begin_epoch()
+    assert {epoch: log.end_of_epoch(epoch) for epoch in asked} == asked
+
+
+def test_epochs_that_left_the_log_end_where_it_begins():
+    log = log_of()
+    for _ in range(3):
+        log.append(batch(2))
+        log.begin_epoch()
+    assert log.first_epoch == 0
+    log.truncate_before(3)
+    assert [log.end_of_epoch(epoch) for epoch in (0, 1, 2)] == [(0, 3), (1, 4), (2, 6)]
+    assert log.first_epoch == 1
+    again = log_of()
+    again.restore(log.dump())
+    assert again.first_epoch == 1
+    assert [again.end_of_epoch(epoch) for epoch in (0, 1, 2)] == [(0, 3), (1, 4), (2, 6)]
+    log.truncate_before(6)
+    assert log.first_epoch == 3
+
+
+def test_a_record_found_by_its_time_has_the_epoch_in_which_it_was_written():
+    log = log_of()
+    log.append(batch(time=START))
+    log.begin_epoch()
+    log.append(batch(time=START + 10))
+    assert log.offset_at(START) == (0, START, 0)
+    assert log.offset_at(START + 1) == (1, START + 10, 1)
+
+
+def test_where_a_batch_cannot_be_decoded_times_are_refused_and_no_connection_ends():
+    log = log_of()
+    log.append(undecodable(bytes(30)))
+    with refused(ErrorCode.UNKNOWN_SERVER_ERROR):
+        log.offset_at(1)

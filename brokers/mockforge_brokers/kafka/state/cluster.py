@@ -302,7 +302,7 @@ class Cluster:
             self.config.dump(),
             {group: dict(values) for group, values in self.configuring.groups.own.items()},
             self.quotas.dump(),
-            dict(self.replication.placement.by_topic),
+            {name: list(each) for name, each in self.replication.placement.by_topic.items()},
             dict(self.configuring.client_metrics.own),
             self.replication.dump(),
             dict(self.nodes.moved_coordinators),
@@ -316,7 +316,9 @@ class Cluster:
         self.config.restore(kept.broker_config)
         self.configuring.groups.own = dict(kept.group_configs)
         self.quotas.restore(kept.quotas)
-        self.replication.placement.by_topic = dict(kept.placed)
+        self.replication.placement.by_topic = {
+            name: list(each) for name, each in kept.placed.items()
+        }
         self.configuring.client_metrics.restore(kept.client_metrics)
         for one in kept.topics:
             topic = self._made(one.name, one.topic_id, TopicConfig(self.config, one.config))

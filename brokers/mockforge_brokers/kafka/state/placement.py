@@ -30,9 +30,11 @@ class Placement:
 
     def put(self, log: PartitionLog, replicas: list[int]) -> None:
         """Of one partition; from now on those of its whole topic are where they are now."""
-        placed = [list(self.of(each)) for each in self._topics[log.topic].logs]
+        placed = self.by_topic.setdefault(log.topic, [])
+        # Those of each partition once, not with each that is put: a topic may have thousands.
+        for each in self._topics[log.topic].logs[len(placed) :]:
+            placed.append(list(self.of(each)))
         placed[log.partition] = replicas
-        self.by_topic[log.topic] = placed
         self._changed()
 
     def pin(self) -> None:

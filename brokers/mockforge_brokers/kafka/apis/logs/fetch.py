@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Final
 
@@ -19,7 +20,7 @@ from ...state.fetch_sessions import (
     TopicKey,
 )
 from ...state.logs.log import PartitionLog
-from ...state.logs.segments import Span
+from ...state.logs.segments import UNBOUNDED, Span
 from ...state.purgatory import Parked
 from ...state.standing import NOBODY
 from ...wire.messages.logs import (
@@ -342,10 +343,11 @@ class Waiting:
     """A request that found too little: it looks again when enough came, or when its time is up.
 
     What came counts for a read_committed consumer when it is below the last stable offset: a
-    marker may bring much at once, and a batch of an open transaction nothing.
+    marker may bring much at once, be it from before the wait, and a batch of an open transaction
+    nothing.
     """
 
-    __slots__ = ("_asking", "_committed", "_logs", "_missing", "_timer", "parked")
+    __slots__ = ("_asking", "_committed", "_logs", "_missing", "_stable", "_timer", "parked")
 
     def __init__(self, asking: Asking, reading: Reading) -> None:
         request = asking.request
@@ -354,8 +356,9 @@ class Waiting:
         self._committed = request.isolation_level == IsolationLevel.READ_COMMITTED
         self._missing = request.min_bytes - reading.size
         self._logs = [log for log, _, _ in reading.spans]
+        self._stable = {log: log.last_stable_offset for log in self._logs}
         for log in self._logs:
-            log.watchlist.add(self, self._came)
+            log.watchlist.add(self, partial(self._came, log))
         clock = asking.caller.environment.clock
         self._timer = clock.call_later(request.max_wait_ms / 1000, self._answer)
         self.parked.on_abandon(self._stop)
@@ -368,15 +371,22 @@ class Waiting:
         found = max(0, least - self._missing)
         return FetchWait(least, found, self._asking.request.max_wait_ms / 1000)
 
-    def _came(self, size: int) -> None:
-        self._missing -= size
+    def _came(self, log: PartitionLog, size: int) -> None:
         if size < 0:
             self._answer()
-        elif self._missing <= 0:
-            if not self._committed:
+            return
+        if not self._committed:
+            self._missing -= size
+            if self._missing <= 0:
                 self._answer()
-                return
-            # Enough bytes came, but perhaps none that a read_committed consumer may see.
+            return
+        before, stable = self._stable[log], log.last_stable_offset
+        if stable == before:
+            # In an open transaction, or behind one: nobody is to look at it yet.
+            return
+        self._stable[log] = stable
+        self._missing -= log.read(before, UNBOUNDED, end=stable).size
+        if self._missing <= 0:
             reading = Reading.of(self._asking)
             if reading.answers_now:
                 self._stop()

@@ -98,7 +98,7 @@ def _look_up(log: PartitionLog, timestamp: int, end: int) -> TimedOffset:
         case ListOffsetsTimestamp.LATEST:
             return TimedOffset(end, -1, log.leader_epoch)
         case ListOffsetsTimestamp.EARLIEST | ListOffsetsTimestamp.EARLIEST_LOCAL:
-            return TimedOffset(log.log_start_offset, -1, log.leader_epoch)
+            return TimedOffset(log.log_start_offset, -1, log.first_epoch)
         case ListOffsetsTimestamp.MAX_TIMESTAMP:
             return _before(end, log.offset_of_max_timestamp())
         case ListOffsetsTimestamp.LATEST_TIERED | ListOffsetsTimestamp.EARLIEST_PENDING_UPLOAD:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from ....errors import RequestRefused
+from ....errors import ProtocolError, RequestRefused
 from ...codes import Compression, ErrorCode
 from ...records import (
     CRC_FROM,
@@ -15,6 +15,7 @@ from ...records import (
     LENGTH_COUNTS_FROM,
     BatchHeader,
     Buffer,
+    Record,
     build_marker,
     crc32c,
     place,
@@ -121,8 +122,8 @@ class PartitionLog(Segments):
         """Batches with timestamps up to this one (ms) are not looked at by the policy."""
         self.terms = object()
         """Another one as soon as it is configured otherwise or is deleted."""
-        self.producers = ProducerTable()
         self.transactions = LogTransactions()
+        self.producers = ProducerTable(self.transactions.is_open)
         self.watchlist = Watchlist()
         self.records_in = 0
         self.records_out = 0
@@ -293,6 +294,7 @@ class PartitionLog(Segments):
     def truncate_before(self, offset: int) -> int:
         left = super().truncate_before(offset)
         self.transactions.truncate_before(self.log_start_offset)
+        self.epochs.truncate_before(self.log_start_offset)
         return left
 
     def check_offset(self, offset: int) -> None:
@@ -341,23 +343,43 @@ class PartitionLog(Segments):
         self.gaps_below = max(self.gaps_below, kept.compacted_to)
         self.high_watermark = kept.high_watermark
         self.epochs.begin(kept.leader_epoch, kept.high_watermark)
+        self.epochs.truncate_before(kept.log_start_offset)
         self.producers.restore(kept.producers)
         self.transactions.restore(kept.open_transactions, kept.aborted)
 
     # Offsets by time and by epoch.
 
     def offset_at(self, timestamp: int) -> TimedOffset:
-        """The first record with this timestamp (ms) or a later one."""
+        """The first record with this timestamp (ms) or a later one.
+
+        Raises RequestRefused where a batch that may hold it cannot be decoded.
+        """
         for segment in self.segments:
             if segment.max_timestamp < timestamp:
                 continue
             for batch in segment.batches:
-                if read_batch_header(batch).max_timestamp < timestamp:
+                header = read_batch_header(batch)
+                if header.max_timestamp < timestamp:
                     continue
-                for record in read_records(batch):
-                    if record.timestamp >= timestamp and record.offset >= self.log_start_offset:
-                        return TimedOffset(record.offset, record.timestamp, self.leader_epoch)
+                try:
+                    found = self._first_at(batch, timestamp)
+                except ProtocolError as error:
+                    # It was somebody else who wrote it: this client has done nothing wrong.
+                    raise RequestRefused(
+                        ErrorCode.UNKNOWN_SERVER_ERROR,
+                        f"{self.topic}/{self.partition}: the batch at offset {header.base_offset}"
+                        f" cannot be decoded: {error.text}",
+                    ) from None
+                if found is not None:
+                    epoch = header.partition_leader_epoch
+                    return TimedOffset(found.offset, found.timestamp, epoch)
         return NOWHERE
+
+    def _first_at(self, batch: bytes, timestamp: int) -> Record | None:
+        for record in read_records(batch):
+            if record.timestamp >= timestamp and record.offset >= self.log_start_offset:
+                return record
+        return None
 
     def offset_of_max_timestamp(self) -> TimedOffset:
         """The record with the greatest timestamp (KIP-734), the first one of equals."""
@@ -369,6 +391,11 @@ class PartitionLog(Segments):
         if leader_epoch < 0 or leader_epoch > self.leader_epoch:
             return -1, -1
         return self.epochs.end_of(leader_epoch, self.high_watermark)
+
+    @property
+    def first_epoch(self) -> int:
+        """The leader epoch in which the log's first offset was written, or is to be."""
+        return self.epochs.first
 
     def begin_epoch(self) -> None:
         """Another leader, or the same one elected anew; who waits for it is answered."""

@@ -1,7 +1,7 @@
 """Idempotent producers: who produced what last, in each partition (KIP-98)."""
 
 from collections import deque
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Final
 
 from msgspec import Struct
@@ -59,11 +59,15 @@ class KeptProducer(Struct):
 
 
 class ProducerTable:
-    """The producers of one partition; the longest silent ones are forgotten past `limit`."""
+    """The producers of one partition; the longest silent ones are forgotten past `limit`.
 
-    __slots__ = ("_limit", "_newest", "_producers")
+    Those in an open transaction (`is_busy`) are not: its next batch goes on where it was.
+    """
 
-    def __init__(self, limit: int = 1000) -> None:
+    __slots__ = ("_is_busy", "_limit", "_newest", "_producers")
+
+    def __init__(self, is_busy: Callable[[int], bool], limit: int = 1000) -> None:
+        self._is_busy = is_busy
         self._limit = limit
         self._producers: dict[int, Producer] = {}
         self._newest = -1
@@ -192,7 +196,10 @@ class ProducerTable:
         self._producers[producer_id] = producer
         self._newest = producer_id
         if len(self._producers) > self._limit:
-            del self._producers[next(iter(self._producers))]
+            others = (one for one in self._producers if one != producer_id)
+            silent = next((one for one in others if not self._is_busy(one)), None)
+            if silent is not None:
+                del self._producers[silent]
 
 
 def sequence_after(sequence: int, step: int) -> int:

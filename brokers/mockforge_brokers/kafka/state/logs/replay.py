@@ -21,7 +21,8 @@ class LogBounds(Struct):
 
 def replay(number: int, batches: Sequence[bytes], bounds: LogBounds) -> KeptLog:
     """`batches` in the order of their offsets, as they are stored."""
-    producers, transactions = ProducerTable(), LogTransactions()
+    transactions = LogTransactions()
+    producers = ProducerTable(transactions.is_open)
     end, epoch = bounds.high_watermark, bounds.leader_epoch
     for batch in batches:
         header = read_batch_header(batch)

@@ -45,6 +45,9 @@ class LogTransactions:
         self.aborted: list[AbortedTransaction] = []
         """In the order of their markers."""
 
+    def is_open(self, producer_id: int) -> bool:
+        return producer_id in self.open
+
     @property
     def first_offset(self) -> int | None:
         """Where the oldest open transaction begins."""
