@@ -59,6 +59,8 @@ class Syncer:
         self._asked = threading.Event()
         self._hurry = threading.Event()
         self._ending = False
+        self._named = 0
+        """The newest segment whose name is on disk."""
         self._thread = threading.Thread(target=self._run, name="data syncer", daemon=True)
         self._thread.start()
 
@@ -124,6 +126,10 @@ class Syncer:
             if file.open:
                 file.sync()
                 file.forget()
+                if file.number != self._named:
+                    # Its own bytes are on disk; that it is there at all stands in the folder.
+                    sync_folder(self._folder)
+                    self._named = file.number
             self._synced(place)
         while self._going:
             # None goes before an older one: it may say which rows of that are gone.

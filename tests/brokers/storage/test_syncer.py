@@ -310,3 +310,19 @@ def test_an_end_that_comes_as_the_thread_begins_anew_is_seen(tmp_path, monkeypat
     made.emptied(tmp_path / "none.seg")
     made._thread.join(20)
     assert not made._thread.is_alive()
+
+
+@pytest.mark.usefixtures("never")
+def test_a_new_segment_is_said_to_be_on_disk_when_its_name_is_there_too(tmp_path, monkeypatch):
+    said = []
+    made = writer(tmp_path, through=False)
+    monkeypatch.setattr(syncer, "sync_folder", lambda folder: said.append("folder"))
+    brought = made._syncer._synced
+    made._syncer._synced = lambda place: (said.append(place), brought(place))
+    monkeypatch.setattr(writer_module, "SEGMENT", 0)
+    for number in (1, 2):
+        made.write(group(number, [(number, b"x")]))
+    made.close(None)
+    second = next(at for at, one in enumerate(said) if one != "folder" and one > place_of(2, 0))
+    # That of the first one, which is full and closed, says nothing of the second.
+    assert said[:second].count("folder") >= 2
