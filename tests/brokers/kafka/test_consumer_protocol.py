@@ -580,3 +580,11 @@ def test_a_pattern_is_matched_once_for_each_version_of_the_topics():
         return calls_of(lambda: group.heartbeat(HeartbeatOfGroup("m", epoch)))
 
     assert calls(40) == calls(4)
+
+
+def test_a_member_is_assigned_only_what_it_reads(scene):
+    scene.join("a")
+    with pytest.raises(InvalidInput, match="member a of group g does not read u, but t"):
+        scene.broker.assign_partitions("g", "a", {"u": [0]})
+    scene.broker.grow_topic("t", 5)
+    assert scene.heartbeat("a", 2, ALL) == (3, {"t": [0, 1, 2, 3, 4]})

@@ -4,10 +4,11 @@ import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.journal import IN, OUT
-from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
+from mockforge_brokers.kafka.codes import ApiKey, ErrorCode, UpgradeType
 from mockforge_brokers.kafka.events import TransactionAborted
 from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.state.cluster import Cluster
+from mockforge_brokers.kafka.state.features import FeatureUpdate
 from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.state.logs.transactions import AbortedTransaction, LogTransactions
@@ -430,3 +431,13 @@ def test_ids_are_listed_by_patterns_of_re2_alone(pattern):
     scene = Scene()
     answer = scene.call(ListTransactionsRequest(transactional_id_pattern=pattern), 2)
     assert answer.error_code == ErrorCode.INVALID_REGULAR_EXPRESSION
+
+
+def test_a_reset_brings_back_the_levels_of_a_new_cluster(cluster):
+    levels, epoch = dict(cluster.features.levels), cluster.features.epoch
+    cluster.features.update([FeatureUpdate("transaction.version", 1, UpgradeType.SAFE_DOWNGRADE)])
+    cluster.clear()
+    assert cluster.features.levels == levels
+    assert cluster.features.epoch == epoch + 2
+    cluster.clear()
+    assert cluster.features.epoch == epoch + 2

@@ -268,10 +268,12 @@ class Cluster:
 
     def clear(self) -> None:
         """All topics and groups go."""
+        # Groups first: each topic that goes would look through what all of them committed.
+        self.groups.clear("the broker was reset")
         for name in tuple(self.topics):
             self.delete_topic(name, source="reset")
         self.transactions.clear()
-        self.groups.clear("the broker was reset")
+        self.features.clear()
         self.configuring.clear()
         self.fetch_sessions.clear()
         self.quotas.clear()

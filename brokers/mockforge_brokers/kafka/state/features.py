@@ -40,6 +40,10 @@ _ALL_OR_NOTHING: Final = (
 )
 
 
+def _new_levels() -> dict[str, int]:
+    return {one.name: one.level for one in FEATURES}
+
+
 class FeatureUpdate(Struct, frozen=True):
     """A wish to bring a feature to a level; 0 takes it out of force."""
 
@@ -54,7 +58,7 @@ class Features:
     def __init__(self, controller: int) -> None:
         """`controller`: the node that decides, as refusals name it."""
         self.epoch = 0
-        self.levels: dict[str, int] = {one.name: one.level for one in FEATURES}
+        self.levels = _new_levels()
         self._controller = controller
 
     def update(self, updates: Iterable[FeatureUpdate], *, validate_only: bool = False) -> None:
@@ -67,6 +71,12 @@ class Features:
         changed = {one.name: one.level for one in wanted if self.levels[one.name] != one.level}
         if changed and not validate_only:
             self.levels |= changed
+            self.epoch += 1
+
+    def clear(self) -> None:
+        """As in a new cluster; who knew other levels sees that these are newer."""
+        if self.levels != (levels := _new_levels()):
+            self.levels = levels
             self.epoch += 1
 
     def restore(self, levels: Mapping[str, int], epoch: int) -> None:

@@ -70,6 +70,14 @@ class GroupVerbs:
         """Choose what a member of a group of the consumer protocol is to read, by topic."""
         with PlainRefusals():
             found = self._consumer_group(group)
+            read = found.topics.of(found.members.find(member))
+            for name in partitions:
+                # It would never get them, and nobody else would either.
+                if name in self.cluster.topics and name not in read:
+                    topics_read = ", ".join(sorted(read)) or "nothing"
+                    raise InvalidInput(
+                        f"member {member} of group {group} does not read {name}, but {topics_read}"
+                    )
             topics = self.cluster.topics
             wanted = [(topics.named(name), numbers) for name, numbers in partitions.items()]
             keys = {

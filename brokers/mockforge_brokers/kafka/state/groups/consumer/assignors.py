@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from heapq import heapify, heapreplace
 from typing import Final
 
 Key = tuple[bytes, int]
@@ -29,11 +30,18 @@ def uniform(subscriptions: Subscriptions, counts: Counts, current: Assignment) -
     readers = Counter(topic for topics in subscriptions.values() for topic in topics)
     # Topics with few readers first, or their readers would be full with what others could take.
     for topic in sorted(readers, key=lambda one: (readers[one], one)):
+        free = [one for one in range(counts[topic]) if (topic, one) not in owned]
+        if not free:
+            continue
         takers = [member for member in kept if topic in subscriptions[member]]
-        for partition in range(counts[topic]):
-            if (topic, partition) not in owned:
-                least = min(takers, key=lambda member: len(kept[member]))
-                kept[least].add((topic, partition))
+        # Whoever has least takes the next one, of several the first: a search among all for each
+        # partition would hold up the loop in a large group.
+        least = [(len(kept[member]), place) for place, member in enumerate(takers)]
+        heapify(least)
+        for partition in free:
+            load, place = least[0]
+            kept[takers[place]].add((topic, partition))
+            heapreplace(least, (load + 1, place))
     _even_out(kept, subscriptions)
     return {member: frozenset(keys) for member, keys in kept.items()}
 
@@ -76,7 +84,11 @@ def _cut_to_quota(kept: dict[str, set[Key]], partitions: int) -> None:
 
 
 def _even_out(kept: dict[str, set[Key]], subscriptions: Subscriptions) -> None:
-    """Move partitions from who has more to who has less, while the difference is two or more."""
+    """Move partitions from who has more to who has less, while the difference is two or more.
+
+    In each round everybody takes at most one from each of the others: so no single one gives all,
+    and there are few rounds.
+    """
     moved = True
     while moved:
         moved = False
@@ -84,15 +96,11 @@ def _even_out(kept: dict[str, set[Key]], subscriptions: Subscriptions) -> None:
         for poor in by_load:
             for rich in reversed(by_load):
                 if len(kept[rich]) - len(kept[poor]) < 2:
+                    # Or so it seems by the order before this round: the next one looks again.
                     break
-                key = next(
-                    (k for k in sorted(kept[rich], reverse=True) if k[0] in subscriptions[poor]),
-                    None,
-                )
+                readable = (key for key in kept[rich] if key[0] in subscriptions[poor])
+                key = max(readable, default=None)
                 if key is not None:
                     kept[rich].discard(key)
                     kept[poor].add(key)
                     moved = True
-                    break
-            if moved:
-                break
