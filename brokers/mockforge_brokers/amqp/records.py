@@ -69,7 +69,7 @@ class Field(NamedTuple):
         if self.type in _NUMBERS:
             return ("number", value)
         if self.type in ("S", "x"):
-            return ("bytes", value.encode() if isinstance(value, str) else bytes(value))
+            return ("bytes", octets_of(value))
         if self.type == "D":
             return ("decimal", value.as_tuple())
         if self.type == "F":
@@ -81,6 +81,21 @@ class Field(NamedTuple):
 
 
 Table = dict[str, Field]
+
+
+def octets_of(value: str | bytes) -> bytes:
+    """A text's bytes on the wire, whether or not they are UTF-8."""
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else bytes(value)
+
+
+def text_of(field: Field) -> str:
+    """What a field names, as names are kept: bytes that are no UTF-8 stand in it as surrogates.
+
+    A table's text is bytes where it is no UTF-8 (wire/field_table.py), a short string never is: a
+    queue that an x-death names would not be the one that is called so.
+    """
+    value = field.value
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 
 class Headers(dict[str, Field]):

@@ -9,7 +9,7 @@ from ..events import ClientIdentified, ConnectionClosed, Event
 from ..spine import Spine
 from .connection.connection import Connection
 from .connection.ends import NODE, connection_name
-from .records import table
+from .records import octets_of, table
 from .state.consumer import Consumer, Sink
 from .state.message import Message
 from .state.routing import Route
@@ -18,6 +18,8 @@ from .wire import content as contents
 
 _TRACE: Final = "amq.rabbitmq.trace"
 _MAX_PAYLOAD: Final = 131_064
+_LONGEST: Final = 255
+"""Bytes of a routing key."""
 
 
 class Tracer:
@@ -64,7 +66,9 @@ class Tracer:
                 consumer.sink = consumer.sink.sink
 
     def _consumers(self) -> list[Consumer]:
-        return [each for queue in self._vhost.queues.values() for each in queue.consumers]
+        vhost = self._vhost
+        queues = (*vhost.queues.values(), *vhost.replies.values())
+        return [each for queue in queues for each in queue.consumers]
 
     def follow(self, consumer: Consumer) -> None:
         consumer.sink = _Traced(consumer.sink, consumer, self)
@@ -113,8 +117,13 @@ class Tracer:
         made = contents.make_content(1, body, {"headers": table(headers)}, _MAX_PAYLOAD)
         # The message that is traced may be on its way into queues: its refusal is its own.
         rejected = vhost.rejected
-        vhost.deliver(vhost.route(_TRACE, key), made, len(body), "trace")
+        vhost.deliver(vhost.route(_TRACE, _cut(key)), made, len(body), "trace")
         vhost.rejected = rejected
+
+
+def _cut(key: str) -> str:
+    """A name may be as long as a routing key can be, and has a word before it here."""
+    return octets_of(key)[:_LONGEST].decode("utf-8", "surrogateescape")
 
 
 def _of(connection: Connection) -> dict[str, Any]:

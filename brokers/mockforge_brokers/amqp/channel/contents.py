@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..profiles import CLIENTS_DEATHS, DEFAULT, PROFILES, Profile
-from ..records import Buried, Converted, Field, Table
+from ..records import Buried, Converted, Field, Table, text_of
 from ..state.dead_letters import Death, Rewritten
 from ..wire.content import header_payload
 from ..wire.frames import HEADER, OVERHEAD, content_head, frame, head
@@ -19,6 +19,8 @@ from .headers import read_headers
 
 _DEATHS: Final = "x-death"
 _CC: Final = "CC"
+_TOLD_BY: Final = ("queue", "reason")
+"""What deaths are told apart by."""
 
 
 class Contents:
@@ -149,12 +151,12 @@ def _grouped(deaths: list[Table]) -> list[Table]:
 
 
 def _same(table: Table, entry: Table) -> bool:
-    return all(table.get(name) == entry.get(name) for name in ("queue", "reason"))
+    return all(name in table and text_of(table[name]) == text_of(entry[name]) for name in _TOLD_BY)
 
 
 def _deaths(headers: Mapping[str, Field]) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (str(one.value["queue"].value), str(one.value["reason"].value))
+        (text_of(one.value["queue"]), text_of(one.value["reason"]))
         for one in headers[_DEATHS].value
         if one.type == "F" and {"queue", "reason"} <= one.value.keys()
     )
@@ -163,7 +165,7 @@ def _deaths(headers: Mapping[str, Field]) -> tuple[tuple[str, str], ...]:
 def _texts(field: Field | None) -> tuple[str, ...]:
     if field is None or field.type != "A":
         return ()
-    return tuple(str(item.value) for item in field.value if item.type == "S")
+    return tuple(text_of(item) for item in field.value if item.type == "S")
 
 
 def _replace(content: bytes, properties: Mapping[str, Any]) -> bytes:

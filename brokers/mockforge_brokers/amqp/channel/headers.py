@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from ...errors import RequestRefused
 from ..codes import ReplyCode
-from ..records import Field, Headers
+from ..records import Field, Headers, text_of
 from ..state.direct_replies import REPLY_TO
 from ..wire.content import header_payload
 from ..wire.frames import HEAD_SIZE, HEADER, content_head, frame, head
@@ -123,7 +123,7 @@ def _keys(name: str, headers: Mapping[str, Field]) -> list[str]:
         raise _refused(
             f'invalid message: {{unacceptable_type_in_header,"{name}",{field.type_name}}}'
         )
-    return [str(item.value) for item in field.value if item.type == "S"]
+    return [text_of(item) for item in field.value if item.type == "S"]
 
 
 def _rewritten(header: bytes, properties: dict[str, Any]) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...errors import RequestRefused
 from ..codes import ReplyCode
 from ..profiles import PASSIVE_DECLARE
+from ..records import text_of
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -58,7 +59,7 @@ def _declare_queue(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
     dead_letters = values["arguments"].get("x-dead-letter-exchange")
     if dead_letters is not None:
         yield "read", "queue", name
-        yield "write", "exchange", str(dead_letters.value)
+        yield "write", "exchange", text_of(dead_letters)
 
 
 def _declare_exchange(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
@@ -70,7 +71,7 @@ def _declare_exchange(channel: Channel, values: dict[str, Any]) -> Iterator[Need
     alternate = values["arguments"].get("alternate-exchange")
     if alternate is not None:
         yield "read", "exchange", name
-        yield "write", "exchange", str(alternate.value)
+        yield "write", "exchange", text_of(alternate)
 
 
 def _bind_queue(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from ...clock import Clock
 from ...errors import RequestRefused
 from ..codes import ReplyCode
-from ..records import Field, Table
+from ..records import Field, Table, text_of
 from .policies import NO_DEFINITION, Definition
 from .queues.queue import Queue
 
@@ -99,7 +99,7 @@ class Exchange:
     def alternate(self) -> str:
         """Where messages go that match nothing here; empty for nowhere."""
         field = self.arguments.get("alternate-exchange")
-        return str(field.value if field else self.definition.get("alternate-exchange", ""))
+        return text_of(field) if field else str(self.definition.get("alternate-exchange", ""))
 
     def add(self, binding: Binding) -> bool:
         """True if this binding is new; raises RequestRefused for arguments that cannot be."""

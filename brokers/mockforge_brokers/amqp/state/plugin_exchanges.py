@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ...errors import RequestRefused
 from ..codes import ReplyCode
-from ..records import INTEGER_TYPES, Field, Headers, Table
+from ..records import INTEGER_TYPES, Field, Headers, Table, text_of
 from .exchanges import (
     Binding,
     Destination,
@@ -57,7 +57,7 @@ class ConsistentHashExchange(Exchange):
 
     def _argument(self, name: str) -> str:
         field = self.arguments.get(name)
-        return str(field.value) if field else ""
+        return text_of(field) if field else ""
 
     @classmethod
     def check_arguments(cls, arguments: Table) -> None:
@@ -182,13 +182,13 @@ class DelayedExchange(Exchange):
 
     def __init__(self, name: str, **flags: Any) -> None:
         super().__init__(name, **flags)
-        self._routed = _INNER[str(self.arguments["x-delayed-type"].value)](name)
+        self._routed = _INNER[text_of(self.arguments["x-delayed-type"])](name)
         self.held = 0
 
     @classmethod
     def check_arguments(cls, arguments: Table) -> None:
         field = arguments.get("x-delayed-type")
-        if field is None or field.value not in _INNER:
+        if field is None or text_of(field) not in _INNER:
             raise _refused("Invalid argument, 'x-delayed-type' must be an existing exchange type")
 
     def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from ...bytes_io import ByteReader
 from ...errors import ProtocolError
 from ..codes import ReplyCode
-from ..records import Field, Table
+from ..records import Field, Table, octets_of
 
 _DEEPEST: Final = 64
 """Tables and arrays inside each other; more is an attack, not a message."""
@@ -165,7 +165,7 @@ def _write_value(kind: str, value: Any) -> bytes:
     match kind:
         case "S" | "x":
             # Names of queues, keys and the like may be any bytes, and come into tables as text.
-            raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+            raw = octets_of(value)
             return len(raw).to_bytes(4, "big") + raw
         case "t":
             return b"\x01" if value else b"\x00"

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from ...records import Table
+from ...records import Field, Table, text_of
 from ..policies import NO_DEFINITION
 
 REJECTING: Final = ("reject-publish", "reject-publish-dlx")
@@ -40,7 +40,7 @@ def policy_of(arguments: Table, definition: Mapping[str, Any] = NO_DEFINITION) -
     given: dict[str, Any] = {}
     for argument, name in _FIELDS.items():
         by_policy = definition.get(argument[2:]) if argument not in _ONLY_ARGUMENTS else None
-        value = arguments[argument].value if argument in arguments else by_policy
+        value = _value(arguments[argument]) if argument in arguments else by_policy
         if by_policy is not None and isinstance(value, int):
             value = min(value, by_policy)
         if value is not None:
@@ -51,6 +51,10 @@ def policy_of(arguments: Table, definition: Mapping[str, Any] = NO_DEFINITION) -
         if name in given:
             given[name] /= 1000
     return Policy(**given)
+
+
+def _value(field: Field) -> Any:
+    return text_of(field) if field.type == "S" else field.value
 
 
 _FIELDS: Final = {
