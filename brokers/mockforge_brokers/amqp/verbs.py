@@ -270,9 +270,9 @@ class Verbs:
 
         All of them are taken first and settled then; the number is of those that were left behind.
         """
-        found = self.vhost(vhost).queue(queue)
         taken: list[Message] = []
         with PlainRefusals():
+            found = self.vhost(vhost).queue(queue)
             while len(taken) < count and (message := found.take(no_ack=False)) is not None:
                 taken.append(message)
         seen = [

@@ -49,11 +49,13 @@ def basic_consume(
 ) -> None:
     """`no_local` is not looked at, as in RabbitMQ."""
     direct = queue == REPLY_TO
-    found = _replies(channel, no_ack) if direct else channel.queue(queue)
-    if consumer_tag in channel.consumers:
+    known = channel.consumers.get(consumer_tag)
+    if known is not None and not (direct and known is channel.replies):
         raise ProtocolError(
             f"attempt to reuse consumer tag '{consumer_tag}'", ReplyCode.NOT_ALLOWED
         )
+    # Nothing is refused behind it: a queue for replies ends with its consumer.
+    found = _replies(channel, no_ack) if direct else channel.queue(queue)
     if channel.limit and found.kind == "quorum":
         raise ProtocolError(
             f"queue '{found.name}' in vhost '{channel.vhost.name}' does not support global qos",
@@ -61,7 +63,7 @@ def basic_consume(
         )
     tag = consumer_tag or channel.new_name("amq.ctag-")
     what = f"queue '{found.name}' in vhost '{channel.vhost.name}'"
-    if channel.vhost.profile.deliveries_time_out:
+    if channel.vhost.profile.deliveries_time_out and not direct:
         check_timeout(what, found.kind, arguments)
     consumer = Consumer(
         tag,
@@ -71,7 +73,7 @@ def basic_consume(
         no_ack=no_ack,
         exclusive=exclusive,
         prefetch=channel.prefetch,
-        priority=0 if found.kind == "stream" else check_consumer(what, arguments),
+        priority=0 if direct or found.kind == "stream" else check_consumer(what, arguments),
         arguments=arguments,
     )
     channel.vhost.consume(consumer)
@@ -102,10 +104,10 @@ def _lint(channel: Channel, consumer: Consumer, what: str) -> None:
 
 def _replies(channel: Channel, no_ack: bool) -> Queue:
     """Direct reply-to: a queue of no name that anyone could declare, for this channel."""
-    if channel.reply_to:
-        raise _refused("reply consumer already set")
     if not no_ack:
         raise _refused("reply consumer cannot acknowledge")
+    if channel.reply_to:
+        raise _refused("reply consumer already set")
     name = channel.new_name(channel.new_name(f"{REPLY_TO}.") + ".")
     return channel.vhost.open_replies(name, channel.line.id)
 
@@ -161,16 +163,17 @@ def basic_reject(channel: Channel, *, delivery_tag: int, requeue: bool) -> None:
 
 
 def basic_recover(channel: Channel, *, requeue: bool) -> None:
-    _check_recover(requeue)
+    _check_recover(channel, requeue)
     channel.send("basic.recover-ok")
     channel.recover()
 
 
 def basic_recover_async(channel: Channel, *, requeue: bool) -> None:
-    _check_recover(requeue)
+    _check_recover(channel, requeue)
     channel.recover()
 
 
-def _check_recover(requeue: bool) -> None:
+def _check_recover(channel: Channel, requeue: bool) -> None:
     if not requeue:
         raise ProtocolError("requeue=false", ReplyCode.NOT_IMPLEMENTED)
+    channel.check_recovery()

@@ -1,8 +1,10 @@
 """A channel: its consumers, what they have unacked, and what comes back of it."""
 
+from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any, Final
 
-from ...errors import RequestRefused
+from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps
 from ..codes import ReplyCode
 from ..events import ConsumerEnded, MessagesRequeued
@@ -18,6 +20,13 @@ from .transaction import Transaction
 from .unknown_tags import unknown_tag
 
 AMQP: Final = "amqp"
+
+
+def _check_requeuing(messages: Iterable[Message]) -> None:
+    """Raise ProtocolError where one is a stream's, which takes nothing back."""
+    for message in messages:
+        if isinstance(message.queue, StreamQueue):
+            raise message.queue.unsupported("basic.nack and basic.reject")
 
 
 class Channel:
@@ -138,9 +147,12 @@ class Channel:
         """basic.ack, nack and reject."""
         back = self.take_unacked(tag, multiple)
         if not acknowledged:
-            for _, message in back:
-                if isinstance(message.queue, StreamQueue):
-                    raise message.queue.unsupported("basic.nack and basic.reject")
+            try:
+                _check_requeuing(message for _, message in back)
+            except ProtocolError:
+                # The connection ends by it, and gives back what it has: all of this among it.
+                self.unsettle(back)
+                raise
         if self.transaction is not None:
             # Out of the unacked from here on, and back among them by tx.rollback: who rolls back
             # may acknowledge them once more, as with RabbitMQ.
@@ -187,7 +199,7 @@ class Channel:
                 self.settle(tag, False, acknowledged=True, requeue=False)
             return
         take = self.unacked.pop
-        outstanding = self.outstanding
+        settled = 0
         for tag in tags:
             message = take(tag, None)
             if message is None:
@@ -195,15 +207,20 @@ class Channel:
             message.queue.acknowledge(message)
             consumer = message.consumer
             if consumer is not None:
-                outstanding -= 1
+                settled += 1
                 consumer.credit = credit = consumer.credit + 1
                 # It was out of the rotation. It goes back at the end of the burst, when all its
                 # acknowledgements are counted.
                 if credit == 1:
                     self.line.refilled.append(consumer)
         if self.limit:
-            self.outstanding = outstanding
+            # Not a count of before: an acknowledgement may let another consumer begin (quorum.py).
+            self.outstanding -= settled
             self.line.relieved.append(self)
+
+    def check_recovery(self) -> None:
+        """Raise ProtocolError where some of it cannot be put back."""
+        _check_requeuing(self.unacked.values())
 
     def recover(self) -> None:
         """Put all that is unacknowledged back into its queue."""
@@ -211,6 +228,12 @@ class Channel:
         self.unacked.clear()
         self.refill(messages)
         requeue_all(messages)
+
+    def unsettle(self, back: Iterable[tuple[int, Message]]) -> None:
+        """These are unacked again, among the others in the order of delivery tags."""
+        again = sorted((*self.unacked.items(), *back), key=itemgetter(0))
+        self.unacked.clear()
+        self.unacked.update(again)
 
     def refill(self, messages: list[Message]) -> None:
         """The consumers of these messages have credit again, from the end of this burst on."""

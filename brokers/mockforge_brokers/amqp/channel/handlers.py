@@ -1,7 +1,7 @@
 """Which function serves which method on an open channel."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from .basic_methods import (
     basic_ack,
@@ -63,3 +63,23 @@ HANDLERS: Final[dict[str, Callable[..., None]]] = {
     "tx.rollback": tx_rollback,
 }
 """Called with the channel and the method's fields by name. basic.publish has its own path."""
+
+_NAMES: Final = {
+    "exchange.declare": ("exchange",),
+    "exchange.delete": ("exchange",),
+    "exchange.bind": ("source", "destination"),
+    "exchange.unbind": ("source", "destination"),
+    "queue.declare": ("queue",),
+    "queue.delete": ("queue",),
+    "queue.bind": ("exchange", "queue"),
+    "queue.unbind": ("exchange", "queue"),
+}
+
+
+def strip_line_ends(method: str, values: dict[str, Any]) -> None:
+    """RabbitMQ drops line ends from the names of what is declared, bound or deleted.
+
+    Before rights are looked at: those of the name that it then has count.
+    """
+    for name in _NAMES.get(method, ()):
+        values[name] = values[name].replace("\r", "").replace("\n", "")

@@ -63,9 +63,7 @@ def _committed(channel: Channel) -> Steps:
 def tx_rollback(channel: Channel) -> None:
     undone = _transaction(channel)
     channel.transaction = Transaction()
-    again = {**channel.unacked, **{tag: message for tag, message, _, _ in undone.settled}}
-    channel.unacked.clear()
-    channel.unacked.update(sorted(again.items()))
+    channel.unsettle((tag, message) for tag, message, _, _ in undone.settled)
     channel.send("tx.rollback-ok")
 
 

@@ -12,6 +12,7 @@ from ...errors import RequestRefused
 from ..codes import ReplyCode
 from ..profiles import PASSIVE_DECLARE
 from ..records import text_of
+from ..state.direct_replies import REPLY_TO
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -51,6 +52,8 @@ def _passive(channel: Channel, kind: str, name: str) -> Iterator[Need]:
 
 
 def _declare_queue(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
+    if values["queue"].startswith(REPLY_TO):
+        return
     if values["passive"]:
         yield from _passive(channel, "queue", channel.queue_name(values["queue"]))
         return
@@ -91,6 +94,12 @@ def _of_queue(operation: str) -> Callable[[Channel, dict[str, Any]], Iterator[Ne
     return needs
 
 
+def _consume(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
+    # Replies to oneself are nobody else's: RabbitMQ asks for no right.
+    if values["queue"] != REPLY_TO:
+        yield "read", "queue", channel.queue_name(values["queue"])
+
+
 def _delete_exchange(channel: Channel, values: dict[str, Any]) -> Iterator[Need]:
     yield "configure", "exchange", values["exchange"]
 
@@ -105,6 +114,6 @@ _NEEDS: Final[dict[str, Callable[[Channel, dict[str, Any]], Iterator[Need]]]] = 
     "queue.purge": _of_queue("read"),
     "queue.bind": _bind_queue,
     "queue.unbind": _bind_queue,
-    "basic.consume": _of_queue("read"),
+    "basic.consume": _consume,
     "basic.get": _of_queue("read"),
 }

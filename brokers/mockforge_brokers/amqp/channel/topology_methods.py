@@ -3,6 +3,7 @@
 from ..profiles import MANY_HASHES, UNKNOWN_EXCHANGE_TYPE
 from ..records import Table
 from ..state import outdated
+from ..state.direct_replies import REPLY_TO
 from ..state.plugin_exchanges import EXCHANGE_TYPES
 from ..wire.frames import method
 from .channel import Channel
@@ -27,7 +28,7 @@ def exchange_declare(
             what = f"exchange '{exchange}' in vhost '{channel.vhost.name}'"
             channel.lint(UNKNOWN_EXCHANGE_TYPE, f"{what} is of type '{exchange_type}'")
         channel.vhost.declare_exchange(
-            _without_line_ends(exchange),
+            exchange,
             exchange_type,
             durable=durable,
             auto_delete=auto_delete,
@@ -36,11 +37,6 @@ def exchange_declare(
         )
     if not no_wait:
         channel.send("exchange.declare-ok")
-
-
-def _without_line_ends(name: str) -> str:
-    """RabbitMQ drops them from the names of what is declared."""
-    return name.replace("\r", "").replace("\n", "")
 
 
 def exchange_delete(channel: Channel, *, exchange: str, if_unused: bool, no_wait: bool) -> None:
@@ -91,15 +87,17 @@ def queue_declare(
     no_wait: bool,
     arguments: Table,
 ) -> None:
-    if queue in channel.vhost.replies:
+    if queue.startswith(REPLY_TO):
         # Who answers may ask in this way whether there is anybody left to answer to.
-        found = channel.vhost.replies[queue]
-    elif passive:
+        if queue != REPLY_TO and queue not in channel.vhost.replies:
+            channel.vhost.queue(queue)
+        _declared(channel, queue, 0, 1, no_wait=no_wait)
+        return
+    if passive:
         found = channel.vhost.queue(queue, channel.line.id)
         # To ask for it is to use it: its x-expires begins anew.
         found.touch()
     else:
-        queue = _without_line_ends(queue)
         what = f"queue '{queue}' in vhost '{channel.vhost.name}'"
         for name, how in outdated.of_queue(arguments, durable=durable, exclusive=exclusive):
             channel.lint(name, f"{what} {how}")
@@ -113,13 +111,14 @@ def queue_declare(
             client=channel.line.client,
             server_named=not queue,
         )
-    channel.last_queue = found.name
+    _declared(channel, found.name, len(found.messages), len(found.consumers), no_wait=no_wait)
+
+
+def _declared(channel: Channel, name: str, messages: int, consumers: int, *, no_wait: bool) -> None:
+    channel.last_queue = name
     if not no_wait:
         channel.send(
-            "queue.declare-ok",
-            queue=found.name,
-            message_count=len(found.messages),
-            consumer_count=len(found.consumers),
+            "queue.declare-ok", queue=name, message_count=messages, consumer_count=consumers
         )
 
 

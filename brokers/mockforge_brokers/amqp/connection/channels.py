@@ -7,7 +7,7 @@ from ...events import RequestDenied
 from ...fairness import Steps
 from ...usage import Usage
 from ..channel.channel import AMQP, Channel
-from ..channel.handlers import HANDLERS
+from ..channel.handlers import HANDLERS, strip_line_ends
 from ..channel.line import Line
 from ..channel.permissions import check
 from ..codes import ReplyCode, reply_text
@@ -184,6 +184,7 @@ class Channels:
         handler = HANDLERS.get(method.name)
         if handler is not None:
             values.pop("ticket", None)
+            strip_line_ends(method.name, values)
             try:
                 if self._line.guard is not None:
                     check(channel, method.name, values)
@@ -255,4 +256,6 @@ class Channels:
     def _forget(self, channel: Channel) -> None:
         self._delivered_before += channel.last_tag
         self.counts.delivered(channel.last_tag)
+        # We may have closed it in the midst of a content, whose rest is dropped.
+        self._assemblies.pop(channel.number, None)
         del self.open[channel.number]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
+from ....errors import RequestRefused
+from ...codes import ReplyCode
 from ..memory import COST
 from ..message import Message
 from .governed import GovernedMessage, GovernedQueue
@@ -79,6 +81,13 @@ class QuorumQueue(GovernedQueue):
         self.messages = cast("deque[Message]", Lanes(_RETURNED))
 
     def take(self, no_ack: bool) -> Message | None:
+        if self.policy.single_active:
+            raise RequestRefused(
+                ReplyCode.RESOURCE_LOCKED,
+                f"cannot obtain access to locked queue '{self.name}' in vhost '{self.host.name}'. "
+                "basic.get operations are not supported by quorum queues with single active "
+                "consumer",
+            )
         message = super().take(no_ack)
         if isinstance(message, QuorumMessage):
             message.got = True
