@@ -15,7 +15,7 @@ from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from ..storage.facts import Kept
 from ..storage.store import still
-from . import channel_views, consumers, definitions, granting, kept
+from . import channel_views, consumers, definitions, granting, inputs, kept
 from .channel.contents import Contents
 from .channel_views import ChannelView
 from .churn import Churn
@@ -155,6 +155,7 @@ class AmqpBroker(Verbs):
         """Raises InvalidInput."""
         if not name:
             raise InvalidInput("a virtual host needs a name")
+        inputs.check_short("virtual host's name", name)
         if name in self.vhosts:
             raise InvalidInput(f"virtual host {name} is there already")
         self.vhosts[name] = self._make_vhost(name)

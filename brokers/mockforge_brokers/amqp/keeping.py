@@ -18,7 +18,7 @@ from .state.memory import DISK, Memory
 from .state.policies import NamedPolicy
 from .state.queues.stored import OWNER, Keeping, MessageRow, raw, store_in
 from .state.topic_permissions import TopicPermission
-from .wire.content import header_payload
+from .wire.content import flags, header_frame, header_payload
 from .wire.field_table import write_table
 from .wire.frames import HEAD_SIZE, OVERHEAD, content_head
 from .wire.properties import check_properties
@@ -39,12 +39,8 @@ _PERSISTENT: Final = 2
 _FLAGS_AT: Final = HEAD_SIZE + 12
 """Where a content header's flags stand in its frame; its properties follow."""
 _MOST_KNOWN: Final = 4096
-
-
-def _head_of(content: bytes) -> bytes:
-    """Its header frame: where that is the same the properties are."""
-    length: int = content_head.unpack_from(content)[2]
-    return content[: length + OVERHEAD]
+_LONGEST_KNOWN: Final = 256
+"""Bytes of properties that are remembered."""
 
 
 class HostRow(Struct):
@@ -95,7 +91,9 @@ class StoringKeeper(Keeper):
 
     def adopt(self, host: Topology, queue: Queue) -> None:
         if kept.outlives(queue):
-            keeping = Keeping(self._store, self._store.new_log(OWNER), self.is_persistent, _head_of)
+            keeping = Keeping(
+                self._store, self._store.new_log(OWNER), self.is_persistent, header_frame
+            )
             store_in(queue, host, keeping)
 
     def is_persistent(self, content: bytes) -> bool:
@@ -104,11 +102,12 @@ class StoringKeeper(Keeper):
         properties = content[_FLAGS_AT : length + OVERHEAD - 1]
         known = self._persistence.get(properties)
         if known is None:
-            if len(self._persistence) >= _MOST_KNOWN:
-                self._persistence.clear()
-            flags = content_head.unpack_from(content)[6]
-            known = check_properties(header_payload(content), flags) == _PERSISTENT
-            self._persistence[properties] = known
+            known = check_properties(header_payload(content), flags(content)) == _PERSISTENT
+            # Long ones have what comes once, and would be many bytes to keep.
+            if len(properties) <= _LONGEST_KNOWN:
+                if len(self._persistence) >= _MOST_KNOWN:
+                    self._persistence.clear()
+                self._persistence[properties] = known
         return known
 
     def host_changed(self, name: str) -> None:

@@ -18,9 +18,8 @@ from .state.queues.queue import Queue
 from .state.queues.stream import StreamQueue
 from .state.topic_permissions import TopicPermission
 from .state.virtual_host import VirtualHost
-from .wire.content import header_payload
+from .wire.content import flags, header_payload
 from .wire.field_table import read_table, write_table
-from .wire.frames import content_head
 from .wire.properties import check_properties
 
 Hosts = MutableMapping[str, VirtualHost]
@@ -209,8 +208,7 @@ def _message(message: Message, away: bool, clock: Clock) -> KeptMessage:
 
 
 def _persistent(content: bytes) -> bool:
-    flags = content_head.unpack_from(content)[6]
-    return check_properties(header_payload(content), flags) == _PERSISTENT
+    return check_properties(header_payload(content), flags(content)) == _PERSISTENT
 
 
 def restore(values: Mapping[str, Any], vhosts: Hosts, make: MakeHost, clock: Clock) -> None:

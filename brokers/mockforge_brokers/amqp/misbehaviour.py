@@ -262,7 +262,7 @@ def _converted(name: str, value: object, text: str) -> object:
     match value:
         case bool() if text.lower() in ("true", "1", "false", "0"):
             return text.lower() in ("true", "1")
-        case int() if not isinstance(value, bool) and text.lstrip("-").isdecimal():
+        case int() if not isinstance(value, bool) and text.removeprefix("-").isdecimal():
             return int(text)
         case str():
             return text

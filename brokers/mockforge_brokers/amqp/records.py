@@ -117,12 +117,15 @@ def plain(value: Any) -> Any:
     return value
 
 
+_LONGEST_NAME: Final = 255
 _SCALARS: Final = {type(None): "V", bool: "t", float: "d", str: "S", bytes: "x"}
 
 
 def field(value: Any, where: str = "value") -> Field:
     """What a person wrote (JSON-like) as a typed field; raises InvalidInput."""
     kind = _SCALARS.get(type(value))
+    if kind == "S":
+        _check_text(value, where)
     if kind is not None:
         return Field(kind, value)
     match value:
@@ -137,6 +140,14 @@ def field(value: Any, where: str = "value") -> Field:
     raise InvalidInput(f"{where}: a field table cannot hold a {type(value).__name__}")
 
 
+def _check_text(text: str, where: str) -> int:
+    """How many bytes a text has; raises InvalidInput for half of a character (JSON's \\ud800)."""
+    try:
+        return len(octets_of(text))
+    except UnicodeEncodeError:
+        raise InvalidInput(f"{where}: {text!r} is no legal text") from None
+
+
 def _integer(value: int, where: str) -> Field:
     if -(2**31) <= value < 2**31:
         return Field("I", value)
@@ -147,7 +158,13 @@ def _integer(value: int, where: str) -> Field:
 
 def table(values: Mapping[str, Any], where: str = "arguments") -> Table:
     """A mapping of plain values as a field table; raises InvalidInput."""
-    return {str(key): field(item, f"{where}.{key}") for key, item in values.items()}
+    made = {}
+    for key, item in values.items():
+        name = str(key)
+        if _check_text(name, where) > _LONGEST_NAME:
+            raise InvalidInput(f"{where}: {name[:20]!r}... is longer than 255 bytes")
+        made[name] = field(item, f"{where}.{name}")
+    return made
 
 
 class Converted(bytes):

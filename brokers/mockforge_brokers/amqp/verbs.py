@@ -8,11 +8,12 @@ from ..environment import Environment
 from ..errors import InvalidInput, PlainRefusals
 from ..events import MessageSeen
 from . import inputs
+from .channel.headers import examine
 from .connection.connection import Connection
 from .event_exchange import EventExchange
 from .inside import Inside
 from .options import AmqpOptions
-from .records import table
+from .records import Headers, table
 from .state.memory import Memory
 from .state.message import Message
 from .state.plugin_exchanges import EXCHANGE_TYPES
@@ -61,10 +62,16 @@ class Verbs:
         except (OverflowError, UnicodeEncodeError) as error:
             raise InvalidInput(f"a property or header has no legal value: {error}") from None
         with PlainRefusals():
-            route = host.route(exchange, routing_key, checked.get("headers", {}))
+            # As a client's: what is refused there is here, and CC and BCC are keys, too.
+            headers, flags = Headers(checked.get("headers", {}), checked), contents.flags(content)
+            header = contents.header_frame(content)
+            extra = examine(header, flags, None, "", read_headers=False)
+            route = host.route(exchange, routing_key, headers, extra.keys if extra else ())
             if route.exchange.internal:
                 raise InvalidInput(f"exchange '{exchange}' is internal: publish to another one")
             publish = host.publish_expiring if "expiration" in checked else host.publish
+            if extra is not None and extra.header:
+                content = extra.header + content[extra.taken :]
             reached = publish(route, content, len(body), source)
         routed = reached or int(route.held)
         self.inside.published(
@@ -143,6 +150,7 @@ class Verbs:
     ) -> None:
         if not name:
             raise InvalidInput("a queue needs a name")
+        inputs.check_short("queue name", name)
         inputs.check_short("queue name", name)
         with PlainRefusals():
             self.vhost(vhost).declare_queue(

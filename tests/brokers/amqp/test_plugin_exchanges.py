@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from mockforge_brokers.amqp.events import MessageUnroutable
 from mockforge_brokers.amqp.state.plugin_exchanges import jump_hash
+from mockforge_brokers.limits import Limits
 
 from .client import Client, Got, Scene, names
 from .test_governed import drain, held
@@ -286,3 +287,83 @@ def test_delayed_exchange_routes_by_headers_too(scene: Scene, client: Client) ->
     client.publish("x", "", b"2", headers={"kind": "other", "x-delay": 10})
     scene.advance(1)
     assert held(client, "q") == [b"1"]
+
+
+# What exchanges hold is in memory as what queues hold is.
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda scene, client: client.send("exchange.delete", exchange="x"),
+        lambda scene, client: scene.broker.reset(),
+    ],
+    ids=["deleted", "reset"],
+)
+def test_held_messages_count_until_they_are_routed_or_their_exchange_is_gone(
+    scene: Scene, client: Client, end: Any
+) -> None:
+    memory = scene.broker.memory
+    declare(client, "x-delayed-message", x_delayed_type="fanout")
+    for delay in (10, 1000):
+        client.publish("x", "", bytes(1000), headers={"x-delay": delay})
+    both = memory.used
+    assert both > 2000
+    scene.advance(0.5)
+    assert memory.used == both / 2
+    end(scene, client)
+    assert memory.used == 0
+    scene.advance(1)
+    assert memory.used == 0
+
+
+def test_publishers_of_what_is_held_wait_when_it_is_too_much() -> None:
+    scene = Scene(limits=Limits(amqp_memory=5000))
+    client = scene.client()
+    declare(client, "x-delayed-message", x_delayed_type="fanout")
+    for _ in range(6):
+        client.publish("x", "", bytes(1000), headers={"x-delay": 1000})
+    assert names(client.received()) == []
+    assert scene.broker.connections()[0].state == "blocked"
+    scene.advance(2)
+    assert scene.broker.connections()[0].state == "open"
+
+
+def test_a_history_counts_no_more_than_it_has(scene: Scene, client: Client) -> None:
+    memory = scene.broker.memory
+    declare(client, "x-recent-history", x_recent_history_length=2)
+    used = []
+    for _ in range(4):
+        client.publish("x", "", bytes(1000))
+        used.append(memory.used)
+    assert used[0] * 2 == used[1] == used[2] == used[3] > 2000
+    client.send("exchange.delete", exchange="x")
+    assert memory.used == 0
+
+
+def test_type_of_a_delayed_exchange_may_be_any_value(client: Client) -> None:
+    for value in ({"a": 1}, [{"a": 1}], 5, b"\xff"):
+        close = declare(client, "x-delayed-message", x_delayed_type=value)
+        assert (close.name, close["reply_code"]) == ("channel.close", 406)
+        client.send("channel.close-ok")
+        client.open()
+
+
+@pytest.mark.parametrize(
+    ("key", "taken"),
+    [("+2", True), ("01", True), ("9" * 200, True), ("٣", False), (" 1", False), ("--1", False)],
+)
+def test_weights_are_what_erlang_reads_as_integers(client: Client, key: str, taken: bool) -> None:
+    declare(client, "x-consistent-hash")
+    assert bind(client, "q", key).name == ("queue.bind-ok" if taken else "channel.close")
+
+
+def test_large_weights_are_no_more_work_than_small_ones(scene: Scene, client: Client) -> None:
+    declare(client, "x-consistent-hash")
+    for queue, weight in (("a", "1" + "0" * 30), ("b", "3" + "0" * 30)):
+        bind(client, queue, weight)
+    for number in range(400):
+        client.publish("x", f"key{number}")
+    a, b = counts(scene, "a", "b")
+    assert a + b == 400
+    assert 60 < a < 140

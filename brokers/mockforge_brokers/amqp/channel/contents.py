@@ -15,7 +15,7 @@ from ..wire.properties import (
     encode_header,
     place_of,
 )
-from .headers import read_headers
+from .headers import INTEGER, read_headers
 
 _DEATHS: Final = "x-death"
 _CC: Final = "CC"
@@ -41,7 +41,7 @@ class Contents:
             return -1
         at = place_of(content, flags, FLAG_EXPIRATION)
         text = content[at + 1 : at + 1 + content[at]].decode("utf-8", "surrogateescape")
-        return int(text) if text.isdecimal() else -1
+        return int(text) if INTEGER.fullmatch(text) else -1
 
     def size(self, content: bytes) -> int:
         return int(content_head.unpack_from(content)[5])

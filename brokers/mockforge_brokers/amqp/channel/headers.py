@@ -23,7 +23,8 @@ from ..wire.properties import (
 _MARKS: Final = (b"\x02CC", b"\x03BCC")
 """How the keys begin in a header table; where neither occurs the table is not decoded."""
 _DIRECT: Final = bytes((len(REPLY_TO),)) + REPLY_TO.encode()
-_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+"""What Erlang reads as one: an expiration may have a sign."""
 _LONGEST: Final = 2**32 - 1
 """Milliseconds of any expiration."""
 _UNUSUAL: Final = FLAG_EXPIRATION | FLAG_USER_ID
@@ -101,7 +102,7 @@ def read_headers(content: bytes) -> Mapping[str, Field]:
 
 
 def _expiration(text: str) -> int:
-    number = _INTEGER.match(text)
+    number = INTEGER.match(text)
     if number is None:
         reason = "no_integer"
     elif number.end() < len(text):

@@ -10,6 +10,7 @@ from ...clock import Clock
 from ...errors import RequestRefused
 from ..codes import ReplyCode
 from ..records import Field, Table, text_of
+from .memory import Memory
 from .policies import NO_DEFINITION, Definition
 from .queues.queue import Queue
 
@@ -52,6 +53,7 @@ class Host(Protocol):
     random: Random
     contents: "Contents"
     exchanges: "dict[str, Exchange]"
+    memory: Memory
 
     def pass_on(self, route: "Route", destination: Destination, content: bytes) -> None:
         """Put a message of this route into a queue, or where an exchange sends it."""
@@ -133,6 +135,9 @@ class Exchange:
 
     def bound(self, binding: Binding) -> None:
         """A binding is there now."""
+
+    def end(self) -> None:
+        """It is gone: it holds nothing any more."""
 
     def _index(self, binding: Binding) -> None:
         """Prepare for `match`."""

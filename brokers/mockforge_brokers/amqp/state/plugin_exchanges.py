@@ -1,12 +1,15 @@
 """The exchange types that RabbitMQ has as plugins: hashed, random, delayed, with a history."""
 
+import re
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Mapping
 from functools import partial
 from hashlib import blake2b
-from itertools import islice
-from typing import Any, Final
+from itertools import accumulate, islice
+from typing import Any, Final, NamedTuple
 
+from ...clock import Timer
 from ...errors import RequestRefused
 from ..codes import ReplyCode
 from ..records import INTEGER_TYPES, Field, Headers, Table, text_of
@@ -20,10 +23,13 @@ from .exchanges import (
     TopicExchange,
     Watcher,
 )
+from .memory import COST
 from .routing import Route
 
 _PROPERTIES: Final = ("correlation_id", "message_id", "timestamp")
 _HISTORY: Final = 20
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+"""What Erlang reads as one."""
 
 
 def _hash(key: str) -> int:
@@ -40,6 +46,19 @@ def jump_hash(key: int, buckets: int) -> int:
     return bucket
 
 
+class _Buckets(NamedTuple):
+    """Each destination has those from the end of the one before up to its own end.
+
+    They are not listed: a binding key of nine digits would be a thousand million of them.
+    """
+
+    destinations: tuple[Destination, ...]
+    ends: tuple[int, ...]
+
+    def of(self, key: int) -> Destination:
+        return self.destinations[bisect_right(self.ends, jump_hash(key, self.ends[-1]))]
+
+
 class ConsistentHashExchange(Exchange):
     """One queue gets all messages of one key, a header or a property; binding keys are weights.
 
@@ -53,7 +72,7 @@ class ConsistentHashExchange(Exchange):
         self._header = self._argument("hash-header")
         self._property = self._argument("hash-property")
         self.per_message = bool(self._header or self._property)
-        self._buckets: list[Destination] | None = None
+        self._buckets: _Buckets | None = None
 
     def _argument(self, name: str) -> str:
         field = self.arguments.get(name)
@@ -70,10 +89,9 @@ class ConsistentHashExchange(Exchange):
     def match(self, routing_key: str, headers: Mapping[str, Field]) -> Iterable[Destination]:
         if self._buckets is None:
             self._buckets = self._fill()
-        if not self._buckets:
+        if not self._buckets.destinations:
             return ()
-        key = self._key(routing_key, headers)
-        return (self._buckets[jump_hash(_hash(key), len(self._buckets))],)
+        return (self._buckets.of(_hash(self._key(routing_key, headers))),)
 
     def _key(self, routing_key: str, headers: Mapping[str, Field]) -> str:
         """What is hashed; messages without the header or property are all of one key."""
@@ -85,16 +103,16 @@ class ConsistentHashExchange(Exchange):
             return repr(found.get(self._property))
         return routing_key
 
-    def _fill(self) -> "list[Destination]":
-        """A destination for each unit of weight; of several bindings to it the first counts."""
+    def _fill(self) -> _Buckets:
+        """A bucket for each unit of weight; of several bindings to one place the first counts."""
         first: dict[Destination, int] = {}
         for binding in self.bindings.values():
             first.setdefault(binding.destination, int(binding.routing_key))
-        return [destination for destination, weight in first.items() for _ in range(weight)]
+        return _Buckets(tuple(first), tuple(accumulate(first.values())))
 
     def _index(self, binding: Binding) -> None:
         key = binding.routing_key
-        if not key.removeprefix("-").isdecimal():
+        if not _INTEGER.fullmatch(key):
             raise _refused(f"The binding key must be an integer: {_binary(key)}")
         if int(key) < 1:
             raise _refused("The binding key must be greater than 0")
@@ -146,7 +164,8 @@ class RecentHistoryExchange(FanoutExchange):
     def __init__(self, name: str, **flags: Any) -> None:
         super().__init__(name, **flags)
         field = self.arguments.get("x-recent-history-length")
-        self.history: deque[tuple[Route, bytes]] = deque(maxlen=field.value if field else _HISTORY)
+        self.history: deque[tuple[Route, bytes]] = deque()
+        self._most: int = field.value if field else _HISTORY
 
     @classmethod
     def check_arguments(cls, arguments: Table) -> None:
@@ -164,6 +183,17 @@ class RecentHistoryExchange(FanoutExchange):
         field = self.host.contents.header(content, "x-recent-history-no-store")
         if field is None or field.value is not True:
             self.history.append((route, content))
+            self.host.memory.used += _weight(content)
+            if len(self.history) > self._most:
+                self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        _, content = self.history.popleft()
+        self.host.memory.used -= _weight(content)
+
+    def end(self) -> None:
+        while self.history:
+            self._forget_oldest()
 
     def bound(self, binding: Binding) -> None:
         for route, content in tuple(self.history):
@@ -183,7 +213,14 @@ class DelayedExchange(Exchange):
     def __init__(self, name: str, **flags: Any) -> None:
         super().__init__(name, **flags)
         self._routed = _INNER[text_of(self.arguments["x-delayed-type"])](name)
-        self.held = 0
+        self._held: dict[int, tuple[Timer, int]] = {}
+        """What is to be routed later, by number: its timer, and its weight in memory."""
+        self._last = 0
+
+    @property
+    def held(self) -> int:
+        """How many messages wait."""
+        return len(self._held)
 
     @classmethod
     def check_arguments(cls, arguments: Table) -> None:
@@ -202,21 +239,40 @@ class DelayedExchange(Exchange):
         return _delay(headers) > 0
 
     def _hold(self, delay: int, route: Route, content: bytes, source: str) -> None:
-        self.held += 1
-        self.host.clock.call_later(delay / 1000, self._release, delay, route, content)
+        self._last = number = self._last + 1
+        timer = self.host.clock.call_later(
+            delay / 1000, self._release, number, delay, route, content
+        )
+        weight = _weight(content)
+        self._held[number] = timer, weight
+        # In no queue yet, and in memory all the same: who publishes nothing else waits for it, too.
+        self.host.memory.used += weight
 
-    def _release(self, delay: int, route: Route, content: bytes) -> None:
+    def _release(self, number: int, delay: int, route: Route, content: bytes) -> None:
         """The header says how long it was held, by a minus sign; nothing holds it again."""
-        self.held -= 1
-        if self.host.exchanges.get(self.name) is self:
-            changed = self.host.contents.with_count(content, "x-delay", -delay)
-            self.host.pass_on(route, self, changed)
+        memory = self.host.memory
+        _, weight = self._held.pop(number)
+        memory.used -= weight
+        changed = self.host.contents.with_count(content, "x-delay", -delay)
+        self.host.pass_on(route, self, changed)
+        memory.settle()
+
+    def end(self) -> None:
+        for timer, weight in self._held.values():
+            timer.cancel()
+            self.host.memory.used -= weight
+        self._held.clear()
 
     def _index(self, binding: Binding) -> None:
         self._routed.add(binding)
 
     def _forget(self, binding: Binding) -> None:
         self._routed.remove(binding.id)
+
+
+def _weight(content: bytes) -> int:
+    """Bytes of memory that an exchange keeps with a message."""
+    return len(content) + COST
 
 
 def _delay(headers: Mapping[str, Field]) -> int:

@@ -97,6 +97,8 @@ def _merged(user: NamedPolicy | None, operator: NamedPolicy | None) -> Definitio
 
 Check = Callable[[Any], bool]
 _MAX_AGE: Final = re.compile(r"(\d+)([YMDhms])", re.ASCII)
+_MOST: Final = 2**63 - 1
+"""What a number of a field table can be, as which settings are exported."""
 _SECONDS: Final = {
     "Y": 365 * 86_400,
     "M": 30 * 86_400,
@@ -107,14 +109,17 @@ _SECONDS: Final = {
 }
 
 
-def max_age(text: str) -> int | None:
-    """A stream's `7D` or `12h` in seconds; None if it is nothing of the kind."""
+def max_age(text: str) -> float | None:
+    """A stream's `7D` or `12h` in seconds; None if it is nothing of the kind.
+
+    RabbitMQ's numbers have no end: of more digits than a number of ours may have it is for ever.
+    """
     found = _MAX_AGE.fullmatch(text)
-    return int(found[1]) * _SECONDS[found[2]] if found else None
+    return float(found[1]) * _SECONDS[found[2]] if found else None
 
 
 def _at_least(least: int) -> Check:
-    return lambda value: type(value) is int and value >= least
+    return lambda value: type(value) is int and least <= value <= _MOST
 
 
 def _one_of(*known: object) -> Check:

@@ -94,6 +94,8 @@ class Topology(Bindings):
         for queue in tuple(self.queues.values()):
             self._drop_queue(queue, "the virtual host was reset")
         self.keeper.host_cleared(self)
+        for exchange in self.exchanges.values():
+            exchange.end()
         self.exchanges.clear()
         self._leading.clear()
         self._exclusive.clear()
@@ -228,6 +230,7 @@ class Topology(Bindings):
 
     def _drop_exchange(self, exchange: Exchange, reason: str) -> None:
         del self.exchanges[exchange.name]
+        exchange.end()
         self._changed()
         self.keeper.exchange_changed(self, exchange.name)
         bindings = tuple(exchange.bindings.values())

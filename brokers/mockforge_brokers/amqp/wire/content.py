@@ -4,7 +4,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .frames import BODY, HEAD_SIZE, HEADER, OVERHEAD, frame, head, split
+from .frames import BODY, HEAD_SIZE, HEADER, OVERHEAD, content_head, frame, head, split
 from .properties import decode_properties, encode_header
 
 _channel: Final = struct.Struct(">H")
@@ -23,6 +23,18 @@ def body_frames(channel: int, body: bytes, max_payload: int) -> bytes:
     """`body` in frames of at most `max_payload` bytes of payload (0: no limit); empty has none."""
     step = max_payload or len(body) or 1
     return b"".join(frame(BODY, channel, body[at : at + step]) for at in range(0, len(body), step))
+
+
+def header_frame(content: bytes) -> bytes:
+    """The content header's whole frame."""
+    length: int = head.unpack_from(content)[2]
+    return content[: length + OVERHEAD]
+
+
+def flags(content: bytes) -> int:
+    """Which properties it has."""
+    found: int = content_head.unpack_from(content)[6]
+    return found
 
 
 def header_payload(content: bytes) -> bytes:
