@@ -12,6 +12,7 @@ from ...records import Table
 from ..consumer import Consumer
 from ..memory import COST, Memory, do_all
 from ..message import Message
+from .store import return_to
 
 if TYPE_CHECKING:
     from ..routing import Route
@@ -188,13 +189,7 @@ class Queue:
 
     def put_back(self, unacked: Sequence[Message], *, ended: bool) -> None:
         """These are ready again; they are no longer counted as unacked."""
-        back = sorted(unacked, key=_by_position)
-        messages = self.messages
-        # What came back is older than all that waits, which is the usual case.
-        if not messages or back[-1].position < messages[0].position:
-            messages.extendleft(reversed(back))
-        else:
-            self.messages = deque(sorted((*back, *messages), key=_by_position))
+        return_to(self.messages, sorted(unacked, key=_by_position))
         self.drain()
 
     def touch(self) -> None:
@@ -218,7 +213,7 @@ class Queue:
     def drain(self) -> None:
         """Hand out ready messages as long as a consumer takes them."""
         rotation = self._rotation
-        # `messages` is looked up each time: a sink that requeues may replace it.
+        # `messages` is looked up each time: a purge replaces it.
         while rotation and self.messages:
             self._deliver_next(rotation[0] if len(rotation) == 1 else self._next())
 

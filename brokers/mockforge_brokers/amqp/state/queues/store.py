@@ -2,18 +2,40 @@
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator
-from heapq import merge
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from math import inf
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from ..message import Message
     from .governed import GovernedMessage
     from .stream import StreamMessage
 
 _by_position = attrgetter("position")
+
+
+_Stored = TypeVar("_Stored", bound="Message")
+
+
+def return_to(ready: deque[_Stored], back: Sequence[_Stored]) -> None:
+    """Messages come back to their places; both are in order, and `back` is not empty.
+
+    They were taken from the front and belong there: what waits behind the newest of them is not
+    looked at, however much it is. One that is given back alone costs no more than it finds before
+    it of those that came back earlier.
+    """
+    newest = back[-1].position
+    if not ready or newest < ready[0].position:
+        ready.extendleft(reversed(back))
+        return
+    place = bisect_left(ready, newest, key=_by_position)
+    if len(back) == 1:
+        ready.insert(place, back[0])
+        return
+    older = [ready.popleft() for _ in range(place)]
+    ready.extendleft(sorted((*older, *back), key=_by_position, reverse=True))
 
 
 class Lanes:
@@ -61,10 +83,9 @@ class Lanes:
         """Messages return to their old places."""
         last = len(self._lanes) - 1
         for priority, lane in enumerate(self._lanes):
-            # Both are in order: to merge them costs one pass.
             mine = [message for message in back if min(message.priority, last) == priority]
             if mine:
-                self._lanes[priority] = deque(merge(mine, lane, key=_by_position))
+                return_to(lane, mine)
         self.count += len(back)
         self.size += sum(message.size for message in back)
 
