@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote_plus, unquote, unquote_plus
 
 from mockforge_brokers.amqp import granting
+from mockforge_brokers.amqp.definitions import queue_type_of
 from mockforge_brokers.amqp.figures import properties_key
 from mockforge_brokers.amqp.state.queues.stream import StreamQueue
 from mockforge_brokers.amqp.state.refusals import locked
@@ -25,12 +26,14 @@ def put_vhost(asked: Asked) -> Any:
     (name,) = asked.names
     broker, access = asked.broker, asked.runtime.environment.access
     there = name in broker.vhosts
-    tracing = asked.flag("tracing")
+    tracing, kind = asked.flag("tracing"), queue_type_of(asked.body)
     if not there:
-        broker.add_vhost(name)
+        broker.add_vhost(name, default_queue_type=kind or "")
         if granting.ruled(access):
             every = dict.fromkeys(granting.OPERATIONS, granting.EVERYTHING)
             granting.grant(access, broker.vhosts, asked.user, name, every)
+    elif kind is not None:
+        broker.default_queue_type(kind, vhost=name)
     if "tracing" in asked.body:
         broker.trace(tracing, vhost=name)
     return NO_CONTENT if there else CREATED, None

@@ -38,6 +38,7 @@ from .sampling import Counted, Rates, Sampling
 from .state.acting import Acting
 from .state.keeper import FORGETFUL
 from .state.memory import Memory
+from .state.queues.types import QUEUE_TYPES
 from .state.virtual_host import VirtualHost
 from .v1_0.connection import Connection as LaterConnection
 from .v1_0.overdue import Sessions
@@ -151,25 +152,45 @@ class AmqpBroker(Verbs):
         for vhost in self.vhosts.values():
             vhost.forget_routes()
 
-    def add_vhost(self, name: str) -> None:
+    def add_vhost(self, name: str, *, default_queue_type: str = "") -> None:
         """Raises InvalidInput."""
+        default_queue_type = self._checked_type(default_queue_type)
         if not name:
             raise InvalidInput("a virtual host needs a name")
         inputs.check_short("virtual host's name", name)
         if name in self.vhosts:
             raise InvalidInput(f"virtual host {name} is there already")
-        self.vhosts[name] = self._make_vhost(name)
+        host = self.vhosts[name] = self._make_vhost(name)
+        host.default_queue_type = default_queue_type
         self.event_exchange.add(
             "vhost.created",
             name=name,
             description="",
             tags=[],
             metadata="#{description => <<>>,tags => []}",
-            default_queue_type="undefined",
+            default_queue_type=default_queue_type or "undefined",
             tracing=False,
             cluster_state={NODE: "running"},
         )
         self._keeper.host_changed(name)
+
+    def default_queue_type(self, kind: str, *, vhost: str = "/") -> None:
+        """What queues are that are declared from now on and name no type; empty: classic ones.
+
+        Releases before 3.11 do not know it: it holds for none there. Raises InvalidInput.
+        """
+        host = self.vhost(vhost)
+        host.default_queue_type = self._checked_type(kind)
+        self._keeper.host_changed(vhost)
+
+    def _checked_type(self, kind: str) -> str:
+        """RabbitMQ takes the names of its modules, too, and writes `undefined` for none."""
+        kind = kind.removeprefix("rabbit_").removesuffix("_queue")
+        if kind in ("", "undefined"):
+            return ""
+        if kind not in QUEUE_TYPES:
+            raise InvalidInput(f"default queue type {kind!r} is none of {', '.join(QUEUE_TYPES)}")
+        return kind
 
     def _make_vhost(self, name: str) -> VirtualHost:
         environment, keeper = self.environment, self._keeper

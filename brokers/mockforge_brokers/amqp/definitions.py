@@ -118,8 +118,20 @@ def _tags(item: Item, before: User | None) -> Sequence[str]:
 
 
 def _vhost(broker: AmqpBroker, item: Item, vhost: str) -> None:
-    if item["name"] not in broker.vhosts:
-        broker.add_vhost(str(item["name"]))
+    name, kind = str(item["name"]), queue_type_of(item)
+    if name not in broker.vhosts:
+        broker.add_vhost(name, default_queue_type=kind or "")
+    elif kind is not None:
+        broker.default_queue_type(kind, vhost=name)
+
+
+def queue_type_of(item: Item) -> str | None:
+    """What a virtual host's object says of queues without a type; None where it says nothing."""
+    metadata = item.get("metadata")
+    inner = metadata.get("default_queue_type") if isinstance(metadata, Mapping) else None
+    # The second one is what 3.10 and the first of 3.11 called it.
+    found = item.get("default_queue_type", item.get("defaultqueuetype", inner))
+    return None if found is None else str(found)
 
 
 def _permission(broker: AmqpBroker, item: Item, vhost: str) -> None:
@@ -236,7 +248,7 @@ def export(broker: AmqpBroker) -> dict[str, Any]:
         "product_name": broker.options.product,
         "product_version": version,
         "users": list(_users(broker)),
-        "vhosts": [{"name": host.name} for host in hosts],
+        "vhosts": [_described(host) for host in hosts],
         "permissions": list(granting.rows(broker.environment.access, broker.vhosts)),
         "topic_permissions": [each for host in hosts for each in topic_permissions(host)],
         "parameters": [each for host in hosts for each in _parameters(host)],
@@ -248,6 +260,11 @@ def export(broker: AmqpBroker) -> dict[str, Any]:
         "exchanges": [each for host in hosts for each in _exchanges(host)],
         "bindings": [each for host in hosts for each in _bindings(host)],
     }
+
+
+def _described(host: VirtualHost) -> Item:
+    metadata = host.metadata
+    return {"name": host.name, **metadata, **({"metadata": metadata} if metadata else {})}
 
 
 def _users(broker: AmqpBroker) -> Iterator[Item]:

@@ -235,10 +235,10 @@ def _vhost(vhost: VirtualHost, rates: Callable[[Counted], Rates]) -> Figures:
     growth = added(map(rates, queues), width)
     return {
         "cluster_state": {NODE: "running"},
-        "default_queue_type": "undefined",
+        "default_queue_type": vhost.default_queue_type or "undefined",
         "description": "",
         **_counted(numbers, growth),
-        "metadata": {"description": "", "tags": []},
+        "metadata": {"description": "", "tags": [], **vhost.metadata},
         "name": vhost.name,
         "tags": [],
         "tracing": vhost.tracer is not None,

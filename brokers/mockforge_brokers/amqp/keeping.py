@@ -50,6 +50,7 @@ class HostRow(Struct):
     operator_policies: list[NamedPolicy]
     limits: dict[str, int]
     topic_permissions: list[TopicPermission] = []
+    default_queue_type: str = ""
 
 
 class ExchangeRow(Struct):
@@ -155,7 +156,11 @@ class StoringKeeper(Keeper):
         users, operators = host.policies.of_users, host.policies.of_operators
         permissions = list(host.topic_permissions)
         row = HostRow(
-            list(users.values()), list(operators.values()), dict(host.limits), permissions
+            list(users.values()),
+            list(operators.values()),
+            dict(host.limits),
+            permissions,
+            host.default_queue_type,
         )
         return _encode(row)
 
@@ -212,6 +217,7 @@ class StoringKeeper(Keeper):
                 row.operator_policies,
                 limits=row.limits,
                 topic_permissions=row.topic_permissions,
+                default_queue_type=row.default_queue_type,
             )
             for name, row in hosts.items()
         }

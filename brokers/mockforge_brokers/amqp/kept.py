@@ -87,6 +87,7 @@ class KeptHost(Struct):
     operator_policies: list[NamedPolicy] = []
     limits: dict[str, int] = {}
     topic_permissions: list[TopicPermission] = []
+    default_queue_type: str = ""
 
 
 class KeptState(Struct):
@@ -125,6 +126,7 @@ def _host(vhost: VirtualHost, outstanding: Mapping[Queue, list[Message]], clock:
         bindings,
         list(vhost.policies.of_users.values()),
         list(vhost.policies.of_operators.values()),
+        default_queue_type=vhost.default_queue_type,
     )
 
 
@@ -226,6 +228,7 @@ def put_up(kept: KeptState, vhosts: Hosts, make: MakeHost, clock: Clock) -> None
 
 def _restore_host(host: KeptHost, vhost: VirtualHost, clock: Clock) -> None:
     vhost.limits = dict(host.limits) or vhost.limits
+    vhost.default_queue_type = host.default_queue_type or vhost.default_queue_type
     for permission in host.topic_permissions:
         vhost.topic_permissions.set(permission)
     for operator, policies in ((False, host.policies), (True, host.operator_policies)):

@@ -97,6 +97,11 @@ class Profile(Struct, frozen=True):
         return self.release >= (4, 3)
 
     @property
+    def has_default_queue_types(self) -> bool:
+        """A virtual host may say what type a queue is whose arguments name none."""
+        return self.release >= (3, 11)
+
+    @property
     def names_last_death(self) -> bool:
         """A dead letter says where it died last as well (x-last-death-queue and the like)."""
         return self.release >= (3, 13)

@@ -3,17 +3,19 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.access import hash_password, rule_of
+from mockforge_brokers.amqp.state.queues.types import QUEUE_TYPES
 from mockforge_brokers.protocols import PROTOCOLS
 
 from ..lookup import BadArgument, amqp, known
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, done, table
-from ..types import integer, of_text, text
+from ..types import choice, integer, of_text, text
 
 if TYPE_CHECKING:
     from ..session import Session
 
 USER = text("user", "users")
+_QUEUE_TYPE = choice("type", *QUEUE_TYPES)
 _PASSWORD = text("password")
 VHOST = text("vhost")
 _RULE = Type("rule", lambda token: token.text)
@@ -140,7 +142,12 @@ def user_hash(session: "Session", password: Annotated[str, Arg(_PASSWORD, "a pas
 def vhost_ls(session: "Session") -> Result:
     """List AMQP's virtual hosts."""
     rows = [
-        {"vhost": name, "queues": len(vhost.queues), "exchanges": len(vhost.exchanges)}
+        {
+            "vhost": name,
+            "queues": len(vhost.queues),
+            "exchanges": len(vhost.exchanges),
+            "default_queue_type": vhost.default_queue_type,
+        }
         for name, vhost in amqp(session).vhosts.items()
     ]
     return table(
@@ -148,16 +155,35 @@ def vhost_ls(session: "Session") -> Result:
         Column("vhost", "virtual host"),
         Column("queues", "queues", right=True),
         Column("exchanges", "exchanges", right=True),
+        Column("default_queue_type", "default queue type"),
     )
 
 
-@command("vhost add", group="access", aliases=("add vhost",), examples=("vhost add shop",))
+@command(
+    "vhost add",
+    group="access",
+    aliases=("add vhost",),
+    examples=("vhost add shop", "vhost add orders --default-queue-type quorum"),
+)
 def vhost_add(
-    session: "Session", name: Annotated[str, Arg(text("name"), "the virtual host's name")]
+    session: "Session",
+    name: Annotated[str, Arg(text("name"), "the virtual host's name")],
+    *,
+    default_queue_type: Annotated[
+        str, Opt(("--default-queue-type",), _QUEUE_TYPE, "of queues that name none")
+    ] = "",
 ) -> Result:
-    """Add an AMQP virtual host."""
-    amqp(session).add_vhost(name)
-    return done(f"virtual host {name} added", {"vhost": name})
+    """Add an AMQP virtual host.
+
+    A queue declared without x-queue-type is of its default type if it can be (durable, neither
+    exclusive nor auto-delete), as from RabbitMQ 3.11 on.
+    """
+    broker = amqp(session)
+    if default_queue_type and not broker.options.profile.has_default_queue_types:
+        raise BadArgument("default_queue_type", "there is none before RabbitMQ 3.11")
+    broker.add_vhost(name, default_queue_type=default_queue_type)
+    made = {"vhost": name, "default_queue_type": default_queue_type}
+    return done(f"virtual host {name} added", made)
 
 
 @command(

@@ -155,6 +155,19 @@ _FOREIGN: Final[dict[str, frozenset[str]]] = {
 """What a type of queue does not take."""
 
 
+def with_default_type(
+    arguments: Table, kind: str, *, durable: bool, exclusive: bool, auto_delete: bool
+) -> Table:
+    """With the type that a virtual host has for queues which name none (default_queue_type).
+
+    One that cannot be of that type stays a classic one, as RabbitMQ declares it.
+    """
+    fits = kind == "classic" or (durable and not exclusive and not auto_delete)
+    if not fits or "x-queue-type" in arguments:
+        return arguments
+    return {**arguments, "x-queue-type": Field("S", kind)}
+
+
 def check_queue(
     what: str, arguments: Table, *, durable: bool, exclusive: bool, auto_delete: bool, named: bool
 ) -> None:

@@ -84,10 +84,18 @@ class Topology(Bindings):
         self._exclusive = ExclusiveQueues()
         self.limits: dict[str, int] = {}
         """RabbitMQ's limits of a virtual host, by their names; a negative one is none."""
+        self.default_queue_type = ""
+        """Of queues that are declared without a type; empty where that is a classic one."""
         self.topic_permissions = TopicPermissions(name)
         self.warned = WarnedOnce(spine)
         self.policies = Policies()
         self.clear()
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What RabbitMQ calls so, as far as it is served."""
+        kind = self.default_queue_type
+        return {"default_queue_type": kind} if kind else {}
 
     def clear(self) -> None:
         """Back to the exchanges that every virtual host has."""
@@ -259,6 +267,15 @@ class Topology(Bindings):
     ) -> Queue:
         """Make the queue, or check that the one there is the same (405, 406)."""
         arguments = arguments or {}
+        if self.default_queue_type and self.profile.has_default_queue_types:
+            # Before all checks: a declaration is compared, and refused, as what it is then.
+            arguments = rules.with_default_type(
+                arguments,
+                self.default_queue_type,
+                durable=durable,
+                exclusive=exclusive,
+                auto_delete=auto_delete,
+            )
         what = self._queue(name)
         if name in self.queues:
             queue = self.queue(name, connection)

@@ -15,6 +15,9 @@ _TYPES: Final[dict[str, type[GovernedQueue]]] = {"quorum": QuorumQueue}
 """Those that always have rules; a classic queue without any is a plain one."""
 
 
+QUEUE_TYPES: Final = ("classic", *_TYPES, StreamQueue.kind)
+
+
 def queue_type(arguments: Table) -> str:
     field = arguments.get("x-queue-type")
     return str(field.value) if field else "classic"
