@@ -42,6 +42,9 @@ def tx_select(channel: Channel) -> None:
 def tx_commit(channel: Channel) -> None:
     done = _transaction(channel)
     channel.transaction = None
+    # Before what is rejected becomes a dead letter, which may go to the same queue.
+    for uncommitted in done.publishes:
+        channel.publishing.commit(uncommitted)
     for _, message, acknowledged, requeue in done.settled:
         if acknowledged:
             message.queue.acknowledge(message)
@@ -49,8 +52,6 @@ def tx_commit(channel: Channel) -> None:
             message.queue.discard(message)
     channel.refill([message for _, message, _, _ in done.settled])
     requeue_all([message for _, message, _, requeue in done.settled if requeue])
-    for publication, content, size, extra in done.publishes:
-        channel.publishing.publish(publication, content, size, extra)
     channel.line.begin(_committed(channel))
 
 

@@ -37,6 +37,17 @@ MOST_VARIANTS: Final = 16
 """Headers that may come in turn; more are taken for ones that never come again."""
 
 
+class Uncommitted(NamedTuple):
+    """A message that waits for tx.commit: its frames as they `came`, and as they go on."""
+
+    publication: Publication
+    route: Route
+    came: bytes
+    content: bytes
+    size: int
+    extra: Extra | None
+
+
 class Publication:
     """One distinct method frame of one channel; publishers send the same one again and again.
 

@@ -15,7 +15,7 @@ from ..wire.methods import BY_NAME, decode
 from ..wire.properties import FLAG_REPLY_TO
 from .headers import Extra, examine, read_headers
 from .permissions import permit
-from .publication import Publication
+from .publication import Publication, Uncommitted
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -88,13 +88,33 @@ class Publishing:
         transaction = self._channel.transaction
         if transaction is not None:
             # What may not be published is refused now, not by tx.commit.
-            self._route(publication)
-            transaction.publishes.append((publication, content, size, extra))
+            way, made = self._read(publication, content, extra)
+            transaction.publishes.append(Uncommitted(publication, way, content, made, size, extra))
             return
         route = publication.route
         came = content
         if extra is not None or route is None or not route.valid:
             route, content = self._read(publication, content, extra)
+        if extra is not None and extra.expiration >= 0:
+            reached = self._vhost.publish_expiring(route, content, size, self._source)
+        elif len(route.queues) > _VERY_WIDE:
+            self._line.begin(self._publishing(publication, route, came, content, size))
+            return
+        else:
+            reached = self._vhost.publish(route, content, size, self._source)
+        self._published(publication, route, reached, came, content)
+
+    def commit(self, uncommitted: Uncommitted) -> None:
+        """Take a message of a transaction (asked of RabbitMQ 3.10.8).
+
+        It goes where the bindings led when it was published, to those queues that are there now;
+        the default exchange has no bindings, and looks for its queue now.
+        """
+        publication, before, came, content, size, extra = uncommitted
+        if not publication.exchange:
+            self.publish(publication, came, size, extra)
+            return
+        route = before.to(self._vhost.queues)
         if extra is not None and extra.expiration >= 0:
             reached = self._vhost.publish_expiring(route, content, size, self._source)
         elif len(route.queues) > _VERY_WIDE:

@@ -3,8 +3,7 @@
 from msgspec import Struct, field
 
 from ..state.message import Message
-from .headers import Extra
-from .publication import Publication
+from .publication import Uncommitted
 
 
 class Transaction(Struct):
@@ -14,6 +13,6 @@ class Transaction(Struct):
     again; nothing is redelivered by it.
     """
 
-    publishes: list[tuple[Publication, bytes, int, Extra | None]] = field(default_factory=list)
+    publishes: list[Uncommitted] = field(default_factory=list)
     settled: list[tuple[int, Message, bool, bool]] = field(default_factory=list)
     """(delivery tag, message, acknowledged, requeue)"""

@@ -1,5 +1,7 @@
 """Where a message goes: exchanges walked once, the answer kept until bindings change."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -37,6 +39,14 @@ class Route:
         self.held = False
         self.rendered = b""
         self.watchers: tuple[Watcher, ...] = ()
+
+    def to(self, present: Mapping[str, Queue]) -> Route:
+        """The same way, for one message, to those of its queues that are there by their names."""
+        route = Route(self.exchange, self.routing_key)
+        route.valid, route.held, route.watchers = False, self.held, self.watchers
+        names = (queue.name for queue in self.queues)
+        route.queues = tuple(present[name] for name in names if name in present)
+        return route
 
 
 def resolve(
