@@ -98,7 +98,7 @@ def _merged(user: NamedPolicy | None, operator: NamedPolicy | None) -> Definitio
 Check = Callable[[Any], bool]
 _MAX_AGE: Final = re.compile(r"(\d+)([YMDhms])", re.ASCII)
 _MOST: Final = 2**63 - 1
-"""What a number of a field table can be, as which settings are exported."""
+"""Milliseconds of a time: more could not be made seconds."""
 _SECONDS: Final = {
     "Y": 365 * 86_400,
     "M": 30 * 86_400,
@@ -119,6 +119,10 @@ def max_age(text: str) -> float | None:
 
 
 def _at_least(least: int) -> Check:
+    return lambda value: type(value) is int and value >= least
+
+
+def _milliseconds(least: int) -> Check:
     return lambda value: type(value) is int and least <= value <= _MOST
 
 
@@ -135,8 +139,8 @@ def _is_age(value: object) -> bool:
 
 
 _LIMITS: Final[dict[str, tuple[Check, str]]] = {
-    "message-ttl": (_at_least(0), "message TTL"),
-    "expires": (_at_least(1), "queue expiry"),
+    "message-ttl": (_milliseconds(0), "message TTL"),
+    "expires": (_milliseconds(1), "queue expiry"),
     "max-length": (_at_least(0), "maximum length"),
     "max-length-bytes": (_at_least(0), "maximum length in bytes"),
     "max-in-memory-length": (_at_least(0), "maximum memory in length"),
@@ -148,7 +152,7 @@ _LIMITS: Final[dict[str, tuple[Check, str]]] = {
 _SETTINGS: Final[dict[str, tuple[Check, str]]] = {
     **_LIMITS,
     "alternate-exchange": (_is_text, "alternate exchange name"),
-    "consumer-timeout": (_at_least(0), "consumer timeout"),
+    "consumer-timeout": (_milliseconds(0), "consumer timeout"),
     "dead-letter-exchange": (_is_text, "dead letter exchange name"),
     "dead-letter-routing-key": (_is_text, "dead letter routing key"),
     "dead-letter-strategy": (_one_of("at-most-once", "at-least-once"), "dead letter strategy"),
