@@ -79,6 +79,9 @@ class Limits(Struct, frozen=True):
     kafka_transactional_ids: Annotated[
         int, Bound("count", "transactional ids", "the longest idle one is forgotten")
     ] = 10_000
+    mqtt_sessions: Annotated[
+        int, Bound("count", "sessions, connected or not", "a client without one is refused")
+    ] = 100_000
     mqtt_session_queue: Annotated[
         int, Bound("count", "messages waiting for one session", "further ones to it are dropped")
     ] = 10_000

@@ -27,6 +27,7 @@ class Sessions:
         self._environment = environment
         self._router = router
         sessions = self.by_client
+        environment.usage.gauge("mqtt_sessions", lambda: len(sessions))
         environment.usage.gauge(
             "mqtt_session_queue",
             lambda: max((len(one.queue) for one in sessions.values()), default=0),
