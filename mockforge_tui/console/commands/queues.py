@@ -2,9 +2,12 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ..lookup import amqp, known, matching
+from mockforge_brokers.snapshots import DestinationView
+
+from ..lookup import BadArgument, amqp, known, matching, resolved
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, done, facts_table, rate, table
+from ..targets import QueueTarget, at_host, name_of
 from ..types import COUNT, DURATION, EXCHANGE, GLOB, PAIR, QUEUE, TEXT, choice, text
 
 if TYPE_CHECKING:
@@ -33,10 +36,10 @@ def queue_ls(
 ) -> Result:
     """List AMQP's queues."""
     queues = [each for each in session.destinations() if each.kind == "queue"]
-    shown = set(matching((each.name for each in queues), pattern))
+    shown = set(matching(map(name_of, queues), pattern))
     rows = [
         {
-            "name": each.name,
+            "name": name_of(each),
             "depth": each.depth,
             "messages_in": each.messages_in,
             "messages_out": each.messages_out,
@@ -44,7 +47,7 @@ def queue_ls(
             "note": each.note,
         }
         for each in queues
-        if each.name in shown
+        if name_of(each) in shown
     ]
     return table(rows, *_COLUMNS, empty="no queues")
 
@@ -57,16 +60,14 @@ def queue_ls(
 )
 def queue_show(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")]) -> Result:
     """Show a queue: what is in it, what it is bound to, what it was declared with."""
-    admin = amqp(session)
-    _known(session, name)
-    view = next(v for v in session.destinations() if v.kind == "queue" and v.name == name)
+    view = _known(session, name)
     bindings = [
         {"exchange": exchange, "binding_key": key}
-        for exchange, queue, key in admin.bindings()
-        if queue == name and exchange
+        for exchange, queue, key in amqp(session).bindings(vhost=view.detail["vhost"])
+        if queue == view.name and exchange
     ]
     facts = {
-        "name": name,
+        "name": view.name,
         "ready": view.depth,
         "in": view.messages_in,
         "out": view.messages_out,
@@ -108,7 +109,9 @@ def queue_add(
         **{key: typed(value) for key, value in extra},
     }
     given = {key: value for key, value in arguments.items() if value is not None}
-    amqp(session).declare_queue(name, durable=durable, arguments=given)
+    target = _target(name)
+    vhost = target.vhost or "/"
+    amqp(session).declare_queue(target.name, durable=durable, arguments=given, vhost=vhost)
     return done(f"queue {name} declared", {"name": name, "arguments": given})
 
 
@@ -121,7 +124,8 @@ def queue_add(
 )
 def queue_rm(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")]) -> Result:
     """Delete a queue with its messages."""
-    gone = amqp(session).delete_queue(_known(session, name))
+    view = _known(session, name)
+    gone = amqp(session).delete_queue(view.name, vhost=view.detail["vhost"])
     return done(f"queue {name} deleted with {gone} messages", {"name": name, "messages": gone})
 
 
@@ -134,7 +138,8 @@ def queue_rm(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")]) ->
 )
 def queue_purge(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")]) -> Result:
     """Delete a queue's ready messages."""
-    gone = amqp(session).purge_queue(_known(session, name))
+    view = _known(session, name)
+    gone = amqp(session).purge_queue(view.name, vhost=view.detail["vhost"])
     return done(f"{gone} messages of {name} deleted", {"name": name, "messages": gone})
 
 
@@ -145,10 +150,21 @@ def typed(value: str) -> Any:
     return int(value) if value.removeprefix("-").isdecimal() else value
 
 
-def _known(session: "Session", name: str) -> str:
-    amqp(session)
-    names = [each.name for each in session.destinations() if each.kind == "queue"]
-    return known("name", name, names, "queue")
+def _known(session: "Session", name: str) -> DestinationView:
+    """A queue by its name, or as `//VHOST/NAME`. Raises BadArgument with the nearest one."""
+    views = [each for each in amqp(session).destinations() if each.kind == "queue"]
+    found = resolved(session, _target(name), "name")
+    assert isinstance(found, QueueTarget)
+    wanted = at_host(found.vhost, found.name)
+    known("name", wanted, map(name_of, views), "queue")
+    return next(each for each in views if name_of(each) == wanted)
+
+
+def _target(name: str) -> QueueTarget:
+    try:
+        return QueueTarget.parse(name)
+    except ValueError as error:
+        raise BadArgument("name", str(error)) from None
 
 
 COMMANDS = (queue_ls, queue_show, queue_add, queue_rm, queue_purge)

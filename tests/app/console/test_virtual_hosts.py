@@ -75,6 +75,23 @@ def test_what_means_two_queues_or_none_is_asked_back() -> None:
     assert "no virtual host" in scene.refused("pub queue://guest:guest@localhost/q x").as_text()
 
 
+def test_queue_commands_are_about_the_queue_of_its_virtual_host() -> None:
+    scene = _two()
+    assert {each["name"] for each in scene.run("queue ls *orders").records} == {
+        "orders",
+        "//shop/orders",
+    }
+    assert scene.run("queue show //shop/orders").data["ready"] == 2
+    assert scene.run("queue show orders").data["ready"] == 3
+    scene.run("queue purge //shop/orders -y")
+    assert [scene.run(f"queue show {name}").data["ready"] for name in ("orders", "far")] == [3, 0]
+    scene.run("queue rm far -y")
+    assert "no queue" in scene.refused("queue show //shop/far").as_text()
+    scene.run("queue add //shop/new")
+    assert "new" in scene.amqp.vhosts["shop"].queues
+    assert "a virtual host alone" in scene.refused("queue add //shop").as_text()
+
+
 def test_why_is_about_the_queue_of_its_virtual_host() -> None:
     scene = _two()
     assert "orders holds 2 messages" in scene.run("why queue://shop/orders").text
