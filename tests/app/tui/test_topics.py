@@ -61,6 +61,21 @@ def test_the_cursor_goes_on_from_where_a_record_was_that_has_gone() -> None:
     play(act, real=busy)
 
 
+def test_the_facts_of_a_queue_are_read_to_their_end() -> None:
+    def bound() -> Scene:
+        scene = Scene(furnished=False)
+        scene.run("queue add q")
+        scene.run("bind amq.direct q far-down")
+        return scene
+
+    async def act(stage: Stage) -> None:
+        await stage.keys("3", "j", "8", "G")
+        await stage.shows("far-down")
+        assert stage.screen.here is stage.screen.inspector
+
+    play(act, real=bound)
+
+
 def test_a_number_that_no_chart_can_have_is_looked_at_all_the_same() -> None:
     def hostile() -> Scene:
         scene = _furnished()
