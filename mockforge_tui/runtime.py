@@ -150,7 +150,8 @@ class Runtime:
         if self._record is None:
             from .expectations.record import MOST, Record
 
-            self._record = Record(self.brokers, self.spine, self.config.keep_messages or MOST)
+            most = self.config.keep_messages or MOST
+            self._record = Record(self.brokers, self.spine, most, self.journal)
         return self._record
 
     @property

@@ -13,6 +13,7 @@ from ..console.commands.snapshots import described
 from ..console.expecting import explained
 from ..console.journal import newest_lines
 from ..console.playing import runner_of
+from ..console.rows import record_of
 from ..console.session import Session
 from ..expectations.checks import CameCheck
 from ..expectations.waiting import Outcome, Waiting
@@ -72,7 +73,7 @@ class Verbs:
         record = self._runtime.record
         kept = record.last(_number(asked, "limit", 100))
         items = [each.record for each in kept]
-        return 200, {"items": items, "newest": record.newest, "kept_since_start": record.on}
+        return 200, {"items": items, "newest": record.mark(), "kept_since_start": record.on}
 
     async def publish(self, asked: Mapping[str, Any]) -> Answer:
         self._scope.begin()
@@ -184,6 +185,8 @@ class Verbs:
             "took": round(outcome.took, 6),
             "messages": [each.record for each in outcome.messages[:_MOST]],
         }
+        if outcome.frames:
+            answer["frames"] = [record_of(each) for each in outcome.frames[:_MOST]]
         if outcome.failure is None:
             return 200, answer
         failure = explained(self._session, outcome.failure)

@@ -9,6 +9,7 @@ from ..fixtures.expected.model import Expectation
 from ..units import format_duration
 from .language import Problem
 from .results import Notice, Result, done
+from .rows import record_of
 
 if TYPE_CHECKING:
     from .session import Session
@@ -54,9 +55,11 @@ def result_of(session: "Session", outcome: Outcome) -> Result:
         data = {
             "met": True,
             "took": round(outcome.took, 6),
-            "count": len(outcome.messages),
+            "count": len(outcome.messages or outcome.frames),
             "messages": [each.record for each in outcome.messages[:100]],
         }
+        if outcome.frames:
+            data["frames"] = [record_of(each) for each in outcome.frames[:100]]
         took = f", after {format_duration(outcome.took)}" if outcome.took >= 0.0005 else ""
         return done(f"✓ {outcome.expectation}{took}", data)
     failure = explained(session, outcome.failure)

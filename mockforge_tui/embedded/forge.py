@@ -164,7 +164,7 @@ class MockForge(Forge):
 
     def mark(self) -> int:
         """A point in the flow of messages: `since=` it counts only what came later."""
-        return self.call(lambda: self.runtime.record.newest)
+        return self.call(lambda: self.runtime.record.mark())
 
     def snapshot(self, name: str) -> None:
         self.call(lambda: self.runtime.take_snapshot(name))
@@ -225,6 +225,7 @@ class MockForge(Forge):
     # What handles ask for (`Verbs`).
 
     def begin(self, expectation: Expectation, since: int | None) -> Future[Ended]:
+        from ..console.rows import record_of
         from ..expectations.waiting import Waiting
 
         future: Future[Ended] = Future()
@@ -237,7 +238,8 @@ class MockForge(Forge):
             except Exception as error:  # or who waits would wait for ever
                 future.set_exception(error)
             else:
-                future.set_result(Ended(outcome.messages, text))
+                frames = [record_of(each) for each in outcome.frames]
+                future.set_result(Ended(outcome.messages, text, frames))
 
         self._waiting.add(future)
         try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from mockforge_brokers.errors import InvalidInput
 
 from .faulting import Fault, Faults
-from .verbs import Verbs, seconds, wait
+from .verbs import Verbs, ended, seconds, wait
 
 if TYPE_CHECKING:
     from ..expectations.message import Message
@@ -100,6 +101,34 @@ class Handle(ABC):
         __tracebackhide__ = True
         came = self.message(*place, **wanted)
         wait(self._verbs, came._replace(least=0, most=0, within=seconds(within)), since)
+
+    def expect_frames(
+        self,
+        *,
+        within: Duration | None = None,
+        count: int | None = None,
+        least: int | None = None,
+        settle: Duration = 0,
+        since: int | None = None,
+        **where: Any,
+    ) -> list[Mapping[str, Any]]:
+        """Wait until frames went over the wire: packets, requests or methods, messages or not.
+
+        `where` are fields of faults (`packet="PUBACK"`, `api=`, `method=`, `client=`, `dir="out"`:
+        to the client); `count` is exact, and 0 for none. Frames count from the test's beginning or
+        a `mark` on, as far as the journal reaches. Returns the first thousand as records, as `tail`
+        has them. Raises ExpectationFailed with the frame that came nearest.
+        """
+        __tracebackhide__ = True
+        from ..fixtures.requests import expectation_of
+        from ..fixtures.templates.scope import Scope
+
+        asked: dict[str, Any] = {"frames": {self.protocol: where}, "settle": seconds(settle)}
+        asked |= {} if within is None else {"within": seconds(within)}
+        for name, number in (("count", count), ("least", least)):
+            asked |= {} if number is None else {name: number}
+        expectation = expectation_of(asked, Scope(Random(0), lambda: 0.0))
+        return list(ended(self._verbs, expectation, since).frames)
 
     def messages(self, *place: str, since: int | None = None, **wanted: Any) -> list[Message]:
         """What came so far and fits, oldest first."""

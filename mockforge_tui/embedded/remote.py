@@ -148,7 +148,8 @@ class RemoteForge(Forge):
         if status not in (200, 406):
             raise InvalidInput(answer["error"])
         found = tuple(map(message_of, answer["messages"]))
-        return Ended(found, "" if status == 200 else answer["failure"]["text"])
+        text = "" if status == 200 else answer["failure"]["text"]
+        return Ended(found, text, answer.get("frames", ()))
 
     def find(self, came: Came, since: int | None) -> list[Message]:
         asked = asked_of(came)

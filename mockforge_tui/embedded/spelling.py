@@ -17,6 +17,7 @@ from ..fixtures.expected.model import (
     Drained,
     Expectation,
     FaultHit,
+    Frames,
     GroupAt,
     InOrder,
     LintClean,
@@ -68,10 +69,9 @@ def asked_of(expectation: Expectation) -> dict[str, Any]:
         case Came(most=0):
             return {"none": _where(expectation), **within}
         case Came():
-            counted = {"least": expectation.least}
-            if expectation.most is not None:
-                counted = {"count": expectation.most}
-            return {**_where(expectation), **counted, "settle": expectation.settle, **within}
+            return {**_where(expectation), **_counted(expectation), **within}
+        case Frames():
+            return {**_frames(expectation), **_counted(expectation), **within}
         case InOrder():
             return {"order": [_where(part) for part in expectation.parts], **within}
         case GroupAt(group, lag, topic):
@@ -88,6 +88,18 @@ def asked_of(expectation: Expectation) -> dict[str, Any]:
             return {"lint": "spotless" if warnings else "clean"}
         case _:
             assert_never(expectation)
+
+
+def _counted(expectation: Came | Frames) -> dict[str, Any]:
+    least, most = expectation.least, expectation.most
+    number = {"least": least} if most is None else {"count": most}
+    return {**number, "settle": expectation.settle}
+
+
+def _frames(expectation: Frames) -> dict[str, Any]:
+    match = expectation.match
+    way = {} if match.direction is None else {"dir": ("in", "out")[match.direction]}
+    return {"frames": match.scope, **way}
 
 
 def _where(came: Came) -> dict[str, Any]:

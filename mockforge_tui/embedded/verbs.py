@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,6 +26,8 @@ class Ended:
 
     messages: tuple[Message, ...]
     failure: str = ""
+    frames: Sequence[Mapping[str, Any]] = ()
+    """Of an expectation of frames: each as a record, as `tail` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,17 @@ class Verbs(Protocol):
 def wait(verbs: Verbs, expectation: Expectation, since: int | None = None) -> list[Message]:
     """The messages that met it. Raises ExpectationFailed, InvalidInput, LocalError."""
     __tracebackhide__ = True
+    return list(ended(verbs, expectation, since).messages)
+
+
+def ended(verbs: Verbs, expectation: Expectation, since: int | None = None) -> Ended:
+    """How it ended, met. Raises ExpectationFailed, InvalidInput, LocalError."""
+    __tracebackhide__ = True
     refuse_on_a_loop("kafka.expect(...)")
-    ended = verbs.begin(expectation, since).result()
-    if ended.failure:
-        raise ExpectationFailed(ended.failure)
-    return list(ended.messages)
+    found = verbs.begin(expectation, since).result()
+    if found.failure:
+        raise ExpectationFailed(found.failure)
+    return found
 
 
 def refuse_on_a_loop(instead: str) -> None:

@@ -1,13 +1,14 @@
 """Whether an expectation is met right now; each check remembers how far it has looked."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any, Final, assert_never
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import Event, LintFound, ProtocolViolated
+from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import GroupView
 
@@ -18,12 +19,15 @@ from ..fixtures.expected.model import (
     Drained,
     Expectation,
     FaultHit,
+    Frames,
     GroupAt,
     InOrder,
     LintClean,
     counted,
+    frames_counted,
 )
 from ..fixtures.messages import Watch
+from .frames import FrameLook
 from .message import Message
 from .observed import Observed
 
@@ -45,6 +49,11 @@ class Check(ABC):
     found: list[Message]
     """The messages that it is about, oldest first."""
 
+    frames: Sequence[Row] = ()
+    """The frames that it is about, oldest first, where it is about frames."""
+    behind = False
+    """There was more to look at than one turn has time for: the next look goes on."""
+
     def __init__(self) -> None:
         self.found = []
 
@@ -62,6 +71,8 @@ def check_of(expectation: Expectation, observed: Observed, since: int) -> Check:
     match expectation:
         case Came():
             return CameCheck(expectation, observed, since)
+        case Frames():
+            return FrameCheck(expectation, observed, since)
         case InOrder():
             return OrderCheck(expectation, observed, since)
         case GroupAt():
@@ -134,6 +145,33 @@ class CameCheck(Check):
     @property
     def seen(self) -> str:
         return counted(self.count) if self.count else "none"
+
+
+class FrameCheck(Check):
+    """By the journal. Raises InvalidInput where there is none."""
+
+    def __init__(self, expectation: Frames, observed: Observed, since: int) -> None:
+        super().__init__()
+        self._expected = expectation
+        self.shown = FrameLook(
+            expectation.match, observed.journal, observed.record.journaled(since)
+        )
+
+    def look(self) -> State:
+        expected, shown = self._expected, self.shown
+        shown.go_on()
+        self.frames, self.behind = shown.found, shown.behind
+        if expected.most is not None and shown.count > expected.most:
+            return State.BROKEN
+        return State.MET if shown.count >= expected.least else State.OPEN
+
+    @property
+    def seen(self) -> str:
+        return (
+            f"{frames_counted(self.shown.count)}{self.shown.lost}"
+            if self.shown.count
+            else f"none{self.shown.lost}"
+        )
 
 
 class OrderCheck(Check):

@@ -15,12 +15,14 @@ from ..fixtures.expected.model import (
     Client,
     Drained,
     Expectation,
+    Frames,
     GroupAt,
     place,
 )
 from ..fixtures.messages import Watch
 from ..nearest import get_close_matches
-from .checks import CameCheck, Check, FaultCheck, OrderCheck, is_at
+from .checks import CameCheck, Check, FaultCheck, FrameCheck, OrderCheck, is_at
+from .frames import described
 from .message import Message
 from .observed import Observed
 
@@ -111,6 +113,8 @@ def failure_of(expectation: Expectation, check: Check, observed: Observed, since
     nearest = None
     if wanted is not None and not surplus:
         nearest = _nearest(wanted, check, observed, since)
+    elif isinstance(check, FrameCheck) and not surplus:
+        nearest = _nearest_frame(check)
     lost = observed.record.lost(since)
     return Failure(
         str(expectation),
@@ -136,7 +140,19 @@ def _wanted(expectation: Expectation, check: Check) -> Came | None:
     return check.missing if isinstance(check, OrderCheck) else None
 
 
+def _nearest_frame(check: FrameCheck) -> Nearest | None:
+    found = check.shown.nearest()
+    if found is None:
+        return None
+    row, failed = found
+    place = described(row)
+    return Nearest(place, "", tuple(Difference("frame", term, place) for term in failed))
+
+
 def _surplus(expectation: Expectation, check: Check) -> tuple[str, ...]:
+    if isinstance(expectation, Frames) and expectation.most is not None:
+        extra_frames = check.frames[expectation.most : expectation.most + _SURPLUS]
+        return tuple(map(described, extra_frames))
     most = expectation.most if isinstance(expectation, Came) else None
     if most is None or not isinstance(check, CameCheck) or check.count <= most:
         return ()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from mockforge_brokers.clock import Clock
+from mockforge_brokers.journal import Journal
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.rules import Faults
 from mockforge_brokers.spine import Spine
@@ -29,6 +30,9 @@ class Observed(Protocol):
 
     @property
     def listeners(self) -> Sequence[Listener]: ...
+
+    @property
+    def journal(self) -> Journal | None: ...
 
     @property
     def record(self) -> Record: ...

@@ -6,6 +6,7 @@ from itertools import islice
 
 from mockforge_brokers.contract import Broker
 from mockforge_brokers.events import MessageSeen
+from mockforge_brokers.journal import Journal
 from mockforge_brokers.spine import Spine
 
 from .message import Message
@@ -15,6 +16,7 @@ MOST = 100_000
 MOST_BYTES = 64 * 1024 * 1024
 _OVERHEAD = 700
 """Bytes that a message takes beside its payload, its key and its headers."""
+_MOST_MARKS = 1_000
 _HEADER = 100
 """Bytes that a header takes beside its value."""
 
@@ -25,7 +27,13 @@ class Record:
     Nothing is kept, and nothing costs the brokers anything, before `start`.
     """
 
-    def __init__(self, brokers: Mapping[str, Broker], spine: Spine, most: int = MOST) -> None:
+    def __init__(
+        self,
+        brokers: Mapping[str, Broker],
+        spine: Spine,
+        most: int = MOST,
+        journal: Journal | None = None,
+    ) -> None:
         self.newest = 0
         """The number of the last message; also what `since` begins behind."""
         self.begin = 0
@@ -33,6 +41,9 @@ class Record:
         self.emitted = spine.emitted
         """The events that the spine had emitted at `clear`."""
         self._spine = spine
+        self._journal = journal
+        self._marks: dict[int, int] = {0: 0}
+        """The journal's number at the newest marks, by the number of the last message there."""
         self._brokers = brokers
         self._most = most
         self._messages: deque[tuple[Message, int]] = deque()
@@ -59,7 +70,21 @@ class Record:
         self.emitted = self._spine.emitted
         self._messages.clear()
         self._bytes = 0
-        self.begin = self.newest
+        self._marks.clear()
+        self.begin = self.mark()
+
+    def mark(self) -> int:
+        """A point in the flow, for who asks later what came after it: the last message's number."""
+        self._marks[self.newest] = 0 if self._journal is None else self._journal.seq
+        if len(self._marks) > _MOST_MARKS:
+            # The first one stays: it is where all begins.
+            del self._marks[next(islice(self._marks, 1, None))]
+        return self.newest
+
+    def journaled(self, number: int) -> int:
+        """The number of the journal's last chunk at that mark, or at the nearest one before it."""
+        before = [each for each in self._marks if each <= number]
+        return self._marks[max(before)] if before else 0
 
     def lost(self, number: int) -> int:
         """Of the messages after `number`, how many were too many to be kept."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from mockforge_brokers.clock import Timer
+from mockforge_brokers.journal import Row
 
-from ..fixtures.expected.model import Came, Expectation, InOrder
+from ..fixtures.expected.model import Came, Expectation, Frames, InOrder
 from .checks import Check, State, check_of
 from .failure import Failure, failure_of
 from .message import Message
@@ -24,6 +25,8 @@ class Outcome:
     messages: tuple[Message, ...]
     took: float
     failure: Failure | None = None
+    frames: tuple[Row, ...] = ()
+    """Of an expectation of frames: the first row of each that was found."""
 
     @property
     def ok(self) -> bool:
@@ -94,6 +97,8 @@ class Waiting:
         over = left <= 1e-9
         if state is State.BROKEN:
             self._end(met=False)
+        elif self._check.behind:
+            self._again(0.0)
         elif state is State.MET:
             self._settle(left, over)
         elif over:
@@ -104,9 +109,9 @@ class Waiting:
     def _settle(self, left: float, over: bool) -> None:
         """Met for now: some must stay so for a while."""
         expected, now = self._expectation, self._observed.clock.now()
-        if isinstance(expected, Came) and expected.most == 0:
+        if isinstance(expected, Came | Frames) and expected.most == 0:
             wait = left
-        elif isinstance(expected, Came):
+        elif isinstance(expected, Came | Frames):
             self._met = now if self._met is None else self._met
             wait = self._met + expected.settle - now
         else:
@@ -114,7 +119,7 @@ class Waiting:
         if wait <= 1e-9:
             self._end(met=True)
         else:
-            self._again(wait)
+            self._again(wait if self._unwatch is not None else min(wait, _LOOK))
 
     def _end(self, *, met: bool) -> None:
         self.cancel()
@@ -122,4 +127,5 @@ class Waiting:
         failure = None
         if not met:
             failure = failure_of(self._expectation, self._check, self._observed, self._since)
-        self._done(Outcome(self._expectation, tuple(self._check.found), took, failure))
+        found, frames = tuple(self._check.found), tuple(self._check.frames)
+        self._done(Outcome(self._expectation, found, took, failure, frames))

@@ -37,7 +37,7 @@ class _Lane:
 class Decoder:
     """Reads one journal. `decoded` and `passed_over` are bytes; `sampling` says which mode."""
 
-    def __init__(self, journal: Journal, timer: Callable[[], float]) -> None:
+    def __init__(self, journal: Journal, timer: Callable[[], float], since: int = 0) -> None:
         self.sampling = False
         self.sampled = False
         """What it decoded last was a sample: frames between its rows may be missing."""
@@ -45,7 +45,9 @@ class Decoder:
         self.passed_over = 0
         self._journal = journal
         self._timer = timer
-        self._last = 0
+        self._last = since
+        self._coming: list[Chunk] = []
+        """Newest first: what `decode_on` has still to look at."""
         self._lanes: dict[Tape, _Lane] = {}
         self._frames: deque[tuple[Chunk, bytes]] = deque()
         self._behind_since: float | None = None
@@ -83,6 +85,19 @@ class Decoder:
                 coming.append(chunk)
         while coming or self._frames:
             yield self._some_of(coming, self._timer() + budget)
+
+    def decode_on(self, budget: float, wanted: Callable[[Tape], bool]) -> list[Row]:
+        """The rows of what the wanted tapes got since the last call, oldest first, and none left
+        out: where `budget` seconds are not enough, `behind` says so, and the next call goes on."""
+        if not self.behind:
+            self._coming = [each for each in self._journal.since(self._last) if wanted(each.tape)]
+            self._last = self._journal.seq
+        return self._some_of(self._coming, self._timer() + budget)
+
+    @property
+    def behind(self) -> bool:
+        """Whether `decode_on` has more to do than it had time for."""
+        return bool(self._coming or self._frames)
 
     def decode_these(self, chunks: Iterable[Chunk]) -> list[Row]:
         """All rows of some chunks, newest first: for who looks once. Oldest rows come first."""

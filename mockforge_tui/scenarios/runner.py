@@ -141,7 +141,7 @@ class Runner:
             if scenario.reset:
                 stage.reset()
             stage.record.start()
-            self._since = stage.record.newest
+            self._since = stage.record.mark()
             await self._in_time(self._all())
         except _Failed as failed:
             outcome.status, outcome.text = failed.status, str(failed)

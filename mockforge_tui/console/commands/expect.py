@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
+from ...fault_values import frame_match
 from ...filters import Filter
 from ...fixtures.expected.conditions import ANYTHING, Conditions, of_predicate
 from ...fixtures.expected.model import (
@@ -10,6 +11,7 @@ from ...fixtures.expected.model import (
     Client,
     Drained,
     FaultHit,
+    Frames,
     GroupAt,
     LintClean,
 )
@@ -19,7 +21,19 @@ from ..lookup import BadArgument, resolved
 from ..registry import Arg, Opt, command
 from ..results import Result
 from ..targets import AmqpTarget, BareTarget, KafkaTarget, MqttTarget, QueueTarget, Target
-from ..types import CLIENT, COUNT, DURATION, FILTER, GROUP, QUEUE, TARGET, TEXT, TOPIC, integer
+from ..types import (
+    CLIENT,
+    COUNT,
+    DURATION,
+    FILTER,
+    GROUP,
+    QUEUE,
+    TARGET,
+    TEXT,
+    TOPIC,
+    choice,
+    integer,
+)
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -30,6 +44,8 @@ _WITHIN = Opt(("--within",), DURATION, "how long to wait")
 _EXACTLY = Opt(("-n", "--count"), COUNT, "so many, no more")
 _LEAST = Opt(("--least",), COUNT, "so many or more")
 _SETTLE = Opt(("--settle",), DURATION, "then wait for one too many")
+_FRAMES = Opt(("-n", "--count"), integer("n"), "so many, no more")
+_DIR = Opt(("--dir",), choice("dir", "in", "out"), "in: from the client, out: to it")
 _LAG = Opt(("--lag",), integer("lag"), "messages behind, at most")
 
 
@@ -86,6 +102,39 @@ def expect_none(
     """See that no message came to a destination, nor comes for a while."""
     came = Came(_watch(session, target), _conditions(where), 0, 0, within)
     return begin(session, came)
+
+
+@command(
+    "expect frames",
+    group="expectations",
+    streams=True,
+    examples=(
+        "expect frames op:CONNACK client:dev-7 --dir out --within 1s",
+        "expect frames proto:amqp op:basic.nack -n 0",
+    ),
+)
+def expect_frames(
+    session: "Session",
+    where: Annotated[Filter, Arg(FILTER, "what fits: op:PUBACK client:dev-7", tail=True)],
+    *,
+    exactly: Annotated[int | None, _FRAMES] = None,
+    least: Annotated[int | None, _LEAST] = None,
+    direction: Annotated[str | None, _DIR] = None,
+    within: Annotated[float | None, _WITHIN] = None,
+    settle: Annotated[float, _SETTLE] = 0.0,
+) -> Result:
+    """Wait until packets, requests or methods went over the wire.
+
+    Counts what the journal has since the start or the last `reset`, so that what came before counts
+    too. What is missing is shown with the frame that came nearest.
+    """
+    if exactly is not None and least is not None:
+        raise BadArgument("least", "--count or --least, not both")
+    way = None if direction is None else ("in", "out").index(direction)
+    match = frame_match(where.text, way, wall=session.runtime.clock.wall)
+    fewest = exactly if exactly is not None else least or 1
+    waits = (1.0 if exactly == 0 else DEFAULT_WITHIN) if within is None else within
+    return begin(session, Frames(match, fewest, exactly, waits, settle))
 
 
 @command(
@@ -201,6 +250,7 @@ def _watch(session: "Session", target: Target) -> Watch:
 COMMANDS = (
     expect,
     expect_none,
+    expect_frames,
     expect_group,
     expect_drained,
     expect_client,

@@ -156,7 +156,7 @@ class Scene:
         self.faults, self.holds = environment.faults, environment.holds
         self.usage, self.access = environment.usage, environment.access
         self.store = environment.store
-        self.record = Record(self.brokers, self.spine)
+        self.record = Record(self.brokers, self.spine, journal=environment.journal)
         self.record.start()
         self.recordings = Recordings(self.brokers, self.clock, seed=1)
         self.snapshots = Snapshots(self.brokers, self.clock)
