@@ -10,9 +10,9 @@ from typing import Final, Protocol
 from mockforge_brokers.journal import Row
 
 from ..recordings import Lines
+from .captured.pytest_file import PytestFile
 from .mosquitto_pub import command_lines
 from .pcapng import Capture
-from .pytest_file import PytestFile
 from .results import for_json, to_json
 from .rows import record_of
 

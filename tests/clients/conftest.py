@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -25,6 +26,20 @@ def wait_for(fact: Callable[[], T], seconds: float = 50.0, what: str = "") -> T:
 def hits(mockforge: MockForge) -> int:
     """How often the faults that are in force fired, all together."""
     return sum(record["hits"] for record in mockforge.run("fault ls").records)
+
+
+def captured(mockforge: MockForge, where: str, path: Path) -> str:
+    """What these clients did, as the text of a test."""
+    mockforge.run(f"export ({where}) --as pytest > {path}")
+    wait_for(lambda: not mockforge.run("job ls").records, 20)
+    return path.read_text(encoding="utf-8")
+
+
+def replay(text: str, mockforge: MockForge) -> None:
+    """Run the test of a captured sequence."""
+    names: dict[str, Any] = {}
+    exec(compile(text, "test_captured.py", "exec"), names)
+    names["test_captured"](mockforge)
 
 
 @pytest.fixture(scope="module")

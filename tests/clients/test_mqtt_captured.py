@@ -14,7 +14,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mockforge_tui import MockForge
 
-from .conftest import wait_for
+from .conftest import captured, replay, wait_for
 
 pytestmark = pytest.mark.client
 
@@ -61,26 +61,14 @@ def play(mockforge: MockForge) -> None:
     wait_for(lambda: not mockforge.run("conn ls").records, 20)
 
 
-def exported(mockforge: MockForge, path: Path) -> str:
-    mockforge.run(f"export (proto:mqtt) --as pytest > {path}")
-    wait_for(lambda: not mockforge.run("job ls").records, 20)
-    return path.read_text(encoding="utf-8")
-
-
-def run(text: str, mockforge: MockForge) -> None:
-    names: dict[str, Any] = {}
-    exec(compile(text, "test_captured.py", "exec"), names)
-    names["test_captured"](mockforge)
-
-
 def test_a_captured_sequence_happens_again_and_each_message_is_asserted(
     mockforge: MockForge, tmp_path: Path
 ) -> None:
     play(mockforge)
-    text = exported(mockforge, tmp_path / "test_captured.py")
+    text = captured(mockforge, "proto:mqtt", tmp_path / "test_captured.py")
     mockforge.run("reset -y")
     assert "subscribe(('rooms/1/#', 1, {'noLocal': True}))" in text
-    run(text, mockforge)
+    replay(text, mockforge)
     assert mockforge.run("retained ls").records[0]["topic"] == "rooms/1/state"
     with pytest.raises(AssertionError):
-        run(text.replace("receives('rooms/1/temp', b'22')", "receives('t', b'')"), mockforge)
+        replay(text.replace("receives('rooms/1/temp', b'22')", "receives('t', b'')"), mockforge)

@@ -17,8 +17,8 @@ from mockforge_brokers.mqtt.wire.packets import Request, Subscribe
 
 from mockforge_tui import remote
 from mockforge_tui.admin.stream import Rows, Stream
+from mockforge_tui.console.captured.pytest_file import PytestFile
 from mockforge_tui.console.mosquitto_pub import command_lines
-from mockforge_tui.console.pytest_file import PytestFile
 from mockforge_tui.console.results import Notice
 
 from .live import live
@@ -327,6 +327,7 @@ def test_a_test_has_a_line_for_what_a_client_did_and_got() -> None:
         "clients['dev-7'].unsubscribe('a/#')",
         "clients['publisher'] = Client(url, 'publisher')",
         "clients['publisher'].publish('t', b'', retain=True)",
+        "# What kafka's clients did is a test of its own: (proto:kafka)",
         "clients['dev-7'].disconnect()",
     ]
 
@@ -365,3 +366,127 @@ def test_a_subscription_has_the_options_of_version_5_that_it_asked_for() -> None
         " 'retainHandling': 2}), ('new', 0, {'retainHandling': 1}))\n"
     )
     assert "import SubscribeOptions\n" in text
+
+
+def lines_of(form: PytestFile, *rows: Row) -> list[str]:
+    text = b"".join(map(form, rows)).decode("utf-8", "surrogateescape")
+    compile(text, "test_captured.py", "exec")
+    return [line.strip() for line in text.partition("    with clients:\n")[2].splitlines()]
+
+
+def test_kafkas_clients_produce_get_and_commit_again() -> None:
+    shop, svc = {"connection": 1, "client": "shop"}, {"connection": 2, "client": "svc"}
+    topics = [{"name": "t", "num_partitions": -1, "assignments": [{}, {}], "configs": []}]
+    more = [{"name": "u", "num_partitions": 3, "configs": [{"name": "a.b", "value": "1"}]}]
+    record = {"kind": "message", "destination": "t", "key": b"k", "payload": None}
+    offsets = [{"name": "t", "partitions": [{"partition_index": 1, "committed_offset": 5}]}]
+    paid = {"partition": 0, "transactional_id": "pay"}
+
+    def got(offset: int) -> Row:
+        return Row(
+            "kafka", OUT, "Fetch", detail={"partition": 1, "offset": offset}, **record, **svc
+        )
+
+    assert lines_of(
+        PytestFile(),
+        Row("kafka", IN, "Metadata", detail={"topics": topics}, **shop),
+        Row("kafka", IN, "CreateTopics", detail={"topics": [*topics, *more]}, **shop),
+        Row("kafka", IN, "CreateTopics", detail={"topics": topics, "validate_only": True}, **shop),
+        Row(
+            "kafka",
+            IN,
+            "Produce",
+            detail={"partition": 1},
+            headers=(("h", None),),
+            **record,
+            **shop,
+        ),
+        Row("kafka", OUT, "Produce", **shop),
+        Row("kafka", IN, "Produce", detail=paid, **record, **shop),
+        Row("kafka", IN, "EndTxn", detail={"transactional_id": "pay", "committed": True}, **shop),
+        got(4),
+        got(4),
+        got(5),
+        Row("kafka", IN, "OffsetCommit", detail={"group": "g", "topics": offsets}, **svc),
+        Row("kafka", IN, "DeleteTopics", detail={"topics": [{"name": "u"}]}, **shop),
+        Row("kafka", IN, "Produce", detail={"partition": 0}, **record),
+    ) == [
+        "clients['shop'] = Client(bootstrap, 'shop')",
+        "clients['shop'].creates('t', 2)",
+        "clients['shop'].creates('u', 3, **{'a.b': '1'})",
+        "clients['shop'].produces('t', 1, b'k', None, headers=[('h', None)])",
+        "clients['shop'].produces('t', 0, b'k', None, transaction='pay')",
+        "clients['shop'].ends('pay', committed=True)",
+        "clients['svc'] = Client(bootstrap, 'svc')",
+        "clients['svc'].receives('t', 1, b'k', None)",
+        "clients['svc'].receives('t', 1, b'k', None)",
+        "clients['svc'].commits('g', ('t', 1, 5))",
+        "clients['shop'].deletes('u')",
+        "clients['publisher'] = Client(bootstrap, 'publisher')",
+        "clients['publisher'].produces('t', 0, b'k', None)",
+    ]
+
+
+def test_amqps_clients_speak_of_queues_by_the_names_that_they_get() -> None:
+    shop, same = {"connection": 1, "client": "app"}, {"connection": 2, "client": "app"}
+    mine = "amq.gen-1"
+
+    def sent(name: str, row: dict[str, Any] = shop, **detail: Any) -> Row:
+        return Row("amqp", IN, name, detail={"channel": 1, **detail}, **row)
+
+    def came(name: str, payload: bytes | None = None, **detail: Any) -> Row:
+        return Row("amqp", OUT, name, payload=payload, detail={"channel": 1, **detail}, **shop)
+
+    def published(**detail: Any) -> Row:
+        row = sent("basic.publish", exchange="", **detail)
+        row.kind, row.payload = "message", b"x"
+        return row
+
+    address = "amq.rabbitmq.reply-to.g1h2"
+    assert lines_of(
+        PytestFile(),
+        Row("amqp", IN, "connection.open", detail={"virtual_host": "shop"}, **shop),
+        sent("channel.open"),
+        sent("queue.declare", queue="", exclusive=True, arguments={}),
+        came("queue.declare-ok", queue=mine),
+        sent("queue.declare", queue="q", durable=True, arguments={"x-max-length": 5}),
+        came("queue.declare-ok", queue="q"),
+        sent("queue.bind", queue=mine, exchange="e", routing_key="k", arguments={}),
+        sent("basic.consume", queue=mine, consumer_tag="c", no_ack=True, arguments={}),
+        published(routing_key=mine, properties={"reply_to": mine, "delivery_mode": 2}),
+        came("basic.deliver", b"x", routing_key=mine),
+        published(routing_key=address),
+        sent("basic.get", queue="q", no_ack=False),
+        came("basic.get-empty"),
+        sent("basic.nack", delivery_tag=1, multiple=True, requeue=False),
+        came("channel.close", reply_code=404),
+        sent("channel.open", same),
+    ) == [
+        "clients['app'] = Client(url, 'shop')",
+        "clients['app'].opens(1)",
+        f"names['{mine}'] = clients['app'].on(1).declares(exclusive=True)",
+        "clients['app'].on(1).queue_declare('q', durable=True, arguments={'x-max-length': 5})",
+        f"clients['app'].on(1).queue_bind(names['{mine}'], 'e', 'k')",
+        f"clients['app'].on(1).consumes(names['{mine}'], 'c', auto_ack=True)",
+        f"clients['app'].on(1).publishes('', names['{mine}'], b'x', reply_to=names['{mine}'],"
+        " delivery_mode=2)",
+        f"clients['app'].on(1).receives(names['{mine}'], b'x')",
+        "clients['app'].on(1).publishes('', clients['app'].on(1).reply_to, b'x')",
+        "clients['app'].on(1).gets('q', None)",
+        "clients['app'].on(1).basic_nack(1, True, False)",
+        "clients['app'].on(1).is_closed(404)",
+        "clients['app c2'] = Client(url)",
+        "clients['app c2'].opens(1)",
+    ]
+
+
+def test_a_test_has_the_clients_of_one_protocol_and_names_what_it_leaves_out() -> None:
+    form = PytestFile()
+    mqtt = Row("mqtt", IN, "PUBLISH", kind="message", destination="t", payload=b"1")
+    kafka = Row("kafka", IN, "Produce", kind="message", destination="t", payload=b"1")
+    lines = lines_of(form, mqtt, kafka, kafka, mqtt)
+    assert lines[1:] == [
+        "clients['publisher'].publish('t', b'1')",
+        "# What kafka's clients did is a test of its own: (proto:kafka)",
+        "clients['publisher'].publish('t', b'1')",
+    ]

@@ -1,16 +1,14 @@
-"""What MQTT clients did, as a test that does it again with paho-mqtt: a bug that was seen, pinned.
+"""What MQTT clients did, as statements of a test with paho-mqtt.
 
-A statement for each packet that a client sent and for each message that it got, in their order;
-what the broker answers is waited for. Written line by line: a test's body may end anywhere.
+A statement for each packet that a client sent and for each message that it got, in their order.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from mockforge_brokers.journal import IN, Row
-from mockforge_brokers.protocols import protocol_of
 
-_HEAD: Final = '''"""A captured sequence, played again. Needs mockforge-tui and paho-mqtt."""
+HEAD: Final = '''"""A captured sequence, played again. Needs mockforge-tui and paho-mqtt."""
 
 from queue import Empty, Queue
 from urllib.parse import urlsplit
@@ -110,26 +108,19 @@ _NOBODY: Final = "publisher"
 """Who publishes what no client did: the prompt, a fixture, or a message that is only stored."""
 
 
-class PytestFile:
-    """The form: a test's lines for each row, the first ones with all that stands above them."""
+class Captured:
+    """The statements of each row."""
+
+    head = HEAD
 
     def __init__(self) -> None:
         self._known: set[str] = set()
         self._delivered: dict[tuple[str, int], bytes] = {}
         """Payloads by client and packet identifier: what may come again with DUP."""
-        self._begun = False
 
-    def __call__(self, row: Row) -> bytes:
-        # Topics of levels are MQTT's alone.
-        if not protocol_of(row.protocol).levels or row.kind == "event" or row.error:
-            return b""
-        lines = "".join(f"        {line}\n" for line in self._lines(row))
-        if not lines:
-            return b""
-        head, self._begun = "" if self._begun else _HEAD, True
-        return (head + lines).encode("utf-8", "surrogateescape")
-
-    def _lines(self, row: Row) -> Iterator[str]:
+    def lines(self, row: Row) -> Iterator[str]:
+        if row.error:
+            return
         name = row.client if row.connection else _NOBODY
         if row.operation == "CONNECT":
             yield from self._connect(row)
