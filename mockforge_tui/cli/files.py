@@ -1,6 +1,7 @@
 """The commands that open no port: they read, check and write files."""
 
 import os
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +109,14 @@ def sample_messages(
         raise click.UsageError("sample needs a PATH of fixtures")
     from .sampling import lines, sample
 
-    made = lines(sample(fixtures, config, count, only), form)
-    with click.open_file(output or "-", "wb", lazy=False) as out:
-        for line in made:
+    found = sample(fixtures, config, count, only)
+    first = list(islice(found, 1))  # what is refused leaves the file as it was
+    try:
+        out = click.open_file(output or "-", "wb", lazy=False)
+    except OSError as error:
+        raise InvalidInput(f"{output}: cannot be written: {error.strerror}") from None
+    with out:
+        for line in lines(chain(first, found), form):
             out.write(line)
     return ExitCode.OK
 

@@ -64,6 +64,17 @@ def test_a_sample_is_written_as_a_recording(capsys, shop):
     assert (second["t"], second["p"], second["value"]) == (0.1, "amqp", {"of": 1})
 
 
+def test_a_sample_that_is_refused_leaves_the_file_as_it_was(capsys, shop):
+    Path("s.jsonl").write_text("kept")
+    arguments = ["sample", "shop.yaml", "--format", "recording", "-o"]
+    assert cli.run([*arguments, "s.jsonl", "--only", "nots"]) == ExitCode.BAD_INPUT
+    assert Path("s.jsonl").read_text() == "kept"
+    capsys.readouterr()
+    assert cli.run([*arguments, "none/s.jsonl"]) == ExitCode.BAD_INPUT
+    said = capsys.readouterr().err
+    assert said == "error: none/s.jsonl: cannot be written: No such file or directory\n"
+
+
 def test_fixtures_that_make_nothing_end_it(capsys, shop):
     Path("none.yaml").write_text("mockforge: 1\nkafka: {topics: {a: {}}}\n")
     assert cli.run(["sample", "none.yaml"]) == ExitCode.OK
