@@ -63,8 +63,11 @@ class Terminal:
         self._line = socket.create_connection(("127.0.0.1", int(ready.read_text())), _DEADLINE)
         self._answers = self._line.makefile("rb")
 
-    def ask(self, question: str) -> str:
+    def ask(self, question: str, *, reading: bool = False) -> str:
+        """`reading`: take what is painted meanwhile, without which it may never answer."""
         self._line.sendall(f"{question}\n".encode())
+        while reading and not select.select([self._line], [], [], 0.01)[0]:
+            self.read()
         answer = self._answers.readline().decode()
         assert answer.startswith(f"{question}: "), f"no answer to {question}"
         return answer.removeprefix(f"{question}: ").strip()
@@ -155,8 +158,11 @@ def test_an_editor_that_fails_is_named_and_the_line_is_as_it_was(
 ) -> None:
     with terminal(tmp_path, editor) as shown:
         shown.ask("edit")
-        shown.until(lambda: said in shown.ask("noted"), "the editor is named")
-        shown.until(lambda: shown.ask("prompt") == "pub mqtt:a/b x", "the line is back")
+        # An editor gets the terminal only once it has taken all that was painted before.
+        shown.until(lambda: said in shown.ask("noted", reading=True), "the editor is named")
+        shown.until(
+            lambda: shown.ask("prompt", reading=True) == "pub mqtt:a/b x", "the line is back"
+        )
         shown.ask("quit")
 
 
