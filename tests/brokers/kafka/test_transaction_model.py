@@ -126,9 +126,13 @@ class Transactions(RuleBasedStateMachine):
             return
         who = one.player.end(one.who, committed)
         code = one.player.said[-1][1][0]
-        assert (code != 0) == one.fenced
-        if not code:
+        # An abort of what was aborted meanwhile is taken for one that is said again, and answered
+        # with the epoch that goes on (KIP-890).
+        again = one.fenced and not committed
+        assert (code != 0) == (one.fenced and committed)
+        if not (code or again):
             self.settle(one, COMMITTED if committed else ABORTED)
+        if not code:
             one.begin_anew(who)
 
     @rule(seconds=st.sampled_from((10.0, 35.0, 70.0)))
