@@ -201,11 +201,13 @@ def play(call: Call) -> dict[str, list[Any]]:
     ask("a topic deleted twice v4", _deleted(GONE, GONE), 4, _gone)
     ask("an id deleted twice", _deleted(ids[GONE], ids[GONE]), 6, _gone)
     ask("deleted by name and by id", _deleted(ids[GONE], GONE), 6, _gone)
+    ask("deleted by name and twice by id", _deleted(ids[GONE], ids[GONE], GONE), 6, _gone)
     ask("deleted by nothing", _deleted(None), 6, _gone)
     ask("it is there", _shown(GONE), 12, _described)
     ask("records deleted twice", _emptied((B, 0, 1), (B, 1, 1), (B, 0, 2)), 2, _truncated)
     wanted = logs.DescribableLogDirTopic(topic=B, partitions=[0, 0, 1])
     ask("sizes", logs.DescribeLogDirsRequest(topics=[wanted]), 4, _sized)
+    ask("deleted twice by name and by id", _deleted(GONE, ids[GONE], GONE), 6, _gone)
     for key, values in NUMBERS.items():
         for value in values:
             ask(f"{key}={value!r}", altered(A, {key: value}), 1, _configured)

@@ -42,8 +42,11 @@ def handle(caller: Caller, request: DeleteTopicsRequest) -> DeleteTopicsResponse
                 topic.name, problem = found.name, _BOTH
         elif not problem and name is not None:
             found = caller.cluster.topics.get(name)
-            if found is not None and times[None, found.topic_id] == 1:
+            by_id = 0 if found is None else times[None, found.topic_id]
+            if by_id == 1:
                 continue
+            if found is not None and by_id:
+                topic.topic_id, problem = found.topic_id, _BOTH
         responses.append(_delete(caller, topic, problem))
     return DeleteTopicsResponse(responses=responses)
 
