@@ -562,6 +562,8 @@ def test_who_comes_back_as_a_static_member_is_no_longer_who_it_was_before(scene)
     scene.heartbeat("s", -2, **static)
     scene.join("x")
     epoch, _ = scene.join("x", **static)
+    # What it had as that one is somebody's again.
+    assert scene.describe()[3]["x"][2] == ALL
     # The session of the member that had this id before is over, and ends nobody.
     for _ in range(5):
         scene.clock.advance(10)

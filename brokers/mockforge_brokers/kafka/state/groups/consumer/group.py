@@ -184,6 +184,10 @@ class ConsumerGroup:
             if member is not None:
                 # It took the id of another member, whose timers would put out the wrong one.
                 self._drop(member, f"came back as instance {instance}")
+                returned = self._return_static(former, request.member_id)
+                # What it had under its own id is to be others' now.
+                self._begin(f"{_who(returned)} came back and left what it had before")
+                return returned
             return self._return_static(former, request.member_id)
         if member is not None:
             member.group_instance_id = instance or member.group_instance_id
