@@ -49,7 +49,8 @@ class SubscribedTopics:
         matched = self._matching(member.topic_regex)
         if member.may_know is not None:
             matched = frozenset(filter(member.may_know, matched))
-        return named | matched
+        # Thousands of members by one pattern have one set of names among them.
+        return named | matched if named else matched
 
     def _matching(self, pattern: str) -> frozenset[str]:
         """The topics that it matches from their first character to their last one."""
