@@ -134,6 +134,9 @@ _NOBODY: Final = "publisher"
 _REPLY: Final = "amq.rabbitmq.reply-to."
 """How the address of a direct reply begins: it is another one each time."""
 
+_OF_1_0: Final = "transfer"
+"""A message of AMQP 1.0, whose clients are none of pika's."""
+
 
 class Captured:
     """The statements of each row."""
@@ -151,6 +154,8 @@ class Captured:
         """The queue of a `basic.get` by connection and channel, and whether it acknowledges."""
 
     def lines(self, row: Row) -> Iterator[str]:
+        if _is_unreadable(row) or row.operation == _OF_1_0:
+            return
         number = row.detail.get("channel", 0)
         if row.operation == "connection.open":
             vhost = row.detail.get("virtual_host", "/")
@@ -323,6 +328,11 @@ _METHODS: Final[Mapping[str, tuple[str, tuple[str, ...], Mapping[str, str]]]] = 
     "channel.close": ("close", (), {}),
 }  # fmt: skip
 """A client's methods: what pika calls them, what they take by place, and by which name the rest."""
+
+
+def _is_unreadable(row: Row) -> bool:
+    """Its fields are missing; an error alone may be what a method says (nack, close)."""
+    return bool(row.error) and row.detail.keys() <= {"channel"}
 
 
 def _given(detail: Mapping[str, Any], options: Mapping[str, str]) -> Iterator[str]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mockforge_brokers.amqp.rows import read_rows as read_units
+from mockforge_brokers.amqp.wire import methods
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.mqtt.rows import read_rows
 from mockforge_brokers.mqtt.wire.encode import encode_packet
@@ -477,6 +479,32 @@ def test_amqps_clients_speak_of_queues_by_the_names_that_they_get() -> None:
         "clients['app'].on(1).is_closed(404)",
         "clients['app c2'] = Client(url)",
         "clients['app c2'].opens(1)",
+    ]
+
+
+def test_frames_of_amqp_that_nobody_can_read_and_those_of_1_0_are_left_out() -> None:
+    shop = {"connection": 1, "client": "shop"}
+    rows = []
+    for direction, names in (
+        (IN, ("queue.declare", "basic.get", "basic.nack", "basic.publish", "connection.open")),
+        (OUT, ("queue.declare-ok", "basic.deliver", "basic.get-ok", "channel.close")),
+    ):
+        for name in names:
+            frame = b"\x01\0\x01\0\0\0\x04" + methods.BY_NAME[name].prefix + b"\xce"
+            rows += read_units(direction, frame, {})
+    assert all(row.error for row in rows)
+    transfer = Row("amqp", IN, "transfer", kind="message", destination="q", payload=b"x")
+    nack = {"channel": 1, "delivery_tag": 1, "multiple": False, "requeue": True}
+    for row in rows:
+        row.connection, row.client = 1, "shop"
+    assert lines_of(
+        PytestFile(),
+        *rows,
+        transfer,
+        Row("amqp", IN, "basic.nack", error="requeued", detail=nack, **shop),
+    ) == [
+        "clients['shop'] = Client(url)",
+        "clients['shop'].on(1).basic_nack(1, False, True)",
     ]
 
 
