@@ -12,6 +12,7 @@ from mockforge_brokers.events import AccessDenied
 from msgspec.structs import replace
 
 from .client import Client, Scene
+from .test_governed import drain
 
 # rabbitmqctl set_permissions -p shop guest '^bob-.*' '^(bob-.*|amq\.default|amq\.topic)$'
 #   '^bob-.*|^out$'
@@ -135,6 +136,23 @@ def test_a_right_that_is_taken_away_ends_the_next_publish(shop: Scene) -> None:
     assert close["reply_text"] == refused("exchange", "amq.topic")
     shop.environment.access.remove_rule(number)
     assert not client_of(shop).publish("amq.topic", "k")
+
+
+def test_a_right_that_was_had_at_the_publish_is_not_asked_again_by_a_commit(shop: Scene) -> None:
+    """Nor is what the transaction settled lost."""
+    owner = shop.stranger()
+    owner.connect(vhost="shop", user="owner", password="x")
+    owner.open()
+    owner.send("queue.bind", queue="bob-q", exchange="amq.topic", routing_key="k")
+    owner.publish("amq.topic", "k", b"old")
+    client = client_of(shop)
+    client.send("basic.get", queue="bob-q")
+    client.send("tx.select")
+    client.publish("", "bob-q", b"new")
+    client.send("basic.nack", delivery_tag=1, requeue=True)
+    shop.environment.access.add_rule(rule_of("deny guest write amqp:shop:amq.default"))
+    assert [frame.name for frame in client.send("tx.commit")] == ["tx.commit-ok"]
+    assert {message.body for message in drain(owner, "bob-q")} == {b"old", b"new"}
 
 
 def test_a_virtual_host_without_any_right_is_closed(shop: Scene) -> None:

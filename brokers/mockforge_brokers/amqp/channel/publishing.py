@@ -111,10 +111,12 @@ class Publishing:
         the default exchange has no bindings, and looks for its queue now.
         """
         publication, before, came, content, size, extra = uncommitted
-        if not publication.exchange:
-            self.publish(publication, came, size, extra)
-            return
-        route = before.to(self._vhost.queues)
+        if publication.exchange:
+            route = before.to(self._vhost.queues)
+        else:
+            # The right to it was asked when it was published: nothing is refused in a commit.
+            more = (extra.headers, extra.keys) if extra is not None and extra.keys else ()
+            route = self._vhost.route("", publication.routing_key, *more)
         if extra is not None and extra.expiration >= 0:
             reached = self._vhost.publish_expiring(route, content, size, self._source)
         elif len(route.queues) > _VERY_WIDE:
