@@ -211,6 +211,8 @@ class AmqpBroker(Verbs):
         for connection in using:
             connection.close(ReplyCode.CONNECTION_FORCED, f"vhost '{name}' is deleted")
         self.environment.chores.finish()
+        if vhost.tracer is not None:
+            vhost.tracer.stop()
         vhost.clear()
         self.churn.keep(vhost)
         del self.vhosts[name]

@@ -151,7 +151,6 @@ class Verbs:
         if not name:
             raise InvalidInput("a queue needs a name")
         inputs.check_short("queue name", name)
-        inputs.check_short("queue name", name)
         with PlainRefusals():
             self.vhost(vhost).declare_queue(
                 name, durable=durable, auto_delete=auto_delete, arguments=table(arguments or {})

@@ -1,6 +1,8 @@
 """The firehose: messages of amq.rabbitmq.trace, as RabbitMQ 3.10.8 was seen to send them."""
 
+import gc
 from typing import Any
+from weakref import ref
 
 import pytest
 from mockforge_brokers.amqp.connection.ends import connection_name
@@ -107,3 +109,12 @@ def test_who_comes_while_it_is_traced_is_named_and_who_shares_a_name_is_not(
     first.publish("amq.topic", "a.b", b"3")
     found = [headers["connection"] for key, headers, _ in traces(traced) if key.startswith("pub")]
     assert found == [connection_name(first.peer), "shop", connection_name(first.peer)]
+
+
+def test_nothing_holds_the_tracer_of_a_virtual_host_that_is_gone(scene: Scene) -> None:
+    scene.broker.add_vhost("x")
+    scene.broker.trace(True, vhost="x")
+    tracer = ref(scene.broker.vhosts["x"].tracer)
+    scene.broker.remove_vhost("x")
+    gc.collect()
+    assert tracer() is None
