@@ -155,13 +155,18 @@ def delete_binding(kind: DestinationKind) -> Callable[[Asked], Any]:
         vhost, source, destination, wanted = asked.names
         vhost_name(asked, vhost)
         _permit_binding(asked, vhost, source, destination)
-        for row in asked.broker.management.bindings(vhost, source=source):
-            ends = (row["destination_type"], row["destination"])
-            key, arguments, name = row["routing_key"], row["arguments"], row["properties_key"]
-            # Clients escape the name once more, or take it for escaped already.
-            if ends == (kind, destination) and wanted in (name, unquote(name), unquote_plus(name)):
-                asked.broker.unbind(source, destination, key, arguments, kind=kind, vhost=vhost)
-                return NO_CONTENT, None
+        found = {
+            row["properties_key"]: row
+            for row in asked.broker.management.bindings(vhost, source=source)
+            if (row["destination_type"], row["destination"]) == (kind, destination)
+        }
+        # Clients escape the name once more, or take it for escaped already.
+        for read in (str, unquote, unquote_plus):
+            for name, row in found.items():
+                if wanted == read(name):
+                    key, arguments = row["routing_key"], row["arguments"]
+                    asked.broker.unbind(source, destination, key, arguments, kind=kind, vhost=vhost)
+                    return NO_CONTENT, None
         raise not_found()
 
     return delete

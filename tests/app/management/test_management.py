@@ -142,6 +142,11 @@ def test_exchanges_and_bindings_are_made_and_taken_away(place):
     assert [one["source"] for one in place.get("queues/%2F/q/bindings")] == ["", "x"]
     assert place.does("DELETE", "bindings/%2F/e/x/q/q/a.%2523") == 204
     assert place.does("DELETE", "bindings/%2F/e/x/q/q/a.%2523") == 404
+    for key in ("a+b", "a b"):
+        assert place.does("POST", "bindings/%2F/e/x/q/q", {"routing_key": key}) == 201
+    # The name of the one, and the other's once more unescaped.
+    assert place.does("DELETE", "bindings/%2F/e/x/q/q/a+b") == 204
+    assert [one["routing_key"] for one in place.get("bindings/%2F/e/x/q/q")] == ["a+b"]
     (other,) = place.get("bindings/%2F/e/x/e/y")
     assert place.does("DELETE", f"bindings/%2F/e/x/e/y/{other['properties_key']}") == 204
     assert place.does("DELETE", "exchanges/%2F/x") == 204
