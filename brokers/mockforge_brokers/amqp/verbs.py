@@ -138,6 +138,7 @@ class Verbs:
         """Delete it if it is there."""
         with PlainRefusals():
             self.vhost(vhost).delete_exchange(name, if_unused=if_unused)
+        self.memory.settle()
 
     def declare_queue(
         self,

@@ -317,7 +317,15 @@ def test_held_messages_count_until_they_are_routed_or_their_exchange_is_gone(
     assert memory.used == 0
 
 
-def test_publishers_of_what_is_held_wait_when_it_is_too_much() -> None:
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda scene: scene.advance(2),
+        lambda scene: scene.broker.delete_exchange("x"),
+    ],
+    ids=["routed", "deleted by hand"],
+)
+def test_publishers_of_what_is_held_wait_when_it_is_too_much(end: Any) -> None:
     scene = Scene(limits=Limits(amqp_memory=5000))
     client = scene.client()
     declare(client, "x-delayed-message", x_delayed_type="fanout")
@@ -325,7 +333,7 @@ def test_publishers_of_what_is_held_wait_when_it_is_too_much() -> None:
         client.publish("x", "", bytes(1000), headers={"x-delay": 1000})
     assert names(client.received()) == []
     assert scene.broker.connections()[0].state == "blocked"
-    scene.advance(2)
+    end(scene)
     assert scene.broker.connections()[0].state == "open"
 
 
@@ -367,3 +375,22 @@ def test_large_weights_are_no_more_work_than_small_ones(scene: Scene, client: Cl
     a, b = counts(scene, "a", "b")
     assert a + b == 400
     assert 60 < a < 140
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [("x-recent-history", {}), ("x-delayed-message", {"x_delayed_type": "fanout"})],
+)
+def test_a_commit_leaves_nothing_with_an_exchange_that_is_gone(
+    scene: Scene, client: Client, kind: str, arguments: dict[str, str]
+) -> None:
+    declare(client, kind, **arguments)
+    bind(client, "q")
+    client.send("tx.select")
+    client.publish("x", "", b"1", headers={"x-delay": 1000})
+    client.send("exchange.delete", exchange="x")
+    assert names(client.send("tx.commit")) == ["tx.commit-ok"]
+    drain(client, "q")
+    assert scene.broker.memory.used == 0
+    scene.advance(2)
+    assert held(client, "q") == []

@@ -86,6 +86,8 @@ class Exchange:
         self.bindings: dict[BindingId, Binding] = {}
         self.definition: Definition = NO_DEFINITION
         """What policies set for it."""
+        self.ended = False
+        """It was deleted; a transaction may still have messages that were routed by it."""
         self.published = 0
         self.unroutable = 0
         self.recent_keys: dict[str, None] = {}
@@ -138,6 +140,7 @@ class Exchange:
 
     def end(self) -> None:
         """It is gone: it holds nothing any more."""
+        self.ended = True
 
     def _index(self, binding: Binding) -> None:
         """Prepare for `match`."""

@@ -180,6 +180,8 @@ class RecentHistoryExchange(FanoutExchange):
         return self._remember
 
     def _remember(self, route: Route, content: bytes, source: str) -> None:
+        if self.ended:
+            return
         field = self.host.contents.header(content, "x-recent-history-no-store")
         if field is None or field.value is not True:
             self.history.append((route, content))
@@ -192,6 +194,7 @@ class RecentHistoryExchange(FanoutExchange):
         self.host.memory.used -= _weight(content)
 
     def end(self) -> None:
+        super().end()
         while self.history:
             self._forget_oldest()
 
@@ -239,6 +242,8 @@ class DelayedExchange(Exchange):
         return _delay(headers) > 0
 
     def _hold(self, delay: int, route: Route, content: bytes, source: str) -> None:
+        if self.ended:
+            return
         self._last = number = self._last + 1
         timer = self.host.clock.call_later(
             delay / 1000, self._release, number, delay, route, content
@@ -258,6 +263,7 @@ class DelayedExchange(Exchange):
         memory.settle()
 
     def end(self) -> None:
+        super().end()
         for timer, weight in self._held.values():
             timer.cancel()
             self.host.memory.used -= weight
