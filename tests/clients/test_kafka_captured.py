@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from mockforge_tui import MockForge
@@ -19,6 +19,9 @@ def play(mockforge: MockForge) -> None:
     at = {"bootstrap.servers": mockforge.kafka.bootstrap, "client.id": "shop"}
     admin = AdminClient(at)
     admin.create_topics([NewTopic("orders", 4)])["orders"].result(20)
+    # As services do at their start; it is there.
+    with pytest.raises(KafkaException, match="TOPIC_ALREADY_EXISTS"):
+        admin.create_topics([NewTopic("orders", 2)])["orders"].result(20)
     shop = Producer(at)
     for number, value in enumerate((b"one", b"\xff\x00", None)):
         key = f"o-{number}"
@@ -49,6 +52,7 @@ def test_a_captured_sequence_happens_again_and_each_record_is_asserted(
     play(running)
     text = captured(running, "proto:kafka", tmp_path / "test_captured.py")
     assert "clients['shop'].creates('orders', 4)" in text
+    assert "# Refused (TOPIC_ALREADY_EXISTS): creates('orders', 2)" in text
     assert "clients['svc'].receives('orders', 3, b'o-1', b'\\xff\\x00')" in text
     assert "clients['payer'].ends('pay', committed=False)" in text
     running.run("reset -y")

@@ -1,11 +1,11 @@
 """What Kafka clients did, as statements of a test with confluent-kafka.
 
-A statement for each record that a client produced or got, for each commit, and for topics that one
-made or deleted. How a group shared its partitions out is not played again: each client reads what
-it got from the partition where it got it.
+A statement for each record that a client produced or got, and, once the broker answered that it
+did them, for commits, ends of transactions, and topics made or deleted. How a group shared its
+partitions out is not played again: each client reads what it got from where it got it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, Final
 
 from mockforge_brokers.journal import IN, Row
@@ -123,6 +123,12 @@ def test_captured(mockforge):
 _NOBODY: Final = "publisher"
 """Who produces what no client did: the prompt, a fixture, or a record that is only stored."""
 
+_Part = tuple[str, int | None]
+"""A topic, or a partition of one: what an answer says apart from others."""
+_ALL: Final[_Part] = ("", None)
+"""What the answer says of a request as a whole."""
+_ASKED: Final = ("CreateTopics", "DeleteTopics", "OffsetCommit", "EndTxn")
+
 
 class Captured:
     """The statements of each row."""
@@ -133,6 +139,8 @@ class Captured:
         self._known: set[str] = set()
         self._read: dict[tuple[str, str, int], int] = {}
         """The offset of what a client got last, by topic and partition."""
+        self._asked: dict[tuple[int, Hashable], Row] = {}
+        """What clients asked for that is not answered yet, by connection and correlation."""
 
     def lines(self, row: Row) -> Iterator[str]:
         name = (row.client or f"c{row.connection}") if row.connection else _NOBODY
@@ -140,10 +148,10 @@ class Captured:
             if name not in self._known:
                 self._known.add(name)
                 yield f"clients[{name!r}] = Client(bootstrap, {name!r})"
-            yield f"clients[{name!r}].{done}"
+            yield done if done.startswith("#") else f"clients[{name!r}].{done}"
 
     def _done(self, row: Row, name: str) -> Iterator[str]:
-        detail = row.detail
+        place = row.connection, row.correlation
         if row.kind == "message":
             if row.error:
                 return
@@ -152,23 +160,10 @@ class Captured:
             else:
                 yield f"produces({', '.join(_produced(row))})"
         elif row.direction == IN:
-            yield from self._asked(row.operation, detail)
-
-    def _asked(self, operation: str, detail: Mapping[str, Any]) -> Iterator[str]:
-        match operation:
-            case "CreateTopics" if not detail.get("validate_only"):
-                for each in detail.get("topics") or ():
-                    yield f"creates({', '.join(_created(each))})"
-            case "DeleteTopics":
-                for topic in _deleted(detail):
-                    yield f"deletes({topic!r})"
-            case "OffsetCommit":
-                offsets = list(_offsets(detail))
-                if offsets:
-                    yield f"commits({', '.join(map(repr, (detail['group'], *offsets)))})"
-            case "EndTxn":
-                transaction = detail["transactional_id"]
-                yield f"ends({transaction!r}, committed={bool(detail.get('committed'))})"
+            if row.operation in _ASKED:
+                self._asked[place] = row
+        elif row.operation in _ASKED and place in self._asked:
+            yield from _answered(self._asked.pop(place), row)
 
     def _received(self, row: Row, name: str) -> Iterator[str]:
         """What came again, since the client asked again from there, is in the test once."""
@@ -177,6 +172,46 @@ class Captured:
         if offset > self._read.get(place, -1):
             self._read[place] = offset
             yield f"receives({row.destination!r}, {partition}, {row.key!r}, {row.payload!r})"
+
+
+def _answered(asked: Row, answer: Row) -> Iterator[str]:
+    """What the broker did of that; comments tell of what it refused."""
+    refused = set(_refused(answer.detail))
+    for part, statement in _parts(asked.operation, asked.detail):
+        yield f"# Refused ({answer.error}): {statement}" if part in refused else statement
+    if asked.operation == "OffsetCommit":
+        offsets = list(_offsets(asked.detail))
+        taken = [each for each in offsets if each[:2] not in refused]
+        left = [each for each in offsets if each[:2] in refused]
+        for mark, some in (("", taken), (f"# Refused ({answer.error}): ", left)):
+            if some:
+                yield f"{mark}commits({', '.join(map(repr, (asked.detail['group'], *some)))})"
+
+
+def _parts(operation: str, detail: Mapping[str, Any]) -> Iterator[tuple[_Part, str]]:
+    """What each part of an answer is about."""
+    match operation:
+        case "CreateTopics" if not detail.get("validate_only"):
+            for each in detail.get("topics") or ():
+                yield (each["name"], None), f"creates({', '.join(_created(each))})"
+        case "DeleteTopics":
+            for topic in _deleted(detail):
+                yield (topic, None), f"deletes({topic!r})"
+        case "EndTxn":
+            transaction = detail["transactional_id"]
+            done = f"ends({transaction!r}, committed={bool(detail.get('committed'))})"
+            yield _ALL, done
+
+
+def _refused(detail: Mapping[str, Any]) -> Iterator[_Part]:
+    if detail.get("error_code"):
+        yield _ALL
+    for topic in (*(detail.get("topics") or ()), *(detail.get("responses") or ())):
+        if topic.get("error_code"):
+            yield _name(topic), None
+        for each in topic.get("partitions") or ():
+            if each.get("error_code"):
+                yield _name(topic), each["partition_index"]
 
 
 def _produced(row: Row) -> Iterator[str]:
@@ -204,12 +239,15 @@ def _created(topic: Mapping[str, Any]) -> Iterator[str]:
 def _deleted(detail: Mapping[str, Any]) -> Iterator[str]:
     yield from detail.get("topic_names") or ()
     for each in detail.get("topics") or ():
-        if name := each.get("name") or each.get("topic"):
+        if name := _name(each):
             yield name
 
 
 def _offsets(detail: Mapping[str, Any]) -> Iterator[tuple[str, int, int]]:
     for topic in detail.get("topics") or ():
-        name = topic.get("name") or topic.get("topic") or ""
         for each in topic.get("partitions") or ():
-            yield name, each["partition_index"], each["committed_offset"]
+            yield _name(topic), each["partition_index"], each["committed_offset"]
+
+
+def _name(topic: Mapping[str, Any]) -> str:
+    return topic.get("name") or topic.get("topic") or ""

@@ -393,7 +393,9 @@ def test_kafkas_clients_produce_get_and_commit_again() -> None:
         PytestFile(),
         Row("kafka", IN, "Metadata", detail={"topics": topics}, **shop),
         Row("kafka", IN, "CreateTopics", detail={"topics": [*topics, *more]}, **shop),
+        Row("kafka", OUT, "CreateTopics", **shop),
         Row("kafka", IN, "CreateTopics", detail={"topics": topics, "validate_only": True}, **shop),
+        Row("kafka", OUT, "CreateTopics", **shop),
         Row(
             "kafka",
             IN,
@@ -406,11 +408,14 @@ def test_kafkas_clients_produce_get_and_commit_again() -> None:
         Row("kafka", OUT, "Produce", **shop),
         Row("kafka", IN, "Produce", detail=paid, **record, **shop),
         Row("kafka", IN, "EndTxn", detail={"transactional_id": "pay", "committed": True}, **shop),
+        Row("kafka", OUT, "EndTxn", **shop),
         got(4),
         got(4),
         got(5),
         Row("kafka", IN, "OffsetCommit", detail={"group": "g", "topics": offsets}, **svc),
+        Row("kafka", OUT, "OffsetCommit", **svc),
         Row("kafka", IN, "DeleteTopics", detail={"topics": [{"name": "u"}]}, **shop),
+        Row("kafka", OUT, "DeleteTopics", **shop),
         Row("kafka", IN, "Produce", detail={"partition": 0}, **record),
     ) == [
         "clients['shop'] = Client(bootstrap, 'shop')",
@@ -426,6 +431,56 @@ def test_kafkas_clients_produce_get_and_commit_again() -> None:
         "clients['shop'].deletes('u')",
         "clients['publisher'] = Client(bootstrap, 'publisher')",
         "clients['publisher'].produces('t', 0, b'k', None)",
+    ]
+
+
+def test_what_kafka_refused_is_a_comment_and_what_nobody_answered_is_left_out() -> None:
+    def asked(correlation: int, name: str, **detail: Any) -> Row:
+        return Row("kafka", IN, name, 1, "shop", detail=detail, correlation=correlation)
+
+    def answered(correlation: int, name: str, error: str, **detail: Any) -> Row:
+        answer = asked(correlation, name, **detail)
+        answer.direction, answer.error = OUT, error
+        return answer
+
+    made = [{"name": name, "num_partitions": 1} for name in "ab"]
+    offsets = [{"partition_index": number, "committed_offset": 5} for number in range(3)]
+    kept = [{"partition_index": number, "error_code": 12 * (number == 1)} for number in range(3)]
+    assert lines_of(
+        PytestFile(),
+        asked(1, "CreateTopics", topics=made),
+        asked(2, "DeleteTopics", topics=[{"topic": "c"}, {"topic": "d"}]),
+        answered(
+            2,
+            "DeleteTopics",
+            "UNKNOWN_TOPIC_OR_PARTITION",
+            responses=[{"topic": "c", "error_code": 3}, {"topic": "d", "error_code": 0}],
+        ),
+        answered(
+            1,
+            "CreateTopics",
+            "TOPIC_ALREADY_EXISTS",
+            topics=[{"name": "a", "error_code": 36}, {"name": "b", "error_code": 0}],
+        ),
+        asked(3, "OffsetCommit", group="g", topics=[{"name": "b", "partitions": offsets}]),
+        answered(
+            3,
+            "OffsetCommit",
+            "OFFSET_METADATA_TOO_LARGE",
+            topics=[{"name": "b", "partitions": kept}],
+        ),
+        asked(4, "EndTxn", transactional_id="pay", committed=True),
+        answered(4, "EndTxn", "INVALID_TXN_STATE", error_code=48),
+        asked(5, "DeleteTopics", topics=[{"topic": "d"}]),
+    ) == [
+        "clients['shop'] = Client(bootstrap, 'shop')",
+        "# Refused (UNKNOWN_TOPIC_OR_PARTITION): deletes('c')",
+        "clients['shop'].deletes('d')",
+        "# Refused (TOPIC_ALREADY_EXISTS): creates('a', 1)",
+        "clients['shop'].creates('b', 1)",
+        "clients['shop'].commits('g', ('b', 0, 5), ('b', 2, 5))",
+        "# Refused (OFFSET_METADATA_TOO_LARGE): commits('g', ('b', 1, 5))",
+        "# Refused (INVALID_TXN_STATE): ends('pay', committed=True)",
     ]
 
 
