@@ -134,6 +134,9 @@ class Queue:
 
     def _return(self, aside: Aside) -> None:
         """What was put aside goes on."""
+        if self.ended:
+            # One before it ended the connection as it went on: the rest went with it.
+            return
         together = self._aside[aside.behind]
         del together[aside]
         if not together:

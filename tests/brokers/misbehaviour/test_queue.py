@@ -17,10 +17,13 @@ class World:
         self.clock = ManualClock()
         self.passed: list[bytes] = []
         self.sizes: list[int] = []
+        self.ends_by = b""
         self.queue = Queue(self.clock, self)
 
     def forward(self, frame: bytes) -> None:
         self.passed.append(frame)
+        if frame == self.ends_by:
+            self.queue.end()
 
     def waits_more(self, size: int) -> None:
         self.sizes.append(size)
@@ -104,6 +107,20 @@ def test_what_is_put_aside_counts_among_what_waits() -> None:
     world.queue.pass_on(b"a")
     world.clock.advance(5.0)
     assert (world.passed, world.sizes) == ([b"a", b"xx", b"y"], [2, 3, 1, 0])
+
+
+def test_the_rest_of_what_was_put_aside_goes_with_a_connection_that_the_first_of_it_ends() -> None:
+    for let_go in (
+        lambda queue: queue.hurry(1),
+        lambda queue: queue.pass_on(b"a"),
+    ):
+        world = World()
+        world.queue.put_aside(b"x", Reorder(1, 5.0), rule=1)
+        world.queue.put_aside(b"y", Reorder(1, 5.0), rule=1)
+        world.ends_by = b"x"
+        let_go(world.queue)
+        world.clock.advance(10)
+        assert b"y" not in world.passed
 
 
 def test_what_a_fault_put_aside_goes_on_when_the_fault_ends() -> None:
