@@ -22,11 +22,11 @@ _PLACES = re.compile("%[cu]")
 def log_in(connection: "MqttConnection", packet: Connect) -> None:
     """Make the peer's principal of CONNECT's user and password; raises Refused.
 
-    Who came with a certificate and no name is called as its subject's CN.
+    Who came with a certificate and no name is called as its subject's CN; without one, nobody.
     """
     access, peer = connection.broker.environment.access, connection.peer
     name, mechanism, problem = packet.user_name or "", "", ""
-    if packet.user_name is None and peer.principal.certificate:
+    if packet.user_name is None and peer.principal.common_name:
         name, mechanism = peer.principal.common_name, "certificate"
     elif packet.user_name is None:
         if not lets_anonymous(connection):

@@ -96,6 +96,14 @@ def test_a_certificate_logs_in_who_gives_no_name() -> None:
     assert client.peer.principal.name == "alice"
 
 
+def test_a_certificate_without_a_cn_is_nobodys() -> None:
+    scene = Guarded()
+    client = scene.network.connect()
+    client.peer.principal = replace(client.peer.principal, certificate="O=x")
+    scene.send(client, Connect("cid", 4))
+    assert client.take() == b"\x20\x02\0\x05"
+
+
 PUBLISHES = [
     # topic, QoS, answer of 3.1.1 and of MQTT 5
     ("a/1", 1, "40 02 00 07", "40 03 00 07 10"),
