@@ -95,14 +95,7 @@ class Publishing:
         came = content
         if extra is not None or route is None or not route.valid:
             route, content = self._read(publication, content, extra)
-        if extra is not None and extra.expiration >= 0:
-            reached = self._vhost.publish_expiring(route, content, size, self._source)
-        elif len(route.queues) > _VERY_WIDE:
-            self._line.begin(self._publishing(publication, route, came, content, size))
-            return
-        else:
-            reached = self._vhost.publish(route, content, size, self._source)
-        self._published(publication, route, reached, came, content)
+        self._hand_on(publication, route, came, content, size, extra)
 
     def commit(self, uncommitted: Uncommitted) -> None:
         """Take a message of a transaction (asked of RabbitMQ 3.10.8).
@@ -117,6 +110,17 @@ class Publishing:
             # The right to it was asked when it was published: nothing is refused in a commit.
             more = (extra.headers, extra.keys) if extra is not None and extra.keys else ()
             route = self._vhost.route("", publication.routing_key, *more)
+        self._hand_on(publication, route, came, content, size, extra)
+
+    def _hand_on(
+        self,
+        publication: Publication,
+        route: Route,
+        came: bytes,
+        content: bytes,
+        size: int,
+        extra: Extra | None,
+    ) -> None:
         if extra is not None and extra.expiration >= 0:
             reached = self._vhost.publish_expiring(route, content, size, self._source)
         elif len(route.queues) > _VERY_WIDE:
