@@ -94,23 +94,20 @@ def _commits(player, state, member, now, first, second):
     said = {}
     who = player.init()
     player.add_group(who)
+
+    def commit(at, name, epoch, parts):
+        for version in OFFSET_VERSIONS:
+            said[f"{state} / {at} v{version}"] = player.commit(name, epoch, parts, version)
+        for version in TRANSACTION_VERSIONS:
+            codes = player.commit_in_transaction(who, name, epoch, parts, version)
+            said[f"{state} / {at} in a transaction v{version}"] = codes
+
     for name, epoch in (("now", now), ("before", now - 1), ("long ago", 0), ("later", now + 1)):
         for what, parts in (("its own", first), ("others", second), ("both", first + second)):
-            if not parts:
-                continue
-            at = f"{state} / {what} at {name}"
-            for version in OFFSET_VERSIONS:
-                said[f"{at} v{version}"] = player.commit(member, epoch, parts, version)
-            for version in TRANSACTION_VERSIONS:
-                codes = player.commit_in_transaction(who, member, epoch, parts, version)
-                said[f"{at} in a transaction v{version}"] = codes
+            if parts:
+                commit(f"{what} at {name}", member, epoch, parts)
     for other, epoch in ((member, -1), ("", -1), ("stranger", now)):
-        at = f"{state} / {other or 'nobody'} at {'none' if epoch < 0 else 'now'}"
-        for version in OFFSET_VERSIONS:
-            said[f"{at} v{version}"] = player.commit(other, epoch, first, version)
-        for version in TRANSACTION_VERSIONS:
-            codes = player.commit_in_transaction(who, other, epoch, first, version)
-            said[f"{at} in a transaction v{version}"] = codes
+        commit(f"{other or 'nobody'} at {'none' if epoch < 0 else 'now'}", other, epoch, first)
     player.end(who, committed=False, version=3)
     return said
 

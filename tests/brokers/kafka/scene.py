@@ -74,3 +74,15 @@ def fetch(topic, offset, *, wait=0, size=1 << 20, topic_id=bytes(16)):
     part = FetchPartition(partition=0, fetch_offset=offset, partition_max_bytes=size)
     one = FetchTopic(topic=topic, topic_id=topic_id, partitions=[part])
     return FetchRequest(max_wait_ms=wait, min_bytes=1, topics=[one])
+
+
+class Answer:
+    """What a parked request was answered with; None as long as it waits."""
+
+    def __init__(self, parked):
+        self.result = None
+        parked.then(self._came)
+
+    def _came(self, result):
+        assert self.result is None
+        self.result = result

@@ -18,21 +18,11 @@ from mockforge_brokers.kafka.state.groups.classic.member import JoinRequest, Syn
 from mockforge_brokers.kafka.state.groups.classic.state import GroupState
 from mockforge_brokers.kafka.state.groups.coordinator import Groups
 
+from .scene import Answer
+
 SESSION = 10.0
 NAMES = ("a", "b", "c", "S1", "S2")
 """The ones in capitals are static members."""
-
-
-class Waiting:
-    """What a request was answered with; None as long as it waits."""
-
-    def __init__(self, parked):
-        self.result = None
-        parked.then(self._came)
-
-    def _came(self, result):
-        assert self.result is None
-        self.result = result
 
 
 class Client:
@@ -66,9 +56,9 @@ class Client:
     def _ask(self, groups):
         try:
             if self.generation < 0:
-                self.joining = Waiting(groups.join("g", self._join()))
+                self.joining = Answer(groups.join("g", self._join()))
             elif self.share is None:
-                self.syncing = Waiting(groups.sync("g", self._sync()))
+                self.syncing = Answer(groups.sync("g", self._sync()))
             else:
                 groups.classic_heartbeat("g", self.member_id, self.generation, self.instance)
         except RequestRefused as refusal:

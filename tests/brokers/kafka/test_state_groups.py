@@ -16,6 +16,7 @@ from mockforge_brokers.kafka.state.groups.coordinator import Groups
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 
 from .refusals import refused
+from .scene import Answer
 
 SESSION, REBALANCE = 10.0, 60.0
 
@@ -73,18 +74,6 @@ class Coordinator:
 
     def heartbeat(self, member_id):
         self.group.heartbeat(member_id, self.group.generation_id)
-
-
-class Answer:
-    """What a parked request was answered with; None as long as it waits."""
-
-    def __init__(self, parked):
-        self.result = None
-        parked.then(self._came)
-
-    def _came(self, result):
-        assert self.result is None
-        self.result = result
 
 
 def test_first_member_joins_at_once_and_leads():

@@ -87,21 +87,19 @@ def test_without_users_a_name_is_believed() -> None:
     assert (client.peer.principal.name, client.peer.principal.mechanism) == ("bob", "")
 
 
-def test_a_certificate_logs_in_who_gives_no_name() -> None:
+@pytest.mark.parametrize(
+    ("subject", "answer", "name"),
+    [("CN=alice,O=x", b"\x20\x02\0\0", "alice"), ("O=x", b"\x20\x02\0\x05", "")],
+)
+def test_a_certificate_with_a_cn_logs_in_who_gives_no_name(
+    subject: str, answer: bytes, name: str
+) -> None:
     scene = Guarded()
     client = scene.network.connect()
-    client.peer.principal = replace(client.peer.principal, certificate="CN=alice,O=x")
+    client.peer.principal = replace(client.peer.principal, certificate=subject)
     scene.send(client, Connect("cid", 4))
-    assert client.take() == b"\x20\x02\0\0"
-    assert client.peer.principal.name == "alice"
-
-
-def test_a_certificate_without_a_cn_is_nobodys() -> None:
-    scene = Guarded()
-    client = scene.network.connect()
-    client.peer.principal = replace(client.peer.principal, certificate="O=x")
-    scene.send(client, Connect("cid", 4))
-    assert client.take() == b"\x20\x02\0\x05"
+    assert client.take() == answer
+    assert client.peer.principal.name == name
 
 
 PUBLISHES = [
