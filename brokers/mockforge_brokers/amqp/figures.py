@@ -13,9 +13,9 @@ from itertools import chain
 from typing import Any, Final
 from urllib.parse import quote_plus
 
-from .channel.channel import Channel
 from .connection.connection import Connection
-from .connection.ends import NODE, connection_name, ends, socket_figures
+from .connection.ends import NODE, connection_name
+from .connection.figures import of_channel, of_channel_of, of_connection
 from .connection.phase import Phase
 from .records import plain
 from .sampling import OF_DEPTH, OF_EXCHANGE, OF_QUEUE, Counted, Rates, added, counts, detailed
@@ -118,14 +118,14 @@ class Management:
         """Of both versions of AMQP."""
         others = later.open_connections(self._later, vhost)
         return [
-            *(_connection(each) for each in self._open(vhost)),
+            *(of_connection(each) for each in self._open(vhost)),
             *(later.connection_figures(each) for each in others),
         ]
 
     def connection(self, name: str) -> Figures | None:
         for connection in self._open(None):
             if connection_name(connection.peer) == name:
-                return _connection(connection)
+                return of_connection(connection)
         for other in later.open_connections(self._later, None):
             if connection_name(other.peer) == name:
                 return later.connection_figures(other)
@@ -140,7 +140,7 @@ class Management:
 
     def channels(self, vhost: str | None = None) -> list[Figures]:
         return [
-            _channel(connection, channel)
+            of_channel(connection, channel)
             for connection in self._open(vhost)
             for channel in connection.channels.open.values()
         ]
@@ -151,7 +151,7 @@ class Management:
             if not name.startswith(f"{connection_name(connection.peer)} ("):
                 continue
             for channel in connection.channels.open.values():
-                shown = _channel(connection, channel)
+                shown = of_channel(connection, channel)
                 if shown["name"] == name:
                     host, consumers = connection.vhost, channel.consumers.values()
                     details = [self._consumer(host, each) for each in consumers]
@@ -223,7 +223,7 @@ class Management:
     def _place_of(self, consumer: Consumer) -> Figures:
         connection = self._connections.get(consumer.connection)
         if connection is not None:
-            return _channel_of(connection, consumer)
+            return of_channel_of(connection, consumer)
         other = self._later.get(consumer.connection)
         return {} if other is None else later.session_of(other, consumer)
 
@@ -465,63 +465,3 @@ def properties_key(routing_key: str, arguments: Mapping[str, Any]) -> str:
         return key or "~"
     number = zlib.crc32(repr(sorted(arguments.items())).encode("utf-8", "surrogatepass"))
     return f"{key}~{number:x}"
-
-
-def _connection(connection: Connection) -> Figures:
-    agreement = connection.agreement
-    return {
-        **socket_figures(connection.peer),
-        "channel_max": agreement.channel_max,
-        "channels": len(connection.channels.open),
-        "client_properties": dict(agreement.properties),
-        "frame_max": agreement.frame_max,
-        "protocol": "AMQP 0-9-1",
-        "state": "blocked" if connection.blocking.blocked else "running",
-        "timeout": agreement.heartbeat,
-        "user": agreement.user,
-        "user_provided_name": agreement.client or None,
-        "user_who_performed_action": agreement.user,
-        "vhost": agreement.virtual_host,
-    }
-
-
-def _channel(connection: Connection, channel: Channel) -> Figures:
-    transaction = channel.transaction
-    return {
-        "acks_uncommitted": len(transaction.settled) if transaction else 0,
-        "confirm": channel.publishing.confirming,
-        "connection_details": ends(connection.peer),
-        "consumer_count": len(channel.consumers),
-        "global_prefetch_count": channel.limit,
-        "messages_unacknowledged": len(channel.unacked),
-        "messages_uncommitted": len(transaction.publishes) if transaction else 0,
-        "messages_unconfirmed": channel.publishing.unconfirmed,
-        "name": f"{connection_name(connection.peer)} ({channel.number})",
-        "node": NODE,
-        "number": channel.number,
-        "pending_raft_commands": 0,
-        "prefetch_count": channel.prefetch,
-        "state": "running",
-        "transactional": transaction is not None,
-        "user": connection.agreement.user,
-        "user_who_performed_action": connection.agreement.user,
-        "vhost": connection.agreement.virtual_host,
-    }
-
-
-def _channel_of(connection: Connection, consumer: Consumer) -> Figures:
-    number = next(_numbers(connection, consumer), 0)
-    return {
-        "connection_name": connection_name(connection.peer),
-        "name": f"{connection_name(connection.peer)} ({number})",
-        "node": NODE,
-        "number": number,
-        **{name: end for name, end in ends(connection.peer).items() if name != "name"},
-        "user": connection.agreement.user,
-    }
-
-
-def _numbers(connection: Connection, consumer: Consumer) -> Iterator[int]:
-    for number, channel in connection.channels.open.items():
-        if consumer in channel.consumers.values():
-            yield number
