@@ -63,8 +63,10 @@ def test_on_a_full_disk_mqtt_publishers_hear_of_it_and_nothing_confirmed_is_lost
 
     process, facts = started(tmp_path, preexec_fn=limited)
 
-    def client(name, **how):
+    def client(name, heard=None, **how):
+        """What a session kept comes with the connection: who hears it is there before."""
         made = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=name, **how)
+        made.on_message = heard
         made.reconnect_delay_set(1, 1)
         place = urlsplit(facts["mqtt"]["url"])
         made.connect(place.hostname, place.port, **({} if how else {"clean_start": False}))
@@ -73,9 +75,13 @@ def test_on_a_full_disk_mqtt_publishers_hear_of_it_and_nothing_confirmed_is_lost
 
     def reader():
         """Its session outlasts it: what comes meanwhile is kept for it."""
-        made = client("reader", clean_session=False, protocol=paho.MQTTv311)
         subscribed, got = [], []
-        made.on_message = lambda *args: got.append(args[2].payload[:3])
+        made = client(
+            "reader",
+            lambda *args: got.append(args[2].payload[:3]),
+            clean_session=False,
+            protocol=paho.MQTTv311,
+        )
         made.on_subscribe = lambda *args: subscribed.append(1)
         made.subscribe("t", 1)
         kills.until(lambda: subscribed, "subscribed")
