@@ -249,6 +249,27 @@ def test_who_has_a_transaction_open_is_remembered_however_many_come_after():
     assert 1 not in log.producers
 
 
+def test_what_a_batch_costs_does_not_grow_with_the_open_transactions_of_others(monkeypatch):
+    log = log_of()
+    begin = lambda log, header: None  # noqa: E731
+    asked = []
+    is_busy = log.producers._is_busy
+    monkeypatch.setattr(log.producers, "_is_busy", lambda one: asked.append(one) or is_busy(one))
+    many = range(1500)
+    for sequence in range(3):
+        for producer in many:
+            who = {"producer_id": producer, "producer_epoch": 0, "base_sequence": sequence}
+            log.append(batch(transactional=True, **who), begin)
+    assert len(log.producers) == len(many)
+    assert len(asked) <= 3 * len(many)
+    for producer in many:
+        log.append_marker(Marker(producer, 0, committed=True), START)
+    for producer in range(2000, 3000):
+        produced(log, 0, producer=producer)
+    assert len(log.producers) == 1000
+    assert all(producer not in log.producers for producer in many)
+
+
 # Epochs.
 
 

@@ -274,11 +274,11 @@ class PartitionLog(Segments):
             timestamp=timestamp,
         )
         offset = self.high_watermark
-        self.producers.marked(marker, timestamp)
         header = read_batch_header(batch)
         placed = place(batch, offset, self.leader_epoch)
         self._keep(offset, placed, header.last_offset_delta, header.max_timestamp)
         self.transactions.end(marker.producer_id, offset, committed=marker.committed)
+        self.producers.marked(marker, timestamp)
         if self.watchlist:
             self.watchlist.notify(len(batch))
         return offset

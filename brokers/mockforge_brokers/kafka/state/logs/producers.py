@@ -64,12 +64,17 @@ class ProducerTable:
     Those in an open transaction (`is_busy`) are not: its next batch goes on where it was.
     """
 
-    __slots__ = ("_is_busy", "_limit", "_newest", "_producers")
+    __slots__ = ("_idle", "_is_busy", "_limit", "_newest", "_producers")
 
     def __init__(self, is_busy: Callable[[int], bool], limit: int = 1000) -> None:
         self._is_busy = is_busy
         self._limit = limit
         self._producers: dict[int, Producer] = {}
+        self._idle: dict[int, None] = {}
+        """Whom to ask about first when one is to be forgotten, the longest silent one first.
+
+        A busy one that was met leaves, and its next batch or marker puts it at the end again.
+        """
         self._newest = -1
         """The producer id that stands last in them."""
 
@@ -93,6 +98,7 @@ class ProducerTable:
     def restore(self, kept: Iterable[KeptProducer]) -> None:
         for one in kept:
             producer = self._producers[one.producer_id] = Producer(one.epoch)
+            self._idle[one.producer_id] = None
             producer.last_sequence = one.last_sequence
             producer.last_timestamp = one.last_timestamp
             producer.coordinator_epoch = one.coordinator_epoch
@@ -164,6 +170,7 @@ class ProducerTable:
         for producer_id, one in tuple(self._producers.items()):
             if one.last_timestamp < before and producer_id not in kept:
                 del self._producers[producer_id]
+                self._idle.pop(producer_id, None)
 
     def check_marker(self, marker: Marker) -> None:
         """Raises RequestRefused for a marker of an older epoch, or of an older coordinator."""
@@ -182,7 +189,7 @@ class ProducerTable:
             )
 
     def marked(self, marker: Marker, timestamp: int) -> None:
-        """A marker is in the log now: a new epoch begins its sequences anew."""
+        """A marker is in the log now, and its transaction over: a new epoch counts from 0."""
         producer = self._producers.get(marker.producer_id)
         if producer is None or producer.epoch != marker.producer_epoch:
             producer = Producer(marker.producer_epoch)
@@ -195,11 +202,19 @@ class ProducerTable:
         self._producers.pop(producer_id, None)
         self._producers[producer_id] = producer
         self._newest = producer_id
+        self._idle.pop(producer_id, None)
         if len(self._producers) > self._limit:
-            others = (one for one in self._producers if one != producer_id)
-            silent = next((one for one in others if not self._is_busy(one)), None)
-            if silent is not None:
-                del self._producers[silent]
+            self._forget_one()
+        self._idle[producer_id] = None
+
+    def _forget_one(self) -> None:
+        # Each is met once for each time that it was put in, however many of them are busy.
+        while self._idle:
+            longest_silent = next(iter(self._idle))
+            del self._idle[longest_silent]
+            if not self._is_busy(longest_silent):
+                del self._producers[longest_silent]
+                return
 
 
 def sequence_after(sequence: int, step: int) -> int:

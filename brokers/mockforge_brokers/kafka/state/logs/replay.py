@@ -36,8 +36,8 @@ def replay(number: int, batches: Sequence[bytes], bounds: LogBounds) -> KeptLog:
                 continue
             committed, coordinator_epoch = said
             marker = Marker(header.producer_id, header.producer_epoch, committed, coordinator_epoch)
-            producers.marked(marker, header.max_timestamp)
             transactions.end(header.producer_id, header.base_offset, committed=committed)
+            producers.marked(marker, header.max_timestamp)
             continue
         if header.is_transactional:
             transactions.open.setdefault(header.producer_id, header.base_offset)
