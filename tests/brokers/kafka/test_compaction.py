@@ -177,6 +177,25 @@ def test_the_cleaner_looks_every_15_seconds_and_spares_the_segment_being_written
     assert len(log.events) == 1
 
 
+def test_a_round_that_fails_is_not_the_last_one(monkeypatch):
+    log = Log(segment_ms="10000")
+    log.put(("a", "1"), ("a", "2"))
+
+    def broken(self):
+        raise RuntimeError("a bug")
+        yield
+
+    log.scene.clock.advance(12)
+    log.put(("a", "3"))
+    with monkeypatch.context() as patched:
+        patched.setattr("mockforge_brokers.kafka.state.logs.compaction.Compaction.steps", broken)
+        with pytest.raises(RuntimeError, match="a bug"):
+            log.scene.clock.advance(15)
+    assert len(log.records) == 3
+    log.scene.clock.advance(15)
+    assert [offset for offset, _, _ in log.records] == [1, 2]
+
+
 def test_the_cleaner_waits_for_the_dirty_ratio_or_the_greatest_lag():
     log = Log(segment_ms="1000", min_cleanable_dirty_ratio="1.0", max_compaction_lag_ms="60000")
     for number in range(4):

@@ -68,11 +68,19 @@ class Cleaner:
 
     def _round(self) -> Steps:
         """Once over all compacted logs; the next round is counted from the end of this one."""
-        for topic in tuple(self._topics.values()):
-            for log in tuple(topic.logs) if topic.config.compacts else ():
-                end = yield from self._due(log, topic.config)
-                if end is not None:
-                    yield from self._steps(log, self._compaction(topic.config, log, end))
+        try:
+            for topic in tuple(self._topics.values()):
+                for log in tuple(topic.logs) if topic.config.compacts else ():
+                    end = yield from self._due(log, topic.config)
+                    if end is not None:
+                        yield from self._steps(log, self._compaction(topic.config, log, end))
+        except Exception:
+            # Our own bug, which the loop reports: the next round finds it again, or no more.
+            self._watch_again()
+            raise
+        self._watch_again()
+
+    def _watch_again(self) -> None:
         self._armed = False
         self.watch()
 
