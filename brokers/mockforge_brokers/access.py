@@ -172,10 +172,17 @@ Report = Callable[[str, str], object]
 """Hears once what was denied, and why."""
 
 
+Terms = tuple[bool, tuple[Rule, ...], Free | None]
+"""What decides of a name that no user is part of: two guards with the same ones agree."""
+
+
 class Guard:
     """What one connection may do, remembered; good until the rules change."""
 
-    __slots__ = ("_covers", "_known", "_missing", "_report", "_user", "free", "rules", "strict")
+    __slots__ = (
+        *("_covers", "_known", "_missing", "_report", "_user"),
+        *("free", "rules", "strict", "terms"),
+    )
 
     def __init__(
         self,
@@ -192,6 +199,7 @@ class Guard:
         self.rules = rules
         self.free = free
         self.strict = strict
+        self.terms: Terms = (strict, tuple(rules), free)
         self._user = user or ANONYMOUS
         self._covers = covers
         self._missing = missing

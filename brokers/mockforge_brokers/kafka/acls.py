@@ -120,13 +120,17 @@ def missing(user: str, operation: str, of: str) -> Rule:
     return Rule(True, user, frozenset((operation,)), "kafka", of, LITERAL)
 
 
-def unspoken(rules: list[Rule]) -> Free:
+class Unspoken(Struct, frozen=True):
     """Kafka's allow.everyone.if.no.acl.found: no ACL of anybody is for the resource."""
 
-    def free(name: str) -> bool:
-        return not any(covers(rule, each, name) for rule in rules for each in ACL_OPERATIONS)
+    rules: tuple[Rule, ...]
 
-    return free
+    def __call__(self, name: str) -> bool:
+        return not any(covers(rule, each, name) for rule in self.rules for each in ACL_OPERATIONS)
+
+
+def unspoken(rules: list[Rule]) -> Free:
+    return Unspoken(tuple(rules))
 
 
 def allows_some(guard: Guard, operation: str, kind: str) -> bool:

@@ -4,7 +4,7 @@ import json
 from functools import partial
 
 import pytest
-from mockforge_brokers.access import Access
+from mockforge_brokers.access import Access, Guard
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.kafka.acls import AclFilter, allows_some, covers, delete, listed, missing
 from mockforge_brokers.kafka.options import KafkaOptions
@@ -428,6 +428,42 @@ def test_a_pattern_reads_only_topics_that_its_user_may_describe():
     scene.access.add_rule(acl_of("allow User:alice describe topic:closed. prefixed"))
     again = scene.ask_for(client, beat(member_epoch=answer.member_epoch), 1)
     assert len(again.assignment.topic_partitions) == 2
+
+
+def test_members_of_one_user_and_pattern_ask_the_rules_once(monkeypatch):
+    scene = Authorized()
+    for number in range(20):
+        scene.broker.create_topic(f"open.{number}", 1)
+    for text in ("allow User:alice read group:g", "allow User:alice describe topic:open. prefixed"):
+        scene.access.add_rule(acl_of(text))
+    scene.access.add_user("bob", "secret")
+    scene.access.add_rule(acl_of("allow User:bob read group:g"))
+    asked = []
+    allows = Guard.allows
+    monkeypatch.setattr(
+        Guard, "allows", lambda guard, *what: asked.append(what) or allows(guard, *what)
+    )
+
+    def join(by, name):
+        request = ConsumerGroupHeartbeatRequest(
+            group_id="g",
+            member_id=name,
+            member_epoch=0,
+            subscribed_topic_regex="open.*",
+            rebalance_timeout_ms=5000,
+            topic_partitions=[],
+        )
+        assert by(request, 1).error_code == 0
+
+    for number in range(5):
+        join(scene.by("alice"), f"m{number}")
+    assert len(asked) == 20
+    # Another user is asked about by rules of its own.
+    join(scene.by("bob"), "bob")
+    assert len(asked) == 40
+    group = scene.broker.cluster.groups.by_id["g"]
+    assert len(group.topics.of(group.members["m0"])) == 20
+    assert not group.topics.of(group.members["bob"])
 
 
 def test_a_group_with_topics_that_its_asker_may_not_describe_is_not_described():

@@ -1,10 +1,11 @@
 """ConsumerGroupHeartbeat 0-1: all that a member of the new protocol says (KIP-848, KIP-1082)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Self
 
-from ....access import Guard
+from ....access import Guard, Terms
 from ....errors import RequestRefused
 from ...acls import resource
 from ...codes import ApiKey, ErrorCode
@@ -118,15 +119,23 @@ def _wish(caller: Caller, request: ConsumerGroupHeartbeatRequest) -> HeartbeatRe
         owned=None
         if owned is None
         else frozenset((one.topic_id, number) for one in owned for number in one.partitions),
-        may_know=None if caller.guard is None else MayDescribe(caller.guard),
+        may_know=None if caller.guard is None else MayDescribe.of(caller.guard),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class MayDescribe:
-    """Whether the user of a guard may describe a topic; equal for the same guard."""
+    """Whether the user of a guard may describe a topic; equal where the same rules say so.
 
-    guard: Guard
+    Each connection has a guard of its own, also those of one user.
+    """
+
+    guard: Guard = field(compare=False)
+    terms: Terms
+
+    @classmethod
+    def of(cls, guard: Guard) -> Self:
+        return cls(guard, guard.terms)
 
     def __call__(self, topic: str) -> bool:
         return self.guard.allows("describe", resource("topic", topic))

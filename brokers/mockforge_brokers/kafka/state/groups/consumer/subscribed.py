@@ -9,11 +9,11 @@ from ...logs.topic import Topics
 from ...patterns import compiled
 from ..embedded import Partitions
 from .assignors import Key
-from .member import ConsumerMember
+from .member import ConsumerMember, MayKnow
 from .members import ConsumerMembers
 
 _MOST_PATTERNS: Final = 100
-"""Whose matches one group remembers; its members mostly have the same one."""
+"""Whose matches one group remembers; its members mostly have the same one, of one user."""
 
 
 class SubscribedTopics:
@@ -25,8 +25,8 @@ class SubscribedTopics:
         self._topics = topics
         self._seen = -1
         """The version of the topics when it was last looked whether these have changed."""
-        self._matched: tuple[int, dict[str, frozenset[str]]] = (-1, {})
-        """By pattern the topics that it matches, of one version of the topics."""
+        self._matched: tuple[int, dict[tuple[str, MayKnow | None], frozenset[str]]] = (-1, {})
+        """By pattern and who may know of what the topics, of one version of the topics."""
 
     def of(self, member: ConsumerMember) -> frozenset[str]:
         """Names of the topics that are there and that it reads.
@@ -46,21 +46,21 @@ class SubscribedTopics:
         named = frozenset(name for name in member.topic_names if name in self._topics)
         if not member.topic_regex:
             return named
-        matched = self._matching(member.topic_regex)
-        if member.may_know is not None:
-            matched = frozenset(filter(member.may_know, matched))
-        # Thousands of members by one pattern have one set of names among them.
+        # Thousands of members by one pattern and the same rules have one set of names among them.
+        matched = self._matching(member.topic_regex, member.may_know)
         return named | matched if named else matched
 
-    def _matching(self, pattern: str) -> frozenset[str]:
+    def _matching(self, pattern: str, may_know: MayKnow | None) -> frozenset[str]:
         """The topics that it matches from their first character to their last one."""
         version, found = self._matched
         if version != self._topics.version or len(found) >= _MOST_PATTERNS:
             self._matched = _, found = self._topics.version, {}
-        if pattern not in found:
+        names = found.get((pattern, may_know))
+        if names is None:
             matches = compiled(pattern).fullmatch
-            found[pattern] = frozenset(name for name in self._topics if matches(name))
-        return found[pattern]
+            matched = (name for name in self._topics if matches(name))
+            names = found[pattern, may_know] = frozenset(filter(may_know or bool, matched))
+        return names
 
     def ids_of(self, member: ConsumerMember) -> frozenset[bytes]:
         return frozenset(self._topics[name].topic_id for name in self.of(member))
