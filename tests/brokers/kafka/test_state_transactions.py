@@ -11,6 +11,7 @@ from mockforge_brokers.kafka.state.cluster import Cluster
 from mockforge_brokers.kafka.state.features import FeatureUpdate
 from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
+from mockforge_brokers.kafka.state.logs.log import PartitionLog
 from mockforge_brokers.kafka.state.logs.transactions import AbortedTransaction, LogTransactions
 from mockforge_brokers.kafka.state.transactions.transaction import LAST_EPOCH, ProducerIdAndEpoch
 from mockforge_brokers.kafka.wire.frames import encode_request
@@ -289,6 +290,30 @@ def test_a_waiting_read_committed_fetch_is_answered_by_the_marker():
     player.end(who)
     part = scene.answer(committed, ApiKey.FETCH, 11).responses[0].partitions[0]
     assert (part.last_stable_offset, part.aborted_transactions) == (2, [])
+
+
+def test_a_waiting_read_committed_fetch_looks_through_no_more_than_it_misses(monkeypatch):
+    scene = Scene()
+    player = Player(scene.call)
+    player.create()
+    who = player.init()
+    client = scene.network.connect()
+    request = fetch("t", 0, wait=60_000, size=500)
+    request.isolation_level, request.min_bytes = 1, 300
+    scene.ask(client, request, 11)
+    for number in range(50):
+        player.produce(who, number, b"a" * 100)
+    sizes = []
+    read = PartitionLog.read
+    monkeypatch.setattr(
+        PartitionLog,
+        "read",
+        lambda *some, **more: sizes.append((span := read(*some, **more)).size) or span,
+    )
+    player.end(who)
+    part = scene.answer(client, ApiKey.FETCH, 11).responses[0].partitions[0]
+    assert 300 < len(part.records) <= 500
+    assert all(0 < size <= 500 for size in sizes)
 
 
 def test_a_waiting_read_committed_fetch_is_answered_by_plain_records():

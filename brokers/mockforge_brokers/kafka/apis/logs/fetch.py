@@ -20,7 +20,7 @@ from ...state.fetch_sessions import (
     TopicKey,
 )
 from ...state.logs.log import PartitionLog
-from ...state.logs.segments import UNBOUNDED, Span
+from ...state.logs.segments import Span
 from ...state.purgatory import Parked
 from ...state.standing import NOBODY
 from ...wire.messages.logs import (
@@ -61,10 +61,14 @@ def handle(caller: Caller, request: FetchRequest) -> FetchResponse | Parked[Fetc
 
 
 class Asking(Struct):
-    """A request and its session; with a session that is `new` the answer is whole."""
+    """A request and its session; with a session that is `new` the answer is whole.
+
+    `named` is what the request itself names: it looks at that each time that something came.
+    """
 
     caller: Caller
     request: FetchRequest
+    named: Wanted
     session: FetchSession | None = None
     new: bool = False
 
@@ -72,10 +76,10 @@ class Asking(Struct):
     def wanted(self) -> Wanted:
         if self.session is not None and not self.new:
             return self.session.by_topic()
-        return _wanted(self.caller, self.request)
+        return self.named
 
 
-def _wanted(
+def _named(
     caller: Caller, request: FetchRequest
 ) -> Sequence[tuple[TopicKey, Sequence[FetchPartition]]]:
     by_id = caller.version >= _BY_ID_SINCE
@@ -93,20 +97,21 @@ def _wanted(
 def _asking(caller: Caller, request: FetchRequest) -> Asking:
     """Raises RequestRefused for a session that is not there, or not at this epoch."""
     sessions, by_id = caller.cluster.fetch_sessions, caller.version >= _BY_ID_SINCE
+    named = _named(caller, request)
     if request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH):
         # A whole request ends the session that it names.
         sessions.close(request.session_id)
         caller.fetch_session = None
         if request.session_epoch == FINAL_EPOCH:
-            return Asking(caller, request)
+            return Asking(caller, request, named)
         size = sum(len(topic.partitions) for topic in request.topics)
         session = sessions.open(caller.name, size, by_id=by_id)
     else:
         session = sessions.use(request.session_id, request.session_epoch, by_id=by_id)
     caller.fetch_session = session
     if session is None:
-        return Asking(caller, request)
-    for name, partitions in _wanted(caller, request):
+        return Asking(caller, request, named)
+    for name, partitions in named:
         for one in partitions:
             session.want(name, _kept(caller, name, one))
     for topic in request.forgotten_topics_data:
@@ -114,8 +119,8 @@ def _asking(caller: Caller, request: FetchRequest) -> Asking:
     if not session.partitions:
         sessions.close(session.session_id)
         caller.fetch_session = None
-        return Asking(caller, request)
-    return Asking(caller, request, session, request.session_epoch == INITIAL_EPOCH)
+        return Asking(caller, request, named)
+    return Asking(caller, request, named, session, request.session_epoch == INITIAL_EPOCH)
 
 
 def _kept(caller: Caller, topic: TopicKey, one: FetchPartition) -> FetchedPartition:
@@ -385,7 +390,9 @@ class Waiting:
             # In an open transaction, or behind one: nobody is to look at it yet.
             return
         self._stable[log] = stable
-        self._missing -= log.read(before, UNBOUNDED, end=stable).size
+        # A marker may free gigabytes at once: more than what is missing is not looked through.
+        came = log.read(before, self._missing, end=stable)
+        self._missing -= came.size if came.next_offset >= stable else self._missing
         if self._missing <= 0:
             reading = Reading.of(self._asking)
             if reading.answers_now:
