@@ -8,7 +8,7 @@ from .access import Principal
 from .events import BrokerRestarted, MessageSeen
 from .journal import Origin, Owner, Past, Row
 from .listener import Listener
-from .misbehaviour.actions import Changes
+from .misbehaviour.decisions import Changes
 from .misbehaviour.skimming import Look, Skimmer
 from .snapshots import ConnectionView, DestinationView, GroupView, Metric
 from .storage.facts import Kept

@@ -9,7 +9,7 @@ from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput, ProtocolError
 from mockforge_brokers.journal import IN, Past, Row
 from mockforge_brokers.listener import Listener
-from mockforge_brokers.misbehaviour.actions import Changes
+from mockforge_brokers.misbehaviour.decisions import Changes
 from mockforge_brokers.misbehaviour.skimming import Skimmer
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView, Metric
 

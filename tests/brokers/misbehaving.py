@@ -6,7 +6,8 @@ from typing import Any
 from mockforge_brokers.contract import Connection, Peer
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.journal import IN, Row
-from mockforge_brokers.misbehaviour.actions import Action, Changes, Drop, Release
+from mockforge_brokers.misbehaviour.actions import Action, Drop
+from mockforge_brokers.misbehaviour.decisions import Changes, Release
 from mockforge_brokers.misbehaviour.holds import HoldRule
 from mockforge_brokers.misbehaviour.lane import Lane
 from mockforge_brokers.misbehaviour.rules import Exchanges, Match, Rule, Trigger

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import UNSET
 
 from ..errors import InvalidInput, ProtocolError, RequestRefused
-from ..misbehaviour.actions import Changes
+from ..misbehaviour.decisions import Changes
 from ..misbehaviour.skimming import Found, Shape
 from . import inputs
 from .channel.channel import Channel

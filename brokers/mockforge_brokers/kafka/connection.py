@@ -12,7 +12,7 @@ from ..errors import InvalidInput, ProtocolError, TooLarge
 from ..events import ProtocolViolated
 from ..first_bytes import misdirected
 from ..journal import IN, Past, Row
-from ..misbehaviour.actions import Changes
+from ..misbehaviour.decisions import Changes
 from ..misbehaviour.skimming import Look, Skimmer
 from . import misbehaviour, setting
 from .apis import offer_of

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ..errors import BrokerError, InvalidInput, ProtocolError, RequestRefused
 from ..journal import IN, Row
-from ..misbehaviour.actions import Changes
+from ..misbehaviour.decisions import Changes
 from .apis import HANDLERS
 from .apis.caller import Caller
 from .apis.handler import Pieces

@@ -11,7 +11,8 @@ from ..events import FrameHeld, HeldFrameEdited, HeldFrameLeft, Warned
 from ..journal import IN, Row
 from ..spine import Spine
 from ..usage import Usage
-from .actions import AT_ONCE, Changes, Decision, Edit, Refuse, Release
+from .actions import Refuse
+from .decisions import AT_ONCE, Changes, Decision, Edit, Release
 from .in_force import InForce
 from .rules import Match, applicable, matching
 

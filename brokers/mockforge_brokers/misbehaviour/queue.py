@@ -9,7 +9,8 @@ from math import inf
 from typing import Protocol
 
 from ..clock import Clock, Timer
-from .actions import Release, Reorder
+from .actions import Reorder
+from .decisions import Release
 from .waiting import Aside, Held, Waiting
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from ..clock import Timer
 from ..errors import InvalidInput
 from ..journal import Row
-from .actions import Changes, Release
+from .decisions import Changes, Release
 
 if TYPE_CHECKING:
     from .lane import Lane

@@ -11,7 +11,7 @@ from ..contract import Peer
 from ..errors import ProtocolError
 from ..fairness import Steps
 from ..journal import Past, Row, Splitter
-from ..misbehaviour.actions import Changes
+from ..misbehaviour.decisions import Changes
 from ..misbehaviour.skimming import Look, ShapeSkimmer, Skimmer
 from . import joining, lint, malformed, misbehaviour, rights, setting
 from .authentication import Proving

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ..errors import InvalidInput, ProtocolError
 from ..journal import Row
-from ..misbehaviour.actions import Changes
+from ..misbehaviour.decisions import Changes
 from ..misbehaviour.skimming import Found, Shape
 from . import handshake, joining
 from .codes import FAILURE, V5, PacketType, Reason

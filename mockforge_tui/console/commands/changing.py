@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from mockforge_brokers.misbehaviour.actions import Changes
+from mockforge_brokers.misbehaviour.decisions import Changes
 from msgspec import UNSET, UnsetType
 
 from ..language import Token

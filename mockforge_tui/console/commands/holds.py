@@ -5,13 +5,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.misbehaviour.actions import (
-    Decision,
-    Edit,
-    Refuse,
-    Release,
-)
+from mockforge_brokers.misbehaviour.actions import Refuse
 from mockforge_brokers.misbehaviour.codes import resolve_code
+from mockforge_brokers.misbehaviour.decisions import Decision, Edit, Release
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 
 from ...fault_values import frame_match

@@ -10,7 +10,7 @@ from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.kafka.wire.frames import encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest
 from mockforge_brokers.kafka.wire.messages.logs import ProduceRequest
-from mockforge_brokers.misbehaviour.actions import Changes, Edit
+from mockforge_brokers.misbehaviour.decisions import Changes, Edit
 from mockforge_brokers.snapshots import ConnectionView
 from msgspec import UNSET
 from msgspec.structs import replace

@@ -8,7 +8,8 @@ from brokers.misbehaving import Waiting, fault
 from brokers.misbehaving import hold as hold_rule
 from mockforge_brokers.findings import ERROR
 from mockforge_brokers.journal import IN, Row
-from mockforge_brokers.misbehaviour.actions import Changes, Delay
+from mockforge_brokers.misbehaviour.actions import Delay
+from mockforge_brokers.misbehaviour.decisions import Changes
 
 from mockforge_tui.tui.filter_keys import FilterKeys
 from mockforge_tui.tui.keys import KEYS, PANE_NAMES, brief_keys, key_of

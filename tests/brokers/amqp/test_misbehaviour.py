@@ -10,7 +10,7 @@ from mockforge_brokers.amqp.records import table
 from mockforge_brokers.amqp.wire import content, frames, methods
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.journal import IN, OUT
-from mockforge_brokers.misbehaviour.actions import Changes
+from mockforge_brokers.misbehaviour.decisions import Changes
 
 from ..misbehaving import everything, refuse
 from .client import Client, Got, Scene, names, publish

@@ -24,7 +24,7 @@ from mockforge_brokers.kafka.wire.messages.logs import (
     TopicProduceData,
 )
 from mockforge_brokers.kafka.wire.schema import Message, Struct
-from mockforge_brokers.misbehaviour.actions import Changes
+from mockforge_brokers.misbehaviour.decisions import Changes
 
 from ..fake_peer import FakeClient
 from ..misbehaving import everything, refuse

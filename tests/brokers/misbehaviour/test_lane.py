@@ -14,15 +14,8 @@ from mockforge_brokers.events import (
 )
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
-from mockforge_brokers.misbehaviour.actions import (
-    Changes,
-    Delay,
-    Disconnect,
-    Edit,
-    Refuse,
-    Release,
-    SetFields,
-)
+from mockforge_brokers.misbehaviour.actions import Delay, Disconnect, Refuse, SetFields
+from mockforge_brokers.misbehaviour.decisions import Changes, Edit, Release
 from mockforge_brokers.misbehaviour.rules import Exchanges
 
 from ..lines import is_word

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.journal import IN, OUT, Row
-from mockforge_brokers.misbehaviour.actions import Changes
+from mockforge_brokers.misbehaviour.decisions import Changes
 from mockforge_brokers.mqtt.codes import PacketType, Reason
 from mockforge_brokers.mqtt.misbehaviour import body, glance, repeated
 from mockforge_brokers.mqtt.setting import set_fields

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import UNSET
 
 from ...errors import InvalidInput, ProtocolError
-from ...misbehaviour.actions import Changes
+from ...misbehaviour.decisions import Changes
 from ..codes import ReplyCode
 from ..misbehaviour import NACK
 from .failures import ConnectionFailed, LinkFailed, SessionFailed, condition_of, error

@@ -15,7 +15,7 @@ from ...contract import Peer
 from ...errors import InvalidInput, ProtocolError
 from ...events import ProtocolViolated
 from ...journal import IN, Past, Row, Splitter
-from ...misbehaviour.actions import Changes
+from ...misbehaviour.decisions import Changes
 from ...misbehaviour.skimming import Look, Skimmer
 from .. import handshake, lint, rights
 from ..codes import V311, Reason

@@ -7,7 +7,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from ...errors import InvalidInput, ProtocolError
-from ...misbehaviour.actions import Changes
+from ...misbehaviour.decisions import Changes
 from ..codes import Reason
 from ..handshake import Refused
 from ..joining import refuse as refuse_connect

@@ -9,7 +9,7 @@ from mockforge_brokers.amqp.v1_0.wire.performatives import Composite
 from mockforge_brokers.amqp.v1_0.wire.values import Symbol
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.journal import IN, OUT, Row
-from mockforge_brokers.misbehaviour.actions import Changes
+from mockforge_brokers.misbehaviour.decisions import Changes
 
 from ..client import Scene
 from .client import Client, Got, names

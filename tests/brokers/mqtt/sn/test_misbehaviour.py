@@ -3,7 +3,7 @@
 import pytest
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.journal import IN, OUT
-from mockforge_brokers.misbehaviour.actions import Changes
+from mockforge_brokers.misbehaviour.decisions import Changes
 from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.sn import messages as sn
 from mockforge_brokers.mqtt.sn.codec import decode, encode
