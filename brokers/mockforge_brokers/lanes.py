@@ -76,7 +76,7 @@ class Lanes:
     @property
     def idle_outward(self) -> bool:
         """Nothing waits to be written."""
-        return self._outward is None or self._outward.idle
+        return self._outward is None or self._outward.drained
 
     def dark(self, direction: int) -> bool:
         """Nothing passes any more in this direction."""
@@ -150,9 +150,9 @@ class Lanes:
         if self._in_force.active:
             lane = lane or self._lane_of(direction)
             lane.close()
-        if lane is None or lane.idle:
+        if lane is None or lane.drained:
             return False
-        lane.when_idle(callback)
+        lane.when_drained(callback)
         return True
 
     def end_inward(self) -> None:

@@ -21,7 +21,7 @@ from mockforge_brokers.events import (
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.listener import Listener
-from mockforge_brokers.misbehaviour.actions import Delay
+from mockforge_brokers.misbehaviour.actions import Delay, Duplicate
 from mockforge_brokers.tls import issue, server_context
 from mockforge_brokers.transport import Server
 
@@ -327,6 +327,32 @@ def test_what_a_client_sent_before_it_left_has_its_effect_after_a_delay():
         await world.until(lambda: world.seen(ConnectionClosed))
         assert world.broker.all[0].lines == [b"x\n", b"y\n"]
         assert world.broker.all[0].lost == ["the client closed the connection"]
+
+    run(test)
+
+
+@pytest.mark.parametrize("whose", ["the client's", "ours"])
+def test_an_end_does_not_wait_for_answers_to_a_repetition_that_never_come(whose):
+    def rows(direction: int, frame: bytes) -> list[Row]:
+        word = frame.split()[0].decode()
+        # The request says that something answers it, and nothing does.
+        return [Row("lines", direction, word, correlation=word if direction == IN else None)]
+
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        await world.until(lambda: world.broker.live)
+        world.broker.all[0].rows = rows
+        rule = fault(Duplicate(), lambda row: row.operation == "x", direction=IN)
+        world.environment.faults.add(rule)
+        writer.write(b"x\n")
+        assert await reader.readexactly(4) == b"x\nx\n"
+        if whose == "ours":
+            writer.write(b"bye\n")
+            assert await reader.read() == b"bye\n"
+        else:
+            writer.write_eof()
+            assert await reader.read() == b""
+        await world.until(lambda: world.seen(ConnectionClosed))
 
     run(test)
 

@@ -90,20 +90,27 @@ class Lane:
         self._cut = False
         """The bytes so far end within a frame."""
         self._effects = Effects(self)
-        self._when_idle: Callable[[], object] = nothing
+        self._when_drained: Callable[[], object] = nothing
+
+    @property
+    def drained(self) -> bool:
+        """Nothing waits in here, but perhaps the bytes of an incomplete frame."""
+        exchanges = self.exchanges
+        return self.queue.ended or not (
+            self.queue or self.direction in exchanges.dark | exchanges.cut.ways
+        )
 
     @property
     def idle(self) -> bool:
-        """Nothing waits in here, but perhaps the bytes of an incomplete frame."""
-        exchanges = self.exchanges
-        waits = self.queue or exchanges.surplus
-        return self.queue.ended or not (
-            waits or self.direction in exchanges.dark | exchanges.cut.ways
-        )
+        """Nor has it anything to do with what comes, as long as no rule is about that."""
+        return self.drained and (self.queue.ended or not self.exchanges.surplus)
 
-    def when_idle(self, callback: Callable[[], object]) -> None:
-        """Call once all that waits has gone its way; never if the lane ends before."""
-        self._when_idle = callback
+    def when_drained(self, callback: Callable[[], object]) -> None:
+        """Call once all that waits has gone its way; never if the lane ends before.
+
+        Surplus answers are not waited for: some never come, and none does behind an end.
+        """
+        self._when_drained = callback
 
     @property
     def pending(self) -> int:
@@ -287,8 +294,8 @@ class Lane:
         if self._stalled and size <= self._limits.delayed_bytes // 2:
             self._stall(False)
         self._settle()
-        if not self.queue.ended and self.idle:
-            self._when_idle()
+        if not self.queue.ended and self.drained:
+            self._when_drained()
 
     def _stall(self, stalled: bool) -> None:
         self._stalled = stalled

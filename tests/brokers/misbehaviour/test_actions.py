@@ -184,7 +184,7 @@ def test_a_frame_that_nothing_follows_goes_on_after_a_while() -> None:
     scene.faults.add(fault(Reorder(wait=2.0), is_word("x")))
     scene.lane.feed(b"x\n")
     idle: list[bool] = []
-    scene.lane.when_idle(lambda: idle.append(True))
+    scene.lane.when_drained(lambda: idle.append(True))
     assert not scene.lane.idle
     scene.clock.advance(2.0)
     assert scene.passed == [b"x\n"]
@@ -456,7 +456,7 @@ def test_an_end_comes_late_and_behind_what_waits(direction: int) -> None:
     done: list[float] = []
     scene.lane.feed(b"a\n")
     scene.lane.close()
-    scene.lane.when_idle(lambda: done.append(scene.clock.now()))
+    scene.lane.when_drained(lambda: done.append(scene.clock.now()))
     scene.clock.advance(1.9)
     assert (scene.passed, done, rule.hits) == ([b"a\n"], [], 1)
     scene.clock.advance(0.1)
