@@ -136,8 +136,8 @@ class SetFields(Struct, frozen=True):
 
 
 class Block(Struct, frozen=True):
-    """No more is read of the connection, this frame included: for `duration` s or until the rule
-    ends.
+    """No more is read of the connection, a frame of its client's included: for `duration` s or
+    until the rule ends. What the client gets goes on.
 
     AMQP clients that ask for it are notified (connection.blocked, connection.unblocked).
     """

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from math import inf
 from typing import TYPE_CHECKING, Final, assert_never
 
-from ..clock import Timer
 from ..contract import origin_of
 from ..errors import BrokerError, InvalidInput
 from ..journal import IN, OUT, Row
@@ -31,7 +29,7 @@ from .actions import (
 )
 from .damage import damaged
 from .rules import CLOSE, OPEN, Fired, Rule
-from .waiting import Waiting, nothing
+from .waiting import nothing
 
 if TYPE_CHECKING:
     from .lane import Lane
@@ -49,15 +47,9 @@ class Effects:
         self._lane = lane
         self._free_at: dict[int, float] = {}
         self._slowing: set[Rule] = set()
-        self._blocks: dict[Waiting, tuple[Rule, list[Timer]]] = {}
 
     def end(self) -> None:
         """The connection is gone: its rules have no more to do with it."""
-        for waiting, (rule, timers) in self._blocks.items():
-            rule.effects.pop(waiting, None)
-            for timer in timers:
-                timer.cancel()
-        self._blocks.clear()
         for rule in self._slowing:
             rule.effects.pop(self, None)
         self._slowing.clear()
@@ -199,40 +191,8 @@ class Effects:
                 self._part(rule, action)
                 self._lane.queue.pass_on(frame)
             case _:
-                self._block(rule, action, frame)
-
-    def _block(self, rule: Rule, action: Block, frame: bytes) -> None:
-        """The frame and all behind it wait, and no more is read, until the rule or time ends."""
-        lane = self._lane
-        waiting = Waiting(partial(lane.forward, frame), len(frame), inf)
-        lane.queue.add(waiting)
-        lane.peer.pause_reading()
-        # One that is blocked already: what came in the same read waits too, and is no news.
-        if not self._blocks:
-            self._notify(action.reason)
-        timers: list[Timer] = []
-
-        def end() -> None:
-            del self._blocks[waiting]
-            rule.effects.pop(waiting, None)
-            for timer in timers:
-                timer.cancel()
-            if not self._blocks:
-                self._notify(None)
-            waiting.due = 0.0
-            lane.peer.resume_reading()
-            lane.queue.run()
-
-        self._blocks[waiting] = rule, timers
-        rule.effects[waiting] = end
-        if action.duration is not None:
-            timers.append(lane.clock.call_later(action.duration, end))
-
-    def _notify(self, reason: str | None) -> None:
-        lane = self._lane
-        lane.connection.notify_blocked(reason)
-        if lane.connection.out:
-            lane.peer.wake()
+                self._lane.exchanges.blocks.block(self._lane, rule, action)
+                self._lane.queue.pass_on(frame)
 
     def _wait(self, rule: Rule, action: Delay | Throttle, size: int) -> float:
         """How long a frame waits; throttled, so that those before and it keep to the rate."""

@@ -103,7 +103,8 @@ class Lane:
     @property
     def idle(self) -> bool:
         """Nor has it anything to do with what comes, as long as no rule is about that."""
-        return self.drained and (self.queue.ended or not self.exchanges.surplus)
+        exchanges = self.exchanges
+        return self.queue.ended or (self.drained and not exchanges.surplus and not exchanges.blocks)
 
     def when_drained(self, callback: Callable[[], object]) -> None:
         """Call once all that waits has gone its way; never if the lane ends before.
@@ -179,6 +180,8 @@ class Lane:
         """The connection is gone: what waits goes with it."""
         self.skimmer.version = UNSETTLED
         self._effects.end()
+        if self.direction == IN:
+            self.exchanges.blocks.end()
         held = [waiting.held for waiting in self.queue if waiting.held]
         self.queue.end()
         for number in held:

@@ -13,6 +13,7 @@ from ..events import FaultFired, Warned
 from ..journal import IN, OUT, Row
 from ..spine import Spine
 from .actions import Action, Delay, Inject, Partition, Refuse, Watch, name_of
+from .blocking import Blocks
 from .in_force import InForce
 from .partition import Cut
 from .skimming import UNSETTLED, Skimmer
@@ -140,7 +141,7 @@ class Exchanges:
     A request and what answers it share `Row.correlation`; the first of the two opens the exchange.
     """
 
-    __slots__ = ("_blackout", "_open", "cut", "dark", "skimmers", "surplus")
+    __slots__ = ("_blackout", "_open", "blocks", "cut", "dark", "skimmers", "surplus")
 
     def __init__(self) -> None:
         self._open: dict[Hashable, tuple[int, set[object]]] = {}
@@ -149,6 +150,7 @@ class Exchanges:
         self.dark: set[int] = set()
         """The directions in which nothing passes any more."""
         self.cut = Cut()
+        self.blocks = Blocks()
         self._blackout: list[tuple[Rule, Timer | None]] = []
         self.skimmers: dict[int, Skimmer] = {}
         """Of the lanes, by direction."""
@@ -180,6 +182,7 @@ class Exchanges:
                 timer.cancel()
         self._blackout.clear()
         self.cut.end()
+        self.blocks.end()
 
     def repeated(self, token: Hashable, copies: int) -> None:
         """A request goes in so many times more: but one of its answers are surplus."""

@@ -548,6 +548,39 @@ def test_what_came_in_one_read_is_blocked_and_unblocked_with_one_word_each() -> 
     assert scene.connection.out[1:] == [b"blocked None\n"]
 
 
+def test_a_connection_is_blocked_once_whichever_way_the_rule_fires() -> None:
+    scene, exchanges = Scene(), Exchanges()
+    there, back = (
+        lane(way, scene.connection, scene.peer, scene.environment, scene.passed.append, exchanges)
+        for way in (IN, OUT)
+    )
+    rule = scene.faults.add(fault(Block(reason="full")))
+    there.feed(b"x\n")
+    # The word of it is a frame too, and goes on as all does that the client gets.
+    back.feed(b"blocked full\n")
+    assert (scene.connection.out, scene.peer.paused) == ([b"blocked full\n"], 1)
+    assert (rule.hits, scene.passed, back.idle) == (2, [b"blocked full\n"], False)
+    scene.faults.remove(rule.id)
+    assert scene.connection.out[1:] == [b"blocked None\n"]
+    assert (scene.passed[1:], scene.peer.paused) == ([b"x\n"], 0)
+    assert there.idle
+    assert back.idle
+
+
+def test_of_two_rules_that_block_a_connection_the_last_one_lets_it_go_on() -> None:
+    scene = Scene()
+    first = scene.faults.add(fault(Block(5.0, "one"), is_word("x")))
+    second = scene.faults.add(fault(Block(9.0, "two"), is_word("y")))
+    scene.lane.feed(b"x\ny\nz\n")
+    assert (scene.connection.out, scene.peer.paused) == ([b"blocked one\n"], 2)
+    scene.clock.advance(5.0)
+    assert (scene.passed, scene.peer.paused) == ([b"x\n"], 1)
+    scene.clock.advance(4.0)
+    assert (scene.passed, scene.peer.paused) == ([b"x\n", b"y\n", b"z\n"], 0)
+    assert scene.connection.out[1:] == [b"blocked None\n"]
+    assert (first.effects, second.effects) == ({}, {})
+
+
 def test_a_frame_that_is_to_be_overtaken_goes_on_when_the_rule_ends() -> None:
     scene = Scene()
     rule = scene.faults.add(fault(Reorder(behind=9, wait=3600.0), is_word("x")))
