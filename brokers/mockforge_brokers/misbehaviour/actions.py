@@ -101,7 +101,7 @@ class Duplicate(Struct, frozen=True):
     """The frame comes so many times more, as after a retry whose first try had arrived.
 
     What answers the repetitions of a request does not reach its client. `dup`: MQTT's flag is
-    set on them.
+    set on them. Of a large frame there are fewer (see `effects`), so that none fills the memory.
     """
 
     copies: int = 1

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 
 _AT_THE_BEGINNING: Final = (Delay, Disconnect, Blackhole, Partition)
+_MOST_REPEATED: Final = 16 * 1024 * 1024
+"""Bytes of all repetitions of a frame: they are handled, or written, in one turn of the loop."""
 _MOST_PIECES: Final = 1_000
 """Of a frame that is sliced: each waits in the lane's queue by itself."""
 
@@ -157,8 +159,13 @@ class Effects:
             return
         queue = self._lane.queue
         queue.pass_on(frame)
+        copies = min(action.copies, max(1, _MOST_REPEATED // len(frame)))
+        if copies < action.copies:
+            text = f"{row.operation} of {len(frame):,} bytes is repeated {copies:,} times only"
+            self._lane.faults.warn(rule, row.protocol, text)
         # In turn, and not at once: the frame itself may wait behind others.
-        queue.in_turn(partial(self._repeat, frame, row, action), len(frame) * action.copies)
+        repeat = partial(self._repeat, frame, row, copies, dup=action.dup)
+        queue.in_turn(repeat, len(frame) * copies)
 
     def _inject(self, rule: Rule, action: Inject, frame: bytes, row: Row) -> None:
         """Past the lane's splitter, which would wait for the end of a packet that has none."""
@@ -257,18 +264,18 @@ class Effects:
         else:
             lane.peer.close(reason)
 
-    def _repeat(self, frame: bytes, row: Row, action: Duplicate) -> None:
+    def _repeat(self, frame: bytes, row: Row, copies: int, *, dup: bool) -> None:
         lane = self._lane
         connection = lane.connection
         if lane.direction == OUT:
-            again = connection.repeated(frame, dup=action.dup)
-            for _ in range(action.copies):
+            again = connection.repeated(frame, dup=dup)
+            for _ in range(copies):
                 lane.forward(again)
             return
-        lane.exchanges.repeated(row.correlation, action.copies)
-        for _ in range(action.copies):
+        lane.exchanges.repeated(row.correlation, copies)
+        for _ in range(copies):
             if not lane.queue.ended:
-                connection.repeat(frame, dup=action.dup)
+                connection.repeat(frame, dup=dup)
         if connection.out:
             lane.peer.wake()
 

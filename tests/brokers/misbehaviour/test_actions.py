@@ -150,6 +150,20 @@ def test_a_frame_is_repeated_behind_itself() -> None:
     assert scene.passed == [b"x\n", b"x\n", b"x\n", b"y\n"]
 
 
+@pytest.mark.parametrize(("size", "times"), [(2, 1_000), (100, 20), (5_000, 1)])
+def test_a_large_frame_is_repeated_less_often_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, size: int, times: int
+) -> None:
+    monkeypatch.setattr("mockforge_brokers.misbehaviour.effects._MOST_REPEATED", 2_000)
+    scene = Scene(OUT)
+    scene.faults.add(fault(Duplicate(copies=1_000), scope="x"))
+    scene.lane.feed(b"x" * (size - 1) + b"\n")
+    assert len(scene.passed) == 1 + times
+    said = [event.text for event in scene.events if isinstance(event, Warned)]
+    assert len(said) == (times < 1_000)
+    assert all(f"of {size:,} bytes is repeated {times:,} times only" in text for text in said)
+
+
 def test_a_repeated_request_has_its_effect_twice_and_one_answer() -> None:
     scene = Scene()
     exchanges = Exchanges()
