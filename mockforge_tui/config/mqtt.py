@@ -64,6 +64,8 @@ def listener(text: str) -> tuple[str, ListenerOptions]:
         if parse is None or not equals:
             known = ", ".join(f"{each}=VALUE" for each in _AT_A_LISTENER)
             raise ValueError(f"{word!r}: a listener takes {known}")
+        if name == "sn" and key == "users":
+            raise ValueError(f"{word!r}: MQTT-SN's clients have no user; anonymous=no lets none in")
         try:
             values[key] = parse(value)
         except ValueError as error:

@@ -76,6 +76,7 @@ def test_what_mqtt_takes_several_times_is_read_alike_from_file_variable_and_opti
     [
         ("udp anonymous=no", "'udp' is no listener of MQTT, as plain, tls, ws, wss, unix, sn are"),
         ("tls qos=1", "'qos=1': a listener takes anonymous=VALUE, users=VALUE, maximum_qos=VALUE"),
+        ("sn users=bob", "'users=bob': MQTT-SN's clients have no user; anonymous=no lets none in"),
         ("tls maximum_qos=3", "maximum_qos: 0 to 2 is wanted, not 3"),
         ("tls packet=1", "packet: 64 to 268435460 bytes are wanted, not 1"),
     ],

@@ -97,7 +97,7 @@ def accept(
     asked = packet.properties
     assigned = "" if packet.client_id else f"auto-{broker.environment.random.getrandbits(64):016x}"
     client_id = packet.client_id or assigned
-    _check_room(connection, packet, client_id)
+    check_room(connection, packet, client_id)
     _configure(connection, packet, client_id)
     answer = _answer(connection, packet, assigned)
     answer.update(proof)
@@ -146,7 +146,7 @@ def accept(
         broker.router.forget_routes()
 
 
-def _check_room(connection: "MqttConnection", packet: Connect, client_id: str) -> None:
+def check_room(connection: "MqttConnection", packet: Connect, client_id: str) -> None:
     """Raise Refused where one more session is one too many; who has one comes back to it."""
     environment, sessions = connection.broker.environment, connection.broker.registry.by_client
     most = environment.limits.mqtt_sessions

@@ -3,8 +3,6 @@
 It was asked with `group.consumer.assignment.interval.ms=0`, so that it assigns at once as we do.
 """
 
-import sys
-
 import pytest
 from mockforge_brokers.errors import InvalidInput, RequestRefused
 from mockforge_brokers.kafka.events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft
@@ -36,6 +34,7 @@ from mockforge_brokers.kafka.wire.messages.offsets import (
     OffsetFetchRequestGroup,
 )
 
+from ..calls import calls_of
 from .scene import Scene
 
 ALL = {"t": [0, 1, 2, 3]}
@@ -280,22 +279,6 @@ def test_a_heartbeat_at_rest_costs_the_same_in_a_group_of_any_size():
         return calls_of(lambda: group.heartbeat(HeartbeatOfGroup("m0", epochs["m0"])))
 
     assert calls(40) == calls(4)
-
-
-def calls_of(work):
-    """How many functions it calls."""
-    seen = 0
-
-    def count(frame, event, argument):
-        nonlocal seen
-        seen += event in ("call", "c_call")
-
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return seen
 
 
 def test_who_leaves_leaves_its_partitions_to_the_others(scene):

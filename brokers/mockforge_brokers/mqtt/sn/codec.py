@@ -250,6 +250,19 @@ def cut(data: bytes) -> list[bytes]:
     return found
 
 
+def pieces(data: bytes) -> list[bytes]:
+    """As `cut`; one whose end is not to be told is a piece with all that is behind it."""
+    found, at = [], 0
+    while at < len(data):
+        try:
+            size = head(data, at)[1]
+        except ProtocolError:
+            size = len(data) - at
+        found.append(data[at : at + size])
+        at += size
+    return found
+
+
 class SnSplitter:
     """`journal.Splitter` of messages that are whole in each piece."""
 

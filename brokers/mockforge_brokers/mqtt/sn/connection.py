@@ -7,6 +7,7 @@ Bytes that are no message harm nobody: anybody can send them in another's name, 
 due. They are reported, and with `--mqtt-lint strict` they end the connection.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,9 +27,9 @@ from ..state.session import Session
 from ..wire.packets import Connect, Will
 from . import joining, misbehaviour
 from . import messages as sn
-from .codec import SnSplitter, cut, decode
+from .codec import SnSplitter, decode, pieces
 from .gateway import Gateway
-from .messages import QOS_MINUS_1, VERSION, SnMessage
+from .messages import QOS_MINUS_1, VERSION, ReturnCode, SnMessage
 from .outlet import SnOutlet
 from .requests import ANYBODY, HANDLERS, publish_minus_1
 from .rows import kind_of, read_rows
@@ -42,14 +43,15 @@ if TYPE_CHECKING:
 class SnConnection(MqttConnection):
     """`MqttConnection` with MQTT-SN on the wire; what MQTT answers with an end has answers here."""
 
-    __slots__ = ("_rest", "gateway", "joining", "sleep", "will")
+    __slots__ = ("_waiting", "gateway", "joining", "sleep", "will")
 
     outlet: SnOutlet
     version_name = VERSION
 
     def __init__(self, broker: "MqttBroker", gateway: Gateway, peer: Peer) -> None:
         super().__init__(broker, peer)
-        self._rest = bytearray()
+        self._waiting: deque[bytes] = deque()
+        """Messages behind one whose work is not done."""
         self.gateway = gateway
         clock = broker.environment.clock
         self.outlet = SnOutlet(
@@ -70,16 +72,9 @@ class SnConnection(MqttConnection):
         if self.closed:
             return 0
         self.last_heard = self._now()
-        self._rest += data
-        try:
-            while not self.closed and self.work_on() and self._rest:
-                [frame, *others] = cut(bytes(self._rest))
-                self._rest = bytearray(b"".join(others))
-                self._serve(frame)
-        except ProtocolError as error:
-            # Where it ends is not to be told; what comes next begins anew.
-            self._rest.clear()
-            self._violated(error, b"")
+        self._waiting += pieces(data)
+        while not self.closed and self.work_on() and self._waiting:
+            self._serve(self._waiting.popleft())
         if self.sleep.awake and not self.closed:
             self._doze()
         return 0
@@ -171,9 +166,22 @@ class SnConnection(MqttConnection):
             message = decode(frame)
             if not isinstance(message, sn.Publish):
                 self.counts.other(IN, kind_of(message))
+            if len(frame) > self.limit:
+                raise self._too_large(message, len(frame))
             self._handle(message)
         except ProtocolError as error:
             self._violated(error, frame)
+
+    def _too_large(self, message: SnMessage, size: int) -> ProtocolError:
+        self.broker.environment.usage.count("mqtt_packet")
+        if isinstance(message, sn.Publish) and message.qos in (1, 2) and self.session is not None:
+            # Or it would come again and again.
+            code = ReturnCode.NOT_SUPPORTED
+            self.outlet.write(sn.Puback(message.topic_id, message.message_id, code))
+        return ProtocolError(
+            f"{kind_of(message)} of {size} octets, and {self.limit} are taken here (packet)",
+            Reason.PACKET_TOO_LARGE,
+        )
 
     def _handle(self, message: SnMessage) -> None:
         handler = ANYBODY.get(type(message)) or joining.HANDLERS.get(type(message))
@@ -237,12 +245,14 @@ class SnConnection(MqttConnection):
             handshake.check(packet, self.options)
             self.broker.redirects.check(packet.client_id)
             rights.log_in(self, packet)
+            self._let_go(connect)
+            # Before it gets a place among those of whom more is kept.
+            handshake.check_room(self, packet, connect.client_id)
             kept = self.gateway.take_up(connect.client_id, clean=connect.clean_session)
             if connect.will:
                 kept.will = will
             packet.will = self.will = kept.will
             self.outlet.topics = kept.topics
-            self._let_go(connect)
             handshake.accept(self, packet)
         except handshake.Refused as error:
             refuse_connect(self, error)
@@ -287,12 +297,15 @@ class SnConnection(MqttConnection):
         else:
             self.disconnect(Reason.KEEP_ALIVE_TIMEOUT, text)
 
-    def has_room(self, backlog: int) -> bool:
-        environment = self.broker.environment
-        if backlog < environment.limits.mqtt_backlog or self.session is None:
+    def has_room(self, count: int, backlog: int) -> bool:
+        limits = self.broker.environment.limits
+        met = "mqtt_backlog" if backlog >= limits.mqtt_backlog else ""
+        if count >= limits.mqtt_session_queue:
+            met = "mqtt_session_queue"
+        if not met or self.session is None:
             return True
         self.session.dropped += 1
-        self.broker.router.overflowed(self.session, "mqtt_backlog")
+        self.broker.router.overflowed(self.session, met)
         return False
 
     # Its end.

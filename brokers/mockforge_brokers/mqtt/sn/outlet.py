@@ -3,7 +3,11 @@
 A PUBLISH can name a topic only by an id that the client knows, so a new topic waits for REGISTER
 and REGACK, and what is behind it waits with it, or messages of one topic would overtake each other.
 QoS 1 and 2 have a window of one (6.6), which the session keeps; QoS 0 may pile up here, and is
-bounded as what a slow client has not read is (`mqtt_backlog`).
+bounded as what a slow client has not read is (`mqtt_backlog`), and in number as what waits in a
+session is (`mqtt_session_queue`).
+
+What waits of a topic that the client rejected is given up when its turn comes: to look for it among
+all that waits would cost as much for each topic as there are messages.
 """
 
 from collections import deque
@@ -18,7 +22,7 @@ from ..codes import FAILURE, PacketType, Reason
 from ..counting import PacketCounts
 from ..explanations import Facts
 from ..outlet import Outlet
-from ..records import Message
+from ..records import Message, cost_of
 from ..wire.packets import Ack, Connack, Disconnect, Packet, Pingresp, Suback, Unsuback
 from ..wire.publish import PublishRenderer
 from . import messages as sn
@@ -60,6 +64,8 @@ def return_code(code: int) -> ReturnCode:
 
 
 class _Waiting(NamedTuple):
+    number: int
+    """In the order in which they came."""
     packet_id: int
     message: Message
     dup: bool
@@ -80,8 +86,11 @@ class Client(Protocol):
         """It did not answer what it was asked several times."""
         ...
 
-    def has_room(self, backlog: int) -> bool:
-        """Whether a QoS 0 message may wait behind so many bytes; one that may not is counted."""
+    def has_room(self, count: int, backlog: int) -> bool:
+        """Whether a QoS 0 message may wait behind so many of so many bytes.
+
+        One that may not is counted.
+        """
         ...
 
 
@@ -91,10 +100,12 @@ class SnOutlet(Outlet):
     __slots__ = (
         "_client",
         "_going_on",
+        "_last",
         "_message_id",
         "_queue",
         "_queued_bytes",
         "_registered_again",
+        "_rejected",
         "answering",
         "awake",
         "granted",
@@ -128,6 +139,11 @@ class SnOutlet(Outlet):
         self._message_id = 0
         self._queue: deque[_Waiting] = deque()
         self._queued_bytes = 0
+        """Of payloads and topic names."""
+        self._last = 0
+        """The number of the message that came last."""
+        self._rejected: dict[str, int] = {}
+        """Topics that the client rejected, with the last message that came before it did."""
         self._going_on = False
         self._registered_again = 0
         """The packet id of a message whose topic had to be registered once more."""
@@ -235,10 +251,12 @@ class SnOutlet(Outlet):
         if size + len(message.topic_name.encode()) + 16 > LARGEST:
             # What fits neither REGISTER nor PUBLISH is given up without a word (6.10).
             return False
-        if not packet_id and self._queue and not self._client.has_room(self.backlog):
+        waiting = 0 if packet_id else len(self._queue)
+        if waiting and not self._client.has_room(waiting, self.backlog):
             return True
-        self._queue.append(_Waiting(packet_id, message, dup))
-        self._queued_bytes += size
+        self._last += 1
+        self._queue.append(_Waiting(self._last, packet_id, message, dup))
+        self._queued_bytes += cost_of(message)
         self.go_on()
         return True
 
@@ -254,17 +272,33 @@ class SnOutlet(Outlet):
                 self._send_first()
         finally:
             self._going_on = False
+        if not self._queue:
+            self._rejected.clear()
 
     def _send_first(self) -> None:
         """Or ask for an id of its topic; without one it is given up."""
-        packet_id, message, dup = self._queue[0]
-        kind, number = self.topics.id_for(message.topic_name)
-        if not number:
-            self._register(message.topic_name)
+        first = self._queue[0]
+        topic_name = first.message.topic_name
+        if first.number <= self._rejected.get(topic_name, 0):
+            self._give_up_first()
             return
-        self._queue.popleft()
-        self._queued_bytes -= len(message.payload)
-        self._publish(packet_id, message, dup, kind, number)
+        kind, number = self.topics.id_for(topic_name)
+        if number:
+            self._take_first()
+            self._publish(first.packet_id, first.message, first.dup, kind, number)
+        elif not self._register(topic_name):
+            # There are as many ids as may be: nothing of this topic can be sent.
+            self._client.topics_full()
+            self._give_up_first()
+
+    def _take_first(self) -> _Waiting:
+        first = self._queue.popleft()
+        self._queued_bytes -= cost_of(first.message)
+        return first
+
+    def _give_up_first(self) -> None:
+        first = self._take_first()
+        self._client.rejected(first.message.topic_name, first.packet_id)
 
     @property
     def registering(self) -> bool:
@@ -287,15 +321,13 @@ class SnOutlet(Outlet):
             self.retries.expect(packet_id, f"PUBLISH {packet_id}", bytes(again))
         self.wake()
 
-    def _register(self, topic_name: str) -> None:
+    def _register(self, topic_name: str) -> bool:
+        """Tell the client an id; False when none is free."""
         number = self.topics.register(topic_name)
-        if not number:
-            # There are as many ids as may be: nothing of this topic can be sent.
-            self._client.topics_full()
-            self._forget(topic_name)
-            return
-        self._message_id = self._message_id % 0xFFFF + 1
-        self.ask(REGISTER, sn.Register(self._message_id, topic_name, number))
+        if number:
+            self._message_id = self._message_id % 0xFFFF + 1
+            self.ask(REGISTER, sn.Register(self._message_id, topic_name, number))
+        return number > 0
 
     def registered(self, answer: sn.Regack) -> None:
         """REGACK: what waited for it goes on, or is given up with its topic (6.10)."""
@@ -307,9 +339,10 @@ class SnOutlet(Outlet):
             return
         if answer.code == ReturnCode.ACCEPTED:
             self.topics.known.add(name)
-            self.go_on()
         else:
-            self._forget(name)
+            self._rejected[name] = self._last
+            self._client.rejected(name, 0)
+        self.go_on()
 
     def unknown(self, topic_id: int, packet_id: int) -> bool:
         """The client does not know the id of a PUBLISH: True when it is registered once more."""
@@ -320,25 +353,18 @@ class SnOutlet(Outlet):
         self._registered_again = packet_id if again else 0
         return again
 
-    def _forget(self, topic_name: str) -> None:
-        waiting = [each for each in self._queue if each.message.topic_name == topic_name]
-        self._queue = deque(each for each in self._queue if each.message.topic_name != topic_name)
-        self._queued_bytes = sum(len(each.message.payload) for each in self._queue)
-        for each in waiting or [_Waiting(0, Message(topic_name, b""), False)]:
-            self._client.rejected(topic_name, each.packet_id)
-        self.go_on()
-
     def pause(self) -> None:
         """The client sleeps: what it has not acknowledged is sent again by its session."""
         self.awake = False
         self.retries.settle_all()
         self._queue = deque(each for each in self._queue if not each.packet_id)
-        self._queued_bytes = sum(len(each.message.payload) for each in self._queue)
+        self._queued_bytes = sum(cost_of(each.message) for each in self._queue)
 
     def take_over(self, other: "SnOutlet") -> None:
         """What waits at another address of the same client is sent here."""
         self._queue, other._queue = other._queue, deque()
         self._queued_bytes, other._queued_bytes = other._queued_bytes, 0
+        self._rejected, self._last = other._rejected, other._last
         self.topics = other.topics
         # The ids are the same, the client has not moved away from itself.
         self._message_id = other._message_id

@@ -1,6 +1,7 @@
 """Connecting, wills, sleep and silence of MQTT-SN clients, with a clock that the test moves."""
 
 import pytest
+from mockforge_brokers.limits import Limits
 from mockforge_brokers.mqtt.events import (
     ClientConnected,
     ConnectionRefused,
@@ -9,6 +10,7 @@ from mockforge_brokers.mqtt.events import (
     WillPublished,
 )
 from mockforge_brokers.mqtt.options import MqttOptions
+from mockforge_brokers.mqtt.sn import gateway
 from mockforge_brokers.mqtt.sn import messages as sn
 from mockforge_brokers.mqtt.sn.messages import SnMessage
 from mockforge_brokers.mqtt.wire.packets import Publish
@@ -371,6 +373,17 @@ def test_topic_ids_outlive_a_connection_without_clean_session_alone() -> None:
     device.ask(sn.Disconnect())
     device = field.connected("d")
     assert device.ask(sn.Publish(1, b"x", 1, message_id=1)) == [sn.Puback(1, 1, 2)]
+
+
+def test_who_is_one_too_many_takes_no_place_of_those_of_whom_more_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gateway, "_MOST_KEPT", 1)
+    field = Field(limits=Limits(mqtt_sessions=1))
+    device = field.connected("a", clean=False)
+    device.ask(sn.Register(1, "t/1"), sn.Disconnect())
+    assert field.device().ask(sn.Connect("b", 60, False)) == [sn.Connack(1)]
+    assert field.connected("a", clean=False).connection.topic_ids == 1
 
 
 def test_the_broker_s_end_and_a_reset_say_disconnect() -> None:

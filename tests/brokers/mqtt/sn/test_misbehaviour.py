@@ -1,5 +1,7 @@
 """Messages of MQTT-SN that are refused, changed or repeated on purpose."""
 
+from itertools import count
+
 import pytest
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.journal import IN, OUT
@@ -115,3 +117,17 @@ def test_a_damaged_length_costs_its_own_message_only() -> None:
     for damaged in (b"\x00\x16", b"\x01", b"\x01\x00\x02\x16"):
         device.client.send(damaged)
         assert device.ask(sn.Pingreq()) == [sn.Pingresp()]
+
+
+def test_damaged_bytes_take_nothing_with_them_of_what_waits_in_front_and_behind() -> None:
+    field = Field()
+    device = field.connected()
+    device.client.send(encode(sn.Pingreq()) + b"\x00\x16")
+    assert device.take() == [sn.Pingresp()]
+    # All of these wait behind a SUBSCRIBE that there was no time for yet.
+    turn = field.environment.turn
+    turn.now, turn.length = count().__next__, 0.0
+    for data in (encode(sn.Subscribe(1, "t/1")), b"\x00\x16", encode(sn.Pingreq())):
+        device.connection.receive(data)
+    field.network.settle()
+    assert device.take() == [sn.Suback(1, 1), sn.Pingresp()]

@@ -4,10 +4,12 @@ import pytest
 from mockforge_brokers.access import rule_of
 from mockforge_brokers.events import LimitReached, ProtocolViolated
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.mqtt.listeners import ListenerOptions
 from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.mqtt.sn import messages as sn
 from mockforge_brokers.mqtt.wire.packets import Publish
 
+from ...calls import calls_of
 from .device import Field
 
 PREDEFINED = MqttOptions(sn_topics={7: "rooms/1/temp"})
@@ -188,6 +190,89 @@ def test_qos_0_that_waits_for_an_id_is_bounded() -> None:
     [register] = device.take()
     assert len(device.accept(register)) == 4
     assert field.broker.sessions()[0]["dropped"] == 5
+
+
+def test_empty_qos_0_that_waits_for_an_id_is_bounded_in_number() -> None:
+    field = Field(limits=Limits(mqtt_session_queue=5))
+    device = field.connected()
+    device.ask(sn.Subscribe(1, "#"))
+    for _ in range(9):
+        field.publish("t/1", b"")
+    [register] = device.take()
+    assert device.accept(register) == [sn.Publish(1, b"")] * 5
+    assert field.broker.sessions()[0]["dropped"] == 4
+    [event] = field.reported(LimitReached)
+    assert "mqtt_session_queue" in repr(event)
+
+
+def test_topic_names_of_what_waits_for_an_id_count_too() -> None:
+    field = Field(limits=Limits(mqtt_backlog=100))
+    device = field.connected()
+    device.ask(sn.Subscribe(1, "#"))
+    for number in range(9):
+        field.publish(f"{number}".rjust(30), b"")
+    assert field.broker.sessions()[0]["dropped"] == 5
+
+
+def test_what_waits_of_a_rejected_topic_is_given_up_and_the_rest_comes_in_its_order() -> None:
+    field = Field()
+    device = field.connected()
+    device.ask(sn.Subscribe(1, "#"))
+    for payload in (b"1", b"2"):
+        for topic in ("a/1", "a/2", "a/3"):
+            field.publish(topic, payload)
+    [first] = device.take()
+    [second] = device.ask(sn.Regack(first.topic_id, first.message_id, 3))
+    [published, third] = device.accept(second)
+    assert (published, third) == (sn.Publish(2, b"1"), sn.Register(3, "a/3", 3))
+    came = device.accept(third)
+    assert came == [sn.Publish(3, b"1"), sn.Publish(2, b"2"), sn.Publish(3, b"2")]
+    # What is published to it from then on is another try.
+    field.publish("a/1", b"3")
+    assert device.take() == [sn.Register(4, "a/1", 1)]
+
+
+def test_what_waits_is_not_walked_for_each_topic_that_gets_no_id() -> None:
+    def calls(waiting: int) -> int:
+        field = Field(limits=Limits(mqtt_sn_topics=1))
+        device = field.connected()
+        device.ask(sn.Subscribe(1, "#"))
+        for number in range(waiting):
+            field.publish(f"t/{number}", b"x")
+        [register] = device.take()
+        return calls_of(lambda: device.accept(register))
+
+    # The walk would make it a hundred times as many.
+    assert calls(400) < 20 * calls(40)
+
+
+def test_what_waits_is_not_walked_for_a_topic_that_is_rejected() -> None:
+    def calls(waiting: int) -> int:
+        field = Field()
+        device = field.connected()
+        device.ask(sn.Subscribe(1, "#"))
+        for number in range(waiting):
+            field.publish(f"t/{number}", b"x")
+        [register] = device.take()
+        rejects = sn.Regack(register.topic_id, register.message_id, 3)
+        return calls_of(lambda: device.ask(rejects))
+
+    assert calls(400) == calls(4)
+
+
+@pytest.mark.parametrize(("qos", "answer"), [(0, []), (1, [sn.Puback(1, 2, 3)])])
+def test_a_message_larger_than_its_listener_takes_is_refused(
+    qos: int, answer: list[sn.SnMessage]
+) -> None:
+    field = Field(MqttOptions(listeners={"sn": ListenerOptions(packet=64)}))
+    device = field.connected()
+    device.ask(sn.Register(1, "t/1"))
+    assert device.ask(sn.Publish(1, b"x" * 64, qos, message_id=2 * qos)) == answer
+    assert not field.broker.router.topics
+    [event] = field.reported(ProtocolViolated)
+    assert event.reason == "PUBLISH of 71 octets, and 64 are taken here (packet)"  # type: ignore[attr-defined]
+    [view] = [each for each in field.environment.usage.views() if each.name == "mqtt_packet"]
+    assert view.met == 1
 
 
 def test_what_fits_no_message_is_given_up_without_a_word() -> None:
