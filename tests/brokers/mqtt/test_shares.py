@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 from mockforge_brokers.mqtt.codes import PacketType
 from mockforge_brokers.mqtt.events import SessionEnded
+from mockforge_brokers.mqtt.state.left_behind import left_behind
 from mockforge_brokers.mqtt.wire.packets import (
     Ack,
     Connect,
     Disconnect,
 )
 
+from ..calls import calls_of
 from ..fake_peer import FakeClient
 from .scene import Scene
 
@@ -103,6 +105,20 @@ def test_what_waits_goes_on_in_its_order_behind_what_was_sent() -> None:
     assert found[0] == mine[0]
     assert found == sorted(found)
     assert len(found) == 4
+
+
+def test_many_messages_of_one_topic_ask_once_whose_share_they_came_by() -> None:
+    def calls(*topics: str) -> int:
+        scene = Members(*(f"{SHARE[:-1]}{number}" for number in range(50)), window=1, expiry=60)
+        scene.second.vanish()
+        scene.first.vanish()
+        for _ in range(10):
+            for topic in topics:
+                scene.publish(topic, qos=1)
+        session = scene.broker.registry.by_client["first"]
+        return calls_of(lambda: left_behind(session, scene.broker.router.subscriptions))
+
+    assert calls(*["t/1"] * 20) < calls(*(f"t/{number}" for number in range(20)))
 
 
 def test_qos_2_that_was_sent_may_have_been_taken_and_stays() -> None:

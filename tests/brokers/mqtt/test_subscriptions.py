@@ -11,6 +11,7 @@ from mockforge_brokers.mqtt.state.session import Session
 from mockforge_brokers.mqtt.state.subscriptions import Share, Subscription, SubscriptionTrie
 from mockforge_brokers.mqtt.state.topics import matches, split_share
 
+from ..calls import calls_of
 from .scene import Scene
 
 LEVELS = st.sampled_from(["a", "b", "$c", ""])
@@ -39,8 +40,21 @@ def test_what_reaches_a_session_is_told_apart_by_plain_and_shared(
         mine = {each for owner, each in wishes if owner == who}
         matching = {each for each in mine if matches(split_share(each)[1], name)}
         shared = {each for each in matching if each.startswith("$share/")}
-        plain, shares = trie.of_session(one, name)
+        names = {split_share(each)[0] for each in mine if each.startswith("$share/")}
+        plain, shares = trie.of_session(one, name, names)
         assert (plain, sorted(shares)) == (bool(matching - shared), sorted(shared))
+
+
+def test_what_others_share_is_not_looked_at_for_a_session() -> None:
+    def calls(others: int) -> int:
+        scene, trie = Scene(journal=False), SubscriptionTrie()
+        mine = session(scene, "mine")
+        trie.add(mine, Subscription("$share/g/t"))
+        for number in range(others):
+            trie.add(session(scene, f"{number}"), Subscription(f"$share/{number}/t"))
+        return calls_of(lambda: trie.of_session(mine, "t", {"g"}))
+
+    assert calls(500) == calls(5)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["join", "leave", "choose"]), st.sampled_from("xyz"))))

@@ -3,7 +3,7 @@
 from ..records import Message
 from .session import Session
 from .subscriptions import SubscriptionTrie
-from .topics import SHARE
+from .topics import SHARE, split_share
 
 
 def left_behind(session: Session, subscriptions: SubscriptionTrie) -> list[tuple[str, Message]]:
@@ -15,13 +15,20 @@ def left_behind(session: Session, subscriptions: SubscriptionTrie) -> list[tuple
     """
     if not session.inflight and not session.queue:
         return []
-    if not any(each.startswith(SHARE) for each in session.subscriptions):
+    held = {split_share(each)[0] for each in session.subscriptions if each.startswith(SHARE)}
+    if not held:
         return []
     sent = [each for each in session.inflight.values() if each is not None and each.qos == 1]
     found = []
+    # Most messages have the topic of many others, and nothing changes meanwhile.
+    shares_of: dict[str, str] = {}
     for message in [*sent, *(each for each in session.queue if each.qos)]:
-        own, shares = subscriptions.of_session(session, message.topic_name)
-        # A message by each of two shares cannot be told apart either.
-        if len(shares) == 1 and not own:
-            found.append((shares[0], message))
+        topic_name = message.topic_name
+        share = shares_of.get(topic_name)
+        if share is None:
+            own, shares = subscriptions.of_session(session, topic_name, held)
+            # A message by each of two shares cannot be told apart either.
+            share = shares_of[topic_name] = shares[0] if len(shares) == 1 and not own else ""
+        if share:
+            found.append((share, message))
     return found

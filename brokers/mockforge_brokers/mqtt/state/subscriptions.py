@@ -1,6 +1,6 @@
 """Who wants which topics: a trie of filter levels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
@@ -208,17 +208,24 @@ class SubscriptionTrie:
             shares += node.shares.values()
         return plain, shares
 
-    def of_session(self, session: "Session", topic_name: str) -> tuple[bool, list[str]]:
+    def of_session(
+        self, session: "Session", topic_name: str, held: Collection[str]
+    ) -> tuple[bool, list[str]]:
         """Whether a plain subscription of a session reaches a topic name, and its shares that do.
 
-        However many it has: only those that match are looked at.
+        `held` are the names of its shares. Of however many subscriptions only those that match are
+        looked at, and of the shares that others have none.
         """
         plain = False
         shares: list[str] = []
         for node in self._nodes(topic_name):
             plain = plain or session in node.subscribers
-            held = (share.members.get(session) for share in node.shares.values())
-            shares += (each.topic_filter for each in held if each is not None)
+            names = held if len(held) < len(node.shares) else node.shares
+            for name in names:
+                share = node.shares.get(name)
+                own = None if share is None else share.members.get(session)
+                if own is not None:
+                    shares.append(own.topic_filter)
         return plain, shares
 
     def _nodes(self, topic_name: str) -> Iterator[_Node]:
