@@ -32,7 +32,7 @@ class Exchange(Protocol):
 
     @property
     def user(self) -> str:
-        """Who it proved to be; empty where the method proves no name."""
+        """Who it proves to be, or says that it is; empty where the method has no name."""
         ...
 
     def step(self, data: bytes) -> Step:
@@ -199,7 +199,7 @@ def _advance(connection: "MqttConnection", given: Properties) -> None:
         connection.outlet.answer(Auth(Reason.CONTINUE_AUTHENTICATION, answer))
         return
     peer, packet = connection.peer, proving.connect
-    name = proving.exchange.user or (packet.user_name if packet is not None else "") or ""
+    name = _named(proving)
     problem = rights.misplaced(connection, name)
     if problem:
         raise Refused(f"not authorized: {problem}", Reason.NOT_AUTHORIZED)
@@ -214,10 +214,16 @@ def _advance(connection: "MqttConnection", given: Properties) -> None:
         connection.outlet.answer(Auth(Reason.SUCCESS, answer))
 
 
+def _named(proving: Proving) -> str:
+    """By its method, or by its CONNECT where that has no name."""
+    packet = proving.connect
+    return proving.exchange.user or (packet.user_name if packet is not None else "") or ""
+
+
 def failed(connection: "MqttConnection", error: Refused) -> None:
     """Report it; who is connected already has to go [MQTT-4.12.1-2]."""
     proving, connection.proving = connection.proving, None
-    user = proving.exchange.user if proving is not None else ""
+    user = (_named(proving) if proving is not None else "") or connection.peer.principal.name
     event = AccessDenied(
         "mqtt", connection.peer.id, connection.client, user, "authenticate", error.text
     )

@@ -294,3 +294,19 @@ def test_who_proved_who_it_is_and_has_no_room_for_connack_was_not_denied() -> No
     scene.send(client, Auth(0x18, {"authentication_method": "M"}))
     assert client.peer.ended
     assert scene.emitted(AccessDenied) == []
+
+
+def test_who_is_denied_by_a_method_without_names_is_reported_as_it_called_itself() -> None:
+    scene = Scene(auth_methods=("M refuse=NOT_AUTHORIZED",))
+    scene.come(Connect("c", 5, user_name="bob", properties={"authentication_method": "M"}))
+    assert [event.user for event in scene.emitted(AccessDenied)] == ["bob"]
+
+
+def test_who_is_denied_when_it_proves_anew_is_reported_as_who_it_was() -> None:
+    scene = Scene(auth_methods=("M",))
+    asked = {"authentication_method": "M"}
+    client = scene.come(Connect("c", 5, user_name="bob", properties=asked))
+    scene.broker.methods.scripted["M"] = ScriptedMethod("M", code=0x87)
+    scene.send(client, Auth(0x19, asked))
+    assert client.peer.ended
+    assert [event.user for event in scene.emitted(AccessDenied)] == ["bob"]
