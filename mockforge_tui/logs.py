@@ -2,11 +2,10 @@
 
 import json
 import logging
-import os
 import sys
 from logging.handlers import RotatingFileHandler
-from pathlib import Path
 
+from .state_folder import state_file
 from .text import clean
 
 
@@ -34,20 +33,7 @@ class _Plain(logging.Formatter):
 
 def set_up(level: str, form: str, *, screen: bool = False) -> None:
     """Send all log records of at least `level` (debug, info, warning, error) to one handler."""
-    handler: logging.Handler
-    if screen:
-        path = log_file()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(
-            path,
-            maxBytes=1_000_000,
-            backupCount=1,
-            delay=True,
-            encoding="utf-8",
-            errors="backslashreplace",
-        )
-    else:
-        handler = logging.StreamHandler(sys.stderr)
+    handler = _into_a_file() if screen else logging.StreamHandler(sys.stderr)
     plain = _Plain("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     handler.setFormatter(_Json() if form == "json" else plain)
     root = logging.getLogger()
@@ -55,7 +41,16 @@ def set_up(level: str, form: str, *, screen: bool = False) -> None:
     root.setLevel(level.upper())
 
 
-def log_file() -> Path:
-    """`console.log` in the user's state folder (XDG Base Directory)."""
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "mockforge-tui" / "console.log"
+def _into_a_file() -> logging.Handler:
+    """`console.log` in the user's state folder; nothing is logged where it cannot be kept."""
+    path = state_file("console.log")
+    if path is None:
+        return logging.NullHandler()
+    return RotatingFileHandler(
+        path,
+        maxBytes=1_000_000,
+        backupCount=1,
+        delay=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+    )

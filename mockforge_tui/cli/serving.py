@@ -10,6 +10,7 @@ import click
 from ..colours import page
 from ..config import Config
 from ..exit_codes import ExitCode
+from ..state_folder import unkept
 from .options import loaded, options, resolved_of
 from .words import check_paths
 
@@ -144,6 +145,7 @@ async def _screen(config: Config, fixtures: "FixtureSet | None", next_free: bool
     from ..tui.app import run_screen
 
     async with running(config, fixtures, next_free=next_free) as instance:
+        instance.runtime.notices += filter(None, [unkept("history", "console.log")])
         facts = instance.facts()
         with written(config, facts):
             instance.load(facts)

@@ -4,16 +4,15 @@ import os
 import time
 from pathlib import Path
 
+from ..state_folder import state_file
+
 _MOST = 2_000
 _LONGEST = 10_000
 
 
-def history_file() -> Path:
-    """`history` in the user's state folder (XDG Base Directory); the folder is made."""
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    path = Path(base) / "mockforge-tui" / "history"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+def history_file() -> Path | None:
+    """`history` in the user's state folder; None where it cannot be kept."""
+    return state_file("history")
 
 
 def read_history(path: Path) -> list[str]:

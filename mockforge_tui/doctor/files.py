@@ -7,6 +7,7 @@ from typing import Final
 
 from ..config import Config
 from ..readiness import is_special
+from ..state_folder import state_folder
 from .finding import Finding
 
 Access = Callable[[Path, int], bool]
@@ -32,6 +33,17 @@ def file_findings(
         if given:
             problem = _unusable(Path(given), access)
             yield _found(f"{_option(name)} {given}", problem, "can be used")
+    yield _state(access)
+
+
+def _state(access: Access) -> Finding:
+    """Where a screen or prompt keeps something; it starts without it, too."""
+    folder = state_folder()
+    problem = "this user has no home folder" if folder is None else _unusable(folder, access)
+    if not problem:
+        return Finding("ok", "history and log", str(folder))
+    remedy = "nothing is kept there; XDG_STATE_HOME names another"
+    return Finding("warning", "history and log", f"{problem.partition(':')[0]}: {remedy}")
 
 
 def _option(name: str) -> str:

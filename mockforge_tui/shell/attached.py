@@ -54,12 +54,11 @@ def typed() -> Iterator[str]:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 
-    from ..console.history import history_file
-    from .prompt import PROMPT, History, LineCompleter
+    from .prompt import PROMPT, LineCompleter, typed_before
 
     prompt: PromptSession[str] = PromptSession(
         PROMPT,
-        history=History(str(history_file())),
+        history=typed_before(),
         completer=LineCompleter(Commands()),
         complete_while_typing=True,
         auto_suggest=AutoSuggestFromHistory(),

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Protocol
 
 from prompt_toolkit import PromptSession
@@ -13,7 +14,7 @@ from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.history import FileHistory
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.layout.processors import AfterInput
 from prompt_toolkit.lexers import Lexer
 from prompt_toolkit.patch_stdout import patch_stdout
@@ -22,7 +23,7 @@ from prompt_toolkit.validation import ValidationError, Validator
 
 from .. import text, units
 from ..console.completing import Completion as Found
-from ..console.history import history_file
+from ..console.history import append_history, history_file
 from ..console.results import Notice, Result
 from ..console.session import Session
 from ..exit_codes import ExitCode
@@ -64,7 +65,7 @@ class Prompt:
         session.report = self.report
         self._prompt: PromptSession[str] = PromptSession(
             PROMPT,
-            history=History(str(history_file())),
+            history=typed_before(),
             completer=LineCompleter(session),
             complete_while_typing=True,
             auto_suggest=AutoSuggestFromHistory(),
@@ -193,11 +194,21 @@ class Prompt:
         return f"{colour}{line}{_PLAIN}" if self._coloured else line
 
 
-class History(FileHistory):
-    """prompt-toolkit's, for lines with bytes that are no text too."""
+def typed_before() -> History:
+    """The lines that were typed before, in the file that the screen has, too, or for now only."""
+    path = history_file()
+    return InMemoryHistory() if path is None else _Kept(path)
+
+
+class _Kept(FileHistory):
+    """prompt-toolkit's, for lines with bytes that are no text too; passwords may be among them."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._path = path
 
     def store_string(self, string: str) -> None:
-        super().store_string(text.encodable(string))
+        append_history(self._path, text.encodable(string))
 
 
 class Completes(Protocol):

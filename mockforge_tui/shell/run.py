@@ -8,6 +8,7 @@ import sys
 from ..console.session import Session
 from ..exit_codes import ExitCode
 from ..runtime import Runtime
+from ..state_folder import unkept
 from .batch import Batch, standard_input
 
 
@@ -21,7 +22,7 @@ async def run_shell(runtime: Runtime) -> int:
     for number in signals:
         with contextlib.suppress(NotImplementedError):  # Windows' loops have no signals
             loop.add_signal_handler(number, stop.set)
-    _announce(runtime)
+    _announce(runtime, on_terminal=on_terminal)
     session = Session(runtime, files=True)
     try:
         if on_terminal:
@@ -37,11 +38,12 @@ async def run_shell(runtime: Runtime) -> int:
         session.close()
 
 
-def _announce(runtime: Runtime) -> None:
+def _announce(runtime: Runtime, *, on_terminal: bool) -> None:
     places = [
         f"{each.service} {runtime.brokers[each.protocol].address(each)}"
         for each in runtime.listeners
     ]
-    for line in (*runtime.notices, "   ".join(places)):
+    missing = unkept("history") if on_terminal else ""
+    for line in (*runtime.notices, *filter(None, [missing]), "   ".join(places)):
         sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

@@ -1,0 +1,69 @@
+"""Where history and log are kept, and that a start does without where nothing can be."""
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.history import InMemoryHistory
+
+from mockforge_tui.config import Config
+from mockforge_tui.console.history import history_file
+from mockforge_tui.doctor.files import file_findings
+from mockforge_tui.doctor.finding import rendered
+from mockforge_tui.logs import set_up
+from mockforge_tui.shell.prompt import typed_before
+from mockforge_tui.state_folder import state_file, unkept
+
+
+@pytest.fixture
+def no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file stands where the folder would be: root may write anywhere else."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    return tmp_path / "file" / "mockforge-tui"
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_what_to_do(no_folder: Path) -> None:
+    assert state_file("history") is None
+    assert history_file() is None
+    assert isinstance(typed_before(), InMemoryHistory)
+    said = "not kept: history and console.log: {}; XDG_STATE_HOME names another folder"
+    assert unkept("history", "console.log") == said.format(f"{no_folder} may not be written")
+    found = rendered(list(file_findings(Config(), [])), "text")
+    assert f"! history and log: {no_folder.parent} is a file: nothing is kept there" in found
+
+
+def test_a_user_without_a_home_folder_starts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_: object = None) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nobody)
+    assert state_file("history") is None
+    assert "this user has no home folder" in unkept("history")
+    assert "this user has no home folder" in rendered(list(file_findings(Config(), [])), "text")
+
+
+def test_the_screens_log_is_left_out_where_it_cannot_be_kept(no_folder: Path) -> None:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    try:
+        set_up("info", "text", screen=True)
+        assert [type(each) for each in root.handlers] == [logging.NullHandler]
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+
+
+def test_what_was_typed_is_for_its_owner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    history = typed_before()
+    history.store_string("user add alice secret")
+    path = history_file()
+    assert path is not None
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    assert list(history.load_history_strings()) == ["user add alice secret"]
+    assert unkept("history") == ""
