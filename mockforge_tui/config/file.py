@@ -9,7 +9,7 @@ from ..nearest import get_close_matches
 from .model import ConfigError
 from .setting import Setting
 from .table import BY_KEY
-from .variables import with_variables
+from .variables import is_variable, with_variables
 
 if TYPE_CHECKING:
     import yaml
@@ -127,8 +127,14 @@ class _Reader:
     def _take_user(self, key: str, node: "yaml.Node", place: str) -> None:
         """One line of `users:`, a name with its password."""
         name = key.partition(".")[2]
-        password = self._text(node, key, place)
-        if not password.startswith("$"):
+        if ":" in name:
+            raise ConfigError(f"{place}: {key}: the name of a user has no colon")
+        given = "" if node.tag == "tag:yaml.org,2002:null" else node.value
+        password = self._text(node, key, place) if given else ""
+        if not password:
+            raise ConfigError(f"{place}: {key}: no password: " + _empty(given))
+        # What a variable holds is not in the file; its default is.
+        if not (password.startswith("$") or is_variable(node.value)):
             self._warn(f"{place}: {key}: {_PLAIN}")
         self._add("users", f"{name}:{password}")
         self.found.origins["users"] = place
@@ -152,6 +158,10 @@ class _Reader:
         if not isinstance(node.value, str):
             raise ConfigError(f"{place}: {key}: one value is wanted here")
         return with_variables(node.value, self._environment)
+
+
+def _empty(text: str) -> str:
+    return f"{text} is not set, or empty" if text else "an empty text lets everybody in"
 
 
 def _not_used(key: str) -> str:

@@ -198,6 +198,10 @@ def test_variables_in_the_file_are_expanded(tmp_path):
         ("a: b: c", ":1:5: not YAML: mapping values are not allowed"),
         ("a: &a {b: *a}", "too deep: an alias that holds itself?"),
         ("admin: {host: 0.0.0.0}", "give --admin-token, or leave --admin-host at 127.0.0.1"),
+        ("users: {a: '${NONE}'}", ":1:12: users.a: no password: ${NONE} is not set, or empty"),
+        ("users: {a: }", ":1:12: users.a: no password: an empty text lets everybody in"),
+        ("users: {a: null}", "users.a: no password: an empty text lets everybody in"),
+        ("users: {'a:b': c}", "users.a:b: the name of a user has no colon"),
     ],
 )
 def test_bad_values_name_place_and_remedy(tmp_path, text, error):
@@ -339,6 +343,7 @@ def test_users_rules_and_virtual_hosts_come_from_everywhere(tmp_path):
 users:
   alice: ${{SECRET}}
   bob: {hashed}
+  dora: ${{OTHER:-plain}}
 rules:
   - allow alice read,write kafka:orders.*
 amqp: {{vhosts: [shop], user: shop, password: till}}
@@ -348,11 +353,12 @@ anonymous: true
     variables = {"SECRET": "s3cret", "MOCKFORGE_VHOST": "a, b"}
     resolved = resolve({"users": ("carl:c",)}, variables, str(file))
     config = resolved.config
-    assert config.users == ("alice:s3cret", f"bob:{hashed}", "carl:c")
+    assert config.users == ("alice:s3cret", f"bob:{hashed}", "dora:plain", "carl:c")
     assert config.rules == ("allow alice read,write kafka:orders.*",)
     assert (config.amqp_user, config.amqp_password, config.vhosts) == ("shop", "till", ("a", "b"))
     (warning,) = resolved.warnings
-    assert warning.startswith(f"{file}:3:10: users.alice: a plain password; its hash may stand")
+    # A variable's is not in the file.
+    assert warning.startswith(f"{file}:5:9: users.dora: a plain password; its hash may stand")
     shown = "\n".join(resolved.lines())
     assert "s3cret" not in shown
     assert "till" not in shown
