@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from mockforge_brokers.errors import InvalidInput
@@ -80,18 +80,24 @@ async def _programs(lines: Sequence[str], facts: dict[str, Any]) -> AsyncIterato
     try:
         for line in lines:
             try:
+                program, *words = shlex.split(line) or [""]
                 started.append(
                     await asyncio.create_subprocess_exec(
-                        *shlex.split(line), env={**os.environ, **environment(facts)}, stdout=2
+                        program, *words, env={**os.environ, **environment(facts)}, stdout=2
                     )
                 )
             except (OSError, ValueError) as error:
                 raise InvalidInput(f"--app {line}: {error}") from None
         yield
     finally:
-        for process in started:
+        for line, process in zip(lines, started, strict=False):
             if process.returncode is None:
-                process.terminate()
+                with suppress(ProcessLookupError):  # it ended just now
+                    process.terminate()
+            elif process.returncode:
+                # Perhaps that is why nothing came.
+                status = process.returncode
+                print(f"--app {line}: ended before the scenarios, status {status}", file=sys.stderr)
         for process in started:
             try:
                 await asyncio.wait_for(process.wait(), _GRACE)

@@ -1,5 +1,6 @@
 """`mockforge-tui run` and `--exit-when`, as processes: what they print, write and exit with."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mockforge_tui.cli import scenario_run
 from mockforge_tui.exit_codes import ExitCode
 
 HEAD = "mockforge: 1\nname: shop\nseed: 1\n"
@@ -82,6 +84,7 @@ def test_a_failure_is_shown_whole_with_its_place(tmp_path: Path) -> None:
         (["run", "FILE", "--only", "x"], ExitCode.BAD_INPUT, "there is no scenario x; there is p"),
         (["run", "FILE", "--bogus"], ExitCode.USAGE, "--bogus"),
         (["run", "FILE", "--app", "/no/such"], ExitCode.BAD_INPUT, "--app /no/such: "),
+        (["run", "FILE", "--app", ""], ExitCode.BAD_INPUT, "--app : "),
         (["run", "FILE", "--junit", "/no/dir/x.xml"], ExitCode.BAD_INPUT, "cannot be written"),
         (["run", "FILE", "--junit", "/dev/full"], ExitCode.BAD_INPUT, "No space left on device"),
         (["run", "FILE", "--ctrf", "/dev/full"], ExitCode.BAD_INPUT, "No space left on device"),
@@ -155,6 +158,38 @@ def test_the_program_under_test_gets_the_addresses_and_is_ended(tmp_path: Path) 
     code, out, err = run("run", file_of(tmp_path, scenario), "--app", f"{sys.executable} {app}")
     assert code == ExitCode.OK, out + err
     assert "connecting amqp://" in err
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(3, "--app a b: ended before the scenarios, status 3\n"), (0, ""), (None, "")],
+)
+def test_a_program_that_ended_too_early_with_an_error_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    status: int | None,
+    said: str,
+) -> None:
+    class Process:
+        returncode = status
+
+        def terminate(self) -> None:
+            raise ProcessLookupError("it ended just now")
+
+        async def wait(self) -> int:
+            return 0
+
+    async def start(*words: str, **_: object) -> Process:
+        assert words == ("a", "b")
+        return Process()
+
+    async def main() -> None:
+        async with scenario_run._programs(["a b"], {}):
+            pass
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    asyncio.run(main())
+    assert capsys.readouterr().err == said
 
 
 def test_sigterm_stops_a_scenario_and_still_writes_the_report(tmp_path: Path) -> None:
