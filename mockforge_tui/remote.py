@@ -251,7 +251,9 @@ def _post(
     return connection, response
 
 
-def place_of(url: str, token: str | None) -> tuple[http.client.HTTPConnection, str, dict[str, str]]:
+def place_of(
+    url: str, token: str | None
+) -> tuple[http.client.HTTPConnection, str, dict[str, str | bytes]]:
     """How to ask there: the connection, the prefix of paths, headers. Raises ValueError."""
     place = urlsplit(url)
     if place.scheme not in ("http", "https") or not place.hostname:
@@ -259,9 +261,10 @@ def place_of(url: str, token: str | None) -> tuple[http.client.HTTPConnection, s
     base = place.path.rstrip("/")
     if not base.endswith(PREFIX):
         base += PREFIX
-    headers = {"content-type": "application/json"}
+    headers: dict[str, str | bytes] = {"content-type": "application/json"}
     if token:
-        headers["authorization"] = f"Bearer {token}"
+        # Bytes are sent as they are; of a text http.client would make Latin-1.
+        headers["authorization"] = f"Bearer {token}".encode("utf-8", "surrogateescape")
     return _connection(place), base, headers
 
 

@@ -74,7 +74,7 @@ class Routes:
         try:
             asked = json.loads(await request.body())
             line, width = asked["line"], asked.get("width")
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise HTTPException(400, 'a JSON body is wanted: {"line": "topic ls"}') from None
         if not isinstance(line, str):
             raise HTTPException(400, f"line: a text is wanted, not {line!r}")

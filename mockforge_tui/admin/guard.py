@@ -43,7 +43,7 @@ class Guard:
             return 403, b'{"error":"no commands from web pages of other sites"}'
         if self._token is not None:
             given = headers.get(b"authorization", b"")
-            wanted = f"Bearer {self._token}".encode()
+            wanted = f"Bearer {self._token}".encode("utf-8", "surrogateescape")
             if not hmac.compare_digest(given, wanted):
                 return 401, b'{"error":"a bearer token is wanted (--token of `do`)"}'
         return None

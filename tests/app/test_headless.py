@@ -158,6 +158,8 @@ def test_commands_run_what_the_prompt_takes(instance):
         (b"no json", "a JSON body is wanted"),
         (b"{}", "a JSON body is wanted"),
         (b'{"line": 5}', "line: a text is wanted"),
+        (b'["line"]', "a JSON body is wanted"),
+        (b"[" * 100_000, "a JSON body is wanted"),
         (b'{"line": "nonsense"}', "nonsense"),
     ],
 )
@@ -193,6 +195,19 @@ def test_a_token_is_asked_for_where_there_is_one():
         assert guarded.get("health")[0] == 401
         assert guarded.get("health", Authorization="Bearer wrong")[0] == 401
         assert guarded.get("health", Authorization="Bearer secret")[0] == 200
+    finally:
+        assert guarded.end()[0] == 0
+
+
+@pytest.mark.parametrize("token", ["secret", "größer", "日本"])
+def test_do_is_let_in_by_a_token_of_any_characters(token, capsys):
+    from mockforge_tui import cli
+
+    guarded = Instance("--admin-token", token)
+    try:
+        assert cli.run(["do", "help", "--attach", guarded.url, "--token", token]) == 0
+        assert cli.run(["do", "help", "--attach", guarded.url, "--token", f"{token}x"]) == 2
+        assert "a bearer token is wanted" in capsys.readouterr().err
     finally:
         assert guarded.end()[0] == 0
 
