@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -211,7 +212,10 @@ class RemoteForge(Forge):
         """Raises LocalError."""
         from ..remote import place_of
 
-        connection, base, headers = place_of(self._url, self._token)
+        try:
+            connection, base, headers = place_of(self._url, self._token)
+        except ValueError as error:
+            raise InvalidInput(f"{self._url}: {error}") from None
         connection.timeout = patience
         data = None if body is None else json.dumps(body).encode()
         try:
@@ -232,12 +236,15 @@ class ProcessForge(RemoteForge):
     """
 
     def __init__(self, *fixtures: Path, **settings: Any) -> None:
-        words = ["--headless", "--random-ports", *words_of(settings)]
+        # As in this process: no config file of the working folder, no MOCKFORGE_ variables.
+        words = ["--headless", "--random-ports", "--config", "", *words_of(settings)]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("MOCKFORGE_")}
         # A file, since nobody reads while it runs: a pipe would be full at some warning, and the
         # brokers would wait for ever.
         self._log = tempfile.TemporaryFile(mode="w+", errors="replace")  # noqa: SIM115 (`_end` does)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mockforge_tui", *words, *map(str, fixtures)],
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,

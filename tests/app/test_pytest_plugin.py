@@ -351,6 +351,22 @@ def test_the_same_tests_run_inside_and_beside(pytester: pytest.Pytester, mode: s
     result.stdout.fnmatch_lines(["E * value.id: - 2", "*mockforge journal*", "*Produce orders p*"])
 
 
+@pytest.mark.parametrize("mode", ["inside", "process"])
+def test_neither_variables_nor_a_config_file_change_the_brokers_of_tests(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    pytester.path.joinpath("mockforge-tui.yaml").write_text("mqtt: {enabled: false}\n")
+    monkeypatch.setenv("MOCKFORGE_ADMIN_TOKEN", "secret")
+    pytester.makepyfile("def test_all(mockforge):\n    assert mockforge.mqtt.url\n")
+    run(pytester, f"--mockforge-mode={mode}").assert_outcomes(passed=1)
+
+
+def test_an_address_that_is_none_is_named(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_any(mockforge): ...")
+    result = run(pytester, "--mockforge-mode=attach", "--mockforge-url=localhost:9080")
+    result.stdout.fnmatch_lines(["*InvalidInput: localhost:9080: the address begins with http*"])
+
+
 def test_they_run_against_an_instance_that_is_there_already(pytester: pytest.Pytester) -> None:
     project(pytester)
     with MockForge(admin=True) as running:
