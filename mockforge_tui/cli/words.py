@@ -20,7 +20,7 @@ class _Words(click.Group):
         at = _command_at(args, self.commands)
         if at is not None:
             args = [args[at], *args[:at], *args[at + 1 :]]
-        elif not any(word in ("--help", "--version") for word in args):
+        elif args[:1] != ["--help"] and "--version" not in args:
             args = ["console", *args]
         return super().parse_args(ctx, args)
 

@@ -150,6 +150,9 @@ def test_version_and_help(capsys):
     shown = capsys.readouterr().out
     for command in ("check", "console", "demo", "do", "record", "replay", "shell"):
         assert command in shown
+    # Help on what stands before it, though no word of it is a command.
+    assert cli.run(["--headless", "--help"]) == ExitCode.OK
+    assert "--kafka-port" in capsys.readouterr().out
 
 
 def test_check_finds_errors_with_their_place(capsys):
