@@ -57,7 +57,7 @@ def test_the_order_service_passes_its_tests() -> None:
 
 def test_the_event_bus_keeps_what_its_scenarios_promise() -> None:
     (line,) = lines_of("microservices-event-bus", begin="mockforge-tui run")
-    words = [sys.executable, "-m", "mockforge_tui", *line.split()[1:], "--random-ports"]
+    words = [sys.executable, "-m", "mockforge_tui", *line.split()[1:]]
     done = run(words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 scenarios: 3 passed" in done.stdout
