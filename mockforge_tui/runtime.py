@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from random import Random
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers import __version__
@@ -69,6 +70,9 @@ class Runtime:
             limits=config.limits,
             journal=config.journal,
         )
+        if not config.busy_poll or current_thread() is not main_thread():
+            # In a thread the clients may be those of this process, which could not run meanwhile.
+            self.environment.busy_poll = 0.0
         self._forget_schemas: Callable[[], None] | None = None
         if config.schemas:
             # Not loaded where there are none: a start must be quick.

@@ -116,7 +116,12 @@ class Endpoint(Flow):
         environment, turns = self.environment, self.server.turns
         turn = environment.turn
         # As turn.begin(), written out: this is on the way of each message.
-        turn.until = turn.now() + turn.length
+        begun = turn.now()
+        turn.until = begun + turn.length
+        poll = self.server.poll
+        if begun < poll.near and not poll.looking:
+            poll.followed()
+        poll.near = begun + poll.close
         turns.speaking = self
         lanes = self.lanes
         try:

@@ -5,6 +5,7 @@ from random import Random
 from msgspec import Struct, field
 
 from .access import Access
+from .busy_poll import LOOKING
 from .clock import Clock
 from .durations import Histogram
 from .ended import EndedConnections
@@ -50,6 +51,8 @@ class Environment(Struct):
     """Where state is kept on disk; None: nowhere."""
     histograms: list[Histogram] = field(default_factory=list)
     """How long things take, by whoever measures them."""
+    busy_poll: float = LOOKING
+    """Seconds to look for what comes next before the loop sleeps; 0: it sleeps at once."""
     last_connection: int = 0
 
     @classmethod

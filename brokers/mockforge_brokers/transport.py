@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypedDict
 
 from . import unix_socket
 from .bulk import keep_large_blocks
+from .busy_poll import BusyPoll
 from .contract import Broker
 from .datagrams import DatagramBroker, DatagramPort, bound_datagrams, join
 from .durations import Histogram, Sampled
@@ -64,6 +65,7 @@ class Server:
         )
         self.backlog = Backlog(environment.turn, self._loop.call_soon, self.turns.behind)
         environment.turn.length = SLICE
+        self.poll = BusyPoll(environment.turn.now, self._loop.call_soon, environment.busy_poll)
         self.bursts = Sampled(_BURSTS_A_MEASUREMENT)
         environment.histograms.append(
             Histogram(

@@ -85,6 +85,7 @@ class Config:
     log_level: str = "warning"
     log_format: str = "text"
     journal: bool = True
+    busy_poll: bool = True
     data_dir: str | None = None
     data_commit: float = 0.005
     data_sync: str = "os"

@@ -302,6 +302,13 @@ SETTINGS: tuple[Setting, ...] = (
         "keep no raw bytes (no wire inspector)",
     ),
     Setting(
+        "busy_poll",
+        "--no-busy-poll",
+        ("busy_poll",),
+        boolean,
+        "sleep at once; else, while messages come closely, the next is looked for for 0.1 ms first",
+    ),
+    Setting(
         "auto_create_topics",
         "--no-auto-create-topics",
         ("kafka.auto_create_topics",),

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -216,6 +217,20 @@ def test_a_message_through_the_runtime_is_counted():
         return receipt.place, topic.messages_in
 
     assert started(publish) == ("t p0@0", 1)
+
+
+def test_brokers_do_not_poll_busily_in_a_thread_nor_where_that_is_switched_off() -> None:
+    async def length(runtime: Runtime) -> float:
+        return runtime.environment.busy_poll
+
+    in_thread: list[float] = []
+    thread = threading.Thread(target=lambda: in_thread.append(started(length)))
+    thread.start()
+    thread.join()
+    assert in_thread == [0.0]
+    assert started(length, busy_poll=False) == 0.0
+    if threading.current_thread() is threading.main_thread():
+        assert started(length) > 0.0
 
 
 def test_every_limit_says_how_much_of_it_is_used() -> None:
