@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from mockforge_brokers.amqp.v1_0.sql import operators
 from mockforge_brokers.amqp.v1_0.sql.operators import Value
@@ -442,12 +442,28 @@ _ANY_TEXT = st.text("ab%_", max_size=8)
     st.one_of(st.builds("{}_{}".format, _ANY_TEXT, _ANY_TEXT), _ANY_TEXT.map("%{}%".format)),
     st.text("ab\n", max_size=16),
 )
+@example("a_", "ab\n")
+@example("%_%", "ab\n\n")
 def test_like_is_the_expression_that_rabbitmq_makes_of_it(pattern: str, text: str) -> None:
-    """It makes one of patterns with two wildcards at least, and of those with a `_`."""
-    wanted = re.compile("".join({"%": ".*?", "_": "."}.get(each, each) for each in pattern))
-    assert operators.like(pattern, None)(text.encode()) is (wanted.fullmatch(text) is not None)
+    """It makes one of patterns with two wildcards at least, and of those with a `_`.
+
+    Its `$` passes over the end of a last line (asked of Erlang's re).
+    """
+    wanted = "".join({"%": ".*?", "_": "."}.get(each, each) for each in pattern)
+    matched = re.match(f"^{wanted}$", text) is not None
+    assert operators.like(pattern, None)(text.encode()) is matched
 
 
-def test_like_tries_nothing_twice() -> None:
-    """One expression for all of them would go on for longer than the world."""
-    assert operators.like("%a" * 60 + "%b", None)(b"a" * 10_000) is False
+@pytest.mark.parametrize("run", ["%a" * 60 + "%b", f"%{'_' * 4000}b", f"%{'a_' * 2000}b"])
+def test_like_tries_nothing_twice(monkeypatch: pytest.MonkeyPatch, run: str) -> None:
+    """One expression would try each place of a text with each of what stands between two `%`."""
+    monkeypatch.setattr(operators, "_MOST_LOOKS", 10_000)
+    assert operators.like(f"{run}%", None)(b"a" * 1_000_000 + b"b") is True
+    assert operators.like(f"{run}%", None)(b"a" * 1_000_000) is False
+
+
+def test_like_gives_up_what_nearly_matches_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    nearly = b"a..b" * 100
+    assert operators.like("%a_b%", None)(nearly + b"a.b") is True
+    monkeypatch.setattr(operators, "_MOST_LOOKS", 50)
+    assert operators.like("%a_b%", None)(nearly + b"a.b") is False

@@ -3,8 +3,8 @@
 Texts, symbols and binaries are all bytes; True and False are no numbers.
 """
 
-import re
 from collections.abc import Callable
+from itertools import groupby
 from math import isfinite
 from operator import add, ge, gt, le, lt, mul, sub, truediv
 from typing import Any, Final, NamedTuple
@@ -114,17 +114,27 @@ def like(pattern: str, escape: str | None) -> Test:
             text = subject.decode()
         except UnicodeDecodeError:
             return None
-        found = first.wanted.match(text)
-        return found is not None and _follow(others, text, found.end())
+        # RabbitMQ's expression ends with `$`, which leaves the end of a last line alone; no
+        # wildcard stands for any other one, and no pattern has one.
+        text = text.removesuffix("\n")
+        return "\n" not in text and _match(first, others, text)
 
     return matches
 
 
 class _Run(NamedTuple):
-    """What stands between two `%`; `width` is how many characters it matches."""
+    """What stands between two `%`: texts at their places in it, and `_` between them.
 
-    wanted: re.Pattern[str]
+    `width` is how many characters it matches.
+    """
+
+    texts: tuple[tuple[int, str], ...]
     width: int
+
+    def is_at(self, start: int, text: str) -> bool:
+        return len(text) - start >= self.width and all(
+            text.startswith(each, start + at) for at, each in self.texts
+        )
 
 
 def _runs(pieces: list[str]) -> list[_Run]:
@@ -133,28 +143,63 @@ def _runs(pieces: list[str]) -> list[_Run]:
         if piece == _ANY:
             runs.append([])
         else:
-            runs[-1].append("." if piece == _ONE else re.escape(piece))
-    return [_Run(re.compile("".join(run)), len(run)) for run in runs]
+            runs[-1].append(piece)
+    return [_run(run) for run in runs]
 
 
-def _follow(runs: list[_Run], text: str, at: int) -> bool:
-    """Whether these follow each other from `at` to the end of the text.
+def _run(pieces: list[str]) -> _Run:
+    texts, at = [], 0
+    for is_one, group in groupby(pieces, _ONE.__eq__):
+        text = "".join("_" if is_one else each for each in group)
+        if not is_one:
+            texts.append((at, text))
+        at += len(text)
+    return _Run(tuple(texts), at)
+
+
+def _match(first: _Run, others: list[_Run], text: str) -> bool:
+    """Whether these follow each other from the start of the text to its end.
 
     Each is taken where it first occurs, which leaves the most for those behind it: nothing is
-    tried twice, where one expression for all of them would try each with each. As in RabbitMQ's
-    expression neither wildcard stands for the end of a line.
+    tried twice, where one expression for all of them would try each with each.
     """
-    if not runs:
+    if not first.is_at(0, text):
+        return False
+    at = first.width
+    if not others:
         return at == len(text)
-    *between, last = runs
+    *between, last = others
     for run in between:
-        found = run.wanted.search(text, at)
-        if found is None or "\n" in text[at : found.start()]:
+        start = _find(run, text, at)
+        if start < 0:
             return False
-        at = found.end()
+        at = start + run.width
     start = len(text) - last.width
-    ends = start >= at and last.wanted.fullmatch(text, start) is not None
-    return ends and "\n" not in text[at:start]
+    return start >= at and last.is_at(start, text)
+
+
+_MOST_LOOKS: Final = 1_000_000
+
+
+def _find(run: _Run, text: str, start: int) -> int:
+    """Where a run first occurs from `start` on; -1 for nowhere.
+
+    Each of its texts is looked for from where it would have to be, and moves the run on: what was
+    passed over once is not looked at again. Of texts that nearly match everywhere it is given up
+    at some time, as RabbitMQ's expression is (PCRE's match limit), and does not match.
+    """
+    end = len(text) - run.width
+    looks = 0
+    agreed = 0
+    while start <= end and agreed < len(run.texts):
+        at, wanted = run.texts[looks % len(run.texts)]
+        found = text.find(wanted, start + at)
+        if found < 0 or looks > _MOST_LOOKS:
+            return -1
+        agreed = agreed + 1 if found == start + at else 1
+        start = found - at
+        looks += 1
+    return start if start <= end else -1
 
 
 _ANY: Final = "any"
