@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from mockforge_brokers.amqp.records import table
 from mockforge_brokers.amqp.state.message_paths import Way, from_exchange
 
@@ -112,3 +113,21 @@ def test_a_lost_dead_letter_is_counted(scene: Scene) -> None:
     assert broker.vhost().queues["q.mail"].dead_letters_lost == 1
     (view,) = [each for each in broker.destinations() if each.name == "q.mail"]
     assert view.detail["dead_letters_lost"] == 1
+
+
+@pytest.mark.parametrize("link", ["binding", "alternate", "dead letters"])
+def test_a_very_long_way_is_cut_and_says_so(scene: Scene, link: str) -> None:
+    broker = scene.broker
+    for number in reversed(range(2000)):
+        name, following = f"x{number}", f"x{number + 1}"
+        dead = {"x-dead-letter-exchange": following}
+        broker.declare_exchange(
+            name, "fanout", arguments={"alternate-exchange": following} if link[0] == "a" else {}
+        )
+        if link == "binding" and number < 1999:
+            broker.bind(name, following, kind="exchange")
+        if link == "dead letters":
+            broker.declare_queue(f"q{number}", arguments=dead)
+            broker.bind(name, f"q{number}")
+    last = lines(way(broker, "x0", "k"))[-1]
+    assert last.endswith(": fanout: too long a way for one answer")

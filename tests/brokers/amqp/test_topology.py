@@ -306,3 +306,41 @@ def test_nobody_is_named_where_a_queue_was_not_made_by_a_client(scene: Scene) ->
     scene.client().send("queue.declare", queue="q")
     (denied,) = scene.emitted(RequestDenied)
     assert denied.reason.endswith("(it was declared with durable)")
+
+
+@pytest.mark.parametrize("ends", ["the queue", "its binding", "an exchange"])
+def test_a_chain_of_auto_delete_exchanges_ends_whole_however_long(ends: str) -> None:
+    scene = Scene()
+    vhost = scene.broker.vhost()
+    for number in range(2000):
+        vhost.declare_exchange(f"x{number}", "fanout", auto_delete=True)
+        if number:
+            vhost.bind_exchange(f"x{number}", f"x{number - 1}", "", {})
+    vhost.declare_queue("q")
+    vhost.bind_queue("q", "x1999", "", {})
+    match ends:
+        case "the queue":
+            vhost.delete_queue("q")
+        case "its binding":
+            vhost.unbind_queue("q", "x1999", "", {})
+        case _:
+            vhost.delete_exchange("x1999")
+    assert all(vhost.is_predeclared(each) for each in vhost.exchanges.values())
+    assert [event.exchange for event in scene.emitted(ExchangeDeleted)] == [
+        f"x{number}" for number in reversed(range(2000))
+    ]
+
+
+def test_branches_of_auto_delete_exchanges_end_one_by_one(scene: Scene) -> None:
+    vhost = scene.broker.vhost()
+    vhost.declare_queue("q")
+    for name in ("a", "b"):
+        for exchange in (name, f"{name}-in-front"):
+            vhost.declare_exchange(exchange, "fanout", auto_delete=True)
+        vhost.bind_exchange(name, f"{name}-in-front", "", {})
+        vhost.bind_queue("q", name, "", {})
+    vhost.bind_queue("q", "amq.fanout", "", {})
+    vhost.delete_queue("q")
+    ended = [event.exchange for event in scene.emitted(ExchangeDeleted)]
+    assert ended == ["a", "a-in-front", "b", "b-in-front"]
+    assert not vhost.exchanges["amq.fanout"].bindings

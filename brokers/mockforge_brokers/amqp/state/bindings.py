@@ -37,8 +37,8 @@ class Bindings:
     def _changed(self) -> None:
         """Something was declared, bound or deleted: what was derived from it is void."""
 
-    def _drop_exchange(self, exchange: Exchange, reason: str) -> None:
-        """An exchange goes with its last binding."""
+    def _end_exchange(self, exchange: Exchange, reason: str) -> None:
+        """An exchange goes with its last binding; what leads to it is removed by the caller."""
         raise NotImplementedError
 
     def exchange(self, name: str) -> Exchange:
@@ -114,25 +114,44 @@ class Bindings:
         exchange = self.exchanges.get(source)
         if exchange is not None:
             binding = exchange.remove(binding_id(kind, name, routing_key, arguments))
-            if binding is not None:
-                self._unbound(exchange, binding)
+            if binding is not None and self._unbound(exchange, binding):
+                self._unbind_all(exchange)
 
     def _unbind_all(self, destination: Destination) -> None:
-        """Nothing leads to this destination any more."""
-        for name, identity in tuple(self._leading.get(destination, ())):
-            exchange = self.exchanges.get(name)
-            binding = exchange.remove(identity) if exchange is not None else None
-            if exchange is not None and binding is not None:
-                self._unbound(exchange, binding)
+        """Nothing leads to this destination any more.
 
-    def _unbound(self, exchange: Exchange, binding: Binding) -> None:
+        An auto-delete exchange ends with its last binding, and the next one with that to it: a
+        loop, since a client may make a chain of any length.
+        """
+        ways = [iter(self._leading_to(destination))]
+        while ways:
+            for name, identity in ways[-1]:
+                exchange = self.exchanges.get(name)
+                binding = exchange.remove(identity) if exchange is not None else None
+                if (
+                    exchange is not None
+                    and binding is not None
+                    and self._unbound(exchange, binding)
+                ):
+                    ways.append(iter(self._leading_to(exchange)))
+                    break
+            else:
+                ways.pop()
+
+    def _leading_to(self, destination: Destination) -> tuple[tuple[str, BindingId], ...]:
+        return tuple(self._leading.get(destination, ()))
+
+    def _unbound(self, exchange: Exchange, binding: Binding) -> bool:
+        """A binding was removed; True where its exchange ended with it, as auto-delete ones do."""
         self._forget_leading(exchange, binding)
         self.keeper.binding_changed(self, exchange.name, binding)
         self._changed()
         self._emit_binding(BindingRemoved, exchange, binding)
         gone = self.exchanges.get(exchange.name) is not exchange
-        if exchange.auto_delete and not exchange.bindings and not gone:
-            self._drop_exchange(exchange, "its last binding went")
+        last = exchange.auto_delete and not exchange.bindings and not gone
+        if last:
+            self._end_exchange(exchange, "its last binding went")
+        return last
 
     def _forget_leading(self, exchange: Exchange, binding: Binding) -> None:
         leading = self._leading[binding.destination]

@@ -41,15 +41,18 @@ Seen = frozenset[str]
 _MOST: Final = 2_000
 """Exchanges and queues of one answer: where each of ten exchanges leads to both of the next pair,
 and so on, there are as many ways as no table has lines."""
+_DEEPEST: Final = 50
+"""Exchanges and queues one behind the other: a client may make a chain of any length."""
 
 
 class Room:
-    """What is left of `_MOST` for all branches of one answer."""
+    """What is left of `_MOST` for all branches of one answer, and how deep it is right now."""
 
-    __slots__ = ("left",)
+    __slots__ = ("depth", "left")
 
     def __init__(self) -> None:
         self.left = _MOST
+        self.depth = 0
 
 
 def from_exchange(
@@ -72,6 +75,9 @@ def from_exchange(
         return Way(EXCHANGE, shown, by, f"{exchange.type}, as above")
     if room.left <= 0:
         return Way(EXCHANGE, shown, by, f"{exchange.type}: too many ways for one answer")
+    if room.depth >= _DEEPEST:
+        return Way(EXCHANGE, shown, by, f"{exchange.type}: too long a way for one answer")
+    room.depth += 1
     seen |= {f"x:{name}"}
     ahead = [
         _to(host, binding.destination, key, headers, _key(binding.routing_key), seen, room)
@@ -82,6 +88,7 @@ def from_exchange(
     if exchange.alternate and (key is None or not ahead):
         way = from_exchange(host, exchange.alternate, key, headers, "else (alternate)", seen, room)
         ahead.append(way)
+    room.depth -= 1
     if not ahead and not (key is None and isinstance(exchange, DefaultExchange)):
         ahead.append(Way(NOWHERE, NOWHERE, "", _nowhere(exchange, key)))
     return Way(EXCHANGE, shown, by, exchange.type, tuple(ahead))

@@ -233,10 +233,11 @@ class Topology(Bindings):
             return False
         if if_unused and exchange.bindings:
             raise RequestRefused(ReplyCode.PRECONDITION_FAILED, f"{self._exchange(name)} in use")
-        self._drop_exchange(exchange, "deleted")
+        self._end_exchange(exchange, "deleted")
+        self._unbind_all(exchange)
         return True
 
-    def _drop_exchange(self, exchange: Exchange, reason: str) -> None:
+    def _end_exchange(self, exchange: Exchange, reason: str) -> None:
         del self.exchanges[exchange.name]
         exchange.end()
         self._changed()
@@ -249,7 +250,6 @@ class Topology(Bindings):
         self._spine.emit(ExchangeDeleted(AMQP, self.name, exchange.name, reason))
         for binding in bindings:
             self._emit_binding(BindingRemoved, exchange, binding)
-        self._unbind_all(exchange)
 
     # Queues.
 
