@@ -9,14 +9,16 @@ import hmac
 import os
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
 from msgspec import Struct
 
 from .errors import InvalidInput
-from .permissions import ANONYMOUS, KAFKA_ANONYMOUS, glob, matches_name
+from .permissions import ANONYMOUS, KAFKA_ANONYMOUS, is_about, matches_name
 from .permissions import Rule as Rule
 from .permissions import rule_of as rule_of
 from .protocols import PROTOCOLS
@@ -221,10 +223,11 @@ class Guard:
         """The same for who only wants to know: nothing is reported."""
         return not self._ask(operation, name)
 
-    def reaches(self, prefix: str) -> bool:
-        """Whether there is a rule that allows something below `prefix` (a virtual host)."""
-        allowing = [rule.pattern.partition(":")[0] for rule in self.rules if rule.allow]
-        return not self.strict or any(re.fullmatch(glob(each), prefix) for each in allowing)
+    def reaches(self, vhost: str) -> bool:
+        """Whether there is a rule that allows something in a virtual host."""
+        return not self.strict or any(
+            rule.allow and is_about(rule.pattern, vhost) for rule in self.rules
+        )
 
     def _ask(self, operation: str, name: str) -> str:
         allowed = False
@@ -260,6 +263,12 @@ class Access:
         self.super_users: set[str] = set()
         """Whom no rule holds for, as Kafka's `super.users`; KAFKA_ANONYMOUS among them."""
         self._last_rule = 0
+        self._rules_of: dict[tuple[str, str], dict[int, Rule]] = {}
+        """By protocol and user, so that nobody's rights cost more by the rules of others."""
+        self._granting: Counter[str] = Counter()
+        """How many rules of each protocol allow something, or are ACLs."""
+        self._together = 0
+        self._is_changed = False
         self._watchers: list[Callable[[], object]] = []
         self._keepers: list[Callable[[], object]] = []
 
@@ -301,17 +310,42 @@ class Access:
         return user is not None and user.check(password)
 
     def add_rule(self, rule: Rule) -> int:
-        self._last_rule += 1
-        self.rules[self._last_rule] = rule
+        self._last_rule = number = self._last_rule + 1
+        self.rules[number] = rule
+        self._rules_of.setdefault((rule.protocol, rule.user), {})[number] = rule
+        self._granting[rule.protocol] += rule.allow or rule.is_acl
         self._changed()
-        return self._last_rule
+        return number
 
     def remove_rule(self, number: int) -> Rule:
         rule = self.rules.pop(number, None)
         if rule is None:
             raise InvalidInput(f"no rule {number}; rule ls lists them")
+        own = self._rules_of[rule.protocol, rule.user]
+        del own[number]
+        if not own:
+            del self._rules_of[rule.protocol, rule.user]
+        self._granting[rule.protocol] -= rule.allow or rule.is_acl
         self._changed()
         return rule
+
+    def rules_of(self, protocol: str, user: str) -> dict[int, Rule]:
+        """Those that name this user, `*` or `anonymous`, by their numbers."""
+        return dict(self._rules_of.get((protocol, user), {}))
+
+    def has_rules(self, protocol: str) -> bool:
+        return any(each == protocol for each, _ in self._rules_of)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Rules that change in here are one change: guards are renewed once, at its end."""
+        self._together += 1
+        try:
+            yield
+        finally:
+            self._together -= 1
+            if self._is_changed and not self._together:
+                self._changed()
 
     def restrict(self, protocol: str, super_users: Iterable[str] = ()) -> None:
         """Deny what no rule allows, but to these users."""
@@ -335,20 +369,21 @@ class Access:
         `free` says of all rules of the protocol which names they do not speak of.
         """
         strict = protocol in self.strict
-        of_protocol = [rule for rule in self.rules.values() if rule.protocol == protocol]
-        if (user or KAFKA_ANONYMOUS) in self.super_users or not (of_protocol or strict):
+        has_rules = self.has_rules(protocol)
+        if (user or KAFKA_ANONYMOUS) in self.super_users or not (has_rules or strict):
             return None
+        named = self.rules_of(protocol, user or ANONYMOUS) | self.rules_of(protocol, "*")
         own = [
             rule
-            for rule in of_protocol
-            if rule.user in (user or ANONYMOUS, "*")
-            and rule.host in ("*", host)
-            and rule.principal_type == "User"
+            for _, rule in sorted(named.items())
+            if rule.host in ("*", host) and rule.principal_type == "User"
         ]
         # Where others have rights, who has none is not let do all.
-        strict = strict or any(rule.allow or rule.is_acl for rule in of_protocol)
+        strict = strict or self._granting[protocol] > 0
         missing = missing or partial(missing_of, protocol)
-        unspoken = None if free is None else free(of_protocol)
+        unspoken = None
+        if free is not None:
+            unspoken = free([rule for rule in self.rules.values() if rule.protocol == protocol])
         return Guard(user, own, covers, missing, report, strict=strict, free=unspoken)
 
     def on_change(self, callback: Callable[[], object]) -> None:
@@ -365,6 +400,9 @@ class Access:
             callback()
 
     def _changed(self) -> None:
+        self._is_changed = bool(self._together)
+        if self._together:
+            return
         self.kept_changed()
         for callback in self._watchers:
             callback()

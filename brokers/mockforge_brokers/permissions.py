@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 from typing import Final
+from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -43,7 +44,8 @@ class Rule(Struct, frozen=True):
     `resource` is `PROTOCOL:PATTERN`. Patterns are a Kafka topic (`orders.*`), `group:NAME`,
     `transactional_id:NAME` or `cluster`; an MQTT topic filter, where %c is the client id and %u
     the user; an AMQP queue or exchange, `VHOST:NAME` outside of the virtual host `/`. But for
-    MQTT `*` is any text, and `/.../` a regular expression.
+    MQTT `*` is any text, and `/.../` a regular expression. Of a virtual host's name `:`, `*`, `?`
+    and `%` are written as in a URL (`escaped`).
 
     A Kafka ACL (KIP-11, KIP-290) is a rule whose `pattern_type` is literal or prefixed: its
     pattern is `KIND:NAME` with a kind of `ACL_KINDS`, its operations are of `ACL_OPERATIONS` or
@@ -173,8 +175,11 @@ def _operations(
     return frozenset(("all",) if "all" in operations else operations)
 
 
-_PATTERN: Final = re.compile(r"(?:([^:]*):)?(?:/(.*)/|(.*))", re.DOTALL)
-"""Something in front of a colon (a virtual host, a kind), then `/.../` or a glob."""
+_PATTERN: Final = re.compile(r"(?:(?!/(?!:)[^:]*:(?!/).*/\Z)([^:]*):)?(?:/(.*)/|(.*))", re.DOTALL)
+"""Something in front of a colon (a virtual host, a kind), then `/.../` or a glob.
+
+A colon within `/.../` is the expression's: `/^(?:a|b)$/`.
+"""
 
 
 @lru_cache(maxsize=1024)
@@ -185,7 +190,7 @@ def _compiled(pattern: str) -> tuple[re.Pattern[str] | None, re.Pattern[str]]:
     prefix, expression, wanted = found.groups()
     # As in RabbitMQ an expression may match a part.
     name = re.compile(glob(wanted) + r"\Z" if expression is None else expression, re.DOTALL)
-    return (None if prefix is None else re.compile(glob(prefix) + r"\Z", re.DOTALL)), name
+    return (None if prefix is None else re.compile(_place(prefix), re.DOTALL)), name
 
 
 def glob(text: str) -> str:
@@ -197,6 +202,33 @@ def matches_name(pattern: str, operation: str, name: str) -> bool:
     prefix, wanted = _compiled(pattern)
     if prefix is not None:
         front, colon, name = name.partition(":")
-        if not colon or not prefix.search(front):
+        if not colon or not prefix.search(unquote(front)):
             return False
     return wanted.search(name) is not None
+
+
+# What stands in front of the colon.
+
+_ESCAPES: Final = {ord(each): f"%{ord(each):02X}" for each in "%:*?"}
+_WILDCARDS: Final = {"*": ".*", "?": "."}
+
+
+def escaped(vhost: str) -> str:
+    """A virtual host as rules, and the names that they are asked for, have it before the colon."""
+    return vhost.translate(_ESCAPES)
+
+
+def place(pattern: str) -> str | None:
+    """The one virtual host that a pattern is about; None where wildcards are, for any or all."""
+    prefix = pattern.partition(":")[0]
+    return None if _WILDCARDS.keys() & set(prefix) else unquote(prefix)
+
+
+def is_about(pattern: str, vhost: str) -> bool:
+    """Whether a pattern is about some names of a virtual host."""
+    return re.search(_place(pattern.partition(":")[0]), vhost, re.DOTALL) is not None
+
+
+def _place(prefix: str) -> str:
+    pieces = re.split("([*?])", prefix)
+    return rf"\A{''.join(_WILDCARDS.get(each) or re.escape(unquote(each)) for each in pieces)}\Z"

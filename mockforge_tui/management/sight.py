@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from mockforge_brokers.access import Access, Guard
+from mockforge_brokers.permissions import escaped
 
 from .request import Refused
 
@@ -50,7 +51,7 @@ class Sight:
             raise _denied("Access refused.")
 
     def permits(self, operation: str, vhost: str, name: str) -> bool:
-        where = f"{vhost}:{name or 'amq.default'}"
+        where = f"{escaped(vhost)}:{name or 'amq.default'}"
         return self._guard is None or self._guard.allows(operation, where)
 
     def in_reach(self, rows: Iterable[R]) -> list[R]:

@@ -34,17 +34,18 @@ def load(broker: AmqpBroker, document: Mapping[str, Any], vhost: str = "/") -> d
 
     `vhost` is for the items of a document that is of one virtual host, and does not say of which.
     """
+    access = broker.environment.access
     counts: dict[str, int] = {}
     loaders = _LOADERS
-    for section, item in items(document):
-        if section == "permissions" and section not in counts and _restricts(document, vhost):
-            # From here on rights are those of rules. A document's users have just what it says.
-            access = broker.environment.access
-            if not granting.ruled(access):
-                granting.leave_others(access, broker.vhosts, _users_of(document))
-            loaders = {**_LOADERS, section: _permit}
-        define(broker, section, item, vhost, loaders)
-        counts[section] = counts.get(section, 0) + 1
+    with access.together():
+        for section, item in items(document):
+            if section == "permissions" and section not in counts and _restricts(document, vhost):
+                # From here on rights are those of rules. A document's users have just what it says.
+                if not granting.ruled(access):
+                    granting.leave_others(access, broker.vhosts, _users_of(document))
+                loaders = {**_LOADERS, section: _permit}
+            define(broker, section, item, vhost, loaders)
+            counts[section] = counts.get(section, 0) + 1
     return counts
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ..access import Access, Rule
 from ..errors import InvalidInput
+from ..permissions import escaped, is_about, place
 
 Row = Mapping[str, Any]
 """`user` and `vhost`, and an expression for each operation."""
@@ -32,7 +33,7 @@ class BadExpression(InvalidInput):
 
 
 def ruled(access: Access) -> bool:
-    return any(rule.protocol == _AMQP for rule in access.rules.values())
+    return access.has_rules(_AMQP)
 
 
 def rows(access: Access, vhosts: Collection[str]) -> Iterator[Row]:
@@ -48,7 +49,10 @@ def rows(access: Access, vhosts: Collection[str]) -> Iterator[Row]:
             continue
         places = _by_place([*own.get(user.name, ()), *common])
         for vhost in vhosts:
-            found = [*places.get(vhost, ()), *places.get("*", ())]
+            found = [
+                *places.get(vhost, ()),
+                *(each for each in places.get(None, ()) if is_about(each.pattern, vhost)),
+            ]
             if not rules or found:
                 allowed = {each: _expression(found, each) for each in OPERATIONS}
                 if not rules:
@@ -56,10 +60,11 @@ def rows(access: Access, vhosts: Collection[str]) -> Iterator[Row]:
                 yield {"user": user.name, "vhost": vhost, **allowed}
 
 
-def _by_place(rules: Iterable[Rule]) -> dict[str, list[Rule]]:
-    found: dict[str, list[Rule]] = {}
+def _by_place(rules: Iterable[Rule]) -> dict[str | None, list[Rule]]:
+    """By virtual host; None has those with wildcards."""
+    found: dict[str | None, list[Rule]] = {}
     for rule in rules:
-        found.setdefault(rule.pattern.partition(":")[0], []).append(rule)
+        found.setdefault(place(rule.pattern), []).append(rule)
     return found
 
 
@@ -85,11 +90,12 @@ def grant(
     `expressions` are of all three operations.
     """
     made = [_rule(user, vhost, each, expressions[each]) for each in OPERATIONS]
-    if not ruled(access):
-        leave_others(access, vhosts, (user,))
-    had = revoke(access, user, vhost)
-    for rule in made:
-        access.add_rule(rule)
+    with access.together():
+        if not ruled(access):
+            leave_others(access, vhosts, (user,))
+        had = revoke(access, user, vhost)
+        for rule in made:
+            access.add_rule(rule)
     return not had
 
 
@@ -98,43 +104,41 @@ def _rule(user: str, vhost: str, operation: str, expression: str) -> Rule:
         re.compile(expression)
     except re.error as problem:
         raise BadExpression(expression, problem) from None
-    pattern = f"{vhost}:/{expression or _NOTHING}/"
+    pattern = f"{escaped(vhost)}:/{expression or _NOTHING}/"
     return Rule(True, user, frozenset((operation,)), _AMQP, pattern)
 
 
 def leave_others(access: Access, vhosts: Collection[str], users: Collection[str]) -> None:
     """Rules come: who is none of these users may do everything still."""
-    for other in tuple(access.users.values()):
-        if other.name not in users and _AMQP in other.protocols:
-            for vhost in vhosts:
-                for operation in OPERATIONS:
-                    access.add_rule(_rule(other.name, vhost, operation, EVERYTHING))
+    with access.together():
+        for other in tuple(access.users.values()):
+            if other.name not in users and _AMQP in other.protocols:
+                for vhost in vhosts:
+                    for operation in OPERATIONS:
+                        access.add_rule(_rule(other.name, vhost, operation, EVERYTHING))
 
 
 def revoke(access: Access, user: str, vhost: str) -> bool:
     """Take back what a user was granted there; False if there is nothing."""
-    return _remove(access, lambda rule: rule.user == user and _place(rule) == vhost)
+    own = access.rules_of(_AMQP, user)
+    return _remove(access, own, lambda rule: place(rule.pattern) == vhost)
 
 
 def forget_user(access: Access, user: str) -> None:
     """One of this name who comes later has no rights by those of this one."""
-    _remove(access, lambda rule: rule.user == user)
+    _remove(access, access.rules_of(_AMQP, user), lambda rule: True)
 
 
 def forget_vhost(access: Access, vhost: str) -> None:
-    _remove(access, lambda rule: rule.user != "*" and _place(rule) == vhost)
+    def is_there(rule: Rule) -> bool:
+        return rule.protocol == _AMQP and rule.user != "*" and place(rule.pattern) == vhost
+
+    _remove(access, access.rules, is_there)
 
 
-def _place(rule: Rule) -> str:
-    return rule.pattern.partition(":")[0]
-
-
-def _remove(access: Access, which: Callable[[Rule], bool]) -> bool:
-    found = [
-        number
-        for number, rule in access.rules.items()
-        if rule.protocol == _AMQP and rule.allow and which(rule)
-    ]
-    for number in found:
-        access.remove_rule(number)
+def _remove(access: Access, rules: Mapping[int, Rule], which: Callable[[Rule], bool]) -> bool:
+    found = [number for number, rule in rules.items() if rule.allow and which(rule)]
+    with access.together():
+        for number in found:
+            access.remove_rule(number)
     return bool(found)

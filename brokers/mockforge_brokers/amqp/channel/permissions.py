@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import RequestRefused
+from ...permissions import escaped
 from ..codes import ReplyCode
 from ..profiles import PASSIVE_DECLARE
 from ..records import text_of
@@ -34,7 +35,7 @@ def permit(line: Line, operation: str, kind: str, name: str) -> None:
     """Raise RequestRefused (403) where the user may not do this with a queue or exchange."""
     guard, vhost = line.guard, line.vhost.name
     name = name or "amq.default"
-    if guard is not None and guard.denial(operation, f"{vhost}:{name}"):
+    if guard is not None and guard.denial(operation, f"{escaped(vhost)}:{name}"):
         raise RequestRefused(
             ReplyCode.ACCESS_REFUSED,
             f"access to {kind} '{name}' in vhost '{vhost}' refused for user '{line.user}'",
@@ -44,7 +45,7 @@ def permit(line: Line, operation: str, kind: str, name: str) -> None:
 def _passive(channel: Channel, kind: str, name: str) -> Iterator[Need]:
     """From RabbitMQ 4.3 on who only asks for it needs the right to configure it."""
     guard, vhost = channel.line.guard, channel.vhost
-    if guard is not None and not guard.allows("configure", f"{vhost.name}:{name}"):
+    if guard is not None and not guard.allows("configure", f"{escaped(vhost.name)}:{name}"):
         what = f"{kind} '{name}' in vhost '{vhost.name}' is declared passively by who may not"
         channel.lint(PASSIVE_DECLARE, f"{what} configure it")
     if vhost.profile.passive_needs_configure:

@@ -11,6 +11,7 @@ from ...contract import Peer
 from ...environment import Environment
 from ...errors import ProtocolError
 from ...events import AccessDenied
+from ...permissions import escaped
 from ..attempts import Source
 from ..channel.channel import AMQP
 from ..codes import ReplyCode
@@ -111,7 +112,7 @@ class Login:
             return f"vhost {name} not found"
         guard = self.guard(client, user)
         if guard is not None and not guard.reaches(name):
-            reason = f"no rule allows it: allow {user} all amqp:{name}:*"
+            reason = f"no rule allows it: allow {user} all amqp:{escaped(name)}:*"
             self._report(client, user, f"open vhost {name}", reason)
             return f"access to vhost '{name}' refused for user '{user}'"
         problem = self._quotas.problem(user, self._vhosts[name])

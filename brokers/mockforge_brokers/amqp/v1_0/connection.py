@@ -16,6 +16,7 @@ from ...errors import ProtocolError
 from ...events import ClientIdentified, ProtocolViolated
 from ...journal import Past, Row, Splitter
 from ...misbehaviour.skimming import Skimmer
+from ...permissions import escaped
 from ..channel.unroutable import Unroutable
 from ..connection.blocking import Blocking
 from ..connection.flow import Flow
@@ -230,7 +231,7 @@ class Connection:
         """Raise SessionFailed where the user may not do this, as RabbitMQ ends the session."""
         guard, vhost = self.guard, self.vhost.name
         name = name or "amq.default"
-        if guard is not None and guard.denial(operation, f"{vhost}:{name}"):
+        if guard is not None and guard.denial(operation, f"{escaped(vhost)}:{name}"):
             raise SessionFailed(
                 UNAUTHORIZED,
                 f"{operation} access to {kind} '{name}' in vhost '{vhost}' refused for user "
