@@ -311,11 +311,9 @@ def put_user(asked: Asked) -> Any:
 
 def delete_user(asked: Asked) -> Any:
     (name,) = asked.names
-    access = asked.runtime.environment.access
-    if access.user("amqp", name) is None:
+    if asked.runtime.environment.access.user("amqp", name) is None:
         raise not_found()
-    access.remove_user(name)
-    asked.broker.forget_user(name)
+    asked.broker.remove_user(name)
     return NO_CONTENT, None
 
 

@@ -233,8 +233,12 @@ class AmqpBroker(Verbs):
         what = "user.limits.set" if found else "user.limits.cleared"
         self.event_exchange.add(what, **found, username=name, name="limits")
 
-    def forget_user(self, name: str) -> None:
-        """A user was removed: its connections end, and one who comes later has nothing of it."""
+    def remove_user(self, name: str) -> None:
+        """Its connections end, and one who comes later by this name has nothing of it.
+
+        Raises InvalidInput.
+        """
+        self.environment.access.remove_user(name)
         for connection in self._all():
             if connection.user == name:
                 connection.close(ReplyCode.CONNECTION_FORCED, f"user '{name}' is deleted")

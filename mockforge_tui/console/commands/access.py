@@ -126,8 +126,16 @@ def user_tags(
 
 @command("user rm", group="access", aliases=("delete user",), examples=("user rm guest",))
 def user_rm(session: "Session", name: Annotated[str, Arg(USER, "a user")]) -> Result:
-    """Let a user log in no more; connections that are open go on."""
-    session.runtime.access.remove_user(known("name", name, session.runtime.access.users, "user"))
+    """Let a user log in no more; connections that are open go on, but for those of AMQP.
+
+    With an AMQP user go its permissions, topic permissions and limits, as with rabbitmqctl.
+    """
+    access, broker = session.runtime.access, session.runtime.brokers.amqp
+    user = access.users[known("name", name, access.users, "user")]
+    if broker is not None and broker.protocol in user.protocols:
+        broker.remove_user(name)
+    else:
+        access.remove_user(name)
     return done(f"user {name} is gone", {"user": name})
 
 

@@ -1,6 +1,7 @@
 """Users, virtual hosts, rules and permissions at the prompt."""
 
 import pytest
+from brokers.amqp.client import Client
 from mockforge_brokers.access import Principal
 from mockforge_brokers.amqp import granting
 from mockforge_brokers.listener import Listener
@@ -69,6 +70,27 @@ def test_permissions_are_rabbitmqs_and_replace_those_before(scene: Scene) -> Non
     ]
     scene.run("permission clear guest -p shop")
     assert not scene.access.rules
+
+
+def test_with_a_user_go_its_rights_limits_and_amqp_connections(scene: Scene) -> None:
+    scene.run("user add alice secret")
+    scene.run("user add robot secret --only mqtt")
+    scene.run("permission set alice .* .* .*")
+    scene.run("permission topic alice amq.topic '^a' .*")
+    scene.amqp.limit_user("alice", {"max-channels": 1})
+    client = Client(scene.networks["amqp"])
+    client.connect(user="alice", password="secret")
+    scene.run("user rm alice")
+    scene.networks["amqp"].settle()
+    (close,) = client.received()
+    assert close["reply_text"] == "CONNECTION_FORCED - user 'alice' is deleted"
+    rules = [rule.text for rule in scene.access.rules.values()]
+    assert [text for text in rules if "alice" in text] == []
+    assert rules, "others keep what they had"
+    assert not list(scene.amqp.vhost().topic_permissions)
+    assert scene.amqp.quotas.users == {}
+    scene.run("user rm robot")
+    assert list(scene.access.users) == ["guest"]
 
 
 def test_virtual_hosts_come_and_go(scene: Scene) -> None:

@@ -101,7 +101,7 @@ def test_guards_are_renewed_once_for_what_is_one_change(what: str) -> None:
             rows = [{"user": each, "vhost": "a", **ALL, "read": "^x$"} for each in users]
             broker.load_definitions({"permissions": rows})
         case "a user":
-            broker.forget_user("u2")
+            broker.remove_user("u2")
         case _:
             broker.remove_vhost("a")
     assert renewals == [len(access.rules)]
