@@ -7,7 +7,10 @@ from typing import Final
 from .listener import Listener
 from .protocols import title_of
 
-_HTTP: Final = re.compile(rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|PRI) ")
+_METHODS: Final = tuple(
+    method + b" " for method in b"GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT PRI".split()
+)
+_HTTP: Final = re.compile(b"|".join(_METHODS))
 _UPGRADE: Final = re.compile(rb"\r\nupgrade:[ \t]*websocket", re.IGNORECASE)
 _MQTT: Final = re.compile(rb"\x10.{1,4}?\x00(\x04MQTT|\x06MQIsdp)", re.DOTALL)
 _KAFKA: Final = re.compile(rb"\x00[\x00-\x0f]..\x00[\x03\x11\x12]\x00[\x00-\x14]", re.DOTALL)
@@ -33,6 +36,15 @@ def spoken(data: bytes) -> str:
     if data.startswith((b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n")):
         return "the PROXY protocol"
     return "Kafka" if _KAFKA.match(data) else ""
+
+
+def undecided(data: bytes) -> bool:
+    """Whether more has to come before `spoken` can tell TLS, or a WebSocket from other HTTP."""
+    if data == b"\x16":
+        return True
+    if _HTTP.match(data):
+        return b"\r\n\r\n" not in data and not _UPGRADE.search(data)
+    return any(each.startswith(data) for each in _METHODS)
 
 
 def misdirected(

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from .access import Principal
 from .errors import ProtocolError
-from .first_bytes import misdirected
+from .first_bytes import misdirected, undecided
 from .listener import Listener
 
 _READ: Final = 64 * 1024
@@ -65,16 +65,19 @@ class TlsStream:
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._explain = explain
         self._identified = identified
-        self._began = False
+        self._first: bytes | None = b""
+        """What came first, until it says what the client speaks."""
         self.open = False
         self._early: list[bytes] = []
 
     def received(self, data: bytes) -> bytes:
-        if not self._began:
-            self._began = True
-            wrong = self._explain(data)
-            if wrong:
-                raise StreamFailed(wrong)
+        if self._first is not None:
+            self._first += data
+            if not undecided(self._first):
+                wrong = self._explain(self._first)
+                if wrong:
+                    raise StreamFailed(wrong)
+                self._first = None
         self._incoming.write(data)
         try:
             if not self.open:

@@ -18,6 +18,7 @@ from wsproto.events import (
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
+from .first_bytes import undecided
 from .journal import IN, OUT
 from .outer_frames import Outer
 from .streams import StreamFailed
@@ -145,13 +146,15 @@ class WebSocketStream:
 
     def _request(self, data: bytes) -> bytes:
         """The whole upgrade request, once it is there."""
-        if not self._head and self._explain is not None:
-            wrong = self._explain(data)
+        self._head += data
+        # A header may come in pieces, and what it asks for stands anywhere in it.
+        if self._explain is not None and not undecided(self._head):
+            wrong = self._explain(self._head)
             if wrong:
                 if wrong.startswith("it speaks HTTP"):
                     self._reject(426, "MQTT over WebSocket is served here, and nothing else.")
                 raise StreamFailed(wrong)
-        self._head += data
+            self._explain = None
         if b"\r\n\r\n" in self._head:
             self.open = True
             head, end, self._head = self._head.partition(b"\r\n\r\n")

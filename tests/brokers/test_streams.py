@@ -153,6 +153,13 @@ def test_a_client_too_old_is_named(issued: Issued) -> None:
         client.shake_hands()
 
 
+def test_a_handshake_may_begin_with_its_first_byte_alone(issued: Issued) -> None:
+    stream = serving(plain_context(issued), [])
+    assert stream.received(b"\x16") == b""
+    with pytest.raises(StreamFailed, match="no agreement"):
+        stream.received(b"\x03\x01\0\5" + b"\xff" * 5)
+
+
 def test_plain_bytes_to_a_tls_port_are_named(issued: Issued) -> None:
     with pytest.raises(StreamFailed, match="MQTT without TLS"):
         serving(plain_context(issued), []).received(
@@ -343,6 +350,40 @@ def test_a_wrong_upgrade_gets_an_http_answer(request_text: str, status: int, say
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert f"content-length: {len(body)}".encode() in head
     assert says.encode() in body
+
+
+@given(st.data())
+def test_a_request_for_a_web_socket_may_come_in_any_pieces(data: st.DataObject) -> None:
+    listener = Listener("mqtt", port=8083, websocket=True)
+    stream = layers(listener, [listener], lambda principal: None, _nowhere)
+    assert stream is not None
+    key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: mqtt\r\n"
+    request = f"{UPGRADE}{key}\r\n".encode()
+    cuts = data.draw(st.lists(st.integers(0, len(request)), max_size=8).map(sorted))
+    for start, end in zip((0, *cuts), (*cuts, len(request)), strict=True):
+        stream.received(request[start:end])
+    assert stream.answer().startswith(b"HTTP/1.1 101 ")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "says"),
+    [
+        ([b"G", b"ET / HTTP/1.1\r\n", b"\r\n"], "HTTP"),
+        ([b"\x10", b"\x0c\0\4MQTT\4\2\0<\0\0"], "not WebSocket"),
+        ([b"\x16", b"\3\1"], "TLS"),
+    ],
+)
+def test_what_is_no_web_socket_is_named_once_it_can_be(pieces: list[bytes], says: str) -> None:
+    listener = Listener("mqtt", port=8083, websocket=True)
+    stream = layers(listener, [listener], lambda principal: None, _nowhere)
+    assert stream is not None
+
+    def speak() -> None:
+        for piece in pieces:
+            stream.received(piece)
+
+    with pytest.raises(StreamFailed, match=says):
+        speak()
 
 
 @given(st.binary(max_size=40), st.binary(max_size=200))
