@@ -86,7 +86,12 @@ class Limits(Struct, frozen=True):
         int, Bound("count", "messages waiting for one session", "further ones to it are dropped")
     ] = 10_000
     mqtt_session_bytes: Annotated[
-        int, Bound("bytes", "waiting for one session", "further messages to it are dropped")
+        int,
+        Bound(
+            "bytes",
+            "waiting for one session, and as many sent to it and not acknowledged",
+            "further messages to it wait, or are dropped",
+        ),
     ] = 64 * MIB
     mqtt_backlog: Annotated[
         int,

@@ -368,7 +368,7 @@ def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) 
     # While something is left to resend, which comes first depends on each single PUBACK.
     if session is None or session.unsent:
         return position
-    inflight = session.inflight
+    inflight, freed = session.inflight, 0
     for head, packet_id in _fours(data, position):
         if head != _PLAIN_PUBACK:
             break
@@ -376,8 +376,10 @@ def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) 
         if message is None or message.qos != 1:
             break
         del inflight[packet_id]
+        freed += len(message.payload)
         position += 4
     if position > start:
+        session.inflight_bytes -= freed
         _freed(connection, session, PacketType.PUBACK, data[start:position])
     return position
 

@@ -1,7 +1,6 @@
 """What the broker shows of itself: connections, topics, sessions, metrics."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
 from operator import attrgetter
 from typing import Any, Final
 
@@ -194,8 +193,7 @@ class Totals:
 
 def _payload_bytes(session: Session) -> int:
     """Of what waits in a session and what it sent that is not acknowledged."""
-    sent = (message for message in session.inflight.values() if message is not None)
-    return sum(len(message.payload) for message in chain(session.queue, sent))
+    return session.queued_payload + session.inflight_bytes
 
 
 def metrics(

@@ -173,6 +173,10 @@ class Crowd(Scene):
         figures = [structs.astuple(family) for family in self.broker.metrics()]
         counts = self.broker.counts
         payloads = (counts.payload_in, counts.payload_out)
+        for session in self.broker.registry.by_client.values():
+            sent = [each for each in session.inflight.values() if each is not None]
+            assert session.inflight_bytes == sum(len(each.payload) for each in sent)
+            assert session.queued_payload == sum(len(each.payload) for each in session.queue)
         self.environment.clock.advance(0.01)
         kept = (self.disk.rows, self.disk.entities)
         return [self.log, topics, views, ended, figures, payloads, self.broker.dump(), kept]

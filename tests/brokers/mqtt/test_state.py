@@ -240,6 +240,25 @@ def test_a_session_is_bounded_by_bytes_too_and_has_room_again_when_they_leave() 
     assert (len(session.queue), session.queued_bytes) == (0, 0)
 
 
+@pytest.mark.parametrize("qos", [1, 2])
+def test_what_is_sent_and_not_acknowledged_is_bounded_by_bytes_too(qos: int) -> None:
+    state = State(mqtt_session_bytes=30)
+    session, sink = state.client("s", "t", qos=qos)
+    for _ in range(5):
+        state.router.publish(Message("t", bytes(10), qos))
+    assert (len(session.inflight), len(session.queue), session.inflight_bytes) == (3, 2, 30)
+    # A connection that takes it up sends that again, and no more.
+    state.sessions.close(session, publish_will=False)
+    state.sessions.open("s", sink, clean_start=False)
+    session.resume()
+    assert (len(session.inflight), len(session.queue), session.inflight_bytes) == (3, 2, 30)
+    for packet_id in range(1, 6):
+        if qos == 2:
+            assert session.received(packet_id)
+        assert session.acknowledge(packet_id)
+    assert (len(session.inflight), len(session.queue), session.inflight_bytes) == (0, 0, 0)
+
+
 def test_a_message_larger_than_the_bound_waits_alone() -> None:
     state = State(mqtt_session_bytes=30)
     session, _ = state.client("s", "t", qos=1)

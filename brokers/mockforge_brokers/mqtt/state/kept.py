@@ -173,11 +173,11 @@ def _message(kept: KeptMessage, clock: Clock | None) -> Message:
 def _fill(session: Session, kept: KeptSession, messages: list[Message]) -> None:
     session.expiry = kept.expiry
     session.last_id = kept.last_id
-    session.inflight.update(
+    sent = [
         (packet_id, None if place is None else messages[place])
         for packet_id, place in kept.inflight
-    )
-    session.keep(messages[place] for place in kept.queue)
+    ]
+    session.keep(sent, (messages[place] for place in kept.queue))
     session.inbound = set(kept.inbound)
     if kept.withheld:
         session.keep_withheld({packet_id: messages[place] for packet_id, place in kept.withheld})

@@ -2,8 +2,8 @@
 
 A message of QoS 1 or 2 to the client is in one of three places, and moves only forward:
 
-  queue     it waits: the client is away or slow, the window (Receive Maximum) is full, or older
-            ones wait, which it must not overtake.
+  queue     it waits: the client is away or slow, the window (Receive Maximum) is full, as many
+            bytes as may are in flight, or older ones wait, which it must not overtake.
   inflight  it has a packet id, until PUBACK (QoS 1) or PUBREC; then RELEASED stands in its place,
             since a QoS 2 message is the client's from PUBREC on, until PUBCOMP frees the id.
             The dict keeps the order of sending, which is the order of sending again.
@@ -115,11 +115,13 @@ class Session:
         "expiry_timer",
         "inbound",
         "inflight",
+        "inflight_bytes",
         "last_id",
         "left_out",
         "missed",
         "queue",
         "queued_bytes",
+        "queued_payload",
         "reads",
         "ready",
         "separate",
@@ -157,8 +159,11 @@ class Session:
         """How many QoS 1 and 2 messages may be unacknowledged (Receive Maximum)."""
         self.inflight: dict[int, Message | None] = {}
         """By packet id, in the order of sending, until PUBACK or PUBCOMP."""
+        self.inflight_bytes = 0
+        """Of the payloads in flight."""
         self.queue = _NOTHING
         self.queued_bytes = 0
+        self.queued_payload = 0
         self.inbound: set[int] = set()
         """Packet ids of QoS 2 publishes whose PUBREL is awaited."""
         self.withheld: dict[int, Message] | None = None
@@ -232,7 +237,12 @@ class Session:
         The caller sends it, and says `begun`; the session must be ready.
         """
         inflight = self.inflight
-        if self.queue or self.unsent or len(inflight) >= self.window:
+        if (
+            self.queue
+            or self.unsent
+            or len(inflight) >= self.window
+            or self.inflight_bytes >= self._most_bytes
+        ):
             return 0 if self._enqueue(message) else -1
         # As begin_waiting, written out: this is on the way of each message.
         packet_id = self.last_id + 1
@@ -242,6 +252,7 @@ class Session:
             packet_id = packet_id % LAST_ID + 1
         self.last_id = packet_id
         inflight[packet_id] = message
+        self.inflight_bytes += len(message.payload)
         return packet_id
 
     def begin_waiting(self, message: Message) -> int:
@@ -255,6 +266,7 @@ class Session:
             packet_id = packet_id % LAST_ID + 1
         self.last_id = packet_id
         inflight[packet_id] = message
+        self.inflight_bytes += len(message.payload)
         return packet_id
 
     @property
@@ -266,15 +278,20 @@ class Session:
         """PUBACK or PUBCOMP, or a PUBREC that says no; False when there was nothing of that id."""
         if packet_id not in self.inflight:
             return False
-        del self.inflight[packet_id]
+        self._forget_sent(self.inflight.pop(packet_id))
         self.freed((packet_id,))
         self.pump()
         return True
+
+    def _forget_sent(self, message: Message | None) -> None:
+        if message is not RELEASED:
+            self.inflight_bytes -= len(message.payload)
 
     def received(self, packet_id: int) -> bool:
         """PUBREC: the message is the client's now, its id is kept until PUBCOMP."""
         if packet_id not in self.inflight:
             return False
+        self._forget_sent(self.inflight[packet_id])
         self.inflight[packet_id] = RELEASED
         return True
 
@@ -293,9 +310,10 @@ class Session:
                 return
         queue = self.queue
         now = self._clock.now()
-        while queue and len(self.inflight) < self.window and self.ready and not self.unsent:
+        while queue and self._has_room() and self.ready and not self.unsent:
             message = queue.popleft()
             self.queued_bytes -= cost_of(message)
+            self.queued_payload -= len(message.payload)
             if message.expires is not None and message.expires <= now:
                 self.leave_out(EXPIRED)
                 self.expired()
@@ -309,6 +327,10 @@ class Session:
             if not sent % _AT_ONCE and turn.now() > turn.until:
                 self._pump_later()
                 return
+
+    def _has_room(self) -> bool:
+        """Whether one more may be in flight."""
+        return len(self.inflight) < self.window and self.inflight_bytes < self._most_bytes
 
     def _pump_later(self) -> None:
         if self._pumping is None:
@@ -372,7 +394,7 @@ class Session:
     def _give_up(self, packet_id: int) -> None:
         # What is too large for this client counts as delivered [MQTT-3.1.2-25].
         self.leave_out(OVERSIZED)
-        del self.inflight[packet_id]
+        self._forget_sent(self.inflight.pop(packet_id))
         self.freed((packet_id,))
 
     def leave_out(self, why: str) -> None:
@@ -390,6 +412,7 @@ class Session:
             self.queue = deque()
         self.queue.append(message)
         self.queued_bytes += size
+        self.queued_payload += len(message.payload)
         return True
 
     def withhold(self, packet_id: int, message: Message) -> bool:
@@ -418,10 +441,14 @@ class Session:
         self.withheld = dict(messages)
         self._withheld_bytes = sum(map(cost_of, messages.values()))
 
-    def keep(self, messages: Iterable[Message]) -> None:
-        """What waited before a restart waits again."""
-        self.queue = deque(messages)
+    def keep(self, sent: Iterable[tuple[int, Message | None]], waiting: Iterable[Message]) -> None:
+        """What was in flight and what waited before a restart is and does so again."""
+        self.inflight.update(sent)
+        payloads = (len(each.payload) for each in self.inflight.values() if each is not None)
+        self.inflight_bytes = sum(payloads)
+        self.queue = deque(waiting)
         self.queued_bytes = sum(map(cost_of, self.queue))
+        self.queued_payload = sum(len(each.payload) for each in self.queue)
 
     def _lose(self, limit: str) -> None:
         self.dropped += 1

@@ -34,7 +34,9 @@ class Sessions:
         )
         environment.usage.gauge(
             "mqtt_session_bytes",
-            lambda: max((one.queued_bytes for one in sessions.values()), default=0),
+            lambda: max(
+                (max(one.queued_bytes, one.inflight_bytes) for one in sessions.values()), default=0
+            ),
         )
 
     def open(
