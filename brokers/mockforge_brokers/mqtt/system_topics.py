@@ -31,6 +31,8 @@ _RATES: Final = {
     "sockets": "sockets",
     "connections": "connections",
 }
+_FRESH: Final = 1.0
+"""Seconds for which who subscribes gets what was counted last."""
 _SPANS: Final = {"1min": 1, "5min": 5, "15min": 15}
 
 
@@ -54,18 +56,24 @@ class SystemTopics:
         self._before: Mapping[str, int] = {}
         self._loads: dict[str, float] = {}
         self._sent: dict[str, str] = {}
+        self._counted = 0.0
+        """When that was, by the clock."""
         self._ticking = False
 
     def retained(self, topic_filter: str) -> list[Message]:
         """What a new subscriber of this filter gets."""
         if not self.interval or topic_filter.partition("/")[0] != ROOT:
             return []
-        values = self._values()
+        now = self._environment.clock.now()
+        # To count walks all clients and sessions, and whoever subscribes often asks for it often.
+        if not self._sent or now - self._counted >= _FRESH:
+            self._counted = now
+            self._sent = self._values()
         if not self._ticking:
             self._ticking = True
             self._before, self._loads = self._figures(), {}
             self._environment.clock.call_later(self.interval, self._tick)
-        self._sent = values
+        values = self._sent
         return [
             _message(name, value) for name, value in values.items() if matches(topic_filter, name)
         ]
@@ -77,7 +85,7 @@ class SystemTopics:
         self._environment.clock.call_later(self.interval, self._tick)
         self._measure()
         values, before = self._values(), self._sent
-        self._sent = values
+        self._sent, self._counted = values, self._environment.clock.now()
         for name, value in values.items():
             if before.get(name) != value:
                 self._send(name, value)

@@ -217,10 +217,23 @@ def test_memory_is_that_of_the_process_and_left_out_where_the_system_does_not_sa
             status.write_text(text)
         monkeypatch.setattr(memory, "_STATUS", status)
         assert memory.resident() is None
+    scene.advance(1)
     scene.subscribe(client, "$SYS/broker/heap/+")
     assert values(client, retain=True) == {}
     monkeypatch.setattr(memory.sys, "platform", "darwin")
     assert memory.resident() is None
+
+
+def test_who_asks_again_and_again_has_what_was_counted_within_a_second(scene: Scene) -> None:
+    client = scene.connect("a")
+    scene.subscribe(client, "$SYS/broker/clients/connected")
+    for number in range(3):
+        scene.connect(f"other-{number}")
+        scene.subscribe(client, "$SYS/broker/clients/connected")
+        assert values(client, retain=True) == {"broker/clients/connected": "1"}
+    scene.advance(1)
+    scene.subscribe(client, "$SYS/broker/clients/connected")
+    assert values(client, retain=True) == {"broker/clients/connected": "4"}
 
 
 def test_totals_remember_connections_that_ended(scene: Scene) -> None:
