@@ -80,11 +80,22 @@ class Runtime:
 
             self._forget_schemas = give(config.schemas)
         self.data = self._data_folder()
-        self.brokers = build_brokers(self.environment, config)
-        servers = {
-            protocol: Server(broker, self.environment) for protocol, broker in self.brokers.items()
-        }
-        self.listeners = Listeners(config, self.brokers, servers, self.notices, next_free=next_free)
+        try:
+            self.brokers = build_brokers(self.environment, config)
+            servers = {
+                protocol: Server(broker, self.environment)
+                for protocol, broker in self.brokers.items()
+            }
+            self.listeners = Listeners(
+                config, self.brokers, servers, self.notices, next_free=next_free
+            )
+        except BaseException:
+            # Nobody gets a runtime to be stopped, and the folder is free for the next one.
+            if self.data is not None:
+                self.data.close()
+            if self._forget_schemas is not None:
+                self._forget_schemas()
+            raise
         self.chaos: list[Run] = []
         """Runs of presets, the newest last, whichever front end began them."""
         self._production: Production | None = None

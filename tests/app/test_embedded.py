@@ -145,3 +145,11 @@ def test_a_reset_lets_brokers_and_nodes_run_that_were_stopped() -> None:
         assert not kafka.nodes.stopped
         mockforge.clock.advance("2h")
         assert not [line for line in mockforge.journal() if "already" in line]
+
+
+@pytest.mark.parametrize("wrong", [{"tls": "none.pem,none.key"}, {"rules": ["nonsense"]}])
+def test_a_start_that_failed_lets_go_of_its_data_folder(tmp_path, wrong):
+    with pytest.raises(InvalidInput):
+        MockForge(data_dir=tmp_path, **wrong).start()
+    with MockForge(data_dir=tmp_path) as mockforge:
+        assert mockforge.kafka.bootstrap

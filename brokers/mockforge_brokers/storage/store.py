@@ -316,6 +316,7 @@ class Store(Facts):
         for callback in self._on_close:
             callback()
         last = self._take_group() if self._armed or self._due else None
+        self._armed = self._due = False
         self._writing = None
         self.disk.close(last)
 

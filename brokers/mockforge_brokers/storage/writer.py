@@ -178,7 +178,8 @@ class Writer:
         return {"segments": sum(each.size for each in segments), "live": self._live.size}
 
     def close(self, last: Group | None) -> None:
-        if last is not None:
+        # What was not read is not written to either: a start that failed.
+        if last is not None and self._files.ready:
             self.write(last)
         self._jobs.put(None)
         self._ending.set()
