@@ -93,9 +93,16 @@ def boolean(text: str) -> bool:
 
 
 def address(text: str) -> str:
-    if not text.strip():
+    text = text.strip()
+    if not text:
         raise ValueError("an address is wanted; 0.0.0.0 is every address of this machine")
-    return text.strip()
+    try:
+        text.encode("idna")
+    except UnicodeError:
+        # Resolvers and certificates have these bounds, and no word for what is beyond them.
+        wanted = "parts of 1 to 63 characters with dots between them"
+        raise ValueError(f"a name of {wanted} is wanted, not {text!r}") from None
+    return text
 
 
 def certificates(text: str) -> str:

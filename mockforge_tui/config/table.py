@@ -172,7 +172,7 @@ SETTINGS: tuple[Setting, ...] = (
         "advertise",
         "--advertise",
         ("advertise", "kafka.advertised_host"),
-        str,
+        address,
         "host that Kafka clients are told (default: the one they dialled)",
         "HOST",
     ),

@@ -193,6 +193,11 @@ def test_variables_in_the_file_are_expanded(tmp_path):
         ("kafka: {broker_id: 2147483648}", "0 to 2147483647 is wanted, not 2147483648"),
         ("amqp: {frame_max: 100}", "4096 to 2147483647 is wanted, not 100"),
         ("host: ''", "host: an address is wanted; 0.0.0.0 is every address"),
+        (
+            "host: " + "a" * 64,
+            ":1:7: host: a name of parts of 1 to 63 characters with dots between",
+        ),
+        ("advertise: a..b", ":1:12: advertise: a name of parts of 1 to 63 characters with dots"),
         ("kafka: {port: [1, 2]}", ":1:15: kafka.port: one value is wanted here"),
         ("kafka: {port: 1, port: 2}", ":1:18: kafka.port: this key is given twice"),
         ("a: b: c", ":1:5: not YAML: mapping values are not allowed"),
