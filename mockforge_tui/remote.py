@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import SplitResult, quote, urlsplit
@@ -50,10 +50,11 @@ def run(line: str, url: str, token: str | None, *, as_json: bool = False) -> int
     except (OSError, http.client.HTTPException, ValueError) as error:
         print(f"error: no instance answers at {url}: {error}", file=sys.stderr)
         return ExitCode.USAGE
+    lines = _to_the_result(response)
     try:
         if path is None:
-            return show(response, sys.stdout.buffer, as_json=as_json)
-        return _into_file(response, path, as_json=as_json)
+            return show(lines, sys.stdout.buffer, as_json=as_json)
+        return _into_file(lines, path, as_json=as_json)
     except NoInstance as error:
         print(f"error: no instance answers at {url}: {error}", file=sys.stderr)
         return ExitCode.USAGE
@@ -61,6 +62,23 @@ def run(line: str, url: str, token: str | None, *, as_json: bool = False) -> int
         return ExitCode.INTERRUPTED
     finally:
         connection.close()
+
+
+def _to_the_result(response: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines as they come. Raises NoInstance where they end and none was a result."""
+    line = b""
+    try:
+        for line in response:
+            yield line
+    except (OSError, http.client.HTTPException) as error:
+        raise NoInstance(f"it ended meanwhile: {error}") from None
+    # What streams has its result last; a connection that is cut looks like an end.
+    if not _is_result(json.loads(line or b"{}")):
+        raise NoInstance("it ended meanwhile")
+
+
+def _is_result(answer: Mapping[str, Any]) -> bool:
+    return "_command" in answer or "error" in answer
 
 
 def replay(file: str, speed: str, url: str, token: str | None) -> int:
@@ -148,7 +166,7 @@ def show(lines: Iterable[bytes], out: Out, *, as_json: bool, rows_only: bool = F
             raise NoInstance("it is no mockforge-tui admin port") from None
         if not isinstance(answer, dict):
             raise NoInstance("it is no mockforge-tui admin port")
-        if "_command" in answer or "error" in answer:
+        if _is_result(answer):
             narrated = rows_only and (streamed or not answer.get("ok"))
             with_rows = as_json and not narrated
             status = _result(answer, out, as_json=with_rows, streamed=streamed)

@@ -6,12 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from mockforge_tui import cli
 
 
 class Instance:
@@ -199,10 +203,35 @@ def test_a_token_is_asked_for_where_there_is_one():
         assert guarded.end()[0] == 0
 
 
+@pytest.mark.parametrize("into", ["", " > rows.jsonl"])
+def test_do_says_when_the_instance_ends_while_it_answers(
+    into: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that is killed: its connection ends in the middle of an answer."""
+    monkeypatch.chdir(tmp_path)
+    row = b'{"topic":"orders","_text":"a row"}\n'
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/jsonl\r\ntransfer-encoding: chunked\r\n"
+
+    def answer(listener: socket.socket) -> None:
+        accepted, _ = listener.accept()
+        with accepted:
+            accepted.recv(65_536)
+            accepted.sendall(head + b"\r\n%x\r\n%s\r\n" % (len(row), row))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        answering = threading.Thread(target=answer, args=(listener,))
+        answering.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert cli.run(["do", f"tail kafka:orders{into}", "--attach", url]) == 2
+        answering.join()
+    said = capsys.readouterr()
+    assert f"error: no instance answers at {url}: it ended meanwhile" in said.err
+    shown = (tmp_path / "rows.jsonl").read_text() if into else said.out
+    assert "orders" in shown or shown == "a row\n"
+
+
 @pytest.mark.parametrize("token", ["secret", "größer", "日本"])
 def test_do_is_let_in_by_a_token_of_any_characters(token, capsys):
-    from mockforge_tui import cli
-
     guarded = Instance("--admin-token", token)
     try:
         assert cli.run(["do", "help", "--attach", guarded.url, "--token", token]) == 0
