@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import SplitResult, quote, urlsplit
@@ -235,11 +236,13 @@ def _into_file(lines: Iterable[bytes], path: str, *, as_json: bool) -> int:
         status = show(lines, file, as_json=as_json or says_json(path), rows_only=True)
         if status == ExitCode.OK:
             file.write(b"")
+        file.close()
     except InvalidInput as error:
         _narrate(f"error: {error}")
         return ExitCode.USAGE
     finally:
-        file.close()
+        with suppress(InvalidInput):
+            file.close()
     if status == ExitCode.OK:
         print(f"wrote {path}", file=sys.stderr)
     return status

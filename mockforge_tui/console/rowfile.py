@@ -1,6 +1,7 @@
 """A file that takes rows as they come (`tail ... > FILE`, `export ... > FILE`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,20 +32,29 @@ class LateFile:
         self._file: BinaryIO | None = None
 
     def write(self, data: bytes) -> None:
-        try:
+        with self._refused():
             if self._file is None:
                 self._file = Path(self.path).expanduser().open("wb")
             self._file.write(data)
-        except OSError as error:
-            raise InvalidInput(f"{self.path}: {error.strerror}") from None
 
     def flush(self) -> None:
         if self._file is not None:
-            self._file.flush()
+            with self._refused():
+                self._file.flush()
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        """What was written is in the file from here on, or that is refused: a disk may be full."""
+        file, self._file = self._file, None
+        if file is not None:
+            with self._refused():
+                file.close()
+
+    @contextmanager
+    def _refused(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InvalidInput(f"{self.path}: {error.strerror}") from None
 
 
 class RowFile:
@@ -71,14 +81,22 @@ class RowFile:
             self._file.write(line_of(notice, as_json=self._as_json))
             self.count += 1
         except InvalidInput as error:
-            self._file = None
-            if not self.later:
-                raise
-            self._others(Notice("problem", str(error)))
+            self._failed(error)
 
     def close(self) -> None:
         """All is there: an empty file where there was no row."""
-        if self._file is not None:
+        file, self._file = self._file, None
+        if file is None:
+            return
+        try:
             if not self.count:
-                self._file.write(b"")
-            self._file.close()
+                file.write(b"")
+            file.close()
+        except InvalidInput as error:
+            self._failed(error)
+
+    def _failed(self, error: InvalidInput) -> None:
+        self._file = None
+        if not self.later:
+            raise error
+        self._others(Notice("problem", str(error)))

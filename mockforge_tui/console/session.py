@@ -266,7 +266,7 @@ class Session:
                     self.jobs.stop(each)
             raise
         job = self.jobs.of(result)
-        rows.later = True
+        rows.later = job is not None
         if job is None:
             rows.close()
             return Result(text=f"wrote {rows.count} messages to {path}", data={"rows": rows.count})

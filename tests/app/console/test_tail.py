@@ -1,5 +1,7 @@
 """`tail`: rows as they come."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,16 @@ def test_a_long_past_is_shown_in_slices_and_nothing_is_lost_or_doubled_where_the
     scene.kafka.publish("t", b"1202")
     scene.run("tail stop")
     assert sorted(map(int, path.read_text().split())) == list(range(1_203))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's device")
+def test_a_full_disk_is_the_files_affair_not_a_bug_nor_the_next_lines() -> None:
+    scene = Scene(busy=False, files=True)
+    problem = f"/dev/full: {os.strerror(errno.ENOSPC)}"
+    for line in ("export kafka:orders > /dev/full", "topics > /dev/full"):
+        refused = scene.refused(line).problem
+        assert refused is not None
+        assert refused.text == problem
+    scene.run("tail mqtt:a -n 1 > /dev/full")
+    assert scene.run("pub mqtt:a x").ok
+    assert scene.reported("problem") == [problem]
