@@ -9,12 +9,15 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TextIO
 
+from mockforge_brokers.errors import InvalidInput
+
 from .. import text
 from ..console.results import Notice, Result
 from ..console.session import Session
 from ..exit_codes import ExitCode
 
 _LOOK = 0.02
+_LONGEST = 2**24
 
 
 class Batch:
@@ -125,13 +128,15 @@ async def standard_input() -> AsyncIterator[str]:
             if not line:
                 return
             yield line.rstrip("\n")
-    reader = asyncio.StreamReader(limit=2**24)
+    reader = asyncio.StreamReader(limit=_LONGEST)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
     )
     try:
         while data := await reader.readline():
             yield data.decode("utf-8", "surrogateescape").rstrip("\n")
+    except ValueError:
+        raise InvalidInput(f"standard input: a line has {_LONGEST:,} bytes at most") from None
     finally:
         transport.close()
 

@@ -3,8 +3,13 @@
 import asyncio
 import io
 import json
+import os
 from collections.abc import AsyncIterator
 
+import pytest
+from mockforge_brokers.errors import InvalidInput
+
+from mockforge_tui.shell import batch
 from mockforge_tui.shell.batch import Batch
 
 from ..console.scene import Scene
@@ -105,3 +110,18 @@ def test_jobs_are_waited_for_and_a_signal_ends_the_waiting() -> None:
 
     assert asyncio.run(main()) == 0
     assert "M→ a 1" in out.getvalue()
+
+
+def test_a_line_without_end_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "_LONGEST", 100)
+
+    async def lines() -> list[str]:
+        return [line async for line in batch.standard_input()]
+
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as stdin, os.fdopen(writing, "wb") as pipe:
+        monkeypatch.setattr("sys.stdin", stdin)
+        pipe.write(b"topics\n" + b"a" * 1000)
+        pipe.flush()
+        with pytest.raises(InvalidInput, match="standard input: a line has 100 bytes at most"):
+            asyncio.run(lines())
