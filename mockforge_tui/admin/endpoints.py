@@ -7,14 +7,18 @@ from typing import Final
 
 from ..fixtures.schema import COUNT, DURATION, EXPECTATION, FAULT, WHERE, Schema, object_of
 
+_SINCE: Final[Schema] = {
+    "oneOf": [
+        {"type": "integer", "minimum": 0, "maximum": 10**18},
+        {"type": "string", "pattern": "^[0-9]{1,18}(\\.[0-9]{1,18})?$"},
+    ],
+    "description": "a `mark`, or a message's number: only what came after it",
+}
 ASKED: Final[Schema] = {
     **EXPECTATION,
-    "properties": {
-        **EXPECTATION["properties"],
-        "since": {**COUNT, "description": "only messages after this number"},
-    },
+    "properties": {**EXPECTATION["properties"], "since": _SINCE},
 }
-_SOUGHT: Final[Schema] = object_of({**WHERE, "since": COUNT, "limit": COUNT})
+_SOUGHT: Final[Schema] = object_of({**WHERE, "since": _SINCE, "limit": COUNT})
 _HEADER_BYTES: Final[Schema] = {
     "type": "array",
     "prefixItems": [{"type": "string"}, {"type": ["string", "null"]}],
@@ -78,7 +82,8 @@ _LIMIT: Final[Mapping[str, Schema]] = {
 ENDPOINTS: Final = (
     Endpoint("POST", "/verify", "verify", "See whether messages and states are as expected;"
              " waits only where `within` says so.", ASKED, statuses=_UNMET),
-    Endpoint("GET", "/messages", "messages", "The newest messages that came.", query=_LIMIT,
+    Endpoint("GET", "/messages", "messages", "The newest messages that came, and a"
+             " `mark`: as `since` it counts only what comes later.", query=_LIMIT,
              statuses=_WRONG),
     Endpoint("POST", "/messages", "publish", "Publish a message as if a client had.", _PUBLISHED,
              statuses=_WRONG),

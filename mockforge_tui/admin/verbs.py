@@ -16,6 +16,7 @@ from ..console.playing import runner_of
 from ..console.rows import record_of
 from ..console.session import Session
 from ..expectations.checks import CameCheck
+from ..expectations.record import Mark
 from ..expectations.waiting import Outcome, Waiting
 from ..fixtures.expected.model import Came, Expectation
 from ..fixtures.native.faults import fault_of, rule_of
@@ -73,7 +74,9 @@ class Verbs:
         record = self._runtime.record
         kept = record.last(_number(asked, "limit", 100))
         items = [each.record for each in kept]
-        return 200, {"items": items, "newest": record.mark(), "kept_since_start": record.on}
+        mark = record.mark()
+        at = {"newest": int(mark), "mark": mark.text}
+        return 200, {"items": items, **at, "kept_since_start": record.on}
 
     async def publish(self, asked: Mapping[str, Any]) -> Answer:
         self._scope.begin()
@@ -176,8 +179,7 @@ class Verbs:
 
     async def _expect(self, asked: Mapping[str, Any]) -> Answer:
         given = dict(asked)
-        since = _number(given, "since", None)
-        given.pop("since", None)
+        since = _since(given)
         outcome = await self._outcome(expectation_of(given, self._scope), since)
         answer = {
             "met": outcome.ok,
@@ -206,8 +208,7 @@ class Verbs:
             waiting.cancel()
 
     def _check(self, asked: dict[str, Any]) -> CameCheck:
-        since = _number(asked, "since", None)
-        asked.pop("since", None)
+        since = _since(asked)
         expectation = expectation_of({"within": 0, **asked}, self._scope)
         if not isinstance(expectation, Came):
             raise InvalidInput("one of kafka, mqtt and amqp is wanted")
@@ -236,6 +237,15 @@ def _fault(rule: Rule) -> dict[str, Any]:
         "hits": rule.hits,
         "seen": rule.seen,
     }
+
+
+def _since(asked: dict[str, Any]) -> int | None:
+    """Takes it out of what is asked: a mark, or a message's number. Raises InvalidInput."""
+    value = asked.pop("since", None)
+    if isinstance(value, str) and "." in value:
+        return Mark.parse(value)
+    number: int | None = _number({"since": value}, "since", None)
+    return number
 
 
 def _number(asked: Mapping[str, Any], name: str, default: Any) -> Any:

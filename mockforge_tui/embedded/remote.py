@@ -21,7 +21,7 @@ from mockforge_brokers.errors import InvalidInput, LocalError
 from .answer import WITHIN, Answer, unended
 from .base import Forge
 from .settings import words_of
-from .spelling import MEDIA_TYPE, answer_of, asked_of, message_of, published
+from .spelling import MEDIA_TYPE, answer_of, asked_of, message_of, published, since_of
 from .verbs import Ended, ExpectationFailed, Hits, refuse_on_a_loop, seconds
 
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ class RemoteForge(Forge):
             raise InvalidInput(answer["error"])
 
     def mark(self) -> int:
-        return int(self._get("/messages?limit=1")["newest"])
+        from ..expectations.record import Mark
+
+        return Mark.parse(self._get("/messages?limit=1")["mark"])
 
     def snapshot(self, name: str) -> None:
         self._ask("POST", "/snapshots", {"name": name})
@@ -139,9 +141,7 @@ class RemoteForge(Forge):
     # What handles want.
 
     def begin(self, expectation: Expectation, since: int | None) -> Future[Ended]:
-        asked = asked_of(expectation)
-        if since is not None:
-            asked["since"] = since
+        asked = {**asked_of(expectation), **since_of(since)}
         return self._workers.submit(self._wait, asked, expectation.within)
 
     def _wait(self, asked: Mapping[str, Any], within: float) -> Ended:
@@ -156,9 +156,8 @@ class RemoteForge(Forge):
         asked = asked_of(came)
         for name in ("within", "count", "least", "settle"):
             asked.pop(name, None)
-        if since is not None:
-            asked["since"] = since
-        items = self._ask("POST", "/messages/find", {**asked, "limit": 10_000})["items"]
+        body = {**asked, **since_of(since), "limit": 10_000}
+        items = self._ask("POST", "/messages/find", body)["items"]
         return [message_of(each) for each in items]
 
     def publish(self, message: Outgoing) -> None:

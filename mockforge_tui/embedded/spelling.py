@@ -11,6 +11,7 @@ from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.protocols import protocol_of
 
 from ..expectations.message import Message, header_texts
+from ..expectations.record import Mark
 from ..fixtures.expected.model import (
     Came,
     Client,
@@ -88,6 +89,13 @@ def asked_of(expectation: Expectation) -> dict[str, Any]:
             return {"lint": "spotless" if warnings else "clean"}
         case _:
             assert_never(expectation)
+
+
+def since_of(since: int | None) -> dict[str, Any]:
+    """The same's `since`: a mark, or a message's number."""
+    if since is None:
+        return {}
+    return {"since": since.text if isinstance(since, Mark) else since}
 
 
 def _counted(expectation: Came | Frames) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from .. import text
 from ..feed import Decoder, may_match
 from ..filters import compile_filter
 
-_BUDGET: Final = 0.02
-"""Seconds of decoding in one look."""
+_BUDGET: Final = 0.005
+"""Seconds of decoding in one look: the brokers have their turn between two."""
 MOST_FOUND: Final = 1_000
 """Frames that are handed out; all are counted."""
 _COMPARED: Final = 500
@@ -37,11 +37,17 @@ class FrameLook:
         self._wanted = may_match(compile_filter(match.scope))
         oldest = next((each.seq for each in journal.chunks if each.data is not None), since + 1)
         self._cut_off = oldest > since + 1
-        self._frame: bytes | None = None
+        self._until: int | None = None
+        """The number of the last chunk that counts, once that is known."""
 
     @property
     def behind(self) -> bool:
-        return self._decoder.behind
+        return self._decoder.is_behind(self._until)
+
+    def close(self) -> None:
+        """What comes from now on does not count; what came is still looked at to its end."""
+        if self._until is None:
+            self._until = self._journal.seq
 
     @property
     def lost(self) -> str:
@@ -49,16 +55,15 @@ class FrameLook:
 
     def go_on(self) -> None:
         """Look at what came since the last look, as far as there is time for it."""
-        for row in self._decoder.decode_on(_BUDGET, self._wanted):
-            match = self._match
-            if match.direction in (None, row.direction) and match.matches(row):
-                self._take(row)
+        match = self._match
+        for rows in self._decoder.decode_on(_BUDGET, self._wanted, self._until):
+            for row in rows:
+                if match.direction in (None, row.direction) and match.matches(row):
+                    self._take(row)
+                    # A frame of several records is one frame.
+                    break
 
     def _take(self, row: Row) -> None:
-        # A frame of several records is one frame; its rows share its bytes.
-        if row.frame is self._frame:
-            return
-        self._frame = row.frame
         self.count += 1
         if len(self.found) < MOST_FOUND:
             self.found.append(row)

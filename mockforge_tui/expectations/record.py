@@ -1,10 +1,13 @@
 """The messages that entered the brokers, kept for who asks afterwards."""
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
+from typing import NamedTuple, Self
 
 from mockforge_brokers.contract import Broker
+from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Journal
 from mockforge_brokers.spine import Spine
@@ -16,9 +19,42 @@ MOST = 100_000
 MOST_BYTES = 64 * 1024 * 1024
 _OVERHEAD = 700
 """Bytes that a message takes beside its payload, its key and its headers."""
-_MOST_MARKS = 1_000
 _HEADER = 100
 """Bytes that a header takes beside its value."""
+_MARK = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")
+
+
+class Mark(int):
+    """A point in the flow: the last message's number, with the number of the journal's last chunk.
+
+    A frame that is no message moves only the second.
+    """
+
+    journaled: int
+
+    def __new__(cls, newest: int, journaled: int) -> Self:
+        mark = super().__new__(cls, newest)
+        mark.journaled = journaled
+        return mark
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Of `7.1234`. Raises InvalidInput."""
+        found = _MARK.fullmatch(text)
+        if found is None:
+            raise InvalidInput(f"{text!r} is no mark: GET messages answers with one")
+        return cls(int(found[1]), int(found[2]))
+
+    @property
+    def text(self) -> str:
+        return f"{int(self)}.{self.journaled}"
+
+
+class _Kept(NamedTuple):
+    message: Message
+    size: int
+    journaled: int
+    """The number of the journal's last chunk when it came."""
 
 
 class Record:
@@ -36,17 +72,15 @@ class Record:
     ) -> None:
         self.newest = 0
         """The number of the last message; also what `since` begins behind."""
-        self.begin = 0
-        """The number of the last message before `clear`."""
+        self.begin = Mark(0, 0)
+        """Where the last `clear` was."""
         self.emitted = spine.emitted
         """The events that the spine had emitted at `clear`."""
         self._spine = spine
         self._journal = journal
-        self._marks: dict[int, int] = {0: 0}
-        """The journal's number at the newest marks, by the number of the last message there."""
         self._brokers = brokers
         self._most = most
-        self._messages: deque[tuple[Message, int]] = deque()
+        self._messages: deque[_Kept] = deque()
         self._bytes = 0
         self._stops: list[Callable[[], None]] = []
         self._watchers: list[Callable[[], object]] = []
@@ -70,21 +104,26 @@ class Record:
         self.emitted = self._spine.emitted
         self._messages.clear()
         self._bytes = 0
-        self._marks.clear()
         self.begin = self.mark()
 
-    def mark(self) -> int:
-        """A point in the flow, for who asks later what came after it: the last message's number."""
-        self._marks[self.newest] = 0 if self._journal is None else self._journal.seq
-        if len(self._marks) > _MOST_MARKS:
-            # The first one stays: it is where all begins.
-            del self._marks[next(islice(self._marks, 1, None))]
-        return self.newest
+    def mark(self) -> Mark:
+        """A point in the flow, for who asks later what came after it."""
+        return Mark(self.newest, self._journaled())
 
-    def journaled(self, number: int) -> int:
-        """The number of the journal's last chunk at that mark, or at the nearest one before it."""
-        before = [each for each in self._marks if each <= number]
-        return self._marks[max(before)] if before else 0
+    def journaled(self, since: int) -> int:
+        """The number of the journal's last chunk at a mark, or when the message of that number
+        came."""
+        begin = self.begin.journaled
+        if isinstance(since, Mark):
+            return max(since.journaled, begin)
+        if since <= self.begin or not self._messages:
+            return begin
+        at = since - self._messages[0].message.number
+        # What is not kept any more came before all that is.
+        return self._messages[min(at, len(self._messages) - 1)].journaled if at >= 0 else begin
+
+    def _journaled(self) -> int:
+        return 0 if self._journal is None else self._journal.seq
 
     def lost(self, number: int) -> int:
         """Of the messages after `number`, how many were too many to be kept."""
@@ -97,7 +136,7 @@ class Record:
     def last(self, count: int) -> list[Message]:
         """The newest ones, oldest first."""
         # From the newer end: there may be a hundred thousand, and who waits looks at each burst.
-        found = [message for message, _ in islice(reversed(self._messages), max(0, count))]
+        found = [kept.message for kept in islice(reversed(self._messages), max(0, count))]
         found.reverse()
         return found
 
@@ -114,13 +153,13 @@ class Record:
     def _see(self, seen: MessageSeen) -> None:
         self.newest += 1
         size = _size(seen)
-        self._messages.append((Message(self.newest, seen), size))
+        self._messages.append(_Kept(Message(self.newest, seen), size, self._journaled()))
         self._bytes += size
         # The newest stays, whatever its size: somebody is about to look at it.
         while len(self._messages) > 1 and (
             len(self._messages) > self._most or self._bytes > MOST_BYTES
         ):
-            self._bytes -= self._messages.popleft()[1]
+            self._bytes -= self._messages.popleft().size
         for callback in tuple(self._watchers):
             callback()
 

@@ -92,34 +92,33 @@ class Waiting:
         self._due = -1.0
         if self._ended:
             return
-        state = self._check.look()
+        check = self._check
+        state = check.look()
         left = self._began + self._expectation.within - self._observed.clock.now()
-        over = left <= 1e-9
+        met = state is State.MET
+        wait = self._settling(left) if met else left
+        over = wait <= 1e-9
+        if over:
+            check.close()
         if state is State.BROKEN:
             self._end(met=False)
-        elif self._check.behind:
+        elif check.behind and not (met and check.certain):
+            # What came in time counts, however long it takes to look at it.
             self._again(0.0)
-        elif state is State.MET:
-            self._settle(left, over)
         elif over:
-            self._end(met=False)
-        else:
-            self._again(left if self._unwatch is not None else min(left, _LOOK))
-
-    def _settle(self, left: float, over: bool) -> None:
-        """Met for now: some must stay so for a while."""
-        expected, now = self._expectation, self._observed.clock.now()
-        if isinstance(expected, Came | Frames) and expected.most == 0:
-            wait = left
-        elif isinstance(expected, Came | Frames):
-            self._met = now if self._met is None else self._met
-            wait = self._met + expected.settle - now
-        else:
-            wait = 0.0
-        if wait <= 1e-9:
-            self._end(met=True)
+            self._end(met=met)
         else:
             self._again(wait if self._unwatch is not None else min(wait, _LOOK))
+
+    def _settling(self, left: float) -> float:
+        """It is met for now: for so long it must stay so."""
+        expected, now = self._expectation, self._observed.clock.now()
+        if not isinstance(expected, Came | Frames):
+            return 0.0
+        if expected.most == 0:
+            return left
+        self._met = now if self._met is None else self._met
+        return self._met + expected.settle - now
 
     def _end(self, *, met: bool) -> None:
         self.cancel()

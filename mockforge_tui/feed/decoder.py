@@ -7,6 +7,7 @@ not drowned by a loud one, and what it passes over is counted in bytes.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from math import inf
 from typing import Final
 
@@ -84,40 +85,50 @@ class Decoder:
             if of_tape[tape]:
                 coming.append(chunk)
         while coming or self._frames:
-            yield self._some_of(coming, self._timer() + budget)
+            yield list(chain.from_iterable(self._some_of(coming, self._timer() + budget)))
 
-    def decode_on(self, budget: float, wanted: Callable[[Tape], bool]) -> list[Row]:
-        """The rows of what the wanted tapes got since the last call, oldest first, and none left
-        out: where `budget` seconds are not enough, `behind` says so, and the next call goes on."""
-        if not self.behind:
-            self._coming = [each for each in self._journal.since(self._last) if wanted(each.tape)]
-            self._last = self._journal.seq
+    def decode_on(
+        self, budget: float, wanted: Callable[[Tape], bool], until: int | None = None
+    ) -> list[list[Row]]:
+        """Of what the wanted tapes got since the last call, oldest first, the rows of each frame,
+        and none left out: where `budget` seconds are not enough the next call goes on.
+
+        What came after chunk `until` is left out.
+        """
+        if not (self._coming or self._frames):
+            end = self._journal.seq if until is None else until
+            self._coming = [
+                each
+                for each in self._journal.since(self._last)
+                if each.seq <= end and wanted(each.tape)
+            ]
+            self._last = end
         return self._some_of(self._coming, self._timer() + budget)
 
-    @property
-    def behind(self) -> bool:
-        """Whether `decode_on` has more to do than it had time for."""
-        return bool(self._coming or self._frames)
+    def is_behind(self, until: int | None = None) -> bool:
+        """Whether `decode_on` has more to do than it had time for, up to this chunk."""
+        return bool(self._coming or self._frames) or (until is not None and self._last < until)
 
     def decode_these(self, chunks: Iterable[Chunk]) -> list[Row]:
         """All rows of some chunks, newest first: for who looks once. Oldest rows come first."""
-        return self._some_of(list(chunks), inf)
+        return list(chain.from_iterable(self._some_of(list(chunks), inf)))
 
-    def _some_of(self, coming: list[Chunk], deadline: float) -> list[Row]:
-        """Rows of chunks, newest first, that are taken off the list until time is up."""
-        rows: list[Row] = []
+    def _some_of(self, coming: list[Chunk], deadline: float) -> list[list[Row]]:
+        """Rows, frame by frame, of chunks that are taken off the list from its end (they stand
+        newest first), until time is up."""
+        found: list[list[Row]] = []
         timer, frames = self._timer, self._frames
         while coming or frames:
             if not frames:
                 chunk = coming.pop()
                 # It may have left since it was listed.
                 if chunk.data is not None:
-                    rows += self._feed(chunk)
+                    found += ([row] for row in self._feed(chunk))
             else:
-                rows += frame_rows(*frames.popleft())
+                found.append(frame_rows(*frames.popleft()))
             if timer() >= deadline:
                 break
-        return rows
+        return found
 
     @property
     def reached(self) -> float:

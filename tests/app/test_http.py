@@ -103,6 +103,19 @@ def test_find_and_count_look_at_what_came(web: Http) -> None:
     assert web.post("/messages/count", {"kafka": "orders", "since": mark}) == {"count": 0}
 
 
+def test_what_counts_from_a_mark_is_the_same_whoever_reads_or_marks_after_it(web: Http) -> None:
+    mark = web.get("/messages?limit=1")["mark"]
+    web.post("/messages", {"to": {"mqtt": "a"}, "value": 1})
+    later = web.get("/messages?limit=1")
+    assert later["mark"] != mark
+    asked = {"frames": {"mqtt": {"packet": "PUBLISH"}}, "within": 0}
+    assert web.post("/messages/wait", {**asked, "count": 1, "since": mark})["met"]
+    assert web.post("/messages/wait", {**asked, "count": 0, "since": later["mark"]})["met"]
+    assert web.post("/messages/wait", {**asked, "count": 0, "since": later["newest"]})["met"]
+    many = {**asked, "count": 0, "since": 5_000_000}
+    assert web.post("/messages/wait", many)["met"], "a run may have so many messages"
+
+
 def test_bytes_go_in_and_come_out_whole(web: Http) -> None:
     web.post("/messages", {"to": {"mqtt": "raw"}, "value_b64": "/wD+"})
     assert web.get("/messages")["items"][-1]["payload_b64"] == "/wD+"
@@ -245,7 +258,7 @@ def test_the_clock_is_moved(web: Http) -> None:
         ("/verify", {"kafak": "a"}, "kafak: not known"),
         ("/verify", {"kafka": "a", "within": "soon"}, "within: seconds, or a text such as 300ms"),
         ("/verify", {"kafka": "a", "match": {"value": {"regex": "("}}}, "not a regular expression"),
-        ("/verify", {"kafka": "a", "since": -1}, "since: 0 or more is wanted, not -1"),
+        ("/verify", {"kafka": "a", "since": -1}, "since: a `mark`, or a message's number"),
         ("/verify", {"fault": "nope"}, "there is no fault nope"),
         ("/verify", ["kafka"], "is to be an object"),
         ("/messages", {"to": {"kafka": "a"}}, '"value" is missing'),
