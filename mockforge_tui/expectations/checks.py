@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from fnmatch import fnmatchcase
-from typing import Any, Final, assert_never
+from typing import Any, Final, NamedTuple, assert_never
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import Event, LintFound, ProtocolViolated
@@ -53,12 +53,17 @@ class Check(ABC):
     """The frames that it is about, oldest first, where it is about frames."""
     behind = False
     """There was more to look at than one turn has time for: the next look goes on."""
+    certain = True
+    """While it is met, nothing that is still to be looked at can break it."""
 
     def __init__(self) -> None:
         self.found = []
 
     @abstractmethod
     def look(self) -> State: ...
+
+    def close(self) -> None:  # noqa: B027 (most look at no more than what is there)
+        """Its time is over: what comes from now on does not count."""
 
     @property
     @abstractmethod
@@ -156,6 +161,11 @@ class FrameCheck(Check):
         self.shown = FrameLook(
             expectation.match, observed.journal, observed.record.journaled(since)
         )
+        self.certain = expectation.most is None
+
+    def close(self) -> None:
+        self.shown.close()
+        self.behind = self.shown.behind
 
     def look(self) -> State:
         expected, shown = self._expected, self.shown
@@ -203,6 +213,16 @@ class OrderCheck(Check):
         return f"the first {len(self.found)} of {total}" if self.found else f"none of {total}"
 
 
+_Partition = tuple[str, int]
+
+
+class _NotCommitted(NamedTuple):
+    behind: dict[_Partition, int]
+    """Records that its members have to read, by partition."""
+    begun: bool
+    """There are such partitions, and a member reads each of them."""
+
+
 class GroupCheck(Check):
     def __init__(self, expectation: GroupAt, observed: Observed) -> None:
         super().__init__()
@@ -227,47 +247,65 @@ class GroupCheck(Check):
             for each in group.detail.get("offsets", ())
             if each.lag is not None and expected.topic in ("", each.topic)
         ]
-        if not offsets:
+        left = self._not_committed(group, {(each.topic, each.partition) for each in offsets})
+        if not offsets and not left.begun:
             where = f" in {expected.topic}" if expected.topic else ""
             self._seen = f"the group is {group.state} and has committed nothing{where}"
             return State.OPEN
-        left = self._not_committed(group, {(each.topic, each.partition) for each in offsets})
-        lag = sum(each.lag for each in offsets) + sum(left.values())
+        lag = sum(each.lag for each in offsets) + sum(left.behind.values())
         self._seen = f"lag {lag:,}, {group.state} with {group.members} members"
-        if left:
-            places = ", ".join(f"{topic} p{number}" for topic, number in left)
+        if left.behind:
+            places = ", ".join(f"{topic} p{number}" for topic, number in left.behind)
             self._seen += f"; nothing is committed in {places}"
         return State.MET if lag <= expected.lag else State.OPEN
 
-    def _not_committed(
-        self, group: GroupView, committed: set[tuple[str, int]]
-    ) -> dict[tuple[str, int], int]:
-        """Records in partitions that the group reads and has committed nothing in.
+    def _not_committed(self, group: GroupView, committed: set[_Partition]) -> "_NotCommitted":
+        """Of partitions that the group reads and has committed nothing in.
 
         It is behind there too, though no commit says how far. Which it reads its members say; of
         one without members it is all partitions of the topics where it has committed, unless it
         never had any: whoever only commits (`assign`) chose its partitions itself.
         """
         kafka = self._observed.brokers.kafka
-        members = group.detail.get("members", ())
-        assigned = {
-            (topic, number)
-            for member in members
+        readers: dict[_Partition, str] = {
+            (topic, number): member.client
+            for member in group.detail.get("members", ())
             for topic, numbers in member.assigned
             for number in numbers
         }
         whole = {topic for topic, _ in committed} if group.detail.get("protocol_type") else set()
-        left: dict[tuple[str, int], int] = {}
-        for topic in sorted({topic for topic, _ in assigned} or whole):
+        starts = self._starts() if readers.keys() - committed else {}
+        behind: dict[_Partition, int] = {}
+        known: list[bool] = []
+        for topic in sorted({topic for topic, _ in readers} or whole):
             if kafka is None or not kafka.has_topic(topic):
                 continue
             if self._expected.topic not in ("", topic):
                 continue
             for number, (first, end) in enumerate(kafka.offsets(topic)):
                 at = topic, number
-                if at not in committed and end > first and (not assigned or at in assigned):
-                    left[at] = end - first
-        return left
+                if at in committed or (readers and at not in readers):
+                    continue
+                start = starts.get((readers.get(at, ""), at))
+                known.append(start is not None)
+                if end > (start := max(first, start or 0)):
+                    behind[at] = end - start
+        return _NotCommitted(behind, bool(known) and all(known))
+
+    def _starts(self) -> dict[tuple[str, _Partition], int]:
+        """Where clients began to read partitions.
+
+        Of two clients of one name it is the one that has more to read: better it waits too long
+        for one that skipped what was there (`auto.offset.reset=latest`) than too short for one
+        that did not.
+        """
+        kafka = self._observed.brokers.kafka
+        starts: dict[tuple[str, _Partition], int] = {}
+        for view in () if kafka is None else kafka.connections():
+            for each in view.detail.get("fetching", ()):
+                place = view.client, (each.topic, each.partition)
+                starts[place] = min(each.first, starts.get(place, each.first))
+        return starts
 
     @property
     def seen(self) -> str:

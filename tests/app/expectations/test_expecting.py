@@ -8,6 +8,7 @@ import pytest
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.kafka.wire.messages.logs import FetchPartition, FetchRequest, FetchTopic
 from mockforge_brokers.kafka.wire.messages.offsets import (
     OffsetCommitRequest,
     OffsetCommitRequestPartition,
@@ -462,6 +463,41 @@ def test_of_a_group_with_members_only_their_partitions_count(expecting: Expectin
     assert expecting.failure().seen == (
         "lag 1, stable with 1 members; nothing is committed in orders p1"
     )
+
+
+def fetch(scene: Scene, client: Any, offset: int) -> None:
+    part = FetchPartition(partition=0, fetch_offset=offset, partition_max_bytes=1_000_000)
+    topic = FetchTopic(topic="orders", partitions=[part])
+    scene.ask(client, FetchRequest(max_wait_ms=0, min_bytes=1, topics=[topic]), 11, "svc")
+
+
+@pytest.mark.parametrize(
+    ("start", "lag", "after"),
+    [(0, "lag 3", "lag 4"), (3, "lag 0", "lag 1")],
+    ids=["earliest", "latest"],
+)
+def test_a_group_that_has_committed_nothing_is_behind_by_what_came_since_it_reads(
+    expecting: Expecting, start: int, lag: str, after: str
+) -> None:
+    """librdkafka commits what it got, and nothing where there was nothing to get."""
+    scene = expecting.scene
+    scene.run("topic add orders -p 1")
+    scene.run("pub kafka:orders 1 -n 3")
+    client, _ = scene.join("billing", "svc", {"orders": [0]})
+    expected = GroupAt("billing", within=0)
+    expecting.begin(expected)
+    assert "committed nothing" in expecting.failure().seen, "nobody knows where it begins"
+    for offset, seen in ((start, lag), (3, lag), (3, after)):
+        if seen == after:
+            scene.run("pub kafka:orders 1")
+        expecting.outcomes.clear()
+        fetch(scene, client, offset)
+        waiting = expecting.begin(expected)
+        assert waiting.seen.startswith(f"{seen}, stable with 1 members")
+        assert expecting.outcomes[0].ok is (seen == "lag 0")
+    expecting.outcomes.clear()
+    expecting.begin(GroupAt("billing", topic="typo", within=0))
+    assert not expecting.outcomes[0].ok
 
 
 # What is kept ---------------------------------------------------------------------------------
