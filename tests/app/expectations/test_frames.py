@@ -1,12 +1,15 @@
 """Frames that are expected, of what the journal has: at the prompt, in scenarios, in tests."""
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from mockforge_brokers.amqp.wire.frames import HEARTBEAT_FRAME
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.journal import OUT, Row
 from mockforge_brokers.mqtt.wire.encode import encode_packet
-from mockforge_brokers.mqtt.wire.packets import Publish
+from mockforge_brokers.mqtt.wire.packets import Pingreq, Publish
 
 from app.console.scene import Scene
 from app.scenarios.test_running import Play, fixtures_of
@@ -14,10 +17,40 @@ from mockforge_tui import MockForge
 from mockforge_tui.embedded import ExpectationFailed
 from mockforge_tui.embedded.remote import ProcessForge
 from mockforge_tui.expectations.failure import Failure
+from mockforge_tui.expectations.frames import FrameLook
+from mockforge_tui.expectations.record import Mark
 from mockforge_tui.expectations.waiting import Outcome, Waiting
 from mockforge_tui.fault_values import frame_match
 from mockforge_tui.fixtures.expected.model import Frames
+from mockforge_tui.fixtures.expected.reading import read_expectation
+from mockforge_tui.fixtures.requests import expectation_of
+from mockforge_tui.fixtures.source.context import Loaded, Reader
+from mockforge_tui.fixtures.source.fields import Problems
+from mockforge_tui.fixtures.source.tree import Mapping, from_plain
+from mockforge_tui.fixtures.templates.names import Names
+from mockforge_tui.fixtures.templates.scope import Scope
 from mockforge_tui.scenarios.outcome import Status
+
+
+@pytest.fixture(autouse=True)
+def _a_look_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How fast the machine decodes is no matter of these tests."""
+    monkeypatch.setattr("mockforge_tui.expectations.frames._BUDGET", 60.0)
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Each look has time for one step, and leaves here how many frames it has found."""
+    monkeypatch.setattr("mockforge_tui.expectations.frames._BUDGET", -1.0)
+    counts: list[int] = []
+    go_on = FrameLook.go_on
+
+    def counted(look: FrameLook) -> None:
+        go_on(look)
+        counts.append(look.count)
+
+    monkeypatch.setattr(FrameLook, "go_on", counted)
+    return counts
 
 
 class Stage:
@@ -32,9 +65,11 @@ class Stage:
         for number in range(1, times + 1):
             self.device.send(encode_packet(Publish("t", b"x", 1, packet_id=number), 4))
 
-    def expect(self, where: str, way: int | None = None, **options: Any) -> None:
+    def expect(
+        self, where: str, way: int | None = None, since: int | None = None, **options: Any
+    ) -> None:
         expectation = Frames(frame_match(where, way), **options)
-        Waiting(expectation, self.scene, self.outcomes.append)
+        Waiting(expectation, self.scene, self.outcomes.append, since)
 
     def failure(self) -> Failure:
         (outcome,) = self.outcomes
@@ -117,10 +152,77 @@ def test_frames_count_from_the_last_reset_or_a_mark_on() -> None:
     assert stage.failure().seen == "none"
 
 
-def test_more_than_a_turn_has_time_for_is_looked_at_in_several(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_mark_keeps_its_place_whoever_marks_after_it() -> None:
+    stage = Stage()
+    stage.publish()
+    record = stage.scene.record
+    marks = [(record.mark(), 3)]
+    for times, after in ((1, 2), (0, 2), (2, 0)):
+        # No message goes with it: only the journal moves.
+        stage.device.send(encode_packet(Pingreq(), 4) * times)
+        marks.append((record.mark(), after))
+    assert {int(mark) for mark, _ in marks} == {1}
+    for mark, after in marks:
+        stage.expect("op:PINGRESP", since=mark, least=after, most=after, within=0)
+    assert [outcome.ok for outcome in stage.outcomes] == [True] * 4
+
+
+def test_frames_count_from_a_messages_number_on() -> None:
+    stage = Stage()
+    for _ in range(3):
+        stage.publish()
+        stage.device.send(encode_packet(Pingreq(), 4))
+    for number, after in ((0, 3), (1, 3), (2, 2), (3, 1), (9, 1)):
+        # A message is in the record when its own frame is in the journal.
+        stage.expect("op:PINGRESP", since=number, least=after, most=after, within=0)
+    stage.scene.record.clear()
+    for since in (1, Mark(1, 0)):
+        stage.expect("op:PINGRESP", since=since, least=0, most=0, within=0)
+    assert [outcome.ok for outcome in stage.outcomes] == [True] * 7
+
+
+def test_frames_of_the_same_bytes_are_counted_each() -> None:
+    scene, outcomes = Scene(furnished=False), list[Outcome]()
+    scene.amqp_client()
+    assert scene.journal is not None
+    tape = scene.journal.chunks[-1].tape
+    for _ in range(3):
+        tape.add(OUT, HEARTBEAT_FRAME)
+    Waiting(Frames(frame_match("op:heartbeat", OUT), 3, 3, 0), scene, outcomes.append)
+    assert outcomes[0].ok, outcomes
+
+
+def test_what_is_met_ends_though_more_is_to_be_looked_at(looks: list[int]) -> None:
+    stage = Stage()
+    stage.publish(20)
+    stage.expect("op:PUBACK")
+    stage.scene.advance(0)
+    assert stage.outcomes[0].ok
+    assert looks[-1] == 1, "the others would not change it"
+
+
+@pytest.mark.parametrize(("least", "most", "ok"), [(4, 4, True), (5, None, False), (0, 0, False)])
+def test_what_came_in_time_counts_and_nothing_that_came_later(
+    monkeypatch: pytest.MonkeyPatch, looks: list[int], least: int, most: int | None, ok: bool
 ) -> None:
-    monkeypatch.setattr("mockforge_tui.expectations.frames._BUDGET", -1.0)
+    """While it looks more comes than it has looked at, from the end of its time on, too."""
+    stage = Stage()
+    stage.publish(4)
+    go_on = FrameLook.go_on
+
+    def meanwhile(look: FrameLook) -> None:
+        go_on(look)
+        if len(looks) < 100:
+            stage.publish()
+
+    stage.expect("op:PUBACK", least=least, most=most, within=0)
+    monkeypatch.setattr(FrameLook, "go_on", meanwhile)
+    stage.scene.advance(0)
+    assert [outcome.ok for outcome in stage.outcomes] == [ok]
+
+
+@pytest.mark.usefixtures("looks")
+def test_more_than_a_turn_has_time_for_is_looked_at_in_several() -> None:
     stage = Stage()
     stage.publish(20)
     stage.expect("op:PUBACK", least=20, most=20, within=0)
@@ -164,6 +266,26 @@ scenarios:
     play.scene.clock.call_later(0.2, play.scene.mqtt_publish, device, "t", b"x", 1)
     outcome = play.run()
     assert outcome.ok, outcome.text
+
+
+NAMES = ["dev 7", 'dev"7', "dev (7", "dev)7", "dev\\7", 'dev\\"7', "", "dev-*", "not op:X"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_value_is_one_whatever_is_in_it_or_a_template_gives(name: str) -> None:
+    scope = Scope(Random(0), lambda: 0.0)
+    scope.names["who"] = name
+    by_name = expectation_of({"frames": {"mqtt": {"packet": "PUBACK", "client": name}}}, scope)
+    asked = from_plain({"frames": {"mqtt": {"packet": "PUBACK", "client": "{{who}}"}}})
+    assert isinstance(asked, Mapping)
+    reader = Reader(Loaded(Problems()), lenient=False)
+    read = read_expectation(asked, reader, "expect", Names(let=("who",)))
+    assert read is not None, reader.problems.errors
+    for expected in (by_name, read(scope)):
+        assert isinstance(expected, Frames)
+        for client in (name.replace("*", "9"), "somebody"):
+            row = Row("mqtt", OUT, "PUBACK", client=client)
+            assert expected.match.matches(row) is (client != "somebody"), expected.match.scope
 
 
 @pytest.mark.parametrize(
