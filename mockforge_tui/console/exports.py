@@ -5,7 +5,7 @@ import base64
 import csv
 import io
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from mockforge_brokers.journal import Row
 
@@ -30,6 +30,13 @@ class Form(Protocol):
     """One export's writer: bytes for each row; the first brings what stands before it."""
 
     def __call__(self, row: Row) -> bytes: ...
+
+
+@runtime_checkable
+class Ending(Protocol):
+    """A writer that has something to write behind the last row, too."""
+
+    def rest(self) -> bytes: ...
 
 
 def json_lines() -> Form:

@@ -172,6 +172,9 @@ class Captured:
             yield from self._begin(row)
             yield f"{self._client(row)}.on({number or 1}).{done}"
 
+    def rest(self) -> Iterator[str]:
+        return iter(())
+
     def _begin(self, row: Row, vhost: str = "/") -> Iterator[str]:
         if row.connection not in self._known:
             name = (row.client or f"c{row.connection}") if row.connection else _NOBODY

@@ -1,12 +1,12 @@
 """What Kafka clients did, as statements of a test with confluent-kafka.
 
-A statement for each record that a client produced or got, and, once the broker answered that it
-did them, for commits, ends of transactions, and topics made or deleted. How a group shared its
-partitions out is not played again: each client reads what it got from where it got it.
+A statement for each record that a client got, and, once the broker answered that it did them, for
+records that it produced, commits, ends of transactions, and topics made or deleted. How a group
+shared its partitions out is not played again: each client reads what it got from where it got it.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from mockforge_brokers.journal import IN, Row
 
@@ -127,7 +127,19 @@ _Part = tuple[str, int | None]
 """A topic, or a partition of one: what an answer says apart from others."""
 _ALL: Final[_Part] = ("", None)
 """What the answer says of a request as a whole."""
+_Place = tuple[int, Hashable]
+"""A request: its connection and correlation."""
+_Record = tuple[_Part, bytes | None, bytes | None]
+"""With its key and value."""
 _ASKED: Final = ("CreateTopics", "DeleteTopics", "OffsetCommit", "EndTxn")
+
+
+class _Batch(NamedTuple):
+    """What one request produced to one partition, until it is known what became of it."""
+
+    client: str
+    statements: list[str]
+    records: list[_Record]
 
 
 class Captured:
@@ -139,39 +151,88 @@ class Captured:
         self._known: set[str] = set()
         self._read: dict[tuple[str, str, int], int] = {}
         """The offset of what a client got last, by topic and partition."""
-        self._asked: dict[tuple[int, Hashable], Row] = {}
-        """What clients asked for that is not answered yet, by connection and correlation."""
+        self._asked: dict[_Place, Row] = {}
+        """What clients asked for that is not answered yet."""
+        self._produced: dict[_Place, dict[_Part, _Batch]] = {}
+        """The same of Produce."""
+        self._where: dict[_Record, _Place] = {}
+        """The request that produced a record, while it is not answered."""
 
     def lines(self, row: Row) -> Iterator[str]:
         name = (row.client or f"c{row.connection}") if row.connection else _NOBODY
-        for done in self._done(row, name):
+        yield from self._said(self._done(row, name))
+
+    def rest(self) -> Iterator[str]:
+        """Of what was produced and whose answer is not among the rows."""
+        left, self._produced = self._produced, {}
+        for batches in left.values():
+            yield from self._said(_statements(batches.values()))
+
+    def _said(self, done: Iterable[tuple[str, str]]) -> Iterator[str]:
+        """Of clients and what each did, the lines."""
+        for name, statement in done:
             if name not in self._known:
                 self._known.add(name)
                 yield f"clients[{name!r}] = Client(bootstrap, {name!r})"
-            yield done if done.startswith("#") else f"clients[{name!r}].{done}"
+            yield statement if statement.startswith("#") else f"clients[{name!r}].{statement}"
 
-    def _done(self, row: Row, name: str) -> Iterator[str]:
+    def _done(self, row: Row, name: str) -> Iterator[tuple[str, str]]:
         place = row.connection, row.correlation
         if row.kind == "message":
             if row.error:
                 return
             if row.connection and row.direction != IN:
                 yield from self._received(row, name)
+            elif row.connection and row.correlation is not None:
+                self._produce(row, name, place)
             else:
-                yield f"produces({', '.join(_produced(row))})"
+                yield name, f"produces({', '.join(_arguments(row))})"
         elif row.direction == IN:
             if row.operation in _ASKED:
                 self._asked[place] = row
+        elif row.operation == "Produce":
+            refused = set(_refused(row.detail))
+            for part, batch in self._produced.pop(place, {}).items():
+                self._forget(batch)
+                mark = f"# Refused ({row.error}): " if part in refused else ""
+                yield from _statements([batch], mark)
         elif row.operation in _ASKED and place in self._asked:
-            yield from _answered(self._asked.pop(place), row)
+            yield from ((name, each) for each in _answered(self._asked.pop(place), row))
 
-    def _received(self, row: Row, name: str) -> Iterator[str]:
+    def _produce(self, row: Row, name: str, place: _Place) -> None:
+        part = row.destination, row.detail["partition"]
+        batches = self._produced.setdefault(place, {})
+        batch = batches.setdefault(part, _Batch(name, [], []))
+        record = part, row.key, row.payload
+        batch.statements.append(f"produces({', '.join(_arguments(row))})")
+        batch.records.append(record)
+        self._where.setdefault(record, place)
+
+    def _forget(self, batch: _Batch) -> None:
+        for record in batch.records:
+            self._where.pop(record, None)
+
+    def _received(self, row: Row, name: str) -> Iterator[tuple[str, str]]:
         """What came again, since the client asked again from there, is in the test once."""
         partition, offset = row.detail["partition"], row.detail["offset"]
-        place = name, row.destination, partition
-        if offset > self._read.get(place, -1):
-            self._read[place] = offset
-            yield f"receives({row.destination!r}, {partition}, {row.key!r}, {row.payload!r})"
+        part = row.destination, partition
+        # A consumer may have a record before its producer has the answer.
+        place = self._where.get((part, row.key, row.payload))
+        batch = None if place is None else self._produced.get(place, {}).pop(part, None)
+        if batch is not None:
+            self._forget(batch)
+            yield from _statements([batch])
+        read = name, row.destination, partition
+        if offset > self._read.get(read, -1):
+            self._read[read] = offset
+            statement = f"receives({row.destination!r}, {partition}, {row.key!r}, {row.payload!r})"
+            yield name, statement
+
+
+def _statements(batches: Iterable[_Batch], mark: str = "") -> Iterator[tuple[str, str]]:
+    for batch in batches:
+        for statement in batch.statements:
+            yield batch.client, mark + statement
 
 
 def _answered(asked: Row, answer: Row) -> Iterator[str]:
@@ -212,9 +273,12 @@ def _refused(detail: Mapping[str, Any]) -> Iterator[_Part]:
         for each in topic.get("partitions") or ():
             if each.get("error_code"):
                 yield _name(topic), each["partition_index"]
+        for each in topic.get("partition_responses") or ():
+            if each.get("error_code"):
+                yield _name(topic), each["index"]
 
 
-def _produced(row: Row) -> Iterator[str]:
+def _arguments(row: Row) -> Iterator[str]:
     yield repr(row.destination)
     yield str(row.detail.get("partition", 0))
     yield repr(row.key)

@@ -146,6 +146,9 @@ class Captured:
         self._delivered[name, packet_id] = payload
         return False
 
+    def rest(self) -> Iterator[str]:
+        return iter(())
+
     def _connect(self, row: Row) -> Iterator[str]:
         detail = row.detail
         name = row.client or str(detail.get("client_id", ""))

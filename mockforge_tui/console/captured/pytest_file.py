@@ -19,6 +19,10 @@ class Captured(Protocol):
 
     def lines(self, row: Row) -> Iterable[str]: ...
 
+    def rest(self) -> Iterable[str]:
+        """What it still has to say when there are no more rows."""
+        ...
+
 
 _CAPTURED: Final[Mapping[str, Callable[[], Captured]]] = {
     module.__name__.rpartition(".")[2]: module.Captured for module in (kafka, mqtt, amqp)
@@ -51,7 +55,17 @@ class PytestFile:
                 return b""
             self._left_out.add(protocol)
             lines = [f"# What {protocol}'s clients did is a test of its own: (proto:{protocol})"]
-        head = captured.head if not self._protocol else ""
+        return self._written(protocol, lines)
+
+    def rest(self) -> bytes:
+        """What stands behind the last row."""
+        for protocol, captured in self._of.items():
+            if self._protocol in ("", protocol) and (lines := list(captured.rest())):
+                return self._written(protocol, lines)
+        return b""
+
+    def _written(self, protocol: str, lines: Iterable[str]) -> bytes:
+        head = self._of[protocol].head if not self._protocol else ""
         self._protocol = self._protocol or protocol
         text = head + "".join(f"        {line}\n" for line in lines)
         return text.encode("utf-8", "surrogateescape")

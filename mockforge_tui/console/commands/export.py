@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.journal import Row
 
+from ... import text
 from ...feed import Decoder, may_match
 from ...filters import Filter, compile_filter
 from ...units import counted
-from ..exports import CAPTURE, FORMS, OF_FRAMES, Form
+from ..exports import CAPTURE, FORMS, OF_FRAMES, Ending, Form
 from ..jobs import Job
 from ..language import Kind, Token
 from ..lookup import BadArgument, view
@@ -133,10 +134,16 @@ class _Export:
         job = self._job
         job.timer = None
         if self._ended_with_slice():
+            self._write_rest()
             self._session.jobs.stop(job)
         if not job.stopped:
             pause = 0.0 if self._session.has_room() else _PAUSE
             job.timer = self._session.runtime.clock.call_later(pause, self._turn)
+
+    def _write_rest(self) -> None:
+        rest = self._form.rest() if isinstance(self._form, Ending) else b""
+        if rest:
+            self._session.report(Notice("row", text.decode(rest), content=rest))
 
     def _ended_with_slice(self) -> bool:
         """Write some; True when that was all."""

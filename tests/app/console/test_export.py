@@ -334,6 +334,69 @@ def test_a_test_has_a_line_for_what_a_client_did_and_got() -> None:
     ]
 
 
+def _kafka(
+    operation: str, correlation: int | None, payload: bytes | None = None, **more: Any
+) -> Row:
+    """A record of orders, or an answer."""
+    kind = "control" if payload is None else "message"
+    row = Row("kafka", IN, operation, 1, "shop", kind, "orders", b"k", payload)
+    row.detail = {"partition": more.pop("partition", 0), "offset": 0, **more.pop("detail", {})}
+    row.correlation = correlation
+    for name, value in more.items():
+        setattr(row, name, value)
+    return row
+
+
+def _taken(correlation: int, *refused: int) -> Row:
+    """Of the records that were produced, those of some partitions are refused."""
+    parts = [{"index": n, "error_code": 6 if n in refused else 0} for n in (0, 1)]
+    detail = {"responses": [{"name": "orders", "partition_responses": parts}]}
+    error = "NOT_LEADER_OR_FOLLOWER" if refused else ""
+    return _kafka("Produce", correlation, detail=detail, direction=OUT, error=error)
+
+
+def _statements(form: PytestFile, *rows: Row) -> list[str]:
+    text = b"".join(map(form, rows)).decode()
+    return [each.strip() for each in text.split("with clients:\n")[-1].splitlines()]
+
+
+def test_what_a_broker_refused_of_what_was_produced_is_a_comment() -> None:
+    form, by = PytestFile(), "clients['shop']."
+    records = [_kafka("Produce", 7, b"%d" % n, partition=n % 2) for n in range(3)]
+    assert _statements(form, *records) == [], "nobody knows yet"
+    assert _statements(form, _taken(7, 1)) == [
+        "clients['shop'] = Client(bootstrap, 'shop')",
+        f"{by}produces('orders', 0, b'k', b'0')",
+        f"{by}produces('orders', 0, b'k', b'2')",
+        "# Refused (NOT_LEADER_OR_FOLLOWER): produces('orders', 1, b'k', b'1')",
+    ]
+    again = records[1]
+    again.correlation = 8
+    assert _statements(form, again, _taken(8)) == [f"{by}produces('orders', 1, b'k', b'1')"]
+    assert _statements(form, _kafka("Produce", None, b"9")) == [
+        f"{by}produces('orders', 0, b'k', b'9')"
+    ], "nothing answers it"
+
+
+def test_what_somebody_got_was_taken_though_its_producer_is_answered_later() -> None:
+    form = PytestFile()
+    sent = [_kafka("Produce", 7, b"1"), _kafka("Produce", 8, b"2")]
+    got = _kafka("Fetch", 3, b"1", direction=OUT, connection=2, client="svc")
+    assert [each.partition(".")[2] for each in _statements(form, *sent, got, _taken(7))] == [
+        "",
+        "produces('orders', 0, b'k', b'1')",
+        "",
+        "receives('orders', 0, b'k', b'1')",
+    ]
+    assert form.rest().decode().split() == [
+        "clients['shop'].produces('orders',",
+        "0,",
+        "b'k',",
+        "b'2')",
+    ]
+    assert form.rest() == b""
+
+
 def test_a_delivery_that_is_sent_again_is_one_that_the_client_gets_once() -> None:
     form = PytestFile()
 
