@@ -63,6 +63,7 @@ async def running(
             admin = await open_admin(runtime)
         if config.manages_amqp:
             management = await open_management(runtime)
+        runtime.open_recording()
         # What is there now stays: full collections need not look at it again.
         gc.freeze()
         gc.enable()

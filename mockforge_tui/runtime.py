@@ -203,12 +203,20 @@ class Runtime:
             for name, release in other_releases(self.config).items()
         ]
         if self.config.record:
-            self.recordings.start("record", path=self.config.record)
+            self.recordings.start("record", path=self.config.record, late=True)
         await self.listeners.open()
         if self.config.keep_messages:
             self.record.start()
         self._load(fixtures)
         self._watch_lag()
+
+    def open_recording(self) -> None:
+        """Write `--record`'s file from here on: until all ports are open, it stays as it was.
+
+        Raises InvalidInput.
+        """
+        if self.config.record:
+            self.recordings["record"].open()
 
     def take_snapshot(self, name: str) -> "Snapshot":
         """Keep what the brokers keep over a restart, for `reset`. Raises InvalidInput."""

@@ -335,6 +335,7 @@ class MockForge(Forge):
                 management = await open_management(runtime)
                 self.facts["amqp"]["management"] = management.url
                 management.load()
+            runtime.open_recording()
             ready()
             await ending.wait()
         finally:

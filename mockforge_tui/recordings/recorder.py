@@ -40,6 +40,8 @@ class Recording:
         self.running = True
         self.problem = ""
         self.stops: list[Callable[[], object]] = []
+        self.open: Callable[[], object] = _nothing
+        """Empty its file, and write there what came so far. Raises InvalidInput."""
         self._chunks: list[bytes] = []
 
     @property
@@ -82,11 +84,19 @@ class Recordings(Mapping[str, Recording]):
     def __len__(self) -> int:
         return len(self._found)
 
-    def start(self, name: str = "", *, path: str = "", where: Filter | None = None) -> Recording:
+    def start(
+        self,
+        name: str = "",
+        *,
+        path: str = "",
+        where: Filter | None = None,
+        late: bool = False,
+    ) -> Recording:
         """Record what comes from now on; returns the recording.
 
         Raises InvalidInput for a name that records already, and for a file that cannot be written.
-        One of that name that has ended is begun anew.
+        One of that name that has ended is begun anew. With `late` the file stays as it is until
+        `Recording.open`.
         """
         name = name or self._free_name()
         self._make_sure_ended(name)
@@ -94,7 +104,12 @@ class Recordings(Mapping[str, Recording]):
         path = str(Path(path).expanduser()) if path else ""
         recording = Recording(name, where, self._clock.wall(), path)
         lines = Lines(recording.started, self._seed)
-        write = _File(recording, self._clock).write if path else self._keeping(recording)
+        write = self._keeping(recording)
+        if path:
+            file = _File(recording, self._clock)
+            write, recording.open = file.write, file.open
+            if not late:
+                file.open()
 
         def see(seen: MessageSeen) -> None:
             row = row_of(seen)
@@ -180,14 +195,30 @@ class _File:
         self._recording = recording
         self._clock = clock
         self._timer: Timer | None = None
-        try:
-            self._file: BinaryIO = Path(recording.path).open("wb")  # noqa: SIM115 (`close` does)
-        except OSError as error:
-            raise InvalidInput(f"{recording.path}: cannot be written: {error.strerror}") from None
+        self._file: BinaryIO | None = None
+        self._early: list[bytes] = []
+        """What came before it was opened."""
         recording.stops.append(self.close)
 
+    def open(self) -> None:
+        """Raises InvalidInput where it cannot be written."""
+        path = self._recording.path
+        try:
+            self._file = Path(path).open("wb")  # noqa: SIM115 (`close` does)
+        except OSError as error:
+            raise InvalidInput(f"{path}: cannot be written: {error.strerror}") from None
+        early, self._early = self._early, []
+        for data in early:
+            self._write(data)
+
     def write(self, data: bytes) -> None:
-        self._do(lambda: self._file.write(data))
+        if self._file is None:
+            self._early.append(data)
+        else:
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        self._do(lambda file: file.write(data))
         self._recording.size += len(data)
         if self._timer is None and self._recording.running:
             self._timer = self._clock.call_later(_FLUSH, self._flush)
@@ -195,22 +226,27 @@ class _File:
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._do(self._file.close)
+        self._do(lambda file: file.close())
 
     def _flush(self) -> None:
         self._timer = None
-        self._do(self._file.flush)
+        self._do(lambda file: file.flush())
 
-    def _do(self, work: Callable[[], object]) -> None:
+    def _do(self, work: Callable[[BinaryIO], object]) -> None:
         recording = self._recording
         try:
-            work()
+            if self._file is not None:
+                work(self._file)
         except (OSError, ValueError) as error:
             # The second is for a file that is closed: the first failure was reported.
             if not recording.problem and isinstance(error, OSError):
                 recording.problem = f"{recording.path}: cannot be written: {error.strerror}"
                 _log.error("recording %s ended: %s", recording.name, recording.problem)
                 _end(recording)
+
+
+def _nothing() -> None:
+    """A recording in memory has no file."""
 
 
 def _end(recording: Recording) -> None:
