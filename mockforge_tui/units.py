@@ -10,6 +10,10 @@ _DURATION = re.compile(rf"{_NUMBER}\s*(us|ms|s|m|h|d)?")
 _SIZE = re.compile(rf"{_NUMBER}\s*([kmg]?)(i?b)?", re.IGNORECASE)
 _RATE = re.compile(rf"{_NUMBER}\s*/\s*(ms|s|m|h|d)")
 
+_LONGEST = 100 * 365 * 86400.0
+"""Seconds of a duration; timers, and Kafka's milliseconds, have room for it."""
+_LARGEST = 2**63 - 1
+
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
@@ -25,7 +29,9 @@ def parse_duration(text: str) -> float:
         seconds += float(match[1]) * _SECONDS[match[2] or "s"]
         at = match.end()
     if not text or at != len(text):
-        raise ValueError(f"{text!r} is not a duration (write 250ms, 5s, 2m, 1h30m)")
+        raise ValueError(f"{_cut(text)!r} is not a duration (write 250ms, 5s, 2m, 1h30m)")
+    if seconds > _LONGEST:
+        raise ValueError(f"{_cut(text)!r} is more than a hundred years")
     return seconds
 
 
@@ -33,8 +39,11 @@ def parse_size(text: str) -> int:
     """Returns bytes of `200`, `1k`, `2MB`; k, m and g count in 1024s. Raises ValueError."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is not a size (write 200, 64k, 2m)")
-    return int(float(match[1]) * _BYTES[match[2].lower()])
+        raise ValueError(f"{_cut(text)!r} is not a size (write 200, 64k, 2m)")
+    size = float(match[1]) * _BYTES[match[2].lower()]
+    if size > _LARGEST:
+        raise ValueError(f"{_cut(text)!r} is more bytes than 63 bits count")
+    return int(size)
 
 
 def parse_rate(text: str) -> float:
@@ -46,11 +55,14 @@ def parse_rate(text: str) -> float:
     if text == "max":
         return math.inf
     match = _RATE.fullmatch(text)
+    rate = math.inf
     if match is not None:
-        return float(match[1]) / _SECONDS[match[2]]
-    if re.fullmatch(_NUMBER, text):
-        return float(text)
-    raise ValueError(f"{text!r} is not a rate (write 10/s, 600/m or max)")
+        rate = float(match[1]) / _SECONDS[match[2]]
+    elif re.fullmatch(_NUMBER, text):
+        rate = float(text)
+    if math.isinf(rate):
+        raise ValueError(f"{_cut(text)!r} is not a rate (write 10/s, 600/m or max)")
+    return rate
 
 
 def parse_share(text: str) -> float:
@@ -63,6 +75,10 @@ def parse_share(text: str) -> float:
     if share > 1:
         raise ValueError(f"{text!r} is more than all (write 10% or 0.1)")
     return share
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def format_duration(seconds: float) -> str:

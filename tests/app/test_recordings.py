@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mockforge_tui.embedded.base import Forge
 from mockforge_tui.embedded.remote import RemoteForge
 from mockforge_tui.fixtures.messages import AmqpMessage, KafkaMessage, MqttMessage
 from mockforge_tui.fixtures.recordings import parse_recording
+from mockforge_tui.listeners import CannotListen
 from mockforge_tui.recordings import Lines, recorder
 
 from .console.scene import Scene
@@ -246,6 +248,23 @@ def test_a_file_has_what_came_while_it_is_recorded(tmp_path: Path) -> None:
     assert path.exists()
 
 
+def test_a_start_that_cannot_listen_leaves_a_recording_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "yesterday.mfrec"
+    file.write_text("what was recorded yesterday")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for refused in ({"mqtt_port": port}, {"admin": True, "admin_port": port}):
+            with pytest.raises(CannotListen):
+                MockForge(record=str(file), **refused).start()
+            assert file.read_text() == "what was recorded yesterday"
+    with MockForge(record=str(file), kafka=False, amqp=False) as mockforge:
+        mockforge.mqtt.publish("t", b"x")
+    lines = file.read_text().splitlines()
+    assert [json.loads(line).get("topic") for line in lines] == [None, "t"]
+
+
 def test_a_full_disk_ends_a_recording_and_no_broker(caplog: pytest.LogCaptureFixture) -> None:
     made = furnished()
     made.run("record start a --to /dev/full")
@@ -357,6 +376,7 @@ def test_tests_record_and_replay(both: dict[str, Forge], where: str, tmp_path: P
         ('"p":"amqp","exchange":"","vhost":[]', "vhost is a text, not []"),
         ('"p":"mqtt","topic":"t","t":Infinity', "t is a number of seconds, not inf"),
         ('"p":"mqtt","topic":"t","t":1e999', "t is a number of seconds, not inf"),
+        ('"p":"mqtt","topic":"t","t":1' + "0" * 400, "no event of a recording: "),
         ('"p":"mqtt","topic":"t","props":' + "[" * 100_000, "not JSON: "),
     ],
 )
@@ -371,6 +391,7 @@ def test_what_an_event_cannot_be_is_named_before_anything_is_replayed(
 
 
 def test_a_record_of_kcat_is_checked_as_well() -> None:
-    for field in ('"topic":1,"partition":0', '"topic":"t","partition":"0"'):
+    late = '"topic":"t","partition":0,"ts":1' + "0" * 400
+    for field in ('"topic":1,"partition":0', '"topic":"t","partition":"0"', late):
         with pytest.raises(InvalidInput, match="r:1: no event of a recording: "):
             parse_recording(f'{{{field},"payload":"x"}}', "r")

@@ -44,6 +44,17 @@ def test_rates(text: str, rate: float) -> None:
     assert units.parse_rate(text) == rate
 
 
+@pytest.mark.parametrize("number", ["9" * 400, "9" * 5000], ids=["400", "5000"])
+def test_what_has_more_digits_than_a_float_has_room_for(number: str) -> None:
+    for parse in (units.parse_duration, units.parse_size, units.parse_rate, units.parse_share):
+        with pytest.raises(ValueError, match=r"9{39}…'|more than all"):
+            parse(number)
+    with pytest.raises(ValueError, match="more than a hundred years"):
+        units.parse_duration("36501d")
+    with pytest.raises(ValueError, match="63 bits"):
+        units.parse_size("9999999999g")
+
+
 @pytest.mark.parametrize(("text", "share"), [("10%", 0.1), ("0.5", 0.5), ("100%", 1)])
 def test_shares(text: str, share: float) -> None:
     assert units.parse_share(text) == share
