@@ -93,6 +93,9 @@ class Limits(Struct, frozen=True):
             "further messages to it wait, or are dropped",
         ),
     ] = 64 * MIB
+    mqtt_subscriptions: Annotated[
+        int, Bound("count", "subscriptions of all sessions", "a new one is refused")
+    ] = 1_000_000
     mqtt_backlog: Annotated[
         int,
         Bound("bytes", "that a subscriber has not read yet", "QoS 0 messages to it are dropped"),

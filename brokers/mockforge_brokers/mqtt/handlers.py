@@ -314,7 +314,7 @@ def subscribing(
             continue
         refused, because = refusals.get(name, 0), why
         if not refused:
-            refused, because = capabilities.refused_filter(name, options, session.subscriptions)
+            refused, because = _refusal(connection, session, name)
             if refused:
                 refusing.add(name, because)
         if refused:
@@ -343,6 +343,16 @@ def subscribing(
     for subscription in retained:
         yield
         yield from router.sending_retained(session, subscription)
+
+
+def _refusal(connection: "MqttConnection", session: Session, name: str) -> tuple[int, str]:
+    """The code of a filter that is not served, or that would be one too many, and why; or 0."""
+    refused = capabilities.refused_filter(name, connection.options, session.subscriptions)
+    if refused[0] or connection.broker.router.has_room(session, name):
+        return refused
+    most = connection.broker.environment.limits.mqtt_subscriptions
+    text = f"there are {most} subscriptions already (limit mqtt_subscriptions)"
+    return Reason.QUOTA_EXCEEDED, text
 
 
 def _check_filter(request: Request) -> None:

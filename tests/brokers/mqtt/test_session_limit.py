@@ -1,10 +1,17 @@
-"""However many clients come and leave a session behind, there is an end to them."""
+"""However many clients come, leave a session behind and subscribe, there is an end to it."""
 
 import pytest
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.events import ConnectionRefused
-from mockforge_brokers.mqtt.wire.packets import Connack, Connect
+from mockforge_brokers.mqtt.wire.packets import (
+    Connack,
+    Connect,
+    Request,
+    Suback,
+    Subscribe,
+    Unsubscribe,
+)
 
 from .scene import Scene
 
@@ -31,3 +38,43 @@ def test_a_client_that_would_begin_one_too_many_is_refused(version: int, code: i
     assert connack.code == 0
     [view] = [each for each in scene.environment.usage.views() if each.name == "mqtt_sessions"]
     assert (view.used, view.met) == (2, 1)
+
+
+@pytest.mark.parametrize(("version", "code"), [(4, 0x80), (5, Reason.QUOTA_EXCEEDED)])
+def test_a_subscription_that_would_be_one_too_many_is_refused(version: int, code: int) -> None:
+    scene = Scene(Limits(mqtt_subscriptions=3), version=version)
+    one, two = scene.connect("one", "a", "$share/g/b"), scene.connect("two", "a")
+
+    def codes(*filters: str) -> list[int]:
+        [suback] = scene.ask(two, Subscribe(1, [Request(each, 1) for each in filters]))
+        assert isinstance(suback, Suback)
+        return suback.codes
+
+    # One that it has may be another.
+    assert codes("c", "a", "d") == [code, 1, code]
+    [view] = [each for each in scene.environment.usage.views() if each.name == "mqtt_subscriptions"]
+    assert (view.used, view.met) == (3, 2)
+    scene.ask(one, Unsubscribe(2, ["$share/g/b"]))
+    assert codes("c", "d") == [1, code]
+    one.vanish()
+    assert codes("d") == [1]
+
+
+def test_filters_and_topics_of_many_levels_count_by_level() -> None:
+    scene = Scene(Limits(mqtt_subscriptions=10, mqtt_retained=10))
+    for levels, taken in ((26, False), (25, True)):
+        topic = "/" * (levels - 1)
+        client = scene.connect(f"{levels}")
+        [suback] = scene.ask(client, Subscribe(1, [Request(topic)]))
+        assert isinstance(suback, Suback)
+        assert suback.codes == [0 if taken else Reason.QUOTA_EXCEEDED]
+        scene.broker.publish(topic, b"x", retain=True)
+        assert len(scene.broker.retained()) == taken
+    scene.broker.publish("other", b"x", retain=True)
+    assert len(scene.broker.retained()) == 1
+    # One that is there is replaced, and one that goes makes room.
+    scene.broker.publish(topic, b"y", retain=True)
+    scene.broker.publish(topic, b"", retain=True)
+    client.vanish()
+    views = {each.name: each.used for each in scene.environment.usage.views()}
+    assert (views["mqtt_subscriptions"], views["mqtt_retained"]) == (0, 0)

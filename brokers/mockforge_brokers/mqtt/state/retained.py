@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ..records import Message, cost_of
+from .topics import weight_of
 
 
 class _Node:
@@ -25,13 +26,15 @@ TOO_MANY, TOO_LARGE = "mqtt_retained", "mqtt_retained_bytes"
 
 
 class RetainedMessages:
-    """One for each topic name: at most `limit`, and `most_bytes` of topic names and payloads."""
+    """One for each topic name: at most `limit` by weight, `most_bytes` of names and payloads."""
 
     def __init__(self, limit: int, most_bytes: int) -> None:
         self._limit = limit
         self._most_bytes = most_bytes
         self._root = _Node()
         self.count = 0
+        self.weight = 0
+        """Of their topic names together (`weight_of`)."""
         self.payload_bytes = 0
         self.bytes = 0
         """Of topic names and payloads."""
@@ -42,10 +45,11 @@ class RetainedMessages:
         The older one of a topic leaves then too: it would be taken for the last that was published
         (what is not stored leaves no retained message for its topic, 3.3.1.3 of MQTT 5).
         """
-        cost = cost_of(message)
-        if self.count >= self._limit or self.bytes + cost > self._most_bytes:
+        cost, weight = cost_of(message), weight_of(message.topic_name)
+        full = self.weight + weight > self._limit
+        if full or self.bytes + cost > self._most_bytes:
             older = self.get(message.topic_name)
-            if older is None and self.count >= self._limit:
+            if older is None and full:
                 return TOO_MANY
             if self.bytes + cost - (cost_of(older) if older else 0) > self._most_bytes:
                 self.remove(message.topic_name)
@@ -63,6 +67,7 @@ class RetainedMessages:
         before = node.message
         if before is None:
             self.count += 1
+            self.weight += weight
         else:
             self.payload_bytes -= len(before.payload)
             self.bytes -= cost_of(before)
@@ -96,6 +101,7 @@ class RetainedMessages:
         self.bytes -= cost_of(message)
         path[-1].message = None
         self.count -= 1
+        self.weight -= weight_of(topic_name)
         for parent, level, node in zip(path[-2::-1], levels[::-1], path[::-1], strict=False):
             if node.children or node.message is not None:
                 break
@@ -125,7 +131,7 @@ class RetainedMessages:
 
     def clear(self) -> None:
         self._root = _Node()
-        self.count = self.payload_bytes = self.bytes = 0
+        self.count = self.weight = self.payload_bytes = self.bytes = 0
 
     def _find(self, levels: list[str]) -> "Iterator[_Node | None]":
         """None is a step on the way: behind `+/+/+` may be 100,000 topics of which none matches."""

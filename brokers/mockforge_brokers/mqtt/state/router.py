@@ -13,7 +13,7 @@ from .keeper import FORGETFUL, Keeper
 from .retained import TOO_LARGE, TOO_MANY
 from .session import OWN, Session, Sink, may_read
 from .subscriptions import Share, Subscription, SubscriptionTrie
-from .topics import SHARE, matches
+from .topics import SHARE, matches, weight_of
 from .verbatim import TopicCounts, Verbatim
 
 MOST_ROUTES: Final = 10_000
@@ -92,7 +92,8 @@ class Router:
         """Those of verbatim routes, each once."""
         self._watchers: dict[int, tuple[str | None, Watcher]] = {}
         self._last_watcher = 0
-        environment.usage.gauge(TOO_MANY, lambda: self.retained.count)
+        environment.usage.gauge(TOO_MANY, lambda: self.retained.weight)
+        environment.usage.gauge("mqtt_subscriptions", lambda: self.subscriptions.weight)
         environment.usage.gauge(TOO_LARGE, lambda: self.retained.bytes)
 
     def publish(self, message: Message, publisher: Session | None = None, client: str = "") -> int:
@@ -180,6 +181,18 @@ class Router:
             Subscribed("mqtt", session.client_id, subscription.topic_filter, subscription.qos)
         )
         return new
+
+    def has_room(self, session: Session, topic_filter: str) -> bool:
+        """Whether a session may subscribe to it as well; one that it has it may have in another
+        way. One that may not is counted."""
+        if topic_filter in session.subscriptions:
+            return True
+        environment = self._environment
+        after = self.subscriptions.weight + weight_of(topic_filter)
+        if after <= environment.limits.mqtt_subscriptions:
+            return True
+        environment.usage.count("mqtt_subscriptions")
+        return False
 
     def readmit(self, session: Session, subscription: Subscription) -> bool:
         """As `subscribe` for one that was made before a restart: nothing is reported."""

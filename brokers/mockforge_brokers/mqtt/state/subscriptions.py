@@ -7,7 +7,7 @@ from zlib import crc32
 
 from msgspec import Struct
 
-from .topics import split_share
+from .topics import split_share, weight_of
 
 if TYPE_CHECKING:
     from .session import Session
@@ -123,6 +123,8 @@ class SubscriptionTrie:
     def __init__(self, shared_order: str = "turns", random: Random | None = None) -> None:
         self._root = _Node()
         self.count = 0
+        self.weight = 0
+        """Of all together (`weight_of`)."""
         self.shares: dict[str, Share] = {}
         """By their filters with the share name."""
         self._order = shared_order
@@ -148,7 +150,9 @@ class SubscriptionTrie:
                 node.subscribers = {}
             new = session not in node.subscribers
             node.subscribers[session] = subscription
-        self.count += new
+        if new:
+            self.count += 1
+            self.weight += weight_of(subscription.topic_filter)
         return new
 
     def _share(self, node: _Node, name: str, topic_filter: str) -> Share:
@@ -174,6 +178,7 @@ class SubscriptionTrie:
         if not self._take(path[-1], share, session):
             return False
         self.count -= 1
+        self.weight -= weight_of(whole)
         if share and share not in path[-1].shares:
             del self.shares[whole]
         for parent, level, node in zip(path[-2::-1], levels[::-1], path[::-1], strict=False):

@@ -3,6 +3,7 @@
 from typing import Final
 
 SHARE: Final = "$share/"
+_USUAL_LEVELS: Final = 16
 
 
 def name_problem(topic_name: str) -> str:
@@ -31,6 +32,14 @@ def filter_problem(topic_filter: str) -> str:
         if "+" in level and level != "+":
             return f"{topic_filter!r}: + is only legal as a whole level [MQTT-4.7.1-2]"
     return ""
+
+
+def weight_of(topic: str) -> int:
+    """What a name or filter counts for where they are bounded in number.
+
+    One, and one for each level behind the sixteenth: a tree has a node for each, of up to 65,536.
+    """
+    return 1 + max(0, topic.count("/") + 1 - _USUAL_LEVELS)
 
 
 def split_share(topic_filter: str) -> tuple[str, str]:
