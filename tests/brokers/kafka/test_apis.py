@@ -136,9 +136,13 @@ def test_list_offsets(scene, timestamp, version, offset, code):
 
 @pytest.mark.parametrize(
     ("epoch", "code"),
-    [(0, 0), (5, ErrorCode.UNKNOWN_LEADER_EPOCH), (-7, ErrorCode.FENCED_LEADER_EPOCH)],
+    [
+        *((1, 0), (-1, 0)),
+        *((5, ErrorCode.UNKNOWN_LEADER_EPOCH), (0, ErrorCode.FENCED_LEADER_EPOCH)),
+    ],
 )
 def test_leader_epochs_are_fenced(scene, epoch, code):
+    scene.broker.cluster.topics["t"].logs[0].begin_epoch()
     request = fetch("t", 0)
     request.topics[0].partitions[0].current_leader_epoch = epoch
     assert scene.call(request, 11).responses[0].partitions[0].error_code == code

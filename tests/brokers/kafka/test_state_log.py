@@ -118,15 +118,23 @@ def test_damaged_batch_is_refused_as_corrupt():
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (b"", ErrorCode.CORRUPT_MESSAGE),
-        (batch()[:-1], ErrorCode.CORRUPT_MESSAGE),
+        (b"", ErrorCode.INVALID_RECORD),
+        (batch()[:-1], ErrorCode.INVALID_RECORD),
+        (batch()[:60], ErrorCode.INVALID_RECORD),
+        (batch()[:11], ErrorCode.INVALID_RECORD),
+        (batch()[:8] + bytes(4), ErrorCode.CORRUPT_MESSAGE),
+        (batch()[:8] + b"\xff" * 4 + batch()[12:], ErrorCode.CORRUPT_MESSAGE),
+        (batch()[:16] + b"\3" + batch()[17:], ErrorCode.CORRUPT_MESSAGE),
         (batch() + batch(), ErrorCode.INVALID_RECORD),
-        (batch()[:16] + b"\1" + batch()[17:], ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT),
+        (batch()[:16] + b"\1" + batch()[17:], ErrorCode.INVALID_RECORD),
         (batch(control=True), ErrorCode.INVALID_RECORD),
         (batch(size=1 << 20), ErrorCode.MESSAGE_TOO_LARGE),
         (batch(producer_id=1), ErrorCode.INVALID_RECORD),
     ],
-    ids=["empty", "cut", "two", "old", "control", "large", "no-sequence"],
+    ids=[
+        *("empty", "cut", "cut-header", "cut-length", "no-length", "length-below-0", "newer"),
+        *("two", "old", "control", "large", "no-sequence"),
+    ],
 )
 def test_what_may_not_enter_is_refused_with_its_code(data, code):
     log = log_of()

@@ -87,12 +87,14 @@ class Features:
         """Why an update cannot be, in Kafka's words; empty if it can."""
         feature, how = _BY_NAME.get(update.name), update.upgrade_type
         reason = ""
-        if feature is None:
-            reason = f"Local controller {self._controller} does not support this feature."
-        elif how not in tuple(UpgradeType):
+        if how not in tuple(UpgradeType):
             reason = "The controller does not support the given upgrade type."
         elif update.level < 0:
             reason = "A feature version cannot be less than 0."
+        elif feature is None and not update.level:
+            reason = f"Feature {update.name} not found."
+        elif feature is None:
+            reason = f"Local controller {self._controller} does not support this feature."
         # Level 0 is no feature at all, which some features cannot do without.
         elif not feature.least <= update.level <= feature.most:
             levels = f"{feature.least}-{feature.most}"

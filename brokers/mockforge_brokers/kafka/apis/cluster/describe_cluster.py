@@ -12,13 +12,23 @@ from ..caller import Caller
 from ..handler import MessageHandler
 
 _BROKERS = 1
-"""The endpoint type of brokers; 2 is that of controllers."""
+_CONTROLLERS = 2
+_TYPES_SINCE = 1
 
 
 def handle(caller: Caller, request: DescribeClusterRequest) -> DescribeClusterResponse:
-    if request.endpoint_type != _BROKERS:
-        refusal = RequestRefused(
-            ErrorCode.MISMATCHED_ENDPOINT_TYPE, "this is a broker's listener, not a controller's"
+    kind = request.endpoint_type if caller.version >= _TYPES_SINCE else _BROKERS
+    if kind != _BROKERS:
+        refusal = (
+            RequestRefused(
+                ErrorCode.MISMATCHED_ENDPOINT_TYPE,
+                "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of"
+                " type CONTROLLER",
+            )
+            if kind == _CONTROLLERS
+            else RequestRefused(
+                ErrorCode.UNSUPPORTED_ENDPOINT_TYPE, f"Unsupported endpoint type {kind}"
+            )
         )
         return DescribeClusterResponse(
             error_code=caller.denied(ApiKey.DESCRIBE_CLUSTER, refusal),

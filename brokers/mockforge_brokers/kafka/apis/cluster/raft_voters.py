@@ -5,7 +5,13 @@ Kafka's answers in a cluster whose kraft.version is 0, as it is in ours.
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...wire.schema import ZERO_UUID
 from ..caller import Caller
+
+
+def is_voter(voter_id: int, directory_id: bytes) -> bool:
+    """Whether a request names a voter: a node with its directory."""
+    return voter_id >= 0 and directory_id != ZERO_UUID
 
 
 def refuse(

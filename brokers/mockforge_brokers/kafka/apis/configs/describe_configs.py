@@ -1,5 +1,6 @@
 """DescribeConfigs 1-4: every key with its value and where that comes from (KIP-226, KIP-569)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -13,6 +14,7 @@ from ...state.configs.group import GROUP_CONFIGS
 from ...state.configs.keys import ConfigKey, Sourced
 from ...state.configs.listener_keys import key_of
 from ...state.configs.topic import TOPIC_CONFIGS
+from ...state.logs.topic import Topic, check_topic_name
 from ...wire.messages.configs import (
     DescribeConfigsRequest,
     DescribeConfigsResource,
@@ -26,6 +28,8 @@ from ..handler import MessageHandler
 from .config_resources import resource_kind
 from .loggers import loggers
 
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+")
+"""As Java reads one: 01 and +1 are 1."""
 _ELSEWHERE: Final = "Kept and shown, but not acted on; see {}."
 _REFERENCES: Final = {
     ConfigResourceType.TOPIC: "https://kafka.apache.org/documentation/#topicconfigs_",
@@ -80,7 +84,7 @@ def _entries(caller: Caller, kind: ConfigResourceType, name: str) -> Iterator[En
     """Raises RequestRefused."""
     match kind:
         case ConfigResourceType.TOPIC:
-            config = caller.topic(name, b"", "describe_configs").config
+            config = _topic(caller, name).config
             for key in TOPIC_CONFIGS.values():
                 yield _entry(key, config.value(key.name), config.sources(key.name))
         case ConfigResourceType.BROKER:
@@ -101,6 +105,12 @@ def _entries(caller: Caller, kind: ConfigResourceType, name: str) -> Iterator[En
             for logger, level in loggers().items():
                 key = ConfigKey(logger, ConfigType.UNKNOWN, None)
                 yield Entry(key, level, ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG, [])
+
+
+def _topic(caller: Caller, name: str) -> Topic:
+    caller.permit("describe_configs", "topic", name)
+    check_topic_name(name)
+    return caller.cluster.topics.named(name)
 
 
 def _subscription_entries(caller: Caller, name: str) -> Iterator[Entry]:
@@ -129,6 +139,7 @@ def _broker_entries(caller: Caller, name: str) -> Iterator[Entry]:
             yield entry
         return
     _check_described(caller, name, "")
+    name = str(caller.node)
     here = _here(caller)
     for key in config.keys(name):
         values = config.sources(key.name, name)
@@ -141,9 +152,12 @@ def _broker_entries(caller: Caller, name: str) -> Iterator[Entry]:
 
 
 def _check_described(caller: Caller, name: str, if_empty: str) -> None:
-    node = str(caller.node)
-    if name != node:
-        expected = node if if_empty else f"{node} or empty string,"
+    """Raises RequestRefused unless it is the number of the node that was asked."""
+    if name and not (_NUMBER.fullmatch(name) and -(2**31) <= int(name) < 2**31):
+        text = f"Broker id must be an integer, but it is: {name}"
+        raise RequestRefused(ErrorCode.INVALID_REQUEST, text)
+    if not name or int(name) != caller.node:
+        expected = caller.node if if_empty else f"{caller.node} or empty string,"
         text = f"Unexpected broker id, expected {expected} but received {name}"
         raise RequestRefused(ErrorCode.INVALID_REQUEST, text if name else if_empty)
 

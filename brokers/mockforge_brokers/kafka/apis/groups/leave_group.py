@@ -2,6 +2,7 @@
 
 from ....errors import RequestRefused
 from ...codes import ApiKey
+from ...state.groups.committed import check_group_id
 from ...wire.messages.groups import (
     LeaveGroupRequest,
     LeaveGroupResponse,
@@ -18,6 +19,7 @@ def handle(caller: Caller, request: LeaveGroupRequest) -> LeaveGroupResponse:
     group_id = request.group_id
     try:
         caller.permit("read", "group", group_id)
+        check_group_id(group_id)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.LEAVE_GROUP, refusal)
         return LeaveGroupResponse(error_code=code, members=[])

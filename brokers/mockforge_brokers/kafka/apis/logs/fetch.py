@@ -226,7 +226,9 @@ class Reading(Struct):
             log = caller.topic(name, topic_id, "read").log(wanted.partition)
             # KIP-392: a consumer that can name its rack may read where the leader is followed.
             leads = caller.version < _FOLLOWERS_SINCE
-            check_leader_epoch(caller, log, wanted.current_leader_epoch, leads=leads)
+            # Kafka reads each epoch below 0 as none, here and not in ListOffsets.
+            epoch = max(-1, wanted.current_leader_epoch)
+            check_leader_epoch(caller, log, epoch, leads=leads)
             diverging = None if wanted.last_fetched_epoch < 0 else _diverging(log, wanted)
             if diverging is None:
                 log.check_offset(offset)

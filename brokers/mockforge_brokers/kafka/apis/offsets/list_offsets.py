@@ -33,18 +33,22 @@ def handle(caller: Caller, request: ListOffsetsRequest) -> ListOffsetsResponse:
     times = Counter(
         (topic.name, one.partition_index) for topic in request.topics for one in topic.partitions
     )
+    # A topic that is named twice is answered once, and so is each of its partitions.
+    wanted: dict[str, dict[int, ListOffsetsPartition]] = {}
+    for topic in request.topics:
+        wanted.setdefault(topic.name, {}).update(
+            (one.partition_index, one) for one in topic.partitions
+        )
     return ListOffsetsResponse(
         topics=[
             ListOffsetsTopicResponse(
-                name=topic.name,
+                name=name,
                 partitions=[
-                    _partition(
-                        caller, topic.name, one, committed, times[topic.name, one.partition_index]
-                    )
-                    for one in {one.partition_index: one for one in topic.partitions}.values()
+                    _partition(caller, name, one, committed, times[name, number])
+                    for number, one in partitions.items()
                 ],
             )
-            for topic in request.topics
+            for name, partitions in wanted.items()
         ]
     )
 

@@ -53,7 +53,8 @@ class CommittedOffsets:
         The one entrance for offsets. With a producer id they count when its transaction is
         committed. Raises RequestRefused where the group takes none at all.
         """
-        group = self._for_commit(group_id, committer)
+        knows_epochs = committer.knows_epochs and producer_id is None
+        group = self._for_commit(group_id, committer, knows_epochs=knows_epochs)
         group.check_commit(committer, offsets, transactional=producer_id is not None)
         refused: dict[tuple[str, int], RequestRefused] = {}
         wall = self._environment.clock.wall()
@@ -85,13 +86,16 @@ class CommittedOffsets:
             group.offsets.settle(producer_id, committed=committed)
             self._keeper.group_changed(group_id)
 
-    def _for_commit(self, group_id: str, committer: Committer) -> AnyGroup:
+    def _for_commit(self, group_id: str, committer: Committer, *, knows_epochs: bool) -> AnyGroup:
         check_group_id(group_id)
         group = self._groups.get(group_id)
         if group is not None:
             return group
         if committer.generation_id >= 0:
-            raise RequestRefused(ErrorCode.ILLEGAL_GENERATION, f"there is no group {group_id}")
+            refusal = no_group(group_id)
+            # To older requests, and to those of transactions, Kafka says it of the generation.
+            code = refusal.code if knows_epochs else ErrorCode.ILLEGAL_GENERATION
+            raise RequestRefused(code, refusal.text)
         return self._get_or_create(group_id)
 
     def reset(

@@ -17,6 +17,10 @@ from ...records import (
 )
 
 _HEADER_SIZE: Final = 61
+_MAGIC: Final = 2
+_MAGIC_AT: Final = 16
+_LEAST_LENGTH: Final = 14
+"""What the shortest message of any format declares."""
 _LENGTH_COUNTS_FROM: Final = 12
 """`batch_length` leaves out itself and the base offset."""
 
@@ -35,8 +39,8 @@ def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
     """The header of a batch that may be appended. Raises RequestRefused."""
     size = len(batch)
     head = batch if isinstance(batch, bytes) else batch.pieces[0]
-    if size < _HEADER_SIZE or head[16] != 2:
-        raise _misfit(head)
+    if size < _HEADER_SIZE or head[16] != _MAGIC:
+        raise _misfit(bytes(batch))
     if size > max_bytes:
         raise too_large(size, max_bytes)
     header = header_of(head)
@@ -132,12 +136,17 @@ def too_large(size: int, max_bytes: int) -> RequestRefused:
 
 
 def _misfit(batch: bytes) -> RequestRefused:
-    if len(batch) > 16 and batch[16] in (0, 1):
-        return RequestRefused(
-            ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT,
-            f"message format v{batch[16]} is older than record batches (v2)",
-        )
-    return RequestRefused(ErrorCode.CORRUPT_MESSAGE, f"{len(batch)} bytes are no record batch")
+    """What is no batch by its first bytes; as in Kafka, one that is not whole counts as none."""
+    size = len(batch)
+    declared = int.from_bytes(batch[8:_LENGTH_COUNTS_FROM], signed=True)
+    if size >= _LENGTH_COUNTS_FROM and declared < _LEAST_LENGTH:
+        return _too_short(declared)
+    magic = batch[_MAGIC_AT] if size > _MAGIC_AT else _MAGIC
+    if magic > _MAGIC:
+        return RequestRefused(ErrorCode.CORRUPT_MESSAGE, f"Invalid magic found in record: {magic}")
+    if magic < _MAGIC:
+        return NotOneBatchError(f"message format v{magic} is older than record batches (v2)")
+    return NotOneBatchError(f"{size} bytes are no whole record batch")
 
 
 def _wrong_length(header: BatchHeader, size: int) -> RequestRefused:
@@ -145,6 +154,17 @@ def _wrong_length(header: BatchHeader, size: int) -> RequestRefused:
     if _HEADER_SIZE <= declared < size:
         # KIP-98: from Produce v3 on a partition's records are exactly one batch.
         return NotOneBatchError("more than one batch for one partition")
+    if declared > size:
+        return NotOneBatchError(f"the batch declares {declared} bytes, only {size} came")
+    if header.batch_length < _LEAST_LENGTH:
+        return _too_short(header.batch_length)
     return RequestRefused(
         ErrorCode.CORRUPT_MESSAGE, f"the batch declares {declared} bytes, {size} came"
+    )
+
+
+def _too_short(declared: int) -> RequestRefused:
+    return RequestRefused(
+        ErrorCode.CORRUPT_MESSAGE,
+        f"Record size {declared} is less than the minimum record overhead ({_LEAST_LENGTH})",
     )

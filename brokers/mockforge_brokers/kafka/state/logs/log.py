@@ -387,8 +387,11 @@ class PartitionLog(Segments):
         return self.offset_at(newest) if newest >= 0 else NOWHERE
 
     def end_of_epoch(self, leader_epoch: int) -> tuple[int, int]:
-        """(epoch, end offset) of the greatest epoch up to `leader_epoch` (KIP-320), or (-1, -1)."""
-        if leader_epoch < 0 or leader_epoch > self.leader_epoch:
+        """(epoch, end offset) of the greatest epoch up to `leader_epoch` (KIP-320), or (-1, -1).
+
+        As in Kafka: -1 is no epoch, and what is below that is one before the first.
+        """
+        if leader_epoch == -1 or leader_epoch > self.leader_epoch:
             return -1, -1
         return self.epochs.end_of(leader_epoch, self.high_watermark)
 
