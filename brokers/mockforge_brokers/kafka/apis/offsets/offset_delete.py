@@ -21,7 +21,7 @@ def handle(caller: Caller, request: OffsetDeleteRequest) -> OffsetDeleteResponse
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.OFFSET_DELETE, refusal)
         return OffsetDeleteResponse(error_code=code, topics=[])
-    subscribed = caller.cluster.groups.subscribed(group) or frozenset()
+    subscribed = caller.cluster.groups.subscribed(group)
     return OffsetDeleteResponse(
         topics=[
             OffsetDeleteResponseTopic(
@@ -41,7 +41,7 @@ def _delete(
     group: AnyGroup,
     topic: OffsetDeleteRequestTopic,
     partition: int,
-    subscribed: frozenset[str],
+    subscribed: frozenset[str] | None,
 ) -> OffsetDeleteResponsePartition:
     code = 0
     try:

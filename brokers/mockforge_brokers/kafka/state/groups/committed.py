@@ -138,13 +138,13 @@ class CommittedOffsets:
         return group
 
     def delete(
-        self, group: AnyGroup, topic: str, partition: int, subscribed: frozenset[str]
+        self, group: AnyGroup, topic: str, partition: int, subscribed: frozenset[str] | None
     ) -> None:
         """Forget what was committed of a partition. Raises RequestRefused.
 
-        `subscribed` are the topics of the group's members.
+        `subscribed` are the topics of the group's members; None, which may be any: all of them.
         """
-        if topic in subscribed:
+        if subscribed is None or topic in subscribed:
             raise RequestRefused(
                 ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC,
                 f"group {group.group_id} is subscribed to {topic}",
