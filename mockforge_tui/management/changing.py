@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote_plus, unquote, unquote_plus
 
 from mockforge_brokers.amqp import granting
-from mockforge_brokers.amqp.definitions import queue_type_of
+from mockforge_brokers.amqp.definitions import queue_type_of, words
 from mockforge_brokers.amqp.figures import properties_key
 from mockforge_brokers.amqp.state.queues.stream import StreamQueue
 from mockforge_brokers.amqp.state.refusals import locked
@@ -27,16 +27,27 @@ def put_vhost(asked: Asked) -> Any:
     broker, access = asked.broker, asked.runtime.environment.access
     there = name in broker.vhosts
     tracing, kind = asked.flag("tracing"), queue_type_of(asked.body)
+    description, tags = asked.text("description", ""), _tags(asked)
     if not there:
-        broker.add_vhost(name, default_queue_type=kind or "")
+        broker.add_vhost(name, default_queue_type=kind or "", description=description, tags=tags)
         if granting.ruled(access):
             every = dict.fromkeys(granting.OPERATIONS, granting.EVERYTHING)
             granting.grant(access, broker.vhosts, asked.user, name, every)
-    elif kind is not None:
-        broker.default_queue_type(kind, vhost=name)
+    else:
+        # What a request does not say is taken back, as with RabbitMQ.
+        broker.describe_vhost(name, description, tags)
+        if kind is not None:
+            broker.default_queue_type(kind, vhost=name)
     if "tracing" in asked.body:
         broker.trace(tracing, vhost=name)
     return NO_CONTENT if there else CREATED, None
+
+
+def _tags(asked: Asked) -> list[str]:
+    try:
+        return words(asked.body.get("tags", []))
+    except TypeError as error:
+        raise bad_request(str(error)) from None
 
 
 def delete_vhost(asked: Asked) -> Any:

@@ -21,7 +21,7 @@ def cluster_name(asked: Asked) -> str:
 
 
 def put_name(asked: Asked) -> Any:
-    asked.broker.global_parameters[_NAME] = asked.text("name")
+    asked.broker.set_global_parameter(_NAME, asked.text("name"))
     return NO_CONTENT, None
 
 
@@ -37,14 +37,12 @@ def put_global_parameter(asked: Asked) -> Any:
     """Any JSON will do: it is kept and exported, as those are that plugins of RabbitMQ read."""
     if "value" not in asked.body:
         raise bad_request("[{key_missing,value}]")
-    kept, (wanted,) = asked.broker.global_parameters, asked.names
-    new = wanted not in kept
-    kept[wanted] = asked.body["value"]
+    new = asked.broker.set_global_parameter(asked.names[0], asked.body["value"])
     return CREATED if new else NO_CONTENT, None
 
 
 def delete_global_parameter(asked: Asked) -> Any:
-    del asked.broker.global_parameters[_known(asked)]
+    asked.broker.remove_global_parameter(_known(asked))
     return NO_CONTENT, None
 
 

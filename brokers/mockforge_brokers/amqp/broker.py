@@ -1,6 +1,6 @@
 """The AMQP broker: its connections and virtual hosts, restarts, and what it shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
@@ -19,9 +19,9 @@ from . import channel_views, consumers, definitions, granting, inputs, kept
 from .channel.contents import Contents
 from .channel_views import ChannelView
 from .churn import Churn
+from .cluster import Cluster
 from .codes import ReplyCode
 from .connection.connection import Connection
-from .connection.ends import NODE
 from .connection.overdue import Channels
 from .connection.quotas import OF_USER, OF_VHOST, Quotas, checked
 from .consumers import ConsumerView
@@ -70,15 +70,18 @@ class AmqpBroker(Verbs):
         self.counts = MethodCounts()
         self.vhosts: dict[str, VirtualHost] = {}
         self.acting = Acting()
+        self._cluster = Cluster()
         self._keeper = FORGETFUL
         if environment.store is not None:
             from .keeping import StoringKeeper
 
             self._keeper = StoringKeeper(
-                environment.store, self.vhosts, environment.clock, self.memory
+                environment.store, self.vhosts, self._cluster, environment.clock, self.memory
             )
         for name in self.options.vhosts:
             self.vhosts[name] = self._make_vhost(name)
+        if "/" in self.vhosts:
+            self.vhosts["/"].description = "Default virtual host"
         access = environment.access
         if not access.has_users(AMQP):
             for user, password in self.options.users.items():
@@ -90,8 +93,6 @@ class AmqpBroker(Verbs):
         self._channels, self._sessions = Channels(self._connections), Sessions(self._later)
         self.churn = Churn(environment.spine, self.vhosts)
         Reconnecting(environment.spine, environment.clock, self.lint)
-        self.global_parameters: dict[str, Any] = {}
-        """What RabbitMQ keeps for the whole cluster, by name; plugins read them, nothing else."""
         self._sampling = Sampling(self.vhosts, self.churn)
         self._looking = Periodic(
             environment.clock,
@@ -100,7 +101,7 @@ class AmqpBroker(Verbs):
             self._sampling,
             lambda: len(self._connections) + len(self._later),
         )
-        self.quotas = Quotas(self._all)
+        self.quotas = Quotas(self._all, self._cluster.user_limits)
         self.inside = Inside(environment)
         self.event_exchange = EventExchange(
             environment, self.acting, self.vhosts, self._connections
@@ -152,7 +153,14 @@ class AmqpBroker(Verbs):
         for vhost in self.vhosts.values():
             vhost.forget_routes()
 
-    def add_vhost(self, name: str, *, default_queue_type: str = "") -> None:
+    def add_vhost(
+        self,
+        name: str,
+        *,
+        default_queue_type: str = "",
+        description: str = "",
+        tags: Sequence[str] = (),
+    ) -> None:
         """Raises InvalidInput."""
         default_queue_type = self._checked_type(default_queue_type)
         if not name:
@@ -162,17 +170,17 @@ class AmqpBroker(Verbs):
             raise InvalidInput(f"virtual host {name} is there already")
         host = self.vhosts[name] = self._make_vhost(name)
         host.default_queue_type = default_queue_type
-        self.event_exchange.add(
-            "vhost.created",
-            name=name,
-            description="",
-            tags=[],
-            metadata="#{description => <<>>,tags => []}",
-            default_queue_type=default_queue_type or "undefined",
-            tracing=False,
-            cluster_state={NODE: "running"},
-        )
+        host.description, host.tags = description, tuple(tags)
+        self.event_exchange.of_vhost("vhost.created", host)
         self._keeper.host_changed(name)
+
+    def describe_vhost(self, name: str, description: str, tags: Sequence[str]) -> None:
+        """For people alone, in place of what was said of it. Raises InvalidInput."""
+        host, said = self.vhost(name), (description, tuple(tags))
+        if said != (host.description, host.tags):
+            host.description, host.tags = said
+            self.event_exchange.of_vhost("vhost.updated", host)
+            self._keeper.host_changed(name)
 
     def default_queue_type(self, kind: str, *, vhost: str = "/") -> None:
         """What queues are that are declared from now on and name no type; empty: classic ones.
@@ -232,6 +240,22 @@ class AmqpBroker(Verbs):
         found = self.quotas.users[name] = checked(limits, OF_USER)
         what = "user.limits.set" if found else "user.limits.cleared"
         self.event_exchange.add(what, **found, username=name, name="limits")
+        self._keeper.cluster_changed()
+
+    @property
+    def global_parameters(self) -> Mapping[str, Any]:
+        return self._cluster.parameters
+
+    def set_global_parameter(self, name: str, value: Any) -> bool:
+        """`value` is any JSON; True if the parameter is new."""
+        new = name not in self._cluster.parameters
+        self._cluster.parameters[name] = value
+        self._keeper.cluster_changed()
+        return new
+
+    def remove_global_parameter(self, name: str) -> None:
+        del self._cluster.parameters[name]
+        self._keeper.cluster_changed()
 
     def remove_user(self, name: str) -> None:
         """Its connections end, and one who comes later by this name has nothing of it.
@@ -243,7 +267,8 @@ class AmqpBroker(Verbs):
             if connection.user == name:
                 connection.close(ReplyCode.CONNECTION_FORCED, f"user '{name}' is deleted")
         granting.forget_user(self.environment.access, name)
-        self.quotas.users.pop(name, None)
+        if self.quotas.users.pop(name, None) is not None:
+            self._keeper.cluster_changed()
         for vhost in self.vhosts:
             self.forget_topic(name, vhost=vhost)
 

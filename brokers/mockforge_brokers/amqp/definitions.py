@@ -114,16 +114,27 @@ def _tags(item: Item, before: User | None) -> Sequence[str]:
     given = item.get("tags")
     if given is None:
         return before.tags if before else ALL_TAGS
-    words = given.split(",") if isinstance(given, str) else map(str, given)
-    return [word.strip() for word in words if word.strip()]
+    return words(given)
+
+
+def words(given: object) -> list[str]:
+    """Tags as a list, or as a text with commas. Raises TypeError for anything else."""
+    if not isinstance(given, (str, list)):
+        raise TypeError(f"tags are a list or a text with commas, not {given!r}")
+    each = given.split(",") if isinstance(given, str) else map(str, given)
+    return [word.strip() for word in each if word.strip()]
 
 
 def _vhost(broker: AmqpBroker, item: Item, vhost: str) -> None:
     name, kind = str(item["name"]), queue_type_of(item)
+    metadata = item.get("metadata")
+    said = {**metadata, **item} if isinstance(metadata, Mapping) else item
     if name not in broker.vhosts:
         broker.add_vhost(name, default_queue_type=kind or "")
     elif kind is not None:
         broker.default_queue_type(kind, vhost=name)
+    if "description" in said or "tags" in said:
+        broker.describe_vhost(name, str(said.get("description", "")), words(said.get("tags", [])))
 
 
 def queue_type_of(item: Item) -> str | None:
@@ -166,7 +177,7 @@ def _parameter(broker: AmqpBroker, item: Item, vhost: str) -> None:
 
 
 def _global_parameter(broker: AmqpBroker, item: Item, vhost: str) -> None:
-    broker.global_parameters[str(item["name"])] = item["value"]
+    broker.set_global_parameter(str(item["name"]), item["value"])
 
 
 def _policy(broker: AmqpBroker, item: Item, vhost: str) -> None:
@@ -264,7 +275,7 @@ def export(broker: AmqpBroker) -> dict[str, Any]:
 
 
 def _described(host: VirtualHost) -> Item:
-    metadata = host.metadata
+    metadata = {name: value for name, value in host.metadata.items() if value}
     return {"name": host.name, **metadata, **({"metadata": metadata} if metadata else {})}
 
 

@@ -66,6 +66,20 @@ class EventExchange:
         if self._heard:
             self._add(name, facts | {WHO: self._acting.user})
 
+    def of_vhost(self, name: str, host: VirtualHost) -> None:
+        words = f'<<"{host.description}">>' if host.description else "<<>>"
+        tags = ",".join(_atom(tag) for tag in host.tags)
+        self.add(
+            name,
+            name=host.name,
+            description=host.description,
+            tags=list(host.tags),
+            metadata=f"#{{description => {words},tags => [{tags}]}}",
+            default_queue_type=host.default_queue_type or "undefined",
+            tracing=host.tracer is not None,
+            cluster_state={NODE: "running"},
+        )
+
     def _add(self, name: str, facts: Facts) -> None:
         self._publish_soon()
         self._waiting.append((name, facts, self._clock.wall()))
@@ -346,6 +360,12 @@ def _erlang_address(host: str) -> str:
         parts = IPv6Address(host.partition("%")[0]).exploded.split(":")
         return f"{{{','.join(str(int(part, 16)) for part in parts)}}}"
     return f"{{{host.replace('.', ',')}}}"
+
+
+def _atom(word: str) -> str:
+    """As Erlang prints it: quoted where it is none without."""
+    plain = word[:1].islower() and word.isascii() and word.replace("_", "a").isalnum()
+    return word if plain else f"'{word}'"
 
 
 def _long(value: Any) -> Any:

@@ -236,11 +236,11 @@ def _vhost(vhost: VirtualHost, rates: Callable[[Counted], Rates]) -> Figures:
     return {
         "cluster_state": {NODE: "running"},
         "default_queue_type": vhost.default_queue_type or "undefined",
-        "description": "",
+        "description": vhost.description,
         **_counted(numbers, growth),
-        "metadata": {"description": "", "tags": [], **vhost.metadata},
+        "metadata": vhost.metadata,
         "name": vhost.name,
-        "tags": [],
+        "tags": list(vhost.tags),
         "tracing": vhost.tracer is not None,
     }
 

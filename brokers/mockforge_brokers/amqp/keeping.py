@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -12,6 +13,7 @@ from ..clock import Clock
 from ..storage.facts import Kept
 from ..storage.store import Store
 from . import kept
+from .cluster import Cluster
 from .kept import KeptBinding, KeptExchange, KeptHost, KeptMessage, KeptQueue, KeptState
 from .state.keeper import Keeper
 from .state.memory import DISK, Memory
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from .state.topology import Topology
     from .state.virtual_host import VirtualHost
 
+_CLUSTER: Final = "amqp.cluster"
 _HOST: Final = "amqp.vhost"
 _EXCHANGE: Final = "amqp.exchange"
 _QUEUE: Final = "amqp.queue"
@@ -51,6 +54,15 @@ class HostRow(Struct):
     limits: dict[str, int]
     topic_permissions: list[TopicPermission] = []
     default_queue_type: str = ""
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class ClusterRow(Struct):
+    """`parameters` are JSON, whose numbers have no end."""
+
+    user_limits: dict[str, dict[str, int]]
+    parameters: str
 
 
 class ExchangeRow(Struct):
@@ -80,12 +92,18 @@ class StoringKeeper(Keeper):
     """Names to the store what changed, and finds it when the store asks how it is now."""
 
     def __init__(
-        self, store: Store, vhosts: dict[str, VirtualHost], clock: Clock, memory: Memory
+        self,
+        store: Store,
+        vhosts: dict[str, VirtualHost],
+        cluster: Cluster,
+        clock: Clock,
+        memory: Memory,
     ) -> None:
         self._store = store
         self._memory = memory
         self._clock = clock
         self._vhosts = vhosts
+        self._cluster = cluster
         self._persistence: dict[bytes, bool] = {}
         store.on_close(self._close)
         store.on_failing(self._alarm)
@@ -110,6 +128,9 @@ class StoringKeeper(Keeper):
                     self._persistence.clear()
                 self._persistence[properties] = known
         return known
+
+    def cluster_changed(self) -> None:
+        self._store.changed(_CLUSTER, b"", self._whole)
 
     def host_changed(self, name: str) -> None:
         self._store.changed(_HOST, raw(name), partial(self._host, name))
@@ -149,6 +170,10 @@ class StoringKeeper(Keeper):
 
     # How it is now.
 
+    def _whole(self) -> bytes:
+        cluster = self._cluster
+        return _encode(ClusterRow(cluster.user_limits, json.dumps(cluster.parameters)))
+
     def _host(self, name: str) -> bytes | None:
         host = self._vhosts.get(name)
         if host is None:
@@ -161,6 +186,8 @@ class StoringKeeper(Keeper):
             dict(host.limits),
             permissions,
             host.default_queue_type,
+            host.description,
+            host.tags,
         )
         return _encode(row)
 
@@ -194,7 +221,11 @@ class StoringKeeper(Keeper):
     # At the start.
 
     def take_up(self, found: Kept, make: Callable[[str], VirtualHost]) -> None:
-        state = self.read(found)
+        state, whole = self.read(found), found.of_kind(_CLUSTER).get(b"")
+        if whole is not None:
+            row = msgpack.decode(whole, type=ClusterRow)
+            self._cluster.user_limits.update(row.user_limits)
+            self._cluster.parameters.update(json.loads(row.parameters))
         with self._store.still():
             kept.put_up(state, self._vhosts, make, self._clock)
         for name in self._vhosts:
@@ -218,6 +249,8 @@ class StoringKeeper(Keeper):
                 limits=row.limits,
                 topic_permissions=row.topic_permissions,
                 default_queue_type=row.default_queue_type,
+                description=row.description,
+                tags=row.tags,
             )
             for name, row in hosts.items()
         }

@@ -88,6 +88,8 @@ class KeptHost(Struct):
     limits: dict[str, int] = {}
     topic_permissions: list[TopicPermission] = []
     default_queue_type: str = ""
+    description: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 class KeptState(Struct):
@@ -127,6 +129,8 @@ def _host(vhost: VirtualHost, outstanding: Mapping[Queue, list[Message]], clock:
         list(vhost.policies.of_users.values()),
         list(vhost.policies.of_operators.values()),
         default_queue_type=vhost.default_queue_type,
+        description=vhost.description,
+        tags=vhost.tags,
     )
 
 
@@ -229,6 +233,8 @@ def put_up(kept: KeptState, vhosts: Hosts, make: MakeHost, clock: Clock) -> None
 def _restore_host(host: KeptHost, vhost: VirtualHost, clock: Clock) -> None:
     vhost.limits = dict(host.limits) or vhost.limits
     vhost.default_queue_type = host.default_queue_type or vhost.default_queue_type
+    if host.description is not None:
+        vhost.description, vhost.tags = host.description, host.tags
     for permission in host.topic_permissions:
         vhost.topic_permissions.set(permission)
     for operator, policies in ((False, host.policies), (True, host.operator_policies)):

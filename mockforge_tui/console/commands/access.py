@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.access import hash_password, rule_of
+from mockforge_brokers.amqp.definitions import words
 from mockforge_brokers.amqp.state.queues.types import QUEUE_TYPES
 from mockforge_brokers.protocols import PROTOCOLS
 
@@ -155,6 +156,8 @@ def vhost_ls(session: "Session") -> Result:
             "queues": len(vhost.queues),
             "exchanges": len(vhost.exchanges),
             "default_queue_type": vhost.default_queue_type,
+            "description": vhost.description,
+            "tags": list(vhost.tags),
         }
         for name, vhost in amqp(session).vhosts.items()
     ]
@@ -164,6 +167,7 @@ def vhost_ls(session: "Session") -> Result:
         Column("queues", "queues", right=True),
         Column("exchanges", "exchanges", right=True),
         Column("default_queue_type", "default queue type"),
+        Column("description", "description"),
     )
 
 
@@ -171,7 +175,11 @@ def vhost_ls(session: "Session") -> Result:
     "vhost add",
     group="access",
     aliases=("add vhost",),
-    examples=("vhost add shop", "vhost add orders --default-queue-type quorum"),
+    examples=(
+        "vhost add shop",
+        "vhost add orders --default-queue-type quorum",
+        "vhost add till --description 'all tills' --tags shop,eu",
+    ),
 )
 def vhost_add(
     session: "Session",
@@ -180,6 +188,8 @@ def vhost_add(
     default_queue_type: Annotated[
         str, Opt(("--default-queue-type",), _QUEUE_TYPE, "of queues that name none")
     ] = "",
+    description: Annotated[str, Opt(("--description",), text("words"), "what it is for")] = "",
+    tags: Annotated[str, Opt(("--tags",), text("tag,..."), "words to find it by")] = "",
 ) -> Result:
     """Add an AMQP virtual host.
 
@@ -189,8 +199,9 @@ def vhost_add(
     broker = amqp(session)
     if default_queue_type and not broker.options.profile.has_default_queue_types:
         raise BadArgument("default_queue_type", "there is none before RabbitMQ 3.11")
-    broker.add_vhost(name, default_queue_type=default_queue_type)
-    made = {"vhost": name, "default_queue_type": default_queue_type}
+    said, kind = words(tags), default_queue_type
+    broker.add_vhost(name, default_queue_type=kind, description=description, tags=said)
+    made = {"vhost": name, "default_queue_type": kind, "description": description, "tags": said}
     return done(f"virtual host {name} added", made)
 
 

@@ -300,6 +300,26 @@ def test_a_virtual_host_is_traced_from_there(place):
     assert [one["tracing"] for one in place.get("vhosts")] == [False, False]
 
 
+def test_a_virtual_host_is_described_until_a_request_says_nothing_of_it(place):
+    def said():
+        shown = place.get("vhosts/shop")
+        assert shown["metadata"] == {key: shown[key] for key in ("description", "tags")}
+        return shown["description"], shown["tags"]
+
+    assert place.does("PUT", "vhosts/shop", {"description": "of shops", "tags": "a,b"}) == 201
+    assert said() == ("of shops", ["a", "b"])
+    exported = place.get("definitions")
+    assert place.does("PUT", "vhosts/shop", {"tags": ["x"]}) == 204
+    assert said() == ("", ["x"])
+    assert place.does("POST", "definitions", exported) == 204
+    assert said() == ("of shops", ["a", "b"])
+    assert place.does("PUT", "vhosts/shop") == 204
+    assert said() == ("", [])
+    assert place.does("PUT", "vhosts/shop", {"tags": 5}) == 400
+    assert place.does("PUT", "vhosts/shop", {"description": 5}) == 400
+    assert place.get("vhosts/%2F")["description"] == "Default virtual host"
+
+
 def test_topic_permissions_are_set_shown_and_taken_back(place):
     wish = {"exchange": "amq.topic", "write": "^a", "read": ".*"}
     assert place.does("PUT", "topic-permissions/%2F/guest", wish) == 201

@@ -144,9 +144,11 @@ def test_policies_virtual_hosts_and_limits_are_events_too(scene: Scene) -> None:
     listener, broker = listen(scene), scene.broker
     broker.set_policy("p", "^q", {"max-length": 3}, apply_to="queues", priority=2)
     broker.remove_policy("p")
-    broker.add_vhost("shop")
+    broker.add_vhost("shop", description="of shops", tags=["a", "b c"])
     broker.limit_vhost("shop", {"max-queues": 5})
     broker.limit_user("guest", {"max-connections": 9})
+    broker.describe_vhost("shop", "of shops", ["a", "b c"])
+    broker.describe_vhost("shop", "", ["z"])
     broker.remove_vhost("shop")
     came = told(scene, listener)
     assert list(came) == [
@@ -155,21 +157,26 @@ def test_policies_virtual_hosts_and_limits_are_events_too(scene: Scene) -> None:
         "vhost.created",
         "vhost.limits.set",
         "user.limits.set",
+        "vhost.updated",
         "vhost.deleted",
     ]
     assert came["policy.set"]["definition"] == {"max-length": 3}
     assert came["vhost.limits.set"]["max-queues"] == 5
     assert came["vhost.created"] | {"timestamp_in_ms": 0} == {
         "name": "shop",
-        "description": "",
-        "tags": [],
-        "metadata": "#{description => <<>>,tags => []}",
+        "description": "of shops",
+        "tags": ["a", "b c"],
+        "metadata": "#{description => <<\"of shops\">>,tags => [a,'b c']}",
         "default_queue_type": "undefined",
         "tracing": False,
         "cluster_state": {"rabbit@localhost": "running"},
         "user_who_performed_action": "rmq-cli",
         "timestamp_in_ms": 0,
     }
+
+    updated = came["vhost.updated"]
+    assert (updated["description"], updated["tags"]) == ("", ["z"])
+    assert updated["metadata"] == "#{description => <<>>,tags => [z]}"
 
 
 def test_numbers_have_64_bits(scene: Scene) -> None:

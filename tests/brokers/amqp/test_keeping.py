@@ -72,6 +72,29 @@ def test_what_is_declared_is_there_again() -> None:
     assert again.vhosts["/"].queues["kept"].policy.message_ttl == 5
 
 
+def test_what_is_of_no_virtual_host_and_what_is_said_of_one_are_there_again() -> None:
+    scene, disk = on_disk()
+    broker = scene.broker
+    broker.add_vhost("shop", description="of shops", tags=["a", "b"])
+    broker.describe_vhost("/", "", ["main"])
+    for user in ("guest", "ada", "bob"):
+        scene.environment.access.add_user(user, "x", ("amqp",))
+        broker.limit_user(user, {"max-channels": 7})
+    broker.remove_user("bob")
+    broker.limit_user("ada", {})
+    numbers = {"large": 2**70, "half": "\ud800", "list": [None, 1.5]}
+    broker.set_global_parameter("kept", numbers)
+    broker.set_global_parameter("gone", 1)
+    broker.remove_global_parameter("gone")
+    again = reopened(scene, disk).broker
+    said = {name: (host.description, host.tags) for name, host in again.vhosts.items()}
+    assert said == {"/": ("", ("main",)), "shop": ("of shops", ("a", "b"))}
+    assert again.global_parameters == {"kept": numbers}
+    assert again.quotas.users == {"guest": {"max-channels": 7}, "ada": {}}
+    again.restart(hard=True)
+    assert again.vhost("shop").description == "of shops"
+
+
 @pytest.mark.parametrize("arguments", TYPES)
 def test_persistent_messages_are_there_again_once_and_in_order(arguments: dict[str, Any]) -> None:
     scene, disk = on_disk()

@@ -33,8 +33,11 @@ class Quotas:
     A virtual host keeps its own (`VirtualHost.limits`), of which max-queues is its affair.
     """
 
-    def __init__(self, connections: Callable[[], Iterable[Counted]]) -> None:
-        self.users: dict[str, dict[str, int]] = {}
+    def __init__(
+        self, connections: Callable[[], Iterable[Counted]], users: dict[str, dict[str, int]]
+    ) -> None:
+        self.users = users
+        """The limits of each that has some."""
         self.attempts = Attempts()
         """Who tried to be one of them."""
         self._connections = connections

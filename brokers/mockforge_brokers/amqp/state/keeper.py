@@ -24,6 +24,9 @@ class Keeper:
     def take_up(self, found: Kept, make: Callable[[str], VirtualHost]) -> None:
         """Begin with what is on disk; `make` makes the virtual hosts that are not there."""
 
+    def cluster_changed(self) -> None:
+        """What is of no virtual host is other: users' limits, global parameters."""
+
     def host_changed(self, name: str) -> None:
         """A virtual host is new, gone, or has other policies or limits."""
 

@@ -84,6 +84,8 @@ class Topology(Bindings):
         self._exclusive = ExclusiveQueues()
         self.limits: dict[str, int] = {}
         """RabbitMQ's limits of a virtual host, by their names; a negative one is none."""
+        self.description = ""
+        self.tags: tuple[str, ...] = ()
         self.default_queue_type = ""
         """Of queues that are declared without a type; empty where that is a classic one."""
         self.topic_permissions = TopicPermissions(name)
@@ -92,10 +94,11 @@ class Topology(Bindings):
         self.clear()
 
     @property
-    def metadata(self) -> dict[str, str]:
-        """What RabbitMQ calls so, as far as it is served."""
+    def metadata(self) -> dict[str, object]:
+        """What RabbitMQ calls so; the type only where there is one."""
         kind = self.default_queue_type
-        return {"default_queue_type": kind} if kind else {}
+        more = {"default_queue_type": kind} if kind else {}
+        return {"description": self.description, "tags": list(self.tags), **more}
 
     def clear(self) -> None:
         """Back to the exchanges that every virtual host has."""
