@@ -9,7 +9,6 @@ from typing import Any, Final
 from urllib.parse import quote_plus, unquote, unquote_plus
 
 from mockforge_brokers.amqp import granting
-from mockforge_brokers.amqp.definitions import queue_type_of, words
 from mockforge_brokers.amqp.figures import properties_key
 from mockforge_brokers.amqp.state.queues.stream import StreamQueue
 from mockforge_brokers.amqp.state.refusals import locked
@@ -20,39 +19,6 @@ from .reading import connection, exchange_name, parameter_rows, vhost_name
 from .request import CREATED, NO_CONTENT, Asked, Made, Refused, bad_request, missing, not_found
 
 _SOURCE = "management"
-
-
-def put_vhost(asked: Asked) -> Any:
-    (name,) = asked.names
-    broker, access = asked.broker, asked.runtime.environment.access
-    there = name in broker.vhosts
-    tracing, kind = asked.flag("tracing"), queue_type_of(asked.body)
-    description, tags = asked.text("description", ""), _tags(asked)
-    if not there:
-        broker.add_vhost(name, default_queue_type=kind or "", description=description, tags=tags)
-        if granting.ruled(access):
-            every = dict.fromkeys(granting.OPERATIONS, granting.EVERYTHING)
-            granting.grant(access, broker.vhosts, asked.user, name, every)
-    else:
-        # What a request does not say is taken back, as with RabbitMQ.
-        broker.describe_vhost(name, description, tags)
-        if kind is not None:
-            broker.default_queue_type(kind, vhost=name)
-    if "tracing" in asked.body:
-        broker.trace(tracing, vhost=name)
-    return NO_CONTENT if there else CREATED, None
-
-
-def _tags(asked: Asked) -> list[str]:
-    try:
-        return words(asked.body.get("tags", []))
-    except TypeError as error:
-        raise bad_request(str(error)) from None
-
-
-def delete_vhost(asked: Asked) -> Any:
-    asked.broker.remove_vhost(vhost_name(asked, asked.names[0]))
-    return NO_CONTENT, None
 
 
 # Queues, exchanges, bindings.
@@ -302,30 +268,16 @@ def rebalance(asked: Asked) -> Any:
     return NO_CONTENT, None
 
 
-# Users and what they may do.
-
-
-def put_user(asked: Asked) -> Any:
-    """With a password, with RabbitMQ's hash of one, or with neither: then none is right."""
-    (name,) = asked.names
-    there = name in asked.runtime.environment.access.users
-    given = str(asked.body.get("password_hash") or "")
-    try:
-        base64.b64decode(given, validate=True)
-    except ValueError:
-        raise Refused(400, "bad_request", ["not_base64", given]) from None
-    if "tags" not in asked.body:
-        raise bad_request("tags_not_present")
-    asked.broker.define("users", {**asked.body, "name": name})
-    return NO_CONTENT if there else CREATED, None
-
-
-def delete_user(asked: Asked) -> Any:
-    (name,) = asked.names
-    if asked.runtime.environment.access.user("amqp", name) is None:
-        raise not_found()
-    asked.broker.remove_user(name)
+def act(asked: Asked) -> Any:
+    """Mirrors are brought up to date: there are none on one node."""
+    _queue(asked)
+    action = asked.text("action")
+    if action not in ("sync", "cancel_sync"):
+        raise Refused(400, "bad_request", ["unknown", action])
     return NO_CONTENT, None
+
+
+# What users may do.
 
 
 def permissions(asked: Asked) -> Any:

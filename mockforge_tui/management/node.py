@@ -13,6 +13,7 @@ from mockforge_brokers.amqp.churn import OF_CHURN
 from mockforge_brokers.amqp.connection.ends import NODE
 from mockforge_brokers.amqp.sampling import detailed
 from mockforge_brokers.amqp.state.memory import DISK, MEMORY
+from mockforge_brokers.memory import resident
 
 from .listing import listed, picked
 from .request import Asked, not_found
@@ -98,6 +99,38 @@ def figures(asked: Asked) -> dict[str, Any]:
         "log_files": [],
         **detailed(OF_CHURN, churn.counts, broker.rates(churn)),
     }
+
+
+_PARTS: Final = (
+    "connection_readers", "connection_writers", "connection_channels", "connection_other",
+    "queue_procs", "queue_slave_procs", "quorum_queue_procs", "quorum_queue_dlx_procs",
+    "stream_queue_procs", "stream_queue_replica_reader_procs", "stream_queue_coordinator_procs",
+    "plugins", "metadata_store", "other_proc", "metrics", "mgmt_db", "mnesia", "quorum_ets",
+    "metadata_store_ets", "other_ets", "binary", "msg_index", "code", "atom", "other_system",
+    "allocated_unused", "reserved_unallocated",
+)  # fmt: skip
+"""What RabbitMQ tells apart; here it is what queues hold (binary), and all else (other_system)."""
+
+
+def memory(asked: Asked) -> Any:
+    parts, whole = _memory(asked)
+    totals = dict.fromkeys(("erlang", "rss", "allocated"), whole)
+    return {"memory": {**parts, "strategy": "rss", "total": totals}}
+
+
+def memory_in_percent(asked: Asked) -> Any:
+    parts, whole = _memory(asked)
+    shares = {name: max(1, round(100 * part / whole)) for name, part in parts.items() if part}
+    return {"memory": {"total": 100, **parts, **shares}}
+
+
+def _memory(asked: Asked) -> tuple[dict[str, int], int]:
+    """The parts, and how much they are together."""
+    if asked.names[0] != NODE:
+        raise not_found()
+    held, process = asked.broker.memory.used, resident()
+    whole = max(held, process.current if process is not None else 0)
+    return {**dict.fromkeys(_PARTS, 0), "binary": held, "other_system": whole - held}, whole
 
 
 def _of_process() -> dict[str, Any]:

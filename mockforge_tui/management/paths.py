@@ -3,7 +3,18 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import changing, cluster, definitions, limits, node, reading, topics
+from . import (
+    changing,
+    cluster,
+    definitions,
+    features,
+    limits,
+    node,
+    reading,
+    topics,
+    users,
+    vhosts,
+)
 from .request import Asked
 
 Answer = Callable[[Asked], Any]
@@ -23,6 +34,7 @@ OF_A_VHOST: Final = (
 
 SINCE: Final = {
     "deprecated-features": (3, 13),
+    "deprecated-features/used": (3, 13),
     "version": (4, 1),
     "health/checks/ready-to-serve-clients": (4, 1),
 }
@@ -35,6 +47,8 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "cluster-name": {"GET": cluster.name, "PUT": cluster.put_name},
     "nodes": {"GET": node.nodes},
     "nodes/*": {"GET": node.node},
+    "nodes/*/memory": {"GET": node.memory},
+    "nodes/*/memory/relative": {"GET": node.memory_in_percent},
     "extensions": {"GET": reading.extensions},
     "parameters": {"GET": reading.parameters},
     "parameters/*": {"GET": reading.parameters},
@@ -55,18 +69,22 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
         "GET": cluster.attempts_by_source,
         "DELETE": cluster.forget_attempts_by_source,
     },
-    "feature-flags": {"GET": reading.feature_flags},
-    "deprecated-features": {"GET": reading.deprecated_features},
+    "feature-flags": {"GET": features.flags},
+    "feature-flags/*/enable": {"PUT": features.enable},
+    "deprecated-features": {"GET": features.deprecated},
+    "deprecated-features/used": {"GET": features.in_use},
     "topic-permissions": {"GET": topics.every},
     "topic-permissions/*/*": {"GET": topics.of_pair, "PUT": topics.put, "DELETE": topics.delete},
+    "topic-permissions/*/*/*": {"GET": topics.of_pair, "PUT": topics.put, "DELETE": topics.delete},
     "users/*/topic-permissions": {"GET": topics.of_user},
     "vhosts/*/topic-permissions": {"GET": topics.of_vhost},
     "vhosts": {"GET": reading.vhosts},
     "vhosts/*": {
         "GET": reading.vhost,
-        "PUT": changing.put_vhost,
-        "DELETE": changing.delete_vhost,
+        "PUT": vhosts.put_vhost,
+        "DELETE": vhosts.delete_vhost,
     },
+    "vhosts/*/start/*": {"POST": vhosts.start},
     "vhosts/*/permissions": {"GET": changing.permissions_in_vhost},
     "vhosts/*/connections": {"GET": reading.connections},
     "vhosts/*/channels": {"GET": reading.channels},
@@ -76,11 +94,13 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "user-limits": {"GET": limits.of_users},
     "user-limits/*": {"GET": limits.of_users},
     "user-limits/*/*": {"PUT": limits.put_of_user, "DELETE": limits.delete_of_user},
-    "users": {"GET": reading.users},
+    "users/bulk-delete": {"POST": users.bulk_delete},
+    "users/without-permissions": {"GET": users.without_permissions},
+    "users": {"GET": users.users},
     "users/*": {
-        "GET": reading.user,
-        "PUT": changing.put_user,
-        "DELETE": changing.delete_user,
+        "GET": users.user,
+        "PUT": users.put_user,
+        "DELETE": users.delete_user,
     },
     "users/*/permissions": {"GET": changing.permissions_of_user},
     "permissions": {"GET": changing.permissions},
@@ -119,6 +139,7 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
         "DELETE": changing.delete_queue,
     },
     "queues/*/*/bindings": {"GET": reading.bindings_of_queue},
+    "queues/*/*/actions": {"POST": changing.act},
     "queues/*/*/contents": {"DELETE": changing.purge},
     "queues/*/*/get": {"POST": changing.get},
     "bindings": {"GET": reading.bindings},
@@ -154,6 +175,7 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
         "DELETE": changing.delete_policy(True),
     },
     "rebalance/queues": {"POST": changing.rebalance},
+    "all-configuration": {"GET": definitions.get, "POST": definitions.post},
     "definitions": {"GET": definitions.get, "POST": definitions.post},
     "definitions/*": {"GET": definitions.get_vhost, "POST": definitions.post_vhost},
     "aliveness-test/*": {"GET": reading.aliveness},

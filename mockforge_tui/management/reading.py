@@ -8,17 +8,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from mockforge_brokers import __version__
-from mockforge_brokers.access import User
 from mockforge_brokers.amqp.churn import OF_CHURN
 from mockforge_brokers.amqp.connection.ends import NODE
 from mockforge_brokers.amqp.figures import totals
-from mockforge_brokers.amqp.profiles import (
-    GLOBAL_QOS,
-    MASTER_LOCATOR,
-    TRANSIENT_QUEUE,
-    flags_of,
-    in_words,
-)
 from mockforge_brokers.amqp.sampling import detailed
 from mockforge_brokers.amqp.state.memory import DISK
 
@@ -88,44 +80,6 @@ def _listeners(asked: Asked) -> list[dict[str, Any]]:
 
 def version(asked: Asked) -> Any:
     return asked.broker.options.version
-
-
-def feature_flags(asked: Asked) -> Any:
-    return [
-        {
-            "name": name,
-            "desc": "",
-            "doc_url": "",
-            "state": "enabled",
-            "stability": "stable",
-            "provided_by": "rabbit",
-        }
-        for name in flags_of(asked.broker.options.profile)
-    ]
-
-
-_DEPRECATED = {
-    "global_qos": GLOBAL_QOS,
-    "queue_master_locator": MASTER_LOCATOR,
-    "transient_nonexcl_queues": TRANSIENT_QUEUE,
-}
-
-
-def deprecated_features(asked: Asked) -> Any:
-    """What RabbitMQ's deprecated features page has, of what clients of AMQP 0-9-1 can ask for."""
-    profile = asked.broker.options.profile
-    return [
-        {
-            "name": name,
-            "desc": in_words(outdated),
-            "doc_url": "",
-            "deprecation_phase": "denied_by_default"
-            if profile.refuses(outdated)
-            else "permitted_by_default",
-            "provided_by": "rabbit",
-        }
-        for name, outdated in _DEPRECATED.items()
-    ]
 
 
 def whoami(asked: Asked) -> Any:
@@ -204,7 +158,7 @@ def vhosts(asked: Asked) -> Any:
 
 def vhost(asked: Asked) -> Any:
     rows = asked.broker.management.vhosts()
-    return _one(asked, next((row for row in rows if row["name"] == asked.names[0]), None))
+    return one(asked, next((row for row in rows if row["name"] == asked.names[0]), None))
 
 
 def connections(asked: Asked) -> Any:
@@ -225,7 +179,7 @@ def connection(asked: Asked) -> Any:
 def _owned(asked: Asked, row: Mapping[str, Any] | None) -> Any:
     if row is not None:
         asked.sight.check_owner(row)
-    return _one(asked, row)
+    return one(asked, row)
 
 
 def channels_of_connection(asked: Asked) -> Any:
@@ -263,7 +217,7 @@ def exchanges(asked: Asked) -> Any:
 
 def exchange(asked: Asked) -> Any:
     found = asked.broker.management.exchange(asked.names[0], exchange_name(asked.names[1]))
-    return _one(asked, found)
+    return one(asked, found)
 
 
 def queues(asked: Asked) -> Any:
@@ -272,7 +226,7 @@ def queues(asked: Asked) -> Any:
 
 
 def queue(asked: Asked) -> Any:
-    return _one(asked, asked.broker.management.queue(*asked.names))
+    return one(asked, asked.broker.management.queue(*asked.names))
 
 
 def bindings(asked: Asked) -> Any:
@@ -317,7 +271,7 @@ def bindings_between(kind: str) -> Any:
             ),
             None,
         )
-        return _one(asked, found)
+        return one(asked, found)
 
     return between
 
@@ -330,31 +284,6 @@ def _bindings(asked: Asked, **wanted: str) -> list[dict[str, Any]]:
     ]
 
 
-def users(asked: Asked) -> Any:
-    return listed([user_figures(user) for user in _users(asked).values()], asked.query)
-
-
-def user(asked: Asked) -> Any:
-    found = _users(asked).get(asked.names[0])
-    return _one(asked, user_figures(found) if found else None)
-
-
-def _users(asked: Asked) -> dict[str, User]:
-    known = asked.runtime.environment.access.users
-    return {name: user for name, user in known.items() if "amqp" in user.protocols}
-
-
-def user_figures(user: User) -> dict[str, Any]:
-    """Without the password: whoever asks for it is not shown it."""
-    return {
-        "name": user.name,
-        "password_hash": "",
-        "hashing_algorithm": "rabbit_password_hashing_sha256",
-        "tags": list(user.tags),
-        "limits": {},
-    }
-
-
 def parameters(asked: Asked) -> Any:
     """What RabbitMQ keeps as parameters, of one component, one virtual host; users' policies only
     where they are asked for by name."""
@@ -365,7 +294,7 @@ def parameters(asked: Asked) -> Any:
 
 def parameter(asked: Asked) -> Any:
     found = next((row for row in parameter_rows(asked) if row["name"] == asked.names[2]), None)
-    return _one(asked, found)
+    return one(asked, found)
 
 
 def parameter_rows(asked: Asked) -> list[dict[str, Any]]:
@@ -404,7 +333,7 @@ def operator_policy(asked: Asked) -> Any:
 def _named_policy(asked: Asked, *, operator: bool) -> Any:
     rows = _policies(asked, operator=operator)
     found = next((row for row in rows if row["name"] == asked.names[1]), None)
-    return _one(asked, found)
+    return one(asked, found)
 
 
 def _policies(asked: Asked, *, operator: bool) -> list[Mapping[str, Any]]:
@@ -444,7 +373,7 @@ def exchange_name(name: str) -> str:
     return "" if name == "amq.default" else name
 
 
-def _one(asked: Asked, row: Mapping[str, Any] | None) -> Any:
+def one(asked: Asked, row: Mapping[str, Any] | None) -> Any:
     if row is None:
         raise not_found()
     return picked(row, asked.query)

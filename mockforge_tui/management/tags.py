@@ -6,7 +6,18 @@ from typing import Final
 _ADMINISTRATOR: Final = "administrator"
 _LOOKING: Final = frozenset((_ADMINISTRATOR, "monitoring", "policymaker", "management"))
 _ADMINISTRATORS_ALONE: Final = frozenset(
-    ("users", "permissions", "topic-permissions", "definitions", "feature-flags", "rebalance")
+    (
+        "all-configuration",
+        "definitions",
+        "feature-flags",
+        "permissions",
+        "rebalance",
+        "topic-permissions",
+        "users",
+    )
+)
+_OF_ADMINISTRATORS: Final = frozenset(
+    ("queues/*/*/actions", "vhosts/*", "vhosts/*/permissions", "vhosts/*/topic-permissions")
 )
 _CHANGED_BY_ADMINISTRATORS: Final = frozenset(
     ("vhosts", "vhost-limits", "user-limits", "operator-policies", "cluster-name")
@@ -25,7 +36,7 @@ def problem(tags: Collection[str], method: str, path: str) -> str:
     changes = method != "GET"
     if (
         what in _ADMINISTRATORS_ALONE
-        or path in ("vhosts/*", "vhosts/*/permissions", "vhosts/*/topic-permissions")
+        or path in _OF_ADMINISTRATORS
         or (changes and what in _CHANGED_BY_ADMINISTRATORS)
     ):
         return "Not administrator user"

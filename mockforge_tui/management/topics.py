@@ -23,14 +23,16 @@ def of_user(asked: Asked) -> Any:
 
 
 def of_pair(asked: Asked) -> Any:
-    found = [row for row in every(asked) if (row["vhost"], row["user"]) == asked.names]
+    """Of all topic exchanges, or of the one that the path names."""
+    wanted = dict(zip(("vhost", "user", "exchange"), asked.names, strict=False))
+    found = [row for row in every(asked) if row.items() >= wanted.items()]
     if not found:
         raise not_found()
     return found
 
 
 def put(asked: Asked) -> Any:
-    vhost, user = asked.names
+    vhost, user = asked.names[:2]
     if user not in asked.runtime.environment.access.users or vhost not in asked.broker.vhosts:
         raise bad_request("vhost_or_user_not_found")
     exchange, write, read = (asked.text(name) for name in ("exchange", "write", "read"))
@@ -39,8 +41,8 @@ def put(asked: Asked) -> Any:
 
 
 def delete(asked: Asked) -> Any:
-    vhost, user = asked.names
-    exchange = asked.body.get("exchange")
+    vhost, user, *named = asked.names
+    exchange = named[0] if named else asked.body.get("exchange")
     if not asked.broker.forget_topic(user, exchange, vhost=vhost_name(asked, vhost)):
         raise not_found()
     return NO_CONTENT, None
