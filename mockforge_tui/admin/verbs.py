@@ -21,6 +21,7 @@ from ..expectations.waiting import Outcome, Waiting
 from ..fixtures.expected.model import Came, Expectation
 from ..fixtures.native.faults import fault_of, rule_of
 from ..fixtures.requests import expectation_of, fixtures_of, messages_of
+from ..fixtures.schema import LONGEST
 from ..fixtures.templates.scope import Scope
 from ..protocols.kafka import lacking
 from ..rehearsal import rehearse
@@ -33,7 +34,6 @@ Answer = tuple[int, Any]
 """Status and JSON value."""
 _MOST: Final = 1_000
 """Messages in an answer unless more are asked for."""
-_LONGEST: Final = 3_600.0
 _MOST_FAULTS: Final = 1_000
 
 
@@ -264,6 +264,6 @@ def _seconds(value: Any, name: str) -> float:
         seconds = parse_duration(value) if isinstance(value, str) else float(value)
     except (TypeError, ValueError):
         raise InvalidInput(f"{name}: a duration is wanted, such as 90s or 90") from None
-    if isinstance(value, bool) or not 0 <= seconds <= _LONGEST:
-        raise InvalidInput(f"{name}: 0 to {_LONGEST:g} seconds, not {seconds:g}")
+    if isinstance(value, bool) or not 0 <= seconds <= LONGEST:
+        raise InvalidInput(f"{name}: 0 to {LONGEST} seconds, not {seconds:g}")
     return seconds

@@ -12,6 +12,9 @@ import pytest
 from mockforge_tui import MockForge
 from mockforge_tui.admin.endpoints import ENDPOINTS
 from mockforge_tui.admin.openapi import describe
+from mockforge_tui.admin.schema import problem
+from mockforge_tui.fixtures.schema import DURATION
+from mockforge_tui.units import parse_duration
 
 SCENARIO = """\
 mockforge: 1
@@ -243,6 +246,20 @@ def test_a_name_with_a_line_break_is_looked_for_and_not_the_path(web: Http) -> N
     assert web.ask("PUT", "/recordings/a%0Ab", {"lines": ""})[0] == 400
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        *(("300ms", 0.3), ("90s", 90.0), ("1m30s", 90.0), ("1h", 3600.0), ("8d", 691_200.0)),
+        *(("1.5s", 1.5), ("20us", 0.00002), ("", None), ("soon", None), ("5x", None)),
+        *(("s", None), ("1m30", None), ("-1s", None), ("1" * 7 + "s", None)),
+    ],
+)
+def test_requests_take_the_durations_of_files_and_console(text: str, seconds: float | None) -> None:
+    assert bool(problem(text, DURATION)) is (seconds is None)
+    if seconds is not None:
+        assert parse_duration(text) == pytest.approx(seconds)
+
+
 def test_the_clock_is_moved(web: Http) -> None:
     before, after = web.get("/clock"), web.post("/clock/advance", {"by": "90s"})
     # What falls due on the way takes its own time, by which the clock was not moved.
@@ -279,6 +296,7 @@ def test_the_clock_is_moved(web: Http) -> None:
         ("/faults", {"do": "vanish"}, "is not known"),
         ("/clock/advance", {"by": -1}, "by: seconds, or a text"),
         ("/clock/advance", {}, "by is missing"),
+        ("/clock/advance", {"by": "367d"}, "by: 0 to 31622400 seconds, not"),
     ],
 )
 def test_what_cannot_be_asked_is_400_with_the_reason(
