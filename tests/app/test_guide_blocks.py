@@ -14,6 +14,9 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from mockforge_brokers.amqp.lint import RISKS
+from mockforge_brokers.findings import WARNING
+from mockforge_brokers.mqtt import lint_warnings
 
 import mockforge_tui
 from mockforge_tui import MockForge, cli
@@ -222,3 +225,16 @@ def test_all_that_python_is_shown_to_call_is_there(running: MockForge) -> None:
         for name in names.split(".")[1:]:
             found = getattr(found, name)
         assert callable(found), names
+
+
+def test_each_lint_is_on_its_page() -> None:
+    of_mqtt = {
+        value
+        for name, value in vars(lint_warnings).items()
+        if name.isupper() and isinstance(value, str) and not name.startswith("_")
+    } - {WARNING}
+    shown = {line.split()[0] for line in block("mqtt", "keep-alive-0").splitlines()}
+    assert shown == of_mqtt
+    table = (GUIDE / "amqp.md").read_text(encoding="utf-8").partition("| name | what was met |")[2]
+    cells = [line.split(" | ")[0] for line in table.partition("\n\n")[0].splitlines()]
+    assert {name for cell in cells for name in re.findall("`([a-z-]+)`", cell)} >= {*RISKS}
