@@ -31,6 +31,8 @@ from .verbs import Verbs
 
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?")
 PREFIX = "/__mockforge"
+_NOWHERE = HTTPException(404)
+"""As the router says it of a path that it does not know."""
 
 
 class Routes:
@@ -172,9 +174,13 @@ def _number(text: str) -> Any:
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse(
-        {"error": encodable(error.detail)}, error.status_code, headers=error.headers
-    )
+    text = error.detail
+    if text == _NOWHERE.detail:
+        text = f"there is no {request.url.path}: {PREFIX}/openapi.json lists what there is"
+    elif error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        text = f"{request.url.path} is not for {request.method}, but for {allowed}"
+    return JSONResponse({"error": encodable(text)}, error.status_code, headers=error.headers)
 
 
 def build(runtime: Runtime, session: Session, facts: dict[str, Any]) -> Guard:

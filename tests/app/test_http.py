@@ -239,6 +239,22 @@ def test_faults_are_put_looked_at_and_removed(web: Http) -> None:
     assert web.ask("GET", f"/faults/{number}")[0] == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "said"),
+    [
+        ("GET", "/messagse", 404, "there is no /__mockforge/messagse: /__mockforge/openapi.json"),
+        ("GET", "/reset", 405, "/__mockforge/reset is not for GET, but for POST"),
+        ("DELETE", "/commands", 405, "/__mockforge/commands is not for DELETE, but for POST"),
+    ],
+)
+def test_a_path_or_method_that_is_not_served_is_named_with_what_is(
+    web: Http, method: str, path: str, status: int, said: str
+) -> None:
+    found, answer = web.ask(method, path)
+    assert found == status
+    assert said in answer["error"]
+
+
 def test_a_name_with_a_line_break_is_looked_for_and_not_the_path(web: Http) -> None:
     status, said = web.ask("GET", "/recordings/a%0Ab")
     assert status == 404
