@@ -5,6 +5,7 @@ A few scripts, always the same; `python -m tests.differential.mqtt` plays as man
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,15 @@ from differential.mqtt import (
 from differential.mqtt_scripts import Step, scripts
 from hypothesis import given, settings
 from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.mqtt.wire.packets import Connect, Publish, Request, Subscribe, Will
+from mockforge_brokers.mqtt.wire.packets import (
+    Connect,
+    Disconnect,
+    Packet,
+    Publish,
+    Request,
+    Subscribe,
+    Will,
+)
 
 pytestmark = [pytest.mark.client, pytest.mark.slow]
 
@@ -107,3 +116,97 @@ def test_mosquitto_and_we_let_the_same_things_expire(
     clock = ManualClock()
     network = as_mosquitto(clock)
     assert what_time_does(lambda: FakeLink(network), clock.advance) == theirs
+
+
+class Recorded:
+    """Clients of one broker, and what each got once it said something."""
+
+    def __init__(self, connect: Callable[[], Link]) -> None:
+        self.log: list[Any] = []
+        self._connect = connect
+        self._clients: list[Client] = []
+        self.sender = self.come("sender")
+
+    def come(self, name: str, version: int = 5, *filters: str, **properties: Any) -> Client:
+        client = Client(self._connect(), version)
+        self._clients.append(client)
+        kept = {"session_expiry_interval": 100, **properties} if version == 5 else {}
+        self.say(client, Connect(name, version, False, 60, properties=kept))
+        if filters:
+            self.say(client, Subscribe(1, [Request(each, 2) for each in filters]))
+        return client
+
+    def say(self, client: Client, *packets: Packet) -> None:
+        client.send(*packets)
+        self.log.append((packets, client.settle()))
+
+    def publish(self, topic: str, count: int = 1, qos: int = 1) -> None:
+        for number in range(count):
+            self.say(self.sender, Publish(topic, b"%d" % number, qos, packet_id=20 + number))
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.link.close()
+
+
+def a_session_is_taken_over(world: Recorded) -> None:
+    """Two messages are under way and three wait by then; before MQTT 5 all are under way."""
+    for qos in (1, 2):
+        for first, second in ((5, 5), (5, 4), (4, 5), (3, 5)):
+            name = f"{qos} {first} {second}"
+            world.come(name, first, f"q/{name}", receive_maximum=2)
+            world.publish(f"q/{name}", 5, qos)
+            world.say(world.come(name, second), Disconnect())
+            world.come(name, second)
+
+
+def a_session_has_another_end_at_disconnect(world: Recorded) -> None:
+    for at_end in ({}, {"session_expiry_interval": 0}, {"session_expiry_interval": 50}):
+        name = f"ends {at_end}"
+        world.say(world.come(name, 5, f"e/{name}"), Disconnect(properties=dict(at_end)))
+        world.publish(f"e/{name}")
+        world.come(name)
+
+
+def messages_are_retained_for_other_versions(world: Recorded) -> None:
+    for version in (3, 4, 5):
+        more = {"content_type": "text", "user_property": [("k", "v")]} if version == 5 else {}
+        message = Publish(f"r/{version}", b"kept", 1, True, packet_id=9, properties=more)
+        world.say(world.come(f"by {version}", version), message)
+    for version in (3, 4, 5):
+        world.come(f"to {version}", version, "r/+")
+
+
+def an_alias_is_its_connections_alone(world: Recorded) -> None:
+    """It stands for the topic that it was given last."""
+    taker, sender = world.come("taker", 5, "a/+"), world.sender
+    for topic in ("a/1", "a/2", "", "taken over"):
+        if topic == "taken over":
+            sender, topic = world.come("sender"), ""
+        world.say(sender, Publish(topic, b"x", 1, packet_id=9, properties={"topic_alias": 1}))
+        world.say(taker)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        a_session_is_taken_over,
+        a_session_has_another_end_at_disconnect,
+        messages_are_retained_for_other_versions,
+        an_alias_is_its_connections_alone,
+    ],
+)
+@pytest.mark.timeout(100)
+def test_mosquitto_and_we_do_the_same_when(
+    happens: Callable[[Recorded], None], mosquitto: tuple[Path, int]
+) -> None:
+    def log(connect: Callable[[], Link]) -> list[Any]:
+        with closing(Recorded(connect)) as world:
+            happens(world)
+            return world.log
+
+    conf, port = mosquitto
+    with mosquitto_at(conf, port):
+        theirs = log(lambda: SocketLink(port))
+    network = as_mosquitto(ManualClock())
+    assert log(lambda: FakeLink(network)) == theirs
