@@ -78,7 +78,7 @@ def test_who_proves_a_name_by_auth_is_asked_the_same() -> None:
     stage = scene(users=("alice",))
     who = Connect("b", 5, user_name="bob", properties={"authentication_method": "M"})
     assert code(stage, by_tls(stage, who)) == Reason.NOT_AUTHORIZED
-    assert [event.user for event in stage.emitted(AccessDenied)] == [""]
+    assert [event.user for event in stage.emitted(AccessDenied)] == ["bob"]
     alice = Connect("a", 5, user_name="alice", properties={"authentication_method": "M"})
     client = by_tls(stage, alice)
     assert code(stage, client) == 0

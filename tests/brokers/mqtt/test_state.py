@@ -348,7 +348,7 @@ def test_retained_messages_are_limited_by_their_bytes(
 
 
 def test_retained_topic_of_very_many_levels_can_be_found() -> None:
-    retained = RetainedMessages(10, MIB)
+    retained = RetainedMessages(100_000, MIB)
     deep = "/" * 30_000
     retained.store(Message(deep, b"x"))
     assert len([each for each in retained.match("#", 0.0) if each]) == 1
