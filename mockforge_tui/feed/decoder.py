@@ -76,14 +76,7 @@ class Decoder:
     def decode_all(self, budget: float, wanted: Callable[[Tape], bool]) -> Iterator[list[Row]]:
         """Every frame that the wanted tapes have now, in portions of about `budget` seconds."""
         # Listed once: the journal may be long, and who fills it is faster than who decodes it.
-        of_tape: dict[Tape, bool] = {}
-        coming: list[Chunk] = []
-        for chunk in self._journal.since(self._last):
-            tape = chunk.tape
-            if tape not in of_tape:
-                of_tape[tape] = wanted(tape)
-            if of_tape[tape]:
-                coming.append(chunk)
+        coming = self._of(wanted, self._journal.seq)
         while coming or self._frames:
             yield list(chain.from_iterable(self._some_of(coming, self._timer() + budget)))
 
@@ -97,13 +90,23 @@ class Decoder:
         """
         if not (self._coming or self._frames):
             end = self._journal.seq if until is None else until
-            self._coming = [
-                each
-                for each in self._journal.since(self._last)
-                if each.seq <= end and wanted(each.tape)
-            ]
+            self._coming = self._of(wanted, end)
             self._last = end
         return self._some_of(self._coming, self._timer() + budget)
+
+    def _of(self, wanted: Callable[[Tape], bool], end: int) -> list[Chunk]:
+        """What the wanted tapes got since the last call, up to chunk `end`, newest first."""
+        asked: dict[Tape, bool] = {}
+        found: list[Chunk] = []
+        for chunk in self._journal.since(self._last):
+            tape = chunk.tape
+            # Once for each: a filter is read for it, and one connection may have all the chunks.
+            is_wanted = asked.get(tape)
+            if is_wanted is None:
+                is_wanted = asked[tape] = wanted(tape)
+            if is_wanted and chunk.seq <= end:
+                found.append(chunk)
+        return found
 
     def is_behind(self, until: int | None = None) -> bool:
         """Whether `decode_on` has more to do than it had time for, up to this chunk."""

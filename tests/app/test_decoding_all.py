@@ -104,3 +104,20 @@ def test_a_connection_without_a_name_is_judged_by_the_rest() -> None:
     tape: Tape = Traffic().journal.open("kafka", 7, Client(""))
     assert may_match(compile_filter("client:dev-7"))(tape)
     assert not may_match(compile_filter("client:dev-7 proto:mqtt"))(tape)
+
+
+def test_each_connection_is_asked_once_for_whether_it_is_wanted_however_many_chunks_it_has() -> (
+    None
+):
+    traffic = Traffic()
+    asked: list[Tape] = []
+
+    def wanted(tape: Tape) -> bool:
+        asked.append(tape)
+        return True
+
+    decoder = Decoder(traffic.journal, Ticking(1))
+    for number in range(50):
+        traffic.say(f"dev-{number % 2}", payload=f"{number}")
+    assert len(decoder.decode_on(1_000, wanted)) == 50
+    assert len(asked) == 2
