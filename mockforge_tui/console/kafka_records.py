@@ -60,6 +60,8 @@ class StoredTopic(Store):
         for record in heapq.merge(*parts, key=_moment):
             self._next[record.partition] = record.offset + 1
             yield _row(self.target.topic, record)
+        # The last offsets may have no record: the end of a transaction, or what compaction took.
+        self._next = {p: max(offset, self._ends[p]) for p, offset in self._next.items()}
 
     def backward(self, end: str | None = None) -> Iterator[Row]:
         self._left = {**self._ends, **(_offsets_of(end) if end is not None else {})}
@@ -67,6 +69,8 @@ class StoredTopic(Store):
         for record in heapq.merge(*parts, key=_moment, reverse=True):
             self._left[record.partition] = record.offset
             yield _row(self.target.topic, record)
+        # Nor may the first ones.
+        self._left = dict(self._firsts)
 
     def reached(self) -> str:
         if all(self._left[p] <= first for p, first in self._firsts.items()):

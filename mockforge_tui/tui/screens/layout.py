@@ -151,7 +151,7 @@ class PaneScreen(Screen[None]):
     def look_at(self) -> Pane:
         """`here`; where nothing in it is chosen yet, its first record is from now on."""
         here = self.here
-        if isinstance(here, LiveTable) and here.chosen is None:
+        if isinstance(here, LiveTable) and here.records and here.chosen is None:
             here.move(1)
         return here
 

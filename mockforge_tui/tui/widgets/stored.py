@@ -10,7 +10,7 @@ from mockforge_brokers.protocols import protocol_of
 
 from ...console.session import Session
 from ...console.stored import open_store
-from ...console.stores import page
+from ...console.stores import Page, page
 from ...console.targets import SessionTarget, Target
 from ...filters import Filter
 from ...text import clean
@@ -32,6 +32,13 @@ class StoredLine:
 
     number: int
     row: Row
+
+
+def _is_last(found: Page, start: str | None, end: str | None) -> bool:
+    """Whether nothing is behind a page in the direction in which it was turned to."""
+    if start is not None:
+        return not found.following
+    return end is not None and not found.preceding
 
 
 def _place(line: StoredLine, palette: Palette, glyphs: Glyphs) -> tuple[str, Any]:
@@ -111,10 +118,11 @@ class StoredPane(LiveTable[StoredLine]):
 
     def move(self, lines: int) -> None:
         at = self._position()
-        last = len(self.records) - 1
-        if lines > 0 and at == last and self._following:
+        # A page may have nothing that the filter wants, and still others lie on both sides of it.
+        ends = {None} if not self.records else {len(self.records) - 1} if lines > 0 else {0}
+        if lines > 0 and at in ends and self._following:
             self._load(self._following)
-        elif lines < 0 and at == 0 and self._preceding:
+        elif lines < 0 and at in ends and self._preceding:
             self._load(None, end=self._preceding)
         else:
             super().move(lines)
@@ -138,13 +146,28 @@ class StoredPane(LiveTable[StoredLine]):
             self._total = 0
             self.nothing = str(error)
             return self.nothing
-        self.nothing = type(self).nothing
+        if not found.rows and self.records and _is_last(found, start, end):
+            # All that there is was shown: the page that the person came from stays.
+            self._following = self._following if end is not None else ""
+            self._preceding = self._preceding if start is not None else ""
+            return ""
+        self.nothing = self._none_of(found)
         self._newest, self._total = newest, found.total
         self._following, self._preceding = found.following, found.preceding
         self.put(found.rows)
         if found.rows:
             self._go_to(0 if start is not None or not (newest or end) else len(found.rows) - 1)
         return ""
+
+    def _none_of(self, found: Page) -> str:
+        """What a page without messages says: where others may be."""
+        if self.filter is None:
+            return type(self).nothing
+        keys = [("k", found.preceding), ("j", found.following)]
+        ways = " and ".join(f"{key} looks on" for key, place in keys if place)
+        if not ways:
+            return "nothing that is stored here matches"
+        return f"none of these {found.looked:,} matches: {ways}"
 
     def put(self, rows: Sequence[Row]) -> None:
         """Show these messages."""

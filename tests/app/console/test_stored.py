@@ -5,6 +5,7 @@ import pytest
 from mockforge_tui.console.results import Column, Result, table_lines
 
 from .scene import Scene
+from .test_transactions import scene as transactional
 
 
 def scene() -> Scene:
@@ -154,3 +155,36 @@ def test_a_message_of_the_default_exchange_has_the_place_that_pub_named() -> Non
     made.run("queue add q")
     sent = made.run("pub amqp:/q x").data["place"]
     assert [row["place"] for row in made.run("peek q").data] == [sent] == ["(default)/q"]
+
+
+def ended_by_a_transaction() -> Scene:
+    """A topic whose last offset has no record: the transaction's end stands there."""
+    made, _ = transactional()
+    made.run("txn abort till-1")
+    return made
+
+
+def test_the_end_of_a_transaction_is_no_message_that_follows() -> None:
+    made = ended_by_a_transaction()
+    assert made.kafka.offsets("orders") == [(0, 3)]
+    assert "goes on" not in made.run("topic read orders -n 10").text
+    assert "goes back" not in made.run("topic read orders --last -n 10").text
+
+
+def test_a_tail_follows_behind_the_end_of_a_transaction() -> None:
+    made = ended_by_a_transaction()
+    job = made.session.jobs.of(made.run("tail kafka:orders@begin"))
+    assert job is not None
+    assert job.timer is None, "it goes on looking for what is stored"
+    made.run("pub kafka:orders more")
+    assert job.steps == 3
+
+
+def test_the_end_of_a_transaction_is_no_message_that_comes_before() -> None:
+    made = ended_by_a_transaction()
+    made.run("pub kafka:orders more")
+    made.kafka.cluster.topics["orders"].logs[0].truncate_before(2)
+    assert "--before 0:3 goes back" in made.run("topic read orders --last -n 1").text
+    before = made.run("topic read orders --before 0:3")
+    assert not before.records
+    assert "goes back" not in before.text

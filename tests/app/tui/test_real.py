@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any
 
 import pytest
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.packets import Connect, Request, Subscribe
 from textual.events import Key
 
 from mockforge_tui.tui.inspection import Inspection
@@ -104,6 +106,68 @@ def test_stored_messages_go_on_page_by_page_in_both_directions() -> None:
         assert payload() == b"3-1"
 
     play(act, real=many)
+
+
+def test_a_page_stays_where_nothing_but_the_end_of_a_transaction_is_before_or_behind_it() -> None:
+    def ended() -> Scene:
+        made = Scene()
+        made.run("topic add sold -p 1")
+        transactions = made.kafka.cluster.transactions
+        for name in ("first", "last"):
+            who = transactions.take(name, 60)
+            transactions.add_partitions(name, who, [("sold", 0)])
+            if name == "first":
+                made.run(f"txn abort {name}")
+                for number in range(200):
+                    made.kafka.publish("sold", b"%d" % number)
+        made.run("txn abort last")
+        return made
+
+    async def act(stage: Stage) -> None:
+        await _choose(stage, "3", "sold")
+        await stage.keys("enter")
+        pane = stage.screen.stored
+        assert len(pane.records) == 200
+        for key, payload in (("j", b"199"), ("j", b"199"), ("g", b"0"), ("k", b"0"), ("j", b"1")):
+            await stage.keys(key)
+            assert pane.chosen is not None, key
+            assert pane.chosen.row.payload == payload
+
+    play(act, real=ended)
+
+
+def test_where_no_message_of_a_page_matches_the_next_page_is_a_key_away() -> None:
+    def many() -> Scene:
+        made = Scene()
+        made.run("topic add long -p 1")
+        for number in range(5_100):
+            made.kafka.publish("long", b"match" if number == 10 else b"%d" % number)
+        return made
+
+    async def act(stage: Stage) -> None:
+        await _choose(stage, "3", "long")
+        await stage.keys("enter", "slash")
+        await stage.type("body:match")
+        await stage.keys("enter")
+        await stage.shows("none of these 5,000 matches: k looks on")
+        pane = stage.screen.stored
+        for key in "kkj":
+            # Behind it and before it is nothing that matches: the page stays.
+            await stage.keys(key)
+            assert [each.row.payload for each in pane.records] == [b"match"], key
+
+    play(act, real=many)
+
+
+def test_where_no_message_matches_at_all_that_is_said() -> None:
+    async def act(stage: Stage) -> None:
+        await _choose(stage, "3", "orders")
+        await stage.keys("enter", "slash")
+        await stage.type("body:nosuch")
+        await stage.keys("enter")
+        await stage.shows("nothing that is stored here matches")
+
+    play(act, real=Scene)
 
 
 def test_enter_on_a_queue_shows_its_messages_and_leaves_them_there() -> None:
@@ -392,3 +456,32 @@ def test_a_publish_that_reached_no_queue_says_so_in_its_row_and_in_the_inspector
         assert any("reached no queue" in fact for fact in facts)
 
     play(act, real=unroutable)
+
+
+def test_a_shared_subscription_shows_who_got_how_many() -> None:
+    def sharing() -> Scene:
+        made = Scene()
+        for name in ("one", "two"):
+            client = made.networks["mqtt"].connect()
+            client.send(encode_packet(Connect(name, version=5), 5))
+            client.send(encode_packet(Subscribe(1, [Request("$share/workers/jobs/#", 0)]), 5))
+        for number in range(3):
+            made.run(f"pub mqtt:jobs/a {number}")
+        return made
+
+    async def act(stage: Stage) -> None:
+        await stage.shows("s/jobs/#")
+        await _choose(stage, "4", "$share/workers/jobs/#")
+        await stage.keys("enter")
+        await stage.shows("M share $share/workers/jobs/#")
+        sheet = stage.screen.inspector.opened.sheet
+        assert sheet is not None
+        _, members = sheet.tables["members"]
+        assert [(each["client"], each["state"], each["taken"]) for each in members] == [
+            ("one", "reads", 1),
+            ("two", "reads", 2),
+        ]
+        await stage.keys("escape", "4", "plus")
+        assert stage.app.session.filter.text == "topic:jobs/#"
+
+    play(act, real=sharing)
