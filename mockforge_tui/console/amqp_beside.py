@@ -6,7 +6,7 @@ It is looked up for the one that somebody looks at, and not with each snapshot o
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from mockforge_brokers.amqp.state.message_paths import from_exchange
+from mockforge_brokers.amqp.state.message_paths import Room, from_exchange
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from ..units import format_duration
@@ -16,9 +16,11 @@ from .routing import WAYS, drawn
 
 if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
+    from mockforge_brokers.amqp.state.queues.queue import Queue
     from mockforge_brokers.amqp.state.virtual_host import VirtualHost
 
 _MOST: Final = 200
+"""Lines of one table, and what is looked at to make it: it is made anew with each picture."""
 
 
 def _credit(value: Any) -> str:
@@ -63,13 +65,14 @@ def beside(amqp: "AmqpBroker | None", subject: object) -> Tables:
                 return {}
             return _of_queue(amqp, host, name) if kind == "queue" else _of_exchange(host, name)
         case GroupView(protocol="amqp", name=name, detail=detail):
-            return {"consumers": (_CONSUMERS, _consumers(amqp, detail.get("vhost", ""), name))}
+            host = amqp.vhosts.get(detail.get("vhost", ""))
+            queue = host.queues.get(name) if host is not None else None
+            return {} if queue is None else {"consumers": (_CONSUMERS, _consumers(amqp, queue))}
         case ConnectionView(protocol="amqp", id=number):
-            reads = [_fields(each) for each in amqp.consumers() if each.connection == number]
-            channels = [_fields(each) for each in amqp.channels() if each.connection == number]
+            channels, reads = amqp.channels([number]), amqp.consumers([number])
             return {
-                "channels": (_CHANNELS, channels[:_MOST]),
-                "consumers": (_READS, reads[:_MOST]),
+                "channels": (_CHANNELS, [_fields(each) for each in channels[:_MOST]]),
+                "consumers": (_READS, [_fields(each) for each in reads[:_MOST]]),
             }
     return {}
 
@@ -79,15 +82,12 @@ def _of_queue(amqp: "AmqpBroker", host: "VirtualHost", name: str) -> Tables:
     if queue is None:
         return {}
     bound = (
-        {"exchange": exchange.name, "key": binding.routing_key or "an empty key"}
-        for exchange in host.exchanges.values()
-        if exchange.name
-        for binding in exchange.bindings.values()
-        if binding.destination is queue
+        {"exchange": exchange, "key": binding.routing_key or "an empty key"}
+        for exchange, binding in host.leading_to(queue)
     )
-    (way,) = from_exchange(host, "", name).ahead[:1]
+    (way,) = from_exchange(host, "", name, room=Room(_MOST)).ahead[:1]
     return {
-        "consumers": (_CONSUMERS, _consumers(amqp, host.name, name)),
+        "consumers": (_CONSUMERS, _consumers(amqp, queue)),
         "bound to": (_BINDINGS, list(islice(bound, _MOST))),
         "dead letters": (WAYS, drawn(way.ahead)),
     }
@@ -97,11 +97,13 @@ def _of_exchange(host: "VirtualHost", name: str) -> Tables:
     # The default exchange leads to every queue by its name, and not by bindings.
     if name not in host.exchanges:
         return {}
-    return {"ways": (WAYS, drawn(from_exchange(host, name, None).ahead))}
+    return {"ways": (WAYS, drawn(from_exchange(host, name, None, room=Room(_MOST)).ahead))}
 
 
-def _consumers(amqp: "AmqpBroker", vhost: str, queue: str) -> Rows:
-    found = (each for each in amqp.consumers() if (each.vhost, each.queue) == (vhost, queue))
+def _consumers(amqp: "AmqpBroker", queue: "Queue") -> Rows:
+    # Who consumes is in the virtual host of its queue.
+    numbers = {each.connection for each in islice(queue.consumers, _MOST)}
+    found = (each for each in amqp.consumers(numbers) if each.queue == queue.name)
     return [_fields(each) for each in islice(found, _MOST)]
 
 

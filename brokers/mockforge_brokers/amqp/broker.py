@@ -1,6 +1,6 @@
 """The AMQP broker: its connections and virtual hosts, restarts, and what it shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
@@ -383,16 +383,27 @@ class AmqpBroker(Verbs):
         self._looking.asked()
         return self._sampling.rates(thing, self.environment.clock.now())
 
-    def consumers(self) -> list[ConsumerView]:
-        """By queue."""
+    def consumers(self, connections: Collection[int] | None = None) -> list[ConsumerView]:
+        """By queue; of all connections, or of those with these numbers."""
         now = self.environment.clock.now()
-        found = consumers.views(now, self._connections, self._channels, self._later, self._sessions)
+        classic, later = self._of(connections)
+        found = consumers.views(now, classic, self._channels, later, self._sessions)
         return sorted(found, key=lambda each: (each.vhost, each.queue, each.connection))
 
-    def channels(self) -> list[ChannelView]:
-        """Of both versions; those of 1.0 are its sessions."""
+    def channels(self, connections: Collection[int] | None = None) -> list[ChannelView]:
+        """Of both versions, where those of 1.0 are its sessions; of all connections, or some."""
         now = self.environment.clock.now()
-        return list(channel_views.views(now, self._connections, self._channels, self._later))
+        classic, later = self._of(connections)
+        return list(channel_views.views(now, classic, self._channels, later))
+
+    def _of(
+        self, numbers: Collection[int] | None
+    ) -> tuple[Mapping[int, Connection], Mapping[int, LaterConnection]]:
+        """The connections of both versions, or those of them with these numbers."""
+        if numbers is None:
+            return self._connections, self._later
+        classic = {each: self._connections[each] for each in numbers if each in self._connections}
+        return classic, {each: self._later[each] for each in numbers if each in self._later}
 
     def metrics(self) -> list[Metric]:
         tags = (

@@ -1,6 +1,9 @@
 """What the inspector looks up of the AMQP queue, exchange or connection that somebody looks at."""
 
+from collections.abc import Collection
 from typing import Any
+
+from mockforge_brokers.amqp.consumers import ConsumerView
 
 from mockforge_tui.console.beside import beside
 from mockforge_tui.console.kafka_tables import Tables
@@ -93,3 +96,35 @@ def test_ways_that_branch_at_each_exchange_have_an_end() -> None:
     rows = tables(scene, view_of(scene, "a0"))["ways"][1]
     assert 100 < len(rows) < 5_000
     assert any("too many ways" in each["note"] for each in rows)
+
+
+def test_an_exchange_of_very_many_bindings_shows_the_first_and_says_so() -> None:
+    scene = Scene(furnished=False)
+    scene.amqp.declare_exchange("wide", "fanout")
+    for number in range(2_100):
+        scene.amqp.declare_queue(f"q{number}")
+        scene.amqp.bind("wide", f"q{number}")
+    assert len(tables(scene, view_of(scene, "wide"))["ways"][1]) < 300
+    drawn = scene.run("exchange tree wide").records
+    assert len(drawn) < 2_100
+    assert "too many ways" in drawn[0]["note"]
+
+
+def test_only_the_connections_that_consume_from_a_queue_are_looked_at() -> None:
+    scene = furnished()
+    others = [scene.amqp_client() for _ in range(3)]
+    for each in others:
+        each.send("basic.consume", queue="dead", consumer_tag="w")
+    worker = scene.amqp_client()
+    worker.send("basic.consume", queue="q", consumer_tag="w")
+    scene.settle()
+    asked: list[int] = []
+    all_of = scene.amqp.consumers
+
+    def consumers(connections: Collection[int] | None = None) -> list[ConsumerView]:
+        asked.extend(connections or ())
+        return all_of(connections)
+
+    scene.amqp.consumers = consumers  # type: ignore[method-assign]
+    (consumer,) = tables(scene, view_of(scene, "q"))["consumers"][1]
+    assert asked == [consumer["connection"]]

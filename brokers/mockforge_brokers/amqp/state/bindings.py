@@ -16,6 +16,8 @@ from .queues.queue import Queue
 from .refusals import check_not_default, locked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .keeper import Keeper
 
 AMQP: Final = "amqp"
@@ -56,6 +58,11 @@ class Bindings:
         if queue.owner and connection and queue.owner != connection:
             raise self._locked(name)
         return queue
+
+    def leading_to(self, destination: Destination) -> Iterator[tuple[str, Binding]]:
+        """The bindings that lead to a queue or exchange, each with the name of its exchange."""
+        for name, identity in self._leading.get(destination, ()):
+            yield name, self.exchanges[name].bindings[identity]
 
     # Bind and unbind.
 

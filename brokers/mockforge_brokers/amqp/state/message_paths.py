@@ -46,12 +46,12 @@ _DEEPEST: Final = 50
 
 
 class Room:
-    """What is left of `_MOST` for all branches of one answer, and how deep it is right now."""
+    """How many ways all branches of one answer may still have, and how deep it is right now."""
 
     __slots__ = ("depth", "left")
 
-    def __init__(self) -> None:
-        self.left = _MOST
+    def __init__(self, most: int = _MOST) -> None:
+        self.left = most
         self.depth = 0
 
 
@@ -79,10 +79,14 @@ def from_exchange(
         return Way(EXCHANGE, shown, by, f"{exchange.type}: too long a way for one answer")
     room.depth += 1
     seen |= {f"x:{name}"}
-    ahead = [
-        _to(host, binding.destination, key, headers, _key(binding.routing_key), seen, room)
-        for binding in _taking(exchange, key, headers)
-    ]
+    ahead: list[Way] = []
+    note = exchange.type
+    for binding in _taking(exchange, key, headers):
+        if room.left <= 0:
+            note = f"{exchange.type}: too many ways for one answer"
+            break
+        to, its_key = binding.destination, _key(binding.routing_key)
+        ahead.append(_to(host, to, key, headers, its_key, seen, room))
     if isinstance(exchange, DefaultExchange) and key is not None and key in host.queues:
         ahead.append(_to_queue(host, host.queues[key], key, "the queue's name", seen, room))
     if exchange.alternate and (key is None or not ahead):
@@ -91,7 +95,7 @@ def from_exchange(
     room.depth -= 1
     if not ahead and not (key is None and isinstance(exchange, DefaultExchange)):
         ahead.append(Way(NOWHERE, NOWHERE, "", _nowhere(exchange, key)))
-    return Way(EXCHANGE, shown, by, exchange.type, tuple(ahead))
+    return Way(EXCHANGE, shown, by, note, tuple(ahead))
 
 
 def _taking(exchange: Exchange, key: str | None, headers: Mapping[str, Field]) -> Iterable[Binding]:
@@ -130,6 +134,7 @@ def _to(
 def _to_queue(
     host: VirtualHost, queue: Queue, key: str | None, by: str, seen: Seen, room: Room
 ) -> Way:
+    room.left -= 1
     note = _described(queue)
     if not isinstance(queue, GovernedQueue) or queue.policy.dead_letter_exchange is None:
         return Way(QUEUE, queue.name, by, note)
