@@ -1,17 +1,28 @@
 """What commands share: how they refuse, and how they find what a name means."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from mockforge_brokers.errors import InvalidInput
 
 from ..filters.patterns import glob_regex, is_topic_filter
 from ..nearest import get_close_matches
-from .targets import BareTarget, KafkaTarget, Place, QueueTarget, Target, parse_target, place_of
+from .targets import (
+    BareTarget,
+    KafkaTarget,
+    Place,
+    QueueTarget,
+    Target,
+    at_host,
+    parse_target,
+    place_of,
+    split_host,
+)
 
 if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
+    from mockforge_brokers.amqp.state.virtual_host import VirtualHost
     from mockforge_brokers.kafka.broker import KafkaBroker
     from mockforge_brokers.mqtt.broker import MqttBroker
 
@@ -79,7 +90,7 @@ def matching(names: Iterable[str], pattern: str | None) -> list[str]:
 def resolved(session: "Session", target: Target, argument: str = "target") -> Target:
     """What a bare name means, if it means one thing only; any other target as it is."""
     if isinstance(target, QueueTarget):
-        return QueueTarget(target.name, _host(session, target, argument))
+        return QueueTarget(target.name, _host_of(session, target, argument))
     if not isinstance(target, BareTarget):
         return target
     found = _part_of_topic(session, target.name)
@@ -95,20 +106,47 @@ def resolved(session: "Session", target: Target, argument: str = "target") -> Ta
     raise BadArgument(argument, text)
 
 
-def _host(session: "Session", queue: QueueTarget, argument: str) -> str | None:
-    """The virtual host that has a queue: `/` before the others, of those the only one."""
-    broker = session.runtime.brokers.amqp
-    if broker is None:
-        return queue.vhost
-    if queue.vhost is not None:
-        return known(argument, queue.vhost, broker.vhosts, "virtual host")
-    having = [name for name, host in broker.vhosts.items() if queue.name in host.queues]
+def named(argument: str, text: str) -> tuple[str | None, str]:
+    """What `//VHOST/NAME` says, or a bare name. Raises BadArgument."""
+    try:
+        return split_host(text)
+    except ValueError as error:
+        raise BadArgument(argument, str(error)) from None
+
+
+def host_with(
+    session: "Session",
+    argument: str,
+    name: str,
+    vhost: str | None,
+    has: Callable[["VirtualHost"], bool],
+    write: Callable[[str | None, str], str] = at_host,
+) -> str:
+    """The virtual host that was named, or else the one that has something of this name: `/` before
+    the others, of those the only one. `write` spells what a person is to choose from."""
+    hosts = amqp(session).vhosts
+    if vhost is not None:
+        return known(argument, vhost, hosts, "virtual host")
+    having = [each for each, host in hosts.items() if has(host)]
     if "/" in having or not having:
         return "/"
     if len(having) > 1:
-        choices = " or ".join(str(QueueTarget(queue.name, each)) for each in having)
-        raise BadArgument(argument, f"{queue.name} is in several virtual hosts: write {choices}")
+        choices = " or ".join(write(each, name) for each in having)
+        raise BadArgument(argument, f"{name} is in several virtual hosts: write {choices}")
     return having[0]
+
+
+def _host_of(session: "Session", queue: QueueTarget, argument: str) -> str | None:
+    if session.runtime.brokers.amqp is None:
+        return queue.vhost
+    return host_with(
+        session,
+        argument,
+        queue.name,
+        queue.vhost,
+        lambda host: queue.name in host.queues,
+        lambda vhost, name: str(QueueTarget(name, vhost)),
+    )
 
 
 def _part_of_topic(session: "Session", name: str) -> list[Place]:

@@ -11,9 +11,12 @@ from typing import ClassVar, Final
 from urllib.parse import quote, unquote
 
 from mockforge_brokers.journal import Row
+from mockforge_brokers.protocols import protocol_of
 from mockforge_brokers.snapshots import DestinationView, GroupView
 
 _FIRST_HOST: Final = "/"
+SHARE: Final = "$share/"
+"""How the name of a shared subscription begins; its own name and its filter follow."""
 _KAFKA = re.compile(r"(?P<topic>.*?)(?:\[(?P<partition>\d*)\])?(?:@(?P<offset>.*))?", re.DOTALL)
 
 
@@ -83,7 +86,7 @@ class AmqpTarget:
 
     @classmethod
     def parse(cls, name: str) -> "AmqpTarget":
-        vhost, name = _split_host(name)
+        vhost, name = split_host(name)
         exchange, _, routing_key = name.partition("/")
         return cls(exchange, routing_key, vhost)
 
@@ -108,7 +111,7 @@ class QueueTarget:
 
     @classmethod
     def parse(cls, name: str) -> "QueueTarget":
-        vhost, name = _split_host(name)
+        vhost, name = split_host(name)
         return cls(_named(cls.scheme, name), vhost)
 
     @property
@@ -188,7 +191,8 @@ def at_host(vhost: str | None, name: str) -> str:
     return f"//{quote(_FIRST_HOST, safe='')}/{name}" if name.startswith("//") else name
 
 
-def _split_host(name: str) -> tuple[str | None, str]:
+def split_host(name: str) -> tuple[str | None, str]:
+    """`//shop/orders` as its virtual host, None where none is named, and the rest."""
     if not name.startswith("//"):
         return None, name
     vhost, slash, rest = name[2:].partition("/")
@@ -197,8 +201,17 @@ def _split_host(name: str) -> tuple[str | None, str]:
     return unquote(vhost) or _FIRST_HOST, rest
 
 
+def shared_by(view: GroupView) -> str | None:
+    """What a shared subscription of MQTT is about: its filter without the share's name; None for
+    every other group."""
+    shared = view.detail.get("filter") if protocol_of(view.protocol).levels else None
+    return None if shared is None else str(shared).split("/", 2)[2]
+
+
 def store_of(view: GroupView) -> SessionTarget | QueueTarget | None:
     """Where messages wait for those who consume together; None where they have positions only."""
+    if shared_by(view) is not None:
+        return None
     kept = _OF_GROUPS.get(view.protocol)
     if kept is QueueTarget:
         return QueueTarget(view.name, view.detail.get("vhost"))

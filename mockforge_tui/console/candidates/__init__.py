@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mockforge_brokers.protocols import protocol_of
 
 from ... import units
-from ..targets import place_of
+from ..targets import at_host, name_of, place_of
 from . import kafka, mqtt
 from .source import Candidate as Candidate
 from .source import Source
@@ -69,6 +69,12 @@ def _destinations(*kinds: str, protocol: str = "") -> Callable[["Session"], Iter
     return find
 
 
+def _queues(session: "Session") -> Iterable[Candidate]:
+    for each in session.destinations():
+        if each.kind == "queue":
+            yield name_of(each), each.note or each.protocol
+
+
 def _targets(session: "Session") -> Iterable[Candidate]:
     for each in session.destinations():
         if each.kind != "exchange":
@@ -104,7 +110,10 @@ def _schemes(session: "Session") -> Iterable[Candidate]:
 
 def _exchanges(session: "Session") -> Iterable[Candidate]:
     amqp = session.runtime.brokers.amqp
-    return amqp.exchanges() if amqp is not None else ()
+    for vhost, host in amqp.vhosts.items() if amqp is not None else ():
+        for exchange in host.exchanges.values():
+            if exchange.name:
+                yield at_host(vhost, exchange.name), exchange.type
 
 
 def _connections(session: "Session") -> Iterable[Candidate]:
@@ -280,7 +289,7 @@ _SOURCES: dict[str, Source] = {
     "stored": _stored,
     "subjects": _subjects,
     "topics": _destinations("topic", protocol="kafka"),
-    "queues": _destinations("queue"),
+    "queues": _queues,
     "exchanges": _exchanges,
     "connections": _connections,
     "users": _users,

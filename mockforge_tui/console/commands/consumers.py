@@ -9,6 +9,7 @@ from ..lookup import amqp, matching
 from ..registry import Arg, command
 from ..results import Column, Result, count, done, duration, table
 from ..types import GLOB, QUEUE, TEXT
+from .queues import known_queue
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -62,7 +63,8 @@ def consumer_cancel(
     What they hold unacked they keep; a client that does not hear basic.cancel gets no more, and
     nobody says why.
     """
-    gone = amqp(session).cancel_consumers(queue, tag)
+    view = known_queue(session, queue, "queue")
+    gone = amqp(session).cancel_consumers(view.name, tag, vhost=view.detail["vhost"])
     if not gone:
         name = f"consumer {tag}" if tag is not None else "consumer"
         raise InvalidInput(f"queue {queue} has no {name}")

@@ -2,16 +2,21 @@
 
 from typing import TYPE_CHECKING, Annotated
 
+from mockforge_brokers.amqp.records import plain as plain_fields
+from mockforge_brokers.amqp.state.exchanges import Exchange
 from mockforge_brokers.amqp.state.plugin_exchanges import EXCHANGE_TYPES
 from mockforge_brokers.amqp.verbs import DestinationKind
 
-from ..lookup import amqp, known, matching
+from ..lookup import BadArgument, amqp, host_with, known, matching, named
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, done, table
+from ..targets import at_host
 from ..types import EXCHANGE, GLOB, PAIR, QUEUE, TEXT, choice, text
 from .queues import typed
 
 if TYPE_CHECKING:
+    from mockforge_brokers.amqp.state.virtual_host import VirtualHost
+
     from ..session import Session
 
 Pairs = tuple[tuple[str, str], ...]
@@ -27,17 +32,16 @@ _TYPES = choice("type", *EXCHANGE_TYPES)
 def exchange_ls(
     session: "Session", pattern: Annotated[str | None, Arg(GLOB, "a glob: amq.*")] = None
 ) -> Result:
-    """List AMQP's exchanges."""
-    kinds = dict(amqp(session).exchanges())
-    used = {each.name: each for each in session.destinations() if each.kind == "exchange"}
+    """List AMQP's exchanges, those of other virtual hosts as //VHOST/NAME."""
+    exchanges = _all(session)
     rows = [
         {
             "name": name,
-            "type": kinds[name],
-            "messages_in": used[name].messages_in if name in used else 0,
-            "bindings": sum(name == exchange for exchange, _, _ in amqp(session).bindings()),
+            "type": exchanges[name].type,
+            "messages_in": exchanges[name].published,
+            "bindings": len(exchanges[name].bindings),
         }
-        for name in matching(kinds, pattern)
+        for name in matching(exchanges, pattern)
     ]
     return table(
         rows,
@@ -56,16 +60,24 @@ def exchange_ls(
     examples=("exchange show amq.topic",),
 )
 def exchange_show(session: "Session", name: Annotated[str, Arg(EXCHANGE, "an exchange")]) -> Result:
-    """Show which queues an exchange is bound to."""
-    admin = amqp(session)
-    _known(session, name)
+    """Show which queues and exchanges an exchange is bound to."""
+    _, exchange = _known(session, name)
     rows = [
-        {"binding_key": key, "queue": queue}
-        for exchange, queue, key in admin.bindings()
-        if exchange == name
+        {
+            "binding_key": each.routing_key,
+            "queue": each.destination.name,
+            "kind": each.kind,
+            "arguments": plain_fields(each.arguments),
+        }
+        for each in exchange.bindings.values()
     ]
     return table(
-        rows, Column("binding_key", "binding key"), Column("queue", "queue"), empty="no bindings"
+        rows,
+        Column("binding_key", "binding key"),
+        Column("kind", "to"),
+        Column("queue", "name"),
+        Column("arguments", "arguments", _pairs),
+        empty="no bindings",
     )
 
 
@@ -89,9 +101,13 @@ def exchange_add(
     ] = False,
     arguments: Annotated[Pairs, Opt(("--arg",), PAIR, "any x-argument", repeat=True)] = (),
 ) -> Result:
-    """Declare an AMQP exchange."""
+    """Declare an AMQP exchange; `//shop/events` is one of the virtual host shop."""
     given = {name: typed(value) for name, value in arguments}
-    amqp(session).declare_exchange(name, kind, durable=durable, internal=internal, arguments=given)
+    vhost, bare = named("name", name)
+    vhost = known("name", vhost or "/", amqp(session).vhosts, "virtual host")
+    amqp(session).declare_exchange(
+        bare, kind, durable=durable, internal=internal, arguments=given, vhost=vhost
+    )
     return done(f"{kind} exchange {name} declared", {"name": name, "type": kind})
 
 
@@ -104,7 +120,8 @@ def exchange_add(
 )
 def exchange_rm(session: "Session", name: Annotated[str, Arg(EXCHANGE, "an exchange")]) -> Result:
     """Delete an exchange with its bindings."""
-    amqp(session).delete_exchange(_known(session, name))
+    vhost, exchange = _known(session, name)
+    amqp(session).delete_exchange(exchange.name, vhost=vhost)
     return done(f"exchange {name} deleted", {"name": name})
 
 
@@ -118,7 +135,10 @@ def _kind(to_exchange: bool) -> DestinationKind:
 @command(
     "bind",
     group="queues",
-    examples=("bind events q.inv order.*", "bind events amq.fanout order.# --to-exchange"),
+    examples=(
+        "bind events q.inv order.*",
+        "bind events amq.fanout order.# --to-exchange",
+    ),
 )
 def bind(
     session: "Session",
@@ -129,9 +149,15 @@ def bind(
     arguments: Annotated[Pairs, Opt(("--arg",), PAIR, "for headers exchanges", repeat=True)] = (),
     to_exchange: Annotated[bool, _TO_EXCHANGE] = False,
 ) -> Result:
-    """Bind a queue, or another exchange, to an exchange."""
+    """Bind a queue, or another exchange, to an exchange.
+
+    Both are in one virtual host, and one of them may say which: `//shop/events`. Where none does,
+    it is the only one that has both, `/` before the others.
+    """
     given = {name: typed(value) for name, value in arguments}
-    amqp(session).bind(exchange, queue, key, given, kind=_kind(to_exchange))
+    kind = _kind(to_exchange)
+    vhost, source, destination = _ends(session, exchange, queue, kind)
+    amqp(session).bind(source, destination, key, given, kind=kind, vhost=vhost)
     return done(f"{exchange} → {queue} by {key or 'an empty key'}")
 
 
@@ -151,12 +177,50 @@ def unbind(
 ) -> Result:
     """Undo a binding."""
     given = {name: typed(value) for name, value in arguments}
-    amqp(session).unbind(exchange, queue, key, given, kind=_kind(to_exchange))
+    kind = _kind(to_exchange)
+    vhost, source, destination = _ends(session, exchange, queue, kind)
+    amqp(session).unbind(source, destination, key, given, kind=kind, vhost=vhost)
     return done(f"{exchange} → {queue} by {key or 'an empty key'} undone")
 
 
-def _known(session: "Session", name: str) -> str:
-    return known("name", name, (each for each, _ in amqp(session).exchanges()), "exchange")
+def _all(session: "Session") -> dict[str, Exchange]:
+    """All but the default ones, by what they are called here: //shop/events in a virtual host."""
+    return {
+        at_host(vhost, exchange.name): exchange
+        for vhost, host in amqp(session).vhosts.items()
+        for exchange in host.exchanges.values()
+        if exchange.name
+    }
+
+
+def _known(session: "Session", name: str) -> tuple[str, Exchange]:
+    """An exchange and its virtual host. Raises BadArgument with the nearest one."""
+    vhost, bare = named("name", name)
+    vhost = host_with(session, "name", bare, vhost, lambda host: bare in host.exchanges)
+    exchanges = _all(session)
+    return vhost, exchanges[known("name", at_host(vhost, bare), exchanges, "exchange")]
+
+
+def _ends(
+    session: "Session", exchange: str, destination: str, kind: DestinationKind
+) -> tuple[str, str, str]:
+    """The virtual host of a binding, and its ends there."""
+    (one, source), (other, to) = named("exchange", exchange), named("queue", destination)
+    if one is not None and other is not None and one != other:
+        text = f"a binding stays in one virtual host: {exchange} and {destination} are in two"
+        raise BadArgument("queue", text)
+    argument, vhost = ("exchange", one) if one is not None else ("queue", other)
+
+    def has_both(host: "VirtualHost") -> bool:
+        return source in host.exchanges and to in (
+            host.queues if kind == "queue" else host.exchanges
+        )
+
+    return host_with(session, argument, destination, vhost, has_both), source, to
+
+
+def _pairs(arguments: dict[str, object]) -> str:
+    return " ".join(f"{name}={value}" for name, value in arguments.items())
 
 
 COMMANDS = (exchange_ls, exchange_show, exchange_add, exchange_rm, bind, unbind)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from mockforge_brokers.amqp.records import table as field_table
 from mockforge_brokers.amqp.state.message_paths import DEFAULT_EXCHANGE, Way, from_exchange
 
-from ..lookup import amqp, known, matching
+from ..lookup import amqp, host_with, known, matching, named
 from ..registry import Arg, Opt, command
 from ..results import Result, table
 from ..routing import WAYS, drawn
@@ -35,7 +35,7 @@ def route(
     key: Annotated[str, Arg(TEXT, "the message's routing key", "KEY")] = "",
     *,
     headers: Annotated[Pairs, Opt(("--header",), PAIR, "one of its headers", repeat=True)] = (),
-    vhost: Annotated[str, Opt(("--vhost",), _VHOST, "another virtual host")] = "/",
+    vhost: Annotated[str | None, Opt(("--vhost",), _VHOST, "another virtual host")] = None,
 ) -> Result:
     """Show where an AMQP message would go, without publishing one.
 
@@ -43,12 +43,16 @@ def route(
     go. An exchange that decides by chance may decide otherwise the next time.
     """
     broker = amqp(session)
-    name = "" if exchange == DEFAULT_EXCHANGE else exchange
+    named_host, bare = named("exchange", exchange)
+    name = "" if bare == DEFAULT_EXCHANGE else bare
+    place = host_with(
+        session, "exchange", bare, named_host or vhost, lambda host: name in host.exchanges
+    )
     if name:
-        names = [each for each, _ in broker.exchanges(vhost=vhost)]
+        names = [each for each, _ in broker.exchanges(vhost=place)]
         known("exchange", name, names, "exchange")
     given = field_table({header: typed(value) for header, value in headers})
-    found = from_exchange(broker.vhost(vhost), name, key, given)
+    found = from_exchange(broker.vhost(place), name, key, given)
     return _table([found])
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.snapshots import DestinationView
 
-from ..lookup import BadArgument, amqp, known, matching, resolved
+from ..lookup import BadArgument, amqp, known, matching, named, resolved
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, done, facts_table, rate, table
 from ..targets import QueueTarget, at_host, name_of
@@ -60,7 +60,7 @@ def queue_ls(
 )
 def queue_show(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")]) -> Result:
     """Show a queue: what is in it, what it is bound to, what it was declared with."""
-    view = _known(session, name)
+    view = known_queue(session, name)
     bindings = [
         {"exchange": exchange, "binding_key": key}
         for exchange, queue, key in amqp(session).bindings(vhost=view.detail["vhost"])
@@ -100,8 +100,10 @@ def queue_add(
     ] = (),
 ) -> Result:
     """Declare an AMQP queue."""
+    target = _target("name", name)
+    vhost = target.vhost or "/"
     arguments: dict[str, Any] = {
-        "x-dead-letter-exchange": dlx,
+        "x-dead-letter-exchange": _dead_letter_exchange(dlx, vhost),
         "x-dead-letter-routing-key": dlk,
         "x-message-ttl": None if ttl is None else round(ttl * 1000),
         "x-max-length": most,
@@ -109,8 +111,6 @@ def queue_add(
         **{key: typed(value) for key, value in extra},
     }
     given = {key: value for key, value in arguments.items() if value is not None}
-    target = _target(name)
-    vhost = target.vhost or "/"
     amqp(session).declare_queue(target.name, durable=durable, arguments=given, vhost=vhost)
     return done(f"queue {name} declared", {"name": name, "arguments": given})
 
@@ -124,7 +124,7 @@ def queue_add(
 )
 def queue_rm(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")]) -> Result:
     """Delete a queue with its messages."""
-    view = _known(session, name)
+    view = known_queue(session, name)
     gone = amqp(session).delete_queue(view.name, vhost=view.detail["vhost"])
     return done(f"queue {name} deleted with {gone} messages", {"name": name, "messages": gone})
 
@@ -138,7 +138,7 @@ def queue_rm(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")]) ->
 )
 def queue_purge(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")]) -> Result:
     """Delete a queue's ready messages."""
-    view = _known(session, name)
+    view = known_queue(session, name)
     gone = amqp(session).purge_queue(view.name, vhost=view.detail["vhost"])
     return done(f"{gone} messages of {name} deleted", {"name": name, "messages": gone})
 
@@ -150,21 +150,30 @@ def typed(value: str) -> Any:
     return int(value) if value.removeprefix("-").isdecimal() else value
 
 
-def _known(session: "Session", name: str) -> DestinationView:
+def known_queue(session: "Session", name: str, argument: str = "name") -> DestinationView:
     """A queue by its name, or as `//VHOST/NAME`. Raises BadArgument with the nearest one."""
     views = [each for each in amqp(session).destinations() if each.kind == "queue"]
-    found = resolved(session, _target(name), "name")
+    found = resolved(session, _target(argument, name), argument)
     assert isinstance(found, QueueTarget)
     wanted = at_host(found.vhost, found.name)
-    known("name", wanted, map(name_of, views), "queue")
+    known(argument, wanted, map(name_of, views), "queue")
     return next(each for each in views if name_of(each) == wanted)
 
 
-def _target(name: str) -> QueueTarget:
+def _target(argument: str, name: str) -> QueueTarget:
     try:
         return QueueTarget.parse(name)
     except ValueError as error:
-        raise BadArgument("name", str(error)) from None
+        raise BadArgument(argument, str(error)) from None
+
+
+def _dead_letter_exchange(name: str | None, vhost: str) -> str | None:
+    """Its bare name: dead letters stay in the virtual host of their queue."""
+    host, bare = named("dlx", name) if name is not None else (None, None)
+    if host not in (None, vhost):
+        text = f"dead letters stay in their virtual host, {vhost}: {name} is in another"
+        raise BadArgument("dlx", text)
+    return bare
 
 
 COMMANDS = (queue_ls, queue_show, queue_add, queue_rm, queue_purge)

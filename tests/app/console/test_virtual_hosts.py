@@ -92,6 +92,59 @@ def test_queue_commands_are_about_the_queue_of_its_virtual_host() -> None:
     assert "a virtual host alone" in scene.refused("queue add //shop").as_text()
 
 
+def test_exchanges_and_bindings_are_those_of_their_virtual_host() -> None:
+    scene = _two()
+    scene.run("exchange add //shop/events --type topic")
+    assert "events" in scene.amqp.vhosts["shop"].exchanges
+    assert "events" not in scene.amqp.vhosts["/"].exchanges
+    scene.run("bind //shop/events orders order.#")
+    scene.run("bind events far far.# --arg note=x")
+    assert scene.run("exchange ls *events").records == [
+        {"name": "//shop/events", "type": "topic", "messages_in": 0, "bindings": 2}
+    ]
+    shown = scene.run("exchange show events").records
+    assert [(each["kind"], each["queue"], each["arguments"]) for each in shown] == [
+        ("queue", "orders", {}),
+        ("queue", "far", {"note": "x"}),
+    ]
+    scene.run("pub amqp://shop/events/order.paid four")
+    assert _payloads(scene, "peek queue://shop/orders --last -n 1") == ["four"]
+    assert [each["name"] for each in scene.run("route //shop/events order.paid").records][:2] == [
+        "events",
+        "orders",
+    ]
+    scene.run("unbind events //shop/orders order.#")
+    assert len(scene.run("exchange show //shop/events").records) == 1
+    scene.run("exchange rm events -y")
+    assert "events" not in scene.amqp.vhosts["shop"].exchanges
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("bind //shop/amq.topic //a%2Fb/near k", "a binding stays in one virtual host"),
+        ("bind amq.topic near k", "near is in several virtual hosts: write //shop/near or"),
+        ("bind //shpo/amq.topic near k", "did you mean shop?"),
+        ("bind amq.topic nowhere k", "no queue 'nowhere' in vhost '/'"),
+        ("exchange show //shop/evnets", "no exchange //shop/evnets"),
+        ("exchange add //shop --type topic", "a virtual host alone"),
+        ("exchange rm nosuch -y", "no exchange nosuch"),
+        ("queue add //shop/q --dlx //a%2Fb/dlx", "dead letters stay in their virtual host"),
+        ("consumer cancel //shop/nosuch", "no queue //shop/nosuch"),
+    ],
+)
+def test_what_is_not_there_in_a_virtual_host_is_named(line: str, said: str) -> None:
+    assert said in _two().refused(line).as_text()
+
+
+def test_exchanges_complete_to_names_that_the_commands_take() -> None:
+    scene = _two()
+    scene.run("exchange add //shop/events --type topic")
+    offered = [each.text for each in scene.session.complete("exchange show //sh")]
+    assert "//shop/events" in offered
+    assert scene.run("exchange show //shop/events").ok
+
+
 def test_why_is_about_the_queue_of_its_virtual_host() -> None:
     scene = _two()
     assert "orders holds 2 messages" in scene.run("why queue://shop/orders").text
