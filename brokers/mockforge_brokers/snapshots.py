@@ -47,7 +47,8 @@ class DestinationView(Struct, frozen=True):
 
 
 class GroupView(Struct, frozen=True):
-    """Who consumes together: a Kafka group, or what an MQTT session or AMQP queue has of one.
+    """Who consumes together: a Kafka group, who shares a subscription of MQTT, or what an MQTT
+    session or AMQP queue has of one.
 
     `lag` is what the members have not yet committed (None: unknown); `reason` tells in words why
     the group last changed.

@@ -20,6 +20,7 @@ from ..console.targets import (
     host_of,
     name_of,
     place_of,
+    shared_by,
     store_of,
 )
 from ..feed.ring import Ring
@@ -233,6 +234,8 @@ def subject_term(subject: object) -> str | None:
             return destination_term(view)
         case LintLine(finding=finding):
             return packets_term(finding)
+        case GroupView() if (shared := shared_by(subject)) is not None:
+            return _topics_term(shared)
         case GroupView(protocol=protocol, name=name):
             shown = term(protocol_of(protocol).group_field, name)
             host = subject.detail.get("vhost")
@@ -242,6 +245,15 @@ def subject_term(subject: object) -> str | None:
         case FaultLine(what=Rule(scope=scope) | HoldRule(scope=scope)):
             return f"({scope})" if " " in scope else scope or None
     return None
+
+
+def _topics_term(topic_filter: str) -> str:
+    """What shows the topics that a filter of MQTT is about."""
+    if set(topic_filter) <= _PLAIN | {"#", "+"}:
+        return f"topic:{topic_filter}"
+    # In quotes + and # would mean themselves.
+    before = re.split("[+#]", topic_filter, maxsplit=1)[0]
+    return term("topic", before).replace("topic:", "topic^=", 1)
 
 
 def connection_term(view: ConnectionView) -> str:

@@ -18,7 +18,7 @@ from ..console.commands.holds import decision_of
 from ..console.commands.sessions import ending_of
 from ..console.kafka_tables import Tables, of_group, of_topic
 from ..console.results import table_lines
-from ..console.targets import name_of
+from ..console.targets import name_of, shared_by
 from ..feed.values import Value
 from ..text import clean
 from ..units import clock_time, format_count, format_duration, format_size
@@ -91,7 +91,8 @@ class Sheet:
                 return view.protocol, f"{view.kind} {clean(name_of(view), 80) or '(default)'}"
             case GroupView(protocol=protocol):
                 name = clean(name_of(self.subject), 80)
-                return protocol, f"{protocol_of(protocol).group} {name}"
+                what = "share" if shared_by(self.subject) else protocol_of(protocol).group
+                return protocol, f"{what} {name}"
             case FaultLine(what=HoldRule(id=number)):
                 return "", f"hold {number}"
             case FaultLine(id=number):
@@ -126,6 +127,8 @@ class Sheet:
                 return list(_destination(view, width, self._in_tables))
             case GroupView(detail={"subscriptions": _}):
                 return list(_session(self.subject))
+            case GroupView(detail={"filter": _, "order": _}):
+                return list(_share(self.subject))
             case GroupView():
                 return list(_group(self.subject, width, self._in_tables))
             case FaultLine(what=what):
@@ -218,6 +221,17 @@ def _session(view: GroupView) -> Iterator[Line]:
     yield pair("subscriptions", str(len(subscriptions) or "none"))
     for topic_filter, qos in list(subscriptions.items())[:_SUBSCRIPTIONS]:
         yield (("  ", "mark"), (clean(topic_filter, 200), "string"), (f"  QoS {qos}", "comment"))
+
+
+def _share(view: GroupView) -> Iterator[Line]:
+    """A shared subscription of MQTT; its members are a table below."""
+    detail: Any = view.detail
+    yield from _facts(
+        ("filter", view.name),
+        ("state", view.state),
+        ("order", f"{detail['order']}: each message goes to one member"),
+        ("messages", f"{detail['messages']:,} given to members"),
+    )
 
 
 def _rule(what: Rule | HoldRule | HeldFrame) -> Iterator[Line]:

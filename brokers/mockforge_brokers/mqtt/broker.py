@@ -183,8 +183,10 @@ class MqttBroker:
         return views.destination_views(self.router)
 
     def groups(self) -> list[GroupView]:
-        """The sessions."""
-        return [views.group_view(each) for each in self.registry.by_client.values()]
+        """The sessions, and those who share a subscription."""
+        sessions = [views.group_view(each) for each in self.registry.by_client.values()]
+        shares = self.router.subscriptions.shares.items()
+        return sessions + [views.share_view(name, share) for name, share in shares]
 
     def metrics(self) -> list[Metric]:
         connections = self._connections.values()

@@ -105,6 +105,18 @@ def session_detail(session: Session) -> dict[str, object]:
     }
 
 
+def share_view(topic_filter: str, share: Share) -> GroupView:
+    """A shared subscription as a group: what waits for its members is the lag of their sessions."""
+    connected = any(session.sink is not None for session in share.members)
+    return GroupView(
+        protocol="mqtt",
+        name=topic_filter,
+        state="connected" if connected else "away",
+        members=len(share.members),
+        detail=share_detail(topic_filter, share),
+    )
+
+
 def share_detail(topic_filter: str, share: Share) -> dict[str, object]:
     """`taken` counts the messages for which a member was chosen, be it to wait for it."""
     return {

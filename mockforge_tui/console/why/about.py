@@ -91,6 +91,9 @@ class AboutMqtt(About):
     def row(self, row: Row) -> list[Finding]:
         return mqtt.of_topic(self._mqtt, row.destination)
 
+    def group(self, name: str) -> list[Finding]:
+        return mqtt.of_share(self._mqtt, name) if name in self._mqtt.shares else []
+
     def remembers(self, client: str) -> bool:
         history = (event for _, event in self._mqtt.history)
         return client in self._mqtt.sessions or any(

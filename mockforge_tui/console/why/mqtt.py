@@ -15,6 +15,8 @@ from ...units import counted
 from .finding import Finding, ago
 
 _LATELY, _JUST_NOW = 600.0, 60.0
+_MOST = 20
+"""Clients that are asked about one by one."""
 _SHARE = "$share/"
 _RETAINED = {
     "mqtt_retained": "there are as many messages as may be",
@@ -25,10 +27,12 @@ _RETAINED = {
 
 @dataclass(frozen=True, slots=True)
 class Mqtt:
-    """What the broker shows: `sessions` by client id, `history` with its times, and now."""
+    """What the broker shows: `sessions` by client id, `shares` by filter, `history` with its times,
+    and now."""
 
     connections: Sequence[ConnectionView]
     sessions: Mapping[str, Mapping[str, Any]]
+    shares: Mapping[str, Mapping[str, Any]]
     topics: Sequence[DestinationView]
     history: Sequence[tuple[float, Event]]
     lint: Sequence[Linted]
@@ -62,7 +66,8 @@ def of_topic(mqtt: Mqtt, topic: str) -> list[Finding]:
         if any(_matches(each, topic) for each in session["subscriptions"])
     ]
     if takers:
-        return [*limited, *(each for client in takers for each in of_client(mqtt, client))]
+        found = [each for client in takers[:_MOST] for each in of_client(mqtt, client)]
+        return [*limited, *found, *_others(topic, len(takers) - _MOST)]
     text = f"nobody subscribes to {topic}"
     filters = [each for session in mqtt.sessions.values() for each in session["subscriptions"]]
     near = next((each for each in filters if _nearly(each, [topic])), None)
@@ -70,6 +75,41 @@ def of_topic(mqtt: Mqtt, topic: str) -> list[Finding]:
         text += f": {near} is near, but {_nearly(near, [topic])}"
     text = f"{text}; what is published is gone unless retained"
     return [*limited, Finding(topic, "no-subscriber", text)]
+
+
+def of_share(mqtt: Mqtt, topic_filter: str) -> list[Finding]:
+    """What keeps messages from those who share a subscription, and who gets them."""
+    members = mqtt.shares[topic_filter]["members"]
+    here = [each for each in members if each["connected"]]
+    if not here:
+        text = (
+            f"no member of {topic_filter} is connected: what comes of QoS 1 and 2 waits for one of "
+            f"{counted(len(members), 'session')}; start one"
+        )
+        return [Finding(topic_filter, "share-away", text)]
+    if not any(each.messages_in and _matches(topic_filter, each.name) for each in mqtt.topics):
+        return [
+            each for each in _subscriptions(mqtt, here[0]["client"]) if topic_filter in each.text
+        ]
+    found = [each for member in here[:_MOST] for each in _lost(mqtt, member["client"])]
+    slow = [each["client"] for each in here if not each["ready"]]
+    if slow:
+        text = (
+            f"{', '.join(slow[:3])} of {topic_filter} does not read or acknowledge: the other "
+            "members get what comes"
+        )
+        found.append(Finding(topic_filter, "share-slow", text))
+    ordered = sorted(members, key=lambda each: -each["taken"])
+    got = ", ".join(f"{each['client']} got {each['taken']:,}" for each in ordered[:3])
+    text = f"each message of {topic_filter} goes to one of {counted(len(members), 'member')}: {got}"
+    return [*found, Finding(topic_filter, "share", text, harmless=True)]
+
+
+def _others(topic: str, count: int) -> Iterator[Finding]:
+    """Those who were not asked: to ask thousands would hold up the broker."""
+    if count > 0:
+        text = f"{counted(count, 'more client')} of {topic} not looked at: why CLIENT is about one"
+        yield Finding(topic, "others", text, harmless=True)
 
 
 def _retained_lost(mqtt: Mqtt, topic: str) -> Iterator[Finding]:

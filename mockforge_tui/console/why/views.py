@@ -68,6 +68,7 @@ def mqtt_of(session: "Session") -> Mqtt:
     return Mqtt(
         own(session.connections(), "mqtt"),
         {str(each["client"]): each for each in (admin.sessions() if admin is not None else ())},
+        {str(each["filter"]): each for each in (admin.shares() if admin is not None else ())},
         own(session.destinations(), "mqtt"),
         seen_of(session, "mqtt").history,
         admin.lint() if admin is not None else (),

@@ -199,7 +199,7 @@ class ActingScreen(PaneScreen):
             return
         target = stored_target(self.subject())
         if target is None and isinstance(self.subject(), GroupView):
-            # A Kafka group keeps nothing: who is in it, with what and how far, is what to see.
+            # Kafka's groups and MQTT's shares keep nothing: who is in them, and how far, is to see.
             self.do_inspect()
             if self.narrow:
                 # Tables of members and offsets need the whole width.

@@ -10,7 +10,7 @@ from mockforge_brokers.snapshots import DestinationView, GroupView
 from rich.style import Style
 
 from ... import units
-from ...console.targets import name_of
+from ...console.targets import SHARE, name_of, shared_by
 from ...text import clean
 from ..drawing import Piece
 from ..keys import CONNECTIONS, DESTINATIONS, GROUPS, LINT
@@ -278,11 +278,13 @@ def _in_use(line: DestinationLine) -> bool:
 
 
 def _group_sign(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
-    return letter_of(group.protocol), palette.protocol(group.protocol)
+    sign = "s" if shared_by(group) is not None else ""
+    return letter_of(group.protocol) + sign, palette.protocol(group.protocol)
 
 
 def _group_name(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
-    return clean(name_of(group), 120), palette.plain
+    name = name_of(group)
+    return clean(name if shared_by(group) is None else name.removeprefix(SHARE), 120), palette.plain
 
 
 def _group_state(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
@@ -297,14 +299,14 @@ def _group_lag(group: GroupView, palette: Palette, glyphs: Glyphs) -> Cell:
 
 
 class GroupsPane(LiveTable[GroupView]):
-    """Consumer groups and sessions: how many take part, and how far behind they are."""
+    """Consumer groups, sessions and shares: how many take part, and how far behind they are."""
 
     label = "4 Groups"
     place = GROUPS
     nothing = "no groups"
     columns: ClassVar[Sequence[Column[Any]]] = (
-        Column("", 1, _group_sign),
-        Column("name", 0, _group_name),
+        Column("", 2, _group_sign),
+        Column("name", 0, _group_name, keep_end=True),
         Column("state", 7, _group_state),
         Column("n", 2, _count(lambda group: group.members), right=True),
         Column("lag", 4, _group_lag, right=True),

@@ -234,3 +234,44 @@ def test_sessions_show_what_is_in_flight_what_waits_and_when_they_end() -> None:
     client.send(bytes.fromhex("40 02 00 01"))
     data = made.run("session show slow").data
     assert (data["inflight"], data["queued"]) == (1, 1)
+
+
+def shared(made: Scene, *clients: str) -> list[FakeClient]:
+    wanted = Request("$share/workers/jobs/#", 1)
+    return [came(made, Connect(each, version=5), wanted) for each in clients]
+
+
+def test_who_shares_a_subscription_is_told_who_got_what() -> None:
+    made = scene()
+    shared(made, "one", "two")
+    for number in range(3):
+        made.run(f"pub mqtt:jobs/a {number} -q 1")
+    assert found(made, "$share/workers/jobs/#")["share"] == (
+        "each message of $share/workers/jobs/# goes to one of 2 members: two got 2, one got 1"
+    )
+
+
+def test_a_share_without_a_connected_member_or_a_message_says_so() -> None:
+    made = scene()
+    (one,) = shared(made, "one")
+    assert "nothing was published yet" in found(made, "$share/workers/jobs/#")["nothing-published"]
+    made.run("pub mqtt:jobs/a 1 -q 1")
+    one.vanish()
+    made.settle()
+    # Its session ended with its connection, and the share with its last member.
+    assert not [each for each in made.mqtt.groups() if each.detail.get("filter")]
+    keeping = Connect("two", version=5, properties={"session_expiry_interval": 100})
+    came(made, keeping, Request("$share/workers/jobs/#", 1)).vanish()
+    made.settle()
+    assert (
+        "no member of $share/workers/jobs/# is connected"
+        in (found(made, "$share/workers/jobs/#")["share-away"])
+    )
+
+
+def test_of_very_many_subscribers_of_a_topic_the_first_are_asked_about() -> None:
+    made = scene()
+    for number in range(40):
+        came(made, Connect(f"dev-{number}"), Request("jobs/#", 0))
+    texts = found(made, "mqtt:jobs/a")
+    assert texts["others"].startswith("20 more clients of jobs/a not looked at")
