@@ -194,25 +194,29 @@ def table_lines(
         max(text.width(column.title), *(text.width(row[i]) for row in cells))
         for i, column in enumerate(columns)
     ]
-    widths = wanted if width is None else _fitted(wanted, width - 2 * (len(columns) - 1))
+    # A heading is cut before the figures below it, which would be others without their ends.
+    least = [min(_NARROWEST, max(text.width(row[i]) for row in cells)) for i in range(len(columns))]
+    room = None if width is None else width - 2 * (len(columns) - 1)
+    widths = wanted if room is None else _fitted(wanted, least, room)
     lines = [_joined(columns, widths, [column.title for column in columns])]
     lines += [_joined(columns, widths, row) for row in cells]
     return lines if width is None else [text.fit(line, width).rstrip() for line in lines]
 
 
-def _fitted(wanted: Sequence[int], room: int) -> list[int]:
+def _fitted(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
     """The widths that columns get of `room` cells: all that they want, or a fair share."""
     widths = list(wanted)
     over = sum(widths) - room
     while over > 0:
-        widest = max(widths)
-        if widest <= _NARROWEST:
+        giving = [at for at, width in enumerate(widths) if width > least[at]]
+        if not giving:
             break
-        at = widths.index(widest)
-        below = max((each for each in widths if each < widest), default=0)
-        give = min(over, widest - max(below, _NARROWEST) or 1, widest - _NARROWEST)
-        widths[at] -= max(1, give)
-        over -= max(1, give)
+        at = max(giving, key=widths.__getitem__)
+        widest = widths[at]
+        below = max((widths[other] for other in giving if widths[other] < widest), default=0)
+        give = max(1, min(over, widest - max(below, least[at])))
+        widths[at] -= give
+        over -= give
     return widths
 
 

@@ -1,7 +1,7 @@
 """What the side panes and the header show: views of the brokers with rates, twice a second."""
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -71,6 +71,10 @@ class LintLine:
 
     protocol: str
     finding: Finding
+
+
+Line = ConnectionLine | DestinationLine | GroupView | FaultLine | LintLine
+"""What a pane has a line for."""
 
 
 @dataclass(slots=True)
@@ -168,6 +172,23 @@ class Snapshot:
             for each in findings.views()
         ]
         rates.end_round()
+
+    def like(self, subject: object) -> Sequence[Line]:
+        """All that it shows of the kind of a subject; nothing of what no picture has anew."""
+        match subject:
+            case ConnectionLine():
+                return self.connections
+            case DestinationLine():
+                return self.destinations
+            case GroupView():
+                return self.groups
+            case FaultLine(what=HeldFrame()):
+                return ()
+            case FaultLine():
+                return self.faults
+            case LintLine():
+                return self.lint
+        return ()
 
     def _note_timeline(self, now: float) -> None:
         runtime = self._session.runtime

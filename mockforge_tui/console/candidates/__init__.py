@@ -110,10 +110,15 @@ def _schemes(session: "Session") -> Iterable[Candidate]:
 
 def _exchanges(session: "Session") -> Iterable[Candidate]:
     amqp = session.runtime.brokers.amqp
-    for vhost, host in amqp.vhosts.items() if amqp is not None else ():
-        for exchange in host.exchanges.values():
-            if exchange.name:
-                yield at_host(vhost, exchange.name), exchange.type
+    found = [
+        (at_host(vhost, exchange.name), exchange.type, host.is_predeclared(exchange))
+        for vhost, host in (amqp.vhosts.items() if amqp is not None else ())
+        for exchange in host.exchanges.values()
+        if exchange.name
+    ]
+    # Those that somebody declared are meant more often than RabbitMQ's own.
+    for name, kind, _ in sorted(found, key=lambda each: each[2]):
+        yield name, kind
 
 
 def _connections(session: "Session") -> Iterable[Candidate]:

@@ -18,7 +18,7 @@ from ..narrowing import (
     term_of,
 )
 from ..snapshot import LintLine
-from ..subjects import Subject, row_of, topic_of
+from ..subjects import Subject, identity, row_of
 from ..widgets.flow import FlowPane
 from ..widgets.inspector import Inspector
 from ..widgets.panes import DestinationsPane
@@ -93,7 +93,7 @@ class ActingScreen(PaneScreen):
     def show_chosen(self) -> None:
         here = self.here
         if isinstance(here, Inspector):
-            self._renew_topic(here)
+            self._renew(here)
             here.look()
             return
         if isinstance(here, LiveTable) and self.subject() is not None:
@@ -105,12 +105,13 @@ class ActingScreen(PaneScreen):
             if row is not None:
                 self.inspector.show(row, live=True)
 
-    def _renew_topic(self, inspector: Inspector) -> None:
-        """The values of a topic go on while somebody looks at them."""
-        topic = topic_of(inspector.subject)
-        for line in self.console_app.snapshot.destinations if topic else ():
-            if topic_of(line) == topic:
-                inspector.show(line)
+    def _renew(self, inspector: Inspector) -> None:
+        """Figures and values go on while somebody looks at them; a row stays what it is."""
+        subject = inspector.subject
+        for each in self.console_app.snapshot.like(subject):
+            if identity(each) == identity(subject):
+                inspector.show(each)
+                return
 
     def _row(self) -> Row | None:
         """The chosen row, or the frame that is chosen among the held ones."""

@@ -357,8 +357,10 @@ class Prompt(Horizontal):
             self._check_filter(text)
             return
         problem = self.session.check(text) if text.strip() else None
-        # While the end is still being typed only what is wrong before it is shown.
-        shown = problem is not None and problem.end < len(text)
+        # While the end is still being typed only what is wrong before it is shown, and that more is
+        # to come is not wrong yet.
+        typed = text.rstrip() if problem is not None and problem.start == problem.end else text
+        shown = problem is not None and problem.end < len(typed)
         self.post_message(self.Noticed(problem.text if problem is not None and shown else ""))
 
     def _check_filter(self, text: str) -> None:

@@ -188,3 +188,11 @@ def test_the_end_of_a_transaction_is_no_message_that_comes_before() -> None:
     before = made.run("topic read orders --before 0:3")
     assert not before.records
     assert "goes back" not in before.text
+
+
+def test_a_narrow_table_cuts_its_headings_before_its_figures() -> None:
+    columns = [Column(name, name, right=True) for name in ("partition", "start", "end", "records")]
+    rows = [{"partition": 0, "start": 0, "end": 12_345, "records": 678}]
+    heading, line = table_lines(columns, rows, 20)
+    assert line.split() == ["0", "0", "12345", "678"]
+    assert len(heading) <= 20

@@ -143,6 +143,11 @@ def test_exchanges_complete_to_names_that_the_commands_take() -> None:
     offered = [each.text for each in scene.session.complete("exchange show //sh")]
     assert "//shop/events" in offered
     assert scene.run("exchange show //shop/events").ok
+    # Those that somebody declared come before RabbitMQ's own.
+    scene.run("exchange add own")
+    scene.time.advance(1)
+    offered = [each.text for each in scene.session.complete("exchange show ")]
+    assert offered[:3] == ["own", "//shop/events", "amq.direct"]
 
 
 def test_why_is_about_the_queue_of_its_virtual_host() -> None:

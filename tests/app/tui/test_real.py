@@ -485,3 +485,28 @@ def test_a_shared_subscription_shows_who_got_how_many() -> None:
         assert stage.app.session.filter.text == "topic:jobs/#"
 
     play(act, real=sharing)
+
+
+def test_figures_go_on_while_somebody_is_in_the_inspector() -> None:
+    async def act(stage: Stage) -> None:
+        await _choose(stage, "3", "q.mail")
+        await stage.keys("8")
+        assert stage.screen.inspector.has_focus
+        await stage.shows("messages         3 in")
+        assert stage.app.session.run("repeat 4: pub queue:q.mail again").ok
+        await stage.tick()
+        await stage.shows("messages         7 in")
+
+    play(act, real=Scene)
+
+
+def test_an_argument_that_is_still_to_be_typed_is_no_mistake() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("colon")
+        await stage.type("queue show ")
+        await stage.tick()
+        assert "is missing" not in stage.screen.result.text
+        await stage.type("a b ")
+        await stage.until(lambda: bool(stage.screen.result.text))
+
+    play(act, real=Scene)
