@@ -110,10 +110,13 @@ def _mqtt_row(message: Any) -> Row:
 
 def _retained(session: "Session", pattern: str) -> Store:
     admin = mqtt(session)
-    topics = sorted(topic for topic, _, _ in admin.retained())
-    found = map(admin.retained_message, matching(topics, pattern))
-    rows = [_mqtt_row(message) for message in found if message is not None]
-    return _Listed(lambda start, count: rows[start : start + count], len(rows))
+    topics = sorted(matching((topic for topic, _, _ in admin.retained()), pattern))
+
+    def read(start: int, count: int) -> Sequence[Row]:
+        found = map(admin.retained_message, topics[start : start + count])
+        return [_mqtt_row(message) for message in found if message is not None]
+
+    return _Listed(read, len(topics))
 
 
 def _waiting(session: "Session", client: str) -> Store:

@@ -1,5 +1,7 @@
 """What is stored is shown a page at a time, and stays where it is."""
 
+from typing import Any
+
 import pytest
 
 from mockforge_tui.console.results import Column, Result, table_lines
@@ -196,3 +198,20 @@ def test_a_narrow_table_cuts_its_headings_before_its_figures() -> None:
     heading, line = table_lines(columns, rows, 20)
     assert line.split() == ["0", "0", "12345", "678"]
     assert len(heading) <= 20
+
+
+def test_a_page_of_retained_messages_reads_those_alone() -> None:
+    made = Scene(furnished=False)
+    for number in range(300):
+        made.mqtt.publish(f"kept/{number:03}", b"x", retain=True)
+    asked: list[str] = []
+    read = made.mqtt.retained_message
+
+    def message(topic: str) -> Any:
+        asked.append(topic)
+        return read(topic)
+
+    made.mqtt.retained_message = message  # type: ignore[method-assign]
+    found = made.run("peek mqtt:kept/# -n 2")
+    assert [each["destination"] for each in found.records] == ["kept/000", "kept/001"]
+    assert len(asked) < 300
