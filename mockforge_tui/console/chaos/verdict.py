@@ -59,16 +59,18 @@ class Moment:
 
 @dataclass(slots=True)
 class Series:
-    """Ids that differ in the number at their end alone."""
+    """Ids that differ in the number at their end alone, which has `digits` at least."""
 
     lowest: int
     highest: int
+    digits: int
     count: int = 1
 
-    def add(self, number: int) -> bool:
+    def add(self, number: int, digits: int) -> bool:
         """Whether it comes behind a greater one."""
         late = number < self.highest
         self.lowest, self.highest = min(number, self.lowest), max(number, self.highest)
+        self.digits = min(digits, self.digits)
         self.count += 1
         return late
 
@@ -101,12 +103,12 @@ class Stream:
         found = _NUMBER.fullmatch(name)
         if found is None:
             return ""
-        series, number = found[1], int(found[2])
+        series, number, digits = found[1], int(found[2]), len(found[2])
         known = self.series.get(series)
         if known is None:
-            self.series[series] = Series(number, number)
+            self.series[series] = Series(number, number, digits)
             return ""
-        if not known.add(number) or len(self.disordered) == _MOST_REPEATED:
+        if not known.add(number, digits) or len(self.disordered) == _MOST_REPEATED:
             return ""
         self.disordered.append(name)
         return "disordered"
@@ -120,7 +122,8 @@ class Stream:
         for series, known in self.series.items():
             # Of as many as it has itself: those of all others are no reason to count further.
             if known.highest - known.lowest < 2 * known.count:
-                names = (f"{series}{number}" for number in range(known.lowest, known.highest))
+                numbers = range(known.lowest, known.highest)
+                names = (f"{series}{number:0{known.digits}}" for number in numbers)
                 found += [name for name in names if name not in self.ids]
         return found
 

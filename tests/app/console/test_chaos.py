@@ -270,6 +270,27 @@ def test_the_report_stands_after_the_run_and_hears_no_more(scene: Scene) -> None
     assert report(scene)["c"]["sent"] == 1
 
 
+@pytest.mark.parametrize(
+    ("sent", "verdict"),
+    [
+        ("01 02 03", verdict.CLEAN),
+        ("a-0098 a-0099 a-0100", verdict.CLEAN),
+        ("008 010 012", "not sent 2: 009, 011"),
+        ("8 9 11", "not sent 1: 10"),
+        ("98 99 101", "not sent 1: 100"),
+        ("1 2 04", "not sent 1: 3"),
+    ],
+)
+def test_numbers_with_zeros_in_front_are_known_by_all_of_their_digits(
+    scene: Scene, sent: str, verdict: str
+) -> None:
+    scene.run("chaos start observe")
+    client = scene.mqtt_client("c")
+    for payload in sent.split():
+        scene.mqtt_publish(client, "t", payload.encode())
+    assert report(scene)["c"]["verdict"] == verdict
+
+
 def test_what_cannot_tell_messages_apart_is_said(scene: Scene) -> None:
     result = scene.session.run("chaos start half-open --id offset")
     assert "none of key, payload, header.NAME and json.PATH" in result.as_text()
