@@ -97,7 +97,7 @@ class Runtime:
                 self._forget_schemas()
             raise
         self.chaos: list[Run] = []
-        """Runs of presets, the newest last, whichever front end began them."""
+        """The newest run of presets, whichever front end began it."""
         self._production: Production | None = None
         self._record: Record | None = None
         self._recordings: Recordings | None = None

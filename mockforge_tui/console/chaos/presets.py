@@ -1,18 +1,23 @@
 """Presets: known kinds of trouble as lines of the console, with parameters."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.protocols import PROTOCOLS
 
 from ...units import parse_duration
 
 
 class Step(NamedTuple):
-    """A line, `after` a while (a duration, perhaps of a parameter) from the preset's start."""
+    """A line, `after` a while (a duration, perhaps of a parameter) from the preset's start.
+
+    `of`: the protocol without which it cannot run.
+    """
 
     line: str
     after: str = "0s"
+    of: str = ""
 
 
 class Preset(NamedTuple):
@@ -63,9 +68,15 @@ _PRESETS: Final = (
         "asks for metadata again and retries; an idempotent producer stores each record once",
         {"topic": "*", "time": "10s"},
         (
-            Step("fault add refuse op:Produce topic:{topic} NOT_LEADER_OR_FOLLOWER --for {time}"),
-            Step("fault add refuse op:Fetch topic:{topic} NOT_LEADER_OR_FOLLOWER --for {time}"),
-            Step("leader move {topic}"),
+            Step(
+                "fault add refuse op:Produce topic:{topic} NOT_LEADER_OR_FOLLOWER --for {time}",
+                of="kafka",
+            ),
+            Step(
+                "fault add refuse op:Fetch topic:{topic} NOT_LEADER_OR_FOLLOWER --for {time}",
+                of="kafka",
+            ),
+            Step("leader move {topic}", of="kafka"),
         ),
     ),
     Preset(
@@ -74,9 +85,12 @@ _PRESETS: Final = (
         "looks for its coordinator again, keeps its partitions, and commits later",
         {"time": "10s"},
         (
-            Step("fault add refuse op:Heartbeat NOT_COORDINATOR --for {time}"),
-            Step("fault add refuse op:OffsetCommit NOT_COORDINATOR --for {time}"),
-            Step("fault add refuse op:FindCoordinator COORDINATOR_NOT_AVAILABLE --for {time}"),
+            Step("fault add refuse op:Heartbeat NOT_COORDINATOR --for {time}", of="kafka"),
+            Step("fault add refuse op:OffsetCommit NOT_COORDINATOR --for {time}", of="kafka"),
+            Step(
+                "fault add refuse op:FindCoordinator COORDINATOR_NOT_AVAILABLE --for {time}",
+                of="kafka",
+            ),
         ),
     ),
     Preset(
@@ -84,14 +98,24 @@ _PRESETS: Final = (
         "Kafka groups that must agree anew again and again",
         "commits before it gives partitions up, and takes up where it was",
         {"every": "3", "time": "1m"},
-        (Step("fault add refuse op:Heartbeat REBALANCE_IN_PROGRESS --every {every} --for {time}"),),
+        (
+            Step(
+                "fault add refuse op:Heartbeat REBALANCE_IN_PROGRESS --every {every} --for {time}",
+                of="kafka",
+            ),
+        ),
     ),
     Preset(
         "zombie-producer",
         "a Kafka producer that was replaced by another one",
         "stops: what it sends would be another's",
         {"topic": "*", "times": "1"},
-        (Step("fault add refuse op:Produce topic:{topic} INVALID_PRODUCER_EPOCH --times {times}"),),
+        (
+            Step(
+                "fault add refuse op:Produce topic:{topic} INVALID_PRODUCER_EPOCH --times {times}",
+                of="kafka",
+            ),
+        ),
     ),
     Preset(
         "rolling-restart",
@@ -99,9 +123,9 @@ _PRESETS: Final = (
         "waits with a growing pause, and loses nothing that was confirmed",
         {"down": "3s", "apart": "10s", "later": "20s"},
         (
-            Step("broker stop kafka --for {down} -y"),
-            Step("broker stop mqtt --for {down} -y", "{apart}"),
-            Step("broker stop amqp --for {down} -y", "{later}"),
+            Step("broker stop kafka --for {down} -y", of="kafka"),
+            Step("broker stop mqtt --for {down} -y", "{apart}", "mqtt"),
+            Step("broker stop amqp --for {down} -y", "{later}", "amqp"),
         ),
     ),
     Preset(
@@ -110,8 +134,11 @@ _PRESETS: Final = (
         "comes back at a random moment with a growing pause, not with all the others",
         {"broker": "mqtt", "wait": "2s", "time": "30s"},
         (
-            Step("fault add delay op:open proto:{broker} {wait} --jitter {wait} --for {time}"),
-            Step("broker restart {broker} --hard -y"),
+            Step(
+                "fault add delay op:open proto:{broker} {wait} --jitter {wait} --for {time}",
+                of="{broker}",
+            ),
+            Step("broker restart {broker} --hard -y", of="{broker}"),
         ),
     ),
     Preset(
@@ -126,7 +153,11 @@ _PRESETS: Final = (
         "AMQP publishes that the broker does not take",
         "publishes them again after a pause, each until it is confirmed",
         {"exchange": "*", "times": "20"},
-        (Step("fault add refuse op:basic.publish topic:{exchange} NACK --times {times}"),),
+        (
+            Step(
+                "fault add refuse op:basic.publish topic:{exchange} NACK --times {times}", of="amqp"
+            ),
+        ),
     ),
     Preset(
         "broker-full",
@@ -134,9 +165,9 @@ _PRESETS: Final = (
         "stops publishing, keeps what it has within bounds, and goes on when there is room",
         {"time": "10s"},
         (
-            Step("fault add block op:basic.publish {time} --for {time}"),
-            Step("fault add refuse proto:mqtt op:PUBLISH QUOTA_EXCEEDED --for {time}"),
-            Step("fault add refuse op:Produce KAFKA_STORAGE_ERROR --for {time}"),
+            Step("fault add block op:basic.publish {time} --for {time}", of="amqp"),
+            Step("fault add refuse proto:mqtt op:PUBLISH QUOTA_EXCEEDED --for {time}", of="mqtt"),
+            Step("fault add refuse op:Produce KAFKA_STORAGE_ERROR --for {time}", of="kafka"),
         ),
     ),
     Preset(
@@ -196,18 +227,30 @@ _PRESETS: Final = (
 PRESETS: Final[Mapping[str, Preset]] = {preset.name: preset for preset in _PRESETS}
 
 
-def lines_of(preset: Preset, given: Iterable[tuple[str, str]] = ()) -> list[tuple[float, str]]:
-    """Each line with its parameters in, and when it is due (s); raises InvalidInput."""
+def lines_of(
+    preset: Preset,
+    given: Iterable[tuple[str, str]] = (),
+    served: Collection[str] = tuple(PROTOCOLS),
+) -> list[tuple[float, str]]:
+    """Each line with its parameters in, and when it is due (s); raises InvalidInput.
+
+    Those of protocols that are not `served` are left out, unless all of them are.
+    """
     values = dict(preset.parameters)
     for name, value in given:
         if name not in values:
             known = ", ".join(values)
             raise InvalidInput(f"{preset.name} has no parameter {name!r}; it has {known}")
         values[name] = value
+    steps = [Step(*(part.format_map(values) for part in step)) for step in preset.steps]
+    needed = {step.of for step in steps}
+    if steps and needed.isdisjoint({"", *served}):
+        raise InvalidInput(f"{preset.name} takes {' or '.join(sorted(needed))}: not served here")
     try:
         return [
-            (parse_duration(step.after.format_map(values)), step.line.format_map(values))
-            for step in preset.steps
+            (parse_duration(step.after), step.line)
+            for step in steps
+            if not step.of or step.of in served
         ]
     except ValueError as error:
         raise InvalidInput(f"{preset.name}: {error}") from None

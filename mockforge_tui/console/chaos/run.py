@@ -1,12 +1,13 @@
 """A run of presets: which lines ran when, and how it ends."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 from mockforge_brokers.clock import Timer
+from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.misbehaviour.rules import Faults
 
 from ...units import parse_duration
@@ -46,7 +47,7 @@ class Run:
     """Starts one preset after the other, and takes its faults away when it ends.
 
     With a `period` another preset is chosen from the list each time, by dice of the `seed`; the
-    same seed chooses and fires the same.
+    same seed chooses and fires the same. Of presets only the lines about `served` protocols run.
     """
 
     presets: Sequence[Preset]
@@ -56,6 +57,7 @@ class Run:
     faults: Faults
     execute: Callable[[str], Result]
     observer: Observer
+    served: Collection[str]
     period: float | None = None
     lifetime: float | None = None
     started: float = 0.0
@@ -66,12 +68,11 @@ class Run:
     _dice: Random = field(default_factory=Random)
 
     def begin(self) -> None:
+        """Raises InvalidInput for a parameter, before anything happens."""
+        self._check()
         self.started = self.clock.now()
         self._dice.seed(self.seed)
         self.faults.reseed(self.seed)
-        # A mistake in a parameter is found before anything happens.
-        for preset in self.presets:
-            lines_of(preset, self._of(preset))
         self.observer.begin()
         if self.lifetime is not None:
             self._later(self.lifetime, self.end)
@@ -87,6 +88,15 @@ class Run:
         self._take_away()
         self.observer.end()
 
+    def _check(self) -> None:
+        for preset in self.presets:
+            self._lines(preset)
+        known = dict.fromkeys(name for preset in self.presets for name in preset.parameters)
+        for name, _ in self.given:
+            if name not in known:
+                names = ", ".join(preset.name for preset in self.presets)
+                raise InvalidInput(f"{names}: none has a parameter {name!r} of {', '.join(known)}")
+
     def _next(self) -> None:
         if self.period is None:
             chosen: Iterable[Preset] = self.presets
@@ -95,7 +105,7 @@ class Run:
             chosen = (self._dice.choice(self.presets),)
             self._later(self.period, self._next)
         for preset in chosen:
-            for after, line in lines_of(preset, self._of(preset)):
+            for after, line in self._lines(preset):
                 if after:
                     self._later(after, self._execute, preset, line)
                 else:
@@ -131,11 +141,12 @@ class Run:
                 rule.gone = self._expired(rule)
         return self.rules
 
-    def _of(self, preset: Preset) -> list[Pair]:
-        """The parameters that this preset has; with one preset all must be its."""
-        if len(self.presets) == 1:
-            return list(self.given)
-        return [(name, value) for name, value in self.given if name in preset.parameters]
+    def _lines(self, preset: Preset) -> list[tuple[float, str]]:
+        """With the parameters that this preset has; with one preset all must be its."""
+        given = self.given
+        if len(self.presets) > 1:
+            given = [pair for pair in given if pair[0] in preset.parameters]
+        return lines_of(preset, given, self.served)
 
     def _later(self, seconds: float, call: Callable[..., object], *args: object) -> None:
         def due() -> None:

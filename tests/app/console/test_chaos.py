@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from mockforge_brokers.events import ClientIdentified, ConnectionClosed, FaultFired
 
+from mockforge_tui.brokers import Brokers
 from mockforge_tui.console.chaos import run, verdict
 from mockforge_tui.console.chaos.aftermath import Causes
 from mockforge_tui.console.chaos.presets import PRESETS, lines_of
@@ -103,6 +104,29 @@ def test_parameters_stand_in_the_lines(scene: Scene) -> None:
     assert lines(scene) == ["fault add blackhole client:dev-* 7s --for 7s"]
 
 
+def test_lines_about_brokers_that_are_not_served_are_left_out(scene: Scene) -> None:
+    scene.brokers = Brokers(None, scene.mqtt, None)
+    scene.run("chaos start rolling-restart")
+    scene.advance(60)
+    assert lines(scene) == ["broker stop mqtt --for 3s -y"]
+    scene.run("chaos stop")
+    scene.run("chaos start broker-full")
+    assert lines(scene) == ["fault add refuse proto:mqtt op:PUBLISH QUOTA_EXCEEDED --for 10s"]
+    scene.run("chaos stop")
+    said = scene.refused("chaos start broker-full,leader-failover").as_text()
+    assert "leader-failover takes kafka: not served here" in said
+    assert "takes amqp" in scene.refused("chaos start thundering-herd -s broker=amqp").as_text()
+
+
+def test_a_mistake_leaves_the_dice_and_the_report_as_they_are(scene: Scene) -> None:
+    scene.run("chaos start observe --seed 5")
+    scene.run("chaos stop")
+    before = scene.faults.random.getstate()
+    scene.refused("chaos start flaky-wifi,subway -s cleint=c --seed 6")
+    assert scene.faults.random.getstate() == before
+    assert scene.chaos[-1].seed == 5
+
+
 def chosen(seed: int) -> list[str]:
     scene = Scene(furnished=False)
     scene.run(f"chaos start flaky-wifi,half-open,nack-storm --every 10s --seed {seed} --for 2m")
@@ -128,6 +152,7 @@ def test_one_preset_goes_before_the_next_comes(scene: Scene) -> None:
     [
         ("chaos start nothing", "no preset nothing"),
         ("chaos start half-open -s cleint=x", "it has client, time"),
+        ("chaos start half-open,nack-storm -s a=b", "none has a parameter 'a' of client, time, "),
         ("chaos start half-open -s time=soon", "soon"),
         ("chaos start half-open --every 1ms", "100ms is the least"),
     ],
