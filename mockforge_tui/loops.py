@@ -1,7 +1,12 @@
-"""Which event loop runs the brokers."""
+"""Which event loops run brokers."""
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
+from typing import Final
+from weakref import WeakSet
+
+LOOPS: Final[WeakSet[AbstractEventLoop]] = WeakSet()
+"""Those of this process that run an instance, or did."""
 
 
 def loop_factory() -> Callable[[], AbstractEventLoop] | None:

@@ -30,6 +30,7 @@ from .brokers import Brokers
 from .config import Config
 from .entrance import Receipt, publish
 from .listeners import Listeners
+from .loops import LOOPS
 from .protocols import amqp, kafka, mqtt
 from .stopping import Stopping
 
@@ -62,6 +63,7 @@ class Runtime:
         self.notices: list[str] = []
         self.loop_lag = 0.0
         self._loop = asyncio.get_running_loop()
+        LOOPS.add(self._loop)
         self.seed = config.seed if config.seed is not None else int.from_bytes(os.urandom(4), "big")
         self.clock = AdjustableClock(LoopClock(self._loop))
         self.environment = Environment.create(

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from ..loops import LOOPS
 from .avro import Schema
 
 _Given = tuple[str, Schema]
@@ -60,7 +61,7 @@ class OfInstances:
 
     Payloads are read wherever they are met, by filters within brokers as by what shows them, and
     none of these knows whose they are: the loop that runs there says it. Elsewhere (in a test's own
-    thread) all count.
+    thread, with or without a loop) all count.
     """
 
     def __init__(self) -> None:
@@ -84,7 +85,9 @@ class OfInstances:
     def of(self, destination: str) -> Schema | None:
         loop = _running()
         own = None if loop is None else self._by_loop.get(loop)
-        return (self._all if own is None else own).of(destination)
+        if own is not None:
+            return own.of(destination)
+        return None if loop in LOOPS else self._all.of(destination)
 
 
 def _running() -> AbstractEventLoop | None:

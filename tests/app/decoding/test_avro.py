@@ -17,12 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mockforge_brokers.journal import Row
 
-from mockforge_tui.config import ConfigError
+from mockforge_tui.config import Config, ConfigError
 from mockforge_tui.console.rows import record_of
 from mockforge_tui.decoding import Decoded, look
 from mockforge_tui.decoding.avro import LARGEST, Schema, SchemaError
 from mockforge_tui.decoding.schemas import SCHEMAS, Schemas
 from mockforge_tui.filters import compile_filter
+from mockforge_tui.runtime import Runtime
 from mockforge_tui.schemas import give
 
 LINE = {"type": "record", "name": "Line", "fields": [
@@ -358,3 +359,24 @@ def test_each_instance_reads_by_its_own_schema() -> None:
     assert found == [other, None, one]
     assert (SCHEMAS.of("others"), SCHEMAS.of("orders")) == (one, None)
     forget()
+
+
+def test_an_instance_without_schemas_reads_by_no_other_s(tmp_path: Path) -> None:
+    """Also where the other one runs beside it, and gave its schema for all destinations."""
+    file = tmp_path / "order.avsc"
+    file.write_bytes(msgspec.json.encode(ORDER))
+
+    async def reads() -> object:
+        Runtime(Config())
+        return look(PAYLOAD, "orders")
+
+    async def of_no_instance() -> object:
+        return look(PAYLOAD, "orders")
+
+    forget = give([f"*={file}"])
+    try:
+        assert asyncio.run(reads()) != Decoded("Avro", VALUE, True)
+        # A test with a loop of its own asks about what an instance in another thread got.
+        assert asyncio.run(of_no_instance()) == Decoded("Avro", VALUE, True)
+    finally:
+        forget()
