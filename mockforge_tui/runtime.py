@@ -233,8 +233,9 @@ class Runtime:
 
         All connections end, and whatever the brokers held, what was kept of messages, faults,
         holds, a chaos run and changes to fixtures are gone; the fixtures begin anew with the same
-        seed. Brokers and nodes that were stopped run again. Users, rules, limits and the clock stay
-        as they are, and the record keeps messages from now on.
+        seed. Brokers and nodes that were stopped run again, and a certificate that expired holds.
+        Users, rules, limits and the clock stay as they are, and the record keeps messages from now
+        on.
         """
         if to is None:
             self._reset(self._fixtures)
@@ -291,7 +292,7 @@ class Runtime:
         self.holds.clear()
         for broker in self.brokers.values():
             broker.reset()
-        self._stopping.start_all()
+        self._stopping.undo()
         if snapshot is not None:
             self.snapshots.restore(snapshot)
         self.record.clear()

@@ -1,7 +1,6 @@
 """Brokers, and nodes of them, that go away and come back; a certificate that expires."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Final, Protocol
 
 from mockforge_brokers.clock import Clock, Timer
@@ -53,6 +52,7 @@ class Stopping:
         self._spine = spine
         self._starting: dict[str, Timer] = {}
         self._renewal: Timer | None = None
+        self._expired = False
 
     def cancel(self) -> None:
         """Nothing starts by itself any more, and no certificate is renewed."""
@@ -65,14 +65,17 @@ class Stopping:
 
         Raises InvalidInput where that cannot be chosen.
         """
-        self._listeners.show_certificate(expired=expired)
+        self._show(expired)
         # Who chose last says how long: the end of an earlier choice is none of this one's.
         if self._renewal is not None:
             self._renewal.cancel()
         self._renewal = None
         if seconds is not None:
-            other = partial(self._listeners.show_certificate, expired=not expired)
-            self._renewal = self._clock.call_later(seconds, other)
+            self._renewal = self._clock.call_later(seconds, self._show, not expired)
+
+    def _show(self, expired: bool) -> None:
+        self._listeners.show_certificate(expired=expired)
+        self._expired = expired
 
     def stop(self, name: str, *, hard: bool, seconds: float | None) -> BrokerRestarted:
         """End its connections and refuse new ones; what the protocol keeps stays.
@@ -142,8 +145,13 @@ class Stopping:
                 self._starts_no_more(other)
         self._starts_no_more(name)
 
-    def start_all(self) -> None:
-        """Whatever was stopped accepts connections again; what cannot is a warning."""
+    def undo(self) -> None:
+        """Whatever was stopped accepts connections again, and a certificate that expired holds.
+
+        What cannot listen is a warning.
+        """
+        if self._expired:
+            self.show_certificate(expired=False, seconds=None)
         for protocol, broker in self._brokers.items():
             if protocol in self._brokers.stopped:
                 self._start_again(protocol)

@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import pytest
 from mockforge_brokers.errors import InvalidInput
@@ -289,3 +291,27 @@ def test_a_reset_ends_a_chaos_run_before_its_next_lines_come():
         return runtime.chaos[-1].ended is not None, len(runtime.faults.rules)
 
     assert started(run) == (True, 0)
+
+
+def test_a_reset_renews_a_certificate_that_expired():
+    pytest.importorskip("cryptography")
+
+    async def run(runtime: Runtime) -> None:
+        facts = runtime.facts()
+        context = ssl.create_default_context(cafile=facts["tls"]["ca"])
+        place = urlsplit(facts["mqtt"]["tls"])
+
+        async def connect() -> None:
+            _, writer = await asyncio.open_connection(place.hostname, place.port, ssl=context)
+            writer.close()
+
+        runtime.show_certificate(expired=True, seconds=3_600)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await connect()
+        runtime.reset()
+        await connect()
+        # Nor does the time that was given for it do anything any more.
+        runtime.clock.advance(3_600)
+        await connect()
+
+    started(run, tls="auto", kafka=False, amqp=False, mqtt_tls_port=0, mqtt_ws=False)

@@ -157,8 +157,8 @@ def reset(
     """Go back to the state right after loading, or to a snapshot.
 
     Connections end; what brokers hold, faults, holds and changed fixtures are gone, and fixtures
-    begin anew with the same seed (those of a snapshot that still produced when it was taken).
-    Users, rules, limits and the clock stay.
+    begin anew with the same seed (those of a snapshot that still produced when it was taken). What
+    was stopped runs, and a certificate that expired holds. Users, rules, limits and the clock stay.
     """
     session.runtime.reset(to)
     return done(f"back to {'the state right after loading' if to is None else f'snapshot {to}'}")
