@@ -132,8 +132,10 @@ class Facts(ABC):
             return
         number = log << POSITION_BITS | position
         self._rows[number] = value
-        if self._gone:
+        if number in self._gone:
+            # It stands on disk, and would again if this one went in the same group.
             self._gone.discard(number)
+            self._replacing.add(number)
         self.facts += 1
         if not self._armed:
             self._arm()
@@ -174,9 +176,14 @@ class Facts(ABC):
 
     def catch_up(self) -> None:
         """Whoever has new rows fills them in: what they stand for is about to change."""
-        sources, self._sources = self._sources, {}
-        for source in sources:
-            source.catch_up()
+        while self._sources:
+            source = next(iter(self._sources))
+            del self._sources[source]
+            try:
+                source.catch_up()
+            except BaseException:
+                self._sources[source] = None
+                raise
 
     def remove(self, log: int, position: int) -> None:
         """A row is gone; nobody waits to hear of that."""

@@ -79,6 +79,18 @@ def test_a_row_that_is_replaced_and_removed_in_one_group_is_gone_from_disk():
     assert disk.rows == {}
 
 
+def test_a_row_that_comes_anew_in_place_of_one_that_went_can_go_too():
+    kept, disk, environment = store(at_once=True)
+    log = kept.new_log()
+    kept.append(log, 0, b"on disk")
+    environment.clock.advance(0.005)
+    kept.remove(log, 0)
+    kept.append(log, 0, b"anew")
+    kept.remove(log, 0)
+    environment.clock.advance(0.005)
+    assert disk.rows == {}
+
+
 def test_an_entity_is_encoded_as_it_is_when_its_group_is_written():
     kept, disk, environment = store(at_once=True)
     value = [b"old"]
@@ -493,3 +505,28 @@ def test_what_cannot_be_encoded_leaves_all_of_its_group_for_the_next_try(prompt)
     assert sorted(first.values()) == [b"a", b"b"]
     assert sorted(second.values()) == [b"a", b"b", b"late"]
     assert disk.entities == {"thing": {b"one": b"one"}}
+
+
+def test_a_source_that_fails_is_asked_again_and_so_are_those_behind_it():
+    kept, disk, environment = store(at_once=True)
+
+    class Rows:
+        def __init__(self, number):
+            self.number, self.broken = number, True
+
+        def catch_up(self):
+            if self.broken:
+                raise ValueError("not now")
+            kept.fill({row_number(self.number, 0): b"row"})
+
+    sources = [Rows(kept.new_log()) for _ in range(3)]
+    sources[0].broken = False
+    for each in sources:
+        kept.touch(each)
+    for each in sources[1:]:
+        with pytest.raises(ValueError, match="not now"):
+            environment.clock.advance(0.005)
+        assert (kept.committed, disk.rows) == (0, {})
+        each.broken = False
+    environment.clock.advance(0.005)
+    assert (kept.committed, len(disk.rows)) == (1, 3)
