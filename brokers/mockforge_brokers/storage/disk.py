@@ -192,11 +192,15 @@ class Files:
                 )
         for index, path in enumerate(paths):
             if not reader.read(path, paths[index + 1 :]):
-                for later in paths[index + 1 :]:
+                # Whenever this ends half done the next start does the rest: no segment is missing
+                # before another one, and what is torn says that those behind it are out.
+                for later in reversed(paths[index + 1 :]):
+                    aside = _set_aside(later, "torn").name
                     self.notes.append(
-                        f"{later} follows what is cut off and is left out; it is "
-                        f"{_set_aside(later, 'torn').name} now"
+                        f"{later} follows what is cut off and is left out; it is {aside} now"
                     )
+                sync_folder(self.folder)
+                reader.cut()
                 break
         kept = reader.kept()
         if reader.damaged:

@@ -30,7 +30,8 @@ def number_of(path: Path) -> int:
 class Reader:
     """Reads segments in their order; `damaged` has the rows that are out, and their files.
 
-    `mends`: what is torn is cut off, and the room that was made ahead with it.
+    `mends`: the room that was made ahead is given back, and a segment that has only that. What is
+    torn is `cut` by who has set aside what follows it.
     """
 
     def __init__(self, live: Live, notes: list[str], *, mends: bool = True) -> None:
@@ -38,6 +39,7 @@ class Reader:
         self.damaged: dict[int, Path] = {}
         self._live = live
         self._notes = notes
+        self._torn: tuple[Path, int] | None = None
         self._clean = True
         self._through = True
         """The last frame was on disk before anybody was told of it."""
@@ -67,12 +69,12 @@ class Reader:
             if isinstance(frame, Broken):
                 if self._was_synced(place, later, following):
                     raise _broken(path, frame.at, "a group has a wrong checksum")
-                self._torn(path, segment, frame.at, len(data))
+                self._tear(path, segment, frame.at, len(data))
                 return False
             good = self._values(data, frame, form.crc_of(version))
             # The head of a group may come to the disk before the rest of it.
             if None in good and not self._was_synced(place, later, following):
-                self._torn(path, segment, frame.at, len(data))
+                self._tear(path, segment, frame.at, len(data))
                 return False
             self._apply(path, segment, frame, good)
             self._through = frame.synced is None or bool(frame.flags & form.THROUGH)
@@ -104,13 +106,17 @@ class Reader:
                 return True
         return False
 
-    def _torn(self, path: Path, segment: Segment, at: int, end: int) -> None:
+    def cut(self) -> None:
+        """What is torn is there no more. Raises OSError."""
+        if self._torn is not None:
+            path, at = self._torn
+            with path.open("r+b") as file:
+                file.truncate(at)
+
+    def _tear(self, path: Path, segment: Segment, at: int, end: int) -> None:
         self._clean = False
         segment.size = at
-        if not self._mends:
-            return
-        with path.open("r+b") as file:
-            file.truncate(at)
+        self._torn = path, at
         why = (
             "nobody was told that these are kept"
             if self._through

@@ -2,14 +2,16 @@
 
 import os
 import threading
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
 from mockforge_brokers.storage import disk, syncer
 from mockforge_brokers.storage import writer as writer_module
 from mockforge_brokers.storage.live import place_of
+from mockforge_brokers.storage.reading import Reader, paths_in
 from mockforge_brokers.storage.refused import DataError
-from mockforge_brokers.storage.segments import read_head, walk
+from mockforge_brokers.storage.segments import HEAD, read_head, walk
 
 from .test_disk import FIRST, full, group, read, writer
 
@@ -181,6 +183,33 @@ def test_a_group_that_did_not_come_to_the_disk_is_cut_with_all_behind_it(
     assert f"{path}: its end is torn: {len(data) - gone.at} bytes" in note
     assert "`--data-sync os` can lose" in note
     assert read(tmp_path)[1] == [], "it is cut once"
+
+
+@pytest.mark.parametrize("steps", range(4))
+def test_a_start_that_is_killed_while_it_cuts_is_ended_by_the_next_one(
+    tmp_path, monkeypatch, steps
+):
+    """Whatever it has done by then, what is behind the torn group never counts again."""
+    unsynced(tmp_path, monkeypatch, segment=300)
+    assert len(paths_in(tmp_path)) == 5
+    os.truncate(tmp_path / SECOND, HEAD + 70)
+    left = iter(range(steps))
+
+    def counted(inner):
+        def step(*args):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return inner(*args)
+
+        return step
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", counted(os.replace))
+        patched.setattr(Reader, "cut", counted(Reader.cut))
+        with suppress(KeyboardInterrupt):
+            read(tmp_path)
+    assert [at for at, _ in read(tmp_path)[0].log(0)] == [1]
+    assert paths_in(tmp_path) == [tmp_path / FIRST, tmp_path / SECOND]
 
 
 def test_segments_behind_what_is_cut_are_set_aside(tmp_path, monkeypatch):
