@@ -195,3 +195,66 @@ def test_an_idempotent_producer_comes_through_the_presets_with_nothing_lost_or_d
     read = mockforge.runtime.brokers.kafka.read
     values = [record.value for record in mockforge.call(read, "orders", 0, 0, 100)]
     assert values == [f"correct-{number}".encode() for number in range(1, sent + 1)]
+
+
+def test_a_kafka_producer_that_does_not_try_again_loses(mockforge):
+    mockforge.run("topic add orders -p 1")
+    mockforge.run("chaos start observe")
+    for name, retries in (("correct", 1_000), ("careless", 0)):
+        refused = f"op:Produce client:{name} NOT_ENOUGH_REPLICAS --first 1 --times 2"
+        mockforge.run(f"fault add refuse {refused}")
+        producer = Producer(
+            {
+                "bootstrap.servers": mockforge.kafka.bootstrap,
+                "client.id": name,
+                "retries": retries,
+                "retry.backoff.ms": 10,
+                "topic.metadata.refresh.fast.interval.ms": 20,
+            }
+        )
+        for number in range(1, 5):
+            producer.produce("orders", f"{name}-{number}".encode())
+            assert producer.flush(40) == 0
+    found = verdicts(mockforge)
+    assert found["correct"] == CLEAN
+    assert found["careless"] == "not sent 2: careless-2, careless-3"
+
+
+@pytest.mark.parametrize(
+    "preset",
+    [
+        "subway -s gap=200ms -s apart=10m",
+        "half-open -s time=200ms",
+        "rolling-restart -s down=10ms -s apart=0s -s later=20m",
+        "thundering-herd -s wait=20ms -s time=500ms",
+        "broker-full -s time=200ms",
+    ],
+)
+def test_an_mqtt_client_that_does_not_come_back_gave_up(mockforge, preset):
+    place = urlsplit(mockforge.mqtt.url)
+    acknowledged: list[int] = []
+    clients = []
+    for name in ("correct", "careless"):
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=name,
+            clean_session=False,
+            reconnect_on_failure=name == "correct",
+        )
+        client.reconnect_delay_set(1, 1)
+        client.connect(place.hostname, place.port)
+        client.loop_start()
+        wait_for(client.is_connected, 20)
+        clients.append(client)
+    correct, careless = clients
+    correct.on_publish = lambda *args: acknowledged.append(args[2])
+    mockforge.run(f"chaos start {preset}")
+    for number in range(1, 5):
+        for client in clients:
+            client.publish("t", f"{number}", 1)
+    wait_for(lambda: len(acknowledged) == 4 and not careless.is_connected(), 40)
+    found = verdicts(mockforge)
+    assert (found["correct"], found["careless"]) == (CLEAN, "gave up")
+    for client in clients:
+        client.disconnect()
+        client.loop_stop()
