@@ -78,6 +78,8 @@ class Writer:
         self._synced = place_of(max(files.live.segments, default=0), 0)
         """The place up to which all is on disk."""
         self._warned = False
+        self._going: list[int] = []
+        """Segments of which nothing is wanted, where each group is on disk; the thread's."""
         self._threaded = 0
         """Groups that the thread has; while it has one the loop does not write."""
         self._handed = self._finished = 0
@@ -276,11 +278,9 @@ class Writer:
         return file
 
     def _after(self, job: _Job) -> bytes:
-        for number in job.emptied if self.through else ():
-            with suppress(OSError):
-                path_of(self._files.folder, number).unlink()
-                # None goes before an older one: it may say which rows of that are gone.
-                sync_folder(self._files.folder)
+        if self.through:
+            self._going += job.emptied
+            self._let_go()
         piece = job.piece
         if piece is None:
             return b""
@@ -290,6 +290,15 @@ class Writer:
                 return file.read(piece.size)
         except OSError:
             return b""
+
+    def _let_go(self) -> None:
+        """None goes before an older one: it may say which rows of that are gone."""
+        # One that somebody has open is tried again behind the next group.
+        with suppress(OSError):
+            while self._going:
+                path_of(self._files.folder, self._going[0]).unlink(missing_ok=True)
+                sync_folder(self._files.folder)
+                del self._going[0]
 
     # In the syncer's.
 

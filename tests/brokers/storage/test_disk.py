@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from mockforge_brokers.storage.disk import Files, SegmentFile
 from mockforge_brokers.storage.facts import POSITION_BITS, Group, row_number
-from mockforge_brokers.storage.reading import paths_in
+from mockforge_brokers.storage.reading import number_of, paths_in
 from mockforge_brokers.storage.refused import DataError
 from mockforge_brokers.storage.segments import HEAD, VERSION, head_of, read_head, walk
 from mockforge_brokers.storage.writer import Writer
@@ -524,6 +524,34 @@ def test_after_a_reset_the_room_is_there_again_with_the_next_group(tmp_path, mon
     assert len(list(tmp_path.glob("kept-*.seg"))) <= 2
     kept, notes = read(tmp_path)
     assert (kept.logs, kept.entities, notes) == ({}, {}, [])
+
+
+def test_no_segment_goes_before_an_older_one_that_cannot(tmp_path, monkeypatch):
+    """Else one would be missing before those that are there, and the next start refuses that."""
+    monkeypatch.setattr("mockforge_brokers.storage.writer.SEGMENT", 5_000)
+    made = writer(tmp_path)
+    for each in groups():
+        write(made, each)
+    assert len(paths_in(tmp_path)) > 2
+    kept, inner = [tmp_path / FIRST], Path.unlink
+
+    def unlink(path, *args, **options):
+        if path in kept:
+            raise PermissionError("somebody has it open")
+        inner(path, *args, **options)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    everything = [(row_number(log, 0), row_number(log + 1, 0)) for log in (1, 2)]
+    entities = [("queue", name, None) for name in (b"q\xff\0", b"gone")]
+    write(made, group(10, {}, [], everything, entities))
+    before = paths_in(tmp_path)
+    assert before[0] == tmp_path / FIRST
+    assert number_of(before[-1]) == len(before)
+    kept.clear()
+    write(made, group(11, [(1, b"x")]))
+    made.close(None)
+    assert len(paths_in(tmp_path)) <= 2
+    assert read(tmp_path)[0].logs == {0: [(1, b"x")]}
 
 
 # The first format.
