@@ -93,14 +93,14 @@ class Tracer:
         who = {} if found is None else {**_of(found), "channel": channel}
         self._emit(f"deliver.{queue}", route, content, {**who, "redelivered": int(redelivered)})
 
-    def sent(self, consumer: Consumer, route: Route, content: bytes, redelivered: bool) -> None:
-        number, queue = consumer.connection, consumer.queue.name
-        connection = self._connections.get(number)
+    def channel_of(self, consumer: Consumer) -> int:
+        """0 where it is in none (yet)."""
+        connection = self._connections.get(consumer.connection)
         channels = {} if connection is None else connection.channels.open
         holding = (
             number for number, each in channels.items() if consumer in each.consumers.values()
         )
-        self.delivered(queue, route, content, redelivered, number, next(holding, 0))
+        return next(holding, 0)
 
     def _emit(self, key: str, route: Route, content: bytes, more: Mapping[str, Any]) -> None:
         if route.exchange.name == _TRACE:
@@ -137,12 +137,17 @@ class _Traced:
         self.sink = sink
         self._consumer = consumer
         self._tracer = tracer
+        self._channel = 0
+        """Found at the first delivery: a connection may have thousands of channels."""
 
     def deliver(
         self, route: Route, content: bytes, size: int, redelivered: bool, unacked: Message | None
     ) -> None:
         self.sink.deliver(route, content, size, redelivered, unacked)
-        self._tracer.sent(self._consumer, route, content, redelivered)
+        consumer, tracer = self._consumer, self._tracer
+        channel = self._channel = self._channel or tracer.channel_of(consumer)
+        queue, connection = consumer.queue.name, consumer.connection
+        tracer.delivered(queue, route, content, redelivered, connection, channel)
 
     def holds(self, consumer: Consumer) -> bool:
         return self.sink.holds(consumer)

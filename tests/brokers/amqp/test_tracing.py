@@ -118,3 +118,25 @@ def test_nothing_holds_the_tracer_of_a_virtual_host_that_is_gone(scene: Scene) -
     scene.broker.remove_vhost("x")
     gc.collect()
     assert tracer() is None
+
+
+class _Looked(dict[int, Any]):
+    """Channels that count how often somebody walks through them."""
+
+    walks = 0
+
+    def items(self) -> Any:
+        self.walks += 1
+        return super().items()
+
+
+def test_a_consumers_channel_is_looked_for_once(scene: Scene, traced: Client) -> None:
+    for number in range(2, 5):
+        traced.send("channel.open", channel=number)
+    (connection,) = scene.broker.management._connections.values()
+    channels = connection.channels.open = _Looked(connection.channels.open)
+    traced.send("basic.consume", channel=3, queue="q", no_ack=True)
+    for _ in range(5):
+        traced.publish("amq.topic", "a.b", b"x")
+    found = [headers["channel"] for key, headers, _ in traces(traced) if key == "deliver.q"]
+    assert (found, channels.walks) == ([3] * 5, 1)
