@@ -248,6 +248,16 @@ class AmqpHandle(Handle):
 
         wait(self._verbs, Drained(queue, seconds(within)))
 
+    def wait_consumers(
+        self, queue: str, *, count: int | None = None, least: int = 1, within: Duration = 5
+    ) -> None:
+        """Wait until a queue has `least` consumers or more, or `count` and no more (0: none)."""
+        __tracebackhide__ = True
+        from ..fixtures.expected.model import Consumers
+
+        fewest = least if count is None else count
+        wait(self._verbs, Consumers(queue, fewest, count, seconds(within)))
+
     def _watch(self, *place: str, wanted: dict[str, Any]) -> Watch:
         from ..fixtures.messages import Watch
 

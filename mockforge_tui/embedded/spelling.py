@@ -15,6 +15,7 @@ from ..expectations.record import Mark
 from ..fixtures.expected.model import (
     Came,
     Client,
+    Consumers,
     Drained,
     Expectation,
     FaultHit,
@@ -78,17 +79,28 @@ def asked_of(expectation: Expectation) -> dict[str, Any]:
         case GroupAt(group, lag, topic):
             group_ = {"id": group, "lag": lag, **({"topic": topic} if topic else {})}
             return {"group": group_, **within}
-        case Drained(queue):
-            return {"drained": queue, **within}
-        case Client(name, connected, protocol):
-            client = {"name": name, "protocol": protocol} if protocol else name
-            return {"client" if connected else "gone": client, **within}
+        case Drained() | Consumers():
+            return {**_queue(expectation), **within}
+        case Client():
+            return {**_client(expectation), **within}
         case FaultHit(fault, hits):
             return {"fault": {"id": fault, "hits": hits}, **within}
-        case LintClean(warnings):
-            return {"lint": "spotless" if warnings else "clean"}
+        case LintClean():
+            return {"lint": ("clean", "spotless")[expectation.warnings]}
         case _:
             assert_never(expectation)
+
+
+def _queue(expectation: Drained | Consumers) -> dict[str, Any]:
+    if isinstance(expectation, Drained):
+        return {"drained": expectation.queue}
+    return {"consumers": {"queue": expectation.queue, **_number(expectation)}}
+
+
+def _client(expectation: Client) -> dict[str, Any]:
+    name, connected, protocol, _ = expectation
+    client = {"name": name, "protocol": protocol} if protocol else name
+    return {"client" if connected else "gone": client}
 
 
 def since_of(since: int | None) -> dict[str, Any]:
@@ -99,9 +111,12 @@ def since_of(since: int | None) -> dict[str, Any]:
 
 
 def _counted(expectation: Came | Frames) -> dict[str, Any]:
+    return {**_number(expectation), "settle": expectation.settle}
+
+
+def _number(expectation: Came | Frames | Consumers) -> dict[str, int]:
     least, most = expectation.least, expectation.most
-    number = {"least": least} if most is None else {"count": most}
-    return {**number, "settle": expectation.settle}
+    return {"least": least} if most is None else {"count": most}
 
 
 def _frames(expectation: Frames) -> dict[str, Any]:

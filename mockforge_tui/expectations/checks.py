@@ -10,12 +10,14 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import Event, LintFound, ProtocolViolated
 from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.rules import Rule
-from mockforge_brokers.snapshots import GroupView
+from mockforge_brokers.snapshots import DestinationView, GroupView
 
+from .. import units
 from ..fixtures.addresses import glob, mqtt_matches, topic_key_matches
 from ..fixtures.expected.model import (
     Came,
     Client,
+    Consumers,
     Drained,
     Expectation,
     FaultHit,
@@ -84,6 +86,8 @@ def check_of(expectation: Expectation, observed: Observed, since: int) -> Check:
             return GroupCheck(expectation, observed)
         case Drained():
             return DrainedCheck(expectation, observed)
+        case Consumers():
+            return ConsumersCheck(expectation, observed)
         case Client():
             return ClientCheck(expectation, observed)
         case FaultHit():
@@ -312,27 +316,53 @@ class GroupCheck(Check):
         return self._seen
 
 
-class DrainedCheck(Check):
-    def __init__(self, expectation: Drained, observed: Observed) -> None:
+class _QueueCheck(Check):
+    """By the view of one queue."""
+
+    def __init__(self, name: str, observed: Observed) -> None:
         super().__init__()
-        self._name = expectation.queue
+        self._name = name
         self._observed = observed
         self._seen = ""
 
-    def look(self) -> State:
+    def _view(self) -> DestinationView | None:
         amqp = self._observed.brokers.amqp
         views = amqp.destinations() if amqp is not None else []
-        view = next((v for v in views if v.kind == "queue" and v.name == self._name), None)
+        return next((v for v in views if v.kind == "queue" and v.name == self._name), None)
+
+    @property
+    def seen(self) -> str:
+        return self._seen
+
+
+class ConsumersCheck(_QueueCheck):
+    def __init__(self, expectation: Consumers, observed: Observed) -> None:
+        super().__init__(expectation.queue, observed)
+        self._expected = expectation
+
+    def look(self) -> State:
+        expected, view = self._expected, self._view()
+        if view is None:
+            self._seen = "there is no such queue"
+            return State.OPEN
+        count = int(view.detail.get("consumers") or 0)
+        self._seen = units.counted(count, "consumer")
+        most = count if expected.most is None else expected.most
+        return State.MET if expected.least <= count <= most else State.OPEN
+
+
+class DrainedCheck(_QueueCheck):
+    def __init__(self, expectation: Drained, observed: Observed) -> None:
+        super().__init__(expectation.queue, observed)
+
+    def look(self) -> State:
+        view = self._view()
         if view is None:
             self._seen = "there is no such queue"
             return State.OPEN
         ready, unacked = view.depth or 0, int(view.detail.get("unacked") or 0)
         self._seen = f"{ready:,} ready, {unacked:,} unacknowledged"
         return State.OPEN if ready or unacked else State.MET
-
-    @property
-    def seen(self) -> str:
-        return self._seen
 
 
 class ClientCheck(Check):

@@ -13,6 +13,7 @@ from ..fixtures.expected.conditions import ANYTHING, Difference
 from ..fixtures.expected.model import (
     Came,
     Client,
+    Consumers,
     Drained,
     Expectation,
     Frames,
@@ -262,7 +263,7 @@ def _about(expectation: Expectation) -> str:
     match expectation:
         case GroupAt():
             return expectation.group
-        case Drained():
+        case Drained() | Consumers():
             return f"queue:{expectation.queue}"
         case Client():
             return expectation.name

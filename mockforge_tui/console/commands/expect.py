@@ -9,6 +9,7 @@ from ...fixtures.expected.model import (
     DEFAULT_WITHIN,
     Came,
     Client,
+    Consumers,
     Drained,
     FaultHit,
     Frames,
@@ -44,7 +45,7 @@ _WITHIN = Opt(("--within",), DURATION, "how long to wait")
 _EXACTLY = Opt(("-n", "--count"), COUNT, "so many, no more")
 _LEAST = Opt(("--least",), COUNT, "so many or more")
 _SETTLE = Opt(("--settle",), DURATION, "then wait for one too many")
-_FRAMES = Opt(("-n", "--count"), integer("n"), "so many, no more")
+_NUMBER = Opt(("-n", "--count"), integer("n"), "so many, no more")
 _DIR = Opt(("--dir",), choice("dir", "in", "out"), "in: from the client, out: to it")
 _LAG = Opt(("--lag",), integer("lag"), "messages behind, at most")
 
@@ -117,7 +118,7 @@ def expect_frames(
     session: "Session",
     where: Annotated[Filter, Arg(FILTER, "what fits: op:PUBACK client:dev-7", tail=True)],
     *,
-    exactly: Annotated[int | None, _FRAMES] = None,
+    exactly: Annotated[int | None, _NUMBER] = None,
     least: Annotated[int | None, _LEAST] = None,
     direction: Annotated[str | None, _DIR] = None,
     within: Annotated[float | None, _WITHIN] = None,
@@ -169,6 +170,27 @@ def expect_drained(
 ) -> Result:
     """Wait until a queue holds nothing, neither ready nor unacknowledged."""
     return begin(session, Drained(name, within))
+
+
+@command(
+    "expect consumers",
+    group="expectations",
+    streams=True,
+    examples=("expect consumers q.mail",),
+)
+def expect_consumers(
+    session: "Session",
+    name: Annotated[str, Arg(QUEUE, "a queue")],
+    *,
+    exactly: Annotated[int | None, _NUMBER] = None,
+    least: Annotated[int | None, _LEAST] = None,
+    within: Annotated[float, _WITHIN] = DEFAULT_WITHIN,
+) -> Result:
+    """Wait until a queue has consumers: one or more, or so many."""
+    if exactly is not None and least is not None:
+        raise BadArgument("least", "--count or --least, not both")
+    fewest = exactly if exactly is not None else least or 1
+    return begin(session, Consumers(name, fewest, exactly, within))
 
 
 @command(
@@ -253,6 +275,7 @@ COMMANDS = (
     expect_frames,
     expect_group,
     expect_drained,
+    expect_consumers,
     expect_client,
     expect_gone,
     expect_fault,

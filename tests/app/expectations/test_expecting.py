@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from mockforge_brokers.kafka.wire.messages.offsets import (
 )
 
 from app.console.scene import Scene
+from mockforge_tui.embedded.spelling import asked_of
 from mockforge_tui.expectations.failure import Failure
 from mockforge_tui.expectations.record import Record
 from mockforge_tui.expectations.waiting import Outcome, Waiting
@@ -23,6 +25,7 @@ from mockforge_tui.fixtures.expected.conditions import conditions
 from mockforge_tui.fixtures.expected.model import (
     Came,
     Client,
+    Consumers,
     Drained,
     Expectation,
     FaultHit,
@@ -31,6 +34,8 @@ from mockforge_tui.fixtures.expected.model import (
     LintClean,
 )
 from mockforge_tui.fixtures.messages import Watch
+from mockforge_tui.fixtures.requests import expectation_of
+from mockforge_tui.fixtures.templates.scope import Scope
 
 ORDERS = Watch("kafka", "orders", "topic")
 
@@ -243,6 +248,7 @@ def test_a_queue_is_waited_for_until_it_is_empty(expecting: Expecting) -> None:
     ("expected", "seen"),
     [
         (Drained("nope"), "there is no such queue"),
+        (Consumers("nope"), "there is no such queue"),
         (GroupAt("nope"), "there is no such group"),
         (Client("nope"), "0 of that name connected"),
     ],
@@ -498,6 +504,25 @@ def test_a_group_that_has_committed_nothing_is_behind_by_what_came_since_it_read
     expecting.outcomes.clear()
     expecting.begin(GroupAt("billing", topic="typo", within=0))
     assert not expecting.outcomes[0].ok
+
+
+def test_a_queue_has_consumers_as_many_as_are_asked_for(expecting: Expecting) -> None:
+    scene = expecting.scene
+    scene.run("queue add q")
+    client = scene.amqp_client()
+    for count in range(3):
+        for least, most, met in ((1, None, count >= 1), (2, 2, count == 2), (0, 0, count == 0)):
+            expecting.outcomes.clear()
+            asked = asked_of(Consumers("q", least, most, 0))
+            expecting.begin(expectation_of(asked, Scope(Random(0), lambda: 0.0)))
+            assert expecting.outcomes[0].ok is met, (count, least, most)
+        client.send("basic.consume", queue="q", consumer_tag=f"c{count}")
+    expecting.outcomes.clear()
+    failure = expecting.fail(Consumers("q", 5))
+    assert failure.expected == "at least 5 consumers of queue q within 5s"
+    assert failure.seen == "3 consumers"
+    assert scene.run("expect consumers q -n 3").ok
+    assert "not both" in scene.refused("expect consumers q -n 1 --least 1").as_text()
 
 
 # What is kept ---------------------------------------------------------------------------------
