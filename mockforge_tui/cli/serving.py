@@ -42,8 +42,10 @@ def demo(name: str, headless: bool, **words: Any) -> int:
     Orders, sensors and notifications; a plant of sensors with alarms; request and reply on each
     protocol; brokers that misbehave.
     """
+    # A project's config is not about the show; what is given beside it is.
+    beside = words["fixtures"] or ()
     resolved = resolved_of(words)
-    config, fixtures = loaded((str(_fixtures_folder() / name),), resolved.config)
+    config, fixtures = loaded((str(_fixtures_folder() / name), *beside), resolved.config)
     return _front(config, fixtures, headless=headless, next_free=True)
 
 

@@ -71,6 +71,15 @@ def test_the_first_word_that_is_a_command_wins(capsys):
     assert facts["fixtures"]["generators"] > 2
 
 
+def test_fixtures_that_are_given_beside_a_show_are_loaded_too(capsys):
+    Path("one.yaml").write_text(GENERATOR)
+    counts = []
+    for more in ((), ("--fixtures", "one.yaml")):
+        assert cli.run(["--headless", *QUIET, "demo", "rpc", *more]) == ExitCode.OK
+        counts.append(json.loads(capsys.readouterr().out)["fixtures"]["generators"])
+    assert counts[1] == counts[0] + 1
+
+
 def test_a_path_named_like_a_command_needs_its_folder(capsys):
     Path("demo").write_text(GENERATOR)
     Path("demo").rename("demo.yaml")
