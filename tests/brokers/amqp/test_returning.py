@@ -6,6 +6,8 @@ from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mockforge_brokers.amqp.state.exchanges import FanoutExchange
 from mockforge_brokers.amqp.state.memory import Memory
 from mockforge_brokers.amqp.state.message import Message
@@ -69,3 +71,25 @@ def test_messages_given_back_one_by_one_keep_their_order(
     for tag in (1, 4, 2, 5, 3):
         client.send("basic.nack", delivery_tag=tag, requeue=True)
     assert [got.body for got in drain(client, "q")] == [b"%d" % number for number in range(6)]
+
+
+class FromItsFront(deque[Message]):
+    """`furthest` is the last place that anybody looked at: a deque walks there from an end."""
+
+    furthest = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.furthest = max(self.furthest, at)
+        return super().__getitem__(at)
+
+
+@given(st.sets(st.integers(1, 60), min_size=1), st.integers(1, 60))
+def test_no_place_far_behind_those_that_came_back_is_looked_at(
+    back: set[int], waiting: int
+) -> None:
+    places = range(1, 61 + waiting)
+    ready = FromItsFront(Message(QUEUE, ROUTE, b"", 0, at) for at in places if at not in back)
+    before = sum(message.position < max(back) for message in ready)
+    return_to(ready, [Message(QUEUE, ROUTE, b"", 0, at) for at in sorted(back)])
+    assert [message.position for message in ready] == list(places)
+    assert ready.furthest <= 2 * before + 1

@@ -30,12 +30,21 @@ def return_to(ready: deque[_Stored], back: Sequence[_Stored]) -> None:
     if not ready or newest < ready[0].position:
         ready.extendleft(reversed(back))
         return
-    place = bisect_left(ready, newest, key=_by_position)
+    place = _place(ready, newest)
     if len(back) == 1:
         ready.insert(place, back[0])
         return
     older = [ready.popleft() for _ in range(place)]
     ready.extendleft(sorted((*older, *back), key=_by_position, reverse=True))
+
+
+def _place(ready: deque[_Stored], position: int) -> int:
+    """How many stand before it; a deque is slow to look into its middle, so not from there."""
+    behind = 1
+    while behind < len(ready) and ready[behind].position < position:
+        behind *= 2
+    end = min(behind, len(ready))
+    return bisect_left(ready, position, behind // 2, end, key=_by_position)
 
 
 class Lanes:
