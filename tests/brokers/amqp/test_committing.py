@@ -1,8 +1,10 @@
 """What tx.commit does with messages whose way changed since, asked of RabbitMQ 3.10.8."""
 
 import pytest
+from mockforge_brokers.amqp.state.memory import COST
+from mockforge_brokers.limits import Limits
 
-from .client import Client, names
+from .client import Client, Scene, names
 from .test_governed import drain
 
 
@@ -59,3 +61,33 @@ def test_published_messages_come_before_dead_letters(client: Client) -> None:
     client.publish("", "end", b"new")
     client.send("tx.commit")
     assert [got.body for got in drain(client, "end")] == [b"new", b"dead"]
+
+
+@pytest.mark.parametrize("end", ["tx.commit", "tx.rollback", "channel.close", "vanish"])
+def test_what_is_not_committed_takes_memory_until_its_end(scene: Scene, end: str) -> None:
+    client = scene.client()
+    client.send("tx.select")
+    for _ in range(3):
+        client.publish("", "nowhere", b"12345")
+    assert scene.broker.memory.used == 3 * (5 + COST)
+    if end == "vanish":
+        client.fake.vanish()
+    elif end == "channel.close":
+        client.send(end, reply_code=200, reply_text="", class_id=0, method_id=0)
+    else:
+        client.send(end)
+    assert scene.broker.memory.used == 0
+
+
+def test_a_transaction_for_which_there_will_never_be_room_is_refused() -> None:
+    scene = Scene(limits=Limits(amqp_memory=10 * COST))
+    client = scene.client()
+    client.send("tx.select")
+    for _ in range(5):
+        assert not client.publish("", "q", b"")
+    (close,) = client.publish("", "q", b"")
+    assert close["reply_text"] == (
+        f"RESOURCE_ERROR - the publishes of one transaction take {6 * COST} bytes, more than half "
+        f"of amqp_memory ({10 * COST}): commit more often, or raise the limit"
+    )
+    assert scene.broker.memory.used == 0

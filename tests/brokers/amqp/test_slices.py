@@ -5,9 +5,11 @@ from itertools import count
 import pytest
 from mockforge_brokers.amqp.events import MessagesRequeued
 from mockforge_brokers.amqp.state.memory import COST
+from mockforge_brokers.amqp.wire.frames import method
 from mockforge_brokers.limits import Limits
 
 from .client import Scene, names, publish
+from .test_governed import held
 
 
 def hurried(limits: Limits | None = None) -> Scene:
@@ -104,6 +106,73 @@ def test_others_are_served_while_a_message_goes_to_very_many_queues(confirming: 
     assert bool(connection.out) == confirming
     assert len(scene.broker.vhost().queues["wide-998"].messages) == 2
     assert scene.broker.memory.used == 2 * 999 * (1 + COST)
+
+
+def wide(scene: Scene) -> None:
+    """Very many queues, which amq.fanout leads to."""
+    for number in range(1000):
+        scene.broker.vhost().declare_queue(f"wide-{number}")
+        scene.broker.vhost().bind_queue(f"wide-{number}", "amq.fanout", "", {})
+
+
+def test_others_are_served_while_a_message_that_expires_goes_to_very_many_queues() -> None:
+    scene = hurried()
+    client = scene.client()
+    wide(scene)
+    connection = client.fake.connection
+    connection.receive(publish("amq.fanout", "", b"x", expiration="1000"))
+    assert connection.unfinished
+    while connection.unfinished:
+        connection.receive(b"")
+    assert len(scene.broker.vhost().queues["wide-999"].messages) == 1
+    scene.advance(1)
+    assert scene.broker.memory.used == 0
+
+
+def test_messages_of_a_commit_come_in_their_order_to_very_many_queues() -> None:
+    scene = hurried()
+    client = scene.client()
+    wide(scene)
+    client.send("tx.select")
+    client.publish("amq.fanout", "", b"1")
+    client.publish("", "wide-999", b"2")
+    connection = client.fake.connection
+    connection.receive(method(1, "tx.commit"))
+    assert connection.unfinished
+    assert not scene.broker.vhost().queues["wide-999"].messages
+    while connection.unfinished:
+        connection.receive(b"")
+    client.fake.flush()
+    assert names(client.received()) == ["tx.commit-ok"]
+    assert held(client, "wide-999") == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("end", ["vanish", "close"])
+def test_a_commit_that_its_connection_does_not_live_to_see_gives_back_what_it_acknowledged(
+    end: str,
+) -> None:
+    scene = hurried()
+    client = scene.client()
+    client.send("queue.declare", queue="q")
+    client.publish("", "q", b"old")
+    wide(scene)
+    client.send("basic.get", queue="q")
+    client.send("tx.select")
+    client.send("basic.ack", delivery_tag=1)
+    for _ in range(2):
+        client.publish("amq.fanout", "", b"new")
+    connection = client.fake.connection
+    connection.receive(method(1, "tx.commit"))
+    if end == "vanish":
+        client.fake.vanish()
+    else:
+        scene.broker.disconnect(client.peer.id, "enough")
+    scene.advance(1)
+    other = scene.client()
+    for number in range(1000):
+        other.send("queue.purge", queue=f"wide-{number}")
+    assert held(other, "q") == [b"old"]
+    assert scene.broker.memory.used == 0
 
 
 def test_a_publish_to_very_many_queues_ends_with_its_connection() -> None:

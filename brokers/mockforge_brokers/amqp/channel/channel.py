@@ -333,6 +333,9 @@ class Channel:
         """The steps of `end`: there may be thousands of consumers and of messages."""
         messages = self.outstanding_messages()
         self.unacked.clear()
+        if self.transaction is not None:
+            self.transaction.forget(self.vhost.memory)
+            self.transaction = None
         while self.consumers:
             # A queue that ends with its last consumer takes others of this channel along.
             consumer = self.consumers.pop(next(iter(self.consumers)))

@@ -40,11 +40,15 @@ def tx_select(channel: Channel) -> None:
 
 
 def tx_commit(channel: Channel) -> None:
-    done = _transaction(channel)
-    channel.transaction = None
+    channel.line.begin(_committing(channel, _transaction(channel)))
+
+
+def _committing(channel: Channel, done: Transaction) -> Steps:
     # Before what is rejected becomes a dead letter, which may go to the same queue.
-    for uncommitted in done.publishes:
-        channel.publishing.commit(uncommitted)
+    yield from channel.publishing.committing(done)
+    if channel.closing:
+        return
+    channel.transaction = Transaction()
     for _, message, acknowledged, requeue in done.settled:
         if acknowledged:
             message.queue.acknowledge(message)
@@ -52,18 +56,13 @@ def tx_commit(channel: Channel) -> None:
             message.queue.discard(message)
     channel.refill([message for _, message, _, _ in done.settled])
     requeue_all([message for _, message, _, requeue in done.settled if requeue])
-    channel.line.begin(_committed(channel))
-
-
-def _committed(channel: Channel) -> Steps:
-    channel.transaction = Transaction()
     channel.send("tx.commit-ok")
-    yield
 
 
 def tx_rollback(channel: Channel) -> None:
     undone = _transaction(channel)
     channel.transaction = Transaction()
+    undone.forget(channel.vhost.memory)
     channel.unsettle((tag, message) for tag, message, _, _ in undone.settled)
     channel.send("tx.rollback-ok")
 

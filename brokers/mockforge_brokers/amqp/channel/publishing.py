@@ -9,6 +9,7 @@ from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps
 from ..codes import ReplyCode
 from ..lint import CONFIRM_LOST
+from ..state.memory import COST
 from ..state.routing import Route
 from ..wire.frames import METHOD
 from ..wire.methods import BY_NAME, decode
@@ -16,6 +17,7 @@ from ..wire.properties import FLAG_REPLY_TO
 from .headers import Extra, examine, read_headers
 from .permissions import permit
 from .publication import Publication, Uncommitted
+from .transaction import Transaction
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -89,16 +91,38 @@ class Publishing:
         if transaction is not None:
             # What may not be published is refused now, not by tx.commit.
             way, made = self._read(publication, content, extra)
-            transaction.publishes.append(Uncommitted(publication, way, content, made, size, extra))
+            self._keep(transaction, Uncommitted(publication, way, content, made, size, extra))
             return
         route = publication.route
         came = content
         if extra is not None or route is None or not route.valid:
             route, content = self._read(publication, content, extra)
-        self._hand_on(publication, route, came, content, size, extra)
+        if len(route.queues) > _VERY_WIDE:
+            self._line.begin(self._publishing(publication, route, came, content, size, extra))
+        else:
+            self._hand_on(publication, route, came, content, size, extra)
 
-    def commit(self, uncommitted: Uncommitted) -> None:
-        """Take a message of a transaction (asked of RabbitMQ 3.10.8).
+    def _keep(self, transaction: Transaction, uncommitted: Uncommitted) -> None:
+        """Raises RequestRefused where all publishers would wait for its end, and it for them."""
+        memory = self._vhost.memory
+        most = memory.limit // 2
+        weight = transaction.weight + uncommitted.size + COST
+        if weight > most:
+            raise RequestRefused(
+                ReplyCode.RESOURCE_ERROR,
+                f"the publishes of one transaction take {weight} bytes, more than half of "
+                f"amqp_memory ({memory.limit}): commit more often, or raise the limit",
+            )
+        transaction.add(uncommitted, memory)
+
+    def committing(self, transaction: Transaction) -> Steps:
+        """Take the messages of a transaction, each one after all queues have the one before."""
+        while transaction.publishes:
+            yield from self._committing(transaction.take(self._vhost.memory))
+            yield
+
+    def _committing(self, uncommitted: Uncommitted) -> Steps:
+        """Take one (asked of RabbitMQ 3.10.8).
 
         It goes where the bindings led when it was published, to those queues that are there now;
         the default exchange has no bindings, and looks for its queue now.
@@ -110,7 +134,10 @@ class Publishing:
             # The right to it was asked when it was published: nothing is refused in a commit.
             more = (extra.headers, extra.keys) if extra is not None and extra.keys else ()
             route = self._vhost.route("", publication.routing_key, *more)
-        self._hand_on(publication, route, came, content, size, extra)
+        if len(route.queues) > _VERY_WIDE:
+            yield from self._publishing(publication, route, came, content, size, extra)
+        else:
+            self._hand_on(publication, route, came, content, size, extra)
 
     def _hand_on(
         self,
@@ -123,18 +150,23 @@ class Publishing:
     ) -> None:
         if extra is not None and extra.expiration >= 0:
             reached = self._vhost.publish_expiring(route, content, size, self._source)
-        elif len(route.queues) > _VERY_WIDE:
-            self._line.begin(self._publishing(publication, route, came, content, size))
-            return
         else:
             reached = self._vhost.publish(route, content, size, self._source)
         self._published(publication, route, reached, came, content)
 
     def _publishing(
-        self, publication: Publication, route: Route, came: bytes, content: bytes, size: int
+        self,
+        publication: Publication,
+        route: Route,
+        came: bytes,
+        content: bytes,
+        size: int,
+        extra: Extra | None,
     ) -> Steps:
         """To so many queues that others must come between."""
-        reached = yield from self._vhost.publishing(route, content, size, self._source)
+        expiring = extra is not None and extra.expiration >= 0
+        steps = self._vhost.publishing(route, content, size, self._source, expiring=expiring)
+        reached = yield from steps
         self._published(publication, route, reached, came, content)
 
     def _published(

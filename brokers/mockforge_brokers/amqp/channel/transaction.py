@@ -1,7 +1,10 @@
 """What a transactional channel keeps until tx.commit (AMQP 1.9)."""
 
+from collections import deque
+
 from msgspec import Struct, field
 
+from ..state.memory import COST, Memory
 from ..state.message import Message
 from .publication import Uncommitted
 
@@ -13,6 +16,29 @@ class Transaction(Struct):
     again; nothing is redelivered by it.
     """
 
-    publishes: list[Uncommitted] = field(default_factory=list)
+    publishes: deque[Uncommitted] = field(default_factory=deque)
+    weight: int = 0
+    """What the publishes take of the memory that queues have."""
     settled: list[tuple[int, Message, bool, bool]] = field(default_factory=list)
     """(delivery tag, message, acknowledged, requeue)"""
+
+    def add(self, uncommitted: Uncommitted, memory: Memory) -> None:
+        self.publishes.append(uncommitted)
+        weight = uncommitted.size + COST
+        self.weight += weight
+        memory.used += weight
+
+    def take(self, memory: Memory) -> Uncommitted:
+        """The oldest publish, which goes to its queues."""
+        uncommitted = self.publishes.popleft()
+        weight = uncommitted.size + COST
+        self.weight -= weight
+        memory.used -= weight
+        return uncommitted
+
+    def forget(self, memory: Memory) -> None:
+        """Its publishes are never committed."""
+        self.publishes.clear()
+        memory.used -= self.weight
+        self.weight = 0
+        memory.settle()

@@ -139,9 +139,12 @@ class VirtualHost(Topology):
         return reached
 
     def publishing(
-        self, route: Route, content: bytes, size: int, source: str
+        self, route: Route, content: bytes, size: int, source: str, *, expiring: bool
     ) -> Generator[None, None, int]:
-        """The steps of `publish`, for very many queues; queues that end meanwhile are left out."""
+        """The steps of `publish`, or `publish_expiring`, for very many queues.
+
+        Those that end meanwhile are left out.
+        """
         route.exchange.published += 1
         for watcher in route.watchers:
             watcher(route, content, source)
@@ -150,6 +153,8 @@ class VirtualHost(Topology):
         for at in range(0, len(queues), _AT_ONCE):
             for queue in queues[at : at + _AT_ONCE]:
                 if not queue.gone:
+                    if expiring and queue.plain:
+                        govern(queue, self)
                     queue.enqueue(route, content, size)
                     reached += 1
             rejected |= self.rejected
