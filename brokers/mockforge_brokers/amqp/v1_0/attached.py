@@ -19,7 +19,7 @@ from .failures import (
     error,
 )
 from .links import Incoming, Outgoing
-from .management import ManagementLink, Pairs
+from .management_links import ManagementLink, Pairs
 from .wire.performatives import Composite
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from .failures import (
 )
 from .filters import read as read_filters
 from .links import LINK_CREDIT, MAX_MESSAGE, Incoming, Outgoing
-from .management import attach as attach_management
+from .management_links import attach as attach_management
 from .publishing import check_not_internal
 from .wire.performatives import Composite
 from .wire.values import Described, Symbol

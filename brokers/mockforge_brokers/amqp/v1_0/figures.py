@@ -14,7 +14,7 @@ from . import mapping
 from .addresses import MANAGEMENT
 from .connection import Connection
 from .links import MAX_MESSAGE, Incoming, Outgoing
-from .management import ManagementLink
+from .management_links import ManagementLink
 from .session import Session
 from .wire.values import Described
 
