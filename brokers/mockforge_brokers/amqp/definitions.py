@@ -12,7 +12,8 @@ from msgspec import structs
 from ..access import ALL_TAGS, User
 from ..errors import InvalidInput
 from . import granting
-from .records import plain
+from .records import Field, Table, plain
+from .state.arguments import with_default_type
 from .state.queues.queue import Queue
 from .state.virtual_host import VirtualHost
 
@@ -346,8 +347,18 @@ def _queues(host: VirtualHost) -> Iterator[Item]:
                 "vhost": host.name,
                 "durable": queue.durable,
                 "auto_delete": queue.auto_delete,
-                "arguments": plain(queue.arguments),
+                "arguments": plain(_with_type(host, queue)),
             }
+
+
+def _with_type(host: VirtualHost, queue: Queue) -> Table:
+    """Its arguments; with its type where, declared anew, it would be of the default one."""
+    arguments, default = queue.arguments, host.default_queue_type
+    if not (default and host.profile.has_default_queue_types):
+        return arguments
+    flags = {"durable": queue.durable, "exclusive": False, "auto_delete": queue.auto_delete}
+    anew = with_default_type(arguments, default, **flags)
+    return arguments if anew is arguments else {**anew, "x-queue-type": Field("S", queue.kind)}
 
 
 def _exchanges(host: VirtualHost) -> Iterator[Item]:

@@ -111,3 +111,21 @@ def test_it_outlives_a_restart_and_a_start_from_disk() -> None:
     scene.advance(0.01)
     again = Scene(disk=MemoryDisk(), found=disk.kept())
     assert again.broker.vhost("shop").default_queue_type == "quorum"
+
+
+def test_queues_that_were_there_before_are_exported_as_what_they_are() -> None:
+    scene = Scene()
+    for name, flags in (
+        ("kept", {}),
+        ("auto", {"auto_delete": True}),
+        ("short", {"durable": False}),
+    ):
+        scene.broker.declare_queue(name, **{"durable": True, **flags})
+    scene.broker.default_queue_type("quorum")
+    scene.broker.declare_queue("new", durable=True)
+    other = Scene()
+    other.broker.load_definitions(scene.broker.definitions())
+    kinds = {name: queue.kind for name, queue in other.broker.vhost().queues.items()}
+    assert kinds == {"kept": "classic", "auto": "classic", "short": "classic", "new": "quorum"}
+    arguments = {each["name"]: each["arguments"] for each in scene.broker.definitions()["queues"]}
+    assert arguments["auto"] == arguments["short"] == {}
