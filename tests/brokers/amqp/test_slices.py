@@ -1,15 +1,18 @@
 """What takes long is done in slices, others come between, and it ends with its connection."""
 
+from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import pytest
 from mockforge_brokers.amqp.events import MessagesRequeued
 from mockforge_brokers.amqp.state.memory import COST
+from mockforge_brokers.amqp.state.queues.governed import GovernedQueue
 from mockforge_brokers.amqp.wire.frames import method
 from mockforge_brokers.limits import Limits
 
-from .client import Scene, names, publish
-from .test_governed import held
+from .client import Client, Scene, bodies, names, publish
+from .test_governed import declare, held
 
 
 def hurried(limits: Limits | None = None) -> Scene:
@@ -230,3 +233,80 @@ def test_a_client_that_vanishes_while_it_must_wait_publishes_no_more() -> None:
     other.send("queue.purge", queue="q")
     scene.advance(1)
     assert scene.broker.vhost().queues["q"].published == before
+
+
+def ageing(scene: Scene, do: Callable[[Client], object], **arguments: Any) -> Client:
+    """`do` is done while 2000 messages of a queue are over, but for a living one behind them, and
+    only some of them are taken out."""
+    client = scene.client()
+    declare(client, x_message_ttl=1000, **arguments)
+    client.fake.send(publish("", "q", b"over") * 2000)
+    scene.clock.call_later(0.5, lambda: client.publish("", "q", b"alive"))
+    queue = scene.broker.vhost().queues["q"]
+
+    def look() -> None:
+        assert 1 < len(queue.messages) < 2001
+        do(client)
+
+    scene.clock.call_later(1.0, look)
+    scene.advance(1.0)
+    return client
+
+
+@pytest.mark.parametrize("dead", [{}, {"x_dead_letter_exchange": "", "x_max_priority": 2}])
+def test_others_are_served_while_very_many_messages_expire(dead: dict[str, Any]) -> None:
+    scene = hurried()
+    came = []
+
+    def ask(client: Client) -> None:
+        came.extend(names(scene.client().send("queue.declare", queue="other")))
+
+    if dead:
+        dead["x_dead_letter_routing_key"] = "dead"
+        scene.broker.declare_queue("dead")
+    client = ageing(scene, ask, **dead)
+    assert came == ["queue.declare-ok"]
+    assert held(client) == [b"alive"]
+    if dead:
+        assert len(scene.broker.vhost().queues["dead"].messages) == 2000
+        scene.broker.purge_queue("dead")
+        scene.advance(0)
+    assert scene.broker.memory.used == 0
+
+
+def test_whoever_comes_while_messages_expire_gets_a_living_one() -> None:
+    scene = hurried()
+    came: list[bytes] = []
+
+    def get(client: Client) -> None:
+        came.append(client.send("basic.get", queue="q", no_ack=True)[0].body)
+
+    ageing(scene, get)
+    assert came == [b"alive"]
+
+
+def test_a_consumer_that_comes_while_messages_expire_gets_the_living_ones_behind_them() -> None:
+    scene = hurried()
+
+    def consume(client: Client) -> None:
+        client.send("basic.consume", queue="q", consumer_tag="c", no_ack=True)
+        client.publish("", "q", b"new")
+
+    client = ageing(scene, consume)
+    assert bodies(client.received()) == [b"alive", b"new"]
+    assert scene.broker.memory.used == 0
+
+
+def test_what_expires_is_no_reason_to_drop_a_living_message() -> None:
+    scene = hurried()
+    client = ageing(scene, lambda client: client.publish("", "q", b"new"), x_max_length=2001)
+    assert held(client) == [b"alive", b"new"]
+    queue = scene.broker.vhost().queues["q"]
+    assert isinstance(queue, GovernedQueue)
+    assert (queue.expired, queue.dropped) == (2000, 0)
+
+
+def test_a_queue_may_go_while_its_messages_expire() -> None:
+    scene = hurried()
+    ageing(scene, lambda client: client.send("queue.delete", queue="q"))
+    assert scene.broker.memory.used == 0

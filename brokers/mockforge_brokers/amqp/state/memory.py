@@ -31,7 +31,7 @@ class Memory:
     RabbitMQ's memory alarm. A plain counter, so that a message costs an addition.
     """
 
-    __slots__ = ("_do", "_waiting", "alarms", "limit", "mark", "met", "used")
+    __slots__ = ("_waiting", "alarms", "do", "limit", "mark", "met", "used")
 
     def __init__(
         self,
@@ -40,7 +40,8 @@ class Memory:
         do: Callable[[Steps], object] = do_all,
     ) -> None:
         self.mark = mark
-        self._do = do
+        self.do = do
+        """How steps are done that may take many turns of the loop."""
         self.met = met
         """To be called when publishers begin to wait."""
         self.used = 0
@@ -91,7 +92,7 @@ class Memory:
 
     def release(self, messages: deque[Message]) -> None:
         """Messages that nobody gets any more; a million of them take their time."""
-        self._do(self._releasing(messages))
+        self.do(self._releasing(messages))
 
     def _releasing(self, messages: deque[Message]) -> Steps:
         while messages:

@@ -7,7 +7,9 @@ what is then too much goes from the head.
 
 Only the head of a lane expires: a message with a shorter time behind one with a longer waits for
 it, as in RabbitMQ's classic queues. So one timer (`_watch`) for the first head that will be over is
-enough, and whoever looks at the queue before calls `_expire`, since timers may be late.
+enough, and whoever looks at the queue before calls `_expire`, since timers may be late. A
+great many go in steps (`_age`): until the last of these nobody gets a message, but for basic.get,
+which waits for nothing, and what is too long is not shortened.
 
 `x-expires` is a second timer, of the queue itself: it runs while nobody consumes, and each use
 (`touch`) begins it anew.
@@ -22,12 +24,13 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from ....clock import Clock, Timer
+from ....fairness import Steps
 from ...profiles import Profile
 from ...records import Field
 from ..memory import COST
 from ..message import Message
 from .policy import NO_POLICY, REJECTING, Policy
-from .queue import Queue
+from .queue import AT_ONCE, Queue
 from .store import Lanes
 
 if TYPE_CHECKING:
@@ -106,6 +109,8 @@ class GovernedQueue(Queue):
         self.policy = policy
         self.messages = cast("deque[Message]", Lanes(policy.max_priority))
         self.timer: Timer | None = None
+        self.ageing = False
+        """What is over is being taken out, and there may be more of it."""
         self.due = inf
         self.idle_timer: Timer | None = None
         self.active: Consumer | None = None
@@ -177,7 +182,8 @@ class GovernedQueue(Queue):
         message = self._new(route, content, size, expires, priority)
         self.messages.append(message)
         # Not our own drain: a time to live of 0 is over unless somebody takes it right now.
-        super().drain()
+        if not self.ageing:
+            super().drain()
 
     def _new(
         self, route: Route, content: bytes, size: int, expires: float, priority: int
@@ -218,7 +224,7 @@ class GovernedQueue(Queue):
         return policy.max_bytes is not None and lanes.size + bytes_more > policy.max_bytes
 
     def _shorten(self) -> None:
-        if self.policy.overflow in REJECTING:
+        if self.policy.overflow in REJECTING or self.ageing:
             return
         while self._over(0, 0):
             self.dropped += 1
@@ -233,7 +239,7 @@ class GovernedQueue(Queue):
 
     def take(self, no_ack: bool) -> Message | None:
         self.touch()
-        self._expire()
+        self._expire_all()
         message = super().take(no_ack)
         self._watch()
         return message
@@ -241,7 +247,7 @@ class GovernedQueue(Queue):
     def drain(self) -> None:
         """As a plain queue, but that what is over is gone before its turn comes."""
         rotation = self._rotation
-        while rotation and self.messages:
+        while rotation and self.messages and not self.ageing:
             self._expire()
             if self.messages:
                 self._deliver_next(rotation[0] if len(rotation) == 1 else self._next())
@@ -273,14 +279,18 @@ class GovernedQueue(Queue):
     def _expire(self) -> None:
         """What is over at the head goes before anybody gets it."""
         # Nothing here can be over: most queues have no time to live at all.
-        if self.due == inf and not self.messages:
-            return
-        lanes = self.lanes
+        if (self.messages or self.due != inf) and not self.ageing:
+            self._expire_all()
+
+    def _expire_all(self) -> None:
         # Its dead letter may come back to this very queue, already over again.
-        while over := lanes.expired(self.host.clock.now()):
-            self.expired += len(over)
-            for message in over:
-                self._bury(message, "expired")
+        while over := self.lanes.expired(self.host.clock.now(), AT_ONCE):
+            self._bury_all(over)
+
+    def _bury_all(self, over: Sequence[Message]) -> None:
+        self.expired += len(over)
+        for message in over:
+            self._bury(message, "expired")
 
     def _bury(self, message: Message, reason: str) -> None:
         self.memory.used -= message.size + COST
@@ -310,10 +320,22 @@ class GovernedQueue(Queue):
     def _look(self) -> None:
         self.timer = None
         self.due = inf
+        if not (self.gone or self.ageing):
+            self.memory.do(self._age())
+
+    def _age(self) -> Steps:
+        self.ageing = True
+        try:
+            while over := self.lanes.expired(self.host.clock.now(), AT_ONCE):
+                self._bury_all(over)
+                yield
+        finally:
+            self.ageing = False
         if not self.gone:
-            self._expire()
+            self.drain()
+            self._shorten()
             self._watch()
-            self.memory.settle()
+        self.memory.settle()
 
     # Consumers, and being used at all.
 

@@ -37,6 +37,7 @@ class Queue:
         "_rotation",
         "acknowledged",
         "active",
+        "ageing",
         "arguments",
         "auto_delete",
         "consumers",
@@ -67,7 +68,7 @@ class Queue:
     plain: ClassVar[bool] = True
     """It can become one with rules, which is of `governed_class`."""
     governed_class: ClassVar[type[Queue]]
-    # active, dead_lettered, due, expired and the like are a governed queue's (governed.py), and
+    # active, ageing, dead_lettered, due and the like are a governed queue's (governed.py), and
     # keeping is a stored one's (stored.py): they stand here since a plain queue can become one.
     host: Host
     keeping: Keeping

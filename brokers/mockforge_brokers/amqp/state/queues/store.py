@@ -75,11 +75,14 @@ class Lanes:
         """The message whose turn it is; raises IndexError if there is none."""
         return self._pop(next(lane for lane in reversed(self._lanes) if lane))
 
-    def expired(self, now: float) -> "list[GovernedMessage]":
-        """Take out what is over at the head of a lane; what stands behind a living one waits."""
-        found = []
+    def expired(self, now: float, most: int) -> "list[GovernedMessage]":
+        """Take out what is over at the head of a lane; what stands behind a living one waits.
+
+        No more than `most` of them.
+        """
+        found: list[GovernedMessage] = []
         for lane in self._lanes:
-            while lane and lane[0].expires <= now:
+            while lane and lane[0].expires <= now and len(found) < most:
                 found.append(self._pop(lane))
         return found
 
