@@ -80,6 +80,8 @@ class Connection:
         self.spine = environment.spine
         self.client = ""
         self.user = ""
+        self.impersonates = False
+        """It may publish in anybody's name."""
         self.guard: Guard | None = None
         self.vhost = next(iter(vhosts.values()))
         self.max_frame = MIN_MAX_FRAME_SIZE
@@ -314,6 +316,7 @@ class Connection:
         self.closing.stop_waiting()
         self.phase = Phase.OPEN
         self.user = handshake.user
+        self.impersonates = self._login.impersonates
         self.client = self.unroutable.client = handshake.container
         self.vhost = self._login.open(handshake.vhost)
         self.max_frame = handshake.max_frame

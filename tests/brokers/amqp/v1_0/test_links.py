@@ -212,6 +212,16 @@ def test_somebody_elses_user_id_ends_the_link(client: Client) -> None:
     assert text == "user_id property set to 'root' but authenticated user was 'guest'"
 
 
+def test_an_impersonator_may_send_in_anybodys_name(scene: Scene) -> None:
+    scene.environment.access.tag_user("guest", ("impersonator",))
+    scene.broker.declare_queue("q")
+    client = Client(scene).connect()
+    client.sender("/queues/q")
+    payload = message.bare_message({"user_id": b"root"}, {}, message.data_section(b""))
+    (disposition,) = client.transfer(payload=payload)
+    assert disposition.state == "accepted"
+
+
 # Receiving.
 
 
