@@ -177,3 +177,34 @@ def test_replies_need_no_right_to_read(scene: Scene) -> None:
     (name,) = scene.broker.vhost().replies
     assert names(client.send("queue.declare", queue=name)) == ["queue.declare-ok"]
     assert bodies(client.publish("", name, b"answer")) == [b"answer"]
+
+
+@pytest.mark.parametrize("size", [10, 40_000, 300_000])
+@pytest.mark.parametrize("ends", ["vanish", "connection", "channel"])
+def test_who_ends_in_the_midst_of_a_message_has_published_nothing(
+    scene: Scene, size: int, ends: str
+) -> None:
+    """Behind the method, within and behind the header, within and behind a first body frame."""
+    whole = publish("", "q", b"x" * size)
+    method = len(publish("", "q", b"")) - len(content.make_content(1, b"", {}, 131_064))
+    header = method + len(content.make_content(1, b"", {}, 131_064))
+    places = (method, method + 9, header, header + 5, header + 8, min(header + 131_072, len(whole)))
+    scene.broker.declare_queue("q")
+    for at in places:
+        client = scene.client()
+        client.fake.send(whole[: min(at, len(whole) - 1)])
+        match ends:
+            case "vanish":
+                client.fake.vanish()
+            case "connection":
+                scene.broker.disconnect(client.peer.id, "enough")
+            case _:
+                client.send("channel.open")
+        scene.advance(0)
+        views = {view.name: view for view in scene.environment.usage.views()}
+        if ends == "vanish":
+            assert views["amqp_message"].used == 0
+        assert not scene.broker.vhost().queues["q"].published
+    assert scene.broker.memory.used == 0
+    scene.client().publish("", "q", b"whole")
+    assert scene.broker.vhost().queues["q"].published == 1
