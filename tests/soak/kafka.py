@@ -21,7 +21,7 @@ from random import Random
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from .amqp import BOUNDED, MAY_GROW, WARM_UP_MINUTES, memory
+from .amqp import BOUNDED, MAY_GROW, memory
 from .warned import Expected, sorted_out
 
 SOURCE, TARGET, KEYED, GROUP = "soak.in", "soak.out", "soak.keys", "soak"
@@ -29,6 +29,7 @@ PARTITIONS = 6
 KEYS = 200
 A_SECOND = 400
 SETTLING_SECONDS = 90.0
+WARM_UP_MINUTES = 2.0
 WARM_UP_NUMBERS = 300_000
 """Acknowledged before the memory counts as filled up to its limits, however slow the machine is.
 
