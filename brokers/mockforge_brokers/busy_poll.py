@@ -4,10 +4,12 @@ Where a client waits for each answer, its next message is some ten microseconds 
 so short a time and be woken costs more than all that is done for the message, and a part of it is
 paid by the client, whose write has to wake us: without it a round trip takes half as long again.
 
-It is looked for only after many bursts that followed each other closely, and until nothing came for
-a while. Where that is in vain it takes twice as many bursts the next time, so that it costs no more
-than a fixed share of the work: if nothing comes at all, if there is always something and the loop
-would not have slept, or if other programs want the processor.
+It is looked for only after many bursts of the same one or two clients that followed each other
+closely, and until nothing came for a while. Of many clients several speak while the loop sleeps,
+and are served together for less than one by one. Where it is in vain it takes twice as many bursts
+the next time, so that it costs no more than a fixed share of the work: if nothing comes at all, if
+there is always something and the loop would not have slept, or if other programs want the
+processor.
 """
 
 import os
@@ -27,29 +29,23 @@ _MOST: Final = 4096
 
 
 class BusyPoll:
-    """One server's; a loop never sleeps while something is to be called soon.
-
-    Who handles a burst says when it began. That is on the way of each message, so it is written
-    out there:
-
-        if begun < poll.near and not poll.looking:
-            poll.followed()
-        poll.near = begun + poll.close
-    """
+    """One server's; a loop never sleeps while something is to be called soon."""
 
     __slots__ = (
         "_after",
+        "_before",
         "_busy",
         "_call_soon",
+        "_close",
         "_count",
         "_found",
+        "_last",
         "_length",
+        "_near",
         "_now",
         "_seen",
         "_until",
-        "close",
         "looking",
-        "near",
     )
 
     def __init__(
@@ -57,36 +53,49 @@ class BusyPoll:
     ) -> None:
         """`length` of 0: never."""
         # With one processor whoever would send waits for us to sleep.
-        self.close = _CLOSE if length and (os.cpu_count() or 1) > 1 else 0.0
-        self.near = 0.0
+        self._close = _CLOSE if length and (os.cpu_count() or 1) > 1 else 0.0
+        self._near = 0.0
         """A burst that begins before this follows closely on the last one."""
+        self._last = self._before = 0
+        """The connections that spoke last."""
         self.looking = False
         self._now = now
         self._call_soon = call_soon
         self._length = length
         self._count = 0
-        """Bursts that followed closely since it last looked."""
+        """Bursts of few clients that followed closely, one after the other."""
         self._after = _FEWEST
         self._seen = self._until = 0.0
         self._found = False
         self._busy = 0
 
-    def followed(self) -> None:
-        """A burst followed closely on the last one, and nobody looked for it."""
-        self._count += 1
-        if self._count >= self._after:
-            self._count = self._busy = 0
-            self._found = False
-            self.looking = True
-            # From when this burst is handled.
-            self._call_soon(self._begin)
+    def burst(self, begun: float, connection: int) -> None:
+        """A connection's bytes are handled from `begun` on."""
+        last = self._last
+        if begun < self._near and (connection == last or connection == self._before):
+            self._count += 1
+            if self._count >= self._after and not self.looking:
+                self._busy = 0
+                self._found = False
+                self.looking = True
+                # From when this burst is handled.
+                self._call_soon(self._begin)
+        else:
+            self._count = 0
+        self._near = begun + self._close
+        if connection != last:
+            self._before, self._last = last, connection
 
     def _begin(self) -> None:
-        self._seen, self._until = self.near, self._now() + self._length
+        self._seen, self._until = self._near, self._now() + self._length
         self._call_soon(self._look)
 
     def _look(self) -> None:
-        now, near = self._now(), self.near
+        now, near = self._now(), self._near
+        if not self._count:
+            # Others spoke, or the last one did after a while.
+            self.looking = False
+            return
         if near == self._seen:
             self._busy = 0
             if now > self._until:
@@ -103,4 +112,5 @@ class BusyPoll:
 
     def _end(self, *, useful: bool) -> None:
         self.looking = False
+        self._count = 0
         self._after = _FEWEST if useful else min(2 * self._after, _MOST)

@@ -118,10 +118,7 @@ class Endpoint(Flow):
         # As turn.begin(), written out: this is on the way of each message.
         begun = turn.now()
         turn.until = begun + turn.length
-        poll = self.server.poll
-        if begun < poll.near and not poll.looking:
-            poll.followed()
-        poll.near = begun + poll.close
+        self.server.poll.burst(begun, self.id)
         turns.speaking = self
         lanes = self.lanes
         try:

@@ -25,13 +25,10 @@ class World:
         self.poll = BusyPoll(lambda: self.time, self.calls.append, length)
         self.looks = 0
 
-    def burst(self, after: float) -> None:
+    def burst(self, after: float, connection: int = 1) -> None:
         """One that begins so long after the last turn of the loop."""
         self.time += after
-        poll = self.poll
-        if self.time < poll.near and not poll.looking:
-            poll.followed()
-        poll.near = self.time + poll.close
+        self.poll.burst(self.time, connection)
 
     def turn(self) -> None:
         calls, self.calls[:] = list(self.calls), []
@@ -82,6 +79,32 @@ def test_the_loop_sleeps_when_nothing_came_for_a_while():
     assert LOOKING <= world.time - begun < LOOKING + 5 * A_LOOK
 
 
+def test_two_clients_that_speak_in_turns_are_looked_for():
+    world = World()
+    for number in range(100):
+        world.burst(NEAR, number % 2)
+    assert world.poll.looking
+
+
+def test_of_many_clients_none_is_looked_for():
+    world = World()
+    for number in range(10_000):
+        world.burst(NEAR, number % 3)
+        world.turn()
+    assert not world.looks
+
+
+def test_a_third_client_ends_it_and_the_two_begin_it_as_soon_as_before():
+    world = World()
+    few = world.until_it_looks()
+    world.burst(NEAR, 2)
+    world.turn()
+    world.burst(NEAR, 3)
+    world.sleep()
+    assert not world.poll.looking
+    assert few <= world.until_it_looks() <= few + 1
+
+
 def test_bursts_that_are_far_apart_are_not_looked_for():
     world = World()
     for _ in range(10_000):
@@ -90,15 +113,18 @@ def test_bursts_that_are_far_apart_are_not_looked_for():
     assert not world.looks
 
 
-@pytest.mark.parametrize("pairs", [100, 10_000])
-def test_what_always_finds_nothing_costs_less_and_less(pairs):
+@pytest.mark.parametrize("times", [100, 10_000])
+def test_what_always_finds_nothing_costs_less_and_less(times):
     world = World()
-    for _ in range(pairs):
+    bursts = 0
+    for _ in range(times):
         world.burst(FAR)
-        world.burst(NEAR)
+        for _ in range(20):
+            world.burst(NEAR)
+            bursts += 1
         world.sleep()
-    # In turns of the loop, each of which takes a moment: a fixed share of the bursts, then less.
-    assert 0 < world.looks * A_LOOK < pairs * LOOKING / 16
+    # Of all that follow each other, no more than the smallest number ever asks for once.
+    assert 0 < world.looks * A_LOOK < bursts * LOOKING / 16
     assert world.looks * A_LOOK < 12 * LOOKING
 
 
@@ -151,12 +177,13 @@ def test_bursts_of_connections_are_followed_and_the_loop_sleeps_in_the_end(lengt
         server = Server(world.broker, world.environment)
         world.port = (await server.listen(Listener("lines"))).port
         reader, writer = await world.connect()
+        looked = False
         for _ in range(100):
             writer.write(b"one\n")
             assert await reader.readexactly(4) == b"one\n"
-        # Its time is that of the last burst, and nothing is near where it is switched off.
-        assert server.poll.near > 0.0
-        assert bool(server.poll.close) == bool(length)
+            looked = looked or server.poll.looking
+        # How fast the machine is decides whether it is looked for, unless it is switched off.
+        assert length or not looked
         await world.until(lambda: not server.poll.looking)
         writer.close()
         await server.close()
