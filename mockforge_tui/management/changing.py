@@ -13,10 +13,21 @@ from mockforge_brokers.amqp.figures import properties_key
 from mockforge_brokers.amqp.state.queues.stream import StreamQueue
 from mockforge_brokers.amqp.state.refusals import locked
 from mockforge_brokers.amqp.verbs import DestinationKind, Settlement
+from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
 
 from .reading import connection, exchange_name, parameter_rows, vhost_name
-from .request import CREATED, NO_CONTENT, Asked, Made, Refused, bad_request, missing, not_found
+from .request import (
+    CREATED,
+    NO_CONTENT,
+    Asked,
+    Made,
+    Refused,
+    bad_request,
+    invalid,
+    missing,
+    not_found,
+)
 
 _SOURCE = "management"
 
@@ -333,11 +344,14 @@ def put_parameter(asked: Asked) -> Any:
     vhost_name(asked, vhost)
     there = any(row["name"] == name for row in parameter_rows(asked))
     if component not in _COMPONENTS or (component == "vhost-limits") != (name == "limits"):
-        raise bad_request(f"Validation failed\n\ncomponent {component} not found\n")
+        raise invalid(f"component {component} not found")
     if "value" not in asked.body:
         raise missing("value")
     value = asked.table("value")
-    asked.broker.define("parameters", {**_named(asked), "value": value})
+    try:
+        asked.broker.define("parameters", {**_named(asked), "value": value})
+    except InvalidInput as error:
+        raise invalid(str(error)) from None
     return NO_CONTENT if there else CREATED, None
 
 
@@ -363,15 +377,20 @@ def put_policy(operator: bool) -> Callable[[Asked], Any]:
     def put(asked: Asked) -> Any:
         vhost, name = asked.names
         there = name in asked.broker.vhost(vhost_name(asked, vhost)).policies.table(operator)
-        asked.broker.set_policy(
-            name,
-            asked.text("pattern"),
-            asked.table("definition"),
-            apply_to=asked.text("apply-to", "all"),
-            priority=asked.number("priority", 0),
-            operator=operator,
-            vhost=vhost,
-        )
+        pattern, definition = asked.text("pattern"), asked.table("definition")
+        apply_to, priority = asked.text("apply-to", "all"), asked.number("priority", 0)
+        try:
+            asked.broker.set_policy(
+                name,
+                pattern,
+                definition,
+                apply_to=apply_to,
+                priority=priority,
+                operator=operator,
+                vhost=vhost,
+            )
+        except InvalidInput as error:
+            raise invalid(str(error)) from None
         return NO_CONTENT if there else CREATED, None
 
     return put

@@ -35,20 +35,29 @@ _DEPRECATED = {
 }
 
 
+_PERMITTED = "permitted_by_default"
+_RAM_NODES = "ram_node_type"
+_WITHOUT_RAM_NODES = (4, 3)
+
+
 def deprecated(asked: Asked) -> Any:
-    """What RabbitMQ's deprecated features page has, of what clients of AMQP 0-9-1 can ask for."""
+    """What RabbitMQ's deprecated features page has, of what clients of AMQP 0-9-1 can ask for,
+    and RAM nodes: scripts look for them."""
     profile = asked.broker.options.profile
+    removed = profile.release >= _WITHOUT_RAM_NODES
+    rows = [(_RAM_NODES, "", "removed" if removed else _PERMITTED)]
+    for name, outdated in _DEPRECATED.items():
+        phase = "denied_by_default" if profile.refuses(outdated) else _PERMITTED
+        rows.append((name, in_words(outdated), phase))
     return [
         {
             "name": name,
-            "desc": in_words(outdated),
+            "desc": words,
             "doc_url": "",
-            "deprecation_phase": "denied_by_default"
-            if profile.refuses(outdated)
-            else "permitted_by_default",
+            "deprecation_phase": phase,
             "provided_by": "rabbit",
         }
-        for name, outdated in _DEPRECATED.items()
+        for name, words, phase in sorted(rows)
     ]
 
 

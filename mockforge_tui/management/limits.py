@@ -7,7 +7,7 @@ from typing import Any
 from mockforge_brokers.amqp.connection.quotas import OF_USER, OF_VHOST
 
 from .reading import vhost_name
-from .request import NO_CONTENT, Asked, Refused, bad_request, not_found
+from .request import NO_CONTENT, Asked, Refused, bad_request, invalid, not_found
 
 
 def of_vhosts(asked: Asked) -> Any:
@@ -25,11 +25,9 @@ def put_of_vhost(asked: Asked) -> Any:
         raise Refused(404, "not_found", "vhost_not_found")
     value = _value(asked)
     if limit not in OF_VHOST:
-        reason = f"Validation failed\n\n{_unknown(limit, value)} in limits\n"
-        raise bad_request(reason)
+        raise invalid(f"{_unknown(limit, value)} in limits")
     if type(value) is not int:
-        reason = f"{limit} should be a number, actually was {_erlang(value)}"
-        raise bad_request(f"Validation failed\n\n{reason}\n")
+        raise invalid(f"{limit} should be a number, actually was {_erlang(value)}")
     asked.broker.limit_vhost(name, {**asked.broker.vhosts[name].limits, limit: value})
     return NO_CONTENT, None
 

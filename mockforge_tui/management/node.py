@@ -52,6 +52,26 @@ def contexts(asked: Asked) -> list[dict[str, Any]]:
     return [{"node": NODE, **described, "path": "/", "port": port, "ssl_opts": []}]
 
 
+def listeners(asked: Asked) -> list[dict[str, Any]]:
+    """AMQP's, and the one of the management interface itself."""
+    protocols = {"plain": "amqp", "tls": "amqp/ssl"}
+    found = [
+        (protocols.get(each.name, each.name), each.host, each.port)
+        for each in asked.runtime.environment.listeners
+        if each.protocol == "amqp"
+    ]
+    return [
+        {
+            "node": NODE,
+            "protocol": protocol,
+            "ip_address": host,
+            "port": port,
+            "socket_opts": {"nodelay": True},
+        }
+        for protocol, host, port in [*found, ("http", *asked.server)]
+    ]
+
+
 def nodes(asked: Asked) -> Any:
     return listed([figures(asked)], asked.query)
 
@@ -70,6 +90,7 @@ def figures(asked: Asked) -> dict[str, Any]:
         "name": NODE,
         "type": "disc",
         "running": True,
+        "being_drained": False,
         "os_pid": str(os.getpid()),
         "uptime": int((time.monotonic() - _SINCE) * 1000),
         "mem_used": memory.used,

@@ -10,17 +10,16 @@ from urllib.parse import unquote
 from mockforge_brokers import __version__
 from mockforge_brokers.amqp.churn import OF_CHURN
 from mockforge_brokers.amqp.connection.ends import NODE
-from mockforge_brokers.amqp.figures import totals
+from mockforge_brokers.amqp.figures import properties_key, totals
 from mockforge_brokers.amqp.sampling import detailed
-from mockforge_brokers.amqp.state.memory import DISK
 
 from .cluster import cluster_name
+from .health import OK
 from .listing import listed, picked
-from .node import contexts, exchange_types
+from .node import contexts, exchange_types, listeners
 from .request import Asked, Refused, bad_request, not_found
 
 _BY_PLACE = itemgetter("vhost", "name")
-_OK = {"status": "ok"}
 _ALIVENESS = "aliveness-test"
 
 
@@ -54,28 +53,13 @@ def overview(asked: Asked) -> Any:
     if not sight.all:
         del found["object_totals"]["consumers"]
     else:
-        found |= {"node": NODE, "listeners": _listeners(asked), "contexts": contexts(asked)}
+        found |= {"node": NODE, "listeners": listeners(asked), "contexts": contexts(asked)}
     return found
 
 
 def _churn(asked: Asked) -> Any:
     churn = asked.broker.churn
     return detailed(OF_CHURN, churn.counts, asked.broker.rates(churn))
-
-
-def _listeners(asked: Asked) -> list[dict[str, Any]]:
-    protocols = {"plain": "amqp", "tls": "amqp/ssl"}
-    return [
-        {
-            "node": NODE,
-            "protocol": protocols.get(listener.name, listener.name),
-            "ip_address": listener.host,
-            "port": listener.port,
-            "socket_opts": {"nodelay": True},
-        }
-        for listener in asked.runtime.environment.listeners
-        if listener.protocol == "amqp"
-    ]
 
 
 def version(asked: Asked) -> Any:
@@ -89,46 +73,6 @@ def whoami(asked: Asked) -> Any:
 
 def extensions(asked: Asked) -> Any:
     return [{"javascript": "dispatcher.js"}]
-
-
-def ok(asked: Asked) -> Any:
-    return _OK
-
-
-def alarms(asked: Asked) -> Any:
-    return _alarms(asked, "in the cluster")
-
-
-def local_alarms(asked: Asked) -> Any:
-    return _alarms(asked, "on the node")
-
-
-def _alarms(asked: Asked, where: str) -> Any:
-    low = asked.broker.memory.low
-    if not low:
-        return _OK
-    words = {DISK: "disk space"}
-    return 503, {
-        "status": "failed",
-        "reason": f"There are alarms in effect {where}",
-        "alarms": [{"node": NODE, "resource": words.get(each, each)} for each in low],
-    }
-
-
-def port_listener(asked: Asked) -> Any:
-    ports = {listener.port for listener in asked.runtime.environment.listeners}
-    if asked.names[0] in map(str, ports):
-        return {"status": "ok", "port": int(asked.names[0])}
-    return 503, {"status": "failed", "reason": "No active listener", "missing": asked.names[0]}
-
-
-def protocol_listener(asked: Asked) -> Any:
-    wanted = asked.names[0].lower()
-    names = {"amqp", "amqp091", "amqp0.9.1"}
-    tls = any(each["protocol"] == "amqp/ssl" for each in _listeners(asked))
-    if wanted in names or (tls and wanted in ("amqps", "amqp/ssl", "tls")):
-        return {"status": "ok", "protocol": asked.names[0]}
-    return 503, {"status": "failed", "reason": "No active listener", "missing": asked.names[0]}
 
 
 def aliveness(asked: Asked) -> Any:
@@ -146,7 +90,7 @@ def aliveness(asked: Asked) -> Any:
     broker.declare_queue(_ALIVENESS, vhost=vhost)
     broker.publish("", _ALIVENESS, b"test_message", vhost=vhost, source="management")
     broker.get(_ALIVENESS, vhost=vhost)
-    return _OK
+    return OK
 
 
 # Lists and their members.
@@ -235,18 +179,30 @@ def bindings(asked: Asked) -> Any:
 
 
 def bindings_of_queue(asked: Asked) -> Any:
-    if asked.broker.management.queue(*asked.names) is None:
-        raise not_found()
-    return _bindings(asked, destination=asked.names[1], destination_type="queue")
+    """A queue that is not there has the one that it would have, as with RabbitMQ."""
+    vhost, name = asked.names
+    found = _bindings(asked, destination=name, destination_type="queue")
+    if found or vhost not in asked.broker.vhosts:
+        return found
+    return [
+        {
+            "source": "",
+            "vhost": vhost,
+            "destination": name,
+            "destination_type": "queue",
+            "routing_key": name,
+            "arguments": {},
+            "properties_key": properties_key(name, {}),
+        }
+    ]
 
 
 def bindings_from(asked: Asked) -> Any:
-    exchange(asked)
+    """An exchange that is not there has none."""
     return _bindings(asked, source=exchange_name(asked.names[1]))
 
 
 def bindings_to(asked: Asked) -> Any:
-    exchange(asked)
     name = exchange_name(asked.names[1])
     return _bindings(asked, destination=name, destination_type="exchange")
 

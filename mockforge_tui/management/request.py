@@ -34,6 +34,11 @@ def bad_request(reason: str) -> Refused:
     return Refused(400, "bad_request", reason)
 
 
+def invalid(problem: str) -> Refused:
+    """Of what RabbitMQ keeps as a parameter; clients look for these words."""
+    return bad_request(f"Validation failed\n\n{problem}\n")
+
+
 class Made(Struct, frozen=True):
     """What an answer of 201 names by its header Location."""
 

@@ -1,0 +1,73 @@
+"""GET health/checks: whether all is well, or what is not."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from mockforge_brokers.amqp.connection.ends import NODE
+from mockforge_brokers.amqp.state.memory import DISK
+
+from .node import listeners
+from .request import Asked, bad_request
+
+OK: Final = {"status": "ok"}
+_SEVERAL_SINCE: Final = (4, 1)
+"""The first release that takes several protocols, and lists those that it lacks."""
+_OTHER_NAMES: Final = {
+    **dict.fromkeys(("amqp091", "amqp0.9.1", "amqp0-9-1", "amqp0_9_1"), "amqp"),
+    **dict.fromkeys(("amqp10", "amqp1.0", "amqp1-0", "amqp1_0"), "amqp"),
+    "amqps": "amqp/ssl",
+    **dict.fromkeys(("http1", "http1.1", "http_api", "management", "management_ui", "ui"), "http"),
+}
+
+
+def ok(asked: Asked) -> Any:
+    return OK
+
+
+def alarms(asked: Asked) -> Any:
+    return _alarms(asked, "in the cluster")
+
+
+def local_alarms(asked: Asked) -> Any:
+    return _alarms(asked, "on the node")
+
+
+def _alarms(asked: Asked, where: str) -> Any:
+    low = asked.broker.memory.low
+    if not low:
+        return OK
+    words = {DISK: "disk space"}
+    return _failed(
+        f"There are alarms in effect {where}",
+        alarms=[{"node": NODE, "resource": words.get(each, each)} for each in low],
+    )
+
+
+def port_listener(asked: Asked) -> Any:
+    """Ports of the other brokers count, too: RabbitMQ has them as plugins."""
+    if not re.fullmatch("[+-]?[0-9]{1,9}", asked.names[0]):
+        raise bad_request("Invalid port")
+    port = int(asked.names[0])
+    others = [listener.port for listener in asked.runtime.environment.listeners]
+    ports = list(dict.fromkeys([*(row["port"] for row in listeners(asked)), *others]))
+    if port in ports:
+        return {"status": "ok", "port": port}
+    return _failed("No active listener", missing=port, ports=ports)
+
+
+def protocol_listener(asked: Asked) -> Any:
+    several = asked.broker.options.profile.release >= _SEVERAL_SINCE
+    named = asked.names[0].lower()
+    wanted = [_OTHER_NAMES.get(each, each) for each in (named.split(",") if several else [named])]
+    protocols = list(dict.fromkeys(row["protocol"] for row in listeners(asked)))
+    lacking = [each for each in wanted if each not in protocols]
+    if not lacking:
+        return {"status": "ok", "protocol": ",".join(wanted)}
+    missing = lacking if several else lacking[0]
+    return _failed("No active listener", missing=missing, protocols=protocols)
+
+
+def _failed(reason: str, **more: Any) -> Any:
+    return 503, {"status": "failed", "reason": reason, **more}
