@@ -50,6 +50,12 @@ _DIR = Opt(("--dir",), choice("dir", "in", "out"), "in: from the client, out: to
 _LAG = Opt(("--lag",), integer("lag"), "messages behind, at most")
 
 
+def _fewest(exactly: int | None, least: int | None) -> int:
+    if exactly is not None and least is not None:
+        raise BadArgument("least", "--count or --least, not both")
+    return exactly if exactly is not None else least or 1
+
+
 @command(
     "expect",
     group="expectations",
@@ -80,9 +86,7 @@ def expect(
     routing key has AMQP's * and #, an MQTT topic + and #. What is missing is shown with the
     nearest message, where messages went instead, who is connected, and what to try.
     """
-    if exactly is not None and least is not None:
-        raise BadArgument("least", "--count or --least, not both")
-    fewest = exactly or least or 1
+    fewest = _fewest(exactly, least)
     came = Came(_watch(session, target), _conditions(where), fewest, exactly, within, settle)
     return begin(session, came)
 
@@ -129,11 +133,9 @@ def expect_frames(
     Counts what the journal has since the start or the last `reset`, so that what came before counts
     too. What is missing is shown with the frame that came nearest.
     """
-    if exactly is not None and least is not None:
-        raise BadArgument("least", "--count or --least, not both")
     way = None if direction is None else ("in", "out").index(direction)
     match = frame_match(where.text, way, wall=session.runtime.clock.wall)
-    fewest = exactly if exactly is not None else least or 1
+    fewest = _fewest(exactly, least)
     waits = (1.0 if exactly == 0 else DEFAULT_WITHIN) if within is None else within
     return begin(session, Frames(match, fewest, exactly, waits, settle))
 
@@ -187,9 +189,7 @@ def expect_consumers(
     within: Annotated[float, _WITHIN] = DEFAULT_WITHIN,
 ) -> Result:
     """Wait until a queue has consumers: one or more, or so many."""
-    if exactly is not None and least is not None:
-        raise BadArgument("least", "--count or --least, not both")
-    fewest = exactly if exactly is not None else least or 1
+    fewest = _fewest(exactly, least)
     return begin(session, Consumers(name, fewest, exactly, within))
 
 
