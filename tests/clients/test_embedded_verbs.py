@@ -49,7 +49,7 @@ def test_a_group_is_waited_for_until_its_consumer_has_committed(mockforge: MockF
     consumer.subscribe(["orders"])
     while consumer.poll(0.1) is None:
         pass
-    with pytest.raises(AssertionError, match="has committed nothing in orders"):
+    with pytest.raises(AssertionError, match="nothing is committed in orders p0"):
         mockforge.kafka.wait_group("billing", topic="orders", within=0.05)
     consumer.commit(asynchronous=True)
     mockforge.kafka.wait_group("billing", topic="orders", within=30)

@@ -37,7 +37,6 @@ pytestmark = [pytest.mark.client, pytest.mark.slow, pytest.mark.timeout(400)]
 DIFFERENT = {
     r"Metadata v0: empty": "topics in another order",
     r"OffsetCommit .*: no group": "a group without a name is refused here",
-    r"LeaveGroup v[345]: empty": "a group without a name is not named as one",
     r"ListGroups .*: empty": "Kafka made the group without a name",
     r"ApiVersions v[012]: empty": "APIs that are not served here are not shown",
     r"AddPartitionsToTxn v[45]: empty": "Kafka never answers an empty batch of transactions",

@@ -111,6 +111,26 @@ def test_others_are_served_while_a_message_goes_to_very_many_queues(confirming: 
     assert scene.broker.memory.used == 2 * 999 * (1 + COST)
 
 
+def test_who_comes_behind_a_message_to_very_many_queues_does_not_overtake_it() -> None:
+    scene = hurried()
+    client = scene.client()
+    queues = [f"wide-{number}" for number in range(1000)]
+    for name in queues:
+        scene.broker.vhost().declare_queue(name)
+    # The keys of CC, so that both are publishes of the same method frame.
+    first = publish("", "nowhere", b"first", headers={"CC": queues})
+    second = publish("", "nowhere", b"second", headers={"CC": queues[-1:]})
+    connection = client.fake.connection
+    connection.receive(first + second)
+    assert connection.unfinished
+    while connection.unfinished:
+        connection.receive(b"")
+    assert [client.send("basic.get", queue=queues[-1], no_ack=True)[0].body for _ in "12"] == [
+        b"first",
+        b"second",
+    ]
+
+
 def wide(scene: Scene) -> None:
     """Very many queues, which amq.fanout leads to."""
     for number in range(1000):

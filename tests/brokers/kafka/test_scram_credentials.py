@@ -153,13 +153,16 @@ def test_a_user_of_amqp_keeps_its_password_when_it_gets_credentials():
 # What is refused as Apache Kafka refuses it ------------------------------------------------
 
 
+DIRECTORY = bytes(range(16))
+
+
 def voter(cluster_id=None, name="CONTROLLER"):
     listener = RaftVoterListener(name=name, host="h", port=1)
     return AddRaftVoterRequest(
         cluster_id=cluster_id,
         timeout_ms=1,
         voter_id=5,
-        voter_directory_id=bytes(16),
+        voter_directory_id=DIRECTORY,
         listeners=[listener],
     )
 
@@ -172,7 +175,7 @@ def voter(cluster_id=None, name="CONTROLLER"):
         (voter("x"), 1, 104),
         (voter(name="C"), 1, 42),
         (voter(), 0, 35),
-        (RemoveRaftVoterRequest(cluster_id=None, voter_id=5, voter_directory_id=bytes(16)), 0, 35),
+        (RemoveRaftVoterRequest(cluster_id=None, voter_id=5, voter_directory_id=DIRECTORY), 0, 35),
         (CreateDelegationTokenRequest(renewers=[], max_lifetime_ms=-1), 3, 64),
         (RenewDelegationTokenRequest(hmac=b"x", renew_period_ms=-1), 2, 64),
     ],

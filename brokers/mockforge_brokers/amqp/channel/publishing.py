@@ -98,6 +98,9 @@ class Publishing:
         if extra is not None or route is None or not route.valid:
             route, content = self._read(publication, content, extra)
         if len(route.queues) > _VERY_WIDE:
+            # Also where its own header led it there: who reads the burst looks at the time now,
+            # and hands nothing on before what there was no time for.
+            publication.wide = True
             self._line.begin(self._publishing(publication, route, came, content, size, extra))
         else:
             self._hand_on(publication, route, came, content, size, extra)

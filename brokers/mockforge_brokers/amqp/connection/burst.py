@@ -34,7 +34,6 @@ tests/brokers/amqp/test_burst.py compares them in every branch.
 
 import struct
 from collections.abc import Callable
-from itertools import chain
 from typing import Final
 
 from ...errors import ProtocolError, RequestRefused
@@ -140,9 +139,7 @@ class BurstReader:
 
     def begin(self, steps: Steps) -> None:
         """Do what a frame asks for; what there is no time for is done before the next frame."""
-        if self.work is not None:
-            self.work = chain(self.work, steps)
-        elif self._turn.work(steps):
+        if self._turn.work(steps):
             self.work = steps
 
     # A call more for each publish would cost a twentieth of its time.
