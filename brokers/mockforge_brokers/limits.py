@@ -120,7 +120,12 @@ class Limits(Struct, frozen=True):
         Bound("count", "topics registered by one MQTT-SN client", "further ones are refused"),
     ] = 5_000
     amqp_memory: Annotated[
-        int, Bound("bytes", "queued messages", "publishers are blocked until it shrinks")
+        int,
+        Bound(
+            "bytes",
+            "queued messages, and those that are not committed",
+            "publishers are blocked until it shrinks",
+        ),
     ] = 512 * MIB
     amqp_message: Annotated[
         int, Bound("bytes", "one message's body (max_message_size)", "the channel closes")

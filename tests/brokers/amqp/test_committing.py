@@ -87,7 +87,21 @@ def test_a_transaction_for_which_there_will_never_be_room_is_refused() -> None:
         assert not client.publish("", "q", b"")
     (close,) = client.publish("", "q", b"")
     assert close["reply_text"] == (
-        f"RESOURCE_ERROR - the publishes of one transaction take {6 * COST} bytes, more than half "
-        f"of amqp_memory ({10 * COST}): commit more often, or raise the limit"
+        f"RESOURCE_ERROR - the publishes of all open transactions take {6 * COST} bytes, more than "
+        f"half of amqp_memory ({10 * COST}): commit more often, or raise the limit"
     )
     assert scene.broker.memory.used == 0
+
+
+def test_open_transactions_never_take_all_of_the_memory_together() -> None:
+    scene = Scene(limits=Limits(amqp_memory=10 * COST))
+    one, other = scene.client(), scene.client()
+    for client in (one, other):
+        client.send("tx.select")
+    for _ in range(4):
+        assert not one.publish("", "q", b"")
+    assert not other.publish("", "q", b"")
+    assert names(other.publish("", "q", b"")) == ["channel.close"]
+    assert names(one.send("tx.commit")) == ["tx.commit-ok"]
+    one.publish("", "q", b"")
+    assert scene.broker.memory.uncommitted == COST

@@ -106,14 +106,17 @@ class Publishing:
             self._hand_on(publication, route, came, content, size, extra)
 
     def _keep(self, transaction: Transaction, uncommitted: Uncommitted) -> None:
-        """Raises RequestRefused where all publishers would wait for its end, and it for them."""
+        """Raises RequestRefused where all publishers would wait for commits, and these for them.
+
+        Who waits is not read, so no commit of theirs either: what all open transactions have
+        together must leave the half that lets publishers go on.
+        """
         memory = self._vhost.memory
-        most = memory.limit // 2
-        weight = transaction.weight + uncommitted.size + COST
-        if weight > most:
+        weight = memory.uncommitted + uncommitted.size + COST
+        if weight > memory.limit // 2:
             raise RequestRefused(
                 ReplyCode.RESOURCE_ERROR,
-                f"the publishes of one transaction take {weight} bytes, more than half of "
+                f"the publishes of all open transactions take {weight} bytes, more than half of "
                 f"amqp_memory ({memory.limit}): commit more often, or raise the limit",
             )
         transaction.add(uncommitted, memory)

@@ -27,6 +27,7 @@ class Transaction(Struct):
         weight = uncommitted.size + COST
         self.weight += weight
         memory.used += weight
+        memory.uncommitted += weight
 
     def take(self, memory: Memory) -> Uncommitted:
         """The oldest publish, which goes to its queues."""
@@ -34,11 +35,13 @@ class Transaction(Struct):
         weight = uncommitted.size + COST
         self.weight -= weight
         memory.used -= weight
+        memory.uncommitted -= weight
         return uncommitted
 
     def forget(self, memory: Memory) -> None:
         """Its publishes are never committed."""
         self.publishes.clear()
         memory.used -= self.weight
+        memory.uncommitted -= self.weight
         self.weight = 0
         memory.settle()

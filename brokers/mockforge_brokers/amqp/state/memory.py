@@ -31,7 +31,7 @@ class Memory:
     RabbitMQ's memory alarm. A plain counter, so that a message costs an addition.
     """
 
-    __slots__ = ("_waiting", "alarms", "do", "limit", "mark", "met", "used")
+    __slots__ = ("_waiting", "alarms", "do", "limit", "mark", "met", "uncommitted", "used")
 
     def __init__(
         self,
@@ -45,6 +45,8 @@ class Memory:
         self.met = met
         """To be called when publishers begin to wait."""
         self.used = 0
+        self.uncommitted = 0
+        """What the publishes of all open transactions take of it."""
         self.alarms: set[str] = set()
         """What an operator says is low (memory, disk): then all who publish wait."""
         self.limit = mark
