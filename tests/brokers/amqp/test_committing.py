@@ -87,8 +87,8 @@ def test_a_transaction_for_which_there_will_never_be_room_is_refused() -> None:
         assert not client.publish("", "q", b"")
     (close,) = client.publish("", "q", b"")
     assert close["reply_text"] == (
-        f"RESOURCE_ERROR - the publishes of all open transactions take {6 * COST} bytes, more than "
-        f"half of amqp_memory ({10 * COST}): commit more often, or raise the limit"
+        f"PRECONDITION_FAILED - the publishes of all open transactions take {6 * COST} bytes, more "
+        f"than half of amqp_memory ({10 * COST}): commit more often, or raise the limit"
     )
     assert scene.broker.memory.used == 0
 

@@ -115,7 +115,7 @@ class Publishing:
         weight = memory.uncommitted + uncommitted.size + COST
         if weight > memory.limit // 2:
             raise RequestRefused(
-                ReplyCode.RESOURCE_ERROR,
+                ReplyCode.PRECONDITION_FAILED,
                 f"the publishes of all open transactions take {weight} bytes, more than half of "
                 f"amqp_memory ({memory.limit}): commit more often, or raise the limit",
             )
