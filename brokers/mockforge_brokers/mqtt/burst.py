@@ -222,7 +222,7 @@ def _accept(  # noqa: C901
     packet_ids: list[bytes] = []
     route = last = _NOWHERE
     grants = _NOBODY
-    head, size, payload = b"", 0, 0
+    head, size, payload, cost = b"", 0, 0, 0
     payload_in = payload_out = 0
     begun: set[Session] | None = set() if connection.broker.router.keeper.keeps else None
     while looks >= 0 and position + 6 <= end and data[position] == first:
@@ -251,6 +251,7 @@ def _accept(  # noqa: C901
                 begun |= found.takers
             head, size = data[position:topic_end], stop - position
             payload = stop - topic_end - 2 - bare
+            cost = payload + route.name_size
             if grants.size != size:
                 _fit(grants, head, body - position, size)
         rest = topic_end + 2
@@ -282,7 +283,7 @@ def _accept(  # noqa: C901
         for qos, begin, sessions in grants.parts:
             message = Message(route.topic_name, tail[1:] if bare else tail, qos)
             for session, sink in sessions:
-                own_id = session.begin(message)
+                own_id = session.begin(message, cost)
                 if own_id > 0:
                     out = sink.out
                     if not out:
@@ -368,7 +369,8 @@ def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) 
     # While something is left to resend, which comes first depends on each single PUBACK.
     if session is None or session.unsent:
         return position
-    inflight, freed = session.inflight, 0
+    inflight, freed, names = session.inflight, 0, 0
+    name, name_size = "", 0
     for head, packet_id in _fours(data, position):
         if head != _PLAIN_PUBACK:
             break
@@ -376,10 +378,16 @@ def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) 
         if message is None or message.qos != 1:
             break
         del inflight[packet_id]
+        # Those of one topic have one name, which is not measured again.
+        if message.topic_name is not name:
+            name = message.topic_name
+            name_size = len(name)
         freed += len(message.payload)
+        names += name_size
         position += 4
     if position > start:
-        session.inflight_bytes -= freed
+        session.inflight_bytes -= freed + names
+        session.inflight_payload -= freed
         _freed(connection, session, PacketType.PUBACK, data[start:position])
     return position
 

@@ -205,7 +205,7 @@ class Totals:
 
 def _payload_bytes(session: Session) -> int:
     """Of what waits in a session and what it sent that is not acknowledged."""
-    return session.queued_payload + session.inflight_bytes
+    return session.queued_payload + session.inflight_payload
 
 
 def metrics(

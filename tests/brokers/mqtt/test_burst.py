@@ -14,6 +14,7 @@ from mockforge_brokers.limits import Limits
 from mockforge_brokers.misbehaviour.lane import Lane
 from mockforge_brokers.mqtt import burst
 from mockforge_brokers.mqtt.codes import PacketType
+from mockforge_brokers.mqtt.records import cost_of
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import (
     Ack,
@@ -175,7 +176,8 @@ class Crowd(Scene):
         payloads = (counts.payload_in, counts.payload_out)
         for session in self.broker.registry.by_client.values():
             sent = [each for each in session.inflight.values() if each is not None]
-            assert session.inflight_bytes == sum(len(each.payload) for each in sent)
+            assert session.inflight_bytes == sum(map(cost_of, sent))
+            assert session.inflight_payload == sum(len(each.payload) for each in sent)
             assert session.queued_payload == sum(len(each.payload) for each in session.queue)
         self.environment.clock.advance(0.01)
         kept = (self.disk.rows, self.disk.entities)

@@ -245,13 +245,29 @@ def test_what_is_sent_and_not_acknowledged_is_bounded_by_bytes_too(qos: int) -> 
     state = State(mqtt_session_bytes=30)
     session, sink = state.client("s", "t", qos=qos)
     for _ in range(5):
-        state.router.publish(Message("t", bytes(10), qos))
+        state.router.publish(Message("t", bytes(9), qos))
     assert (len(session.inflight), len(session.queue), session.inflight_bytes) == (3, 2, 30)
     # A connection that takes it up sends that again, and no more.
     state.sessions.close(session, publish_will=False)
     state.sessions.open("s", sink, clean_start=False)
     session.resume()
     assert (len(session.inflight), len(session.queue), session.inflight_bytes) == (3, 2, 30)
+    for packet_id in range(1, 6):
+        if qos == 2:
+            assert session.received(packet_id)
+        assert session.acknowledge(packet_id)
+    assert (len(session.inflight), len(session.queue), session.inflight_bytes) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_names_of_topics_are_of_what_is_in_flight(qos: int) -> None:
+    state = State(mqtt_session_bytes=30)
+    session, _ = state.client("s", "#", qos=qos)
+    for number in range(5):
+        state.router.publish(Message(f"{number}".rjust(10, "t"), b"", qos))
+    assert (len(session.inflight), len(session.queue), session.inflight_bytes) == (3, 2, 30)
+    views = state.environment.usage.views()
+    assert next(each for each in views if each.name == "mqtt_session_bytes").used == 30
     for packet_id in range(1, 6):
         if qos == 2:
             assert session.received(packet_id)

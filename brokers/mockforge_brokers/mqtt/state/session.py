@@ -116,6 +116,7 @@ class Session:
         "inbound",
         "inflight",
         "inflight_bytes",
+        "inflight_payload",
         "last_id",
         "left_out",
         "missed",
@@ -160,7 +161,8 @@ class Session:
         self.inflight: dict[int, Message | None] = {}
         """By packet id, in the order of sending, until PUBACK or PUBCOMP."""
         self.inflight_bytes = 0
-        """Of the payloads in flight."""
+        """What those in flight cost (`cost_of`)."""
+        self.inflight_payload = 0
         self.queue = _NOTHING
         self.queued_bytes = 0
         self.queued_payload = 0
@@ -204,7 +206,8 @@ class Session:
             return self._deliver_at_once(message)
         if not self.ready:
             return self._enqueue(message)
-        packet_id = self.begin(message)
+        # `cost_of`, written out.
+        packet_id = self.begin(message, len(message.payload) + len(message.topic_name))
         if packet_id > 0:
             self._send(packet_id, message)
         return packet_id >= 0
@@ -231,10 +234,11 @@ class Session:
             return PacketType.PUBCOMP
         return PacketType.PUBACK if message.qos == 1 else PacketType.PUBREC
 
-    def begin(self, message: Message) -> int:
+    def begin(self, message: Message, cost: int) -> int:
         """Put a QoS 1 or 2 message in flight: its packet id, 0 when it waits, -1 when it is lost.
 
-        The caller sends it, and says `begun`; the session must be ready.
+        `cost` is its `cost_of`, the same for all who get it. The caller sends it, and says
+        `begun`; the session must be ready.
         """
         inflight = self.inflight
         if (
@@ -252,10 +256,11 @@ class Session:
             packet_id = packet_id % LAST_ID + 1
         self.last_id = packet_id
         inflight[packet_id] = message
-        self.inflight_bytes += len(message.payload)
+        self.inflight_bytes += cost
+        self.inflight_payload += len(message.payload)
         return packet_id
 
-    def begin_waiting(self, message: Message) -> int:
+    def begin_waiting(self, message: Message, cost: int) -> int:
         """Put in flight what waited long enough: its packet id."""
         inflight = self.inflight
         packet_id = self.last_id + 1
@@ -266,7 +271,8 @@ class Session:
             packet_id = packet_id % LAST_ID + 1
         self.last_id = packet_id
         inflight[packet_id] = message
-        self.inflight_bytes += len(message.payload)
+        self.inflight_bytes += cost
+        self.inflight_payload += len(message.payload)
         return packet_id
 
     @property
@@ -285,7 +291,8 @@ class Session:
 
     def _forget_sent(self, message: Message | None) -> None:
         if message is not RELEASED:
-            self.inflight_bytes -= len(message.payload)
+            self.inflight_bytes -= cost_of(message)
+            self.inflight_payload -= len(message.payload)
 
     def received(self, packet_id: int) -> bool:
         """PUBREC: the message is the client's now, its id is kept until PUBCOMP."""
@@ -312,7 +319,8 @@ class Session:
         now = self._clock.now()
         while queue and self._has_room() and self.ready and not self.unsent:
             message = queue.popleft()
-            self.queued_bytes -= cost_of(message)
+            cost = cost_of(message)
+            self.queued_bytes -= cost
             self.queued_payload -= len(message.payload)
             if message.expires is not None and message.expires <= now:
                 self.leave_out(EXPIRED)
@@ -322,7 +330,7 @@ class Session:
                 # It came while the client was away, when nobody knew as whom it would come back.
                 self.expired()
                 continue
-            self._send(self.begin_waiting(message), message)
+            self._send(self.begin_waiting(message, cost), message)
             sent += 1
             if not sent % _AT_ONCE and turn.now() > turn.until:
                 self._pump_later()
@@ -444,8 +452,9 @@ class Session:
     def keep(self, sent: Iterable[tuple[int, Message | None]], waiting: Iterable[Message]) -> None:
         """What was in flight and what waited before a restart is and does so again."""
         self.inflight.update(sent)
-        payloads = (len(each.payload) for each in self.inflight.values() if each is not None)
-        self.inflight_bytes = sum(payloads)
+        messages = [each for each in self.inflight.values() if each is not RELEASED]
+        self.inflight_bytes = sum(map(cost_of, messages))
+        self.inflight_payload = sum(len(each.payload) for each in messages)
         self.queue = deque(waiting)
         self.queued_bytes = sum(map(cost_of, self.queue))
         self.queued_payload = sum(len(each.payload) for each in self.queue)

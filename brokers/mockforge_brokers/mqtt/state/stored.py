@@ -143,8 +143,8 @@ class StoredSession(Session):
         if self.number:
             self._store.touch(self, count, passing=self.sink is not None)
 
-    def begin_waiting(self, message: Message) -> int:
-        packet_id = super().begin_waiting(message)
+    def begin_waiting(self, message: Message, cost: int) -> int:
+        packet_id = super().begin_waiting(message, cost)
         if self.number:
             self._rows[packet_id] = row = self._waiting.popleft()
             if message.qos == 2:

@@ -55,11 +55,13 @@ class Verbatim:
     one of them, its PUBLISH and its acknowledgement take turns on one connection.
     """
 
-    __slots__ = ("counts", "qos_1", "qos_2", "sinks", "takers", "topic_name")
+    __slots__ = ("counts", "name_size", "qos_1", "qos_2", "sinks", "takers", "topic_name")
 
     def __init__(self, counts: TopicCounts, topic_name: str, sinks: tuple[Sink, ...]) -> None:
         self.counts = counts
         self.topic_name = topic_name
+        self.name_size = len(topic_name)
+        """What the topic's name counts for in the cost of a message (`cost_of`)."""
         self.sinks = sinks
         self.qos_1: Grants | None = None
         self.qos_2: Grants | None = None
