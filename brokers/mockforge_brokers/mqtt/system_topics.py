@@ -55,7 +55,10 @@ class SystemTopics:
         self._started = environment.clock.now()
         self._before: Mapping[str, int] = {}
         self._loads: dict[str, float] = {}
-        self._sent: dict[str, str] = {}
+        self._told: dict[str, str] = {}
+        """What the last tick sent: of what differs at the next one, every subscriber is told."""
+        self._latest: dict[str, str] = {}
+        """What was counted last, for who subscribes."""
         self._counted = 0.0
         """When that was, by the clock."""
         self._ticking = False
@@ -66,16 +69,18 @@ class SystemTopics:
             return []
         now = self._environment.clock.now()
         # To count walks all clients and sessions, and whoever subscribes often asks for it often.
-        if not self._sent or now - self._counted >= _FRESH:
+        if not self._latest or now - self._counted >= _FRESH:
             self._counted = now
-            self._sent = self._values()
+            self._latest = self._values()
         if not self._ticking:
             self._ticking = True
+            self._told = self._latest
             self._before, self._loads = self._figures(), {}
             self._environment.clock.call_later(self.interval, self._tick)
-        values = self._sent
         return [
-            _message(name, value) for name, value in values.items() if matches(topic_filter, name)
+            _message(name, value)
+            for name, value in self._latest.items()
+            if matches(topic_filter, name)
         ]
 
     def _tick(self) -> None:
@@ -84,8 +89,9 @@ class SystemTopics:
             return
         self._environment.clock.call_later(self.interval, self._tick)
         self._measure()
-        values, before = self._values(), self._sent
-        self._sent, self._counted = values, self._environment.clock.now()
+        values, before = self._values(), self._told
+        self._told = self._latest = values
+        self._counted = self._environment.clock.now()
         for name, value in values.items():
             if before.get(name) != value:
                 self._send(name, value)

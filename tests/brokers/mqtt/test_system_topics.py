@@ -236,6 +236,20 @@ def test_who_asks_again_and_again_has_what_was_counted_within_a_second(scene: Sc
     assert values(client, retain=True) == {"broker/clients/connected": "4"}
 
 
+def test_who_subscribed_before_is_told_of_what_a_newcomer_had(scene: Scene) -> None:
+    client = scene.connect("a")
+    scene.subscribe(client, "$SYS/broker/clients/connected")
+    assert values(client, retain=True) == {"broker/clients/connected": "1"}
+    other = scene.connect("b")
+    scene.advance(5)
+    scene.subscribe(other, "$SYS/broker/clients/connected")
+    assert values(other, retain=True) == {"broker/clients/connected": "2"}
+    scene.advance(5)
+    assert values(client, retain=False) == {"broker/clients/connected": "2"}
+    scene.advance(10)
+    assert values(client, retain=False) == {}
+
+
 def test_totals_remember_connections_that_ended(scene: Scene) -> None:
     other = scene.connect("other")
     other.send(encode_packet(Publish("t", b"x"), 4) * 3)
