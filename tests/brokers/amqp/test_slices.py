@@ -326,6 +326,19 @@ def test_what_expires_is_no_reason_to_drop_a_living_message() -> None:
     assert (queue.expired, queue.dropped) == (2000, 0)
 
 
+def test_what_expires_is_no_reason_to_refuse_a_message() -> None:
+    scene = hurried()
+
+    def fill(client: Client) -> None:
+        client.fake.send(publish("", "q", b"new") * 1000)
+
+    client = ageing(scene, fill, x_max_length=2001, x_overflow="reject-publish")
+    assert held(client) == [b"alive"] + [b"new"] * 1000
+    queue = scene.broker.vhost().queues["q"]
+    assert isinstance(queue, GovernedQueue)
+    assert (queue.expired, queue.dropped) == (2000, 0)
+
+
 def test_a_queue_may_go_while_its_messages_expire() -> None:
     scene = hurried()
     ageing(scene, lambda client: client.send("queue.delete", queue="q"))

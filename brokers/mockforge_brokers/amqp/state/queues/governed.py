@@ -139,7 +139,7 @@ class GovernedQueue(Queue):
         if not waiting and not rejecting and self._served(route, content, size):
             return
         self._expire()
-        if rejecting and self._full(size):
+        if rejecting and self._refuses(size):
             self._reject(route, content, size)
             return
         ttl = host.contents.expiration(content) / 1000
@@ -211,6 +211,15 @@ class GovernedQueue(Queue):
         message.redelivered = redelivered
         self.messages.append(message)
         self._watch()
+
+    def _refuses(self, size: int) -> bool:
+        """As `_full`, but that what is over and still there is no reason."""
+        while full := self._full(size):
+            over = self.lanes.expired(self.host.clock.now(), AT_ONCE)
+            if not over:
+                break
+            self._bury_all(over)
+        return full
 
     def _full(self, size: int) -> bool:
         """Whether a message of so many bytes has no room any more."""

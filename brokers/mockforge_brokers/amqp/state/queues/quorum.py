@@ -93,13 +93,13 @@ class QuorumQueue(GovernedQueue):
             message.got = True
         return message
 
+    def _refuses(self, size: int) -> bool:
+        self.rejecting = super()._refuses(size)
+        return self.rejecting
+
     def _full(self, size: int) -> bool:
         """A message is counted before publishers hear of the limit, so one more has room."""
-        if self.rejecting:
-            self.rejecting = not self._below_mark()
-        elif self._over(0, 0):
-            self.rejecting = True
-        return self.rejecting
+        return not self._below_mark() if self.rejecting else self._over(0, 0)
 
     def _below_mark(self) -> bool:
         policy, lanes = self.policy, self.lanes
