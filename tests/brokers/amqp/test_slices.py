@@ -339,6 +339,23 @@ def test_what_expires_is_no_reason_to_refuse_a_message() -> None:
     assert (queue.expired, queue.dropped) == (2000, 0)
 
 
+def test_what_expires_behind_a_living_message_goes_in_steps_when_that_is_taken() -> None:
+    scene = hurried()
+    client = scene.client()
+    client.send("queue.declare", queue="q")
+    client.publish("", "q", b"first")
+    client.fake.send(publish("", "q", b"over", expiration="1") * 2000)
+    client.publish("", "q", b"last")
+    scene.advance(1)
+    got = client.send("basic.consume", queue="q", consumer_tag="c", no_ack=True)
+    assert bodies(got) == [b"first"]
+    assert 1 < len(scene.broker.vhost().queues["q"].messages) < 2001
+    client.publish("", "q", b"new")
+    scene.advance(0)
+    assert bodies(client.received()) == [b"last", b"new"]
+    assert scene.broker.memory.used == 0
+
+
 def test_a_queue_may_go_while_its_messages_expire() -> None:
     scene = hurried()
     ageing(scene, lambda client: client.send("queue.delete", queue="q"))

@@ -154,7 +154,6 @@ class GovernedQueue(Queue):
             self._deliver_new(route, content, size, expires, priority)
         if self.messages:
             self.drain()
-            self._expire()
             self._shorten()
             self._watch()
 
@@ -256,10 +255,10 @@ class GovernedQueue(Queue):
     def drain(self) -> None:
         """As a plain queue, but that what is over is gone before its turn comes."""
         rotation = self._rotation
+        self._expire()
         while rotation and self.messages and not self.ageing:
+            self._deliver_next(rotation[0] if len(rotation) == 1 else self._next())
             self._expire()
-            if self.messages:
-                self._deliver_next(rotation[0] if len(rotation) == 1 else self._next())
 
     def discard(self, message: Message) -> None:
         super().discard(message)
@@ -269,7 +268,6 @@ class GovernedQueue(Queue):
     def put_back(self, unacked: Sequence[Message], *, ended: bool) -> None:
         self.lanes.put_back(sorted(map(_adopt, unacked), key=_by_position))
         self.drain()
-        self._expire()
         self._shorten()
         self._watch()
 
@@ -286,13 +284,17 @@ class GovernedQueue(Queue):
     # Death.
 
     def _expire(self) -> None:
-        """What is over at the head goes before anybody gets it."""
+        """What is over at the head goes before anybody gets it; of very much, it begins to."""
         # Nothing here can be over: most queues have no time to live at all.
         if (self.messages or self.due != inf) and not self.ageing:
-            self._expire_all()
+            over = self.lanes.expired(self.host.clock.now(), AT_ONCE)
+            self._bury_all(over)
+            # Or its dead letter came back to this very queue, already over again.
+            more = over and self.lanes.next_expiry <= self.host.clock.now()
+            if more and not self.ageing:
+                self.memory.do(self._age())
 
     def _expire_all(self) -> None:
-        # Its dead letter may come back to this very queue, already over again.
         while over := self.lanes.expired(self.host.clock.now(), AT_ONCE):
             self._bury_all(over)
 

@@ -132,7 +132,6 @@ class QuorumQueue(GovernedQueue):
         if self.quiescing:
             self._give_way()
         self.drain()
-        self._expire()
         self._shorten()
         self._watch()
 
