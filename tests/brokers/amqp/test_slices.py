@@ -356,6 +356,27 @@ def test_what_expires_behind_a_living_message_goes_in_steps_when_that_is_taken()
     assert scene.broker.memory.used == 0
 
 
+def test_messages_that_are_soon_over_do_not_keep_the_others_waiting_for_ever() -> None:
+    scene = hurried()
+    lengths, came = [], []
+
+    def burst(client: Client, left: int) -> None:
+        client.fake.send(publish("", "q", b"over", expiration="0") * 300)
+        lengths.append(len(scene.broker.vhost().queues["q"].messages))
+        if left:
+            scene.clock.call_later(0, lambda: burst(client, left - 1))
+        else:
+            came.extend(bodies(client.received()))
+
+    def consume(client: Client) -> None:
+        client.send("basic.consume", queue="q", consumer_tag="c", no_ack=True)
+        burst(client, 20)
+
+    ageing(scene, consume, x_max_length=2001)
+    assert max(lengths) < 2001
+    assert came[0] == b"alive"
+
+
 def test_a_queue_may_go_while_its_messages_expire() -> None:
     scene = hurried()
     ageing(scene, lambda client: client.send("queue.delete", queue="q"))

@@ -9,7 +9,7 @@ Only the head of a lane expires: a message with a shorter time behind one with a
 it, as in RabbitMQ's classic queues. So one timer (`_watch`) for the first head that will be over is
 enough, and whoever looks at the queue before calls `_expire`, since timers may be late. A
 great many go in steps (`_age`): until the last of these nobody gets a message, but for basic.get,
-which waits for nothing, and what is too long is not shortened.
+which waits for nothing, and what is too long is not shortened. A publish takes a few out itself.
 
 `x-expires` is a second timer, of the queue itself: it runs while nobody consumes, and each use
 (`touch`) begins it anew.
@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from math import inf
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 
 from ....clock import Clock, Timer
 from ....fairness import Steps
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from ..consumer import Consumer
     from ..routing import Route
 
+_A_FEW: Final = 2
+"""Messages that are taken out for one that comes while very many are over."""
 _by_position = attrgetter("position")
 _by_priority = attrgetter("priority")
 
@@ -138,7 +140,11 @@ class GovernedQueue(Queue):
         # Who takes it now and never acknowledges is the end of it: neither age nor length count.
         if not waiting and not rejecting and self._served(route, content, size):
             return
-        self._expire()
+        if self.ageing:
+            # More than what comes, or ageing would not end where that is soon over, too.
+            self._bury_all(self.lanes.expired(host.clock.now(), _A_FEW))
+        else:
+            self._expire()
         if rejecting and self._refuses(size):
             self._reject(route, content, size)
             return
