@@ -15,25 +15,30 @@ def put_vhost(asked: Asked) -> Any:
     broker, access = asked.broker, asked.runtime.environment.access
     there = name in broker.vhosts
     tracing, kind = asked.flag("tracing"), queue_type_of(asked.body)
-    description, tags = asked.text("description", ""), _tags(asked)
+    description, tags = _description(asked), _tags(asked)
     if not there:
         broker.add_vhost(name, default_queue_type=kind or "", description=description, tags=tags)
         if granting.ruled(access):
             every = dict.fromkeys(granting.OPERATIONS, granting.EVERYTHING)
             granting.grant(access, broker.vhosts, asked.user, name, every)
     else:
-        # What a request does not say is taken back, as with RabbitMQ.
-        broker.describe_vhost(name, description, tags)
+        # The type may be refused, and then nothing is changed.
         if kind is not None:
             broker.default_queue_type(kind, vhost=name)
+        # What a request does not say is taken back, as with RabbitMQ.
+        broker.describe_vhost(name, description, tags)
     if "tracing" in asked.body:
         broker.trace(tracing, vhost=name)
     return NO_CONTENT if there else CREATED, None
 
 
+def _description(asked: Asked) -> str:
+    return "" if asked.body.get("description") is None else asked.text("description")
+
+
 def _tags(asked: Asked) -> list[str]:
     try:
-        return words(asked.body.get("tags", []))
+        return words(asked.body.get("tags"))
     except TypeError as error:
         raise bad_request(str(error)) from None
 

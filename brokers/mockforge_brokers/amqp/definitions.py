@@ -119,7 +119,9 @@ def _tags(item: Item, before: User | None) -> Sequence[str]:
 
 
 def words(given: object) -> list[str]:
-    """Tags as a list, or as a text with commas. Raises TypeError for anything else."""
+    """Tags as a list, or as a text with commas; none of null. Raises TypeError for the rest."""
+    if given is None:
+        return []
     if not isinstance(given, (str, list)):
         raise TypeError(f"tags are a list or a text with commas, not {given!r}")
     each = given.split(",") if isinstance(given, str) else map(str, given)
@@ -129,13 +131,17 @@ def words(given: object) -> list[str]:
 def _vhost(broker: AmqpBroker, item: Item, vhost: str) -> None:
     name, kind = str(item["name"]), queue_type_of(item)
     metadata = item.get("metadata")
-    said = {**metadata, **item} if isinstance(metadata, Mapping) else item
+    parts = (metadata, item) if isinstance(metadata, Mapping) else (item,)
+    said = {key: value for part in parts for key, value in part.items() if value is not None}
+    # What may be refused is looked at before anything changes.
+    description, tags = str(said.get("description", "")), words(said.get("tags"))
     if name not in broker.vhosts:
-        broker.add_vhost(name, default_queue_type=kind or "")
-    elif kind is not None:
+        broker.add_vhost(name, default_queue_type=kind or "", description=description, tags=tags)
+        return
+    if kind is not None:
         broker.default_queue_type(kind, vhost=name)
     if "description" in said or "tags" in said:
-        broker.describe_vhost(name, str(said.get("description", "")), words(said.get("tags", [])))
+        broker.describe_vhost(name, description, tags)
 
 
 def queue_type_of(item: Item) -> str | None:

@@ -322,7 +322,31 @@ def test_a_virtual_host_is_described_until_a_request_says_nothing_of_it(place):
     assert said() == ("", [])
     assert place.does("PUT", "vhosts/shop", {"tags": 5}) == 400
     assert place.does("PUT", "vhosts/shop", {"description": 5}) == 400
+    nulls = {"description": None, "tags": None, "default_queue_type": None}
+    assert place.does("PUT", "vhosts/shop", nulls) == 204
+    assert said() == ("", [])
     assert place.get("vhosts/%2F")["description"] == "Default virtual host"
+
+
+def test_a_virtual_host_that_is_refused_is_as_it_was(place):
+    before = {"description": "of shops", "tags": ["a"], "default_queue_type": "quorum"}
+    assert place.does("PUT", "vhosts/shop", before) == 201
+    for wish in ({"default_queue_type": "nope"}, {"default_queue_type": "classic", "tags": 5}):
+        assert place.does("PUT", "vhosts/shop", wish) == 400
+        assert place.does("POST", "definitions", {"vhosts": [{"name": "shop", **wish}]}) == 400
+        assert place.does("POST", "definitions", {"vhosts": [{"name": "other", **wish}]}) == 400
+    shown = place.get("vhosts/shop")
+    assert {key: shown[key] for key in before} == before
+    assert [one["name"] for one in place.get("vhosts")] == ["/", "shop"]
+
+
+def test_null_in_definitions_of_a_virtual_host_says_nothing(place):
+    row = {"name": "shop", "description": "of shops", "tags": ["a"]}
+    nulls = {"name": "shop", "description": None, "tags": None}
+    for wish in (row, nulls, {**nulls, "metadata": row}):
+        assert place.does("POST", "definitions", {"vhosts": [wish]}) == 204
+        shown = place.get("vhosts/shop")
+        assert {key: shown[key] for key in row} == row
 
 
 def test_topic_permissions_are_set_shown_and_taken_back(place):
