@@ -438,6 +438,10 @@ def test_of_sql_and_property_filters_the_last_one_is_in_force(stream: Client) ->
 _ANY_TEXT = st.text("ab%_", max_size=8)
 
 
+def like(pattern: str) -> operators.Test:
+    return operators.like(pattern, None, operators.Looks())
+
+
 @given(
     st.one_of(st.builds("{}_{}".format, _ANY_TEXT, _ANY_TEXT), _ANY_TEXT.map("%{}%".format)),
     st.text("ab\n", max_size=16),
@@ -451,19 +455,36 @@ def test_like_is_the_expression_that_rabbitmq_makes_of_it(pattern: str, text: st
     """
     wanted = "".join({"%": ".*?", "_": "."}.get(each, each) for each in pattern)
     matched = re.match(f"^{wanted}$", text) is not None
-    assert operators.like(pattern, None)(text.encode()) is matched
+    assert like(pattern)(text.encode()) is matched
 
 
 @pytest.mark.parametrize("run", ["%a" * 60 + "%b", f"%{'_' * 4000}b", f"%{'a_' * 2000}b"])
 def test_like_tries_nothing_twice(monkeypatch: pytest.MonkeyPatch, run: str) -> None:
     """One expression would try each place of a text with each of what stands between two `%`."""
     monkeypatch.setattr(operators, "_MOST_LOOKS", 10_000)
-    assert operators.like(f"{run}%", None)(b"a" * 1_000_000 + b"b") is True
-    assert operators.like(f"{run}%", None)(b"a" * 1_000_000) is False
+    assert like(f"{run}%")(b"a" * 1_000_000 + b"b") is True
+    assert like(f"{run}%")(b"a" * 1_000_000) is False
 
 
 def test_like_gives_up_what_nearly_matches_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     nearly = b"a..b" * 100
-    assert operators.like("%a_b%", None)(nearly + b"a.b") is True
+    assert like("%a_b%")(nearly + b"a.b") is True
     monkeypatch.setattr(operators, "_MOST_LOOKS", 50)
-    assert operators.like("%a_b%", None)(nearly + b"a.b") is False
+    assert like("%a_b%")(nearly + b"a.b") is False
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ("near LIKE '%a_b%a_b%a_b%'", False),
+        ("near LIKE '%a_b%' AND near LIKE '%a_b%'", False),
+        ("near LIKE '%a_b%'", True),
+    ],
+)
+def test_like_gives_up_for_all_of_an_expression(
+    monkeypatch: pytest.MonkeyPatch, expression: str, found: bool
+) -> None:
+    monkeypatch.setattr(operators, "_MOST_LOOKS", 100)
+    monkeypatch.setitem(PROPERTIES, "near", (b"a..b" * 30 + b"a.b") * 3)
+    evaluate = parse(expression)
+    assert [evaluate(Facts()), evaluate(Facts())] == [found, found]

@@ -4,7 +4,7 @@ Texts, symbols and binaries are all bytes; True and False are no numbers.
 """
 
 from collections.abc import Callable
-from itertools import groupby
+from itertools import cycle, groupby
 from math import isfinite
 from operator import add, ge, gt, le, lt, mul, sub, truediv
 from typing import Any, Final, NamedTuple
@@ -98,7 +98,25 @@ def negate(value: Value) -> bool | None:
     return not value if isinstance(value, bool) else None
 
 
-def like(pattern: str, escape: str | None) -> Test:
+_MOST_LOOKS: Final = 100_000
+
+
+class Looks:
+    """How often all of an expression's LIKE together may still look into one message.
+
+    A pattern may have dozens of runs, and an expression dozens of patterns.
+    """
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        self.left = _MOST_LOOKS
+
+
+def like(pattern: str, escape: str | None, looks: Looks) -> Test:
     """`%` is any text, `_` one character; a binary that is no UTF-8 matches only plain texts.
 
     RabbitMQ compares texts without `_` and with at most one `%` by their bytes, and all others by
@@ -117,7 +135,7 @@ def like(pattern: str, escape: str | None) -> Test:
         # RabbitMQ's expression ends with `$`, which leaves the end of a last line alone; no
         # wildcard stands for any other one, and no pattern has one.
         text = text.removesuffix("\n")
-        return "\n" not in text and _match(first, others, text)
+        return "\n" not in text and _match(first, others, text, looks)
 
     return matches
 
@@ -157,7 +175,7 @@ def _run(pieces: list[str]) -> _Run:
     return _Run(tuple(texts), at)
 
 
-def _match(first: _Run, others: list[_Run], text: str) -> bool:
+def _match(first: _Run, others: list[_Run], text: str, looks: Looks) -> bool:
     """Whether these follow each other from the start of the text to its end.
 
     Each is taken where it first occurs, which leaves the most for those behind it: nothing is
@@ -170,7 +188,7 @@ def _match(first: _Run, others: list[_Run], text: str) -> bool:
         return at == len(text)
     *between, last = others
     for run in between:
-        start = _find(run, text, at)
+        start = _find(run, text, at, looks)
         if start < 0:
             return False
         at = start + run.width
@@ -178,10 +196,7 @@ def _match(first: _Run, others: list[_Run], text: str) -> bool:
     return start >= at and last.is_at(start, text)
 
 
-_MOST_LOOKS: Final = 1_000_000
-
-
-def _find(run: _Run, text: str, start: int) -> int:
+def _find(run: _Run, text: str, start: int, looks: Looks) -> int:
     """Where a run first occurs from `start` on; -1 for nowhere.
 
     Each of its texts is looked for from where it would have to be, and moves the run on: what was
@@ -189,16 +204,16 @@ def _find(run: _Run, text: str, start: int) -> int:
     at some time, as RabbitMQ's expression is (PCRE's match limit), and does not match.
     """
     end = len(text) - run.width
-    looks = 0
     agreed = 0
-    while start <= end and agreed < len(run.texts):
-        at, wanted = run.texts[looks % len(run.texts)]
+    for at, wanted in cycle(run.texts):
         found = text.find(wanted, start + at)
-        if found < 0 or looks > _MOST_LOOKS:
+        looks.left -= 1
+        if found < 0 or looks.left < 0:
             return -1
         agreed = agreed + 1 if found == start + at else 1
         start = found - at
-        looks += 1
+        if start > end or agreed == len(run.texts):
+            break
     return start if start <= end else -1
 
 

@@ -40,7 +40,13 @@ def parse(text: str) -> Evaluate:
     parser = _Parser(tokens(text))
     evaluate = parser.expression()
     parser.end()
-    return evaluate
+    looks = parser.looks
+
+    def anew(facts: Facts) -> Value:
+        looks.renew()
+        return evaluate(facts)
+
+    return anew
 
 
 class _Parser:
@@ -49,6 +55,7 @@ class _Parser:
     def __init__(self, found: list[Token]) -> None:
         self._tokens = found
         self._at = 0
+        self.looks = operators.Looks()
 
     # Tokens.
 
@@ -139,7 +146,7 @@ class _Parser:
             escape = self._text()
             if len(escape) != 1:
                 raise Malformed("ESCAPE takes one character")
-        test = operators.like(pattern, escape)
+        test = operators.like(pattern, escape, self.looks)
 
         def evaluate(facts: Facts) -> Value:
             subject = value(facts)
