@@ -9,3 +9,8 @@ class Cluster:
     def __init__(self) -> None:
         self.parameters: dict[str, Any] = {}
         self.user_limits: dict[str, dict[str, int]] = {}
+
+    def empty(self) -> None:
+        """In place: who reads the limits has the same dict."""
+        self.parameters.clear()
+        self.user_limits.clear()

@@ -222,6 +222,8 @@ class StoringKeeper(Keeper):
 
     def take_up(self, found: Kept, make: Callable[[str], VirtualHost]) -> None:
         state, whole = self.read(found), found.of_kind(_CLUSTER).get(b"")
+        # After a kill there is what was written, and no more.
+        self._cluster.empty()
         if whole is not None:
             row = msgpack.decode(whole, type=ClusterRow)
             self._cluster.user_limits.update(row.user_limits)

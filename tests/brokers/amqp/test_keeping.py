@@ -95,6 +95,22 @@ def test_what_is_of_no_virtual_host_and_what_is_said_of_one_are_there_again() ->
     assert again.vhost("shop").description == "of shops"
 
 
+def test_a_kill_loses_what_is_of_no_virtual_host_and_was_not_written() -> None:
+    scene, _ = on_disk()
+    broker = scene.broker
+    broker.limit_user("guest", {"max-channels": 7})
+    broker.set_global_parameter("kept", 1)
+    broker.set_global_parameter("other", 2)
+    scene.advance(0.01)
+    broker.limit_user("guest", {"max-channels": 8})
+    broker.limit_user("ada", {"max-channels": 9})
+    broker.set_global_parameter("lost", 3)
+    broker.remove_global_parameter("other")
+    broker.restart(hard=True)
+    assert broker.quotas.users == {"guest": {"max-channels": 7}}
+    assert broker.global_parameters == {"kept": 1, "other": 2}
+
+
 @pytest.mark.parametrize("arguments", TYPES)
 def test_persistent_messages_are_there_again_once_and_in_order(arguments: dict[str, Any]) -> None:
     scene, disk = on_disk()
