@@ -14,12 +14,12 @@ from .request import CREATED, NO_CONTENT, Asked, Refused, bad_request, missing, 
 
 
 def users(asked: Asked) -> Any:
-    return listed([user_figures(user) for user in _users(asked).values()], asked.query)
+    return listed([user_figures(asked, user) for user in _users(asked).values()], asked.query)
 
 
 def user(asked: Asked) -> Any:
     found = _users(asked).get(asked.names[0])
-    return one(asked, user_figures(found) if found else None)
+    return one(asked, user_figures(asked, found) if found else None)
 
 
 def _users(asked: Asked) -> dict[str, User]:
@@ -27,22 +27,22 @@ def _users(asked: Asked) -> dict[str, User]:
     return {name: user for name, user in known.items() if "amqp" in user.protocols}
 
 
-def user_figures(user: User) -> dict[str, Any]:
+def user_figures(asked: Asked, user: User) -> dict[str, Any]:
     """Without the password: whoever asks for it is not shown it."""
     return {
         "name": user.name,
         "password_hash": "",
         "hashing_algorithm": "rabbit_password_hashing_sha256",
         "tags": list(user.tags),
-        "limits": {},
+        "limits": dict(asked.broker.quotas.users.get(user.name, {})),
     }
 
 
 def without_permissions(asked: Asked) -> Any:
     access = asked.runtime.environment.access
     having = {row["user"] for row in granting.rows(access, asked.broker.vhosts)}
-    rows = [user_figures(user) for user in _users(asked).values() if user.name not in having]
-    return listed(rows, asked.query)
+    found = [user for user in _users(asked).values() if user.name not in having]
+    return listed([user_figures(asked, user) for user in found], asked.query)
 
 
 def put_user(asked: Asked) -> Any:

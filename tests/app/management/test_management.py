@@ -722,8 +722,10 @@ def test_limits_of_a_user_are_set_shown_and_lifted():
     shown = [{"user": "guest", "value": {"max-channels": 3}}]
     assert place.ask("GET", "user-limits").json() == shown
     assert place.ask("GET", "user-limits/guest").json() == shown
+    assert place.ask("GET", "users/guest").json()["limits"] == {"max-channels": 3}
     assert place.ask("DELETE", "user-limits/guest/max-channels").status_code == 204
     assert place.ask("GET", "user-limits").json() == []
+    assert place.ask("GET", "users/guest").json()["limits"] == {}
 
 
 @pytest.mark.parametrize(
