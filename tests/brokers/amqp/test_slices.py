@@ -12,7 +12,7 @@ from mockforge_brokers.amqp.wire.frames import method
 from mockforge_brokers.limits import Limits
 
 from .client import Client, Scene, bodies, names, publish
-from .test_governed import declare, held
+from .test_governed import declare, drain, held
 
 
 def hurried(limits: Limits | None = None) -> Scene:
@@ -196,6 +196,32 @@ def test_a_commit_that_its_connection_does_not_live_to_see_gives_back_what_it_ac
         other.send("queue.purge", queue=f"wide-{number}")
     assert held(other, "q") == [b"old"]
     assert scene.broker.memory.used == 0
+
+
+@pytest.mark.parametrize("vanish", [False, True])
+def test_what_dies_in_the_first_of_very_many_queues_comes_behind_the_message_itself(
+    vanish: bool,
+) -> None:
+    scene = hurried()
+    client, other = scene.client(), scene.client()
+    for key in ("wide-1", "wide-999"):
+        dead = {"x_dead_letter_exchange": "", "x_dead_letter_routing_key": key}
+        declare(other, f"to-{key}", x_message_ttl=0, **dead)
+        other.send("queue.bind", queue=f"to-{key}", exchange="amq.fanout")
+    wide(scene)
+    connection = client.fake.connection
+    connection.receive(publish("amq.fanout", "", b"x"))
+    assert connection.unfinished
+    if vanish:
+        client.fake.vanish()
+    else:
+        # The dead letters of others do not wait for it.
+        other.publish("", "to-wide-1", b"other")
+        assert held(other, "wide-1") == [b"x", b"other"]
+        while connection.unfinished:
+            connection.receive(b"")
+    came = [] if vanish else ["amq.fanout"]
+    assert [got["exchange"] for got in drain(other, "wide-999")] == [*came, ""]
 
 
 def test_a_publish_to_very_many_queues_ends_with_its_connection() -> None:

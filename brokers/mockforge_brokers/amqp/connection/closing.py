@@ -114,6 +114,8 @@ class Closing:
     def end(self, reason: str) -> None:
         """It is over."""
         self._connection.phase = Phase.ENDED
+        # What is not done yet ends here, and lets dead letters go that waited for it.
+        self._connection.reader.work = None
         self.stop_waiting()
         self._give_up(reason)
         self._forget(self._connection.id)

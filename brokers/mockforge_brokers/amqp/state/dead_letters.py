@@ -49,13 +49,17 @@ class Rewriter(Protocol):
     def bury(self, content: bytes, death: Death, *, keep_cc: bool) -> Rewritten: ...
 
 
+Dead = deque[tuple["GovernedQueue", "Message", str]]
+"""Messages of a queue, and the reason for which each one died there."""
+
+
 class DeadLetters:
     """Publishes them one after the other: a death may cause the next, in this queue or another."""
 
     def __init__(self, vhost: VirtualHost, rewriter: Rewriter) -> None:
         self._vhost = vhost
         self._rewriter = rewriter
-        self._waiting: deque[tuple[GovernedQueue, Message, str]] = deque()
+        self._waiting: Dead = deque()
         self._busy = False
 
     def add(self, queue: GovernedQueue, message: Message, reason: str) -> None:
@@ -71,6 +75,17 @@ class DeadLetters:
         """
         busy, self._busy = self._busy, True
         return not busy
+
+    def keep(self) -> Dead:
+        """In place of `go_on`: those that came since `hold` are for `let_go`, and others go on."""
+        kept, self._waiting = self._waiting, deque()
+        self._busy = False
+        return kept
+
+    def let_go(self, kept: Dead) -> None:
+        self._waiting += kept
+        if self.hold():
+            self.go_on()
 
     def go_on(self) -> None:
         rejected = self._vhost.rejected

@@ -1,6 +1,7 @@
 """A virtual host: the one entrance for messages and consumers."""
 
 from base64 import urlsafe_b64encode
+from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from random import Random
 from typing import Final, Protocol
@@ -15,7 +16,7 @@ from ..records import Field
 from .acting import NOBODY
 from .bindings import AMQP
 from .consumer import Consumer
-from .dead_letters import DeadLetters, Rewriter
+from .dead_letters import Dead, DeadLetters, Rewriter
 from .exchanges import Destination, Exchange, Watcher
 from .keeper import FORGETFUL, Keeper
 from .memory import Memory
@@ -150,16 +151,26 @@ class VirtualHost(Topology):
             watcher(route, content, source)
         reached, rejected = 0, False
         queues = route.queues
-        for at in range(0, len(queues), _AT_ONCE):
-            for queue in queues[at : at + _AT_ONCE]:
-                if not queue.gone:
-                    if expiring and queue.plain:
-                        govern(queue, self)
-                    queue.enqueue(route, content, size)
-                    reached += 1
-            rejected |= self.rejected
-            self.rejected = False
-            yield
+        # As in `deliver`, but dead letters of others go on between the steps.
+        dead: Dead = deque()
+        try:
+            for at in range(0, len(queues), _AT_ONCE):
+                first = self._dead_letters.hold()
+                try:
+                    for queue in queues[at : at + _AT_ONCE]:
+                        if not queue.gone:
+                            if expiring and queue.plain:
+                                govern(queue, self)
+                            queue.enqueue(route, content, size)
+                            reached += 1
+                finally:
+                    if first:
+                        dead += self._dead_letters.keep()
+                rejected |= self.rejected
+                self.rejected = False
+                yield
+        finally:
+            self._dead_letters.let_go(dead)
         return -reached if rejected else reached
 
     def publish_expiring(self, route: Route, content: bytes, size: int, source: str) -> int:
