@@ -50,6 +50,20 @@ def test_nothing_that_is_served_is_called_not_acted_on(scene: Scene, client: Cli
 # Time to live.
 
 
+def test_a_message_expires_though_the_one_before_it_was_taken_and_did_not(
+    scene: Scene, client: Client
+) -> None:
+    declare(client, "dead")
+    declare(client, x_dead_letter_exchange="", x_dead_letter_routing_key="dead")
+    client.publish("", "q", b"stays")
+    client.publish("", "q", b"expires", expiration="1000")
+    client.send("basic.qos", prefetch_count=1)
+    got = client.send("basic.consume", queue="q")
+    assert bodies(got) == [b"stays"]
+    scene.advance(5)
+    assert held(client, "dead") == [b"expires"]
+
+
 @pytest.mark.parametrize(
     ("queue_ttl", "expiration", "seconds"),
     [(300, None, 0.3), (None, "300", 0.3), (300, "500", 0.3), (500, "300", 0.3)],

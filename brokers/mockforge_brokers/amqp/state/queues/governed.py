@@ -262,9 +262,14 @@ class GovernedQueue(Queue):
         """As a plain queue, but that what is over is gone before its turn comes."""
         rotation = self._rotation
         self._expire()
+        delivered = False
         while rotation and self.messages and not self.ageing:
             self._deliver_next(rotation[0] if len(rotation) == 1 else self._next())
             self._expire()
+            delivered = True
+        if delivered:
+            # Who is the first now had no timer behind one whose time never comes.
+            self._watch()
 
     def discard(self, message: Message) -> None:
         super().discard(message)
