@@ -81,6 +81,7 @@ CLIENTS = [
         amqp-client        | Java   | amqp/Rabbit
         Spring AMQP        | Java   | amqp/Spring
         Bunny              | Ruby   | bunny.rb
+        rabbitmqadmin      | Cargo  | rabbitmqadmin.py
         """,
     ),
 ]

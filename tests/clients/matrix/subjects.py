@@ -236,7 +236,7 @@ class RabbitMQ(_Process):
         from tests.benchmarks.amqp import node_environment
 
         issued = tls.issue(folder, ["localhost"])
-        plain, secured = free_port(), free_port()
+        plain, secured, management = (free_port() for _ in range(3))
         self._environment = node_environment(str(folder), plain)
         self._environment["RABBITMQ_CONFIG_FILE"] = str(folder / "rabbitmq.conf")
         (folder / "rabbitmq.conf").write_text(
@@ -247,12 +247,15 @@ class RabbitMQ(_Process):
             f"ssl_options.keyfile = {issued.key}\n"
             "ssl_options.verify = verify_none\n"
             "default_user = alice\ndefault_pass = secret\nloopback_users = none\n"
+            f"management.tcp.port = {management}\nmanagement.tcp.ip = 127.0.0.1\n"
         )
-        super().__init__(folder, [_program(_RABBITMQ)], (plain, secured))
+        (folder / "plugins").write_text("[rabbitmq_management].\n")
+        super().__init__(folder, [_program(_RABBITMQ)], (plain, secured, management))
         login = "alice:secret@127.0.0.1"
         self.facts = {
             "AMQP_URL": f"amqp://{login}:{plain}/%2F",
             "AMQP_TLS_URL": f"amqps://{login}:{secured}/%2F",
+            "AMQP_MANAGEMENT_URL": f"http://127.0.0.1:{management}/",
             "MOCKFORGE_TLS_CA": str(issued.ca),
         }
 

@@ -196,6 +196,29 @@ class Rust(Toolchain):
         return [str(self.built / client.program)]
 
 
+class Cargo(Toolchain):
+    """Programs that are crates themselves (`NAME@VERSION` in crates.txt), run by programs in
+    Python, which get the crate's."""
+
+    tools = ("cargo",)
+    built_from = ("crates.txt",)
+
+    def build(self) -> None:
+        more = {"CARGO_TARGET_DIR": str(CACHE / "cargo")}
+        crates = (self.sources / "crates.txt").read_text().split()
+        for crate in crates:
+            command = ("cargo", "install", "--quiet", "--debug", "--locked", "--root", self.built)
+            self.run(*command, crate, more=more)
+
+    def command(self, client: Client) -> list[str]:
+        crate = client.program.removesuffix(".py")
+        return [
+            sys.executable,
+            str(self.sources / client.program),
+            str(self.built / "bin" / crate),
+        ]
+
+
 class C(Toolchain):
     """Programs of one file, which begins with what it is linked with: `// cc -lNAME`."""
 
@@ -221,5 +244,5 @@ class Ruby(Toolchain):
 
 
 def toolchains() -> dict[str, Toolchain]:
-    kinds: Sequence[type[Toolchain]] = (Python, Tools, Node, Java, Go, Rust, C, Ruby)
+    kinds: Sequence[type[Toolchain]] = (Python, Tools, Node, Java, Go, Rust, Cargo, C, Ruby)
     return {kind.__name__: kind(kind.__name__.lower()) for kind in kinds}
