@@ -4,6 +4,7 @@ import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.kafka.events import ClientThrottled
+from mockforge_brokers.kafka.records import read_records, split_batches
 from mockforge_brokers.kafka.state.quotas import CONSUME, PRODUCE, REQUESTS, Component, Quotas
 from mockforge_brokers.kafka.throttle import Throttle
 from mockforge_brokers.kafka.wire.messages.quotas import (
@@ -286,13 +287,97 @@ def test_a_quota_that_is_set_holds_also_on_the_short_path_of_an_open_connection(
     assert scene.ask_for(scene.alice, produce("t", b"x" * 2000), 9).throttle_time_ms > 10_000
 
 
+def _records(answer):
+    return [
+        record.value
+        for topic in answer.responses
+        for partition in topic.partitions
+        for _, batch in split_batches(partition.records or b"")
+        for record in read_records(batch)
+    ]
+
+
 @pytest.mark.parametrize("version", [4, 11, 12])
-def test_a_consumer_waits_after_it_got_its_records(version):
+def test_a_consumer_that_is_throttled_gets_nothing_and_its_records_later(version):
     scene = Throttled(consumer_byte_rate=1000.0)
-    scene.broker.publish("t", b"x" * 20_000)
-    answer = scene.ask_for(scene.alice, fetch("t", 0), version)
-    assert len(answer.responses[0].partitions[0].records) > 20_000
-    assert 10_000 < answer.throttle_time_ms < 10_300
+    sent = [bytes([n]) * 3000 for n in range(12)]
+    for value in sent:
+        scene.broker.publish("t", value)
+    got, waits = [], []
+    while len(got) < len(sent):
+        answer = scene.ask_for(scene.alice, fetch("t", len(got)), version)
+        came, wait = _records(answer), answer.throttle_time_ms
+        # What goes is what a quota lets through at once when nothing went before: 10 seconds'.
+        assert (len(came) in (1, 2, 3), wait) == (True, 0) or (came, wait > 0) == ([], True)
+        assert not wait or answer.responses == []
+        got += came
+        waits.append(wait)
+        scene.clock.advance(wait / 1000 + 0.001)
+        scene.network.settle()
+        (log,) = scene.broker.cluster.topics["t"].logs
+        assert log.records_out == scene.alice.connection.caller.messages_out == len(got)
+    assert got == sent
+    # As long each time, and not longer and longer.
+    assert len([wait for wait in waits if wait]) > 2
+    assert max(waits) < 11_000
+
+
+@pytest.mark.parametrize("version", [11, 12])
+def test_a_fetch_session_goes_on_behind_a_throttled_answer(version):
+    scene = Throttled(consumer_byte_rate=1000.0)
+    for _ in range(4):
+        scene.broker.publish("t", b"x" * 3000)
+
+    def ask(offset, session_id, epoch):
+        request = fetch("t", offset, size=4000)
+        request.session_id, request.session_epoch = session_id, epoch
+        answer = scene.ask_for(scene.alice, request, version)
+        scene.clock.advance(answer.throttle_time_ms / 1000 + 0.001)
+        scene.network.settle()
+        return len(_records(answer)), answer.session_id, answer.throttle_time_ms > 0
+
+    count, mine, throttled = ask(0, 0, 0)
+    assert (count, mine > 0, throttled) == (1, True, False)
+    assert ask(1, mine, 1) == (1, mine, False)
+    assert ask(2, mine, 2) == (1, mine, False)
+    assert ask(3, mine, 3) == (0, mine, True)
+    epoch = 4
+    while not (answer := ask(3, mine, epoch))[0]:
+        assert answer == (0, mine, True)
+        epoch += 1
+    assert answer == (1, mine, False)
+
+
+def test_a_throttled_answer_begins_no_fetch_session():
+    scene = Throttled(consumer_byte_rate=1000.0)
+    scene.broker.publish("t", b"x" * 6000)
+    whole = fetch("t", 0)
+    whole.session_epoch = 0
+    sessions = scene.broker.cluster.fetch_sessions.by_id
+    first = scene.ask_for(scene.alice, whole, 12)
+    assert list(sessions) == [first.session_id]
+    whole.session_id = first.session_id
+    answer = scene.ask_for(scene.alice, whole, 12)
+    assert (answer.session_id, answer.responses, answer.throttle_time_ms > 0) == (0, [], True)
+    assert not sessions
+    assert scene.alice.connection.caller.fetch_session is None
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_fetch_waits_for_no_more_bytes_than_its_quota_lets_through(committed):
+    scene = Throttled(consumer_byte_rate=1000.0)
+    request = fetch("t", 0, wait=60_000)
+    request.min_bytes, request.isolation_level = 1 << 20, int(committed)
+    scene.ask(scene.alice, request, 12)
+    for _ in range(3):
+        scene.network.settle()
+        assert scene.alice.take() == b""
+        scene.broker.publish("t", b"x" * 3000)
+    scene.broker.publish("t", b"x" * 3000)
+    scene.network.settle()
+    scene.alice.flush()
+    answer = scene.answer(scene.alice, request.api_key, 12)
+    assert (len(_records(answer)), answer.throttle_time_ms) == (3, 0)
 
 
 @pytest.mark.parametrize(("version", "code", "least"), [(5, 0, 900), (6, 0, 0), (7, 0, 0)])

@@ -103,7 +103,6 @@ class Caller:
         "login",
         "messages_in",
         "messages_out",
-        "mutation_wait",
         "offer",
         "options",
         "parked_fetch",
@@ -113,6 +112,7 @@ class Caller:
         "software",
         "unknown_topics",
         "version",
+        "wait",
         "wrote_to",
     )
 
@@ -138,8 +138,8 @@ class Caller:
         self.produce_paths = ProducePaths()
         self.messages_in = 0
         self.messages_out = 0
-        self.mutation_wait = 0.0
-        """Seconds for which the request in hand is throttled by what it makes and deletes."""
+        self.wait = 0.0
+        """Seconds for which the request in hand is throttled by what it makes, deletes, reads."""
         self.reading: dict[tuple[str, int], list[int]] = {}
         """By partition: first position, high watermark then, present position, read_committed."""
         self.fetch_session: FetchSession | None = None
@@ -295,9 +295,18 @@ class Caller:
         try:
             wait = quotas.mutate(self.user, self.client_id, partitions, strict=strict)
         except RequestRefused:
-            self.mutation_wait = quotas.mutation_wait(self.user, self.client_id)
+            self.wait = quotas.mutation_wait(self.user, self.client_id)
             raise
-        self.mutation_wait = max(self.mutation_wait, wait)
+        self.wait = max(self.wait, wait)
+
+    def may_send(self, size: int) -> bool:
+        """Whether what was fetched may go out, or its client has to wait (KIP-219)."""
+        quotas = self.cluster.quotas
+        if not quotas.active:
+            return True
+        wait = quotas.fetch(self.user, self.client_id, size)
+        self.wait = max(self.wait, wait)
+        return wait <= 0
 
     def denied(self, api: ApiKey, refusal: RequestRefused) -> int:
         """Count a refusal, report it if it is worth it, and return its code for the response."""

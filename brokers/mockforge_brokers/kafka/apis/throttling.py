@@ -1,13 +1,14 @@
 """Quotas applied: what a request used is charged, its answer says how long to wait (KIP-219).
 
 The answer goes out at once, with the time in it, and the connection is read again when the time is
-up. Where a response has no place for it, only the waiting remains.
+up. Where a response has no place for it, only the waiting remains. What a fetch reads is charged
+before it is answered (`Caller.may_send`): while its client is throttled it gets nothing.
 """
 
 from typing import Final
 
 from ..codes import ApiKey
-from ..state.quotas import CONSUME, PRODUCE, REQUESTS
+from ..state.quotas import PRODUCE, REQUESTS
 from ..wire.catalog import RESPONSES
 from .caller import Caller
 
@@ -27,12 +28,9 @@ def charge(
     if api_key in _EXEMPT:
         return 0.0
     quotas, user, client_id = caller.cluster.quotas, caller.user, caller.client_id
-    seconds, caller.mutation_wait = caller.mutation_wait, 0.0
+    seconds, caller.wait = caller.wait, 0.0
     if api_key == ApiKey.PRODUCE:
         seconds = max(seconds, quotas.charge(PRODUCE, user, client_id, size))
-    elif api_key == ApiKey.FETCH and pieces is not None:
-        sent = sum(map(len, pieces))
-        seconds = max(seconds, quotas.charge(CONSUME, user, client_id, sent))
     seconds = max(seconds, quotas.charge(REQUESTS, user, client_id, took * 100))
     if seconds > 0 and pieces:
         write_time(api_key, version, pieces, seconds)

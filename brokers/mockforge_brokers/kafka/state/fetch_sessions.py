@@ -51,21 +51,14 @@ class FetchedPartition(Struct):
         self.current_leader_epoch = other.current_leader_epoch
         self.last_fetched_epoch = other.last_fetched_epoch
 
-    def is_news(
-        self, high_watermark: int, log_start_offset: int, *, records: bool, failed: bool
-    ) -> bool:
-        """Whether it has to be answered; what is answered is known from then on.
+    def is_news(self, high_watermark: int, log_start_offset: int) -> bool:
+        """Whether it is not what was told last."""
+        return (high_watermark, log_start_offset) != (self.high_watermark, self.log_start_offset)
 
-        An error is always said, and all of the partition after it.
-        """
-        changed = records or failed
-        changed |= (high_watermark, log_start_offset) != (
-            self.high_watermark,
-            self.log_start_offset,
-        )
+    def told(self, high_watermark: int, log_start_offset: int, *, failed: bool) -> None:
+        """It was answered. After an error all of the partition is said again."""
         self.high_watermark = -1 if failed else high_watermark
         self.log_start_offset = log_start_offset
-        return changed
 
 
 class FetchSession:

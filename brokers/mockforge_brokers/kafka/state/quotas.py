@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
+from math import inf
 from typing import Final, NoReturn, TypeVar
 
 from msgspec import Struct
@@ -15,7 +16,7 @@ from msgspec import Struct
 from ...clock import Clock
 from ...errors import RequestRefused
 from ..codes import ErrorCode
-from .rates import Rate, TokenBucket
+from .rates import WINDOW, WINDOWS, Rate, TokenBucket
 
 PRODUCE: Final = "producer_byte_rate"
 CONSUME: Final = "consumer_byte_rate"
@@ -138,6 +139,23 @@ class Quotas:
         seconds = rate.throttle(most, now)
         # Requests are throttled for one window at most (QuotaUtils.boundedThrottleTime).
         return min(seconds, 1.0) if key == REQUESTS else seconds
+
+    def fetch(self, user: str, client_id: str, size: int) -> float:
+        """An answer of so many bytes is about to go out; returns the seconds to wait.
+
+        If there are any it must not go, and is not counted: its client asks again (KIP-219).
+        """
+        seconds = max(
+            self.charge(CONSUME, user, client_id, size), self.charge(REQUESTS, user, client_id, 0)
+        )
+        if seconds > 0:
+            self.charge(CONSUME, user, client_id, -size)
+        return seconds
+
+    def most_to_fetch(self, user: str, client_id: str) -> float:
+        """So many bytes pass when nothing did before: more in one answer would never pass."""
+        found = self.limit(CONSUME, user, client_id)
+        return inf if found is None else found[0] * (WINDOWS - 1) * WINDOW
 
     def mutate(self, user: str, client_id: str, count: int, *, strict: bool) -> float:
         """Partitions that are made or deleted; returns the seconds to wait.

@@ -23,6 +23,7 @@ from ...state.logs.log import PartitionLog
 from ...state.logs.segments import Span
 from ...state.purgatory import Parked
 from ...state.standing import NOBODY
+from ...wire.frames import response_pieces
 from ...wire.messages.logs import (
     AbortedTransaction,
     EpochEndOffset,
@@ -71,6 +72,24 @@ class Asking(Struct):
     named: Wanted
     session: FetchSession | None = None
     new: bool = False
+    max_bytes: int = 0
+    min_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        caller, request = self.caller, self.request
+        self.max_bytes = request.max_bytes
+        quotas = caller.cluster.quotas
+        if quotas.active and not self.follows:
+            # As Kafka: what no wait would let through is not read.
+            self.max_bytes = int(
+                min(self.max_bytes, quotas.most_to_fetch(caller.user, caller.client_id))
+            )
+        self.min_bytes = min(request.min_bytes, self.max_bytes)
+
+    @property
+    def follows(self) -> bool:
+        """Whether it says to be a broker."""
+        return self.request.replica_id >= 0
 
     @property
     def wanted(self) -> Wanted:
@@ -155,25 +174,42 @@ class Reading(Struct):
                 reading.topics.append(FetchableTopicResponse(topic=topic, partitions=read))
             else:
                 reading.topics.append(FetchableTopicResponse(topic_id=topic, partitions=read))
-        if not reading.topics or reading.size >= asking.request.min_bytes:
+        if not reading.topics or reading.size >= asking.min_bytes:
             reading.answers_now = True
         return reading
 
     def response(self) -> FetchResponse:
-        """What was found goes out, and counts as consumed."""
-        for log, offset, span in self.spans:
-            count = span.next_offset - offset
-            log.records_out += count
-            log.bytes_out += span.size
-            self.asking.caller.messages_out += count
-        session = self.asking.session
+        """What was found goes out, and counts as consumed; where a quota lets it wait, nothing."""
+        caller, session = self.asking.caller, self.asking.session
         topics = self.topics if session is None else self._news(session)
         response = FetchResponse(responses=topics)
         if session is not None:
             response.session_id = session.session_id
         if self._moved:
             leaders = [one.current_leader for topic in topics for one in topic.partitions]
-            response.node_endpoints = leader_hints.endpoints(self.asking.caller, leaders)
+            response.node_endpoints = leader_hints.endpoints(caller, leaders)
+        if caller.cluster.quotas.active and not self.asking.follows:
+            pieces = response_pieces(response, caller.version, 0)
+            if not caller.may_send(sum(map(len, pieces))):
+                return self._nothing()
+        for log, offset, span in self.spans:
+            count = span.next_offset - offset
+            log.records_out += count
+            log.bytes_out += span.size
+            caller.messages_out += count
+        if session is not None:
+            self._told(session, topics)
+        return response
+
+    def _nothing(self) -> FetchResponse:
+        """To a client that is throttled: of a session it goes on, a new one is not begun."""
+        caller, session = self.asking.caller, self.asking.session
+        response = FetchResponse(responses=[], throttle_time_ms=round(caller.wait * 1000))
+        if session is not None and self.asking.new:
+            caller.cluster.fetch_sessions.close(session.session_id)
+            caller.fetch_session = None
+        elif session is not None:
+            response.session_id = session.session_id
         return response
 
     def _leader(self, topic: TopicKey, partition: int, code: int) -> LeaderIdAndEpoch | None:
@@ -186,32 +222,43 @@ class Reading(Struct):
 
     def _news(self, session: FetchSession) -> list[FetchableTopicResponse]:
         """Of a session's partitions those that changed; of a new one all."""
-        topics, read = [], []
+        if self.asking.new:
+            return self.topics
+        topics = []
         for topic in self.topics:
             name: TopicKey = topic.topic_id if session.by_id else topic.topic
-            changed = []
-            for one in topic.partitions:
-                known = session.partitions.get((name, one.partition_index))
-                if known is None or self._is_news(known, one) or self.asking.new:
-                    changed.append(one)
-                    read.append((name, one.partition_index))
+            changed = [
+                one
+                for one in topic.partitions
+                if self._is_news(session.partitions.get((name, one.partition_index)), one)
+            ]
             if changed:
                 topic.partitions = changed
                 topics.append(topic)
-        if not self.asking.new:
-            for key in read:
-                # What was answered goes behind the others, as in Kafka, so that a full answer
-                # starves nobody.
-                session.move_last(*key)
         return topics
 
+    def _told(self, session: FetchSession, topics: list[FetchableTopicResponse]) -> None:
+        """The session knows from now on what is answered."""
+        for topic in topics:
+            name: TopicKey = topic.topic_id if session.by_id else topic.topic
+            for one in topic.partitions:
+                known = session.partitions.get((name, one.partition_index))
+                if known is None:
+                    continue
+                known.told(one.high_watermark, one.log_start_offset, failed=bool(one.error_code))
+                if not self.asking.new:
+                    # What was answered goes behind the others, as in Kafka, so that a full answer
+                    # starves nobody.
+                    session.move_last(name, one.partition_index)
+
     @staticmethod
-    def _is_news(known: FetchedPartition, one: PartitionData) -> bool:
-        return known.is_news(
-            one.high_watermark,
-            one.log_start_offset,
-            records=bool(one.records) or one.diverging_epoch is not None,
-            failed=bool(one.error_code),
+    def _is_news(known: FetchedPartition | None, one: PartitionData) -> bool:
+        return (
+            known is None
+            or bool(one.records)
+            or one.diverging_epoch is not None
+            or bool(one.error_code)
+            or known.is_news(one.high_watermark, one.log_start_offset)
         )
 
     def _partition(
@@ -257,12 +304,15 @@ class Reading(Struct):
             span = Span([], 0, offset)
         else:
             # KIP-74: the limit of the request holds for all partitions together, in their order.
-            room = min(wanted.partition_max_bytes, request.max_bytes - self.size)
+            room = min(wanted.partition_max_bytes, self.asking.max_bytes - self.size)
             end = stable if committed else high_watermark
             # KIP-74: the first batch goes out even if it is larger than what was allowed.
             span = log.read(offset, room, at_least_one=not self.size, end=end)
             self.size += span.size
             self.spans.append((log, offset, span))
+            if room < wanted.partition_max_bytes and span.next_offset < end:
+                # Full: Kafka sends a part of the next batch, too, and waits for nothing more.
+                self.answers_now = True
         return PartitionData(
             partition_index=wanted.partition,
             high_watermark=high_watermark,
@@ -361,7 +411,7 @@ class Waiting:
         self.parked: Parked[FetchResponse] = Parked()
         self._asking = asking
         self._committed = request.isolation_level == IsolationLevel.READ_COMMITTED
-        self._missing = request.min_bytes - reading.size
+        self._missing = asking.min_bytes - reading.size
         self._logs = [log for log, _, _ in reading.spans]
         self._stable = {log: log.last_stable_offset for log in self._logs}
         for log in self._logs:
@@ -374,7 +424,7 @@ class Waiting:
     @property
     def wait(self) -> FetchWait:
         """For people."""
-        least = self._asking.request.min_bytes
+        least = self._asking.min_bytes
         found = max(0, least - self._missing)
         return FetchWait(least, found, self._asking.request.max_wait_ms / 1000)
 
