@@ -4,6 +4,7 @@ import pytest
 from mockforge_brokers.kafka.codes import Compression, ErrorCode
 from mockforge_brokers.kafka.records import (
     Record,
+    Scattered,
     build_batch,
     crc32c,
     read_batch_header,
@@ -141,6 +142,58 @@ def test_what_may_not_enter_is_refused_with_its_code(data, code):
     with refused(code):
         log.append(data)
     assert log.high_watermark == 0
+
+
+def _with_length(length):
+    return batch()[:8] + length.to_bytes(4, "big", signed=True) + batch()[12:]
+
+
+def _with_magic(magic):
+    return batch()[:16] + bytes((magic,)) + batch()[17:]
+
+
+BEHIND = {
+    "a byte": (b"x", None),
+    "less than a length": (bytes(11), None),
+    "a length and no format": (b"x" * 16, None),
+    "the head of a batch": (batch()[:60], None),
+    "an old batch cut short": (_with_magic(0)[:30], None),
+    "a batch cut short": (batch()[:-1], None),
+    "a length of nothing": (bytes(12), ErrorCode.CORRUPT_MESSAGE),
+    "zeros": (bytes(100), ErrorCode.CORRUPT_MESSAGE),
+    "text": (b"x" * 20, ErrorCode.CORRUPT_MESSAGE),
+    "a length below nothing": (_with_length(-5), ErrorCode.CORRUPT_MESSAGE),
+    "a length of less": (_with_length(5), ErrorCode.CORRUPT_MESSAGE),
+    "a format of the future": (_with_magic(9), ErrorCode.CORRUPT_MESSAGE),
+    "a format of the future cut short": (_with_magic(9)[:30], ErrorCode.CORRUPT_MESSAGE),
+    "a batch": (batch(), ErrorCode.INVALID_RECORD),
+    "a batch and a byte": (batch() + b"x", ErrorCode.INVALID_RECORD),
+    "an old batch": (_with_magic(1), ErrorCode.INVALID_RECORD),
+    "the shortest batch": (_with_length(14), ErrorCode.INVALID_RECORD),
+}
+"""What Apache Kafka 4.4 said of what comes behind a batch; with None it keeps the batch alone."""
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+@pytest.mark.parametrize(("behind", "code"), BEHIND.values(), ids=BEHIND)
+def test_what_is_no_batch_behind_one_is_left_out(behind, code, pieces):
+    log, data = log_of(), batch() + behind
+    came = Scattered([data[:61], data[61:]]) if pieces else data
+    if code:
+        with refused(code):
+            log.append(came)
+    else:
+        log.append(came)
+    kept = b"" if code else batch()
+    assert b"".join(log.read(0, 1 << 20).batches)[17:] == kept[17:]
+    assert (log.high_watermark, log.bytes_in) == (0 if code else 1, len(kept))
+
+
+def test_a_damaged_batch_is_corrupt_whatever_is_behind_it():
+    damaged = bytearray(batch())
+    damaged[-1] ^= 1
+    with refused(ErrorCode.CORRUPT_MESSAGE):
+        log_of().append(bytes(damaged) + b"x")
 
 
 def sealed(made, at, *changed):

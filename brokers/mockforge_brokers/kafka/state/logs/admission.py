@@ -35,8 +35,41 @@ class NotOneBatchError(RequestRefused):
         super().__init__(ErrorCode.INVALID_RECORD, text)
 
 
+def first_batch(data: Buffer) -> Buffer:
+    """Without what came behind the batch and is no whole one: Kafka leaves that out.
+
+    Raises RequestRefused where another batch comes, or what can be none.
+    """
+    size = len(data)
+    head = data if isinstance(data, bytes) else data.pieces[0]
+    end = int.from_bytes(head[8:_LENGTH_COUNTS_FROM], signed=True) + _LENGTH_COUNTS_FROM
+    # What is no batch itself is refused by `admit`.
+    if end == size or not _HEADER_SIZE <= end < size or head[_MAGIC_AT] != _MAGIC:
+        return data
+    whole = bytes(data)
+    _check_rest(whole[end:])
+    return whole[:end]
+
+
+def _check_rest(rest: bytes) -> None:
+    """As Kafka looks for a second batch: first at the length, then at the format."""
+    size = len(rest)
+    if size < _LENGTH_COUNTS_FROM:
+        return
+    declared = int.from_bytes(rest[8:_LENGTH_COUNTS_FROM], signed=True)
+    if declared < _LEAST_LENGTH:
+        raise _too_short(declared)
+    if size <= _MAGIC_AT:
+        return
+    if rest[_MAGIC_AT] > _MAGIC:
+        raise _unknown_magic(rest[_MAGIC_AT])
+    if declared + _LENGTH_COUNTS_FROM <= size:
+        # KIP-98: from Produce v3 on a partition's records are exactly one batch.
+        raise NotOneBatchError("more than one batch for one partition")
+
+
 def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
-    """The header of a batch that may be appended. Raises RequestRefused."""
+    """The header of a batch that may be appended and ends there. Raises RequestRefused."""
     size = len(batch)
     head = batch if isinstance(batch, bytes) else batch.pieces[0]
     if size < _HEADER_SIZE or head[16] != _MAGIC:
@@ -143,7 +176,7 @@ def _misfit(batch: bytes) -> RequestRefused:
         return _too_short(declared)
     magic = batch[_MAGIC_AT] if size > _MAGIC_AT else _MAGIC
     if magic > _MAGIC:
-        return RequestRefused(ErrorCode.CORRUPT_MESSAGE, f"Invalid magic found in record: {magic}")
+        return _unknown_magic(magic)
     if magic < _MAGIC:
         return NotOneBatchError(f"message format v{magic} is older than record batches (v2)")
     return NotOneBatchError(f"{size} bytes are no whole record batch")
@@ -151,9 +184,6 @@ def _misfit(batch: bytes) -> RequestRefused:
 
 def _wrong_length(header: BatchHeader, size: int) -> RequestRefused:
     declared = header.batch_length + _LENGTH_COUNTS_FROM
-    if _HEADER_SIZE <= declared < size:
-        # KIP-98: from Produce v3 on a partition's records are exactly one batch.
-        return NotOneBatchError("more than one batch for one partition")
     if declared > size:
         return NotOneBatchError(f"the batch declares {declared} bytes, only {size} came")
     if header.batch_length < _LEAST_LENGTH:
@@ -161,6 +191,10 @@ def _wrong_length(header: BatchHeader, size: int) -> RequestRefused:
     return RequestRefused(
         ErrorCode.CORRUPT_MESSAGE, f"the batch declares {declared} bytes, {size} came"
     )
+
+
+def _unknown_magic(magic: int) -> RequestRefused:
+    return RequestRefused(ErrorCode.CORRUPT_MESSAGE, f"Invalid magic found in record: {magic}")
 
 
 def _too_short(declared: int) -> RequestRefused:

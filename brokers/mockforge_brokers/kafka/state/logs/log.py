@@ -24,7 +24,7 @@ from ...records import (
     unpack_header,
 )
 from ..purgatory import Watchlist
-from .admission import admit, look_through, too_large
+from .admission import admit, first_batch, look_through, too_large
 from .epochs import LeaderEpochs
 from .policy import Policy
 from .producers import KeptProducer, ProducerTable
@@ -145,6 +145,7 @@ class PartitionLog(Segments):
         `begin` is asked whether a transaction may begin here with this batch, and raises if not.
         `look_at`: at so many of its records, too, which costs as much as all the rest.
         """
+        batch = first_batch(batch)
         header = admit(batch, self.max_batch_bytes)
         if look_at:
             look_through(bytes(batch), header, look_at)
