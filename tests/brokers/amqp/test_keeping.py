@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from mockforge_brokers.amqp.broker import AmqpBroker
 from mockforge_brokers.amqp.records import Buried, packed, unpacked
+from mockforge_brokers.amqp.state.queues import stored
 from mockforge_brokers.amqp.wire.frames import HEADER
 
 from ..storage.memory_disk import MemoryDisk
@@ -316,6 +317,19 @@ def test_what_is_acknowledged_before_it_is_written_never_is() -> None:
     scene.advance(0.01)
     assert disk.store.rows_written - before == 2
     assert drain(reopened(scene, disk).client(), "q") == [(b"4", True), (b"5", True)]
+
+
+def test_what_could_not_be_written_down_is_written_down_the_next_time(monkeypatch) -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    client.send("queue.declare", queue="q", durable=True)
+    scene.advance(0.01)
+    client.publish("", "q", b"kept", **PERSISTENT)
+    with monkeypatch.context() as failing:
+        failing.setattr(stored, "packed", lambda content: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            scene.advance(0.01)
+    assert drain(reopened(scene, disk).client(), "q") == [(b"kept", True)]
 
 
 def test_messages_of_any_header_keep_all_that_they_have() -> None:

@@ -16,6 +16,8 @@ from mockforge_brokers.kafka.records import (
     split_batches,
 )
 from mockforge_brokers.kafka.wire.messages.configs import (
+    DescribeConfigsRequest,
+    DescribeConfigsResource,
     IncrementalAlterableConfig,
     IncrementalAlterConfigsRequest,
     IncrementalAlterConfigsResource,
@@ -402,3 +404,21 @@ def test_a_logger_is_told_to_say_more_and_less():
         assert loggers()[name] == "TRACE"
     finally:
         assert altered(scene, LOGGER, "1", (name, DELETE, None)) == (0, None)
+
+
+@pytest.mark.parametrize("zeros", [0, 5000])
+def test_a_broker_is_named_by_any_int32_in_digits(zeros):
+    def described(name):
+        resource = DescribeConfigsResource(
+            resource_type=BROKER, resource_name=name, configuration_keys=[]
+        )
+        request = DescribeConfigsRequest(resources=[resource])
+        (found,) = Scene().call(request, 4).results
+        return found.error_code, found.error_message
+
+    digits = "0" * zeros
+    assert described(f"+{digits}1") == (0, "")
+    name = f"{digits}2147483647"
+    assert described(name)[1].startswith("Unexpected broker id, expected 1 or empty string")
+    name = f"{digits}2147483648"
+    assert described(name) == (42, f"Broker id must be an integer, but it is: {name}")

@@ -72,7 +72,6 @@ class Keeping(Struct, eq=False):
         fresh = self.fresh
         if not fresh:
             return
-        self.fresh = {}
         rows: dict[int, bytes] = {}
         route: Route | None = None
         size = length = -1
@@ -85,6 +84,8 @@ class Keeping(Struct, eq=False):
                 before, after = _around(route, size, length)
             rows[number] = b"%b%b%b" % (before, content, after)
         self.store.fill(rows)
+        # Only now: what could not be written down is asked for again.
+        self.fresh = {}
 
 
 _encode = msgpack.Encoder().encode

@@ -28,7 +28,7 @@ from ..handler import MessageHandler
 from .config_resources import resource_kind
 from .loggers import loggers
 
-_NUMBER: Final = re.compile(r"[+-]?[0-9]+")
+_NUMBER: Final = re.compile(r"([+-]?)0*([0-9]{1,10})")
 """As Java reads one: 01 and +1 are 1."""
 _ELSEWHERE: Final = "Kept and shown, but not acted on; see {}."
 _REFERENCES: Final = {
@@ -153,13 +153,21 @@ def _broker_entries(caller: Caller, name: str) -> Iterator[Entry]:
 
 def _check_described(caller: Caller, name: str, if_empty: str) -> None:
     """Raises RequestRefused unless it is the number of the node that was asked."""
-    if name and not (_NUMBER.fullmatch(name) and -(2**31) <= int(name) < 2**31):
+    number = _int32(name)
+    if name and number is None:
         text = f"Broker id must be an integer, but it is: {name}"
         raise RequestRefused(ErrorCode.INVALID_REQUEST, text)
-    if not name or int(name) != caller.node:
+    if number != caller.node:
         expected = caller.node if if_empty else f"{caller.node} or empty string,"
         text = f"Unexpected broker id, expected {expected} but received {name}"
         raise RequestRefused(ErrorCode.INVALID_REQUEST, text if name else if_empty)
+
+
+def _int32(text: str) -> int | None:
+    """As Java reads one. Python's own reads no thousands of digits, be they zeros."""
+    found = _NUMBER.fullmatch(text)
+    number = 2**31 if found is None else int(found[1] + found[2])
+    return number if -(2**31) <= number < 2**31 else None
 
 
 def _entry(key: ConfigKey, value: str | None, values: list[Sourced]) -> Entry:
