@@ -18,6 +18,8 @@ from confluent_kafka.admin import (
 )
 from mockforge_brokers.kafka.events import GroupRebalanced, MemberLeft
 
+from mockforge_tui import MockForge
+
 from .conftest import Servers, stored_codecs, wait_for
 
 pytestmark = pytest.mark.client
@@ -260,3 +262,26 @@ def test_groups_and_records_are_deleted(bootstrap):
     acls = AclBindingFilter(*every, AclOperation.ANY, AclPermissionType.ANY)
     # librdkafka makes no error of SECURITY_DISABLED, with Apache Kafka neither.
     assert admin.describe_acls(acls).result() == []
+
+
+def test_a_consumer_that_a_quota_throttles_gets_each_record_once():
+    sent = [b"%03d" % number + b"x" * 3000 for number in range(69)]
+    throttled = []
+    with MockForge(mqtt=False, amqp=False) as servers:
+        address = servers.facts["kafka"]["bootstrap"]
+        # In batches that are small against what 10 seconds allow.
+        producer = Producer({"bootstrap.servers": address, "batch.num.messages": 1})
+        for value in sent:
+            producer.produce("confluent.throttled", value, partition=0)
+        assert producer.flush(20) == 0
+        servers.run("quota set client-id:greedy --consumer 20000")
+        got = consume(
+            address,
+            "confluent.throttled",
+            len(sent),
+            "greedy",
+            **{"client.id": "greedy", "throttle_cb": throttled.append},
+        )
+    assert [message.value() for message in got] == sent
+    # On a slow machine there may be none; a wait never lasts longer for the ones before it.
+    assert all(event.throttle_time < 11 for event in throttled)
