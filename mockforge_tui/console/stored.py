@@ -32,9 +32,12 @@ def open_store(session: "Session", target: Target | SessionTarget) -> Store:
 
 @dataclass(slots=True)
 class _Listed(Store):
-    """What is read by its number: a queue, retained messages, what waits for a client."""
+    """What is read by its number: a queue, retained messages, what waits for a client.
 
-    read: Callable[[int, int], Sequence[Row]]
+    None is one that went since the store was opened, and keeps its number.
+    """
+
+    read: Callable[[int, int], Sequence[Row | None]]
     total: int
     _next: int = 0
 
@@ -46,7 +49,8 @@ class _Listed(Store):
         while rows := self.read(self._next, CHUNK):
             for row in rows:
                 self._next += 1
-                yield row
+                if row is not None:
+                    yield row
 
     def backward(self, end: str | None = None) -> Iterator[Row]:
         self._next = self.total if end is None else _number(end)
@@ -57,7 +61,8 @@ class _Listed(Store):
             first = max(0, before - CHUNK)
             for row in reversed(self.read(first, before - first)):
                 self._next -= 1
-                yield row
+                if row is not None:
+                    yield row
             # Some may have been taken since.
             self._next = first
 
@@ -112,9 +117,9 @@ def _retained(session: "Session", pattern: str) -> Store:
     admin = mqtt(session)
     topics = sorted(matching((topic for topic, _, _ in admin.retained()), pattern))
 
-    def read(start: int, count: int) -> Sequence[Row]:
+    def read(start: int, count: int) -> Sequence[Row | None]:
         found = map(admin.retained_message, topics[start : start + count])
-        return [_mqtt_row(message) for message in found if message is not None]
+        return [None if message is None else _mqtt_row(message) for message in found]
 
     return _Listed(read, len(topics))
 

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from mockforge_tui.console.results import Column, Result, table_lines
+from mockforge_tui.console.stored import open_store
+from mockforge_tui.console.targets import MqttTarget
 
 from .scene import Scene
 from .test_transactions import scene as transactional
@@ -215,3 +217,18 @@ def test_a_page_of_retained_messages_reads_those_alone() -> None:
     found = made.run("peek mqtt:kept/# -n 2")
     assert [each["destination"] for each in found.records] == ["kept/000", "kept/001"]
     assert len(asked) < 300
+
+
+def test_retained_messages_that_are_cleared_while_others_are_read_shift_none() -> None:
+    made = Scene(furnished=False)
+    topics = [f"kept/{number:03}" for number in range(350)]
+    for topic in topics:
+        made.mqtt.publish(topic, b"x", retain=True)
+    store = open_store(made.session, MqttTarget("kept/#"))
+    # One of a chunk, and a whole one.
+    gone = {"kept/003", *topics[100:200]}
+    for topic in gone:
+        made.mqtt.publish(topic, b"", retain=True)
+    left = [topic for topic in topics if topic not in gone]
+    assert [row.destination for row in store.forward(None)] == left
+    assert [row.destination for row in store.backward()] == left[::-1]
