@@ -103,8 +103,7 @@ def _of_exchange(host: "VirtualHost", name: str) -> Tables:
 def _consumers(amqp: "AmqpBroker", queue: "Queue") -> Rows:
     # Who consumes is in the virtual host of its queue.
     numbers = {each.connection for each in islice(queue.consumers, _MOST)}
-    found = (each for each in amqp.consumers(numbers) if each.queue == queue.name)
-    return [_fields(each) for each in islice(found, _MOST)]
+    return [_fields(each) for each in amqp.consumers(numbers, queue)[:_MOST]]
 
 
 def _fields(view: Any) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from .sampling import Counted, Rates, Sampling
 from .state.acting import Acting
 from .state.keeper import FORGETFUL
 from .state.memory import Memory
+from .state.queues.queue import Queue
 from .state.queues.types import QUEUE_TYPES
 from .state.virtual_host import VirtualHost
 from .v1_0.connection import Connection as LaterConnection
@@ -383,11 +384,13 @@ class AmqpBroker(Verbs):
         self._looking.asked()
         return self._sampling.rates(thing, self.environment.clock.now())
 
-    def consumers(self, connections: Collection[int] | None = None) -> list[ConsumerView]:
-        """By queue; of all connections, or of those with these numbers."""
+    def consumers(
+        self, connections: Collection[int] | None = None, queue: Queue | None = None
+    ) -> list[ConsumerView]:
+        """By queue, or of this one; of all connections, or of those with these numbers."""
         now = self.environment.clock.now()
         classic, later = self._of(connections)
-        found = consumers.views(now, classic, self._channels, later, self._sessions)
+        found = consumers.views(now, classic, self._channels, later, self._sessions, queue)
         return sorted(found, key=lambda each: (each.vhost, each.queue, each.connection))
 
     def channels(self, connections: Collection[int] | None = None) -> list[ChannelView]:

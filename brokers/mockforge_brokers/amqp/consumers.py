@@ -11,6 +11,7 @@ from .connection.connection import Connection
 from .connection.overdue import Channels
 from .state.consumer import UNLIMITED, Consumer
 from .state.queues.governed import GovernedQueue
+from .state.queues.queue import Queue
 from .state.queues.quorum import QuorumQueue
 from .v1_0.connection import Connection as LaterConnection
 from .v1_0.overdue import Sessions
@@ -46,11 +47,14 @@ def views(
     channels: Channels,
     later_connections: Mapping[int, LaterConnection],
     sessions: Sessions,
+    queue: Queue | None = None,
 ) -> Iterator[ConsumerView]:
+    """Of one queue, or of all; what nobody asks for is not counted."""
     for connection in connections.values():
         for channel in connection.channels.open.values():
-            held = _held(channel)
-            for consumer in channel.consumers.values():
+            own = [each for each in channel.consumers.values() if queue in (None, each.queue)]
+            held = _held(channel) if own else {}
+            for consumer in own:
                 count, tag = held.get(consumer, (0, 0))
                 age = age_of(now, channels.since(channel, tag)) if count else None
                 credit = _credit(channel, consumer)
@@ -58,9 +62,11 @@ def views(
                 yield _view(consumer, place, credit, count, age)
     for other in later_connections.values():
         for session in other.sessions.open.values():
-            links = session.deliveries.by_link()
-            for link in session.links.outgoing.values():
-                count, number = links.get(link, (0, 0))
+            outgoing = session.links.outgoing.values()
+            links = [each for each in outgoing if queue in (None, each.consumer.queue)]
+            sent = session.deliveries.by_link() if links else {}
+            for link in links:
+                count, number = sent.get(link, (0, 0))
                 age = age_of(now, sessions.since(session, number)) if count else None
                 credit = max(0, link.consumer.credit)
                 place = other.vhost.name, other.client, session.number

@@ -1,9 +1,11 @@
 """What the inspector looks up of the AMQP queue, exchange or connection that somebody looks at."""
 
-from collections.abc import Collection
 from typing import Any
 
-from mockforge_brokers.amqp.consumers import ConsumerView
+import pytest
+from mockforge_brokers.amqp import consumers
+from mockforge_brokers.amqp.channel.channel import Channel
+from mockforge_brokers.amqp.state.consumer import Consumer
 
 from mockforge_tui.console.beside import beside
 from mockforge_tui.console.kafka_tables import Tables
@@ -110,21 +112,25 @@ def test_an_exchange_of_very_many_bindings_shows_the_first_and_says_so() -> None
     assert "too many ways" in drawn[0]["note"]
 
 
-def test_only_the_connections_that_consume_from_a_queue_are_looked_at() -> None:
+def test_only_the_channels_that_consume_from_a_queue_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     scene = furnished()
     others = [scene.amqp_client() for _ in range(3)]
     for each in others:
         each.send("basic.consume", queue="dead", consumer_tag="w")
-    worker = scene.amqp_client()
+    worker = scene.amqp_client().open(2)
     worker.send("basic.consume", queue="q", consumer_tag="w")
+    worker.send("basic.consume", channel=2, queue="dead", consumer_tag="other")
     scene.settle()
-    asked: list[int] = []
-    all_of = scene.amqp.consumers
+    counted: list[int] = []
+    all_of = consumers._held
 
-    def consumers(connections: Collection[int] | None = None) -> list[ConsumerView]:
-        asked.extend(connections or ())
-        return all_of(connections)
+    def held(channel: Channel) -> dict[Consumer, tuple[int, int]]:
+        counted.append(channel.number)
+        return all_of(channel)
 
-    scene.amqp.consumers = consumers  # type: ignore[method-assign]
+    monkeypatch.setattr(consumers, "_held", held)
     (consumer,) = tables(scene, view_of(scene, "q"))["consumers"][1]
-    assert asked == [consumer["connection"]]
+    assert consumer["unacked"] == 1
+    assert counted == [1]
