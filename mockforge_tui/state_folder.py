@@ -29,7 +29,10 @@ def state_file(name: str) -> Path | None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return None
-    return path if os.access(path if path.exists() else folder, os.W_OK) else None
+    # Path.exists raises where the folder may not be entered.
+    if os.path.exists(path):
+        return path if os.access(path, os.W_OK) else None
+    return path if os.access(folder, os.W_OK | os.X_OK) else None
 
 
 def unkept(*names: str) -> str:

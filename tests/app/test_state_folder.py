@@ -1,8 +1,10 @@
 """Where history and log are kept, and that a start does without where nothing can be."""
 
+import errno
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prompt_toolkit.history import InMemoryHistory
@@ -32,6 +34,33 @@ def test_a_folder_that_cannot_be_made_is_named_with_what_to_do(no_folder: Path) 
     assert unkept("history", "console.log") == said.format(f"{no_folder} may not be written")
     found = rendered(list(file_findings(Config(), [])), "text")
     assert f"! history and log: {no_folder.parent} is a file: nothing is kept there" in found
+
+
+@pytest.fixture
+def closed_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder is there, and another user's: the calls refuse, as root may enter all."""
+    folder = tmp_path / "mockforge-tui"
+    folder.mkdir()
+    stat, access = os.stat, os.access
+
+    def refusing_stat(path: Any, **options: Any) -> os.stat_result:
+        if not isinstance(path, int) and folder in Path(os.fsdecode(path)).parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **options)
+
+    def refusing_access(path: Any, mode: int) -> bool:
+        return Path(path) != folder and folder not in Path(path).parents and access(path, mode)
+
+    monkeypatch.setattr(os, "stat", refusing_stat)
+    monkeypatch.setattr(os, "access", refusing_access)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return folder
+
+
+def test_a_folder_that_may_not_be_entered_keeps_nothing(closed_folder: Path) -> None:
+    assert state_file("history") is None
+    assert isinstance(typed_before(), InMemoryHistory)
+    assert f"{closed_folder} may not be written" in unkept("history")
 
 
 def test_a_user_without_a_home_folder_starts_too(monkeypatch: pytest.MonkeyPatch) -> None:
