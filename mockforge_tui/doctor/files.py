@@ -55,7 +55,7 @@ def _found(about: str, problem: str, well: str) -> Finding:
 
 
 def _unreadable(path: Path, access: Access) -> str:
-    if not path.exists():
+    if not os.path.exists(path):
         return "no such file or folder: give a path that is there"
     needed = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
     return "" if access(path, needed) else f"may not be read: chmod u+r {path}"
@@ -78,7 +78,9 @@ def _unwritable(path: Path, access: Access) -> str:
 
 def _unusable(path: Path, access: Access) -> str:
     """Why a folder cannot be used, or made where it is not there."""
-    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+    # Path.exists raises within a folder that may not be entered; that folder is then the nearest.
+    within = (path, *path.absolute().parents)
+    nearest = next(each for each in within if os.path.exists(each))
     if not nearest.is_dir():
         return f"{nearest} is a file: give a folder"
     if not access(nearest, os.W_OK | os.X_OK):

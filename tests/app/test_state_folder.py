@@ -63,6 +63,18 @@ def test_a_folder_that_may_not_be_entered_keeps_nothing(closed_folder: Path) -> 
     assert f"{closed_folder} may not be written" in unkept("history")
 
 
+def test_doctor_names_the_folder_that_may_not_be_entered(
+    closed_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(closed_folder / ".local" / "state"))
+    config = Config(data_dir=str(closed_folder / "data"))
+    fixture = str(closed_folder / "orders.yaml")
+    found = rendered(list(file_findings(config, [fixture], os.access)), "text")
+    assert f"! history and log: the folder {closed_folder} may not be written" in found
+    assert f"{closed_folder / 'data'}: the folder {closed_folder} may not be written" in found
+    assert f"fixtures {fixture}: no such file or folder" in found
+
+
 def test_a_user_without_a_home_folder_starts_too(monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody(_: object = None) -> Path:
         raise RuntimeError("Could not determine home directory.")
