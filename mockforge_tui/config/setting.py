@@ -96,6 +96,12 @@ def address(text: str) -> str:
     text = text.strip()
     if not text:
         raise ValueError("an address is wanted; 0.0.0.0 is every address of this machine")
+    return advertised(text)
+
+
+def advertised(text: str) -> str:
+    """What clients are told to dial; empty is the address that they dialled."""
+    text = text.strip()
     try:
         text.encode("idna")
     except UnicodeError:

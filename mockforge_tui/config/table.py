@@ -11,6 +11,7 @@ from .mqtt import MQTT_SETTINGS
 from .setting import (
     Setting,
     address,
+    advertised,
     between,
     boolean,
     certificates,
@@ -172,7 +173,7 @@ SETTINGS: tuple[Setting, ...] = (
         "advertise",
         "--advertise",
         ("advertise", "kafka.advertised_host"),
-        address,
+        advertised,
         "host that Kafka clients are told (default: the one they dialled)",
         "HOST",
     ),

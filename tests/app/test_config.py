@@ -216,6 +216,12 @@ def test_bad_values_name_place_and_remedy(tmp_path, text, error):
     assert error in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["advertise: ''", "kafka: {advertised_host: '${PUBLIC_HOST}'}"])
+def test_an_empty_advertised_host_is_the_one_that_clients_dialled(tmp_path, text):
+    assert not resolve({}, {}, write(tmp_path, text)).config.advertise
+    assert not resolve({"advertise": ""}, {}).config.advertise
+
+
 def test_a_bad_variable_is_named():
     with pytest.raises(ConfigError, match="MOCKFORGE_MQTT_PORT: a whole number is wanted"):
         resolve({}, {"MOCKFORGE_MQTT_PORT": "x"})
