@@ -81,8 +81,9 @@ class Runtime:
             from .schemas import give
 
             self._forget_schemas = give(config.schemas)
-        self.data = self._data_folder()
+        self.data: DataFolder | None = None
         try:
+            self.data = self._data_folder()
             self.brokers = build_brokers(self.environment, config)
             servers = {
                 protocol: Server(broker, self.environment)

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.journal import Row
 
 from mockforge_tui.config import Config, ConfigError
@@ -359,6 +360,18 @@ def test_each_instance_reads_by_its_own_schema() -> None:
     assert found == [other, None, one]
     assert (SCHEMAS.of("others"), SCHEMAS.of("orders")) == (one, None)
     forget()
+
+
+def test_an_instance_that_does_not_get_its_data_folder_leaves_no_schemas(tmp_path: Path) -> None:
+    file = tmp_path / "order.avsc"
+    file.write_bytes(msgspec.json.encode(ORDER))
+
+    async def begin() -> None:
+        Runtime(Config(schemas=(f"*={file}",), data_dir=str(file)))
+
+    with pytest.raises(InvalidInput, match="--data-dir"):
+        asyncio.run(begin())
+    assert SCHEMAS.of("orders") is None
 
 
 def test_an_instance_without_schemas_reads_by_no_other_s(tmp_path: Path) -> None:
