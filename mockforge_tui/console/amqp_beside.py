@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _MOST: Final = 200
 """Lines of one table, and what is looked at to make it: it is made anew with each picture."""
+_MOST_TRIED: Final = 5 * _MOST
+"""Bindings that are asked whether they take a queue's dead letters: many keys may lead to one."""
 
 
 def _credit(value: Any) -> str:
@@ -85,7 +87,8 @@ def _of_queue(amqp: "AmqpBroker", host: "VirtualHost", name: str) -> Tables:
         {"exchange": exchange, "key": binding.routing_key or "an empty key"}
         for exchange, binding in host.leading_to(queue)
     )
-    (way,) = from_exchange(host, "", name, room=Room(_MOST)).ahead[:1]
+    room = Room(_MOST, tries=_MOST_TRIED)
+    (way,) = from_exchange(host, "", name, room=room).ahead[:1]
     return {
         "consumers": (_CONSUMERS, _consumers(amqp, queue)),
         "bound to": (_BINDINGS, list(islice(bound, _MOST))),

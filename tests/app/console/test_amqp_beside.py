@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from mockforge_brokers.amqp import consumers
 from mockforge_brokers.amqp.channel.channel import Channel
+from mockforge_brokers.amqp.state import message_paths
 from mockforge_brokers.amqp.state.consumer import Consumer
 
 from mockforge_tui.console.beside import beside
@@ -134,3 +135,26 @@ def test_only_the_channels_that_consume_from_a_queue_are_looked_at(
     (consumer,) = tables(scene, view_of(scene, "q"))["consumers"][1]
     assert consumer["unacked"] == 1
     assert counted == [1]
+
+
+def test_of_dead_letters_only_so_many_bindings_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(furnished=False)
+    scene.amqp.declare_exchange("dlx", "direct")
+    scene.amqp.declare_queue("dead")
+    scene.amqp.declare_queue("q", arguments={"x-dead-letter-exchange": "dlx"})
+    for key in (*map(str, range(1_500)), "q"):
+        scene.amqp.bind("dlx", "dead", key)
+    tried: list[str] = []
+    takes = message_paths._takes
+
+    def counted(exchange: Any, binding: Any, key: str, headers: Any) -> bool:
+        tried.append(binding.routing_key)
+        return takes(exchange, binding, key, headers)
+
+    monkeypatch.setattr(message_paths, "_takes", counted)
+    (dlx,) = tables(scene, view_of(scene, "q"))["dead letters"][1]
+    assert "too many ways" in dlx["note"]
+    assert len(tried) <= 1_000
+    # Who asks once for it is told of the last one too.
+    (queue,) = message_paths.from_exchange(scene.amqp.vhost(), "", "q").ahead
+    assert [each.name for each in queue.ahead[0].ahead] == ["dead"]

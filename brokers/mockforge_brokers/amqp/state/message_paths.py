@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -46,13 +47,21 @@ _DEEPEST: Final = 50
 
 
 class Room:
-    """How many ways all branches of one answer may still have, and how deep it is right now."""
+    """How many ways all branches of one answer may still have, and how deep it is right now.
 
-    __slots__ = ("depth", "left")
+    `tries`: how many bindings may still be asked one by one whether they take the message.
+    """
 
-    def __init__(self, most: int = _MOST) -> None:
+    __slots__ = ("depth", "left", "tries")
+
+    def __init__(self, most: int = _MOST, tries: float = inf) -> None:
         self.left = most
+        self.tries = tries
         self.depth = 0
+
+    @property
+    def full(self) -> bool:
+        return self.left <= 0 or self.tries <= 0
 
 
 def from_exchange(
@@ -73,7 +82,7 @@ def from_exchange(
         return Way(MISSING, shown, by, "no such exchange: lost")
     if f"x:{name}" in seen:
         return Way(EXCHANGE, shown, by, f"{exchange.type}, as above")
-    if room.left <= 0:
+    if room.full:
         return Way(EXCHANGE, shown, by, f"{exchange.type}: too many ways for one answer")
     if room.depth >= _DEEPEST:
         return Way(EXCHANGE, shown, by, f"{exchange.type}: too long a way for one answer")
@@ -81,10 +90,11 @@ def from_exchange(
     seen |= {f"x:{name}"}
     ahead: list[Way] = []
     note = exchange.type
-    for binding in _taking(exchange, key, headers):
-        if room.left <= 0:
+    for binding in _taking(exchange, key, headers, room):
+        if binding is None:
+            room.depth -= 1
             note = f"{exchange.type}: too many ways for one answer"
-            break
+            return Way(EXCHANGE, shown, by, note, tuple(ahead))
         to, its_key = binding.destination, _key(binding.routing_key)
         ahead.append(_to(host, to, key, headers, its_key, seen, room))
     if isinstance(exchange, DefaultExchange) and key is not None and key in host.queues:
@@ -98,15 +108,21 @@ def from_exchange(
     return Way(EXCHANGE, shown, by, note, tuple(ahead))
 
 
-def _taking(exchange: Exchange, key: str | None, headers: Mapping[str, Field]) -> Iterable[Binding]:
-    if key is None:
-        return tuple(exchange.bindings.values())
-    matched = set(exchange.match(key, headers))
-    return [
-        binding
-        for binding in exchange.bindings.values()
-        if binding.destination in matched and _takes(exchange, binding, key, headers)
-    ]
+def _taking(
+    exchange: Exchange, key: str | None, headers: Mapping[str, Field], room: Room
+) -> Iterator[Binding | None]:
+    """None, and no more, where there was no room to go on."""
+    matched = None if key is None else set(exchange.match(key, headers))
+    for binding in exchange.bindings.values():
+        if matched is not None and binding.destination not in matched:
+            continue
+        if room.full:
+            yield None
+            return
+        if key is not None:
+            room.tries -= 1
+        if key is None or _takes(exchange, binding, key, headers):
+            yield binding
 
 
 def _takes(exchange: Exchange, binding: Binding, key: str, headers: Mapping[str, Field]) -> bool:
