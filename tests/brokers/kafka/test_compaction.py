@@ -6,6 +6,7 @@ from mockforge_brokers.events import Warned
 from mockforge_brokers.kafka.codes import Compression
 from mockforge_brokers.kafka.events import LogCompacted
 from mockforge_brokers.kafka.records import Record, build_batch, read_batch_header, read_records
+from mockforge_brokers.kafka.state.logs.compaction import Compaction
 from mockforge_brokers.kafka.state.logs.transactions import Marker
 
 from .batching import BODY, batch
@@ -193,6 +194,31 @@ def test_a_round_that_fails_is_not_the_last_one(monkeypatch):
             log.scene.clock.advance(15)
     assert len(log.records) == 3
     log.scene.clock.advance(15)
+    assert [offset for offset, _, _ in log.records] == [1, 2]
+
+
+def test_a_log_that_fails_does_not_keep_the_others_from_being_compacted(monkeypatch):
+    log = Log(segment_ms="10000")
+    values = {"cleanup.policy": "compact", "segment.ms": "10000"}
+    log.scene.broker.create_topic("behind", 1, values)
+    first, log.log = log.log, log.scene.broker.cluster.topics["behind"].logs[0]
+    steps = Compaction.steps
+
+    def broken(self):
+        if self._log is first:
+            raise RuntimeError("a bug")
+        yield from steps(self)
+
+    monkeypatch.setattr(Compaction, "steps", broken)
+    for each in (log.log, first):
+        log.log = each
+        log.put(("a", "1"), ("a", "2"))
+    log.scene.clock.advance(12)
+    for each in (first, log.scene.broker.cluster.topics["behind"].logs[0]):
+        log.log = each
+        log.put(("a", "3"))
+    with pytest.raises(RuntimeError, match="a bug"):
+        log.scene.clock.advance(15)
     assert [offset for offset, _, _ in log.records] == [1, 2]
 
 

@@ -68,21 +68,24 @@ class Cleaner:
 
     def _round(self) -> Steps:
         """Once over all compacted logs; the next round is counted from the end of this one."""
-        try:
-            for topic in tuple(self._topics.values()):
-                for log in tuple(topic.logs) if topic.config.compacts else ():
-                    end = yield from self._due(log, topic.config)
-                    if end is not None:
-                        yield from self._steps(log, self._compaction(topic.config, log, end))
-        except Exception:
-            # Our own bug, which the loop reports: the next round finds it again, or no more.
-            self._watch_again()
-            raise
-        self._watch_again()
-
-    def _watch_again(self) -> None:
+        failed: Exception | None = None
+        for topic in tuple(self._topics.values()):
+            for log in tuple(topic.logs) if topic.config.compacts else ():
+                try:
+                    yield from self._look(log, topic.config)
+                except Exception as error:
+                    # Our own bug: the logs behind it are compacted all the same.
+                    failed = failed or error
         self._armed = False
         self.watch()
+        if failed is not None:
+            # The loop reports it; the next round finds it again, or no more.
+            raise failed
+
+    def _look(self, log: PartitionLog, config: TopicConfig) -> Steps:
+        end = yield from self._due(log, config)
+        if end is not None:
+            yield from self._steps(log, self._compaction(config, log, end))
 
     def _compaction(self, config: TopicConfig, log: PartitionLog, end: int) -> Compaction:
         return Compaction(log, end, self._now(), config.number("delete.retention.ms"))
