@@ -70,6 +70,8 @@ def _to_the_result(response: Iterable[bytes]) -> Iterator[bytes]:
     line = b""
     try:
         for line in response:
+            if _is_cut(line):
+                raise NoInstance("it ended meanwhile")
             yield line
     except (OSError, http.client.HTTPException) as error:
         raise NoInstance(f"it ended meanwhile: {error}") from None
@@ -78,8 +80,20 @@ def _to_the_result(response: Iterable[bytes]) -> Iterator[bytes]:
         raise NoInstance("it ended meanwhile")
 
 
+def _is_cut(line: bytes) -> bool:
+    """Whether it is the beginning of a line of ours: http.client gives it as if it were all."""
+    if line.endswith(b"\n") or not line.startswith(b"{"):
+        return False
+    try:
+        json.loads(line)
+    except ValueError:
+        return True
+    return False
+
+
 def _is_result(answer: Mapping[str, Any]) -> bool:
-    return "_command" in answer or "error" in answer
+    # The row of a frame that was refused has an error, too.
+    return "_command" in answer or ("error" in answer and "_text" not in answer)
 
 
 def replay(file: str, speed: str, url: str, token: str | None) -> int:

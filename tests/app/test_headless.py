@@ -204,12 +204,19 @@ def test_a_token_is_asked_for_where_there_is_one():
 
 
 @pytest.mark.parametrize("into", ["", " > rows.jsonl"])
+@pytest.mark.parametrize(
+    "last", [b"", b'{"topic":"ord', b'{"error":"no topic","topic":"x","_text":"refused"}\n']
+)
 def test_do_says_when_the_instance_ends_while_it_answers(
-    into: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    into: str,
+    last: bytes,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As one that is killed: its connection ends in the middle of an answer."""
+    """As one that is killed: its connection ends in the middle of an answer, or of a line."""
     monkeypatch.chdir(tmp_path)
-    row = b'{"topic":"orders","_text":"a row"}\n'
+    row = b'{"topic":"orders","_text":"a row"}\n' + last
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/jsonl\r\ntransfer-encoding: chunked\r\n"
 
     def answer(listener: socket.socket) -> None:
@@ -227,7 +234,8 @@ def test_do_says_when_the_instance_ends_while_it_answers(
     said = capsys.readouterr()
     assert f"error: no instance answers at {url}: it ended meanwhile" in said.err
     shown = (tmp_path / "rows.jsonl").read_text() if into else said.out
-    assert "orders" in shown or shown == "a row\n"
+    assert "orders" in shown if into else shown.startswith("a row\n")
+    assert ("refused" in shown or "no topic" in shown) == last.endswith(b"\n")
 
 
 @pytest.mark.parametrize("token", ["secret", "größer", "日本"])
