@@ -252,7 +252,7 @@ def _number(asked: Mapping[str, Any], name: str, default: Any) -> Any:
     value = asked.get(name)
     if value is None:
         return default
-    if isinstance(value, str) and value.isdecimal() and len(value) < 16:
+    if isinstance(value, str) and value.isdecimal() and len(value) <= 18:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise InvalidInput(f"{name}: a whole number is wanted, not {value!r}")

@@ -115,6 +115,7 @@ def test_what_counts_from_a_mark_is_the_same_whoever_reads_or_marks_after_it(web
     assert web.post("/messages/wait", {**asked, "count": 1, "since": mark})["met"]
     assert web.post("/messages/wait", {**asked, "count": 0, "since": later["mark"]})["met"]
     assert web.post("/messages/wait", {**asked, "count": 0, "since": later["newest"]})["met"]
+    assert web.post("/messages/wait", {**asked, "count": 0, "since": "9" * 18})["met"]
     many = {**asked, "count": 0, "since": 5_000_000}
     assert web.post("/messages/wait", many)["met"], "a run may have so many messages"
 
