@@ -257,7 +257,8 @@ def test_what_waits_is_not_walked_for_a_topic_that_is_rejected() -> None:
         rejects = sn.Regack(register.topic_id, register.message_id, 3)
         return calls_of(lambda: device.ask(rejects))
 
-    assert calls(400) == calls(4)
+    # Some calls are of what is measured beside; the walk would make it a hundred times as many.
+    assert calls(400) < 2 * calls(4)
 
 
 @pytest.mark.parametrize(("qos", "answer"), [(0, []), (1, [sn.Puback(1, 2, 3)])])
