@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ..state.memory import COST
 from ..state.routing import Route
 from ..wire.likeness import Builds
 
@@ -46,6 +47,11 @@ class Uncommitted(NamedTuple):
     content: bytes
     size: int
     extra: Extra | None
+
+    @property
+    def weight(self) -> int:
+        """Bytes that it takes of the memory that queues have."""
+        return self.size + COST
 
 
 class Publication:

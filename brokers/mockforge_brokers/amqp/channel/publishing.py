@@ -9,7 +9,6 @@ from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps
 from ..codes import ReplyCode
 from ..lint import CONFIRM_LOST
-from ..state.memory import COST
 from ..state.routing import Route
 from ..wire.frames import METHOD
 from ..wire.methods import BY_NAME, decode
@@ -112,7 +111,7 @@ class Publishing:
         together must leave the half that lets publishers go on.
         """
         memory = self._vhost.memory
-        weight = memory.uncommitted + uncommitted.size + COST
+        weight = memory.uncommitted + uncommitted.weight
         if weight > memory.limit // 2:
             raise RequestRefused(
                 ReplyCode.PRECONDITION_FAILED,

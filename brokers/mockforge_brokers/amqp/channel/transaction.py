@@ -4,7 +4,7 @@ from collections import deque
 
 from msgspec import Struct, field
 
-from ..state.memory import COST, Memory
+from ..state.memory import Memory
 from ..state.message import Message
 from .publication import Uncommitted
 
@@ -24,24 +24,21 @@ class Transaction(Struct):
 
     def add(self, uncommitted: Uncommitted, memory: Memory) -> None:
         self.publishes.append(uncommitted)
-        weight = uncommitted.size + COST
-        self.weight += weight
-        memory.used += weight
-        memory.uncommitted += weight
+        self._weigh(uncommitted.weight, memory)
 
     def take(self, memory: Memory) -> Uncommitted:
         """The oldest publish, which goes to its queues."""
         uncommitted = self.publishes.popleft()
-        weight = uncommitted.size + COST
-        self.weight -= weight
-        memory.used -= weight
-        memory.uncommitted -= weight
+        self._weigh(-uncommitted.weight, memory)
         return uncommitted
 
     def forget(self, memory: Memory) -> None:
         """Its publishes are never committed."""
         self.publishes.clear()
-        memory.used -= self.weight
-        memory.uncommitted -= self.weight
-        self.weight = 0
+        self._weigh(-self.weight, memory)
         memory.settle()
+
+    def _weigh(self, more: int, memory: Memory) -> None:
+        self.weight += more
+        memory.used += more
+        memory.uncommitted += more
