@@ -30,6 +30,14 @@ async def _choose(stage: Stage, pane: str, name: str) -> None:
     raise AssertionError(f"{name} is not in pane {pane}\n{stage.text()}")
 
 
+async def _filter_stored(stage: Stage, name: str, text: str) -> None:
+    """Show what a topic or queue has stored, and of that what the filter wants."""
+    await _choose(stage, "3", name)
+    await stage.keys("enter", "slash")
+    await stage.type(text)
+    await stage.keys("enter")
+
+
 def test_enter_on_a_topic_shows_its_records_and_takes_none() -> None:
     async def act(stage: Stage) -> None:
         await _choose(stage, "3", "orders")
@@ -60,10 +68,7 @@ def test_keys_of_one_burst_act_in_the_pane_that_the_first_of_them_chose() -> Non
 
 def test_stored_messages_are_filtered() -> None:
     async def act(stage: Stage) -> None:
-        await _choose(stage, "3", "orders")
-        await stage.keys("enter", "slash")
-        await stage.type("json.id>5")
-        await stage.keys("enter")
+        await _filter_stored(stage, "orders", "json.id>5")
         await stage.shows("newest 2 of 7")
         assert stage.app.session.filter.text == ""
 
@@ -145,10 +150,7 @@ def test_where_no_message_of_a_page_matches_the_next_page_is_a_key_away() -> Non
         return made
 
     async def act(stage: Stage) -> None:
-        await _choose(stage, "3", "long")
-        await stage.keys("enter", "slash")
-        await stage.type("body:match")
-        await stage.keys("enter")
+        await _filter_stored(stage, "long", "body:match")
         await stage.shows("none of these 5,000 matches: k looks on")
         pane = stage.screen.stored
         for key in "kkj":
@@ -161,10 +163,7 @@ def test_where_no_message_of_a_page_matches_the_next_page_is_a_key_away() -> Non
 
 def test_where_no_message_matches_at_all_that_is_said() -> None:
     async def act(stage: Stage) -> None:
-        await _choose(stage, "3", "orders")
-        await stage.keys("enter", "slash")
-        await stage.type("body:nosuch")
-        await stage.keys("enter")
+        await _filter_stored(stage, "orders", "body:nosuch")
         await stage.shows("nothing that is stored here matches")
 
     play(act, real=Scene)
