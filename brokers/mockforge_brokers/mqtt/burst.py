@@ -369,7 +369,7 @@ def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) 
     # While something is left to resend, which comes first depends on each single PUBACK.
     if session is None or session.unsent:
         return position
-    inflight, freed, names = session.inflight, 0, 0
+    inflight, freed, beside = session.inflight, 0, 0
     name, name_size = "", 0
     for head, packet_id in _fours(data, position):
         if head != _PLAIN_PUBACK:
@@ -383,10 +383,10 @@ def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) 
             name = message.topic_name
             name_size = len(name)
         freed += len(message.payload)
-        names += name_size
+        beside += name_size + message.weight
         position += 4
     if position > start:
-        session.inflight_bytes -= freed + names
+        session.inflight_bytes -= freed + beside
         session.inflight_payload -= freed
         _freed(connection, session, PacketType.PUBACK, data[start:position])
     return position

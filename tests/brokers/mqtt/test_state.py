@@ -10,7 +10,7 @@ from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import LimitReached
 from mockforge_brokers.limits import MIB, Limits
 from mockforge_brokers.mqtt.codes import Reason
-from mockforge_brokers.mqtt.records import Message
+from mockforge_brokers.mqtt.records import Message, cost_of, detailed
 from mockforge_brokers.mqtt.state.retained import RetainedMessages
 from mockforge_brokers.mqtt.state.router import Router
 from mockforge_brokers.mqtt.state.session import Session
@@ -238,6 +238,45 @@ def test_a_session_is_bounded_by_bytes_too_and_has_room_again_when_they_leave() 
     state.sessions.open("s", sink, clean_start=False)
     session.resume()
     assert (len(session.queue), session.queued_bytes) == (0, 0)
+
+
+DESCRIBED = detailed(
+    "t",
+    b"x",
+    1,
+    True,
+    {
+        "payload_format_indicator": 1,
+        "content_type": "text",
+        "correlation_data": b"12",
+        "user_property": [("a", "b"), ("", "")],
+    },
+    None,
+)
+"""What its properties take is all but two bytes of it."""
+PLACES = {
+    "waiting": lambda session, state: session.queued_bytes,
+    "in flight": lambda session, state: session.inflight_bytes,
+    "retained": lambda session, state: state.router.retained.bytes,
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_properties_count_where_bytes_are_bounded(place: str) -> None:
+    cost = cost_of(DESCRIBED)
+    # A user property without name and value takes room as well.
+    assert cost > 2 + len("text") + 2 + len("ab") + 2 * 50
+    assert cost_of(DESCRIBED.variant(0, False, (7,))) == cost
+    state = State(mqtt_session_bytes=2 * cost - 1, mqtt_retained_bytes=2 * cost - 1)
+    session, _ = state.client("s", "#", qos=1)
+    if place == "waiting":
+        state.sessions.close(session, publish_will=False)
+    for topic in ("t", "u", "v"):
+        message = detailed(topic, b"x", 1, True, DESCRIBED.properties, None)
+        state.router.publish(message)
+    # In flight is one more that began while there was room.
+    assert PLACES[place](session, state) == (2 if place == "in flight" else 1) * cost
+    assert state.router.retained.count == 1
 
 
 @pytest.mark.parametrize("qos", [1, 2])

@@ -207,7 +207,8 @@ class Session:
         if not self.ready:
             return self._enqueue(message)
         # `cost_of`, written out.
-        packet_id = self.begin(message, len(message.payload) + len(message.topic_name))
+        cost = len(message.payload) + len(message.topic_name) + message.weight
+        packet_id = self.begin(message, cost)
         if packet_id > 0:
             self._send(packet_id, message)
         return packet_id >= 0
