@@ -96,6 +96,9 @@ class Limits(Struct, frozen=True):
     mqtt_subscriptions: Annotated[
         int, Bound("count", "subscriptions of all sessions", "a new one is refused")
     ] = 1_000_000
+    mqtt_session_subscriptions: Annotated[
+        int, Bound("count", "subscriptions of one session", "a new one is refused")
+    ] = 100_000
     mqtt_backlog: Annotated[
         int,
         Bound("bytes", "that a subscriber has not read yet", "QoS 0 messages to it are dropped"),

@@ -348,11 +348,12 @@ def subscribing(
 def _refusal(connection: "MqttConnection", session: Session, name: str) -> tuple[int, str]:
     """The code of a filter that is not served, or that would be one too many, and why; or 0."""
     refused = capabilities.refused_filter(name, connection.options, session.subscriptions)
-    if refused[0] or connection.broker.router.has_room(session, name):
+    limit = "" if refused[0] else connection.broker.router.limit_met(session, name)
+    if not limit:
         return refused
-    most = connection.broker.environment.limits.mqtt_subscriptions
-    text = f"there are {most} subscriptions already (limit mqtt_subscriptions)"
-    return Reason.QUOTA_EXCEEDED, text
+    most = getattr(connection.broker.environment.limits, limit)
+    have = "the session has" if limit == "mqtt_session_subscriptions" else "there are"
+    return Reason.QUOTA_EXCEEDED, f"{have} {most} subscriptions already (limit {limit})"
 
 
 def _check_filter(request: Request) -> None:

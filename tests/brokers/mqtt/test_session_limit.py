@@ -13,6 +13,7 @@ from mockforge_brokers.mqtt.wire.packets import (
     Unsubscribe,
 )
 
+from ..fake_peer import FakeClient
 from .scene import Scene
 
 
@@ -38,6 +39,31 @@ def test_a_client_that_would_begin_one_too_many_is_refused(version: int, code: i
     assert connack.code == 0
     [view] = [each for each in scene.environment.usage.views() if each.name == "mqtt_sessions"]
     assert (view.used, view.met) == (2, 1)
+
+
+@pytest.mark.parametrize(("version", "code"), [(4, 0x80), (5, Reason.QUOTA_EXCEEDED)])
+def test_one_client_does_not_take_the_subscriptions_of_all(version: int, code: int) -> None:
+    scene = Scene(Limits(mqtt_subscriptions=100, mqtt_session_subscriptions=3), version=version)
+    client, other = scene.connect("one", "a", "$share/g/b"), scene.connect("two")
+
+    def codes(of: FakeClient, *filters: str) -> list[int]:
+        [suback] = scene.ask(of, Subscribe(1, [Request(each, 1) for each in filters]))
+        assert isinstance(suback, Suback)
+        if version == 5 and code in suback.codes:
+            assert "limit mqtt_session_subscriptions" in suback.properties["reason_string"]
+        return suback.codes
+
+    # One that it has may be another, and many levels count for more.
+    assert codes(client, "/" * 17, "c", "a", "d") == [code, 1, 1, code]
+    assert codes(other, "c", "d", "e") == [1, 1, 1]
+    views = {each.name: each for each in scene.environment.usage.views()}
+    assert views["mqtt_session_subscriptions"].used == 3
+    assert (views["mqtt_session_subscriptions"].met, views["mqtt_subscriptions"].met) == (2, 0)
+    scene.ask(client, Unsubscribe(2, ["$share/g/b"]))
+    assert codes(client, "d", "e") == [1, code]
+    # Its next session begins with none.
+    client.vanish()
+    assert codes(scene.connect("one"), "x", "y", "z") == [1, 1, 1]
 
 
 @pytest.mark.parametrize(("version", "code"), [(4, 0x80), (5, Reason.QUOTA_EXCEEDED)])

@@ -182,22 +182,29 @@ class Router:
         )
         return new
 
-    def has_room(self, session: Session, topic_filter: str) -> bool:
-        """Whether a session may subscribe to it as well; one that it has it may have in another
-        way. One that may not is counted."""
+    def limit_met(self, session: Session, topic_filter: str) -> str:
+        """The limit that does not let a session subscribe to it as well, counted, or "".
+
+        One that it has it may have in another way.
+        """
         if topic_filter in session.subscriptions:
-            return True
-        environment = self._environment
-        after = self.subscriptions.weight + weight_of(topic_filter)
-        if after <= environment.limits.mqtt_subscriptions:
-            return True
-        environment.usage.count("mqtt_subscriptions")
-        return False
+            return ""
+        environment, weight = self._environment, weight_of(topic_filter)
+        if session.subscribed + weight > environment.limits.mqtt_session_subscriptions:
+            met = "mqtt_session_subscriptions"
+        elif self.subscriptions.weight + weight > environment.limits.mqtt_subscriptions:
+            met = "mqtt_subscriptions"
+        else:
+            return ""
+        environment.usage.count(met)
+        return met
 
     def readmit(self, session: Session, subscription: Subscription) -> bool:
         """As `subscribe` for one that was made before a restart: nothing is reported."""
         session.subscriptions[subscription.topic_filter] = subscription
         new = self.subscriptions.add(session, subscription)
+        if new:
+            session.subscribed += weight_of(subscription.topic_filter)
         self.forget_routes()
         return new
 
@@ -205,6 +212,7 @@ class Router:
         """Remove; False when the session had no such subscription."""
         if session.subscriptions.pop(topic_filter, None) is None:
             return False
+        session.subscribed -= weight_of(topic_filter)
         self.subscriptions.remove(session, topic_filter)
         session.changed()
         self.forget_routes()
@@ -216,6 +224,7 @@ class Router:
         if session.subscriptions:
             topic_filters = tuple(session.subscriptions)
             session.subscriptions = {}
+            session.subscribed = 0
             self._environment.chores.do(self._forgetting(session, topic_filters))
 
     def _forgetting(self, session: Session, topic_filters: tuple[str, ...]) -> Steps:

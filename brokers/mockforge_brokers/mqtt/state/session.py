@@ -128,6 +128,7 @@ class Session:
         "separate",
         "sink",
         "slow",
+        "subscribed",
         "subscriptions",
         "unsent",
         "will",
@@ -174,6 +175,8 @@ class Session:
         self.left_out = _NONE_LEFT_OUT
         """How many messages, by why they were."""
         self.subscriptions: dict[str, Subscription] = {}
+        self.subscribed = 0
+        """What its filters count for together (`weight_of`)."""
         self.last_id = 0
         self.dropped = 0
         self.missed = 0

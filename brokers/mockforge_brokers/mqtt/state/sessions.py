@@ -29,6 +29,10 @@ class Sessions:
         sessions = self.by_client
         environment.usage.gauge("mqtt_sessions", lambda: len(sessions))
         environment.usage.gauge(
+            "mqtt_session_subscriptions",
+            lambda: max((one.subscribed for one in sessions.values()), default=0),
+        )
+        environment.usage.gauge(
             "mqtt_session_queue",
             lambda: max((len(one.queue) for one in sessions.values()), default=0),
         )
