@@ -142,7 +142,7 @@ class MqttBroker:
         if self._connections.pop(connection.peer.id, None) is not None:
             self._totals.add(connection)
 
-    def _figures(self) -> dict[str, int]:
+    def _figures(self) -> views.Counting:
         connections = self._connections.values()
         return self._totals.figures(self.router, self.registry, connections, self.counts)
 

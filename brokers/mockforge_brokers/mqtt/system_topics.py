@@ -6,11 +6,12 @@ from the first interval on. `heap`, where Mosquitto has what it allocated, is th
 the process, where the system says it. `$SYS/mockforge` is ours.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Final
 
 from .. import __version__
 from ..environment import Environment
+from ..fairness import Steps
 from ..memory import Memory, resident
 from .records import Message
 from .state.router import Router
@@ -19,6 +20,7 @@ from .state.subscriptions import Subscription
 from .state.topics import matches
 
 ROOT: Final = "$SYS"
+Figures = Mapping[str, int]
 
 _RATES: Final = {
     "messages/received": "packets_in",
@@ -37,13 +39,16 @@ _SPANS: Final = {"1min": 1, "5min": 5, "15min": 15}
 
 
 class SystemTopics:
-    """`figures` gives the counters since the start by name, as `views.figures` has them."""
+    """`figures` are the steps that count since the start by name, as `views.figures` has them.
+
+    To count walks all clients and sessions: it is done in steps, and as seldom as may be.
+    """
 
     def __init__(
         self,
         environment: Environment,
         router: Router,
-        figures: Callable[[], Mapping[str, int]],
+        figures: Callable[[], Generator[None, None, Figures]],
         interval: float,
         memory: Callable[[], Memory | None] = resident,
     ) -> None:
@@ -53,52 +58,62 @@ class SystemTopics:
         self._figures = figures
         self._memory = memory
         self._started = environment.clock.now()
-        self._before: Mapping[str, int] = {}
+        self._last: Figures = {}
+        """What was counted last."""
+        self._before: Figures = {}
+        """The same at the last tick."""
         self._loads: dict[str, float] = {}
         self._told: dict[str, str] = {}
         """What the last tick sent: of what differs at the next one, every subscriber is told."""
         self._latest: dict[str, str] = {}
-        """What was counted last, for who subscribes."""
+        """The same as topics, for who subscribes."""
         self._counted = 0.0
-        """When that was, by the clock."""
+        """When that was begun, by the clock."""
         self._ticking = False
 
-    def retained(self, topic_filter: str) -> list[Message]:
-        """What a new subscriber of this filter gets."""
+    def retained(self, topic_filter: str) -> Iterator[Message | None]:
+        """What a new subscriber of this filter gets; None is a step without a message."""
         if not self.interval or topic_filter.partition("/")[0] != ROOT:
-            return []
-        now = self._environment.clock.now()
-        # To count walks all clients and sessions, and whoever subscribes often asks for it often.
-        if not self._latest or now - self._counted >= _FRESH:
-            self._counted = now
+            return
+        # Whoever subscribes often asks for it often, and who does so while it is counted gets what
+        # was counted before.
+        if not self._latest or self._environment.clock.now() - self._counted >= _FRESH:
+            yield from self._count()
             self._latest = self._values()
         if not self._ticking:
             self._ticking = True
             self._told = self._latest
-            self._before, self._loads = self._figures(), {}
+            self._before, self._loads = self._last, {}
             self._environment.clock.call_later(self.interval, self._tick)
-        return [
-            _message(name, value)
-            for name, value in self._latest.items()
-            if matches(topic_filter, name)
-        ]
+        for name, value in self._latest.items():
+            if matches(topic_filter, name):
+                yield _message(name, value)
+
+    def _count(self) -> Steps:
+        self._counted = self._environment.clock.now()
+        self._last = yield from self._figures()
 
     def _tick(self) -> None:
         if not self._router.subscriptions.begins_with(ROOT):
             self._ticking = False
             return
         self._environment.clock.call_later(self.interval, self._tick)
+        self._environment.chores.do(self._telling())
+
+    def _telling(self) -> Steps:
+        """Count, and tell all subscribers what changed."""
+        yield from self._count()
         self._measure()
-        values, before = self._values(), self._told
-        self._told = self._latest = values
-        self._counted = self._environment.clock.now()
-        for name, value in values.items():
+        before = self._told
+        self._told = self._latest = self._values()
+        for name, value in self._told.items():
             if before.get(name) != value:
                 self._send(name, value)
+                yield
 
     def _measure(self) -> None:
         """Moving averages a minute over 1, 5 and 15 minutes, as a load average is made."""
-        now, before = self._figures(), self._before
+        now, before = self._last, self._before
         self._before = now
         for name, figure in _RATES.items():
             rate = max(0, now[figure] - before.get(figure, 0)) * 60 / self.interval
@@ -111,7 +126,8 @@ class SystemTopics:
     def _send(self, name: str, value: str) -> None:
         plain, shares = self._router.subscriptions.match(name)
         takers: dict[Session, Subscription] = {}
-        chosen = [one for share in shares if (one := share.choose(name)) is not None]
+        moment = self._router.moment
+        chosen = [one for share in shares if (one := share.choose(name, moment)) is not None]
         for session, subscription in plain + chosen:
             best = takers.get(session)
             if best is None or best.qos < subscription.qos:
@@ -125,7 +141,7 @@ class SystemTopics:
             session.deliver(message.variant(subscription.qos, retain, identifiers))
 
     def _values(self) -> dict[str, str]:
-        figures, environment = self._figures(), self._environment
+        figures, environment = self._last, self._environment
         uptime = int(environment.clock.now() - self._started)
         values: dict[str, object] = {
             "broker/version": f"mockforge-tui version {__version__}",

@@ -1,8 +1,9 @@
 """What the broker shows of itself: connections, topics, sessions, metrics."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from itertools import islice
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ..findings import Findings
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
@@ -13,6 +14,11 @@ from .state.session import EXPIRED, OVERSIZED, OWN, Session
 from .state.sessions import Sessions
 from .state.subscriptions import Share
 
+T = TypeVar("T")
+Counting = Generator[None, None, dict[str, int]]
+"""Steps that return figures by name."""
+_A_STEP: Final = 100
+"""Clients or sessions that are looked at in one step."""
 _MOST_LABELS: Final = 1_000
 """Topics with a metric of their own; the rest is one `other`."""
 
@@ -176,14 +182,24 @@ class Totals:
         sessions: Sessions,
         connections: Iterable[MqttConnection],
         packets: PacketCounts,
-    ) -> dict[str, int]:
-        """Each by name, and how much there is of sessions and messages."""
-        # An iterable that is read twice.
-        connections = tuple(connections)
-        figures = self.counted(connections)
-        held = sessions.by_client.values()
-        away = sum(session.sink is None for session in held)
-        waiting = sum(len(session.queue) + len(session.inflight) for session in held)
+    ) -> Counting:
+        """The steps that count each by name, and how much there is of sessions and messages.
+
+        Who ends meanwhile is counted as it was last, and who comes is not.
+        """
+        figures, dropped = dict(self._ended), sessions.dropped
+        connections, held = tuple(connections), tuple(sessions.by_client.values())
+        for some in _in_steps(connections):
+            for name, count in _COUNTED.items():
+                figures[name] += sum(map(count, some))
+            yield
+        away = waiting = waiting_bytes = 0
+        for several in _in_steps(held):
+            away += sum(session.sink is None for session in several)
+            waiting += sum(len(session.queue) + len(session.inflight) for session in several)
+            waiting_bytes += sum(map(_payload_bytes, several))
+            dropped += sum(session.dropped for session in several)
+            yield
         return figures | {
             "packets_in": figures["messages_in"] + packets.total_received,
             "packets_out": figures["messages_out"] + packets.total_sent,
@@ -195,12 +211,18 @@ class Totals:
             "expired": sessions.expired,
             "most": sessions.most,
             "stored": router.retained.count + waiting,
-            "stored_bytes": router.retained.payload_bytes + sum(map(_payload_bytes, held)),
+            "stored_bytes": router.retained.payload_bytes + waiting_bytes,
             "retained": router.retained.count,
             "subscriptions": router.subscriptions.count,
-            "shared": sum(len(each.members) for each in router.subscriptions.shares.values()),
-            "dropped": sessions.dropped + sum(session.dropped for session in held),
+            "shared": router.subscriptions.shared,
+            "dropped": dropped,
         }
+
+
+def _in_steps(found: tuple[T, ...]) -> Iterator[tuple[T, ...]]:
+    left = iter(found)
+    while some := tuple(islice(left, _A_STEP)):
+        yield some
 
 
 def _payload_bytes(session: Session) -> int:

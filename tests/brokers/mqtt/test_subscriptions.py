@@ -1,10 +1,14 @@
 """The trie of subscriptions, and of retained topics, against what the filters say by themselves."""
 
+from itertools import product
 from random import Random
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.mqtt.options import SHARED_ORDERS
 from mockforge_brokers.mqtt.records import Message
 from mockforge_brokers.mqtt.state.retained import RetainedMessages
 from mockforge_brokers.mqtt.state.session import Session
@@ -73,9 +77,62 @@ def test_members_take_turns_as_they_stand_however_they_come_and_go(
             case "leave":
                 assert share.leave(sessions[who]) is (members.pop(who, None) is not None)
             case _ if members:
-                chosen = share.choose("t")
+                chosen = share.choose("t", number)
                 turn = list(members)[share.turn % len(members)]
                 assert chosen == (sessions[turn], members[turn])
+
+
+class Member:
+    """A session as a share sees it; `looks` counts how often one was asked whether it is there."""
+
+    looks = 0
+    reads = None
+
+    def __init__(self, there: bool) -> None:
+        self.there = there
+
+    @property
+    def ready(self) -> bool:
+        Member.looks += 1
+        return self.there
+
+
+def share_of(order: str, *there: bool) -> tuple[Share, list[Any]]:
+    share, members = Share(order, Random(0)), [Member(each) for each in there]
+    for each in members:
+        share.join(each, Subscription("$share/g/t"))  # type: ignore[arg-type]
+    return share, members
+
+
+@pytest.mark.parametrize("there", [each for each in product([True, False], repeat=4) if any(each)])
+def test_what_would_go_to_members_that_are_away_goes_to_all_others_alike(
+    there: tuple[bool, ...],
+) -> None:
+    share, members = share_of("turns", *there)
+    for _ in range(40):
+        share.choose("t", 1)
+    counts = [share.taken.get(each, 0) for each in members if each.there]
+    assert sum(counts) == 40
+    assert max(counts) - min(counts) <= 1
+
+
+@pytest.mark.parametrize("order", SHARED_ORDERS)
+def test_who_is_there_is_looked_for_once_among_many_that_are_away(order: str) -> None:
+    share, members = share_of(order, *[False] * 500, True, *[False] * 500)
+    Member.looks = 0
+    for number in range(100):
+        chosen = share.choose(f"{number}", 1)
+        assert chosen is not None
+        assert chosen[0] is members[500]
+    assert Member.looks <= len(members) + 2 * 100
+    # Another one comes back, then all go.
+    members[500].there, members[7].there = False, True
+    assert {share.choose("t", 2)[0] for _ in range(10)} == {members[7]}  # type: ignore[index]
+    members[7].there = False
+    Member.looks = 0
+    for _ in range(100):
+        assert share.choose("t", 3)
+    assert Member.looks <= len(members) + 2 * 100
 
 
 @given(st.sets(NAMES), FILTERS.map(lambda each: split_share(each)[1]))

@@ -8,7 +8,7 @@ from mockforge_brokers.journal import IN
 from mockforge_brokers.mqtt.wire.decode import decode_packet
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.frames import PacketSplitter
-from mockforge_brokers.mqtt.wire.packets import Connect, Pingreq, Publish
+from mockforge_brokers.mqtt.wire.packets import Connect, Pingreq, Publish, Unsubscribe
 
 from brokers.misbehaving import fault, hold, lane
 
@@ -234,6 +234,40 @@ def test_who_asks_again_and_again_has_what_was_counted_within_a_second(scene: Sc
     scene.advance(1)
     scene.subscribe(client, "$SYS/broker/clients/connected")
     assert values(client, retain=True) == {"broker/clients/connected": "4"}
+
+
+def test_very_many_clients_and_sessions_are_counted_in_steps(scene: Scene) -> None:
+    for number in range(250):
+        scene.connect(f"{number}")
+    found = list(scene.broker.router.system_topics("$SYS/broker/clients/connected"))
+    # A hundred of either at a time.
+    assert found[:-1] == [None] * (3 + 3)
+    assert found[-1] is not None
+    assert found[-1].payload == b"250"
+
+
+def test_who_ends_while_it_is_counted_is_counted_once(scene: Scene) -> None:
+    clients = [scene.connect(f"{number}") for number in range(150)]
+    for client in clients:
+        client.send(encode_packet(Publish("t", b"x"), 4))
+    steps = iter(scene.broker.router.system_topics("$SYS/broker/publish/messages/received"))
+    assert next(steps) is None
+    for client in clients:
+        client.vanish()
+    [message] = [each for each in steps if each is not None]
+    assert message.payload == b"150"
+
+
+def test_members_of_shares_are_counted_as_they_come_and_go(scene: Scene) -> None:
+    member, other = scene.connect("member", "$share/g/a", "$share/h/a", "b"), scene.connect("other")
+    for topic_filter in ("$share/g/a", "$share/g/a", "$share/h/b"):
+        scene.subscribe(other, topic_filter)
+    shared = [scene.broker.router.subscriptions.shared]
+    scene.ask(other, Unsubscribe(2, ["$share/g/a", "$share/none/a"]))
+    shared.append(scene.broker.router.subscriptions.shared)
+    member.vanish()
+    shared.append(scene.broker.router.subscriptions.shared)
+    assert shared == [4, 3, 1]
 
 
 def test_who_subscribed_before_is_told_of_what_a_newcomer_had(scene: Scene) -> None:

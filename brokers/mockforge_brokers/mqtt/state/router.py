@@ -82,14 +82,17 @@ class Router:
         self.subscriptions = SubscriptionTrie(shared_order, environment.random)
         self.topics: dict[str, TopicCounts] = {}
         self.other_topics = TopicCounts(None)
-        self.system_topics: Callable[[str], list[Message]] = lambda topic_filter: []
-        """What a new subscriber of a filter gets of the topics that are not stored."""
+        self.system_topics: Callable[[str], Iterable[Message | None]] = lambda topic_filter: []
+        """What a new subscriber of a filter gets of the topics that are not stored; None is a step
+        without a message."""
         self._environment = environment
         self._maximum_qos = maximum_qos
         self._routes: dict[str, Route] = {}
         self._verbatim: dict[tuple[int, bool], dict[bytes, Verbatim]] = {}
         self._sinks: dict[tuple[Sink, ...], tuple[Sink, ...]] = {}
         """Those of verbatim routes, each once."""
+        self.moment = 0
+        """Another one whenever something changed that routes depend on."""
         self._watchers: dict[int, tuple[str | None, Watcher]] = {}
         self._last_watcher = 0
         environment.usage.gauge(TOO_MANY, lambda: self.retained.weight)
@@ -116,7 +119,7 @@ class Router:
             elif self._deliver(taker, message, variants):
                 reached += 1
         for share in route.shares:
-            chosen = share.choose(message.topic_name)
+            chosen = share.choose(message.topic_name, self.moment)
             if chosen is None:
                 continue
             session, subscription = chosen
@@ -247,7 +250,7 @@ class Router:
             share = self.subscriptions.shares.get(topic_filter)
             if share is None or (message.expires is not None and message.expires <= now):
                 continue
-            chosen = share.choose(message.topic_name)
+            chosen = share.choose(message.topic_name, self.moment)
             if chosen is None or chosen[0].ended:
                 # Who has ended is the last one, and on its way out.
                 continue
@@ -290,7 +293,7 @@ class Router:
             if session.sink is not sink:
                 return
 
-    def _of_system(self, topic_filter: str) -> Iterator[Message]:
+    def _of_system(self, topic_filter: str) -> Iterator[Message | None]:
         yield from self.system_topics(topic_filter)
 
     def set_ready(self, session: Session, ready: bool) -> None:
@@ -365,6 +368,7 @@ class Router:
 
     def forget_routes(self) -> None:
         """Something changed that routes depend on."""
+        self.moment += 1
         if self._routes:
             self._routes.clear()
             self._sinks.clear()

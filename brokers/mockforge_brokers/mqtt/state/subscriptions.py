@@ -28,45 +28,76 @@ class Subscription(Struct, frozen=True):
 class Share:
     """A shared subscription: each message goes to one member, in an order of `SHARED_ORDERS`."""
 
-    __slots__ = ("_in_order", "_members", "_random", "order", "taken", "turn")
+    __slots__ = (
+        "_in_order",
+        "_members",
+        "_random",
+        "_ready",
+        "_ready_at",
+        "_ready_turn",
+        "order",
+        "taken",
+        "turn",
+    )
 
     def __init__(self, order: str, random: Random) -> None:
         self._members: dict[Session, Subscription] = {}
         self._in_order: list[tuple[Session, Subscription]] = []
         """The same, to count in: made when it is asked for, as messages come more often than
         members."""
+        self._ready: list[tuple[Session, Subscription]] | None = None
+        """Of them those that were ready at `_ready_at`: looked for when one is met that is not."""
+        self._ready_at = -1
+        self._ready_turn = 0
         self.taken: dict[Session, int] = {}
         """How many messages each member was chosen for."""
         self.turn = 0
         self.order = order
         self._random = random
 
-    def choose(self, topic_name: str) -> "tuple[Session, Subscription] | None":
+    def choose(self, topic_name: str, moment: int) -> "tuple[Session, Subscription] | None":
         """The next member that is connected and reads; who is away only when all are.
 
-        None where no member has the right to read the topic.
+        `moment` is another number once a member may have become ready. None where no member has the
+        right to read the topic.
         """
         members = self._in_order = self._in_order or list(self._members.items())
+        self.turn = self._next(self.turn, members, topic_name)
+        chosen: tuple[Session, Subscription] | None = members[self.turn % len(members)]
+        assert chosen is not None
+        if not _takes(chosen[0], topic_name):
+            # Not the one behind it, who would get the share of all in front that are away.
+            chosen = self._choose_ready(topic_name, moment) or _first_with_right(
+                members, self.turn, topic_name
+            )
+        if chosen is not None:
+            self.taken[chosen[0]] = self.taken.get(chosen[0], 0) + 1
+        return chosen
+
+    def _choose_ready(self, topic_name: str, moment: int) -> "tuple[Session, Subscription] | None":
+        # Most may be away for long: who is not is looked for once.
+        if self._ready is None or self._ready_at != moment:
+            self._ready = [member for member in self._in_order if member[0].ready]
+            self._ready_at = moment
+        ready = self._ready
+        if not ready:
+            return None
+        self._ready_turn = turn = self._next(self._ready_turn, ready, topic_name)
+        for offset in range(len(ready)):
+            member = ready[(turn + offset) % len(ready)]
+            if _takes(member[0], topic_name):
+                return member
+        return None
+
+    def _next(self, turn: int, members: "list[tuple[Session, Subscription]]", topic: str) -> int:
         match self.order:
             case "turns":
-                self.turn += 1
+                return turn + 1
             case "random":
-                self.turn = self._random.randrange(len(members))
+                return self._random.randrange(len(members))
             case "topic":
-                self.turn = crc32(topic_name.encode())
-        for offset in range(len(members)):
-            chosen = members[(self.turn + offset) % len(members)]
-            session = chosen[0]
-            if session.ready and (session.reads is None or session.reads(topic_name)):
-                break
-        else:
-            turn = self.turn % len(members)
-            found = _first_with_right(members[turn:] + members[:turn], topic_name)
-            if found is None:
-                return None
-            chosen = found
-        self.taken[chosen[0]] = self.taken.get(chosen[0], 0) + 1
-        return chosen
+                return crc32(topic.encode())
+        return turn
 
     @property
     def members(self) -> "Mapping[Session, Subscription]":
@@ -76,20 +107,25 @@ class Share:
         """Let a session be a member, or one in another way; True when it was none."""
         new = session not in self._members
         self._members[session] = subscription
-        self._in_order = []
+        self._in_order, self._ready = [], None
         return new
 
     def leave(self, session: "Session") -> bool:
         """Take a member out; False when it was none."""
         self.taken.pop(session, None)
-        self._in_order = []
+        self._in_order, self._ready = [], None
         return self._members.pop(session, None) is not None
 
 
+def _takes(session: "Session", topic_name: str) -> bool:
+    return session.ready and (session.reads is None or session.reads(topic_name))
+
+
 def _first_with_right(
-    members: "list[tuple[Session, Subscription]]", topic_name: str
+    members: "list[tuple[Session, Subscription]]", turn: int, topic_name: str
 ) -> "tuple[Session, Subscription] | None":
-    for member in members:
+    for offset in range(len(members)):
+        member = members[(turn + offset) % len(members)]
         reads = member[0].reads
         if reads is None or reads(topic_name):
             return member
@@ -125,6 +161,8 @@ class SubscriptionTrie:
         self.count = 0
         self.weight = 0
         """Of all together (`weight_of`)."""
+        self.shared = 0
+        """How many of them are of a share."""
         self.shares: dict[str, Share] = {}
         """By their filters with the share name."""
         self._order = shared_order
@@ -152,6 +190,7 @@ class SubscriptionTrie:
             node.subscribers[session] = subscription
         if new:
             self.count += 1
+            self.shared += bool(share)
             self.weight += weight_of(subscription.topic_filter)
         return new
 
@@ -178,6 +217,7 @@ class SubscriptionTrie:
         if not self._take(path[-1], share, session):
             return False
         self.count -= 1
+        self.shared -= bool(share)
         self.weight -= weight_of(whole)
         if share and share not in path[-1].shares:
             del self.shares[whole]
