@@ -23,33 +23,26 @@ from .common import (
     wait_for_port,
 )
 
-_WINDOW = "4000"
+_SIZES = (("64 bytes", "64"), ("4 KB", "4096"), ("64 KB", "65536"))
+_SHAPES = (
+    ("1 to 1", ("4000", "1000", "100"), ("1", "1")),
+    ("1 to 10", ("1000", "300", "30"), ("1", "10")),
+    ("10 to 1", ("4000", "1000", "100"), ("10", "1")),
+    ("50 to 1, one in flight each", ("50", "50", "50"), ("50", "1")),
+)
+"""Title, messages under way at most for each size, publishers and subscribers."""
 _LOADS: tuple[tuple[str, ...], ...] = (
-    ("1 to 1, QoS 0, 64 bytes", "0", "1", _WINDOW, "64"),
-    ("1 to 1, QoS 1, 64 bytes", "1", "1", _WINDOW, "64"),
-    ("1 to 1, QoS 2, 64 bytes", "2", "1", _WINDOW, "64"),
-    ("1 to 1, QoS 0, 20 topics in turn, 64 bytes", "0", "20", _WINDOW, "64"),
-    ("1 to 1, QoS 1, 20 topics in turn, 64 bytes", "1", "20", _WINDOW, "64"),
-    ("1 to 10, QoS 0, 64 bytes", "0", "1", "1000", "64", "1", "10"),
-    ("1 to 10, QoS 1, 64 bytes", "1", "1", "1000", "64", "1", "10"),
-    ("1 to 10, QoS 2, 64 bytes", "2", "1", "1000", "64", "1", "10"),
-    ("10 to 1, QoS 0, 64 bytes", "0", "1", _WINDOW, "64", "10"),
-    ("10 to 1, QoS 1, 64 bytes", "1", "1", _WINDOW, "64", "10"),
-    ("10 to 1, QoS 2, 64 bytes", "2", "1", _WINDOW, "64", "10"),
     *(
-        (f"50 to 1, one in flight each, QoS {qos}, {title}", str(qos), "1", "50", size, "50")
-        for title, size in (("64 bytes", "64"), ("4 KB", "4096"), ("64 KB", "65536"))
-        for qos in (0, 1, 2)
+        (f"{shape}, QoS {qos}, {title}", qos, "1", window, size, *ends)
+        for shape, windows, ends in _SHAPES
+        for window, (title, size) in zip(windows, _SIZES, strict=True)
+        for qos in ("0", "1", "2")
     ),
+    ("1 to 1, QoS 0, 20 topics in turn, 64 bytes", "0", "20", "4000", "64"),
+    ("1 to 1, QoS 1, 20 topics in turn, 64 bytes", "1", "20", "4000", "64"),
     ("1 to 1,000, QoS 0, 64 bytes", "0", "1", "20", "64", "1", "1000"),
     ("1 to 1,000, QoS 1, 64 bytes", "1", "1", "20", "64", "1", "1000"),
     ("1 to 1,000, QoS 2, 64 bytes", "2", "1", "20", "64", "1", "1000"),
-    ("1 to 1, QoS 0, 4 KB", "0", "1", "1000", "4096"),
-    ("1 to 1, QoS 1, 4 KB", "1", "1", "1000", "4096"),
-    ("1 to 1, QoS 2, 4 KB", "2", "1", "1000", "4096"),
-    ("1 to 1, QoS 0, 64 KB", "0", "1", "100", "65536"),
-    ("1 to 1, QoS 1, 64 KB", "1", "1", "100", "65536"),
-    ("1 to 1, QoS 2, 64 KB", "2", "1", "100", "65536"),
 )
 """Title, QoS, topics, messages under way at most, bytes of a payload, publishers, subscribers."""
 
