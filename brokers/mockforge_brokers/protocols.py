@@ -35,6 +35,11 @@ class Protocol(Struct, frozen=True, kw_only=True):
     """A message may have no value, which is not the same as an empty one."""
     bytes_in_headers: bool = False
     """Headers are bytes and may repeat; elsewhere they are a table of typed values."""
+    unnamed: str = r"(?!)"
+    """A pattern of what a client is called that gave no name: the next time otherwise."""
+    resends: bool = False
+    """A correct client sends on its next connection what was not confirmed, though it may be there
+    already; elsewhere it numbers what it sends, so that it is there once."""
     leave: str = "the client"
     """How the reason of ConnectionClosed begins where a client went by its own wish."""
     answers: tuple[str, ...] = ()
@@ -119,6 +124,8 @@ PROTOCOLS: Final = {
             },
             group="session",
             group_field="client",
+            unnamed=r"auto-[0-9a-f]{16}",
+            resends=True,
             levels=True,
             variables={
                 "url": "MQTT_URL",
@@ -134,6 +141,8 @@ PROTOCOLS: Final = {
             name="amqp",
             title="AMQP",
             letter="A",
+            unnamed=r".+@.+:\d+",
+            resends=True,
             leave="closed by the client",
             fields=("exchange", "routing_key", "queues"),
             group="queue's consumers",

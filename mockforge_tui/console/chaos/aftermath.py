@@ -11,6 +11,9 @@ from .backoff import backoff_of
 _SLOWING: Final = ("delay", "throttle")
 """They hit everything all the time: what follows is put down to them where nothing else was."""
 
+_MOST_APART: Final = 10_000
+"""Of one kind of fault."""
+
 
 @dataclass(slots=True)
 class Aftermath:
@@ -26,6 +29,15 @@ class Aftermath:
     """How long after its first time a message came again."""
     doubled: list[str] = field(default_factory=list)
     disordered: list[str] = field(default_factory=list)
+    hit_at: float = 0.0
+    apart: list[float] = field(default_factory=list)
+    """Of what was refused: how long after a refusal it was asked for again."""
+
+    def hit(self, at: float, *, refused: bool) -> None:
+        if refused and self.hits and len(self.apart) < _MOST_APART:
+            self.apart.append(at - self.hit_at)
+        self.hits += 1
+        self.hit_at = at
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -34,6 +46,7 @@ class Aftermath:
             "ended": self.ended,
             "pauses": list(self.pauses),
             "backoff": backoff_of(self.pauses),
+            "asked_again": list(self.apart),
             "resent_after": list(self.resent),
             "doubled": list(self.doubled),
             "disordered": list(self.disordered),
@@ -50,10 +63,11 @@ class Causes:
         self._slow = True
         self._lost: Aftermath | None = None
 
-    def hit(self, kind: str, operation: str) -> None:
+    def hit(self, kind: str, operation: str, at: float) -> None:
+        """At so many seconds."""
         name = f"{kind} {operation}".strip()
         found = self._found.setdefault(name, Aftermath(name))
-        found.hits += 1
+        found.hit(at, refused=kind == "refuse")
         slow = kind in _SLOWING
         if self._slow or not slow:
             self._last, self._slow = found, slow

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ... import units
 from ...text import encodable
 from .run import InForce, Run
-from .verdict import BUCKET, CLEAN, ClientStory, Moment
+from .verdict import BUCKET, ClientStory, Moment
 
 _WIDTH: Final = 960
 _COLUMNS: Final = 240
@@ -46,7 +46,7 @@ font-weight:normal;width:11em}code{font-size:.9em;overflow-wrap:anywhere}
 
 def page(run: Run) -> str:
     """What clients made of a run, for a browser."""
-    stories = sorted(run.observer.stories(), key=lambda one: (_verdict(one) == CLEAN, one.client))
+    stories = sorted(run.observer.stories(), key=lambda one: (_clean(one), one.client))
     lasted = max(run.observer.lasted, BUCKET)
     body = [
         _head(run, stories, lasted),
@@ -67,8 +67,8 @@ def _names(run: Run) -> str:
     return ", ".join(preset.name for preset in run.presets)
 
 
-def _verdict(story: ClientStory) -> str:
-    return str(story.facts()["verdict"])
+def _clean(story: ClientStory) -> bool:
+    return bool(story.facts()["clean"])
 
 
 def _text(text: str) -> str:
@@ -77,8 +77,9 @@ def _text(text: str) -> str:
 
 
 def _head(run: Run, stories: Sequence[ClientStory], lasted: float) -> str:
-    wrong = sum(_verdict(story) != CLEAN for story in stories)
-    right = len(stories) - wrong
+    met = [_clean(story) for story in stories if not story.outside]
+    right, wrong = met.count(True), met.count(False)
+    outside = len(stories) - len(met)
     seconds = units.format_duration(lasted)
     healthy = "".join(
         f"<p><b>{escape(preset.name)}</b>: {escape(preset.summary)}."
@@ -88,6 +89,7 @@ def _head(run: Run, stories: Sequence[ClientStory], lasted: float) -> str:
     verdict = (
         f'<span class="good">✓ {right} kept all</span>'
         f' · <span class="{"bad" if wrong else "dim"}">✗ {wrong} did not</span>'
+        + (f' · <span class="bad">{outside} never let in</span>' if outside else "")
         if stories
         else '<span class="dim">no client was there</span>'
     )
@@ -127,13 +129,14 @@ def _all(run: Run, stories: Sequence[ClientStory], lasted: float) -> str:
 
 def _client(story: ClientStory, lasted: float) -> str:
     facts = story.facts()
-    clean = facts["verdict"] == CLEAN
+    clean = facts["clean"]
     sign = '<span class="good">✓</span>' if clean else '<span class="bad">✗</span>'
     rows = [
         ("verdict", f'<span class="{"good" if clean else "bad"}">{_text(facts["verdict"])}</span>'),
-        ("sent", f"{facts['sent']:,}"),
+        ("sent, got", f"{facts['sent']:,}, {facts['got']:,}"),
         ("faults", _text(", ".join(f"{kind} {n}" for kind, n in story.faults.items()) or "none")),
         ("connections ended", f"{story.lost:,}{', and it gave up' if facts['gave_up'] else ''}"),
+        ("tried again after", _durations(facts["tries"])),
         ("back after", _durations(story.pauses)),
         ("backoff", facts["backoff"] or '<span class="dim">-</span>'),
         ("sent again after", _durations(facts["resent_after"])),
@@ -150,7 +153,7 @@ def _client(story: ClientStory, lasted: float) -> str:
         ),
     )
     title = f"{sign} {_text(story.client)} <span class='dim'>{escape(story.protocol)}</span>"
-    backoff = _backoff(story.pauses)
+    backoff = _backoff(facts["tries"])
     after = _after_each(facts["under"])
     return f"<section><h2>{title}</h2><table>{table}</table>{chart}{backoff}{after}</section>"
 
@@ -167,6 +170,7 @@ def _after_each(under: Sequence[dict[str, Any]]) -> str:
             "ended",
             "back after",
             "backoff",
+            "asked again after",
             "sent again after",
             "out of order",
         )
@@ -175,6 +179,7 @@ def _after_each(under: Sequence[dict[str, Any]]) -> str:
         f"<tr><td>{_text(each['fault'])}</td><td>{each['hits']:,}</td>"
         f"<td>{each['ended']:,}{', gave up' if each['gave_up'] else ''}</td>"
         f"<td>{_durations(each['pauses'])}</td><td>{each['backoff'] or '-'}</td>"
+        f"<td>{_durations(each['asked_again'])}</td>"
         f"<td>{_resent(each)}</td><td>{_text(', '.join(each['disordered'])) or '-'}</td></tr>"
         for each in under
     )
@@ -274,7 +279,7 @@ def _band(rule: InForce, place: int, lasted: float) -> str:
 
 
 def _backoff(pauses: Sequence[float]) -> str:
-    """One bar for each time that it came back: growing ones are what a healthy client has."""
+    """One bar for each try to come back: growing ones are what a healthy client has."""
     if len(pauses) < 2:
         return ""
     shown, most = pauses[:60], max(*pauses, 0.001)
@@ -284,7 +289,7 @@ def _backoff(pauses: Sequence[float]) -> str:
         "</rect>"
         for place, each in enumerate(shown)
     ]
-    note = "pauses before it came back, one after the other"
+    note = "pauses before it tried to come back, one after the other"
     return f'<p class="dim">{note}</p>{_svg(42, parts)}'
 
 

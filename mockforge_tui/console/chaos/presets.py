@@ -12,7 +12,8 @@ from ...units import parse_duration
 class Step(NamedTuple):
     """A line, `after` a while (a duration, perhaps of a parameter) from the preset's start.
 
-    `of`: the protocol without which it cannot run.
+    `of`: the protocol without which it cannot run. `NEWEST` in it is the number of the newest
+    connection as it runs.
     """
 
     line: str
@@ -31,8 +32,8 @@ class Preset(NamedTuple):
     steps: tuple[Step, ...]
 
 
+NEWEST: Final = "{newest}"
 _DELIVERED: Final = "(op:Fetch or op:basic.deliver or op:PUBLISH)"
-_PUBLISHED: Final = "(op:Produce or op:PUBLISH or op:basic.publish)"
 
 _PRESETS: Final = (
     Preset(
@@ -60,7 +61,13 @@ _PRESETS: Final = (
         "clients get their messages at a trickle",
         "bounds what it buffers, and its producers do not fail for it",
         {"client": "*", "rate": "2/s"},
-        (Step(f"fault add throttle client:{{client}} {_DELIVERED} --dir out --messages {{rate}}"),),
+        (
+            Step(
+                f"fault add throttle client:{{client}} {_DELIVERED} --dir out --messages {{rate}}"
+            ),
+            # A Fetch response is one frame, however many batches are in it: here it has one.
+            Step("fault add set client:{client} op:Fetch max_bytes=1 --dir in", of="kafka"),
+        ),
     ),
     Preset(
         "leader-failover",
@@ -86,6 +93,10 @@ _PRESETS: Final = (
         {"time": "10s"},
         (
             Step("fault add refuse op:Heartbeat NOT_COORDINATOR --for {time}", of="kafka"),
+            Step(
+                "fault add refuse op:ConsumerGroupHeartbeat NOT_COORDINATOR --for {time}",
+                of="kafka",
+            ),
             Step("fault add refuse op:OffsetCommit NOT_COORDINATOR --for {time}", of="kafka"),
             Step(
                 "fault add refuse op:FindCoordinator COORDINATOR_NOT_AVAILABLE --for {time}",
@@ -103,16 +114,22 @@ _PRESETS: Final = (
                 "fault add refuse op:Heartbeat REBALANCE_IN_PROGRESS --every {every} --for {time}",
                 of="kafka",
             ),
+            Step(
+                "fault add refuse op:ConsumerGroupHeartbeat FENCED_MEMBER_EPOCH --every {every}"
+                " --for {time}",
+                of="kafka",
+            ),
         ),
     ),
     Preset(
         "zombie-producer",
         "a Kafka producer that was replaced by another one",
         "stops: what it sends would be another's",
-        {"topic": "*", "times": "1"},
+        {"client": "*", "topic": "*", "times": "1"},
         (
             Step(
-                "fault add refuse op:Produce topic:{topic} INVALID_PRODUCER_EPOCH --times {times}",
+                "fault add refuse op:Produce client:{client} topic:{topic} INVALID_PRODUCER_EPOCH"
+                " --times {times}",
                 of="kafka",
             ),
         ),
@@ -135,7 +152,7 @@ _PRESETS: Final = (
         {"broker": "mqtt", "wait": "2s", "time": "30s"},
         (
             Step(
-                "fault add delay op:open proto:{broker} {wait} --jitter {wait} --for {time}",
+                "fault add delay op=open proto:{broker} {wait} --jitter {wait} --for {time}",
                 of="{broker}",
             ),
             Step("broker restart {broker} --hard -y", of="{broker}"),
@@ -179,10 +196,10 @@ _PRESETS: Final = (
     ),
     Preset(
         "half-open",
-        "connections that are dead and do not look it",
+        "the connections that are there are dead, and do not look it; new ones live",
         "finds out by its own time-out, keep alive or heartbeat, and connects anew",
         {"client": "*", "time": "30s"},
-        (Step("fault add blackhole client:{client} {time} --for {time}"),),
+        (Step("fault add blackhole client:{client} conn<={newest} {time} --for {time}"),),
     ),
     Preset(
         "lossy-answers",
@@ -191,9 +208,8 @@ _PRESETS: Final = (
         " receivers know a message by its id",
         {"client": "*", "loss": "20%"},
         (
-            Step(
-                f"fault add drop client:{{client}} {_PUBLISHED} proto:kafka --dir out --p {{loss}}"
-            ),
+            # Behind an answer that is missing no other comes: its connection broke.
+            Step("fault add disconnect client:{client} op:Produce --after --p {loss}"),
             Step(
                 "fault add drop client:{client} (op:PUBACK or op:PUBREC or op:PUBCOMP) --dir out"
                 " --p {loss}"
@@ -236,10 +252,10 @@ def lines_of(
 
     Those of protocols that are not `served` are left out, unless all of them are.
     """
-    values = dict(preset.parameters)
+    values = {"newest": NEWEST, **preset.parameters}
     for name, value in given:
-        if name not in values:
-            known = ", ".join(values)
+        if name not in preset.parameters:
+            known = ", ".join(preset.parameters)
             raise InvalidInput(f"{preset.name} has no parameter {name!r}; it has {known}")
         values[name] = value
     steps = [Step(*(part.format_map(values) for part in step)) for step in preset.steps]

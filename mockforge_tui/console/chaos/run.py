@@ -13,7 +13,7 @@ from mockforge_brokers.misbehaviour.rules import Faults
 from ...units import parse_duration
 from ..ports import Clock
 from ..results import Result
-from .presets import Preset, lines_of
+from .presets import NEWEST, Preset, lines_of
 from .verdict import Observer
 
 Pair = tuple[str, str]
@@ -42,12 +42,22 @@ class InForce:
     gone: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """What is to be called at a moment of the clock."""
+
+    at: float
+    call: Callable[..., object]
+    args: tuple[object, ...]
+
+
 @dataclass(slots=True, eq=False)
 class Run:
     """Starts one preset after the other, and takes its faults away when it ends.
 
     With a `period` another preset is chosen from the list each time, by dice of the `seed`; the
     same seed chooses and fires the same. Of presets only the lines about `served` protocols run.
+    A line that moves the brokers' clock moves neither what is due later nor the run's own times.
     """
 
     presets: Sequence[Preset]
@@ -60,17 +70,15 @@ class Run:
     served: Collection[str]
     period: float | None = None
     lifetime: float | None = None
-    started: float = 0.0
     ended: float | None = None
     done: list[Done] = field(default_factory=list)
-    _timers: set[Timer] = field(default_factory=set)
+    _due: dict[Timer, "_Later"] = field(default_factory=dict)
     rules: list[InForce] = field(default_factory=list)
     _dice: Random = field(default_factory=Random)
 
     def begin(self) -> None:
         """Raises InvalidInput for a parameter, before anything happens."""
         self._check()
-        self.started = self.clock.now()
         self._dice.seed(self.seed)
         self.faults.reseed(self.seed)
         self.observer.begin()
@@ -82,9 +90,8 @@ class Run:
         """No more lines; the faults that it added go, where they have not gone themselves."""
         if self.ended is not None:
             return
-        self.ended = self.clock.now()
-        for timer in self._timers:
-            timer.cancel()
+        self.ended = self.observer.lasted
+        self._put_off()
         self._take_away()
         self.observer.end()
 
@@ -112,8 +119,15 @@ class Run:
                     self._execute(preset, line)
 
     def _execute(self, preset: Preset, line: str) -> None:
+        if NEWEST in line:
+            line = line.replace(NEWEST, str(self.observer.newest()))
+        at = self.observer.lasted
+        # Perhaps an hour passes by this line: what comes after it is due as long after as before.
+        waiting = self._put_off()
         result = self.execute(line)
-        at = self.clock.now() - self.started
+        if self.ended is None:
+            for seconds, later in waiting:
+                self._later(seconds, later.call, *later.args)
         self.done.append(Done(at, preset.name, line, result.as_text(None), result.ok))
         if result.ok and line.startswith("fault add"):
             self.rules.append(InForce((result.data or {})["id"], line, at))
@@ -121,7 +135,7 @@ class Run:
         del self.done[:-_MOST], self.rules[:-_MOST]
 
     def _take_away(self) -> None:
-        now = self.clock.now() - self.started
+        now = self.observer.lasted
         for rule in self.rules:
             if rule.gone is None and not self.faults.remove(rule.number):
                 rule.gone = self._expired(rule)
@@ -131,7 +145,7 @@ class Run:
     def _expired(self, rule: InForce) -> float:
         """When a rule went that left by itself, or by hand."""
         found = re.search(r" --for (\S+)", rule.line)
-        now = self.clock.now() - self.started
+        now = self.observer.lasted
         return now if found is None else min(now, rule.begun + parse_duration(found[1]))
 
     def in_force(self) -> list[InForce]:
@@ -150,8 +164,16 @@ class Run:
 
     def _later(self, seconds: float, call: Callable[..., object], *args: object) -> None:
         def due() -> None:
-            self._timers.discard(timer)
+            del self._due[timer]
             call(*args)
 
         timer = self.clock.call_later(seconds, due)
-        self._timers.add(timer)
+        self._due[timer] = _Later(self.clock.now() + seconds, call, args)
+
+    def _put_off(self) -> list[tuple[float, _Later]]:
+        """Nothing is due any more; returns what was, and in how many seconds."""
+        now, waiting = self.clock.now(), self._due
+        self._due = {}
+        for timer in waiting:
+            timer.cancel()
+        return [(max(0.0, each.at - now), each) for each in waiting.values()]

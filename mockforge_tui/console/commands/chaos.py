@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.errors import InvalidInput
 
+from ..chaos.identity import identify_by
 from ..chaos.presets import PRESETS
 from ..chaos.run import Run
-from ..chaos.verdict import Observer, identify_by
+from ..chaos.verdict import Observer
 from ..lookup import BadArgument
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, table
@@ -95,7 +96,7 @@ def chaos_start(
         runtime.clock,
         runtime.faults,
         lambda line: session.run(line, confirmed=True),
-        Observer(runtime.brokers, runtime.spine, runtime.clock, identify),
+        Observer(runtime.brokers, runtime.spine, runtime.ended, runtime.clock, identify),
         tuple(runtime.brokers),
         every,
         lifetime,
@@ -191,13 +192,27 @@ def chaos_report(
         Column("protocol", "broker"),
         Column("faults", "faults", _counted),
         Column("lost", "ended", count, right=True),
+        Column("tries", "tries", lambda tries: count(len(tries)), right=True),
         Column("pauses", "back after", _span),
         Column("backoff", "backoff"),
-        Column("gave_up", "now", lambda gave_up: "gave up" if gave_up else ""),
+        Column("now", "now"),
         Column("sent", "sent", count, right=True),
+        Column("got", "got", count, right=True),
         Column("verdict", "verdict"),
         empty="no run yet: chaos start" if not session.runtime.chaos else "no client was there",
-        fields=("away", "doubled", "disordered", "missing", "resent_after", "under", "timeline"),
+        fields=(
+            "away",
+            "gave_up",
+            "refused",
+            "doubled",
+            "resent",
+            "disordered",
+            "missing",
+            "resent_after",
+            "clean",
+            "under",
+            "timeline",
+        ),
     )
 
 
@@ -216,6 +231,7 @@ def _after_each(stories: "Iterable[ClientStory]") -> Result:
         Column("ended", "ended", count, right=True),
         Column("pauses", "back after", _span),
         Column("backoff", "backoff"),
+        Column("asked_again", "asked again after", _span),
         Column("resent_after", "sent again after", _span),
         Column("doubled", "doubled", lambda names: count(len(names)) if names else "", right=True),
         Column("disordered", "out of order", lambda names: str(len(names) or ""), right=True),

@@ -1,0 +1,56 @@
+"""What tells the messages of a client apart."""
+
+import re
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Final
+
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.events import MessageSeen
+
+from ...filters.fields import header_of
+from ...filters.json_path import JsonReader, parse_path
+
+_LONGEST_ID: Final = 100
+_SHOWN_OF_ID: Final = 60
+_LONGEST_NUMBER: Final = 15
+_LAST_NUMBER: Final = re.compile(rb"[0-9]+\Z")
+
+Identify = Callable[[MessageSeen], object]
+
+
+def name_of(value: object) -> str:
+    """What tells a message apart, in few characters: a payload may have megabytes.
+
+    The number at its end stays there, by which they are in order.
+    """
+    data = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+    if len(data) <= _LONGEST_ID:
+        return data.decode("utf-8", "replace")
+    number = _LAST_NUMBER.search(data, len(data) - _LONGEST_NUMBER)
+    end = len(data) if number is None else number.start()
+    digest = blake2b(data[:end], digest_size=8).hexdigest()
+    head = data[:_SHOWN_OF_ID].decode("utf-8", "replace")
+    return f"{head}…{digest}…{data[end:].decode()}"
+
+
+def identify_by(text: str) -> Identify:
+    """What tells messages apart: `key`, `payload`, `header.NAME` or `json.PATH`.
+
+    Raises InvalidInput.
+    """
+    kind, _, path = text.partition(".")
+    if kind == "json" and path:
+        try:
+            steps = parse_path(path)
+        except ValueError as error:
+            raise InvalidInput(f"{text}: {error}") from None
+        read = JsonReader()
+        return lambda event: read(event.payload, steps, event.destination)
+    if kind == "header" and path:
+        return lambda event: header_of(event, path)
+    if text == "key":
+        return lambda event: event.key
+    if text == "payload":
+        return lambda event: event.payload
+    raise InvalidInput(f"{text!r} is none of key, payload, header.NAME and json.PATH")

@@ -1,0 +1,280 @@
+"""What `chaos report` says of clients: who is who, what each tried, sent again and got."""
+
+from typing import Any
+
+import pytest
+from mockforge_brokers.events import (
+    ClientIdentified,
+    ConnectionClosed,
+    ConnectionOpened,
+    Event,
+    FaultFired,
+)
+from mockforge_brokers.kafka.records import Record, build_batch
+
+from mockforge_tui.console.chaos.verdict import CLEAN, NOTHING
+
+from .scene import Scene
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene(furnished=False)
+
+
+def report(scene: Scene) -> dict[str, Any]:
+    return {record["client"]: record for record in scene.run("chaos report").records}
+
+
+def tell(scene: Scene, *events: Event) -> None:
+    for event in events:
+        scene.spine.emit(event)
+
+
+def opened(protocol: str, connection: int, port: int = 0, host: str = "10.0.0.7") -> Event:
+    return ConnectionOpened(protocol, connection, f"{host}:{port or 50_000 + connection}")
+
+
+def append(scene: Scene, partition: int, *values: bytes) -> None:
+    """As a producer `c` does."""
+    records = [Record(0, 0, None, value, ()) for value in values]
+    log = scene.kafka.cluster.topics["t"].logs[partition]
+    scene.kafka.cluster.append(log, build_batch(records), client="c")
+
+
+# Order.
+
+
+def test_between_partitions_of_a_topic_there_is_no_order(scene: Scene) -> None:
+    scene.run("topic add t -p 2")
+    scene.run("chaos start observe")
+    append(scene, 0, b"o-1", b"o-3")
+    append(scene, 1, b"o-2", b"o-4")
+    append(scene, 0, b"o-6")
+    assert report(scene)["c"]["verdict"] == "not sent 1: o-5"
+    append(scene, 0, b"o-5")
+    assert report(scene)["c"]["verdict"] == "out of order 1: o-5"
+
+
+# The brokers' clock is none of the clients'.
+
+
+def test_a_run_outlasts_the_hour_by_which_it_moves_the_clock(scene: Scene) -> None:
+    scene.run("chaos start clock-skew,subway -s by=1h -s gap=5s -s apart=20s --for 1m")
+    scene.advance(2)
+    tell(scene, ClientIdentified("mqtt", 7, "c"), ConnectionClosed("mqtt", 7, "c", "gone"))
+    scene.advance(3)
+    tell(scene, ClientIdentified("mqtt", 8, "c"))
+    assert report(scene)["c"]["pauses"] == [3.0]
+    assert report(scene)["c"]["timeline"][0]["at"] == 2.0
+    scene.advance(15)
+    assert [(round(each.at), each.line.split()[1]) for each in scene.chaos[0].done] == [
+        (0, "advance"),
+        (0, "add"),
+        (20, "add"),
+    ]
+    scene.advance(41)
+    assert scene.run("chaos stop").text == "no run goes on"
+
+
+def test_a_clock_that_is_moved_chooses_no_presets(scene: Scene) -> None:
+    scene.run("chaos start clock-skew --every 20s --for 1m")
+    scene.advance(70)
+    assert [round(each.at) for each in scene.chaos[0].done] == [0, 20, 40]
+    assert round(scene.clock.offset) == 3 * 3600
+
+
+# Who is who.
+
+
+@pytest.mark.parametrize(
+    ("protocol", "first", "second"),
+    [
+        ("amqp", "guest@10.0.0.7:50001", "guest@10.0.0.7:50002"),
+        ("mqtt", f"auto-{7:016x}", f"auto-{8:016x}"),
+    ],
+)
+def test_who_gives_no_name_is_known_again_by_where_it_comes_from(
+    scene: Scene, protocol: str, first: str, second: str
+) -> None:
+    scene.run("chaos start observe")
+    tell(scene, opened(protocol, 1), ClientIdentified(protocol, 1, first))
+    scene.advance(1)
+    tell(scene, ConnectionClosed(protocol, 1, first, "fault 1 disconnects everything"))
+    scene.advance(2)
+    tell(scene, opened(protocol, 2), ClientIdentified(protocol, 2, second))
+    [found] = report(scene).values()
+    assert (found["client"], found["pauses"], found["verdict"]) == (first, [2.0], NOTHING)
+    # One that is there besides is another one, and so is who comes after a leave.
+    tell(scene, opened(protocol, 3), ClientIdentified(protocol, 3, second[:-1] + "3"))
+    assert len(report(scene)) == 2
+
+
+def test_one_from_elsewhere_is_nobodys_successor(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    first, second = "guest@10.0.0.7:50001", "guest@10.0.0.8:50002"
+    tell(scene, opened("amqp", 1), ClientIdentified("amqp", 1, first))
+    tell(scene, ConnectionClosed("amqp", 1, first, "gone"))
+    tell(scene, opened("amqp", 2, host="10.0.0.8"), ClientIdentified("amqp", 2, second))
+    assert {name: each["now"] for name, each in report(scene).items()} == {
+        first: "gave up",
+        second: "",
+    }
+
+
+def test_what_hit_a_connection_before_its_client_was_known_hit_the_client(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    tell(
+        scene,
+        opened("kafka", 1),
+        FaultFired("kafka", 1, "delay", 1, "", "open"),
+        ClientIdentified("kafka", 1, "c"),
+    )
+    found = report(scene)["c"]
+    assert (found["faults"], found["under"][0]["fault"]) == ({"delay": 1}, "delay open")
+
+
+def test_who_was_put_out_before_it_could_say_its_name_is_known_by_its_host(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    for number, pause in enumerate((1, 2, 4, 8), 1):
+        tell(
+            scene,
+            opened("kafka", number),
+            FaultFired("kafka", 1, "disconnect", number, "", "open"),
+            ConnectionClosed("kafka", number, "", "fault 1 disconnects op:open"),
+        )
+        scene.advance(pause)
+    # A look at the port is nothing to speak of.
+    tell(scene, opened("kafka", 9, host="10.0.0.8"))
+    tell(scene, ConnectionClosed("kafka", 9, "", "the client closed the connection"))
+    [found] = report(scene).values()
+    assert found["client"] == "someone at 10.0.0.7"
+    assert (found["faults"], found["refused"]) == ({"disconnect": 4}, 4)
+    assert (found["tries"], found["backoff"]) == ([1.0, 2.0, 4.0], "doubling")
+    assert (found["verdict"], found["clean"]) == ("4 connections not let in", False)
+    assert "1 never let in" in scene.run("chaos report --html").as_text()
+
+
+def test_who_alone_is_away_from_there_is_who_was_put_out(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    tell(scene, opened("amqp", 1), ClientIdentified("amqp", 1, "c"))
+    tell(scene, ConnectionClosed("amqp", 1, "c", "gone"))
+    scene.advance(2)
+    tell(
+        scene,
+        opened("amqp", 2),
+        FaultFired("amqp", 1, "disconnect", 2, "", "protocol header"),
+        ConnectionClosed("amqp", 2, "", "fault 1 disconnects everything"),
+    )
+    [found] = report(scene).values()
+    assert (found["client"], found["refused"], found["tries"]) == ("c", 1, [2.0])
+
+
+def test_what_prompt_and_fixtures_publish_is_no_clients(scene: Scene) -> None:
+    scene.run("topic add t -p 1")
+    scene.run("chaos start observe")
+    scene.run("pub kafka:t 1")
+    assert report(scene) == {}
+
+
+# What each tried.
+
+
+def test_tries_that_are_refused_count_for_the_backoff(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    tell(scene, opened("mqtt", 1), ClientIdentified("mqtt", 1, "c"))
+    tell(scene, ConnectionClosed("mqtt", 1, "c", "gone"))
+    for number, pause in enumerate((1, 2, 4, 8), 2):
+        scene.advance(pause)
+        tell(scene, opened("mqtt", number))
+        end = ConnectionClosed("mqtt", number, "c", "refused: server busy")
+        tell(scene, ClientIdentified("mqtt", number, "c") if pause == 8 else end)
+    found = report(scene)["c"]
+    assert (found["pauses"], found["tries"]) == ([15.0], [1.0, 2.0, 4.0, 8.0])
+    assert (found["lost"], found["refused"], found["backoff"]) == (1, 3, "doubling")
+
+
+def test_what_was_refused_is_asked_for_again(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    for pause in (1, 2, 4):
+        tell(scene, FaultFired("kafka", 1, "refuse", 1, "c", "Produce"))
+        tell(scene, FaultFired("kafka", 2, "delay", 1, "c", "Fetch"))
+        scene.advance(pause)
+    refused, late = report(scene)["c"]["under"]
+    assert (refused["asked_again"], late["asked_again"]) == ([1.0, 2.0], [])
+    assert "1s to 2s" in scene.run("chaos report --each").as_text()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "reason", "now"),
+    [
+        ("mqtt", "the client disconnected", "left"),
+        ("amqp", "fault 1 disconnects everything", "gave up"),
+        ("kafka", "the client closed the connection", "left"),
+    ],
+)
+def test_the_report_says_who_left_and_who_gave_up(
+    scene: Scene, protocol: str, reason: str, now: str
+) -> None:
+    scene.run("chaos start observe")
+    tell(scene, ClientIdentified(protocol, 7, "c"))
+    assert report(scene)["c"]["now"] == ""
+    tell(scene, ConnectionClosed(protocol, 7, "c", reason))
+    assert report(scene)["c"]["now"] == now
+
+
+# What each sent, and got.
+
+
+def test_to_send_again_on_a_new_connection_is_what_mqtt_asks_for(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    client = scene.mqtt_client("c")
+    scene.mqtt_publish(client, "t", b"o-1", 1)
+    scene.advance(1)
+    client.vanish()
+    again = scene.mqtt_client("c")
+    scene.mqtt_publish(again, "t", b"o-1", 1)
+    found = report(scene)["c"]
+    assert (found["doubled"], found["resent"], found["clean"]) == (["o-1"], ["o-1"], True)
+    assert found["verdict"] == (
+        "nothing lost or out of order; sent again on a new connection 1: o-1"
+    )
+    scene.advance(1)
+    scene.mqtt_publish(again, "t", b"o-2", 1)
+    scene.mqtt_publish(again, "t", b"o-2", 1)
+    assert report(scene)["c"]["verdict"] == (
+        "doubled 1: o-2; sent again on a new connection 1: o-1"
+    )
+
+
+def test_a_kafka_producer_that_sends_again_doubles_on_any_connection(scene: Scene) -> None:
+    scene.run("topic add t -p 1")
+    scene.run("chaos start observe")
+    append(scene, 0, b"o-1")
+    scene.advance(1)
+    tell(scene, ClientIdentified("kafka", 7, "c"))
+    append(scene, 0, b"o-1")
+    assert report(scene)["c"]["verdict"] == "doubled 1: o-1"
+
+
+def test_messages_without_an_id_were_sent_all_the_same(scene: Scene) -> None:
+    scene.run("chaos start observe --id header.id")
+    client = scene.mqtt_client("c")
+    scene.mqtt_publish(client, "t", b"1")
+    found = report(scene)["c"]
+    assert (found["sent"], found["verdict"]) == (1, CLEAN)
+
+
+def test_the_report_counts_what_a_client_got_since_the_start(scene: Scene) -> None:
+    consumer = scene.mqtt_client("c", "t")
+    scene.run("pub mqtt:t 1")
+    scene.run("chaos start observe")
+    scene.run("pub mqtt:t 2")
+    assert (report(scene)["c"]["got"], report(scene)["c"]["verdict"]) == (1, NOTHING)
+    consumer.vanish()
+    tell(scene, ConnectionClosed("mqtt", consumer.peer.id, "c", "gone"))
+    scene.mqtt_client("c", "t")
+    scene.run("pub mqtt:t 3")
+    scene.run("chaos stop")
+    scene.run("pub mqtt:t 4")
+    assert report(scene)["c"]["got"] == 2
