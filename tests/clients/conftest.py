@@ -66,6 +66,14 @@ def stored_codecs(mockforge: MockForge, topic: str) -> set[str]:
     return mockforge.call(look)
 
 
+SAME_BROKERS = {"metadata.recovery.strategy": "none"}
+"""For a librdkafka that is not idempotent, and of whose records each is counted.
+
+With its last connection all brokers are down to it, and by default it bootstraps anew (KIP-899): it
+connects, sends, and ends that connection too, so that what it sends once more may be there already.
+"""
+
+
 class Servers(MockForge):
     """Running brokers, with short words for what tests ask of them most."""
 

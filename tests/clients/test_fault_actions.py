@@ -15,7 +15,7 @@ from pika.exceptions import AMQPConnectionError, AMQPError, ChannelClosedByBroke
 
 from mockforge_tui import MockForge
 
-from .conftest import wait_for
+from .conftest import SAME_BROKERS, wait_for
 
 pytestmark = pytest.mark.client
 
@@ -46,8 +46,10 @@ def producer_of(mockforge: MockForge, **settings: Any) -> Producer:
     return Producer(
         {
             "bootstrap.servers": mockforge.kafka.bootstrap,
-            "request.timeout.ms": 1000,
-            "socket.timeout.ms": 1000,
+            # Of a request that is lost; on a busy machine an answer may take longer than a second.
+            "request.timeout.ms": 3000,
+            "socket.timeout.ms": 3000,
+            **SAME_BROKERS,
             "retry.backoff.ms": 10,
             "reconnect.backoff.ms": 10,
             "reconnect.backoff.max.ms": 50,
@@ -116,7 +118,6 @@ def test_a_kafka_consumer_gets_every_record_once(mockforge, line):
             "check.crcs": True,
             "socket.timeout.ms": 1000,
             "fetch.wait.max.ms": 100,
-            "session.timeout.ms": 6000,
             "heartbeat.interval.ms": 200,
             "reconnect.backoff.ms": 10,
             "reconnect.backoff.max.ms": 50,
@@ -189,7 +190,8 @@ class Mqtt:
     ],
 )
 def test_an_mqtt_session_gets_what_it_was_promised(mockforge, line, got, reconnects):
-    client = Mqtt(mockforge, "c", keep_alive=2)
+    # Only what it waits for in vain is to end its connection.
+    client = Mqtt(mockforge, "c", keep_alive=2 if line.startswith("blackhole") else 60)
     mockforge.run(f"fault add {line}")
     client.publish(b"a")
     client.publish(b"b")
@@ -337,7 +339,7 @@ def test_a_sliced_delivery_and_confirm_are_whole_to_their_client(mockforge):
 
 
 def test_publishes_are_reordered_and_all_confirmed(mockforge):
-    mockforge.run("fault add reorder op:basic.publish --wait 100ms --once")
+    mockforge.run("fault add reorder op:basic.publish --wait 1h --once")
     channel = connection_of(mockforge).channel()
     for body in (b"a", b"b", b"c"):
         channel.basic_publish("", "q", body)

@@ -226,8 +226,6 @@ def producer_of(mockforge: MockForge, **settings: Any) -> Producer:
         {
             "bootstrap.servers": mockforge.kafka.bootstrap,
             "client.id": "dev-7",
-            "request.timeout.ms": 1000,
-            "socket.timeout.ms": 1000,
             "retry.backoff.ms": 10,
             "reconnect.backoff.ms": 10,
             "reconnect.backoff.max.ms": 50,

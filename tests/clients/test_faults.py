@@ -11,7 +11,7 @@ from pika.exceptions import StreamLostError
 
 from mockforge_tui.filters import compile_filter
 
-from .conftest import Servers, wait_for
+from .conftest import SAME_BROKERS, Servers, wait_for
 
 pytestmark = pytest.mark.client
 
@@ -48,8 +48,10 @@ def test_a_kafka_producer_sends_again_and_a_lost_answer_makes_a_duplicate(
     producer = Producer(
         {
             "bootstrap.servers": f"127.0.0.1:{servers.ports['kafka']}",
-            "request.timeout.ms": 1000,
-            "socket.timeout.ms": 1000,
+            # Of a request that is lost; on a busy machine an answer may take longer than a second.
+            "request.timeout.ms": 3000,
+            "socket.timeout.ms": 3000,
+            **SAME_BROKERS,
         }
     )
     producer.produce(topic, b"x", on_delivery=lambda error, _: errors.append(error))

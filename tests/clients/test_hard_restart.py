@@ -17,7 +17,7 @@ from pika.exceptions import AMQPConnectionError
 
 from mockforge_tui import MockForge
 
-from .conftest import wait_for
+from .conftest import SAME_BROKERS, wait_for
 
 pytestmark = pytest.mark.client
 
@@ -42,7 +42,7 @@ def test_a_kafka_producer_sends_again_what_was_not_confirmed(
     mockforge.run(f"topic add {topic} -p 1")
     mockforge.run(f"hold op:Produce topic:{topic} --dir {direction} --max 1")
     errors: list[Any] = []
-    producer = Producer({"bootstrap.servers": mockforge.kafka.bootstrap})
+    producer = Producer({"bootstrap.servers": mockforge.kafka.bootstrap, **SAME_BROKERS})
     producer.produce(topic, b"a", on_delivery=lambda error, _: errors.append(error))
     producer.poll(0)
     kill_while_held(mockforge, "kafka")

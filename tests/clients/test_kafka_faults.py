@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from mockforge_tui import MockForge
 
-from .conftest import hits, wait_for
+from .conftest import SAME_BROKERS, hits, wait_for
 
 pytestmark = pytest.mark.client
 
@@ -43,7 +43,6 @@ def stored(mockforge: MockForge, topic: str) -> list[bytes | None]:
 
 QUICK = {
     "client.id": "dev-7",
-    "socket.timeout.ms": 1000,
     "retry.backoff.ms": 10,
     "reconnect.backoff.ms": 10,
     "reconnect.backoff.max.ms": 50,
@@ -53,7 +52,9 @@ QUICK = {
 
 def send(mockforge: MockForge, topic: str, value: bytes, **settings: Any) -> None:
     errors: list[Any] = []
-    producer = Producer({**QUICK, "bootstrap.servers": mockforge.kafka.bootstrap, **settings})
+    producer = Producer(
+        {**QUICK, **SAME_BROKERS, "bootstrap.servers": mockforge.kafka.bootstrap, **settings}
+    )
     producer.produce(topic, value, on_delivery=lambda error, _: errors.append(error))
     assert producer.flush(40) == 0
     assert errors == [None]
