@@ -14,7 +14,6 @@ import asyncio
 import json
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 from urllib.request import Request, urlopen
+
+from tests.benchmarks.common import free_port
 
 PADDING = b"." * 1000
 PATIENCE = 120.0
@@ -96,12 +97,6 @@ class Stopped(Program):
         )
         with urlopen(request, timeout=PATIENCE) as answer:
             assert answer.status == 200, line
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def until(fact: Callable[[], object], what: str) -> None:

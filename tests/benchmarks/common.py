@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import socket
 import statistics
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -21,6 +22,9 @@ ROOT = HERE.parent.parent
 
 SERVER_CPU = 0
 LOAD_CPU = 1
+
+_FIRST_PORT, _OUTGOING = 20_000, 32_768
+_DICE = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +209,15 @@ def before(protocol: str, settings: Settings) -> list[Subject]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One below those that the system gives to outgoing connections.
+
+    Of those one might be somebody's by the time that a program listens there, or does so again.
+    """
+    for _ in range(1_000):
+        port = _DICE.randrange(_FIRST_PORT, _OUTGOING)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise Skipped(f"no free port from {_FIRST_PORT} to {_OUTGOING}")
 
 
 def wait_for_port(port: int, seconds: float = 30.0) -> None:

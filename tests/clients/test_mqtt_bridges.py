@@ -13,6 +13,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+from benchmarks.common import free_port
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -115,8 +116,7 @@ def test_emqx_in_bridge_mode_gets_the_retained_flag_and_nothing_of_its_own(
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 def test_mosquitto_bridges_as_aws_shows_it_for_aws_iot(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     with MockForge(kafka=False, amqp=False, mqtt_as="aws-iot") as core:
         settings = tmp_path / "bridge.conf"
         settings.write_text(

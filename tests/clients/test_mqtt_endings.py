@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from benchmarks.common import free_port
 from mockforge_brokers.mqtt.codes import V5, PacketType
 from mockforge_brokers.mqtt.wire.decode import decode_packet
 from mockforge_brokers.mqtt.wire.encode import encode_packet
@@ -271,9 +272,7 @@ def record(port: int, script: Script) -> dict[str, list[str]]:
 def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     if MOSQUITTO is None:
         pytest.skip("Mosquitto is not installed")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     config = tmp_path_factory.mktemp("mosquitto") / "mosquitto.conf"
     config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nlog_type none\n")
     process = subprocess.Popen([MOSQUITTO, "-c", str(Path(config))], stderr=subprocess.DEVNULL)

@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
 import pytest
+from benchmarks.common import free_port
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -88,9 +88,7 @@ def test_exported_command_lines_publish_the_same_again(servers: Servers, tmp_pat
 def test_a_mosquitto_that_bridges_to_us_hands_messages_both_ways_and_none_back(
     servers: Servers, tmp_path: Path
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = tmp_path / "mosquitto.conf"
     settings.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous true\n"
