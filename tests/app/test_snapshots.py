@@ -105,7 +105,7 @@ def test_fixtures_of_the_snapshot_are_there_and_those_that_had_ended_stay_so(
     file = tmp_path / "shop.yaml"
     file.write_text(FILE)
     with MockForge(file) as mockforge:
-        mockforge.kafka.expect("orders", count=3, within=5)
+        mockforge.kafka.expect("orders", count=3, within=30)
         mockforge.snapshot("seeded")
         mockforge.load(seed=9)
         mockforge.reset(to="seeded")
@@ -116,7 +116,7 @@ def test_fixtures_of_the_snapshot_are_there_and_those_that_had_ended_stay_so(
         assert on == {"seeds": False, "ticks": True}
         assert [each["name"] for each in mockforge.run("fault ls").data] == ["slow"]
         mockforge.kafka.publish("asked", "x")
-        mockforge.kafka.expect("answered", within=5)
+        mockforge.kafka.expect("answered", within=30)
         assert len(mockforge.run("peek orders -n 9").data) == 3
 
 
@@ -163,7 +163,7 @@ def test_what_fixtures_declare_is_as_it_was_in_the_snapshot_and_not_as_they_say(
             on = {each["name"]: each["on"] for each in mockforge.run("fixture ls").data}
             assert (on["ticks"], on["other"]) == (True, False)
             mockforge.kafka.publish("asked", "x")
-            mockforge.kafka.expect("answered", within=5)
+            mockforge.kafka.expect("answered", within=30)
 
 
 def test_what_cannot_be_declared_beside_a_snapshot_is_a_warning(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ async def _conversation(port: int) -> list[bytes]:
 
 
 def test_robust_connection_publishes_and_consumes_in_order(servers: Servers) -> None:
-    found = asyncio.run(asyncio.wait_for(_conversation(servers.ports["amqp"]), 20))
+    found = asyncio.run(asyncio.wait_for(_conversation(servers.ports["amqp"]), 50))
     assert found == [*(str(number).encode() for number in range(100)), b"late"]
 
 
@@ -48,7 +48,7 @@ async def _work(port: int) -> tuple[int, int]:
         for _ in range(5):
             await channel.default_exchange.publish(aio_pika.Message(b"job"), queue.name)
         while done < 5:
-            message = await queue.get(timeout=5)
+            message = await queue.get(timeout=20)
             if message.redelivered:
                 redelivered += 1
                 done += 1
@@ -59,4 +59,4 @@ async def _work(port: int) -> tuple[int, int]:
 
 
 def test_rejected_messages_are_redelivered(servers: Servers) -> None:
-    assert asyncio.run(asyncio.wait_for(_work(servers.ports["amqp"]), 20)) == (5, 5)
+    assert asyncio.run(asyncio.wait_for(_work(servers.ports["amqp"]), 50)) == (5, 5)

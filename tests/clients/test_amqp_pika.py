@@ -41,7 +41,7 @@ def channel(connection: pika.BlockingConnection) -> BlockingChannel:
 def take(channel: BlockingChannel, queue: str, count: int) -> list[bytes]:
     """The bodies of the next messages, each acknowledged."""
     found = []
-    for method, _, body in channel.consume(queue, inactivity_timeout=5):
+    for method, _, body in channel.consume(queue, inactivity_timeout=20):
         assert method is not None, f"only {len(found)} of {count} messages came"
         channel.basic_ack(method.delivery_tag)
         found.append(body)
@@ -109,11 +109,17 @@ def test_prefetch_limits_what_is_unacknowledged(channel: BlockingChannel) -> Non
     channel.basic_consume(
         queue, lambda _, method, __, body: got.append((method.delivery_tag, body))
     )
-    channel.connection.process_data_events(0.2)
-    assert [body for _, body in got] == [b"0", b"1"]
+
+    def taken(count: int) -> list[bytes]:
+        """Once so many are there, all that came before the answer to what is asked then."""
+        wait_for(lambda: channel.connection.process_data_events(0.05) or len(got) >= count)
+        channel.queue_declare(queue, passive=True)
+        channel.connection.process_data_events(0)
+        return [body for _, body in got]
+
+    assert taken(2) == [b"0", b"1"]
     channel.basic_ack(got[1][0], multiple=True)
-    channel.connection.process_data_events(0.2)
-    assert [body for _, body in got] == [b"0", b"1", b"2", b"3"]
+    assert taken(4) == [b"0", b"1", b"2", b"3"]
 
 
 def test_confirms_and_returns(channel: BlockingChannel) -> None:
@@ -215,7 +221,7 @@ def test_restart_keeps_confirmed_persistent_messages(servers: Servers) -> None:
     assert channel.basic_get("lasting")[2] == b"1"
     servers.call(servers.brokers["amqp"].restart)
     with pytest.raises(ConnectionClosedByBroker, match="CONNECTION_FORCED"):
-        connection.process_data_events(5)
+        connection.process_data_events(20)
     connection = connect(servers)
     channel = connection.channel()
     found = [channel.basic_get("lasting", auto_ack=True) for _ in range(4)]
@@ -234,7 +240,8 @@ def test_rejected_and_expired_messages_come_to_the_dead_letter_queue(
 ) -> None:
     dead = channel.queue_declare("", exclusive=True).method.queue
     arguments = {
-        "x-message-ttl": 50,
+        # Longer than it takes to get and reject the first.
+        "x-message-ttl": 60_000,
         "x-dead-letter-exchange": "",
         "x-dead-letter-routing-key": dead,
     }
@@ -244,7 +251,7 @@ def test_rejected_and_expired_messages_come_to_the_dead_letter_queue(
     channel.basic_reject(method.delivery_tag, requeue=False)
     channel.basic_publish("", source, b"expired", pika.BasicProperties(expiration="20"))
     found = []
-    for _, properties, body in channel.consume(dead, auto_ack=True, inactivity_timeout=10):
+    for _, properties, body in channel.consume(dead, auto_ack=True, inactivity_timeout=20):
         assert properties is not None
         found.append((body, properties.headers["x-death"][0]["reason"]))
         if len(found) == 2:

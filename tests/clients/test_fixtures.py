@@ -126,7 +126,7 @@ def messages(house: MockForge) -> Iterator[list[mqtt.MQTTMessage]]:
     )
     client.loop_start()
     client.subscribe("#", qos=2)
-    assert subscribed.wait(10)
+    assert subscribed.wait(30)
     yield got
     client.disconnect()
     client.loop_stop()
@@ -187,8 +187,8 @@ def test_a_reaction_carries_a_clients_message_to_another_protocol(house, channel
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", house.runtime.listeners.ports["mqtt"])
     client.loop_start()
-    client.publish("alarms/smoke", '{"level": 1}', qos=1).wait_for_publish(10)
-    client.publish("alarms/smoke", '{"level": 3}', qos=1).wait_for_publish(10)
+    client.publish("alarms/smoke", '{"level": 1}', qos=1).wait_for_publish(30)
+    client.publish("alarms/smoke", '{"level": 3}', qos=1).wait_for_publish(30)
     _, _, body = get(channel, "alarms")
     assert json.loads(body) == {"level": 3}
     client.disconnect()

@@ -37,7 +37,7 @@ def test_records_go_out_and_come_back(bootstrap, idempotent):
         await consumer.start()
         got = {}
         while len(got) < 100:
-            record = await asyncio.wait_for(consumer.getone(), 10)
+            record = await asyncio.wait_for(consumer.getone(), 30)
             got[record.key] = record.value
         await consumer.stop()
         return places, got
@@ -52,7 +52,7 @@ def test_two_members_share_and_the_last_one_takes_all(servers, bootstrap):
     servers.call(servers.brokers["kafka"].create_topic, topic, 4)
 
     async def until(fact):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(50):
             while not fact():
                 await asyncio.sleep(0.01)
 

@@ -31,7 +31,7 @@ def test_keyed_records_go_out_and_come_back(bootstrap, codec):
         producer.send(topic, key=f"k{n}".encode(), value=f"v{n}".encode(), headers=[("h", b"1")])
         for n in range(100)
     ]
-    places = {(each.get(10).partition, each.get(10).offset) for each in sent}
+    places = {(each.get(30).partition, each.get(30).offset) for each in sent}
     assert len(places) == 100
     producer.close()
     consumer = KafkaConsumer(
@@ -75,7 +75,7 @@ def test_seeking_without_a_group(servers, bootstrap):
             got.extend(record.value for record in records)
         return len(got) == 3
 
-    wait_for(poll, 10, "the last three records")
+    wait_for(poll, 20, "the last three records")
     assert got == [b"7", b"8", b"9"]
     consumer.close()
 

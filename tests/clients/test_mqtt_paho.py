@@ -41,19 +41,19 @@ class Client:
     def connect(self, **options: Any) -> Any:
         self.paho.connect("127.0.0.1", self.servers.ports["mqtt"], **options)
         self.paho.loop_start()
-        flags, code, _ = self.connected.get(timeout=10)
+        flags, code, _ = self.connected.get(timeout=30)
         assert not code.is_failure, code
         return flags
 
     def subscribe(self, topic_filter: str, qos: int = 0, **options: Any) -> Any:
         self.paho.subscribe(topic_filter, qos, **options)
-        return self.subscribed.get(timeout=10)
+        return self.subscribed.get(timeout=30)
 
     def publish(self, topic: str, payload: bytes, qos: int = 0, **options: Any) -> None:
-        self.paho.publish(topic, payload, qos, **options).wait_for_publish(10)
+        self.paho.publish(topic, payload, qos, **options).wait_for_publish(30)
 
     def next(self) -> paho.MQTTMessage:
-        return self.messages.get(timeout=10)
+        return self.messages.get(timeout=30)
 
     def vanish(self) -> None:
         """End the socket without DISCONNECT and stay away."""
@@ -154,7 +154,7 @@ def test_mqtt5_properties_and_subscription_identifier_arrive(client: MakeClient)
     wish = Properties(PacketTypes.SUBSCRIBE)
     wish.SubscriptionIdentifier = 77
     subscriber.paho.subscribe("props/+", options=SubscribeOptions(qos=1), properties=wish)
-    subscriber.subscribed.get(timeout=10)
+    subscriber.subscribed.get(timeout=30)
     told = Properties(PacketTypes.PUBLISH)
     told.UserProperty = ("trace", "abc")
     told.ContentType = "application/json"
@@ -191,7 +191,7 @@ def test_takeover_tells_the_old_connection_why(client: MakeClient) -> None:
     first.paho.on_disconnect = lambda *args: (first.disconnected.put(args[3]), args[0].loop_stop())
     first.connect()
     second.connect()
-    assert first.disconnected.get(timeout=10).getName() == "Session taken over"
+    assert first.disconnected.get(timeout=30).getName() == "Session taken over"
 
 
 def test_a_refusal_names_what_was_broken_in_user_properties(client: MakeClient) -> None:
@@ -202,13 +202,13 @@ def test_a_refusal_names_what_was_broken_in_user_properties(client: MakeClient) 
     asker.paho.on_disconnect = lambda *args: (ended.put(args[4]), args[0].loop_stop())
     asker.connect()
     asker.paho.unsubscribe("never/was")
-    assert unknown.get(timeout=10).UserProperty == [
+    assert unknown.get(timeout=30).UserProperty == [
         ("never/was", "the session has no such subscription")
     ]
     wrong = Properties(PacketTypes.PUBLISH)
     wrong.TopicAlias = 65_535
     asker.paho.publish("a", b"", properties=wrong)
-    told = ended.get(timeout=10)
+    told = ended.get(timeout=30)
     assert told.UserProperty == [
         ("statement", "MQTT-3.3.2-9"),
         ("setting", "topic_alias_maximum"),

@@ -63,7 +63,7 @@ def test_a_message_of_paho_with_both_acknowledgements(running: MockForge) -> Non
         client.loop_start()
     room.subscribe("t/+", 1)
     wait_for(lambda: subscribed)
-    sender.publish("t/a", b"on", qos=2).wait_for_publish(10)
+    sender.publish("t/a", b"on", qos=2).wait_for_publish(30)
     wait_for(lambda: got and _seen(running, "mqtt:t/a", "PUBACK")())
     steps = running.run("timeline mqtt:t/a").records
     assert [each["step"] for each in steps if each["who"] == "sender"] == [
