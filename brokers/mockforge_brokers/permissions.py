@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from msgspec import Struct
 
 from .errors import InvalidInput
+from .expressions import Expression, compiled
 from .protocols import PROTOCOLS
 
 OPERATIONS: Final = ("read", "write", "configure")
@@ -183,14 +184,14 @@ A colon within `/.../` is the expression's: `/^(?:a|b)$/`.
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> tuple[re.Pattern[str] | None, re.Pattern[str]]:
+def _compiled(pattern: str) -> tuple[Expression | None, Expression]:
     """What stands in front of the colon, if anything must, and what the name itself must be."""
     found = _PATTERN.fullmatch(pattern)
     assert found is not None
     prefix, expression, wanted = found.groups()
     # As in RabbitMQ an expression may match a part.
-    name = re.compile(glob(wanted) + r"\Z" if expression is None else expression, re.DOTALL)
-    return (None if prefix is None else re.compile(_place(prefix), re.DOTALL)), name
+    name = compiled(glob(wanted) + r"\Z" if expression is None else expression, re.DOTALL)
+    return (None if prefix is None else compiled(_place(prefix), re.DOTALL)), name
 
 
 def glob(text: str) -> str:
@@ -204,7 +205,7 @@ def matches_name(pattern: str, operation: str, name: str) -> bool:
         front, colon, name = name.partition(":")
         if not colon or not prefix.search(unquote(front)):
             return False
-    return wanted.search(name) is not None
+    return bool(wanted.search(name))
 
 
 # What stands in front of the colon.
@@ -226,7 +227,7 @@ def place(pattern: str) -> str | None:
 
 def is_about(pattern: str, vhost: str) -> bool:
     """Whether a pattern is about some names of a virtual host."""
-    return re.search(_place(pattern.partition(":")[0]), vhost, re.DOTALL) is not None
+    return bool(compiled(_place(pattern.partition(":")[0]), re.DOTALL).search(vhost))
 
 
 def _place(prefix: str) -> str:

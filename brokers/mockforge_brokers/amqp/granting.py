@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ..access import Access, Rule
 from ..errors import InvalidInput
+from ..expressions import compiled
 from ..permissions import escaped, is_about, place
 
 Row = Mapping[str, Any]
@@ -101,7 +102,7 @@ def grant(
 
 def _rule(user: str, vhost: str, operation: str, expression: str) -> Rule:
     try:
-        re.compile(expression)
+        compiled(expression, re.DOTALL)
     except re.error as problem:
         raise BadExpression(expression, problem) from None
     pattern = f"{escaped(vhost)}:/{expression or _NOTHING}/"

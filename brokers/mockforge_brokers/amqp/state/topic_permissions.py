@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from ...errors import InvalidInput, RequestRefused
+from ...expressions import compiled
 from ..codes import ReplyCode
 from .exchanges import Exchange
 
@@ -36,7 +37,7 @@ class TopicPermissions:
         """Add or replace; True if it is new. Raises InvalidInput."""
         for expression in (permission.write, permission.read):
             try:
-                re.compile(expression)
+                compiled(expression)
             except re.error as error:
                 raise InvalidInput(f"{expression!r} is no regular expression: {error}") from None
         key = permission.user, permission.exchange
@@ -59,7 +60,7 @@ class TopicPermissions:
         given = permission.write if operation == "write" else permission.read
         pattern = given.replace("{username}", user).replace("{vhost}", self._vhost)
         try:
-            allowed = re.search(pattern or _NOTHING, routing_key) is not None
+            allowed = bool(compiled(pattern or _NOTHING).search(routing_key))
         except re.error:
             # The user's name made it no expression any more.
             allowed = False
