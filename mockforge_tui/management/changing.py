@@ -378,7 +378,7 @@ def put_policy(operator: bool) -> Callable[[Asked], Any]:
         vhost, name = asked.names
         there = name in asked.broker.vhost(vhost_name(asked, vhost)).policies.table(operator)
         pattern, definition = asked.text("pattern"), asked.table("definition")
-        apply_to, priority = asked.text("apply-to", "all"), asked.number("priority", 0)
+        apply_to, priority = asked.text("apply-to", "all"), asked.body.get("priority", 0)
         try:
             asked.broker.set_policy(
                 name,

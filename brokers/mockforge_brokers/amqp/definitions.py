@@ -197,7 +197,7 @@ def _set_policy(broker: AmqpBroker, name: str, value: Item, vhost: str, *, opera
         str(value["pattern"]),
         dict(value["definition"]),
         apply_to=str(value.get("apply-to", "all")),
-        priority=int(value.get("priority", 0)),
+        priority=value.get("priority", 0),
         operator=operator,
         vhost=vhost,
     )

@@ -74,7 +74,7 @@ class PolicySet(Event, frozen=True):
     operator: bool
     pattern: str
     apply_to: str
-    priority: int
+    priority: float
     definition: Mapping[str, Any]
 
 

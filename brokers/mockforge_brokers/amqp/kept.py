@@ -238,7 +238,7 @@ def _restore_host(host: KeptHost, vhost: VirtualHost, clock: Clock) -> None:
     for permission in host.topic_permissions:
         vhost.topic_permissions.set(permission)
     for operator, policies in ((False, host.policies), (True, host.operator_policies)):
-        vhost.policies.table(operator).update((policy.name, policy) for policy in policies)
+        vhost.policies.set(policies, operator=operator)
     vhost.apply_policies()
     for each in host.exchanges:
         vhost.restore_exchange(

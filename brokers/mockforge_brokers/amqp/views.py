@@ -1,9 +1,9 @@
 """What the broker shows of itself: connections, exchanges, queues, consumers, figures."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, overload
 
 from ..events import MessageSeen
 from ..findings import Findings
@@ -16,7 +16,7 @@ from .consumers import stands_by, timed_out
 from .counting import MethodCounts
 from .records import plain
 from .sampling import Counted, Rates
-from .state.exchanges import Exchange
+from .state.exchanges import Binding, Exchange
 from .state.plugin_exchanges import DelayedExchange
 from .state.policies import EXCHANGE, NOTHING, Effective
 from .state.queues.governed import GovernedQueue
@@ -184,17 +184,45 @@ def exchange_view(
             "recent_keys": list(exchange.recent_keys),
             "arguments": plain(exchange.arguments),
             **_policies(policies),
-            "bindings": [
-                {
-                    "kind": binding.kind,
-                    "destination": binding.destination.name,
-                    "routing_key": binding.routing_key,
-                    "arguments": plain(binding.arguments),
-                }
-                for binding in exchange.bindings.values()
-            ],
+            "bindings": Bound(exchange),
         },
     )
+
+
+class Bound(Sequence[Mapping[str, Any]]):
+    """The bindings of an exchange, each described when it is looked at: there may be thousands."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._bindings = tuple(exchange.bindings.values())
+
+    def __len__(self) -> int:
+        return len(self._bindings)
+
+    @overload
+    def __getitem__(self, at: int) -> Mapping[str, Any]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Mapping[str, Any]]: ...
+    def __getitem__(self, at: int | slice) -> Mapping[str, Any] | Sequence[Mapping[str, Any]]:
+        if isinstance(at, slice):
+            return list(map(_bound, self._bindings[at]))
+        return _bound(self._bindings[at])
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Bound):
+            pairs = zip(self._bindings, other._bindings, strict=False)
+            return len(self) == len(other) and all(
+                one is two or _bound(one) == _bound(two) for one, two in pairs
+            )
+        return isinstance(other, list | tuple) and list(self) == list(other)
+
+
+def _bound(binding: Binding) -> Mapping[str, Any]:
+    return {
+        "kind": binding.kind,
+        "destination": binding.destination.name,
+        "routing_key": binding.routing_key,
+        "arguments": plain(binding.arguments),
+    }
 
 
 def _policies(policies: Effective) -> dict[str, object]:

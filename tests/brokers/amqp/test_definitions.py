@@ -121,6 +121,19 @@ def test_what_is_there_already_stays_as_it_is(scene: Scene) -> None:
     assert scene.broker.vhost().queues["orders"].kind == "classic"
 
 
+def test_a_description_without_tags_takes_them_away_as_rabbitmq_does(scene: Scene) -> None:
+    both = {"name": "shop", "description": "of shops", "tags": ["a"]}
+    for row, said in (
+        ({"tags": ["b"]}, ("", ("b",))),
+        ({"description": "new"}, ("new", ())),
+        ({"metadata": {"tags": ["c"]}}, ("", ("c",))),
+    ):
+        scene.broker.load_definitions({"vhosts": [both]})
+        scene.broker.load_definitions({"vhosts": [{"name": "shop", **row}]})
+        host = scene.broker.vhost("shop")
+        assert (host.description, tuple(host.tags)) == said
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [

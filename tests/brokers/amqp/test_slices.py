@@ -8,11 +8,15 @@ import pytest
 from mockforge_brokers.amqp.events import MessagesRequeued
 from mockforge_brokers.amqp.state.memory import COST
 from mockforge_brokers.amqp.state.queues.governed import GovernedQueue
+from mockforge_brokers.amqp.state.queues.quorum import QuorumQueue
+from mockforge_brokers.amqp.v1_0.wire import message, performatives
+from mockforge_brokers.amqp.v1_0.wire.frames import frame, performative
 from mockforge_brokers.amqp.wire.frames import method
 from mockforge_brokers.limits import Limits
 
 from .client import Client, Scene, bodies, names, publish
 from .test_governed import declare, drain, held
+from .v1_0.client import Client as LaterClient
 
 
 def hurried(limits: Limits | None = None) -> Scene:
@@ -407,3 +411,162 @@ def test_a_queue_may_go_while_its_messages_expire() -> None:
     scene = hurried()
     ageing(scene, lambda client: client.send("queue.delete", queue="q"))
     assert scene.broker.memory.used == 0
+
+
+def long_queue(scene: Scene, count: int = 2000) -> Client:
+    # What a policy causes begins at once, and is not done at once.
+    scene.environment.turn.length = 3
+    client = scene.client()
+    client.send("queue.declare", queue="q")
+    client.fake.send(b"".join(publish("", "q", b"%05d" % number) for number in range(count)))
+    return client
+
+
+@pytest.mark.parametrize("definition", [{"max-length": 10}, {"max-length-bytes": 50}])
+def test_a_long_queue_that_a_policy_shortens_is_shortened_in_steps(
+    definition: dict[str, Any],
+) -> None:
+    scene = hurried()
+    client = long_queue(scene)
+    scene.broker.set_policy("short", "^q$", definition)
+    queue = scene.broker.vhost().queues["q"]
+    assert 10 < len(queue.messages) < 2000 or "max-length" not in definition
+    assert len(queue.messages) > 10
+    assert client.send("basic.get", queue="q", no_ack=True)[0].name == "basic.get-ok"
+    client.publish("", "q", b"newer")
+    scene.advance(0)
+    assert held(client) == [b"%05d" % number for number in range(1991, 2000)] + [b"newer"]
+    assert scene.broker.memory.used == 0
+
+
+def test_dead_letters_of_a_queue_that_is_shortened_come_in_their_order() -> None:
+    scene = hurried()
+    client = long_queue(scene)
+    client.send("queue.declare", queue="dead")
+    dead = {"dead-letter-exchange": "", "dead-letter-routing-key": "dead"}
+    scene.broker.set_policy("short", "^q$", {"max-length": 10, **dead})
+    scene.advance(0)
+    assert held(client, "dead") == [b"%05d" % number for number in range(1990)]
+
+
+def test_a_queue_may_go_while_it_is_shortened() -> None:
+    scene = hurried()
+    client = long_queue(scene)
+    scene.broker.set_policy("short", "^q$", {"max-length": 10})
+    client.send("queue.delete", queue="q")
+    scene.advance(0)
+    assert scene.broker.memory.used == 0
+
+
+def test_a_queue_whose_limit_is_lifted_while_it_is_shortened_keeps_the_rest() -> None:
+    scene = hurried()
+    long_queue(scene)
+    scene.broker.set_policy("short", "^q$", {"max-length": 10})
+    scene.broker.remove_policy("short")
+    scene.advance(0)
+    assert 10 < len(scene.broker.vhost().queues["q"].messages) < 2000
+
+
+def test_messages_stay_what_they_are_when_a_plain_queue_gets_rules() -> None:
+    scene = hurried()
+    long_queue(scene)
+    queue = scene.broker.vhost().queues["q"]
+    before = list(queue.messages)
+    scene.broker.set_policy("ttl", "^q$", {"message-ttl": 1000})
+    scene.advance(0)
+    assert isinstance(queue, GovernedQueue)
+    assert all(one is other for one, other in zip(queue.messages, before, strict=True))
+
+
+def test_a_policy_of_very_many_queues_is_applied_in_steps_and_the_last_one_holds() -> None:
+    scene = hurried()
+    wide(scene)
+    vhost = scene.broker.vhost()
+    scene.broker.set_policy("p", "^wide", {"max-length": 1})
+    assert vhost.queues["wide-999"].plain
+    assert scene.client().send("queue.declare", queue="other")[0].name == "queue.declare-ok"
+    vhost.declare_queue("wide-new")
+    scene.broker.set_policy("p", "^wide", {"max-length": 2})
+    vhost.delete_queue("wide-998")
+    scene.advance(0)
+    limits = {
+        queue.policy.max_length if isinstance(queue, GovernedQueue) else None
+        for name, queue in vhost.queues.items()
+        if name != "other"
+    }
+    assert limits == {2}
+
+
+def test_dead_letters_that_found_no_queue_are_tried_again_in_steps() -> None:
+    scene = hurried()
+    client = scene.client()
+    arguments = {
+        "x-queue-type": "quorum",
+        "x-overflow": "reject-publish",
+        "x-dead-letter-strategy": "at-least-once",
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": "dead",
+        "x-message-ttl": 1,
+    }
+    client.send("queue.declare", queue="q", durable=True, arguments=arguments)
+    queue = scene.broker.vhost().queues["q"]
+    assert isinstance(queue, QuorumQueue)
+    client.fake.send(publish("", "q", b"x") * 1000)
+    scene.advance(1)
+    assert len(queue.undelivered) == 1000
+    client.send("queue.declare", queue="dead")
+    queue._retry()
+    assert 0 < len(queue.undelivered) < 1000
+    scene.advance(0)
+    assert not queue.undelivered
+    assert len(scene.broker.vhost().queues["dead"].messages) == 1000
+    assert scene.broker.memory.used == 1000 * (1 + COST)
+
+
+@pytest.mark.parametrize("ttl", [None, 1000])
+def test_others_are_served_while_a_message_of_amqp_1_0_goes_to_very_many_queues(
+    ttl: int | None,
+) -> None:
+    scene = hurried()
+    client, other = LaterClient(scene).connect(), scene.client()
+    wide(scene)
+    client.sender("/exchanges/amq.fanout")
+    header = b"" if ttl is None else message.header(ttl=ttl)
+    sent = performatives.write("transfer", handle=0, delivery_id=0, delivery_tag=b"t")
+    connection = client.fake.connection
+    connection.receive(frame(0, sent + header + message.data_section(b"x")))
+    assert connection.unfinished
+    assert not connection.out, "it is accepted when all queues have it"
+    assert scene.broker.vhost().queues["wide-0"].messages
+    assert not scene.broker.vhost().queues["wide-999"].messages
+    assert other.send("queue.declare", queue="q")[0].name == "queue.declare-ok"
+    while connection.unfinished:
+        connection.receive(b"")
+    client.fake.flush()
+    (disposition,) = client.received()
+    assert disposition.state == "accepted"
+    assert len(scene.broker.vhost().queues["wide-999"].messages) == 1
+
+
+@pytest.mark.parametrize("end", ["vanish", "detach", "close"])
+def test_a_link_may_go_while_its_message_goes_to_very_many_queues(end: str) -> None:
+    scene = hurried()
+    client = LaterClient(scene).connect()
+    wide(scene)
+    client.sender("/exchanges/amq.fanout")
+    sent = performatives.write("transfer", handle=0, delivery_id=0, delivery_tag=b"t")
+    connection = client.fake.connection
+    connection.receive(frame(0, sent + message.data_section(b"x")))
+    if end == "vanish":
+        client.fake.vanish()
+    elif end == "close":
+        scene.broker.disconnect(client.peer.id, "enough")
+    else:
+        connection.receive(performative(0, "detach", handle=0, closed=True))
+    scene.advance(0)
+    while connection.unfinished:
+        connection.receive(b"")
+    assert scene.client().send("queue.declare", queue="q")[0].name == "queue.declare-ok"
+    if end == "detach":
+        client.fake.flush()
+        assert {got.name for got in client.received()} == {"disposition", "detach"}

@@ -27,7 +27,7 @@ _ack: Final = struct.Struct(">BHI4sQB1s")
 
 _WIDE: Final = 8
 """Queues of a publish that is looked at by itself, since it takes its time."""
-_VERY_WIDE: Final = 256
+VERY_WIDE: Final = 256
 """Queues of a publish that may take several turns of the loop."""
 
 
@@ -96,7 +96,7 @@ class Publishing:
         came = content
         if extra is not None or route is None or not route.valid:
             route, content = self._read(publication, content, extra)
-        if len(route.queues) > _VERY_WIDE:
+        if len(route.queues) > VERY_WIDE:
             # Also where its own header led it there: who reads the burst looks at the time now,
             # and hands nothing on before what there was no time for.
             publication.wide = True
@@ -139,7 +139,7 @@ class Publishing:
             # The right to it was asked when it was published: nothing is refused in a commit.
             more = (extra.headers, extra.keys) if extra is not None and extra.keys else ()
             route = self._vhost.route("", publication.routing_key, *more)
-        if len(route.queues) > _VERY_WIDE:
+        if len(route.queues) > VERY_WIDE:
             yield from self._publishing(publication, route, came, content, size, extra)
         else:
             self._hand_on(publication, route, came, content, size, extra)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -31,6 +32,15 @@ class Message(Struct, eq=False, gc=False):
     position: int
     redelivered: bool = False
     consumer: Consumer | None = None
+
+    @property
+    def expires(self) -> float:
+        """When it is over, by the clock: one of a plain queue never is."""
+        return inf
+
+    @property
+    def priority(self) -> int:
+        return 0
 
     @property
     def stored(self) -> bytes:

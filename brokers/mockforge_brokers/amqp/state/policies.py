@@ -8,6 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ...errors import InvalidInput
+from ...expressions import compiled
 
 Definition = Mapping[str, Any]
 """Settings by their names, which are those of arguments without `x-`; times are milliseconds."""
@@ -32,7 +33,7 @@ class NamedPolicy(Struct, frozen=True):
     pattern: str
     definition: Definition
     apply_to: str = "all"
-    priority: int = 0
+    priority: float = 0
 
 
 class Effective(Struct, frozen=True):
@@ -44,20 +45,51 @@ class Effective(Struct, frozen=True):
 
 
 NOTHING: Final = Effective()
+_MOST_KNOWN: Final = 20_000
 
 
 class Policies:
     """The policies of a virtual host: of users, and of operators, which limit those."""
 
     def __init__(self) -> None:
-        self.of_users: dict[str, NamedPolicy] = {}
-        self.of_operators: dict[str, NamedPolicy] = {}
+        self.of_users: Mapping[str, NamedPolicy] = {}
+        self.of_operators: Mapping[str, NamedPolicy] = {}
+        self._known: dict[tuple[str, str], Effective] = {}
 
-    def table(self, operator: bool) -> dict[str, NamedPolicy]:
+    def table(self, operator: bool) -> Mapping[str, NamedPolicy]:
         return self.of_operators if operator else self.of_users
+
+    def set(self, policies: Iterable[NamedPolicy], *, operator: bool) -> None:
+        """Add them, or put them in place of those of their names."""
+        self._become({**self.table(operator), **{each.name: each for each in policies}}, operator)
+
+    def remove(self, name: str, *, operator: bool) -> bool:
+        """False if there is none of this name."""
+        left = dict(self.table(operator))
+        found = left.pop(name, None)
+        self._become(left, operator)
+        return found is not None
+
+    def _become(self, policies: Mapping[str, NamedPolicy], operator: bool) -> None:
+        if operator:
+            self.of_operators = policies
+        else:
+            self.of_users = policies
+        self._known.clear()
 
     def effective(self, kind: str, name: str) -> Effective:
         """`kind` is a queue's type, or EXCHANGE."""
+        if not (self.of_users or self.of_operators):
+            return NOTHING
+        # Whoever looks at the broker asks it of each queue, and again in a moment.
+        found = self._known.get((kind, name))
+        if found is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            found = self._known[kind, name] = self._effective(kind, name)
+        return found
+
+    def _effective(self, kind: str, name: str) -> Effective:
         user = _best(self.of_users.values(), kind, name)
         operator = _best(self.of_operators.values(), kind, name)
         if user is None and operator is None:
@@ -69,8 +101,8 @@ class Policies:
         )
 
     def clear(self) -> None:
-        self.of_users.clear()
-        self.of_operators.clear()
+        for operator in (False, True):
+            self._become({}, operator)
 
 
 def _best(policies: Iterable[NamedPolicy], kind: str, name: str) -> NamedPolicy | None:
@@ -80,7 +112,7 @@ def _best(policies: Iterable[NamedPolicy], kind: str, name: str) -> NamedPolicy 
         for each in policies
         if kind in _APPLY_TO[each.apply_to]
         and not _NOT_APPLICABLE[kind] & each.definition.keys()
-        and re.search(each.pattern, name)
+        and compiled(each.pattern).search(name)
     )
     return max(matching, key=lambda each: (each.priority, each.name), default=None)
 
@@ -210,9 +242,11 @@ def check_policy(policy: NamedPolicy, *, operator: bool) -> None:
     if not policy.name:
         raise InvalidInput("a policy needs a name")
     try:
-        re.compile(policy.pattern)
+        compiled(policy.pattern)
     except re.error as error:
         raise InvalidInput(f"{what}: its pattern is no regular expression: {error}") from None
+    if type(policy.priority) not in (int, float):
+        raise InvalidInput(f"{what}: priority should be a number, actually was {policy.priority!r}")
     if policy.apply_to not in APPLY_TO:
         raise InvalidInput(
             f"{what}: apply-to '{policy.apply_to}' unrecognised; it is one of {', '.join(APPLY_TO)}"

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from ...clock import Clock
 from ...errors import RequestRefused
+from ...fairness import Steps
 from ...spine import Spine
 from ..codes import ReplyCode
 from ..events import PolicyRemoved, PolicySet
@@ -37,7 +38,7 @@ def _unheard(name: str, what: str) -> None: ...
 
 
 _AT_ONCE: Final = 64
-"""Queues that a message is put into in one step."""
+"""Queues that a message is put into in one step, or exchanges that a policy is applied to."""
 
 
 class Wire(Contents, Rewriter, Protocol):
@@ -83,6 +84,8 @@ class VirtualHost(Topology):
         self._routes: dict[tuple[str, str], Route] = {}
         self._watchers: list[tuple[str | None, Watcher]] = []
         self._dead_letters = DeadLetters(self, wire)
+        self._applying = 0
+        """How often policies changed."""
         self.tracer: Tracer | None = None
         self.lint: Callable[[str, str], None] = _unheard
         """Gets what is found of messages whose publisher is not known any more."""
@@ -259,7 +262,7 @@ class VirtualHost(Topology):
     def set_policy(self, policy: NamedPolicy, *, operator: bool = False) -> None:
         """Add or replace, in force at once; raises InvalidInput."""
         check_policy(policy, operator=operator)
-        self.policies.table(operator)[policy.name] = policy
+        self.policies.set((policy,), operator=operator)
         self.apply_policies()
         self.keeper.host_changed(self.name)
         self._spine.emit(
@@ -277,7 +280,7 @@ class VirtualHost(Topology):
 
     def remove_policy(self, name: str, *, operator: bool = False) -> bool:
         """False if there is none of this name."""
-        if self.policies.table(operator).pop(name, None) is None:
+        if not self.policies.remove(name, operator=operator):
             return False
         self.apply_policies()
         self.keeper.host_changed(self.name)
@@ -285,15 +288,28 @@ class VirtualHost(Topology):
         return True
 
     def apply_policies(self) -> None:
-        """Each queue and exchange does what holds for it now."""
-        for exchange in self.exchanges.values():
-            if exchange.name:
-                # The default exchange routes by itself, whatever a policy says.
+        """Each queue and exchange does what holds for it now; of very many the rest follow soon."""
+        self._applying += 1
+        self.memory.do(self._apply_all(self._applying))
+
+    def _apply_all(self, number: int) -> Steps:
+        """Ends where the policies changed once more: the next one begins anew with all."""
+        exchanges = [each for each in self.exchanges.values() if each.name]
+        for at in range(0, len(exchanges), _AT_ONCE):
+            # The default exchange routes by itself, whatever a policy says.
+            for exchange in exchanges[at : at + _AT_ONCE]:
                 effective = self.policies.effective(EXCHANGE, exchange.name)
                 exchange.definition = effective.definition
-        self._changed()
+            self._changed()
+            yield
+            if number != self._applying:
+                return
         for queue in tuple(self.queues.values()):
-            self._apply(queue)
+            if not queue.gone:
+                self._apply(queue)
+            yield
+            if number != self._applying:
+                return
 
     def _apply(self, queue: Queue) -> None:
         effective = self.policies.effective(queue_type(queue.arguments), queue.name)

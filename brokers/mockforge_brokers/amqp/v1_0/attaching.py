@@ -150,6 +150,8 @@ def _make_temporary(session: Session, link: str, asked: Composite, what: str) ->
     prefix = f"amq.dyn-{names}-" if len(names.encode()) < _LONG_NAMES else "amq.dyn.gen-"
     name = session.vhost.new_name(prefix)
     session.connection.permit("configure", "queue", name)
+    if what == "source":
+        session.connection.permit("read", "queue", name)
     session.vhost.declare_queue(
         name, exclusive=True, connection=session.connection.id, server_named=True
     )
@@ -179,21 +181,21 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
     asked = fields.get("source")
     if asked is None:
         raise LinkFailed(INVALID_FIELD, "Attach refused: source_required")
-    # All that may refuse the link is asked before its consumer is there.
+    # All that may refuse the link is asked before there is anything of it.
     outcomes = _outcomes(asked)
+    filters = read_filters(asked.get("filter"), session.vhost.clock.wall)
+    arguments = filters.arguments | _priority(fields.get("properties"))
     dynamic = ""
     if asked.get("dynamic"):
         dynamic = _make_temporary(session, fields["name"], asked, "source")
         name, terminus = dynamic, _temporary(dynamic) | {"distribution_mode": "move"}
     else:
         name = _source(session, asked)
+        session.connection.permit("read", "queue", name)
         terminus = dict(asked.fields)
         terminus.pop("capabilities", None)
-    session.connection.permit("read", "queue", name)
     queue = session.vhost.queue(name, session.connection.id)
     settled = fields.get("snd_settle_mode") == _SETTLED
-    filters = read_filters(asked.get("filter"), session.vhost.clock.wall)
-    arguments = filters.arguments | _priority(fields.get("properties"))
     most = fields.get("max_message_size", 0)
     link = Outgoing(session, fields["name"], fields["handle"], settled=settled, max_message=most)
     link.dynamic = dynamic

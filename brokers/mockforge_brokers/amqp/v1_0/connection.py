@@ -14,6 +14,7 @@ from ...contract import Peer
 from ...environment import Environment
 from ...errors import ProtocolError
 from ...events import ClientIdentified, ProtocolViolated
+from ...fairness import Steps
 from ...journal import Past, Row, Splitter
 from ...misbehaviour.skimming import Skimmer
 from ...permissions import escaped
@@ -106,6 +107,8 @@ class Connection:
         self.handshake = Handshake(options, self._login, vhosts, self._say)
         self.blocking = Blocking(self, self.vhost.memory, self._clock, self.out.append)
         self._rest = b""
+        self._work: Steps | None = None
+        """What a frame asked for and is not done yet: the frames behind it wait."""
         self._outgoing = 0
         self._flow = Flow(self._clock, self._refresh)
         self.set_writable = self._flow.set_writable
@@ -120,6 +123,7 @@ class Connection:
         if self._patience is not None:
             self._patience.quiet = 0
         if self.phase is Phase.ENDED:
+            self.unfinished = False
             return 0
         published = self.published
         if self._rest:
@@ -138,8 +142,13 @@ class Connection:
         """Handle what is whole; returns where the rest begins."""
         at, turn = 0, self._turn
         self.unfinished = False
+        if self._work is not None:
+            if turn.work(self._work):
+                self.unfinished = True
+                return at
+            self._work = None
         while len(data) - at >= HEAD_SIZE and self.phase is not Phase.ENDED:
-            if at and turn.now() > turn.until:
+            if self.unfinished or (at and turn.now() > turn.until):
                 self.unfinished = True
                 break
             if self.phase is Phase.HEADER:
@@ -155,6 +164,12 @@ class Connection:
                 self._frame(channel, data[at + offset * 4 : at + size])
             at += size
         return at
+
+    def begin(self, steps: Steps) -> None:
+        """Do what a frame asks for; what there is no time for is done before the next frame."""
+        if self._turn.work(steps):
+            self._work = steps
+            self.unfinished = True
 
     def take_rest(self) -> bytes:
         rest, self._rest = self._rest, b""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ...errors import ProtocolError
+from ..channel.publishing import VERY_WIDE
 from ..records import Headers
 from . import mapping
 from .addresses import LONGEST_NAME, BadAddress, target_v2
@@ -27,8 +29,12 @@ from .wire.performatives import Composite
 from .wire.values import Symbol
 
 if TYPE_CHECKING:
+    from ..state.routing import Route
     from .session import Session
 
+_T = TypeVar("_T")
+Outcomes = Generator[None, None, Composite | None]
+"""Steps that end with an outcome."""
 _SECOND: Final = 1
 _RELEASED: Final = Composite("released", {})
 _MODES: Final = ("unsettled", "settled", "mixed")
@@ -93,10 +99,10 @@ def _check_same(partial: Partial, fields: dict[str, Any]) -> None:
         )
 
 
-def publish(session: Session, link: Incoming, data: bytes) -> Composite | None:
-    """Route a whole message; returns the outcome if it is not to be accepted.
+def publish(session: Session, link: Incoming, data: bytes) -> Outcomes:
+    """Route a whole message; its outcome comes with the last step, None if it is accepted.
 
-    Raises LinkFailed, SessionFailed or RequestRefused.
+    Raises LinkFailed, SessionFailed or RequestRefused, all of them before the first step.
     """
     try:
         sections = message.read(data)
@@ -105,7 +111,7 @@ def publish(session: Session, link: Incoming, data: bytes) -> Composite | None:
     try:
         exchange, key = _place(session, link, sections)
     except Returned as returned:
-        return returned.outcome
+        return _at_once(returned.outcome)
     connection, vhost = session.connection, session.vhost
     _check_user(session, sections)
     keys = _more_keys(sections)
@@ -116,9 +122,31 @@ def publish(session: Session, link: Incoming, data: bytes) -> Composite | None:
         headers = Headers(properties.get("headers", {}), properties)
         route = vhost.route(exchange, key, headers, keys)
     vhost.topic_permissions.check(connection.user, "write", route.exchange, key)
-    size, ttl = len(sections.body), sections.header.get("ttl")
-    deliver = vhost.publish if ttl is None else vhost.publish_expiring
-    reached = deliver(route, content, size, connection.client)
+    size, expiring = len(sections.body), "ttl" in sections.header
+    if len(route.queues) > VERY_WIDE:
+        steps = vhost.publishing(route, content, size, connection.client, expiring=expiring)
+    else:
+        deliver = vhost.publish_expiring if expiring else vhost.publish
+        steps = _at_once(deliver(route, content, size, connection.client))
+    return _reached(session, steps, route, data, (exchange, key))
+
+
+def _at_once(value: _T) -> Generator[None, None, _T]:
+    """The steps of what is done already."""
+    yield from ()
+    return value
+
+
+def _reached(
+    session: Session,
+    steps: Generator[None, None, int],
+    route: Route,
+    data: bytes,
+    place: tuple[str, str],
+) -> Outcomes:
+    """What becomes of a message by the number of queues that it reaches."""
+    reached = yield from steps
+    connection = session.connection
     connection.published += 1
     if reached < 0:
         queue = route.queues[0].name
@@ -126,9 +154,9 @@ def publish(session: Session, link: Incoming, data: bytes) -> Composite | None:
         text = f"queue '{queue}' exceeded maximum length"
         return Composite("rejected", {"error": error(RESOURCE_LIMIT, text, info)})
     if reached or route.held:
-        connection.unroutable.routed(data, b"", exchange, key)
+        connection.unroutable.routed(data, b"", *place)
         return None
-    connection.unroutable.add(data, b"", exchange, key, returned=False)
+    connection.unroutable.add(data, b"", *place, returned=False)
     return _RELEASED
 
 

@@ -131,9 +131,19 @@ class Session:
             delivery, settled, data = whole
             if link.credit <= 0:
                 raise LinkFailed(TRANSFER_LIMIT, "")
-            outcome = publishing.publish(self, link, data)
+            steps = publishing.publish(self, link, data)
         except (LinkFailed, RequestRefused) as refused:
             self.links.drop(link, as_failure(LinkFailed, refused))
+            return
+        self.connection.begin(self._publishing(link, delivery, steps, settled=settled))
+
+    def _publishing(
+        self, link: Incoming, delivery: int, steps: publishing.Outcomes, *, settled: bool
+    ) -> Steps:
+        """Say what became of a message, once it is where it goes."""
+        outcome = yield from steps
+        if self.links.incoming.get(link.handle) is not link:
+            # It ended while many queues took the message: there is nobody to be told.
             return
         if not settled:
             if outcome is None:

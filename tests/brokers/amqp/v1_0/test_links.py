@@ -1,6 +1,9 @@
 """Links, deliveries and their settlement, as RabbitMQ 4 does them (rabbit_amqp_session)."""
 
+from typing import Any
+
 import pytest
+from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.events import ConsumerEnded, MessageUnroutable
 from mockforge_brokers.amqp.v1_0.wire import message, performatives
 from mockforge_brokers.amqp.v1_0.wire.frames import frame
@@ -425,6 +428,24 @@ def test_a_dynamic_source_is_a_queue_for_its_link(scene: Scene, client: Client) 
     assert disposition.state == "accepted"
     client.send("detach", handle=1, closed=True)
     assert [name for name in scene.broker.vhost().queues if name.startswith("amq.dyn")] == []
+
+
+@pytest.mark.parametrize("refused", ["read", "outcome"])
+def test_a_dynamic_source_that_is_refused_leaves_no_queue(
+    scene: Scene, client: Client, refused: str
+) -> None:
+    source: dict[str, Any] = {
+        "address": None,
+        "dynamic": True,
+        "capabilities": ("temporary-queue",),
+    }
+    if refused == "read":
+        scene.environment.access.add_rule(rule_of("allow guest configure,write amqp:/:*"))
+    else:
+        source["outcomes"] = ("amqp:other:list",)
+    came = client.receiver("", source=source)
+    assert came[-1].name in ("detach", "end")
+    assert not scene.broker.vhost().queues.keys() - {"q"}
 
 
 def test_a_dynamic_source_of_another_kind_is_not_served(client: Client) -> None:

@@ -113,6 +113,8 @@ class GovernedQueue(Queue):
         self.timer: Timer | None = None
         self.ageing = False
         """What is over is being taken out, and there may be more of it."""
+        self.shortening = False
+        """As above, for what is too much."""
         self.due = inf
         self.idle_timer: Timer | None = None
         self.active: Consumer | None = None
@@ -124,6 +126,8 @@ class GovernedQueue(Queue):
         self.policy = policy
         self.touch()
         self._shorten()
+        if policy.max_bytes is not None:
+            self.memory.do(self._weighing())
         self.memory.settle()
 
     @property
@@ -238,12 +242,39 @@ class GovernedQueue(Queue):
         return policy.max_bytes is not None and lanes.size + bytes_more > policy.max_bytes
 
     def _shorten(self) -> None:
-        if self.policy.overflow in REJECTING or self.ageing:
-            return
-        while self._over(0, 0):
+        """What is too much goes from the head; of very much the rest follows in steps.
+
+        Meanwhile it is there for whoever takes it.
+        """
+        if self._drop(_A_FEW if self.shortening else AT_ONCE) and not self.shortening:
+            self.memory.do(self._shortening())
+
+    def _shortening(self) -> Steps:
+        self.shortening = True
+        try:
+            while self._drop(AT_ONCE):
+                yield
+        finally:
+            self.shortening = False
+        self._watch()
+        self.memory.settle()
+
+    def _drop(self, most: int) -> bool:
+        """Drop so many of those that are too much; True where there are more."""
+        while not (self.policy.overflow in REJECTING or self.ageing) and self._over(0, 0):
+            if not most:
+                return True
+            most -= 1
             self.dropped += 1
             # Its head, also where that is the one of the highest priority, as in RabbitMQ.
             self._bury(self.lanes.popleft(), "maxlen")
+        return False
+
+    def _weighing(self) -> Steps:
+        """Count the bytes of what a plain queue held, then see whether they are too many."""
+        while self.lanes.weigh(AT_ONCE):
+            yield
+        self._shorten()
 
     def _reject(self, route: Route, content: bytes, size: int) -> None:
         self.dropped += 1
@@ -277,7 +308,7 @@ class GovernedQueue(Queue):
             self._dead_letter(message, "rejected")
 
     def put_back(self, unacked: Sequence[Message], *, ended: bool) -> None:
-        self.lanes.put_back(sorted(map(_adopt, unacked), key=_by_position))
+        self.lanes.put_back(sorted(unacked, key=_by_position))
         self.drain()
         self._shorten()
         self._watch()
@@ -412,23 +443,11 @@ Queue.governed_class = GovernedQueue
 
 def govern(queue: Queue, host: Host, policy: Policy = NO_POLICY) -> GovernedQueue:
     """Let a plain queue, in place, be one that does what `policy` says."""
-    ready = list(queue.messages)
+    ready = queue.messages
     # Both classes have the same slots, and everyone who holds the queue keeps holding it.
     queue.__class__ = queue.governed_class
     governed = cast("GovernedQueue", queue)
     governed.prepare(host, policy)
-    for message in ready:
-        governed.lanes.append(_adopt(message))
+    governed.lanes.take_over(ready)
     governed.active = queue.consumers[0] if queue.consumers else None
     return governed
-
-
-def _adopt(message: Message) -> GovernedMessage:
-    """A message as a governed queue has it; one of a plain queue has no end and no priority."""
-    if isinstance(message, GovernedMessage):
-        return message
-    adopted = GovernedMessage(
-        message.queue, message.route, message.content, message.size, message.position
-    )
-    adopted.redelivered = message.redelivered
-    return adopted

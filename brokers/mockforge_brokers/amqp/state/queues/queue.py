@@ -59,6 +59,7 @@ class Queue:
         "policy",
         "published",
         "redelivered",
+        "shortening",
         "timer",
         "unacked",
     )

@@ -8,10 +8,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from ....errors import RequestRefused
+from ....fairness import Steps
 from ...codes import ReplyCode
 from ..memory import COST
 from ..message import Message
 from .governed import GovernedMessage, GovernedQueue
+from .queue import AT_ONCE
 from .store import Lanes
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ class QuorumQueue(GovernedQueue):
     message_type = QuorumMessage
 
     def prepare(self, *given: Any) -> None:
-        self.undelivered: list[tuple[Message, str]] = []
+        self.undelivered: deque[tuple[Message, str]] = deque()
         """Dead letters that no queue took, with their reasons."""
         self.retry_timer: Timer | None = None
         self.rejecting = False
@@ -245,10 +247,20 @@ class QuorumQueue(GovernedQueue):
 
     def _retry(self) -> None:
         self.retry_timer = None
-        waiting, self.undelivered = self.undelivered, []
-        for message, reason in waiting:
+        self.memory.do(self._retrying())
+
+    def _retrying(self) -> Steps:
+        """Those that no queue takes this time either wait behind the others."""
+        for number in range(len(self.undelivered)):
+            # The queue may have ended meanwhile, and they with it.
+            if not self.undelivered:
+                return
+            message, reason = self.undelivered.popleft()
             self.memory.used -= message.size + COST
             self.host.dead_letter(self, message, reason)
+            if number % AT_ONCE == AT_ONCE - 1:
+                yield
+        self.memory.settle()
 
     def end(self) -> None:
         super().end()

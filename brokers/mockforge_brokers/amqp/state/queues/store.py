@@ -1,6 +1,6 @@
 """Where messages are kept: in lanes of one priority each, or in a log by their offsets."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from ..message import Message
-    from .governed import GovernedMessage
     from .stream import StreamMessage
 
 _by_position = attrgetter("position")
@@ -51,36 +50,60 @@ class Lanes:
     """Oldest first in each lane, the highest lane first. A queue without priorities has one.
 
     What a plain queue's deque can do where both are used, and more: `size` counts the bytes.
+
+    What a plain queue held when it became one with rules stands before all else, as it is: there
+    may be a million. None of it ends by time. `weigh` counts its bytes, which nothing did before.
     """
 
-    __slots__ = ("_lanes", "count", "size")
+    __slots__ = ("_before", "_lanes", "count", "size")
 
     def __init__(self, max_priority: int = 0) -> None:
-        self._lanes: list[deque[GovernedMessage]] = [deque() for _ in range(max_priority + 1)]
+        self._lanes: list[deque[Message]] = [deque() for _ in range(max_priority + 1)]
+        self._before: deque[Message] = deque()
         self.count = 0
         self.size = 0
 
     def __len__(self) -> int:
         return self.count
 
-    def __iter__(self) -> "Iterator[GovernedMessage]":
-        return chain.from_iterable(reversed(self._lanes))
+    def __iter__(self) -> "Iterator[Message]":
+        return chain(self._before, chain.from_iterable(reversed(self._lanes)))
 
-    def append(self, message: "GovernedMessage") -> None:
+    def take_over(self, messages: "deque[Message]") -> None:
+        """These were in the queue before there were lanes."""
+        self._before = messages
+        self.count += len(messages)
+
+    def weigh(self, most: int) -> bool:
+        """Count the bytes of some of those; False when those of all are counted."""
+        before, lane = self._before, self._lanes[0]
+        # From behind: what goes meanwhile goes from the front, and was never counted.
+        for _ in range(min(most, len(before))):
+            message = before.pop()
+            self.size += message.size
+            lane.appendleft(message)
+        return bool(before)
+
+    def append(self, message: "Message") -> None:
         self._lanes[min(message.priority, len(self._lanes) - 1)].append(message)
         self.count += 1
         self.size += message.size
 
-    def popleft(self) -> "GovernedMessage":
-        """The message whose turn it is; raises IndexError if there is none."""
+    def popleft(self) -> "Message":
+        """The message whose turn it is; raises StopIteration if there is none."""
+        if self._before:
+            self.count -= 1
+            return self._before.popleft()
         return self._pop(next(lane for lane in reversed(self._lanes) if lane))
 
-    def expired(self, now: float, most: int) -> "list[GovernedMessage]":
+    def expired(self, now: float, most: int) -> "list[Message]":
         """Take out what is over at the head of a lane; what stands behind a living one waits.
 
         No more than `most` of them.
         """
-        found: list[GovernedMessage] = []
+        found: list[Message] = []
+        if self._before:
+            return found
         for lane in self._lanes:
             while lane and lane[0].expires <= now and len(found) < most:
                 found.append(self._pop(lane))
@@ -89,24 +112,32 @@ class Lanes:
     @property
     def next_expiry(self) -> float:
         """When the first head is over; inf for never."""
+        if self._before:
+            return inf
         return min((lane[0].expires for lane in self._lanes if lane), default=inf)
 
-    def put_back(self, back: "list[GovernedMessage]") -> None:
-        """Messages return to their old places."""
+    def put_back(self, back: "Sequence[Message]") -> None:
+        """Messages return to their old places; they are in order."""
         last = len(self._lanes) - 1
+        self.count += len(back)
+        if self._before and back:
+            end = bisect_right(back, self._before[-1].position, key=_by_position)
+            older, back = back[:end], back[end:]
+            if older:
+                return_to(self._before, older)
         for priority, lane in enumerate(self._lanes):
             mine = [message for message in back if min(message.priority, last) == priority]
             if mine:
                 return_to(lane, mine)
-        self.count += len(back)
         self.size += sum(message.size for message in back)
 
     def clear(self) -> None:
         for lane in self._lanes:
             lane.clear()
+        self._before.clear()
         self.count = self.size = 0
 
-    def _pop(self, lane: "deque[GovernedMessage]") -> "GovernedMessage":
+    def _pop(self, lane: "deque[Message]") -> "Message":
         message = lane.popleft()
         self.count -= 1
         self.size -= message.size

@@ -1,0 +1,68 @@
+"""Lanes of messages beside a plain list: what a plain queue held comes before all else."""
+
+from collections import deque
+from math import inf
+from random import Random
+from typing import cast
+
+import pytest
+from mockforge_brokers.amqp.state.exchanges import Exchange
+from mockforge_brokers.amqp.state.memory import Memory
+from mockforge_brokers.amqp.state.message import Message
+from mockforge_brokers.amqp.state.queues.governed import GovernedMessage
+from mockforge_brokers.amqp.state.queues.queue import Queue
+from mockforge_brokers.amqp.state.queues.store import Lanes
+from mockforge_brokers.amqp.state.routing import Route
+
+QUEUE = Queue("q", Memory(1))
+ROUTE = Route(Exchange(""), "q")
+
+
+def plain(position: int) -> Message:
+    return Message(QUEUE, ROUTE, b"", position % 7, position)
+
+
+def governed(position: int, expires: float) -> GovernedMessage:
+    return GovernedMessage(QUEUE, ROUTE, b"", position % 7, position, expires=expires)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_they_do_what_a_list_does(seed: int) -> None:
+    random = Random(seed)
+    before = random.choice((0, 1, 5, 40))
+    lanes = Lanes()
+    lanes.take_over(deque(map(plain, range(before))))
+    model: list[Message] = list(lanes)
+    away: list[Message] = []
+    weighed, position = not before, before
+    for now in range(120):
+        match random.randrange(6):
+            case 0 | 1:
+                message = governed(position, random.choice((inf, now + 5.0, now - 1.0)))
+                position += 1
+                lanes.append(message)
+                model.append(message)
+            case 2 if model:
+                away.append(lanes.popleft())
+                assert away[-1] is model.pop(0)
+            case 3 if away:
+                back = sorted(random.sample(away, random.randint(1, len(away))), key=_position)
+                away = [each for each in away if each not in back]
+                lanes.put_back(back)
+                model = sorted(model + back, key=_position)
+            case 4:
+                weighed |= not lanes.weigh(3)
+            case _:
+                over = lanes.expired(now, 2)
+                for each in over:
+                    assert cast("GovernedMessage", model.pop(0)) is each
+                    assert each.expires <= now
+                assert len(over) == 2 or not model or model[0].expires > now
+        assert list(lanes) == model
+        assert len(lanes) == len(model)
+        if weighed:
+            assert lanes.size == sum(each.size for each in model)
+
+
+def _position(message: Message) -> int:
+    return message.position
