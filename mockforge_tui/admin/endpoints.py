@@ -10,7 +10,7 @@ from ..fixtures.schema import COUNT, DURATION, EXPECTATION, FAULT, WHERE, Schema
 _SINCE: Final[Schema] = {
     "oneOf": [
         {"type": "integer", "minimum": 0, "maximum": 10**18},
-        {"type": "string", "pattern": "^[0-9]{1,18}(\\.[0-9]{1,18})?$"},
+        {"type": "string", "pattern": "^[0-9]{1,18}(\\.[0-9]{1,18}){0,2}$"},
     ],
     "description": "a `mark`, or a message's number: only what came after it",
 }

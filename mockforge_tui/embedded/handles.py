@@ -14,7 +14,7 @@ from .verbs import Verbs, ended, seconds, wait
 
 if TYPE_CHECKING:
     from ..expectations.message import Message
-    from ..fixtures.expected.model import Came
+    from ..fixtures.expected.model import Came, Settlement
     from ..fixtures.messages import Watch
 
 T = TypeVar("T")
@@ -257,6 +257,29 @@ class AmqpHandle(Handle):
 
         fewest = least if count is None else count
         wait(self._verbs, Consumers(queue, fewest, count, seconds(within)))
+
+    def wait_settled(
+        self,
+        queue: str,
+        settlement: Settlement = "acknowledged",
+        *,
+        client: str = "*",
+        count: int | None = None,
+        least: int = 1,
+        within: Duration = 5,
+        settle: Duration = 0,
+        since: int | None = None,
+    ) -> None:
+        """Wait until clients (by name or glob) acknowledged `least` messages of a queue or more,
+        or `count` and no more; or rejected them, or had them requeued.
+        """
+        __tracebackhide__ = True
+        from ..fixtures.expected.model import Settled
+
+        fewest = least if count is None else count
+        within, settle = seconds(within), seconds(settle)
+        expected = Settled(queue, settlement, client, fewest, count, within, settle)
+        wait(self._verbs, expected, since)
 
     def _watch(self, *place: str, wanted: dict[str, Any]) -> Watch:
         from ..fixtures.messages import Watch

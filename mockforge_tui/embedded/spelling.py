@@ -23,6 +23,7 @@ from ..fixtures.expected.model import (
     GroupAt,
     InOrder,
     LintClean,
+    Settled,
 )
 from ..fixtures.messages import AmqpMessage, KafkaMessage, MqttMessage, Outgoing
 from .answer import Answer
@@ -79,7 +80,7 @@ def asked_of(expectation: Expectation) -> dict[str, Any]:
         case GroupAt(group, lag, topic):
             group_ = {"id": group, "lag": lag, **({"topic": topic} if topic else {})}
             return {"group": group_, **within}
-        case Drained() | Consumers():
+        case Drained() | Consumers() | Settled():
             return {**_queue(expectation), **within}
         case Client():
             return {**_client(expectation), **within}
@@ -91,9 +92,13 @@ def asked_of(expectation: Expectation) -> dict[str, Any]:
             assert_never(expectation)
 
 
-def _queue(expectation: Drained | Consumers) -> dict[str, Any]:
+def _queue(expectation: Drained | Consumers | Settled) -> dict[str, Any]:
     if isinstance(expectation, Drained):
         return {"drained": expectation.queue}
+    if isinstance(expectation, Settled):
+        name = {"acknowledged": "acked"}.get(expectation.settlement, expectation.settlement)
+        where = {"queue": expectation.queue, "client": expectation.client}
+        return {name: {**where, **_counted(expectation)}}
     return {"consumers": {"queue": expectation.queue, **_number(expectation)}}
 
 
@@ -110,11 +115,11 @@ def since_of(since: int | None) -> dict[str, Any]:
     return {"since": since.text if isinstance(since, Mark) else since}
 
 
-def _counted(expectation: Came | Frames) -> dict[str, Any]:
+def _counted(expectation: Came | Frames | Settled) -> dict[str, Any]:
     return {**_number(expectation), "settle": expectation.settle}
 
 
-def _number(expectation: Came | Frames | Consumers) -> dict[str, int]:
+def _number(expectation: Came | Frames | Consumers | Settled) -> dict[str, int]:
     least, most = expectation.least, expectation.most
     return {"least": least} if most is None else {"count": most}
 

@@ -1,14 +1,11 @@
-"""Whether an expectation is met right now; each check remembers how far it has looked."""
+"""Whether an expectation is met right now, of each kind."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from enum import Enum
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple, assert_never
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import Event, LintFound, ProtocolViolated
-from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import DestinationView, GroupView
 
@@ -25,52 +22,19 @@ from ..fixtures.expected.model import (
     GroupAt,
     InOrder,
     LintClean,
+    Settled,
     counted,
     frames_counted,
 )
 from ..fixtures.messages import Watch
+from .check import Check, State
 from .frames import FrameLook
 from .message import Message
 from .observed import Observed
+from .settled import SettledCheck
 
 MOST_FOUND: Final = 10_000
 """Messages that a check hands out; it counts them all."""
-
-
-class State(Enum):
-    MET = "met"
-    OPEN = "open"
-    """Not yet, but it still may."""
-    BROKEN = "broken"
-    """Nothing that comes can make it good."""
-
-
-class Check(ABC):
-    """Looks at one expectation again and again."""
-
-    found: list[Message]
-    """The messages that it is about, oldest first."""
-
-    frames: Sequence[Row] = ()
-    """The frames that it is about, oldest first, where it is about frames."""
-    behind = False
-    """There was more to look at than one turn has time for: the next look goes on."""
-    certain = True
-    """While it is met, nothing that is still to be looked at can break it."""
-
-    def __init__(self) -> None:
-        self.found = []
-
-    @abstractmethod
-    def look(self) -> State: ...
-
-    def close(self) -> None:  # noqa: B027 (most look at no more than what is there)
-        """Its time is over: what comes from now on does not count."""
-
-    @property
-    @abstractmethod
-    def seen(self) -> str:
-        """What is there instead, in words."""
 
 
 def check_of(expectation: Expectation, observed: Observed, since: int) -> Check:
@@ -84,10 +48,8 @@ def check_of(expectation: Expectation, observed: Observed, since: int) -> Check:
             return OrderCheck(expectation, observed, since)
         case GroupAt():
             return GroupCheck(expectation, observed)
-        case Drained():
-            return DrainedCheck(expectation, observed)
-        case Consumers():
-            return ConsumersCheck(expectation, observed)
+        case Drained() | Consumers() | Settled():
+            return _of_queue(expectation, observed, since)
         case Client():
             return ClientCheck(expectation, observed)
         case FaultHit():
@@ -96,6 +58,22 @@ def check_of(expectation: Expectation, observed: Observed, since: int) -> Check:
             return LintCheck(expectation, observed)
         case _:
             assert_never(expectation)
+
+
+def _of_queue(expectation: Drained | Consumers | Settled, observed: Observed, since: int) -> Check:
+    match expectation:
+        case Drained():
+            return DrainedCheck(expectation, observed)
+        case Consumers():
+            return ConsumersCheck(expectation, observed)
+        case Settled(queue):
+            record = observed.record
+            return SettledCheck(
+                expectation,
+                record.settlements,
+                record.settled(since),
+                lambda: _queue_view(queue, observed) is not None,
+            )
 
 
 def is_at(watch: Watch) -> Callable[[Message], bool]:
@@ -316,6 +294,12 @@ class GroupCheck(Check):
         return self._seen
 
 
+def _queue_view(name: str, observed: Observed) -> DestinationView | None:
+    amqp = observed.brokers.amqp
+    views = amqp.destinations() if amqp is not None else []
+    return next((each for each in views if each.kind == "queue" and each.name == name), None)
+
+
 class _QueueCheck(Check):
     """By the view of one queue."""
 
@@ -326,9 +310,7 @@ class _QueueCheck(Check):
         self._seen = ""
 
     def _view(self) -> DestinationView | None:
-        amqp = self._observed.brokers.amqp
-        views = amqp.destinations() if amqp is not None else []
-        return next((v for v in views if v.kind == "queue" and v.name == self._name), None)
+        return _queue_view(self._name, self._observed)
 
     @property
     def seen(self) -> str:

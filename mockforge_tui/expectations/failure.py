@@ -18,11 +18,13 @@ from ..fixtures.expected.model import (
     Expectation,
     Frames,
     GroupAt,
+    Settled,
     place,
 )
 from ..fixtures.messages import Watch
 from ..nearest import get_close_matches
-from .checks import CameCheck, Check, FaultCheck, FrameCheck, OrderCheck, is_at
+from .check import Check
+from .checks import CameCheck, FaultCheck, FrameCheck, OrderCheck, is_at
 from .frames import described
 from .message import Message
 from .observed import Observed
@@ -263,7 +265,7 @@ def _about(expectation: Expectation) -> str:
     match expectation:
         case GroupAt():
             return expectation.group
-        case Drained() | Consumers():
+        case Drained() | Consumers() | Settled():
             return f"queue:{expectation.queue}"
         case Client():
             return expectation.name

@@ -2,17 +2,18 @@
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple, Self
 
-from mockforge_brokers.contract import Broker
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Journal
 from mockforge_brokers.spine import Spine
 
+from ..brokers import Brokers
 from .message import Message
+from .settled import SettlementRecord
 
 MOST = 100_000
 """Messages that are kept where no setting says otherwise."""
@@ -21,20 +22,22 @@ _OVERHEAD = 700
 """Bytes that a message takes beside its payload, its key and its headers."""
 _HEADER = 100
 """Bytes that a header takes beside its value."""
-_MARK = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")
+_MARK = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})(?:\.([0-9]{1,18}))?")
 
 
 class Mark(int):
-    """A point in the flow: the last message's number, with the number of the journal's last chunk.
+    """A point in the flow: the last message's number, with those of the journal's last chunk, and
+    of the last settlement.
 
     A frame that is no message moves only the second.
     """
 
     journaled: int
+    settled: int
 
-    def __new__(cls, newest: int, journaled: int) -> Self:
+    def __new__(cls, newest: int, journaled: int, settled: int = 0) -> Self:
         mark = super().__new__(cls, newest)
-        mark.journaled = journaled
+        mark.journaled, mark.settled = journaled, settled
         return mark
 
     @classmethod
@@ -43,11 +46,11 @@ class Mark(int):
         found = _MARK.fullmatch(text)
         if found is None:
             raise InvalidInput(f"{text!r} is no mark: GET messages answers with one")
-        return cls(int(found[1]), int(found[2]))
+        return cls(*(int(each or 0) for each in found.groups()))
 
     @property
     def text(self) -> str:
-        return f"{int(self)}.{self.journaled}"
+        return f"{int(self)}.{self.journaled}.{self.settled}"
 
 
 class _Kept(NamedTuple):
@@ -55,6 +58,8 @@ class _Kept(NamedTuple):
     size: int
     journaled: int
     """The number of the journal's last chunk when it came."""
+    settled: int
+    """That of the last settlement."""
 
 
 class Record:
@@ -65,7 +70,7 @@ class Record:
 
     def __init__(
         self,
-        brokers: Mapping[str, Broker],
+        brokers: Brokers,
         spine: Spine,
         most: int = MOST,
         journal: Journal | None = None,
@@ -79,6 +84,7 @@ class Record:
         self._spine = spine
         self._journal = journal
         self._brokers = brokers
+        self.settlements = SettlementRecord(brokers)
         self._most = most
         self._messages: deque[_Kept] = deque()
         self._bytes = 0
@@ -93,6 +99,7 @@ class Record:
         """Keep what comes from now on; without effect where it is kept already."""
         if not self.on:
             self._stops = [broker.watch(self._see) for broker in self._brokers.values()]
+            self._stops.append(self.settlements.start())
 
     def stop(self) -> None:
         for stop in self._stops:
@@ -108,19 +115,27 @@ class Record:
 
     def mark(self) -> Mark:
         """A point in the flow, for who asks later what came after it."""
-        return Mark(self.newest, self._journaled())
+        return Mark(self.newest, self._journaled(), self.settlements.newest)
 
     def journaled(self, since: int) -> int:
         """The number of the journal's last chunk at a mark, or when the message of that number
         came."""
-        begin = self.begin.journaled
+        return self._place(since).journaled
+
+    def settled(self, since: int) -> int:
+        """The same of the last settlement."""
+        return self._place(since).settled
+
+    def _place(self, since: int) -> "Mark | _Kept":
+        begin = self.begin
         if isinstance(since, Mark):
-            return max(since.journaled, begin)
-        if since <= self.begin or not self._messages:
+            journaled, settled = since.journaled, since.settled
+            return Mark(since, max(journaled, begin.journaled), max(settled, begin.settled))
+        if since <= begin or not self._messages:
             return begin
         at = since - self._messages[0].message.number
         # What is not kept any more came before all that is.
-        return self._messages[min(at, len(self._messages) - 1)].journaled if at >= 0 else begin
+        return self._messages[min(at, len(self._messages) - 1)] if at >= 0 else begin
 
     def _journaled(self) -> int:
         return 0 if self._journal is None else self._journal.seq
@@ -153,7 +168,8 @@ class Record:
     def _see(self, seen: MessageSeen) -> None:
         self.newest += 1
         size = _size(seen)
-        self._messages.append(_Kept(Message(self.newest, seen), size, self._journaled()))
+        message = Message(self.newest, seen)
+        self._messages.append(_Kept(message, size, self._journaled(), self.settlements.newest))
         self._bytes += size
         # The newest stays, whatever its size: somebody is about to look at it.
         while len(self._messages) > 1 and (

@@ -7,8 +7,9 @@ from typing import Final
 from mockforge_brokers.clock import Timer
 from mockforge_brokers.journal import Row
 
-from ..fixtures.expected.model import Came, Expectation, Frames, InOrder
-from .checks import Check, State, check_of
+from ..fixtures.expected.model import Came, Expectation, Frames, InOrder, Settled
+from .check import Check, State
+from .checks import check_of
 from .failure import Failure, failure_of
 from .message import Message
 from .observed import Observed
@@ -113,7 +114,7 @@ class Waiting:
     def _settling(self, left: float) -> float:
         """It is met for now: for so long it must stay so."""
         expected, now = self._expectation, self._observed.clock.now()
-        if not isinstance(expected, Came | Frames):
+        if not isinstance(expected, Came | Frames | Settled):
             return 0.0
         if expected.most == 0:
             return left

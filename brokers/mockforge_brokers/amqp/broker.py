@@ -1,6 +1,6 @@
 """The AMQP broker: its connections and virtual hosts, restarts, and what it shows."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
@@ -40,6 +40,7 @@ from .state.keeper import FORGETFUL
 from .state.memory import Memory
 from .state.queues.queue import Queue
 from .state.queues.types import QUEUE_TYPES
+from .state.settlements import Settlements
 from .state.virtual_host import VirtualHost
 from .v1_0.connection import Connection as LaterConnection
 from .v1_0.overdue import Sessions
@@ -71,6 +72,8 @@ class AmqpBroker(Verbs):
         self.counts = MethodCounts()
         self.vhosts: dict[str, VirtualHost] = {}
         self.acting = Acting()
+        self.settlements = Settlements()
+        self._watches: list[Callable[[VirtualHost], None]] = []
         self._cluster = Cluster()
         self._keeper = FORGETFUL
         if environment.store is not None:
@@ -207,7 +210,8 @@ class AmqpBroker(Verbs):
         profile = self.options.profile
         given = clock, Contents(profile), random, profile, keeper
         host = VirtualHost(name, spine, self.memory, *given)
-        host.acting = self.acting
+        host.acting, host.settlements = self.acting, self.settlements
+        self.watch_host(host)
         host.lint = partial(self.lint.report, 0, "")
         return host
 

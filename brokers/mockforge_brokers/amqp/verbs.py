@@ -40,6 +40,8 @@ class Verbs:
     vhosts: dict[str, VirtualHost]
     inside: Inside
     event_exchange: EventExchange
+    _watches: list[Callable[[VirtualHost], None]]
+    """How those watch a virtual host who watch all of them."""
     _connections: dict[int, Connection]
 
     def publish(
@@ -222,7 +224,7 @@ class Verbs:
         definition: Mapping[str, Any],
         *,
         apply_to: str = "all",
-        priority: int = 0,
+        priority: float = 0,
         operator: bool = False,
         vhost: str = "/",
     ) -> None:
@@ -309,22 +311,34 @@ class Verbs:
     def watch(
         self, callback: Callable[[MessageSeen], object], destination: str | None = None
     ) -> Callable[[], None]:
-        def watch(name: str, vhost: VirtualHost) -> Callable[[], None]:
+        def watch(vhost: VirtualHost) -> None:
+            name = vhost.name
+
             def seen(route: Route, content: bytes, source: str) -> None:
                 wall = self.environment.clock.wall()
                 # Nobody is the source of what the broker publishes itself: dead letters, events.
                 more = {"vhost": name} if source else {"vhost": name, "internal": True}
                 callback(message_seen(wall, route, content, source, more))
 
-            return vhost.watch(destination, seen)
+            stops[name] = vhost.watch(destination, seen)
 
-        stops = [watch(name, vhost) for name, vhost in self.vhosts.items()]
+        stops: dict[str, Callable[[], None]] = {}
+        for vhost in self.vhosts.values():
+            watch(vhost)
+        self._watches.append(watch)
 
         def stop() -> None:
-            for each in stops:
+            if watch in self._watches:
+                self._watches.remove(watch)
+            for each in stops.values():
                 each()
 
         return stop
+
+    def watch_host(self, vhost: VirtualHost) -> None:
+        """A virtual host that is new: its messages are seen by those who watch the others'."""
+        for watch in self._watches:
+            watch(vhost)
 
     def _seen(self, route: Route, content: bytes, client: str) -> MessageSeen:
         return message_seen(self.environment.clock.wall(), route, content, client)

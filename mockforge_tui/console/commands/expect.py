@@ -15,6 +15,8 @@ from ...fixtures.expected.model import (
     Frames,
     GroupAt,
     LintClean,
+    Settled,
+    Settlement,
 )
 from ...fixtures.messages import Watch
 from ..expecting import begin
@@ -193,6 +195,85 @@ def expect_consumers(
     return begin(session, Consumers(name, fewest, exactly, within))
 
 
+_BY = Opt(("--client",), CLIENT, "by these clients only, a name or a glob", "NAME")
+
+
+def _settled(
+    session: "Session",
+    settlement: Settlement,
+    name: str,
+    client: str,
+    exactly: int | None,
+    least: int | None,
+    within: float | None,
+    settle: float,
+) -> Result:
+    fewest = _fewest(exactly, least)
+    if within is None:
+        within = 1.0 if exactly == 0 else DEFAULT_WITHIN
+    return begin(session, Settled(name, settlement, client, fewest, exactly, within, settle))
+
+
+@command(
+    "expect acked",
+    group="expectations",
+    streams=True,
+    examples=("expect acked q.mail -n 0 --within 100ms",),
+)
+def expect_acked(
+    session: "Session",
+    name: Annotated[str, Arg(QUEUE, "a queue")],
+    *,
+    client: Annotated[str, _BY] = "*",
+    exactly: Annotated[int | None, _NUMBER] = None,
+    least: Annotated[int | None, _LEAST] = None,
+    within: Annotated[float | None, _WITHIN] = None,
+    settle: Annotated[float, _SETTLE] = 0.0,
+) -> Result:
+    """Wait until AMQP clients acknowledged messages of a queue: one or more, or so many."""
+    return _settled(session, "acknowledged", name, client, exactly, least, within, settle)
+
+
+@command(
+    "expect rejected",
+    group="expectations",
+    streams=True,
+    examples=("expect rejected q.mail -n 0 --within 100ms",),
+)
+def expect_rejected(
+    session: "Session",
+    name: Annotated[str, Arg(QUEUE, "a queue")],
+    *,
+    client: Annotated[str, _BY] = "*",
+    exactly: Annotated[int | None, _NUMBER] = None,
+    least: Annotated[int | None, _LEAST] = None,
+    within: Annotated[float | None, _WITHIN] = None,
+    settle: Annotated[float, _SETTLE] = 0.0,
+) -> Result:
+    """Wait until AMQP clients rejected messages of a queue for good (basic.nack, basic.reject)."""
+    return _settled(session, "rejected", name, client, exactly, least, within, settle)
+
+
+@command(
+    "expect requeued",
+    group="expectations",
+    streams=True,
+    examples=("expect requeued q.mail -n 0 --within 100ms",),
+)
+def expect_requeued(
+    session: "Session",
+    name: Annotated[str, Arg(QUEUE, "a queue")],
+    *,
+    client: Annotated[str, _BY] = "*",
+    exactly: Annotated[int | None, _NUMBER] = None,
+    least: Annotated[int | None, _LEAST] = None,
+    within: Annotated[float | None, _WITHIN] = None,
+    settle: Annotated[float, _SETTLE] = 0.0,
+) -> Result:
+    """Wait until messages of a queue came back: by their clients' word, or as these were gone."""
+    return _settled(session, "requeued", name, client, exactly, least, within, settle)
+
+
 @command(
     "expect client",
     group="expectations",
@@ -276,6 +357,9 @@ COMMANDS = (
     expect_group,
     expect_drained,
     expect_consumers,
+    expect_acked,
+    expect_rejected,
+    expect_requeued,
     expect_client,
     expect_gone,
     expect_fault,

@@ -289,9 +289,9 @@ class Scene:
     def mqtt_leave(self, client: FakeClient) -> None:
         client.send(encode_packet(Disconnect(), 4))
 
-    def amqp_client(self) -> AmqpClient:
+    def amqp_client(self, name: str = "", vhost: str = "/") -> AmqpClient:
         client = AmqpClient(self.networks["amqp"])
-        client.connect()
+        client.connect(name=name, vhost=vhost)
         return client.open()
 
     def kafka_client(self) -> FakeClient:

@@ -13,6 +13,7 @@ from ..state.message import Message
 from ..state.queues.queue import Queue, by_queue, requeue_all
 from ..state.queues.stream import StreamQueue
 from ..state.queues.timed_out import TimedOut
+from ..state.settlements import Settlement
 from ..wire.frames import method
 from .line import Line
 from .publishing import Publishing
@@ -159,16 +160,27 @@ class Channel:
             for key, message in back:
                 self.transaction.settled.append((key, message, acknowledged, requeue))
             return
-        if requeue:
-            self.refill([message for _, message in back])
-            requeue_all([message for _, message in back])
-            return
+        messages = [message for _, message in back]
         if acknowledged:
+            self.note("acknowledged", messages)
             self._done_with(back)
             return
-        for _, message in back:
+        self.note("requeued" if requeue else "rejected", messages)
+        if requeue:
+            self.refill(messages)
+            requeue_all(messages)
+            return
+        for message in messages:
             message.queue.discard(message)
-        self.refill([message for _, message in back])
+        self.refill(messages)
+
+    def note(self, settlement: Settlement, messages: Iterable[Message]) -> None:
+        """Let those know who watch what becomes of messages."""
+        if not self.vhost.settlements.watchers:
+            return
+        # What timed out is its queue's again, whatever its client says of it now.
+        settled = [each for each in messages if not isinstance(each.queue, TimedOut)]
+        self.vhost.settlements.note(settlement, self.line.client, settled)
 
     def _done_with(self, back: list[tuple[int, Message]]) -> None:
         """These are acknowledged: counted by queue and consumer, of which there are few."""
@@ -194,7 +206,7 @@ class Channel:
 
     def acknowledge(self, tags: list[int]) -> None:
         """basic.ack of single deliveries, the frequent case."""
-        if self.transaction is not None:
+        if self.transaction is not None or self.vhost.settlements.watchers:
             for tag in tags:
                 self.settle(tag, False, acknowledged=True, requeue=False)
             return
@@ -226,6 +238,7 @@ class Channel:
         """Put all that is unacknowledged back into its queue."""
         messages = list(self.unacked.values())
         self.unacked.clear()
+        self.note("requeued", messages)
         self.refill(messages)
         requeue_all(messages)
 
@@ -333,6 +346,7 @@ class Channel:
         """The steps of `end`: there may be thousands of consumers and of messages."""
         messages = self.outstanding_messages()
         self.unacked.clear()
+        self.note("requeued", messages)
         if self.transaction is not None:
             self.transaction.forget(self.vhost.memory)
             self.transaction = None

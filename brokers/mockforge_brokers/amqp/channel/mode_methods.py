@@ -3,7 +3,9 @@
 from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps
 from ..codes import ReplyCode
+from ..state.message import Message
 from ..state.queues.queue import requeue_all
+from ..state.settlements import SETTLEMENTS, Settlement
 from .channel import Channel
 from .transaction import Transaction
 
@@ -49,13 +51,20 @@ def _committing(channel: Channel, done: Transaction) -> Steps:
     if channel.closing:
         return
     channel.transaction = Transaction()
+    by_settlement: dict[Settlement, list[Message]] = {each: [] for each in SETTLEMENTS}
     for _, message, acknowledged, requeue in done.settled:
         if acknowledged:
+            by_settlement["acknowledged"].append(message)
             message.queue.acknowledge(message)
-        elif not requeue:
+        elif requeue:
+            by_settlement["requeued"].append(message)
+        else:
+            by_settlement["rejected"].append(message)
             message.queue.discard(message)
+    for settlement, messages in by_settlement.items():
+        channel.note(settlement, messages)
     channel.refill([message for _, message, _, _ in done.settled])
-    requeue_all([message for _, message, _, requeue in done.settled if requeue])
+    requeue_all(by_settlement["requeued"])
     channel.send("tx.commit-ok")
 
 

@@ -49,6 +49,7 @@ from .refusals import (
     unknown_exchange_type,
 )
 from .routing import Route
+from .settlements import Settlements
 from .topic_permissions import TopicPermissions
 from .warned_once import WarnedOnce
 
@@ -78,6 +79,8 @@ class Topology(Bindings):
         self.declared_again = 0
         self.acting = Acting()
         """The broker has one for all its virtual hosts."""
+        self.settlements = Settlements()
+        """As `acting`."""
         self.rejected = False
         """A queue refused what is just being published."""
         self.replies = DirectReplies()

@@ -8,6 +8,7 @@ from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps
 from ..state.queues.queue import by_queue, requeue_all
 from . import attaching
+from .deliveries import note
 from .failures import (
     FRAMING_ERROR,
     HANDLE_IN_USE,
@@ -139,6 +140,7 @@ class Attached:
     def _ending(self, link: Outgoing, reason: str) -> Steps:
         session = self._session
         messages = session.deliveries.take(link)
+        note(session, "requeued", messages)
         if not link.consumer.queue.gone:
             session.vhost.cancel(link.consumer)
         yield

@@ -9,12 +9,15 @@ from ..state.message import Message
 from ..state.queues.queue import requeue_all
 from ..state.queues.quorum import QuorumQueue
 from ..state.queues.stream import StreamQueue
+from ..state.settlements import Settlement
 from .failures import INVALID_FIELD, SessionFailed
 from .links import SERIAL, Outgoing, serial_distance
 from .wire.performatives import Composite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from .session import Session
 
 RELEASED: Final = Composite("released", {})
 
@@ -83,9 +86,10 @@ class Deliveries:
             return False
         if not isinstance(outcome, Composite) or outcome.name not in _SETTLERS:
             raise SessionFailed(INVALID_FIELD, f"Unrecognised state: {outcome} in DISPOSITION")
-        messages = [
-            self._unsettled.pop(number).message for number in _within(self._unsettled, first, last)
-        ]
+        found = [self._unsettled.pop(number) for number in _within(self._unsettled, first, last)]
+        messages = [each.message for each in found]
+        if found:
+            note(found[0].link.session, _settlement(outcome), messages)
         # A stream keeps what it has, whatever becomes of it.
         _accept(outcome, [each for each in messages if isinstance(each.queue, StreamQueue)])
         others = [each for each in messages if not isinstance(each.queue, StreamQueue)]
@@ -140,6 +144,18 @@ def _requeue(outcome: Composite, messages: list[Message]) -> None:
 
 def _modify(outcome: Composite, messages: list[Message]) -> None:
     (_discard if outcome.get("undeliverable_here") else _requeue)(outcome, messages)
+
+
+def _settlement(outcome: Composite) -> Settlement:
+    if outcome.name == "accepted":
+        return "acknowledged"
+    dropped = outcome.name == "rejected" or outcome.get("undeliverable_here")
+    return "rejected" if dropped else "requeued"
+
+
+def note(session: Session, settlement: Settlement, messages: Iterable[Message]) -> None:
+    """Let those know who watch what becomes of messages."""
+    session.vhost.settlements.note(settlement, session.connection.client, messages)
 
 
 _SETTLERS: Final[dict[str, Callable[[Composite, list[Message]], None]]] = {
