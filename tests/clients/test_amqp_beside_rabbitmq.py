@@ -6,6 +6,7 @@ A few examples; `python -m tests.differential.machine` plays as many as one like
 import pytest
 from benchmarks.amqp import rabbitmq
 from benchmarks.common import Skipped
+from differential.amqp import Player
 from differential.machine import beside
 
 from clients.conftest import Servers
@@ -20,4 +21,6 @@ def test_a_program_cannot_tell_us_from_rabbitmq(servers: Servers) -> None:
     except Skipped as reason:
         pytest.skip(str(reason))
     with original.start() as port:
-        beside(port, servers.ports["amqp"], examples=2, steps=15, patience=0.02)
+        theirs, ours = Player(int(port)), Player(servers.ports["amqp"])
+        theirs.patience = 0.02
+        beside(theirs, ours, examples=2, steps=15)

@@ -11,6 +11,8 @@ import argparse
 import json
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,7 +22,8 @@ from typing import Any
 import pika
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
-from .situations import EXCHANGES, QUEUES, TTL, Step, situation, time_to_live
+from .broken_off import broken_off
+from .situations import EXCHANGES, POLICY_NAMES, QUEUES, TTL, Step, situation, time_to_live
 
 Trace = list[str]
 _TRIES = 20
@@ -44,6 +47,8 @@ class Player:
     """One broker: plays the steps of a situation, and writes down what a client sees."""
 
     port: int
+    management: int = 0
+    """The port of its management interface, by which policies are set."""
     trace: Trace = field(default_factory=list)
     came: list[Any] = field(default_factory=list)
     """What consumers were sent since the last step."""
@@ -133,6 +138,7 @@ class Player:
         self.came.append((unacked, tag, body, method.redelivered, *place, reasons))
 
     def _clear(self) -> None:
+        self.clear_policies()
         for queue in QUEUES:
             self.channel.queue_delete(queue)
         for exchange in EXCHANGES:
@@ -206,6 +212,12 @@ class Player:
         self._settle()
         return self.channel.queue_declare(queue, passive=True).method.message_count
 
+    def break_off(self, queue: str, how: str) -> object:
+        """Another client goes, or goes on otherwise, between a header and its body."""
+        said = broken_off(self.port, queue, how)
+        self._settle()
+        return said
+
     def recover(self) -> object:
         self.channel.basic_recover(requeue=True)
         self.tags = []
@@ -251,6 +263,40 @@ class Player:
         self._connect()
         return ""
 
+    # Policies, by the management interface.
+
+    def policy(
+        self, name: str, pattern: str, definition: dict[str, Any], apply_to: str, priority: int
+    ) -> object:
+        asked = {"pattern": pattern, "definition": definition, "apply-to": apply_to}
+        said = self._manage("PUT", f"policies/%2F/{name}", asked | {"priority": priority})
+        # Each of RabbitMQ's queues hears of it by itself.
+        self._settle()
+        return said
+
+    def unpolicy(self, name: str) -> object:
+        said = self._manage("DELETE", f"policies/%2F/{name}")
+        self._settle()
+        return said
+
+    def clear_policies(self) -> None:
+        for name in POLICY_NAMES if self.management else ():
+            self._manage("DELETE", f"policies/%2F/{name}")
+
+    def _manage(self, method: str, path: str, body: dict[str, Any] | None = None) -> object:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.management}/api/{path}",
+            None if body is None else json.dumps(body).encode(),
+            # guest:guest
+            {"Content-Type": "application/json", "Authorization": "Basic Z3Vlc3Q6Z3Vlc3Q="},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status
+        except urllib.error.HTTPError as refused:
+            return refused.code, json.loads(refused.read() or b"{}").get("reason")
+
     def wait(self, seconds: float) -> object:
         began = time.monotonic()
         self.pass_time(seconds)
@@ -292,8 +338,13 @@ def main() -> int:
     parser.add_argument("--only", type=int)
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--patience", type=float, default=0.02, help="seconds after a step")
+    parser.add_argument(
+        "--management", nargs=2, type=int, metavar="PORT", default=(0, 0),
+        help="of both, for the situations with policies",
+    )  # fmt: skip
     asked = parser.parse_args()
-    original, ours = Player(asked.original), Player(asked.ours)
+    original = Player(asked.original, asked.management[0])
+    ours = Player(asked.ours, asked.management[1])
     original.patience = asked.patience
     if asked.record:
         record(original, range(asked.first, asked.situations))

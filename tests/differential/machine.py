@@ -13,6 +13,7 @@ import sys
 import time
 from typing import Any
 
+import hypothesis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -24,7 +25,19 @@ from hypothesis.stateful import (
 )
 
 from .amqp import Player
-from .situations import ARGUMENTS, BINDING_KEYS, EXCHANGES, KEYS, QUEUES, flow_arguments
+from .broken_off import HOWS
+from .situations import (
+    APPLY_TO,
+    ARGUMENTS,
+    BINDING_KEYS,
+    EXCHANGES,
+    KEYS,
+    PATTERNS,
+    POLICY_NAMES,
+    QUEUES,
+    flow_arguments,
+    policies,
+)
 
 TTL = 3.0
 """Seconds of what is to end within an example."""
@@ -134,6 +147,27 @@ class Beside(RuleBasedStateMachine):
     def purge(self, queue: str) -> None:
         self.both("purge", queue=queue)
 
+    # Policies.
+
+    @precondition(lambda self: self.ours.management)
+    @rule(
+        name=st.sampled_from(POLICY_NAMES),
+        pattern=st.sampled_from(PATTERNS),
+        definition=st.sampled_from(policies(TTL)),
+        apply_to=st.sampled_from(APPLY_TO),
+        priority=st.sampled_from((0, 0, 1)),
+    )
+    def set_policy(
+        self, name: str, pattern: str, definition: dict[str, Any], apply_to: str, priority: int
+    ) -> None:
+        given = {"definition": definition, "apply_to": apply_to, "priority": priority}
+        self.both("policy", name=name, pattern=pattern, **given)
+
+    @precondition(lambda self: self.ours.management)
+    @rule(name=st.sampled_from(POLICY_NAMES))
+    def clear_policy(self, name: str) -> None:
+        self.both("unpolicy", name=name)
+
     # Messages.
 
     @rule(
@@ -162,6 +196,10 @@ class Beside(RuleBasedStateMachine):
         values = {name: value for name, value in values.items() if value is not None}
         body = f"message {self.count}"[:length]
         self.both("publish", exchange=exchange, key=key, body=body, mandatory=mandatory, **values)
+
+    @rule(queue=queues, how=st.sampled_from(HOWS))
+    def break_off(self, queue: str, how: str) -> None:
+        self.both("break_off", queue=queue, how=how)
 
     @rule(queue=queues, auto_ack=st.booleans())
     def get(self, queue: str, auto_ack: bool) -> None:
@@ -241,18 +279,27 @@ class Beside(RuleBasedStateMachine):
 
 
 def beside(
-    original: int, ours: int, *, examples: int, steps: int, patience: float, more: bool = False
+    original: Player,
+    ours: Player,
+    *,
+    examples: int,
+    steps: int,
+    more: bool = False,
+    seed: int | None = None,
 ) -> None:
-    """Raises AssertionError, and prints the fewest steps that differ."""
+    """Raises AssertionError, and prints the fewest steps that differ.
+
+    Policies are set where both have a management port.
+    """
 
     class Machine(Beside):
         pass
 
-    Machine.original, Machine.ours = Player(original), Player(ours)
-    Machine.original.patience = patience
+    Machine.original, Machine.ours = original, ours
     Machine.more = more
+    seeded = Machine if seed is None else hypothesis.seed(seed)(Machine)
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Machine,
+        seeded,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
@@ -271,15 +318,23 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=25, help="of an example")
     parser.add_argument("--patience", type=float, default=0.02, help="seconds after a step")
     parser.add_argument("--more", action="store_true", help="streams, at-least-once, modes as well")
+    parser.add_argument(
+        "--management", nargs=2, type=int, metavar="PORT", default=(0, 0),
+        help="of both: policies are set and cleared as well",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, help="the same examples again")
     asked = parser.parse_args()
+    original = Player(asked.original, asked.management[0])
+    ours = Player(asked.ours, asked.management[1])
+    original.patience = asked.patience
     try:
         beside(
-            asked.original,
-            asked.ours,
+            original,
+            ours,
             examples=asked.examples,
             steps=asked.steps,
-            patience=asked.patience,
             more=asked.more,
+            seed=asked.seed,
         )
     except AssertionError as difference:
         print(difference)

@@ -12,6 +12,10 @@ Step = tuple[str, dict[str, Any]]
 
 QUEUES = ("diff.a", "diff.b")
 EXCHANGES = ("diff.topic", "diff.direct", "diff.fanout")
+POLICY_NAMES = ("p1", "p2")
+PATTERNS = ("^diff", "a$", "b$", "direct|topic")
+"""Of policies: all queues and exchanges, or some of them."""
+APPLY_TO = ("all", "all", "queues", "exchanges")
 KEYS = ("a", "a.b", "b", "")
 BINDING_KEYS = (*KEYS, "#", "*", "a.#")
 
@@ -34,6 +38,8 @@ FLOWS = 200
 """The first number of a situation with consumers."""
 SLOWER = 450
 """The first number of a situation whose messages have more time: machines are busy."""
+POLICIED = 650
+"""The first number of a situation in which policies come and go."""
 TTL = 1.0
 """Seconds that messages and queues have which end within a situation; one without waiting is over
 much sooner."""
@@ -61,6 +67,8 @@ def flow_arguments(ttl: float) -> tuple[dict[str, Any], ...]:
 
 def situation(number: int, length: int = 14) -> list[Step]:
     """The steps of one situation, always the same."""
+    if number >= POLICIED:
+        return _with_policies(number)
     if number >= FLOWS:
         return _flow(number)
     random = Random(number)
@@ -146,6 +154,44 @@ def _flow(number: int, length: int = 16) -> list[Step]:
     if not waits and random.random() < 0.3:
         steps.append(("wait", {"seconds": ttl * 1.3}))
     return [*steps, *(("count", {"queue": queue}) for queue in QUEUES)]
+
+
+def policies(ttl: float) -> tuple[dict[str, Any], ...]:
+    """Definitions for queues and exchanges; `ttl` in seconds."""
+    milliseconds = int(ttl * 1000)
+    return (
+        {"max-length": 2},
+        {"max-length": 0},
+        {"max-length": 1, "overflow": "reject-publish"},
+        {"max-length-bytes": 10},
+        {"max-length": 1, "overflow": "reject-publish-dlx", "dead-letter-exchange": "diff.direct"},
+        {"overflow": "drop-head"},
+        {"message-ttl": 0},
+        {"message-ttl": milliseconds},
+        {"message-ttl": milliseconds, "dead-letter-exchange": "diff.fanout"},
+        {"expires": milliseconds},
+        {"dead-letter-exchange": "diff.fanout"},
+        {"max-length": 1, "dead-letter-exchange": "", "dead-letter-routing-key": "diff.b"},
+        {"delivery-limit": 1},
+        {"queue-mode": "lazy"},
+        {"alternate-exchange": "diff.fanout"},
+        {"alternate-exchange": "diff.topic", "max-length": 2},
+    )
+
+
+def _with_policies(number: int) -> list[Step]:
+    """As `_flow`: policies are set, changed and cleared before and amid its steps."""
+    steps, random = _flow(number), Random(-number)
+    kinds = policies(time_to_live(number))
+    for _ in range(random.randint(3, 6)):
+        name = random.choice(POLICY_NAMES)
+        step: Step = ("unpolicy", {"name": name})
+        if random.random() < 0.75:
+            given = {"definition": random.choice(kinds), "priority": random.choice((0, 0, 1))}
+            given["apply_to"] = random.choice(APPLY_TO)
+            step = ("policy", {"name": name, "pattern": random.choice(PATTERNS), **given})
+        steps.insert(random.randrange(len(EXCHANGES), len(steps) - len(QUEUES)), step)
+    return steps
 
 
 def _longer(values: dict[str, Any], ttl: float) -> dict[str, Any]:
