@@ -37,7 +37,7 @@ def keep_large_blocks() -> None:
 
 def write_together(transport: asyncio.Transport, pieces: Sequence[bytes]) -> None:
     """Write all pieces: the socket takes what it can at once, the loop keeps the rest."""
-    left = pieces
+    left: Sequence[bytes | memoryview] = pieces
     if (
         _writev is not None
         and not transport.get_write_buffer_size()
@@ -78,10 +78,10 @@ def write_now(transport: asyncio.Transport, descriptor: int, data: bytes) -> Non
         transport.write(data[done:])
 
 
-def _without(pieces: Sequence[bytes], done: int) -> Sequence[bytes]:
-    """The pieces but their first `done` bytes."""
+def _without(pieces: Sequence[bytes], done: int) -> Sequence[bytes | memoryview]:
+    """The pieces but their first `done` bytes, none of them copied."""
     for at, piece in enumerate(pieces):
         if done < len(piece):
-            return (piece[done:], *pieces[at + 1 :]) if done else pieces[at:]
+            return (memoryview(piece)[done:], *pieces[at + 1 :]) if done else pieces[at:]
         done -= len(piece)
     return ()

@@ -1,7 +1,10 @@
 """When a connection's deliveries may go out, on a manual clock."""
 
+import pytest
 from mockforge_brokers.amqp.connection.flow import Flow
 from mockforge_brokers.clock import ManualClock
+
+from .client import Scene
 
 
 def flow() -> tuple[Flow, ManualClock, list[bool]]:
@@ -34,3 +37,20 @@ def test_a_turn_of_the_loop_does_not_open_it_for_a_socket_that_is_full() -> None
     assert seen == [False, False, False]
     made.set_writable(True)
     assert made.open
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [(100, 2_703), (4_000, 129), (4_100, 509), (200_000, 11), (300_000, 2)]
+)
+def test_so_many_messages_go_out_before_the_loop_is_served(size: int, count: int) -> None:
+    """Half a megabyte, but of long messages four times as much and of very long ones one more."""
+    scene = Scene()
+    publisher, taker = scene.client(), scene.client()
+    publisher.send("queue.declare", queue="q")
+    for _ in range(count + 1):
+        publisher.publish("", "q", bytes(size))
+    got = taker.send("basic.consume", queue="q", no_ack=True)
+    assert [each.name for each in got] == ["basic.consume-ok"] + ["basic.deliver"] * count
+    scene.clock.advance(0)
+    scene.network.settle()
+    assert [each.name for each in taker.received()] == ["basic.deliver"]
