@@ -213,7 +213,7 @@ class Tape:
         self.size = size = self.size + cost
         journal.size = total = journal.size + cost
         if size > self.room:
-            self._shrink()
+            self._shrink(tail)
         if total > journal.most:
             journal.shrink()
 
@@ -242,10 +242,26 @@ class Tape:
     def add_pieces(self, direction: int, pieces: list[bytes], size: int) -> None:
         """Keep a burst of `size` bytes in pieces, whose frames may end anywhere in it: each piece
         but the last counts as part of one frame that is not yet complete."""
+        journal = self.journal
+        seq, time = journal.seq, journal.wall()
+        chunks, all_chunks = self.chunks, journal.chunks
+        cost = size + len(pieces) * _OVERHEAD
+        if not chunks:
+            journal.size += self.weight
         done = 0
         for piece in pieces:
             done += len(piece)
-            self.add(direction, piece, done if done < size else 0)
+            seq += 1
+            chunk = Chunk(self, seq, time, direction, piece, done if done < size else 0)
+            chunks.append(chunk)
+            all_chunks.append(chunk)
+        journal.seq = seq
+        self.size = own = self.size + cost
+        journal.size = total = journal.size + cost
+        if own > self.room:
+            self._shrink(size - len(pieces[-1]))
+        if total > journal.most:
+            journal.shrink()
 
     def end(self, past: Past, beside: "Tape | None" = None) -> None:
         """The connection is over: `past` reads its frames from now on.
@@ -290,10 +306,10 @@ class Tape:
         """Let all chunks go."""
         self._drop(-1, 0)
 
-    def _shrink(self) -> None:
+    def _shrink(self, tail: int = 0) -> None:
         # The newest chunk stays, whatever its size: somebody may look at it right now. So does a
         # frame that is longer than a connection's share: its beginning, until its end is there.
-        journal, tail = self.journal, self.chunks[-1].tail
+        journal = self.journal
         # `room` grows for such a frame, up to half of the whole journal.
         if tail > self.room - journal.most_of_one:
             self.room = max(self.room, min(tail + journal.most_of_one, journal.most // 2))

@@ -68,6 +68,37 @@ def test_an_exchange_is_kept_as_its_two_chunks_are(limits):
     assert kept[0] == kept[1]
 
 
+@pytest.mark.parametrize("limits", [{}, {"connection": 4 * CHUNK}, {"total": 6 * CHUNK + 2 * TAPE}])
+def test_a_burst_in_pieces_is_kept_as_its_chunks_are(limits):
+    kept = []
+    for at_once in (False, True):
+        book = journal(**limits)
+        tape = book.open("lines", 1, owner())
+        for number in range(9):
+            pieces = [b"%90d" % number, b"%40d" % number, b"%80d" % number]
+            if at_once:
+                tape.add_pieces(OUT, pieces, 210)
+            else:
+                for piece, tail in zip(pieces, (90, 130, 0), strict=True):
+                    tape.add(OUT, piece, tail)
+            assert tape.size <= tape.room
+            assert book.size <= book.most
+        found = [(each.seq, each.time, each.data, each.tail) for each in tape.chunks]
+        assert tape.size == sum(len(each[2]) + CHUNK - 100 for each in found)
+        kept.append((found[-3:] if limits else found, book.seq, book.left + len(found)))
+    assert kept[0] == kept[1]
+
+
+def test_a_frame_in_pieces_longer_than_a_connections_share_is_kept_whole():
+    kept = journal(connection=3_000, total=100_000)
+    tape = kept.open("lines", 1, owner())
+    tape.add(OUT, b"before")
+    tape.add_pieces(OUT, [bytes(1000)] * 7, 7_000)
+    assert [chunk.tail for chunk in tape.chunks][-7:] == [*range(1000, 7000, 1000), 0]
+    tape.add(OUT, bytes(2000))
+    assert tape.size <= tape.room == 9_000
+
+
 def test_a_chunk_larger_than_the_limit_is_kept_while_it_is_the_newest():
     kept = journal(connection=1000)
     tape = kept.open("lines", 1, owner())
