@@ -44,11 +44,12 @@ from typing import TYPE_CHECKING, Final
 
 from ..bytes_io import ByteReader
 from . import joining, lint
+from .again import remember
 from .codes import V5, PacketType
 from .lint_warnings import LAST_OF_MANY, MANY
 from .records import Message
 from .state.session import LARGE, RELEASED, Session, Sink
-from .state.verbatim import Grants, TopicCounts, Verbatim
+from .state.verbatim import NOWHERE, Grants
 from .wire.encode import IDS
 from .wire.frames import check_size, decode_varint, encode_varint
 
@@ -79,7 +80,6 @@ _NO_ID: Final = b"\0\0"
 _NOT_PLAIN: Final = (-1, 0)
 """A length and a beginning of which no packet is made: it would end before its topic."""
 _NO_MESSAGE: Final = Message("", b"", 0)
-_NOWHERE: Final = Verbatim(TopicCounts(None), "", ())
 _NOBODY: Final = Grants(0, ())
 
 
@@ -176,6 +176,8 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
                 break
     _forward_run(connection, sinks, data[start:position], run, heads)
     connection.messages_in += published
+    if last is not None and published == 1 and position == len(data) <= LARGE:
+        remember(connection, last, None, data[:heads], position)
     return position
 
 
@@ -220,7 +222,7 @@ def _accept(  # noqa: C901
     twice = first == _QOS_2
     room = _room(connection, own) if twice else 0
     packet_ids: list[bytes] = []
-    route = last = _NOWHERE
+    route = last = NOWHERE
     grants = _NOBODY
     head, size, payload, cost = b"", 0, 0, 0
     payload_in = payload_out = 0
@@ -310,6 +312,8 @@ def _accept(  # noqa: C901
         for session in begun or ():
             session.begun(len(packet_ids))
         _accepted(connection, own, packet_ids, twice=twice)
+        if size == len(data) <= LARGE and not twice and begun is None:
+            remember(connection, route, grants, head, size)
     return position
 
 

@@ -14,6 +14,7 @@ from ..journal import Past, Row, Splitter
 from ..misbehaviour.decisions import Changes
 from ..misbehaviour.skimming import Look, ShapeSkimmer, Skimmer
 from . import joining, lint, malformed, misbehaviour, rights, setting
+from .again import again
 from .authentication import Proving
 from .burst import walk
 from .codes import V5, V311, VERSION_NAMES, PacketType, Reason, dialect
@@ -24,7 +25,7 @@ from .outlet import Outlet
 from .past import past_of, splitter
 from .rows import read_rows
 from .state.session import LARGE, Session
-from .state.verbatim import Verbatim
+from .state.verbatim import UNLIKE, Verbatim
 from .wire.decode import decode_body
 from .wire.packets import Disconnect, Will
 from .wire.properties import Properties
@@ -37,7 +38,6 @@ class MqttConnection:
     """The protocol's life on one socket; `contract.Connection` says who calls what."""
 
     __slots__ = (
-        "_have",
         "_now",
         "_opened",
         "_pieces",
@@ -49,8 +49,10 @@ class MqttConnection:
         "closed",
         "counts",
         "guard",
+        "incomplete",
         "keep_alive",
         "last_heard",
+        "like",
         "limit",
         "linted",
         "messages_in",
@@ -106,6 +108,7 @@ class MqttConnection:
         self.closed = False
         self.guard: Guard | None = None
         self.verbatim: dict[bytes, Verbatim] = {}
+        self.like = UNLIKE
         self.aliases: dict[int, str] = {}
         """What the client's topic aliases stand for; kept for the journal's rows."""
         self.messages_in = 0
@@ -118,7 +121,7 @@ class MqttConnection:
         self.unanswered = 0
         """QoS 1 publishes of this burst, of which the client has no PUBACK yet."""
         self._pieces: list[bytes | memoryview] = []
-        self._have = 0
+        self.incomplete = 0
         """Bytes of the pieces, which begin a packet that is incomplete or was not handled yet."""
         broker.silence.allow(self, broker.options.connect_timeout)
 
@@ -160,10 +163,13 @@ class MqttConnection:
         if data:
             # Without bytes the same burst goes on, for which its last turn had no time.
             self.unanswered = 0
+            like = self.like
+            if len(data) == like.size and data.startswith(like.head) and again(self, data, like):
+                return 0
         position, walked = 0, data
         try:
             if self._pieces:
-                missing = self.wanted - self._have
+                missing = self.wanted - self.incomplete
                 if missing > len(data):
                     return self._keep(data)
                 if 0 < missing < len(data) - LARGE:
@@ -192,18 +198,13 @@ class MqttConnection:
         left = len(data) - position
         # A view costs no copy, and keeps a whole burst.
         self._pieces.append(data[position:] if left < LARGE else memoryview(data)[position:])
-        self._have += left
-        return self._have
-
-    @property
-    def incomplete(self) -> int:
-        """Bytes of a packet that came in part."""
-        return self._have
+        self.incomplete += left
+        return self.incomplete
 
     def take_rest(self) -> bytes:
         data = b"".join(self._pieces)
         self._pieces.clear()
-        self._have = 0
+        self.incomplete = 0
         return data
 
     def set_writable(self, writable: bool) -> None:
@@ -285,6 +286,7 @@ class MqttConnection:
         whole = self.options.maximum_qos >= self.broker.options.maximum_qos
         ours = whole and self.guard is None
         self.verbatim = self.broker.router.verbatim(dialect(self.version), every) if ours else {}
+        self.like = UNLIKE
 
     def may_leave(self, will: Will | None) -> bool:
         """A will that may not be published is none; its client is let in, as Mosquitto does."""

@@ -1,6 +1,7 @@
 """Routes on which a publisher's own bytes are handed on, for the fast path."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from .session import Session, Sink
 
@@ -80,3 +81,42 @@ class Verbatim:
         kept = any(wish == 2 and session.keeps_identifiers for session, _, wish in takers)
         if maximum == 2 and not kept and (each_once or min(wishes) == max(wishes)):
             self.qos_2 = Grants(2, takers)
+
+
+class Likeness:
+    """The last publish of a client that was a burst by itself, for the next one that is like it.
+
+    A burst of `size` bytes that begins with `head` is: packet identifier and payload alone differ.
+    `size` is 0 until the same header came twice, and all of it is right only while the router's
+    `moment` stays the same. `grants` is None where QoS is 0; else `lower_head` and `parts` are
+    those of the grants, made for this size.
+    """
+
+    __slots__ = (
+        "cost",
+        "grants",
+        "head",
+        "lower_head",
+        "moment",
+        "parts",
+        "payload",
+        "route",
+        "size",
+    )
+
+    def __init__(self, head: bytes) -> None:
+        self.head = head
+        self.size = 0
+        self.moment = -1
+        self.route = NOWHERE
+        self.grants: Grants | None = None
+        self.lower_head = b""
+        self.parts: tuple[Part, ...] = ()
+        self.payload = 0
+        """Bytes of its payload."""
+        self.cost = 0
+
+
+NOWHERE: Final = Verbatim(TopicCounts(None), "", ())
+UNLIKE: Final = Likeness(b"")
+"""Of a client that has published nothing; an empty burst is never asked about."""
