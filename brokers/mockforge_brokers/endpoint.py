@@ -27,6 +27,7 @@ from .journal import IN, OUT, Origin, Tape
 from .lanes import Lanes
 from .listener import Listener
 from .snapshots import ConnectionView
+from .turns import FEW
 
 if TYPE_CHECKING:
     from .transport import Server
@@ -118,7 +119,8 @@ class Endpoint(Flow):
         # As turn.begin(), written out: this is on the way of each message.
         begun = turn.now()
         turn.until = begun + turn.length
-        self.server.poll.burst(begun, self.id)
+        if turns.crowd <= FEW:
+            self.server.poll.burst(begun, self.id)
         turns.speaking = self
         lanes = self.lanes
         try:
@@ -173,7 +175,9 @@ class Endpoint(Flow):
         if at_once:
             self.flush()
         else:
-            self.wake()
+            # As `wake`, whose questions are answered.
+            self._awake = True
+            self.server.turns.flush_soon(self)
 
     def eof_received(self) -> bool:
         while self._later is not None and self._later.work():

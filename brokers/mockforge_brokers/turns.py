@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 from .fairness import TURN, Turn
 
-_FEW: Final = 2
+FEW: Final = 2
 """Clients that are answered at once in one turn."""
 _CONCERNED: Final = 16
 """Others who are written to at once with one who has just spoken."""
@@ -31,12 +31,12 @@ class Turns:
         "_before",
         "_behind",
         "_call_soon",
-        "_crowd",
         "_more",
         "_now",
         "_spoke",
         "_until",
         "armed",
+        "crowd",
         "speaking",
         "waiting",
     )
@@ -56,7 +56,8 @@ class Turns:
         self.armed = False
         """Whoever waits is written to at the end of this turn."""
         self._spoke: Writer | None = None
-        self._crowd = 0
+        self.crowd = 0
+        """Who spoke in this turn and was told something; behind a crowd it begins at `FEW`."""
         self._behind = False
         self._until = 0.0
         self.speaking: Writer | None = None
@@ -76,8 +77,8 @@ class Turns:
         if writer is not self._spoke:
             self._spoke = writer
             # Counted by changes of the speaker: one client's many bursts are no crowd.
-            self._crowd += 1
-        return self._crowd <= _FEW
+            self.crowd += 1
+        return self.crowd <= FEW
 
     def flush_soon(self, writer: Writer) -> None:
         """Flush it at the end of this turn, or in a later one where many wait."""
@@ -111,7 +112,7 @@ class Turns:
         A slice of time is but some messages to a thousand clients. To write them each time would be
         several times the calls, and as often a client is woken.
         """
-        if self._behind or self._crowd > 2 * _FEW or not self._more():
+        if self._behind or self.crowd > 2 * FEW or not self._more():
             return False
         now = self._now()
         self._until = self._until or now + TURN
@@ -124,8 +125,8 @@ class Turns:
             self._arm()
             return
         self._until = 0.0
-        # Those above `_FEW` spoke in this turn; the first may have done so in others before it.
-        self._crowd = _FEW if self._crowd > 2 * _FEW else 0
+        # Those above `FEW` spoke in this turn; the first may have done so in others before it.
+        self.crowd = FEW if self.crowd > 2 * FEW else 0
         if self._before is not None:
             self._before()
         end = now() + TURN
