@@ -11,8 +11,8 @@ from .contract import Connection, Peer
 from .environment import Environment
 from .journal import IN, OUT
 from .misbehaviour.concern import Concern
+from .misbehaviour.exchanges import Exchanges
 from .misbehaviour.lane import Lane
-from .misbehaviour.rules import Exchanges
 
 
 class Inspected(Peer, Protocol):
@@ -141,10 +141,10 @@ class Lanes:
 
     def after(self, direction: int, callback: Callable[[], object]) -> bool:
         """Call once all that waits has gone its way, and the end may be seen; False for now."""
-        lane = self._lane_of(direction) if direction in self._exchanges.cut.ways else None
+        lane = self._lane_of(direction) if self._exchanges.stopped(direction) else None
         if lane is not None:
-            # Perhaps nothing passed since the cut, and the end is the first that waits for it.
-            self._exchanges.cut.stop(lane)
+            # Perhaps nothing passed since then, and the end is the first that waits.
+            self._exchanges.stop(lane)
         else:
             lane = self._outward if direction == OUT else self._inward
         if self._in_force.active:

@@ -45,6 +45,8 @@ class Protocol(Struct, frozen=True, kw_only=True):
     answers: tuple[str, ...] = ()
     """How the names of operations end that only answer another one; elsewhere an answer is called
     like its request."""
+    handshake: tuple[str, ...] = ()
+    """Answers that are answered in their turn."""
     malformed: Mapping[str, str] = field(default_factory=dict)
     """Packets that no correct broker sends, which a fault can inject: what each is."""
     tags: bool = False
@@ -54,6 +56,14 @@ class Protocol(Struct, frozen=True, kw_only=True):
     def routed(self) -> bool:
         """The key says where a message goes: it is part of the address and stands beside it."""
         return "routing_key" in self.fields
+
+    def is_answer(self, operation: str) -> bool:
+        """It only answers another operation, as its name says."""
+        return operation.endswith(self.answers)
+
+    def is_last(self, operation: str) -> bool:
+        """Nor does anything answer it."""
+        return self.is_answer(operation) and operation not in self.handshake
 
     @property
     def keyed(self) -> bool:
@@ -93,6 +103,7 @@ PROTOCOLS: Final = {
                 "response_topic",
             ),
             answers=("ACK", "REC", "REL", "COMP", "RESP"),
+            handshake=("PUBREC", "PUBREL"),
             malformed={
                 "bad-varint": "a Remaining Length of five bytes [2.1.4]",
                 "long-length": "a Remaining Length of 268,435,455 with 12 bytes behind it",

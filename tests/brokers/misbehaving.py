@@ -8,9 +8,10 @@ from mockforge_brokers.environment import Environment
 from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.misbehaviour.actions import Action, Drop
 from mockforge_brokers.misbehaviour.decisions import Changes, Release
+from mockforge_brokers.misbehaviour.exchanges import Exchanges
 from mockforge_brokers.misbehaviour.holds import HoldRule
 from mockforge_brokers.misbehaviour.lane import Lane
-from mockforge_brokers.misbehaviour.rules import Exchanges, Match, Rule, Trigger
+from mockforge_brokers.misbehaviour.rules import Match, Rule, Trigger
 
 from .fake_peer import FakeClient
 

@@ -2,15 +2,16 @@
 
 import asyncio
 
+import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.journal import OUT
 from mockforge_brokers.listener import Listener
-from mockforge_brokers.misbehaviour.actions import Delay, Disconnect
+from mockforge_brokers.misbehaviour.actions import Delay, Disconnect, Duplicate, Reorder
 from mockforge_brokers.transport import Server
 
 from .lines import LineBroker, LineConnection, is_word
-from .misbehaving import fault
+from .misbehaving import fault, hold
 from .storage.memory_disk import MemoryDisk
 
 
@@ -257,6 +258,32 @@ def test_the_end_of_another_in_the_midst_of_a_request_writes_no_half_of_it():
         assert (written, list(scene.disk.rows.values())) == ([b"x"], [b"first", b"second"])
 
     run(test, prompt=True)
+
+
+@pytest.mark.parametrize("how", ["delayed", "held", "overtaken", "repeated"])
+def test_what_a_fault_or_hold_let_wait_is_answered_when_it_is_on_disk(how):
+    async def test(scene):
+        one, written = scene.join()
+        environment = scene.environment
+        if how == "held":
+            environment.holds.add(hold(is_word("keep")))
+        else:
+            actions = {"delayed": Delay(1.0), "overtaken": Reorder(9, 1.0), "repeated": Delay(1.0)}
+            environment.faults.add(fault(actions[how], is_word("keep")))
+        if how == "repeated":
+            environment.faults.add(fault(Duplicate(), is_word("again")))
+        one.data_received(b"keep a\nagain\n" if how == "repeated" else b"keep a\n")
+        if how == "held":
+            environment.holds.clear()
+        else:
+            scene.clock.advance(1.0)
+        await asyncio.sleep(0)
+        assert one.connection.lines[0] == b"keep a\n"
+        assert written == []
+        scene.commit()
+        assert written[0].startswith(b"keep a\n")
+
+    run(test)
 
 
 def test_a_fault_that_ends_the_connection_as_an_answer_goes_out_ends_it_for_good():

@@ -198,7 +198,7 @@ class Effects:
                 self._part(rule, action)
                 self._lane.queue.pass_on(frame)
             case _:
-                self._lane.exchanges.blocks.block(self._lane, rule, action)
+                self._lane.exchanges.block(self._lane, rule, action)
                 self._lane.queue.pass_on(frame)
 
     def _wait(self, rule: Rule, action: Delay | Throttle, size: int) -> float:
@@ -272,7 +272,7 @@ class Effects:
             for _ in range(copies):
                 lane.forward(again)
             return
-        lane.exchanges.repeated(row.correlation, copies)
+        lane.exchanges.repeated(row, copies)
         for _ in range(copies):
             if not lane.queue.ended:
                 connection.repeat(frame, dup=dup)

@@ -27,10 +27,11 @@ from ..journal import IN, OUT, Row
 from ..limits import Limits
 from ..usage import Usage
 from .effects import Effects
+from .exchanges import Exchanges
 from .holds import Holds
 from .in_force import InForce
 from .queue import Queue
-from .rules import Exchanges, Faults, Rule
+from .rules import Faults, Rule
 from .skimming import UNSETTLED, Look
 from .waiting import Held, nothing
 
@@ -76,6 +77,7 @@ class Lane:
         self._limits = misbehaviour.limits
         self._usage = misbehaviour.usage
         self.exchanges = exchanges
+        exchanges.lanes[direction] = self
         self._splitter = connection.splitter(direction)
         self._in_force = misbehaviour.in_force
         self._version = UNSETTLED
@@ -128,7 +130,7 @@ class Lane:
         self._skim_with(connection)
 
     def _skim_with(self, connection: Connection) -> None:
-        self.skimmer = self.exchanges.skimmers[self.direction] = connection.skimmer(self.direction)
+        self.skimmer = connection.skimmer(self.direction)
         # A look says something of one protocol's frames only.
         self._version = UNSETTLED
 
@@ -154,13 +156,13 @@ class Lane:
         """
         exchanges = self.exchanges
         waits = self._cut or self.queue or self.queue.ended
-        loud = exchanges.surplus or exchanges.dark or exchanges.cut.ways
+        loud = exchanges.surplus or exchanges.dark or exchanges.cut.ways or exchanges.blocks
         self.skimmer.version = UNSETTLED if waits or loud else self._version
 
     def _feed(self, data: bytes) -> None:
-        dark, cut = self.exchanges.dark, self.exchanges.cut
-        if self.direction in cut.ways and not self.queue.ended:
-            cut.stop(self)
+        dark = self.exchanges.dark
+        if self.exchanges.stopped(self.direction) and not self.queue.ended:
+            self.exchanges.stop(self)
         while not self.queue.ended:
             try:
                 frames = self._splitter.feed(data)
@@ -285,6 +287,10 @@ class Lane:
             self.peer.wake()
 
     # What the queue reports.
+
+    def work(self, call: Callable[[], object]) -> None:
+        # Not in the midst of its bytes: what is kept because of it is waited for all the same.
+        self.peer.work(call)
 
     def waits_more(self, size: int) -> None:
         self.skimmer.version = UNSETTLED

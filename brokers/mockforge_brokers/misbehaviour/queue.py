@@ -19,6 +19,10 @@ class Owner(Protocol):
 
     forward: Callable[[bytes], object]
 
+    def work(self, call: Callable[[], object]) -> None:
+        """Do what waited until now in its connection's name."""
+        ...
+
     def waits_more(self, size: int) -> None:
         """Something waits now that did not; `size` bytes do in all."""
         ...
@@ -89,6 +93,13 @@ class Queue:
         if len(self._waiting) == 1:
             self._arm()
 
+    def add_first(self, waiting: Waiting) -> None:
+        """In front of all that waits."""
+        self._waiting.appendleft(waiting)
+        self.size += waiting.size
+        self._owner.waits_more(self.size)
+        self._arm()
+
     def put_aside(self, frame: bytes, action: Reorder, rule: int = 0) -> None:
         aside = Aside(frame, self._passed + action.behind, rule)
         self._aside[aside.behind][aside] = None
@@ -114,6 +125,9 @@ class Queue:
 
     def run(self) -> None:
         """Let go what no longer waits, up to the first that does."""
+        self._owner.work(self._run)
+
+    def _run(self) -> None:
         now = self._clock.now()
         waiting = self._waiting
         # The head is looked at anew each time: an action may end the connection, or bring frames.
@@ -145,7 +159,8 @@ class Queue:
         if aside.timer is not None:
             aside.timer.cancel()
         self.size -= len(aside.frame)
-        self.in_turn(partial(self._owner.forward, aside.frame), len(aside.frame))
+        forward = partial(self._owner.forward, aside.frame)
+        self._owner.work(partial(self.in_turn, forward, len(aside.frame)))
         self._owner.waits_less(self.size)
 
     def _set_aside(self) -> list[Aside]:

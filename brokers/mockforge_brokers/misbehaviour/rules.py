@@ -1,6 +1,6 @@
 """The rules in force: what each matches, when it fires, and what it counted."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from math import exp, log
 from random import Random
 
@@ -12,13 +12,9 @@ from ..errors import InvalidInput
 from ..events import FaultFired, Warned
 from ..journal import IN, OUT, Row
 from ..spine import Spine
-from .actions import Action, Delay, Inject, Partition, Refuse, Watch, name_of
-from .blocking import Blocks
+from .actions import Action, Delay, Inject, Refuse, Watch, name_of
 from .in_force import InForce
-from .partition import Cut
-from .skimming import UNSETTLED, Skimmer
 
-_MOST_EXCHANGES = 1_000
 COMPARED = 1_000
 """So many frames are looked at closely for the one that comes nearest to a rule."""
 OPEN = "open"
@@ -94,7 +90,8 @@ class Rule(Struct, eq=False):
 
     `hits` counts how often it fired, `seen` how often it matched, `missed` how often it was asked
     and did not; while it never matched, `near` is the closest thing that it saw. `effects` go on
-    after the frame that it fired for: each is called when the rule ends.
+    after the frame that it fired for: each is called when the rule ends. `warned`: it was said that
+    it could not do what it is to do.
     """
 
     match: Match
@@ -111,6 +108,7 @@ class Rule(Struct, eq=False):
     effects: dict[object, Callable[[], object]] = field(default_factory=dict)
     added: float = 0.0
     timer: Timer | None = None
+    warned: bool = False
 
     @property
     def kind(self) -> str:
@@ -133,100 +131,6 @@ class Fired(Struct, frozen=True):
     parts: list[Row]
 
 
-class Exchanges:
-    """What the two lanes of a connection share: which rules matched which of its requests, so
-    that answers are left alone; whose answers are surplus; in which directions it is dark, or cut
-    for a while.
-
-    A request and what answers it share `Row.correlation`; the first of the two opens the exchange.
-    """
-
-    __slots__ = ("_blackout", "_open", "blocks", "cut", "dark", "skimmers", "surplus")
-
-    def __init__(self) -> None:
-        self._open: dict[Hashable, tuple[int, set[object]]] = {}
-        self.surplus: dict[Hashable, list[int]] = {}
-        """Of requests that went in several times: answers that nobody got yet and must not get."""
-        self.dark: set[int] = set()
-        """The directions in which nothing passes any more."""
-        self.cut = Cut()
-        self.blocks = Blocks()
-        self._blackout: list[tuple[Rule, Timer | None]] = []
-        self.skimmers: dict[int, Skimmer] = {}
-        """Of the lanes, by direction."""
-
-    def unsettle(self) -> None:
-        """What concerns both lanes changes: nothing goes past either of them unread."""
-        for skimmer in self.skimmers.values():
-            skimmer.version = UNSETTLED
-
-    def part(self, ways: set[int], rule: Rule, action: Partition, clock: Clock) -> None:
-        """See `Cut.part`."""
-        self.cut.part(ways, rule, action, clock)
-        self.unsettle()
-
-    def darken(
-        self, ways: set[int], rule: Rule, end: Callable[[], object], timer: Timer | None
-    ) -> None:
-        """Let nothing pass; `end` is called when the rule ends, unless `lighten` was before."""
-        self.dark |= ways
-        self.unsettle()
-        rule.effects[self] = end
-        self._blackout.append((rule, timer))
-
-    def lighten(self) -> None:
-        """The connection is gone."""
-        for rule, timer in self._blackout:
-            rule.effects.pop(self, None)
-            if timer is not None:
-                timer.cancel()
-        self._blackout.clear()
-        self.cut.end()
-        self.blocks.end()
-
-    def repeated(self, token: Hashable, copies: int) -> None:
-        """A request goes in so many times more: but one of its answers are surplus."""
-        if token is not None:
-            self.surplus[token] = [1, copies]
-            # As of open exchanges: what is never answered must not pile up.
-            if len(self.surplus) > _MOST_EXCHANGES:
-                del self.surplus[next(iter(self.surplus))]
-            self.unsettle()
-
-    def is_surplus(self, token: Hashable) -> bool:
-        """Whether this answer is to a repetition; counts it."""
-        left = self.surplus.get(token)
-        if left is None:
-            return False
-        if left[0]:
-            # The first answer is the one that the client waits for, whichever repetition it is to.
-            left[0] = 0
-            return False
-        left[1] -= 1
-        if not left[1]:
-            del self.surplus[token]
-        return True
-
-    def of(self, row: Row) -> tuple[set[object], bool]:
-        """The matches so far, and whether this row answers an earlier one."""
-        token = row.correlation
-        if token is None:
-            return set(), False
-        known = self._open.get(token)
-        if known is not None and known[0] != row.direction:
-            return known[1], True
-        matched: set[object] = set()
-        # Tokens come again: MQTT has 65,535 packet ids, and a channel counts its requests anew.
-        # Whatever was left of the exchange before is no answer to this one.
-        self._open.pop(token, None)
-        self.surplus.pop(token, None)
-        self._open[token] = (row.direction, matched)
-        # Requests that are never answered must not pile up: the oldest goes.
-        if len(self._open) > _MOST_EXCHANGES:
-            del self._open[next(iter(self._open))]
-        return matched, False
-
-
 def matching(
     match: Match, identity: object, parts: list[Row], exchange: tuple[set[object], bool]
 ) -> list[Row]:
@@ -238,7 +142,8 @@ def matching(
     found = [
         part for part in parts if match.direction in (None, part.direction) and match.matches(part)
     ]
-    if found:
+    # An answer is not remembered: the next request may go past unread, and its answer be matched.
+    if found and not answers:
         matched.add(identity)
     return found
 
@@ -370,7 +275,10 @@ class Faults:
         return max(0.0, delay.duration + spread)
 
     def warn(self, rule: Rule, protocol: str, text: str) -> None:
-        """A rule could not do what it is to do."""
+        """A rule could not do what it is to do; said once, as it may fire for each frame."""
+        if rule.warned:
+            return
+        rule.warned = True
         self._spine.emit(Warned(protocol, f"fault {rule.name or rule.id}", text))
 
     def reseed(self, seed: int) -> None:

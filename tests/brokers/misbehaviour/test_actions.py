@@ -25,7 +25,8 @@ from mockforge_brokers.misbehaviour.actions import (
     Watch,
 )
 from mockforge_brokers.misbehaviour.damage import damaged
-from mockforge_brokers.misbehaviour.rules import Exchanges
+from mockforge_brokers.misbehaviour.exchanges import Exchanges
+from mockforge_brokers.misbehaviour.lane import Lane
 
 from ..lines import is_word
 from ..misbehaving import fault, lane
@@ -148,6 +149,15 @@ def test_a_frame_is_repeated_behind_itself() -> None:
     scene.faults.add(fault(Duplicate(copies=2), is_word("x", OUT), times=1))
     scene.lane.feed(b"x\ny\n")
     assert scene.passed == [b"x\n", b"x\n", b"x\n", b"y\n"]
+
+
+def test_what_a_rule_cannot_do_is_said_once_however_often_it_fires() -> None:
+    scene = Scene()
+    rules = [scene.faults.add(fault(SetFields({"qos": "1"}), is_word(word))) for word in "xy"]
+    scene.lane.feed(b"x\nx\ny\nx\n")
+    assert [rule.hits for rule in rules] == [3, 1]
+    said = [event.about for event in scene.events if isinstance(event, Warned)]
+    assert said == ["fault 1", "fault 2"]
 
 
 @pytest.mark.parametrize(("size", "times"), [(2, 1_000), (100, 20), (5_000, 1)])
@@ -593,6 +603,44 @@ def test_of_two_rules_that_block_a_connection_the_last_one_lets_it_go_on() -> No
     assert (scene.passed, scene.peer.paused) == ([b"x\n", b"y\n", b"z\n"], 0)
     assert scene.connection.out[1:] == [b"blocked None\n"]
     assert (first.effects, second.effects) == ({}, {})
+
+
+def both_ways(scene: Scene) -> tuple[Lane, Lane]:
+    """The lane of what the client sends, and of what it gets, of one connection."""
+    exchanges = Exchanges()
+    there, back = (
+        lane(way, scene.connection, scene.peer, scene.environment, scene.passed.append, exchanges)
+        for way in (IN, OUT)
+    )
+    return there, back
+
+
+def test_a_block_that_fires_for_what_the_client_gets_lets_nothing_more_in() -> None:
+    scene = Scene()
+    there, back = both_ways(scene)
+    late = scene.faults.add(fault(Delay(5.0), is_word("late")))
+    there.feed(b"late\nbehind\n")
+    rule = scene.faults.add(fault(Block(9.0, "full"), is_word("x", OUT), direction=OUT))
+    back.feed(b"x\n")
+    # It was read before, and what comes now had been read as well.
+    there.feed(b"more\n")
+    scene.faults.remove(late.id)
+    scene.clock.advance(8.9)
+    assert (scene.passed, rule.hits, scene.peer.paused) == ([b"x\n"], 1, 1)
+    scene.clock.advance(0.1)
+    assert scene.passed == [b"x\n", b"late\n", b"behind\n", b"more\n"]
+    assert (scene.peer.paused, there.idle, back.idle) == (0, True, True)
+
+
+def test_what_no_rule_is_about_does_not_go_past_a_block() -> None:
+    scene = Scene()
+    there, back = both_ways(scene)
+    rule = scene.faults.add(fault(Block(), is_word("x", OUT), direction=OUT))
+    back.feed(b"x\n")
+    there.feed(b"a\n")
+    assert scene.passed == [b"x\n"]
+    scene.faults.remove(rule.id)
+    assert scene.passed == [b"x\n", b"a\n"]
 
 
 def test_a_frame_that_is_to_be_overtaken_goes_on_when_the_rule_ends() -> None:

@@ -16,7 +16,7 @@ from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.misbehaviour.actions import Delay, Disconnect, Refuse, SetFields
 from mockforge_brokers.misbehaviour.decisions import Changes, Edit, Release
-from mockforge_brokers.misbehaviour.rules import Exchanges
+from mockforge_brokers.misbehaviour.exchanges import Exchanges
 
 from ..lines import is_word
 from ..misbehaving import fault, hold, lane

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from mockforge_brokers.journal import IN, OUT
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.misbehaviour.actions import Delay, Partition
+from mockforge_brokers.misbehaviour.exchanges import Exchanges
 from mockforge_brokers.misbehaviour.lane import Lane
-from mockforge_brokers.misbehaviour.rules import Exchanges
 
 from ..lines import is_word
 from ..misbehaving import fault, lane

@@ -1,5 +1,6 @@
 """The order in which frames go on that wait in a lane."""
 
+from collections.abc import Callable
 from math import inf
 
 from hypothesis import given
@@ -24,6 +25,9 @@ class World:
         self.passed.append(frame)
         if frame == self.ends_by:
             self.queue.end()
+
+    def work(self, call: Callable[[], object]) -> None:
+        call()
 
     def waits_more(self, size: int) -> None:
         self.sizes.append(size)

@@ -17,7 +17,8 @@ from mockforge_brokers.misbehaviour.actions import (
     name_of,
 )
 from mockforge_brokers.misbehaviour.codes import resolve_code
-from mockforge_brokers.misbehaviour.rules import Exchanges, Rule
+from mockforge_brokers.misbehaviour.exchanges import Exchanges
+from mockforge_brokers.misbehaviour.rules import Rule
 from msgspec.structs import replace
 
 from ..misbehaving import fault
@@ -233,10 +234,54 @@ def test_a_rule_does_not_fire_any_more_after_its_until() -> None:
     assert world.faults.rules
 
 
+def mqtt(direction: int, operation: str) -> Row:
+    return Row("mqtt", direction, operation, correlation=(OUT, 7))
+
+
+def test_a_repeated_acknowledgement_takes_nothing_from_who_sent_it() -> None:
+    """The PUBLISH that it is of went past unread, since no rule is about such."""
+    exchanges = Exchanges()
+    acknowledgement = mqtt(IN, "PUBACK")
+    exchanges.of(acknowledgement)
+    exchanges.repeated(acknowledgement, 1)
+    assert not exchanges.surplus
+    for _ in range(3):
+        # The same packet identifier, for the next messages.
+        message = mqtt(OUT, "PUBLISH")
+        exchanges.of(message)
+        assert not exchanges.is_surplus(message.correlation)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_of_a_repeated_pubrec_one_pubrel_is_surplus(known: bool) -> None:
+    exchanges = Exchanges()
+    if known:
+        exchanges.of(mqtt(OUT, "PUBLISH"))
+    exchanges.of(mqtt(IN, "PUBREC"))
+    exchanges.repeated(mqtt(IN, "PUBREC"), 1)
+    found = []
+    for _ in range(3):
+        release = mqtt(OUT, "PUBREL")
+        exchanges.of(release)
+        found.append(exchanges.is_surplus(release.correlation))
+    assert found == [False, True, False]
+
+
+def test_a_rule_about_answers_fires_for_each_though_their_requests_went_past_unread() -> None:
+    world = World(fault(matches=lambda one: one.operation == "PINGRESP"))
+    ping, answer = (
+        Row("mqtt", way, name, correlation="PINGREQ")
+        for way, name in ((IN, "PINGREQ"), (OUT, "PINGRESP"))
+    )
+    # The first is read, and shows that no rule is about such.
+    assert not world.fires(ping)
+    assert [world.fires(answer) for _ in range(3)] == [True, True, True]
+
+
 def test_repetitions_that_nobody_answers_are_bounded_too() -> None:
     exchanges = Exchanges()
     for number in range(1_001):
-        exchanges.repeated(number, 1)
+        exchanges.repeated(Row("mqtt", IN, "PUBLISH", correlation=number), 1)
     assert len(exchanges.surplus) == 1_000
     exchanges.is_surplus(1_000)
     assert exchanges.is_surplus(1_000)

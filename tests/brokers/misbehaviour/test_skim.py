@@ -10,7 +10,7 @@ from mockforge_brokers.amqp import misbehaviour as amqp
 from mockforge_brokers.amqp.wire import content, frames
 from mockforge_brokers.amqp.wire.units import UnitSplitter
 from mockforge_brokers.errors import ProtocolError
-from mockforge_brokers.journal import IN, OUT, Splitter
+from mockforge_brokers.journal import IN, OUT, Row, Splitter
 from mockforge_brokers.kafka.rows import RowReader
 from mockforge_brokers.kafka.skimming import AnswerSkimmer, RequestSkimmer
 from mockforge_brokers.kafka.wire.frames import encode_request, encode_response
@@ -282,7 +282,7 @@ def test_nothing_goes_past_what_waits() -> None:
 
 def test_nothing_goes_past_in_the_dark_or_while_answers_are_surplus() -> None:
     scene = settled()
-    scene.lane.exchanges.repeated("7", 1)
+    scene.lane.exchanges.repeated(Row("lines", IN, "a", correlation="7"), 1)
     assert not goes_past(scene, b"a\n")
     scene.lane.exchanges.surplus.clear()
     scene.lane.feed(b"a\n")
