@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from .verbs import Hits, Verbs
 
-_WHEN = ("times", "nth", "every", "first", "after", "until", "p", "window", "for")
+_WHEN = ("dir", "times", "once", "nth", "every", "first", "after", "until", "p", "window", "for")
+_FIELD = "partition"
+"""An action, and a field of Kafka's frames where another action is named."""
 
 
 class Fault:
@@ -92,8 +94,9 @@ class Faults:
 
     What is done is one of the actions of fixture files by its name (`delay="200ms"`,
     `error="QUOTA_EXCEEDED"`, `drop=True`, `disconnect=True` or `disconnect={"reset": True}`), when
-    is `times`, `every`, `first`, `after`, `p`, `window`; all else says where (`api`, `method`,
-    `packet`, `client`, `topic`, `exchange`, ...: fields of the filter language).
+    is `times`, `once`, `every`, `first`, `after`, `p`, `window`, which way is `dir` ("in", "out");
+    all else says where (`api`, `method`, `packet`, `client`, `topic`, `exchange`, ...: fields of
+    the filter language).
     """
 
     def __init__(self, verbs: Verbs) -> None:
@@ -117,6 +120,8 @@ class Faults:
         rest = {name.rstrip("_"): value for name, value in asked.items()}
         allow_unused = bool(rest.pop("allow_unused", False))
         actions = [name for name in rest if name in REFUSALS or find(name) is not None]
+        if len(actions) > 1 and _FIELD in actions:
+            actions.remove(_FIELD)
         if len(actions) != 1:
             given = " and ".join(actions) or "nothing"
             raise InvalidInput(f"a fault does one of {', '.join(ACTIONS)}; this one does {given}")

@@ -128,6 +128,17 @@ def test_a_fault_that_is_over_still_says_how_often_it_fired(mockforge: Any) -> N
     assert (lapsed.hits, taken.hits) == (0, 0)
 
 
+def test_a_fault_says_when_and_which_way_in_the_words_of_files(mockforge: Any) -> None:
+    said = {"api": "Produce", "partition": 1, "dir": "out", "once": True, "allow_unused": True}
+    with mockforge.faults.kafka(refuse="NOT_ENOUGH_REPLICAS", **said):
+        [refused] = mockforge.run("fault ls").records
+    assert refused["scope"] == "proto:kafka op:Produce partition:1"
+    assert refused["value"] == "NOT_ENOUGH_REPLICAS out 1 times"
+    with mockforge.faults.mqtt(client="a-*", partition="5s", allow_unused=True):
+        [parted] = mockforge.run("fault ls").records
+    assert (parted["kind"], parted["scope"]) == ("partition", "proto:mqtt client:a-*")
+
+
 def test_a_client_is_waited_for_in_its_own_protocol(mockforge: Any) -> None:
     with pytest.raises(ExpectationFailed, match=r"client \* \(kafka\) connected"):
         mockforge.kafka.wait_client("*", within=0)
