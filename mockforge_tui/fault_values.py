@@ -21,8 +21,10 @@ _PLACE = _OPERATION | {"topic"}
 
 
 def read_quantity(parameter: Parameter, text: str) -> Any:
-    """What people write for a size (also a second), a rate or a part; raises ValueError."""
+    """What people write for a count, a size (also a second), a rate, ...; raises ValueError."""
     match parameter.kind:
+        case "count":
+            return _read_count(text)
         case "size":
             return parse_size(text.removesuffix("/s"))
         case "rate":
@@ -32,16 +34,26 @@ def read_quantity(parameter: Parameter, text: str) -> Any:
                 raise ValueError(f"{text!r} is none of {', '.join(PARTS)}")
             return text
         case "fields":
-            pairs = [each.partition("=") for each in text.split(",")]
-            if not all(name and equals for name, equals, _ in pairs):
-                raise ValueError(f"{text!r} is not NAME=VALUE,...")
-            return {name.strip().replace("-", "_"): value for name, _, value in pairs}
+            return _read_fields(text)
         case "packet":
             return read_packet(text)
         case "duration":
             return parse_duration(text)
         case _:
             return text
+
+
+def _read_count(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def _read_fields(text: str) -> dict[str, str]:
+    pairs = [each.partition("=") for each in text.split(",")]
+    if not all(name and equals for name, equals, _ in pairs):
+        raise ValueError(f"{text!r} is not NAME=VALUE,...")
+    return {name.strip().replace("-", "_"): value for name, _, value in pairs}
 
 
 def read_packet(text: str) -> str:

@@ -18,6 +18,7 @@ Part = Literal["payload", "body", "head"]
 PARTS: Final[tuple[Part, ...]] = ("payload", "body", "head")
 _MOST_COPIES: Final = 1_000
 _MOST_BITS: Final = 10_000
+_MOST_JOINED: Final = 10_000
 
 
 def _within(action: str, name: str, value: int, least: int, most: int) -> None:
@@ -166,6 +167,18 @@ class Slice(Struct, frozen=True):
             raise InvalidInput(f"fault slice: size is 1 byte or more, not {self.size}")
 
 
+class Join(Struct, frozen=True):
+    """The frame waits until there are so many `frames`, itself included, and all go on in one
+    piece: what comes behind it, whatever it is, is among them. At most `wait` s.
+    """
+
+    frames: int = 10
+    wait: float = 0.1
+
+    def __post_init__(self) -> None:
+        _within("join", "frames", self.frames, 2, _MOST_JOINED)
+
+
 class Refuse(Struct, frozen=True):
     """The request gets its protocol's own answer with an error code, and has no effect.
 
@@ -204,6 +217,7 @@ Action = (
     | Corrupt
     | Truncate
     | Slice
+    | Join
     | SetFields
     | Inject
     | Watch
@@ -356,6 +370,18 @@ _KINDS: Final = (
             Parameter("wait", "duration", "between two pieces"),
         ),
         ("slicer",),
+    ),
+    ActionKind(
+        "join",
+        Join,
+        "lets the frame wait for those behind it, and all go on in one piece",
+        "several frames with one read; a small buffer ends within one of them",
+        "takes all frames that a read has, one after the other, and forgets none of them",
+        (
+            Parameter("frames", "count", "how many", leading=True, optional=True),
+            Parameter("wait", "duration", "goes on with fewer after this"),
+        ),
+        ("coalesce",),
     ),
     ActionKind(
         "set",

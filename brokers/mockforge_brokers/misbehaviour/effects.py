@@ -18,6 +18,7 @@ from .actions import (
     Drop,
     Duplicate,
     Inject,
+    Join,
     Partition,
     Refuse,
     Reorder,
@@ -109,8 +110,8 @@ class Effects:
         match rule.action:
             case Delay() | Throttle() as action:
                 lane.queue.pass_on(frame, self._wait(rule, action, len(frame)), rule.id)
-            case Slice() as action:
-                self._slice(rule, action, frame)
+            case Slice() | Join() as action:
+                self._regroup(rule, action, frame)
             case Disconnect() as action:
                 lane.queue.in_turn(partial(self._disconnect, rule, action, frame), len(frame))
             case Blackhole() | Block() | Partition() as action:
@@ -213,9 +214,13 @@ class Effects:
             cost = max(cost, 1 / action.messages)
         return self._occupy(rule, cost)
 
-    def _slice(self, rule: Rule, action: Slice, frame: bytes) -> None:
+    def _regroup(self, rule: Rule, action: Slice | Join, frame: bytes) -> None:
+        """The same bytes, in smaller or larger pieces."""
         self._slow(rule)
         queue = self._lane.queue
+        if isinstance(action, Join):
+            queue.join(frame, action, rule.id)
+            return
         size = max(action.size, -(-len(frame) // _MOST_PIECES))
         pieces = [frame[at : at + size] for at in range(0, len(frame), size)]
         # The first goes at once where the line is free, and the next frame as if it were one more.

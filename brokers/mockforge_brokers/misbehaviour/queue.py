@@ -9,9 +9,9 @@ from math import inf
 from typing import Protocol
 
 from ..clock import Clock, Timer
-from .actions import Reorder
+from .actions import Join, Reorder
 from .decisions import Release
-from .waiting import Aside, Held, Waiting
+from .waiting import Aside, Held, Together, Waiting
 
 
 class Owner(Protocol):
@@ -61,7 +61,33 @@ class Queue:
 
     def pass_on(self, frame: bytes, delay: float = 0.0, rule: int = 0) -> None:
         """The frame goes on in its turn, and those after it that were put behind it."""
-        self.in_turn(partial(self._owner.forward, frame), len(frame), delay, rule)
+        last = self._waiting[-1] if self._waiting and delay <= 0 else None
+        if isinstance(last, Together) and last.open:
+            self._join(last, frame)
+        else:
+            self.in_turn(partial(self._owner.forward, frame), len(frame), delay, rule)
+        self._count()
+
+    def join(self, frame: bytes, action: Join, rule: int = 0) -> None:
+        """The frame waits for others, or goes with those that wait for others already."""
+        last = self._waiting[-1] if self._waiting else None
+        if not (isinstance(last, Together) and last.open):
+            due = self._clock.now() + action.wait
+            last = Together(self._owner.forward, action.frames, due, rule)
+            self.add(last)
+        self._join(last, frame)
+        self._count()
+
+    def _join(self, together: Together, frame: bytes) -> None:
+        together.take(frame)
+        self.size += len(frame)
+        self._owner.waits_more(self.size)
+        if not together.open:
+            together.due = 0.0
+            self.run()
+
+    def _count(self) -> None:
+        """One more frame went on in its turn, or will."""
         self._passed += 1
         if self._aside:
             for aside in tuple(self._aside.get(self._passed, ())):

@@ -34,6 +34,28 @@ class Waiting:
         self.rule = rule
 
 
+class Together(Waiting):
+    """Frames that go on in one piece, once there are `most` of them."""
+
+    __slots__ = ("frames", "most")
+
+    def __init__(
+        self, forward: Callable[[bytes], object], most: int, due: float, rule: int
+    ) -> None:
+        super().__init__(lambda: forward(b"".join(self.frames)), 0, due, rule)
+        self.frames: list[bytes] = []
+        self.most = most
+
+    @property
+    def open(self) -> bool:
+        """Another one may come."""
+        return len(self.frames) < self.most
+
+    def take(self, frame: bytes) -> None:
+        self.frames.append(frame)
+        self.size += len(frame)
+
+
 class Aside(Struct, eq=False):
     """A frame that goes behind the one of this number; `rule` is the fault that put it there."""
 

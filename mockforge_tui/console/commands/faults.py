@@ -52,6 +52,7 @@ _WAYS = {"in": 0, "out": 1}
         "fault add corrupt op:Fetch payload --dir out --once",
         "fault add truncate op:PUBACK 2 --nth 3",
         "fault add slice client:dev-* 3 --dir out --wait 5ms",
+        "fault add join op:PUBLISH 5 --dir out --wait 50ms",
         "fault add disconnect proto:mqtt op:open --rst --for 5s",
         "fault add set op:CONNACK session_present=true --dir out",
         "fault add set op:Produce throttle_time_ms=2000 --dir out --p 10%",
@@ -89,7 +90,7 @@ def fault_add(
     copies: Annotated[int | None, Opt(("--copies",), COUNT, "duplicate: how many more")] = None,
     dup: Annotated[bool, Opt(("--dup",), None, "duplicate: with MQTT's DUP flag")] = False,
     behind: Annotated[int | None, Opt(("--behind",), COUNT, "reorder: behind how many")] = None,
-    wait: Annotated[float | None, Opt(("--wait",), DURATION, "reorder, slice: so long")] = None,
+    wait: Annotated[float | None, Opt(("--wait",), DURATION, "reorder, slice, join")] = None,
     instead: Annotated[bool, Opt(("--instead",), None, "inject: in the frame's place")] = False,
     reason: Annotated[str, Opt(("--reason",), TEXT, "block: its words")] = "",
     bits: Annotated[int | None, Opt(("--bits",), COUNT, "corrupt: how many")] = None,
@@ -99,8 +100,9 @@ def fault_add(
     The scope is a filter over frames; without one the fault is for all of them. Behind it stands
     a delay's duration, the code of refuse (a Kafka error, an MQTT reason code, an AMQP reply code
     or NACK, by name or number), the bytes a second of throttle, how long a blackhole or partition
-    lasts, which part to corrupt, how many bytes truncate keeps or a piece of slice has, the
-    fields to set (NAME=VALUE,...), or the malformed packet to inject (its name, or 0x and hex).
+    lasts, which part to corrupt, how many bytes truncate keeps or a piece of slice has, how many
+    frames to join, the fields to set (NAME=VALUE,...), or the malformed packet to inject (its name,
+    or 0x and hex).
     A rule counts its hits: `fault ls`.
     """
     named = find(kind)

@@ -19,6 +19,7 @@ LINES = (
     "fault add corrupt {scope}",
     "fault add truncate {scope}",
     "fault add slice {scope} 1",
+    "fault add join {scope} 3",
     "fault add set {scope} qos=3,routing_key=x,acks=1,queue=q,channel=1,handle=4",
     "fault add refuse {scope} {code}",
     "fault add duplicate {scope} --dup",

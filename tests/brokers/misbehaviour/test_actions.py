@@ -17,6 +17,7 @@ from mockforge_brokers.misbehaviour.actions import (
     Disconnect,
     Duplicate,
     Inject,
+    Join,
     Reorder,
     SetFields,
     Slice,
@@ -260,6 +261,55 @@ def test_a_large_frame_has_a_thousand_pieces_at_most() -> None:
 def test_a_piece_has_a_byte_at_least() -> None:
     with pytest.raises(InvalidInput, match="1 byte or more, not 0"):
         Slice(0)
+
+
+def test_so_many_frames_go_on_in_one_piece_whatever_stands_between_them() -> None:
+    scene = Scene()
+    scene.faults.add(fault(Join(3, 9.0), is_word("x")))
+    scene.lane.feed(b"a\nx\n")
+    scene.lane.feed(b"b\n")
+    assert scene.passed == [b"a\n"]
+    scene.lane.feed(b"x\nc\n")
+    assert scene.passed == [b"a\n", b"x\nb\nx\n", b"c\n"]
+    assert scene.lane.idle
+
+
+def test_fewer_go_on_when_the_wait_is_over_or_the_rule_ends() -> None:
+    scene = Scene()
+    rule = scene.faults.add(fault(Join(10, 2.0), is_word("x")))
+    scene.lane.feed(b"x\ny\n")
+    scene.clock.advance(1.9)
+    assert scene.passed == []
+    scene.clock.advance(0.1)
+    scene.lane.feed(b"x\nx\n")
+    assert scene.passed == [b"x\ny\n"]
+    scene.faults.remove(rule.id)
+    assert scene.passed == [b"x\ny\n", b"x\nx\n"]
+
+
+def test_what_is_joined_keeps_its_place_among_what_waits() -> None:
+    scene = Scene()
+    scene.faults.add(fault(Delay(1.0), is_word("late")))
+    scene.faults.add(fault(Reorder(behind=2, wait=9.0), is_word("aside")))
+    scene.faults.add(fault(Join(2, 9.0), is_word("x")))
+    scene.lane.feed(b"late\nx\nx\nx\naside\nlate\nx\ny\n")
+    assert scene.passed == []
+    scene.clock.advance(1.0)
+    # The frame that is overtaken goes behind two; what is late closes what waits for more.
+    assert scene.passed == [b"late\n", b"x\nx\n"]
+    scene.clock.advance(8.0)
+    assert b"".join(scene.passed) == b"late\nx\nx\nx\nlate\nx\naside\ny\n"
+
+
+def test_frames_that_wait_to_be_joined_are_bounded() -> None:
+    scene = Scene(limits=Limits(delayed_bytes=10))
+    scene.faults.add(fault(Join(1_000, 2.0)))
+    scene.lane.feed(b"123456\n")
+    assert scene.peer.paused == 0
+    scene.lane.feed(b"123456\n")
+    assert (scene.peer.paused, scene.passed) == (1, [])
+    scene.clock.advance(2.0)
+    assert (scene.passed, scene.peer.paused) == ([b"123456\n123456\n"], 0)
 
 
 def test_what_was_put_aside_goes_with_its_connection() -> None:

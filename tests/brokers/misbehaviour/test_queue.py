@@ -6,7 +6,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.misbehaviour.actions import Reorder
+from mockforge_brokers.misbehaviour.actions import Join, Reorder
 from mockforge_brokers.misbehaviour.queue import Queue
 from mockforge_brokers.misbehaviour.waiting import Waiting, nothing
 
@@ -93,15 +93,22 @@ def test_what_ends_the_queue_while_it_runs_is_the_last() -> None:
     assert world.passed == []
 
 
-@given(st.lists(st.tuples(st.sampled_from([0.0, 0.5, 3.0]), st.sampled_from([0.0, 1.0]))))
-def test_nothing_overtakes(steps: list[tuple[float, float]]) -> None:
+JOIN = Join(3, 2.0)
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.5, 3.0, JOIN]), st.sampled_from([0.0, 1.0]))))
+def test_nothing_overtakes(steps: list[tuple[float | Join, float]]) -> None:
     world = World()
-    for number, (delay, pause) in enumerate(steps):
-        world.queue.pass_on(b"%d" % number, delay)
+    for number, (how, pause) in enumerate(steps):
+        if isinstance(how, Join):
+            world.queue.join(b"%d," % number, how)
+        else:
+            world.queue.pass_on(b"%d," % number, how)
         world.clock.advance(pause)
         assert world.queue.size == sum(each.size for each in world.queue)
     world.clock.advance(3.0)
-    assert world.passed == [b"%d" % number for number in range(len(steps))]
+    assert b"".join(world.passed) == b"".join(b"%d," % number for number in range(len(steps)))
+    assert all(piece.count(b",") <= JOIN.frames for piece in world.passed)
 
 
 def test_what_is_put_aside_counts_among_what_waits() -> None:

@@ -154,7 +154,7 @@ def test_impossible_conditions_are_refused(trigger: dict[str, float]) -> None:
 def test_every_action_is_found_by_its_names_and_made_from_its_parameters() -> None:
     for name, kind in ACTIONS.items():
         assert all(find(alias) is kind for alias in (name, *kind.aliases))
-        numbers = {"duration": 1.0, "size": 1, "count": 1}
+        numbers = {"duration": 1.0, "size": 1, "count": 2}
         values = {p.name: numbers.get(p.kind, "1") for p in kind.parameters}
         extra = {Refuse: {"codes": {}}, Disconnect: {"mid": False}}.get(kind.action, {})
         assert name_of(make_action(kind, values | extra)) == name
