@@ -139,11 +139,14 @@ class PeerCaughtUp(Event, frozen=True):
 
 
 class FaultFired(Event, frozen=True):
+    """`frame` is its `journal.mark_of`; 0: there is none, as when a connection begins or ends."""
+
     rule: int
     kind: str
     connection: int
     client: str
     operation: str
+    frame: int = 0
 
 
 class FrameHeld(Event, frozen=True):

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Final, Protocol
+from zlib import crc32
 
 from msgspec import Struct, field
 
@@ -22,6 +23,8 @@ _SLACK: Final = 9
 """Where the limit of all is met, one part in 2 to the power of this is made free."""
 _SLACK_OF_ONE: Final = 6
 """The same where one connection's share is met: some fifty small frames at a time."""
+_MARKED: Final = 128
+"""Bytes of a frame, from each end, that its mark is of."""
 _MOST_HOLES: Final = 256
 """Chunks without data that may stand in the common order until it is made anew."""
 
@@ -68,12 +71,19 @@ class Row(Struct):
     error: str = ""
     correlation: Hashable = None
     frame: bytes = b""
+    part: int = 0
+    """Its place among its frame's rows."""
     seq: int = 0
     time: float = 0.0
     held: int = 0
     fault: int = 0
     marked: bool = False
     origin: Origin = NOWHERE
+
+
+def mark_of(frame: bytes) -> int:
+    """What tells a frame from the others of its connection, in few bytes; 0: of no bytes."""
+    return crc32(frame[:_MARKED] + frame[-_MARKED:], len(frame)) if frame else 0
 
 
 class Splitter(Protocol):

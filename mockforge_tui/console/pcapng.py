@@ -60,17 +60,17 @@ class Capture:
     def __init__(self) -> None:
         self._begun = False
         self._streams: dict[tuple[str, int], _Stream] = {}
-        self._last: bytes | None = None
+        self._last: Row | None = None
 
     def __call__(self, row: Row) -> bytes:
         head = b"" if self._begun else _section() + _interface()
         self._begun = True
-        if not row.frame or not row.origin.listener or row.frame is self._last:
+        if not row.frame or not row.origin.listener or self._has(row):
             return head
         if row.operation.startswith(PREFIX):
             # The frames of a WebSocket are around the bytes that a capture has.
             return head
-        self._last = row.frame
+        self._last = row
         key = row.protocol, row.connection
         stream = self._streams.get(key)
         if stream is None:
@@ -78,6 +78,16 @@ class Capture:
             stream = self._streams[key] = _Datagrams(row) if datagrams else _Tcp(row)
             head += stream.opening(row.time)
         return head + stream.frame(row)
+
+    def _has(self, row: Row) -> bool:
+        """Whether it is another row of the frame that came last."""
+        last = self._last
+        return (
+            last is not None
+            and row.part > last.part
+            and row.connection == last.connection
+            and row.frame == last.frame
+        )
 
 
 class _Stream:

@@ -308,7 +308,8 @@ def frame_rows(chunk: Chunk, frame: bytes) -> list[Row]:
         return [raw_row(chunk, frame, error=f"not decoded: {error or type(error).__name__}")]
     client = client_of(tape)
     origin = tape.origin()
-    for row in rows:
+    for part, row in enumerate(rows):
+        row.part = part
         row.protocol = tape.protocol
         row.connection = tape.connection
         row.client = client or row.client

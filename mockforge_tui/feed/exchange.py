@@ -74,10 +74,10 @@ class Exchange:
             self._meet_settlement(row)
             return
         first = self.asked[0] if self.asked else self.row
-        if row.correlation == first.correlation and row.frame is not self.row.frame:
+        if row.correlation == first.correlation and not _together(row, self.row):
             if _is_answer(row) or _mirrors(row, first):
                 # The rows of one frame are one answer.
-                if not self.answered or row.frame is not self.answered[-1].frame:
+                if not self.answered or not _together(row, self.answered[-1]):
                     self.answered.append(row)
             else:
                 # The same packet identifier or channel, for something new.
@@ -108,8 +108,10 @@ class Exchange:
         for row in self._earlier():
             if first.direction == IN and not _is_answer(first):
                 break  # It is a request, and nothing before it is of the exchange.
-            if row.correlation != self.row.correlation or row.frame is first.frame:
+            if row.correlation != self.row.correlation or _together(row, first):
                 continue
+            if (row.operation, row.direction) == (self.row.operation, self.row.direction):
+                continue  # The same answer before, which this one repeats.
             if not _is_answer(first) and not _mirrors(first, row):
                 break
             first = row
@@ -125,13 +127,22 @@ class Exchange:
             each = ring.row(number)
             if each is None or each.connection != row.connection or each.kind == "event":
                 continue
-            if each.frame is not row.frame:
+            if not _together(each, row):
                 yield each
+
+
+def _together(row: Row, other: Row) -> bool:
+    """Whether they are rows of one frame, which stand one behind the other.
+
+    Not by their bytes: a frame that a fault repeats is the same object twice, and old ones have
+    let theirs go.
+    """
+    return row.seq - row.part == other.seq - other.part
 
 
 def _is_answer(row: Row) -> bool:
     """As its name says: PUBACK, queue.declare-ok."""
-    return row.operation.endswith(protocol_of(row.protocol).answers)
+    return protocol_of(row.protocol).is_answer(row.operation)
 
 
 def _mirrors(row: Row, first: Row) -> bool:

@@ -1,7 +1,7 @@
 """Rows of all traffic: frames from the journal and facts from the spine, in one numbered ring."""
 
 from bisect import bisect_right
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from math import inf
@@ -16,7 +16,7 @@ from mockforge_brokers.events import (
     FrameHeld,
     HeldFrameLeft,
 )
-from mockforge_brokers.journal import IN, Journal, Row
+from mockforge_brokers.journal import IN, Journal, Row, mark_of
 from mockforge_brokers.misbehaviour.holds import Holds
 from mockforge_brokers.spine import Spine
 
@@ -31,6 +31,8 @@ _EVENTS_OF_A_TICK: Final = 64
 _CAUSED: Final = 0.02
 """Seconds before a frame was journaled in which an event may be its effect."""
 _LOOKED_BACK: Final = 512
+_MOST_HITS: Final = 64
+_ALTERING: Final = frozenset(("set", "corrupt", "truncate"))
 _VALUES_FROM: Final = 2000
 _WINDOW: Final = 12
 """Ticks over which the note `shown 1 of N` counts."""
@@ -62,6 +64,8 @@ class Feed:
         """Events whose frames are not decoded yet."""
         self._ended: set[int] = set()
         self._held_rows: dict[int, list[Row]] = {}
+        self._hits: deque[tuple[float, FaultFired]] = deque(maxlen=_MOST_HITS)
+        """Faults whose frames were not seen yet: on their way out, or never there."""
         self._window: deque[tuple[int, int]] = deque([(0, 0)], maxlen=_WINDOW)
 
     @property
@@ -173,15 +177,17 @@ class Feed:
                     at += 1
         for time, event in facts[at:]:
             self._add_event(time, event)
-        for _, event in facts:
-            self._relate(event)
+        for time, event in facts:
+            self._relate(time, event)
+        if self._hits:
+            self._show_hits()
 
     def _add_event(self, time: float, event: Event) -> None:
         row = event_row(time, event)
         if row is not None:
             self.ring.add(row)
 
-    def _relate(self, event: Event) -> None:
+    def _relate(self, time: float, event: Event) -> None:
         """Let held and faulted frames show it on their own rows."""
         match event:
             case FrameHeld():
@@ -189,8 +195,8 @@ class Feed:
             case HeldFrameLeft():
                 for row in self._held_rows.pop(event.held, ()):
                     row.held = 0
-            case FaultFired():
-                self._show_fault(event)
+            case FaultFired() if event.frame:
+                self._hits.append((time, event))
             case ConnectionClosed():
                 self._ended.add(event.connection)
 
@@ -213,13 +219,38 @@ class Feed:
                 self.ring.add(row)
         self._held_rows[held.id] = shown or held.rows
 
-    def _show_fault(self, event: FaultFired) -> None:
+    def _show_hits(self) -> None:
+        """Mark the frames that faults hit: each the first like it that passed since then."""
+        rows: defaultdict[tuple[int, int | str], list[Row]] = defaultdict(list)
         for row in self.ring.newest_first(_LOOKED_BACK):
-            same = row.connection == event.connection and row.operation == event.operation
-            if same and row.kind != "event":
-                row.fault = event.rule
-                self.ring.pin(row)
-                return
+            if row.kind != "event" and not row.fault:
+                rows[row.connection, mark_of(row.frame)].append(row)
+                rows[row.connection, row.operation].append(row)
+        for time, event in tuple(self._hits):
+            hit = _first(rows[event.connection, event.frame], time)
+            if hit is None and event.kind in _ALTERING:
+                # What a client gets is journaled as it was sent.
+                hit = _first(rows[event.connection, event.operation], time)
+            if hit is not None:
+                self._hits.remove((time, event))
+                self._mark_hit(hit, event.rule)
+
+    def _mark_hit(self, first: Row, rule: int) -> None:
+        """All rows of its frame."""
+        number, frame = first.seq, first.seq - first.part
+        row: Row | None = first
+        while row is not None and row.seq - row.part == frame:
+            row.fault = rule
+            self.ring.pin(row)
+            number += 1
+            row = self.ring.row(number)
+
+
+def _first(newest_first: list[Row], time: float) -> Row | None:
+    """The oldest since then that bears no mark yet."""
+    while newest_first and (newest_first[-1].fault or newest_first[-1].time < time):
+        newest_first.pop()
+    return newest_first[-1] if newest_first else None
 
 
 def _comes_first(event: Event, row: Row) -> bool:

@@ -165,10 +165,22 @@ def test_records_of_one_response_are_one_answer() -> None:
     """Rows of one frame share its bytes, and one of them is gone to."""
     request = said("kafka", IN, "Fetch", correlation=9)
     first, second = (said("kafka", OUT, "Fetch", correlation=9) for _ in range(2))
-    second.frame = first.frame
+    second.frame, second.part = first.frame, 1
     ring = ring_of(request, first, second)
     assert found(ring, 1) == ([], [2])
     assert found(ring, 3) == ([1], [])
+
+
+def test_an_answer_that_a_fault_sent_twice_is_two() -> None:
+    """The same bytes are the same object; and old rows have none any more."""
+    request, first, second = publish(IN, 7), ack(OUT, P.PUBACK, 7), ack(OUT, P.PUBACK, 7)
+    second.frame = first.frame
+    for frames in (True, False):
+        if not frames:
+            request.frame = first.frame = second.frame = b""
+        ring = ring_of(request, first, second)
+        assert found(ring, 1) == ([], [2, 3])
+        assert found(ring, 3) == ([1], [])
 
 
 def test_other_connections_have_the_same_numbers() -> None:

@@ -1,5 +1,6 @@
 """The feed makes every frame a row, finds its way in torn traffic, and samples a flood."""
 
+import json
 from math import inf
 from random import Random
 
@@ -11,7 +12,7 @@ from mockforge_brokers.events import (
     ProtocolViolated,
     Warned,
 )
-from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.journal import IN, OUT, Row, mark_of
 from mockforge_brokers.limits import Limits
 
 from mockforge_tui.feed import Feed
@@ -244,11 +245,45 @@ def test_a_frame_held_on_its_way_out_is_shown_though_no_byte_of_it_was_written()
 
 def test_a_fault_marks_the_frame_that_it_hit() -> None:
     traffic = Traffic()
-    traffic.say("a", op="PUBLISH")
-    traffic.spine.emit(FaultFired("mqtt", 3, "delay", 1, "a", "PUBLISH"))
     feed = _feed(traffic)
+    said = [frame(op="PUBLISH", payload=f"{number}") for number in range(4)]
+    for rule, number in ((3, 1), (4, 2)):
+        traffic.spine.emit(hit(rule, said[number]))
+    traffic.write("a", b"".join(said))
     feed.tick()
-    assert [row.fault for row in feed.since(0)] == [3, 3]
+    assert _faults(feed) == [("0", 0), ("1", 3), ("2", 4), ("3", 0)]
+
+
+def test_a_fault_marks_what_goes_out_when_it_goes_and_what_never_does_nowhere() -> None:
+    traffic = Traffic()
+    feed = _feed(traffic)
+    late, gone, other = (frame(op="PUBACK", payload=name) for name in ("late", "gone", "other"))
+    traffic.write("a", other, direction=OUT)
+    for rule, each in ((3, late), (4, gone)):
+        traffic.spine.emit(hit(rule, each))
+        traffic.clock.advance(1)
+    feed.tick()
+    traffic.write("a", other + late, direction=OUT)
+    feed.tick()
+    assert _faults(feed) == [("other", 0), ("other", 0), ("late", 3)]
+
+
+def test_a_fault_that_changed_what_goes_out_marks_it_as_it_went() -> None:
+    traffic = Traffic()
+    feed = _feed(traffic)
+    traffic.spine.emit(hit(3, frame(op="PUBACK", payload="before"), "set"))
+    traffic.write("a", frame(op="PUBACK", payload="after"), direction=OUT)
+    feed.tick()
+    assert _faults(feed) == [("after", 3)]
+
+
+def hit(rule: int, data: bytes, kind: str = "delay") -> FaultFired:
+    return FaultFired("mqtt", rule, kind, 1, "a", json.loads(data[2:])["op"], mark_of(data))
+
+
+def _faults(feed: Feed) -> list[tuple[str, int]]:
+    rows = (row for row in feed.since(0) if row.kind != "event")
+    return [((row.payload or b"").decode(), row.fault) for row in rows]
 
 
 def test_the_ring_forgets_the_oldest_rows_and_keeps_numbers() -> None:
@@ -467,7 +502,7 @@ def test_an_event_waits_for_frames_that_no_tick_had_time_for_yet() -> None:
 
 def test_an_event_stands_behind_the_frame_that_caused_it() -> None:
     traffic = Traffic()
-    feed = Feed(traffic.journal, traffic.spine)
+    feed = _feed(traffic)
     traffic.spine.emit(ConnectionOpened("mqtt", 1, "127.0.0.1:50001"))
     traffic.clock.advance(0.001)
     # A burst is journaled once it is handled: what it caused was told a moment before.

@@ -201,7 +201,8 @@ class Lane:
         # Nor is a virtual host, when connection.open asks for it.
         if not origin.vhost and (vhost := rows[0].detail.get("virtual_host")):
             origin = replace(origin, vhost=str(vhost))
-        for row in rows:
+        for part, row in enumerate(rows):
+            row.part = part
             row.origin = origin
             row.connection = self.peer.id
             row.client = row.client or client or str(row.detail.get("client_id") or "")

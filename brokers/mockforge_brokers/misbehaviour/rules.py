@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ..clock import Clock, Timer
 from ..errors import InvalidInput
 from ..events import FaultFired, Warned
-from ..journal import IN, OUT, Row
+from ..journal import IN, OUT, Row, mark_of
 from ..spine import Spine
 from .actions import Action, Delay, Inject, Refuse, Watch, name_of
 from .in_force import InForce
@@ -323,9 +323,9 @@ class Faults:
     def _report(self, rule: Rule, row: Row) -> None:
         rule.hits += 1
         row.fault = rule.id
-        self._spine.emit(
-            FaultFired(row.protocol, rule.id, rule.kind, row.connection, row.client, row.operation)
-        )
+        who = row.connection, row.client, row.operation
+        mark = mark_of(row.frame)
+        self._spine.emit(FaultFired(row.protocol, rule.id, rule.kind, *who, mark))
 
     def _refresh(self) -> None:
         self.active = any(rule.enabled for rule in self.rules.values())

@@ -12,7 +12,7 @@ from mockforge_brokers.events import (
     LimitReached,
     Warned,
 )
-from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.journal import IN, OUT, Row, mark_of
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.misbehaviour.actions import Delay, Disconnect, Refuse, SetFields
 from mockforge_brokers.misbehaviour.decisions import Changes, Edit, Release
@@ -55,7 +55,7 @@ def test_a_dropped_frame_vanishes_and_the_rule_counts_it():
     scene.lane.feed(b"x\ny\nx\n")
     assert scene.passed == [b"y\n"]
     assert rule.hits == 2
-    assert FaultFired("lines", rule.id, "drop", 1, "?", "x") in scene.events
+    assert FaultFired("lines", rule.id, "drop", 1, "?", "x", mark_of(b"x\n")) in scene.events
 
 
 def test_disconnect_comes_before_the_effect_unless_told():
