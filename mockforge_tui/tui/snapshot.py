@@ -120,6 +120,8 @@ class Snapshot:
         self.destinations: list[DestinationLine] = []
         self.groups: list[GroupView] = []
         self.faults: list[FaultLine] = []
+        self.chaos = ""
+        """The presets of the run that goes on."""
         self.lint: list[LintLine] = []
         self.totals = Totals()
         self.timeline = Timeline()
@@ -246,6 +248,8 @@ class Snapshot:
         rules, holds = runtime.faults.rules.values(), runtime.holds
         totals.held = len(holds.held)
         totals.faults = sum(rule.enabled for rule in rules)
+        run = runtime.chaos[-1] if runtime.chaos else None
+        self.chaos = run.names if run is not None and run.ended is None else ""
         # Found out once for each frame: a request of megabytes is not read with every picture.
         known, brokers, journal = self._patience, runtime.brokers, runtime.journal
         self._patience = {

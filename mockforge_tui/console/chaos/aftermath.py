@@ -8,7 +8,7 @@ from mockforge_brokers.protocols import PROTOCOLS
 
 from .backoff import backoff_of
 
-_SLOWING: Final = ("delay", "throttle")
+SLOWING: Final = ("delay", "throttle")
 """They hit everything all the time: what follows is put down to them where nothing else was."""
 
 _MOST_APART: Final = 10_000
@@ -68,7 +68,7 @@ class Causes:
         name = f"{kind} {operation}".strip()
         found = self._found.setdefault(name, Aftermath(name))
         found.hit(at, refused=kind == "refuse")
-        slow = kind in _SLOWING
+        slow = kind in SLOWING
         if self._slow or not slow:
             self._last, self._slow = found, slow
 

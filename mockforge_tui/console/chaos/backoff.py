@@ -26,7 +26,8 @@ def backoff_of(pauses: Sequence[float]) -> str:
     none, constant, growing or doubling, the latter up to a ceiling too; ` with jitter` behind it
     where pauses scatter about that.
     """
-    if len(pauses) >= _FEWEST and max(pauses) < _AT_ONCE:
+    if len(pauses) >= _FEWEST and 2 * sum(each < _AT_ONCE for each in pauses) > len(pauses):
+        # Those between are outages in which nobody could see it try.
         return "none"
     run = _longest_run(pauses)
     if len(run) < _FEWEST:

@@ -18,7 +18,6 @@ _BARS: Final = 56
 """Height of a chart's bars."""
 _TICKS: Final = ((0.0, "start"), *((at, "middle") for at in (0.25, 0.5, 0.75)), (1.0, "end"))
 _MARKS: Final = {"fault": "M-4 -7H4L0 0Z", "doubled": "M0 -5L5 0L0 5L-5 0Z"}
-_MOST_MARKS: Final = 400
 _LONGEST: Final = 500
 """Characters of somebody else's words."""
 _TAG: Final = re.compile(r"(?=<(?:section|svg|rect|path|line|text|tr|p|table)\b)")
@@ -54,17 +53,13 @@ def page(run: Run) -> str:
         *(_client(story, lasted) for story in stories),
         _done(run),
     ]
-    title = encodable(f"chaos report: {_names(run)}")
+    title = encodable(f"chaos report: {run.names}")
     whole = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
         f"<body>{''.join(body)}</body></html>"
     )
     return _TAG.sub("\n", whole)
-
-
-def _names(run: Run) -> str:
-    return ", ".join(preset.name for preset in run.presets)
 
 
 def _clean(story: ClientStory) -> bool:
@@ -231,12 +226,19 @@ def _bars(counts: Counter[int], lasted: float) -> Iterator[str]:
 
 
 def _marks(moments: Sequence[Moment], lasted: float) -> Iterator[str]:
-    for each in moments[:_MOST_MARKS]:
-        y = 10 if each.kind == "fault" else 14 + _BARS
-        place = f"translate({_x(each.at, lasted)} {y})"
-        words = _text(f"{each.kind}: {each.text}, {units.format_duration(each.at)}")
+    """One for each kind and place, however many there were."""
+    marks: dict[tuple[str, int], list[Moment]] = {}
+    for each in moments:
+        column = int(_x(each.at, lasted) * _COLUMNS / _WIDTH)
+        marks.setdefault((each.kind, column), []).append(each)
+    for (kind, _), these in marks.items():
+        first = these[0]
+        y = 10 if kind == "fault" else 14 + _BARS
+        place = f"translate({_x(first.at, lasted)} {y})"
+        more = f" and {len(these) - 1:,} more" if len(these) > 1 else ""
+        words = _text(f"{kind}: {first.text}{more}, {units.format_duration(first.at)}")
         yield (
-            f'<path class="{each.kind}" d="{_MARKS[each.kind]}" transform="{place}">'
+            f'<path class="{kind}" d="{_MARKS[kind]}" transform="{place}">'
             f"<title>{words}</title></path>"
         )
 

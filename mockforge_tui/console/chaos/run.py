@@ -76,6 +76,11 @@ class Run:
     rules: list[InForce] = field(default_factory=list)
     _dice: Random = field(default_factory=Random)
 
+    @property
+    def names(self) -> str:
+        """Its presets, for people."""
+        return ", ".join(preset.name for preset in self.presets)
+
     def begin(self) -> None:
         """Raises InvalidInput for a parameter, before anything happens."""
         self._check()
@@ -101,8 +106,9 @@ class Run:
         known = dict.fromkeys(name for preset in self.presets for name in preset.parameters)
         for name, _ in self.given:
             if name not in known:
-                names = ", ".join(preset.name for preset in self.presets)
-                raise InvalidInput(f"{names}: none has a parameter {name!r} of {', '.join(known)}")
+                raise InvalidInput(
+                    f"{self.names}: none has a parameter {name!r} of {', '.join(known)}"
+                )
 
     def _next(self) -> None:
         if self.period is None:

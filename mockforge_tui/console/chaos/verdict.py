@@ -21,17 +21,17 @@ from mockforge_brokers.spine import Spine
 from ...brokers import Brokers
 from ...units import counted
 from ..ports import Clock
-from .aftermath import Causes, ended_by_itself
+from .aftermath import SLOWING, Causes, ended_by_itself
 from .arrivals import Arrival, Arrivals, host_of
 from .backoff import backoff_of
 from .identity import Identify, name_of
+from .wording import in_words, named
 
 _MOST_IDS: Final = 500_000
 """Ids that are remembered of all clients; of what comes after none is known again."""
 _MOST_REPEATED: Final = 10_000
 """Of one client and destination: repetitions that are named, and those out of order."""
 _MOST_CLIENTS: Final = 1_000
-_SHOWN: Final = 5
 _MOST_MOMENTS: Final = 2_000
 """Of one client; those that come after are only counted."""
 _MOST_BUCKETS: Final = 50_000
@@ -43,10 +43,6 @@ _OURS: Final = "∗"
 """How those are called who publish without a connection: prompt and fixtures."""
 _GONE: Final = ("the client closed the connection", "the connection was lost")
 """How the reasons of an end begin that nobody here brought about."""
-
-CLEAN: Final = "nothing lost, doubled or out of order"
-NOTHING: Final = "sent nothing"
-RESENT: Final = "nothing lost or out of order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +166,25 @@ class ClientStory:
     uncounted: int = 0
     """Messages that have no id, or that came when there was no room for another one."""
     moments: list[Moment] = field(default_factory=list)
+    slowed: dict[str, int] = field(default_factory=dict)
+    """The second in which something slowed it last, by what."""
     buckets: Counter[int] = field(default_factory=Counter)
     """Messages by the number of their `BUCKET`."""
 
     def note(self, at: float, kind: str, text: str = "") -> None:
         if len(self.moments) < _MOST_MOMENTS:
             self.moments.append(Moment(at, kind, text))
+
+    def hit(self, at: float, kind: str, operation: str) -> None:
+        """A moment for a fault; what slows all of its frames has one a second."""
+        text = f"{kind} {operation}"
+        if kind in SLOWING:
+            if self.slowed.get(text) == int(at):
+                return
+            self.slowed[text] = int(at)
+        # What its faults leave free is for what it did itself.
+        if len(self.moments) < _MOST_MOMENTS // 2:
+            self.note(at, "fault", text)
 
     def tried(self, at: float) -> None:
         """It connects once more, having no connection."""
@@ -222,46 +231,30 @@ class ClientStory:
             "timeline": [
                 {"at": each.at, "what": each.kind, "text": each.text} for each in self.moments
             ],
-            **self._judged(doubled, disordered, missing),
+            "clean": not self._wrong(doubled, disordered, missing),
+            "verdict": in_words(
+                self._wrong(doubled, disordered, missing),
+                self.resent,
+                sent=bool(self.streams or self.uncounted),
+            ),
         }
+
+    def _wrong(self, doubled: list[str], disordered: list[str], missing: list[str]) -> list[str]:
+        """What is not as it should be."""
+        by_itself = list((Counter(doubled) - Counter(self.resent)).elements())
+        of_messages = {"doubled": by_itself, "out of order": disordered, "not sent": missing}
+        wrong = [named(what, names) for what, names in of_messages.items() if names]
+        if self.gave_up:
+            wrong.append("gave up")
+        elif self.outside:
+            wrong.append(f"{counted(self.refused, 'connection')} not let in")
+        return wrong
 
     def _now(self) -> str:
         """In a word; nothing where it is there."""
         if self.gave_up:
             return "gave up"
         return "left" if self.lost_at is not None and not self.outside else ""
-
-    def _judged(
-        self, doubled: list[str], disordered: list[str], missing: list[str]
-    ) -> dict[str, Any]:
-        """In words, and whether all is as it should be."""
-        again = Counter(self.resent)
-        by_itself = list((Counter(doubled) - again).elements())
-        wrong = [
-            _named(word, names)
-            for word, names in (
-                ("doubled", by_itself),
-                ("out of order", disordered),
-                ("not sent", missing),
-            )
-            if names
-        ]
-        if self.gave_up:
-            wrong.append("gave up")
-        elif self.outside:
-            wrong.append(f"{counted(self.refused, 'connection')} not let in")
-        if not wrong and not self.streams and not self.uncounted:
-            # A broker does not see what a consumer makes of what it got.
-            return {"clean": True, "verdict": NOTHING}
-        parts = wrong or [RESENT if self.resent else CLEAN]
-        if self.resent:
-            parts = [*parts, _named("sent again on a new connection", self.resent)]
-        return {"clean": not wrong, "verdict": "; ".join(parts)}
-
-
-def _named(word: str, names: list[str]) -> str:
-    more = ", ..." if len(names) > _SHOWN else ""
-    return f"{word} {len(names)}: {', '.join(names[:_SHOWN])}{more}"
 
 
 class Observer:
@@ -435,7 +428,7 @@ class Observer:
         for kind, operation in faults:
             story.faults[kind] += 1
             story.causes.hit(kind, operation, self.lasted)
-            story.note(self.lasted, "fault", f"{kind} {operation}")
+            story.hit(self.lasted, kind, operation)
 
     def _fired(self, event: FaultFired) -> None:
         story = self._story(event.protocol, event.client)

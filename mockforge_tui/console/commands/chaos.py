@@ -1,6 +1,7 @@
 """`chaos`: known kinds of trouble by name, chosen by a seed, and what was done."""
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.errors import InvalidInput
@@ -9,18 +10,21 @@ from ..chaos.identity import identify_by
 from ..chaos.presets import PRESETS
 from ..chaos.run import Run
 from ..chaos.verdict import Observer
+from ..chaos.wording import CLEAN, in_short
 from ..lookup import BadArgument
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, table
 from ..types import DURATION, PAIR, TEXT, integer, of_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
 
     from ..chaos.verdict import ClientStory
     from ..session import Session
 
 _SEED = integer("seed", 0)
+_MOST_NAMED = 20
 _NAMES = Type("presets", of_text(str), "presets")
 
 
@@ -186,21 +190,26 @@ def chaos_report(
     stories = session.runtime.chaos[-1].observer.stories() if session.runtime.chaos else ()
     if each:
         return _after_each(stories)
-    return table(
-        [story.facts() for story in stories],
+    records = [story.facts() for story in stories]
+    columns = (
         Column("client", "client"),
         Column("protocol", "broker"),
-        Column("faults", "faults", _counted),
+        Column("verdict", "verdict", in_short),
+        Column("now", "now"),
         Column("lost", "ended", count, right=True),
         Column("tries", "tries", lambda tries: count(len(tries)), right=True),
         Column("pauses", "back after", _span),
         Column("backoff", "backoff"),
-        Column("now", "now"),
         Column("sent", "sent", count, right=True),
         Column("got", "got", count, right=True),
-        Column("verdict", "verdict"),
+        Column("faults", "faults", _counted),
+    )
+    result = table(
+        records,
+        *_telling(columns, records),
         empty="no run yet: chaos start" if not session.runtime.chaos else "no client was there",
         fields=(
+            *(each.key for each in columns),
             "away",
             "gave_up",
             "refused",
@@ -214,6 +223,22 @@ def chaos_report(
             "timeline",
         ),
     )
+    return replace(result, text="\n".join([result.text, *_names(records)]).strip())
+
+
+def _names(records: "Sequence[dict[str, Any]]") -> "Iterator[str]":
+    """Which messages are meant: a table has no room for them."""
+    named = [each for each in records if in_short(each["verdict"]) != each["verdict"]]
+    named = [each for each in named if each["verdict"] != CLEAN]
+    for each in named[:_MOST_NAMED]:
+        yield f"{each['client']}: {each['verdict']}"
+    if len(named) > _MOST_NAMED:
+        yield f"{len(named) - _MOST_NAMED:,} more: chaos report --json"
+
+
+def _telling(columns: "Sequence[Column]", records: "Sequence[dict[str, Any]]") -> "list[Column]":
+    """Those that say something of anybody; the others leave their room to them."""
+    return [each for each in columns if any(record[each.key] for record in records)]
 
 
 def _after_each(stories: "Iterable[ClientStory]") -> Result:
@@ -222,8 +247,7 @@ def _after_each(stories: "Iterable[ClientStory]") -> Result:
         for story in stories
         for found in story.facts()["under"]
     ]
-    return table(
-        rows,
+    columns = (
         Column("client", "client"),
         Column("protocol", "broker"),
         Column("fault", "fault"),
@@ -236,7 +260,12 @@ def _after_each(stories: "Iterable[ClientStory]") -> Result:
         Column("doubled", "doubled", lambda names: count(len(names)) if names else "", right=True),
         Column("disordered", "out of order", lambda names: str(len(names) or ""), right=True),
         Column("gave_up", "then", lambda gave_up: "gave up" if gave_up else ""),
+    )
+    return table(
+        rows,
+        *_telling(columns, rows),
         empty="no fault hit anybody",
+        fields=[each.key for each in columns],
     )
 
 

@@ -27,7 +27,7 @@ class Dashboard(ActingScreen):
         self.connections.show(snapshot.connections)
         self.destinations.show(snapshot.destinations)
         self.groups.show(snapshot.groups)
-        self.faults.show_beside(snapshot.faults, snapshot.timeline.tracks())
+        self.faults.show_beside(snapshot.faults, snapshot.timeline.tracks(), snapshot.chaos)
         self.lint.show(snapshot.lint)
         self.fit_side()
         self.show_chosen()

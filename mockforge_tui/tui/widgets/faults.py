@@ -90,8 +90,16 @@ class FaultsPane(LiveTable[FaultLine]):
         Column("hits", 6, _fault_figure, right=True),
     )
 
-    def show_beside(self, lines: Sequence[FaultLine], tracks: Sequence[Track]) -> None:
+    chaos = ""
+    """The presets of the run that goes on, in the title: some do without rules."""
+
+    def show_beside(
+        self, lines: Sequence[FaultLine], tracks: Sequence[Track], chaos: str = ""
+    ) -> None:
         """Show the rules, and the traffic above them where there is room for both."""
+        if chaos != self.chaos:
+            self.chaos = chaos
+            self.refresh()
         pinned = tuple(tracks) if self.body_height >= _LEAST_LINES else ()
         if pinned != self.pinned:
             self.pinned = pinned
@@ -104,4 +112,7 @@ class FaultsPane(LiveTable[FaultLine]):
     def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
         palette = self.palette
         right = [("ctrl+x", palette.key), (" all off, release all", palette.muted)]
-        return [(self.label, self.title_style)], right
+        left = [(self.label, self.title_style)]
+        if self.chaos:
+            left += [(f"  {self.glyphs.fault} {self.chaos}", palette.faulty)]
+        return left, right

@@ -14,6 +14,9 @@ PLANTED = [
     ([1.0], ""),
     ([1.0, 2.0], ""),
     ([0.004, 0.011, 0.002, 0.008], "none"),
+    # Between them an outage in which nobody could see it try.
+    ([0.006, 0.003, 0.003, 4.0, 0.004, 0.002], "none"),
+    ([0.01, 0.02, 0.04, 0.08, 0.16, 0.32], "doubling"),
     ([1.0, 1.01, 1.02, 0.99], "constant"),
     # As inexact as a loop is: 30 ms more or less are no jitter.
     ([0.1, 0.13, 0.1, 0.12], "constant"),

@@ -11,6 +11,7 @@ from mockforge_tui.brokers import Brokers
 from mockforge_tui.console.chaos import run, verdict
 from mockforge_tui.console.chaos.aftermath import Causes
 from mockforge_tui.console.chaos.presets import PRESETS, lines_of
+from mockforge_tui.console.chaos.wording import CLEAN
 from mockforge_tui.console.session import Session
 
 from .scene import Scene
@@ -298,8 +299,8 @@ def test_the_report_stands_after_the_run_and_hears_no_more(scene: Scene) -> None
 @pytest.mark.parametrize(
     ("sent", "verdict"),
     [
-        ("01 02 03", verdict.CLEAN),
-        ("a-0098 a-0099 a-0100", verdict.CLEAN),
+        ("01 02 03", CLEAN),
+        ("a-0098 a-0099 a-0100", CLEAN),
         ("008 010 012", "not sent 2: 009, 011"),
         ("8 9 11", "not sent 1: 10"),
         ("98 99 101", "not sent 1: 100"),

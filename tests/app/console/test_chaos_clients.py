@@ -12,7 +12,7 @@ from mockforge_brokers.events import (
 )
 from mockforge_brokers.kafka.records import Record, build_batch
 
-from mockforge_tui.console.chaos.verdict import CLEAN, NOTHING
+from mockforge_tui.console.chaos.wording import CLEAN, NOTHING, in_short
 
 from .scene import Scene
 
@@ -278,3 +278,43 @@ def test_the_report_counts_what_a_client_got_since_the_start(scene: Scene) -> No
     scene.run("chaos stop")
     scene.run("pub mqtt:t 4")
     assert report(scene)["c"]["got"] == 2
+
+
+def test_a_table_has_no_room_for_the_names_of_messages(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    client = scene.mqtt_client("c")
+    scene.mqtt_client("good")
+    for name in (b"o-1", b"o-1", b"o-3"):
+        scene.mqtt_publish(client, "t", name)
+    shown = scene.run("chaos report").as_text(80).splitlines()
+    assert "doubled 1; not sent 1" in shown[1]
+    assert shown[-1] == "c: doubled 1: o-1; not sent 1: o-2"
+    assert not any("good:" in line for line in shown)
+    assert in_short(CLEAN) == "kept all"
+    assert in_short("gave up; sent again on a new connection 1: a; b") == "gave up; sent again 1; b"
+
+
+def test_columns_that_say_nothing_of_anybody_are_left_out(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    tell(scene, FaultFired("kafka", 1, "delay", 1, "c", "Fetch"))
+    result = scene.run("chaos report --each")
+    assert result.as_text().splitlines()[0].split() == ["client", "broker", "fault", "hits"]
+    assert result.records[0]["asked_again"] == []
+
+
+def test_what_slows_all_frames_leaves_room_for_what_the_client_did(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    client = scene.mqtt_client("c")
+    for _ in range(3):
+        for _ in range(5):
+            tell(scene, FaultFired("mqtt", 1, "delay", 1, "c", "PUBLISH"))
+        scene.advance(1)
+    for _ in range(3_000):
+        tell(scene, FaultFired("mqtt", 1, "drop", 1, "c", "PUBACK"))
+    scene.mqtt_publish(client, "t", b"o-1")
+    scene.mqtt_publish(client, "t", b"o-1")
+    timeline = report(scene)["c"]["timeline"]
+    assert [each["at"] for each in timeline if each["text"] == "delay PUBLISH"] == [0, 1, 2]
+    assert timeline[-1]["what"] == "doubled"
+    page = scene.run("chaos report --html").as_text()
+    assert "drop PUBACK and 996 more" in page

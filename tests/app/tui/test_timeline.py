@@ -136,3 +136,17 @@ def test_where_there_is_no_room_for_charts_the_figures_stay() -> None:
             assert part in text, part
 
     play(act, (60, 16))
+
+
+def test_a_run_of_presets_stands_in_the_title_while_it_goes_on() -> None:
+    async def act(stage: Stage) -> None:
+        # Of a message, or a broker that is stopped for a while, no rule is in force.
+        assert stage.app.session.run("chaos start observe,poison-message -s target=mqtt:t").ok
+        await stage.keys("5")
+        await stage.tick()
+        assert "↯ observe, poison-message" in stage.text()
+        assert stage.app.session.run("chaos stop").ok
+        await stage.tick()
+        assert "poison-message" not in str(stage.screen.faults.title_pieces())
+
+    play(act, LARGE)
