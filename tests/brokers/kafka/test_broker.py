@@ -7,6 +7,7 @@ from mockforge_brokers.journal import IN, OUT
 from mockforge_brokers.kafka.apis import ADVERTISED, HANDLERS
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
 from mockforge_brokers.kafka.events import ProducerFenced
+from mockforge_brokers.kafka.records import Record, build_batch
 from mockforge_brokers.kafka.state.groups.classic.member import JoinRequest
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
@@ -18,6 +19,7 @@ from mockforge_brokers.kafka.wire.messages.groups import (
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.listener import Listener
 
+from ..calls import calls_of
 from ..misbehaving import lane as make_lane
 from .scene import Scene, fetch, produce
 
@@ -104,6 +106,20 @@ def test_frames_may_come_in_any_pieces():
     for at in range(len(data)):
         client.send(data[at : at + 1])
     assert len(client.connection.splitter(OUT).feed(client.take())) == 3
+
+
+def test_a_page_of_a_batch_costs_little_more_than_its_own_records():
+    broker = Scene().broker
+    broker.create_topic("t", 1)
+    (log,) = broker.cluster.topics["t"].logs
+    broker.cluster.append(log, build_batch([Record(0, 1000, b"k", b"v")] * 2000))
+    whole = calls_of(lambda: broker.read("t", 0, 0, 2000))
+    for first in (0, 1000, 1900):
+        assert [one.offset for one in broker.read("t", 0, first, 100)] == [
+            *range(first, first + 100)
+        ]
+        # Those before it are passed by, and those behind it not looked at.
+        assert calls_of(lambda first=first: broker.read("t", 0, first, 100)) < whole * 0.4
 
 
 def test_client_that_does_not_read_is_not_served_further():

@@ -7,14 +7,17 @@ from hypothesis import strategies as st
 from mockforge_brokers.errors import ProtocolError
 from mockforge_brokers.kafka.codes import Compression
 from mockforge_brokers.kafka.records import (
+    HEADER_SIZE,
     ControlType,
     Record,
     build_batch,
     check_crc,
+    decoded_records,
     place,
     read_batch_header,
     read_control_type,
     read_records,
+    rebuilt,
     split_batches,
 )
 
@@ -113,6 +116,31 @@ def test_we_read_what_aiokafka_builds(compression: Compression) -> None:
 @given(items=records)
 def test_any_records_come_back(items: list[Record]) -> None:
     assert list(read_records(build_batch(items))) == at_their_offsets(items)
+
+
+@given(items=records, first=st.integers(-2, 22), compression=st.sampled_from(Compression))
+def test_a_batch_is_read_from_any_of_its_offsets_on(
+    items: list[Record], first: int, compression: Compression
+) -> None:
+    batch = place(build_batch(items, compression=compression), 1000, 0)
+    every = list(read_records(batch))
+    assert list(read_records(batch, 1000 + first)) == every[max(0, first) :]
+
+
+def test_gaps_that_compaction_left_are_passed_by() -> None:
+    header = read_batch_header(place(build_batch(RECORDS * 5), 100, 0))
+    kept = [RECORDS[0]._replace(offset=offset) for offset in (102, 105, 109)]
+    batch = rebuilt(header, kept, None)
+    for first in range(99, 111):
+        assert list(read_records(batch, first)) == [one for one in kept if one.offset >= first]
+
+
+@pytest.mark.parametrize("at", range(len(BATCH) - HEADER_SIZE))
+def test_a_batch_that_ends_too_soon_is_no_batch_from_any_offset_on(at: int) -> None:
+    header = read_batch_header(BATCH)
+    for first in (0, 1, 2):
+        with pytest.raises(ProtocolError):
+            list(decoded_records(header, BATCH[HEADER_SIZE:][:at], first=first))
 
 
 def test_log_append_time_stands_for_every_records_own() -> None:

@@ -71,18 +71,19 @@ class RecordVerbs:
             for batch in log.batches(offset, min(log.high_watermark, offset + limit) - 1):
                 if is_control(batch):
                     continue
-                for record in read_records(batch):
-                    if record.offset >= offset and len(found) < limit:
-                        found.append(
-                            RecordView(
-                                partition,
-                                record.offset,
-                                record.timestamp / 1000,
-                                record.key,
-                                record.value,
-                                record.headers,
-                            )
+                for record in read_records(batch, offset):
+                    if len(found) >= limit:
+                        return found
+                    found.append(
+                        RecordView(
+                            partition,
+                            record.offset,
+                            record.timestamp / 1000,
+                            record.key,
+                            record.value,
+                            record.headers,
                         )
+                    )
             return found
 
     def offsets(self, topic: str) -> list[tuple[int, int]]:
