@@ -180,7 +180,11 @@ def _result(
 ) -> DescribeConfigsResourceResult:
     key = entry.key
     # A logger's level has no type, and is no secret.
-    sensitive = key.is_secret and kind is not ConfigResourceType.BROKER_LOGGER
+    is_logger = kind is ConfigResourceType.BROKER_LOGGER
+    sensitive = key.is_secret and not is_logger
+    documentation: str | None = "" if is_logger else None
+    if request.include_documentation and not is_logger:
+        documentation = _documentation(key, kind)
     return DescribeConfigsResourceResult(
         name=key.name,
         value=None if sensitive else entry.value,
@@ -194,16 +198,18 @@ def _result(
         if request.include_synonyms
         else [],
         config_type=key.type,
-        documentation=_documentation(key, kind) if request.include_documentation else None,
+        documentation=documentation,
     )
 
 
-def _documentation(key: ConfigKey, kind: ConfigResourceType) -> str:
-    if kind not in _REFERENCES:
-        return ""
-    if key.served and not key.meaning:
-        return f"See {_REFERENCES[kind]}{key.name}."
-    return key.meaning or _ELSEWHERE.format(_REFERENCES[kind] + key.name)
+def _documentation(key: ConfigKey, kind: ConfigResourceType) -> str | None:
+    """Ours where we have any, else where Kafka's are; None for a key that is not in its table."""
+    if kind is ConfigResourceType.BROKER and key.name not in broker_keys():
+        return None
+    if key.meaning:
+        return key.meaning
+    reference = _REFERENCES[kind] + key.name
+    return f"See {reference}." if key.served else _ELSEWHERE.format(reference)
 
 
 def _here(caller: Caller) -> Mapping[str, str]:
