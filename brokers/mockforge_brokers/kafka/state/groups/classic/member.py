@@ -124,7 +124,9 @@ class Member:
 
     def refuse(self, code: ErrorCode) -> None:
         """Answer what is parked with an error."""
-        self.answer_join(JoinResult(code, self.member_id))
+        # As Kafka: who is no member any more is not named, and is given another id if it joins.
+        name = "" if code == ErrorCode.UNKNOWN_MEMBER_ID else self.member_id
+        self.answer_join(JoinResult(code, name))
         self.answer_sync(SyncResult(code))
 
 
@@ -206,15 +208,26 @@ class Members:
         return [name for name in names if all(name in other for other in others)]
 
     def vote(self) -> str:
-        """The protocol that most members prefer among those that all support."""
+        """The protocol that most members prefer among those that all support.
+
+        Of as many votes it is the one that Kafka would choose, whichever member came first.
+        """
         common = self.common_protocols()
         votes = dict.fromkeys(common, 0)
         for member in self:
             votes[next(name for name, _ in member.protocols if name in votes)] += 1
-        return max(common, key=votes.__getitem__)
+        return max(common, key=lambda name: (votes[name], -_place_of(name)))
 
     def roster(self, protocol_name: str) -> tuple[JoinedMember, ...]:
         """All members as their leader is told of them."""
         return tuple(
             JoinedMember(m.member_id, m.group_instance_id, m.metadata(protocol_name)) for m in self
         )
+
+
+def _place_of(name: str) -> int:
+    """Where Java's HashMap of a few strings has this one: Kafka goes through them in this order."""
+    hashed = 0
+    for at in range(0, len(units := name.encode("utf-16-be")), 2):
+        hashed = (31 * hashed + int.from_bytes(units[at : at + 2], "big")) & 0xFFFFFFFF
+    return (hashed ^ hashed >> 16) & 15

@@ -1,0 +1,25 @@
+"""Classic groups of several members: who is answered when, as Apache Kafka 4.4 does it."""
+
+import json
+
+import pytest
+
+from .gathering import RECORDED, SCENARIOS, FakeRoom, play
+
+KAFKAS = json.loads(RECORDED.read_text())
+ANSWERED_TOO = {
+    ("joins from two connections", 7): ["b", 27, -1, "b"],
+    ("a follower leaves before it was assigned", 4): ["b", 25, None, None, ""],
+}
+"""By scenario and step whom Kafka never answers: a join that the same member repeated on another
+connection, and the sync of one that left. Nothing else would be served on those connections."""
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_each_step_is_answered_as_apache_kafka_does(name):
+    wanted = KAFKAS[name]
+    for (scenario, step), answer in ANSWERED_TOO.items():
+        if scenario == name:
+            what, answers = wanted[step]
+            wanted[step] = [what, sorted([*answers, answer], key=json.dumps)]
+    assert play(FakeRoom(), name) == wanted
