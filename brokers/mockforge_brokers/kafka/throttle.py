@@ -48,14 +48,16 @@ class Throttle:
         self, caller: Caller, handler: Handler, header: RequestHeader, frame: bytes, at: int
     ) -> Pieces | Parked[Pieces] | None:
         """Where there are quotas no request goes by the short path, and each is charged."""
-        begun = self._clock.now()
+        caller.begin_charged()
         answer = handler.answer(caller, frame, at, header.correlation_id)
-        took = self._clock.now() - begun
+        took = caller.end_charged()
         # What a request is charged depends on its time: the short path measures none.
         caller.produce_paths.forget()
 
         def charged(pieces: Pieces | None) -> None:
-            seconds = charge(caller, header.api_key, header.api_version, len(frame), took, pieces)
+            # Without the four bytes that say its size.
+            size = len(frame) - 4
+            seconds = charge(caller, header.api_key, header.api_version, size, took, pieces)
             if seconds > 0:
                 self.wait(caller, seconds)
 

@@ -20,8 +20,8 @@ from ..fake_peer import FakeNetwork
 
 
 class Scene:
-    def __init__(self, limits=None, *, wall=1_700_000_000.0, disk=None, **options):
-        self.clock = ManualClock(wall)
+    def __init__(self, limits=None, *, wall=1_700_000_000.0, clock=None, disk=None, **options):
+        self.clock = ManualClock(wall) if clock is None else clock
         self.environment = Environment.create(self.clock, seed=1, limits=limits)
         if disk is not None:
             disk.store_for(self.environment)

@@ -1,12 +1,17 @@
 """Quotas: who is held to what, what is answered and when the next request is read (KIP-219)."""
 
+from random import Random
+
 import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.errors import RequestRefused
+from mockforge_brokers.kafka.apis.throttling import write_time
 from mockforge_brokers.kafka.events import ClientThrottled
 from mockforge_brokers.kafka.records import read_records, split_batches
 from mockforge_brokers.kafka.state.quotas import CONSUME, PRODUCE, REQUESTS, Component, Quotas
 from mockforge_brokers.kafka.throttle import Throttle
+from mockforge_brokers.kafka.wire.catalog import RESPONSES
+from mockforge_brokers.kafka.wire.frames import encode_response, response_pieces
 from mockforge_brokers.kafka.wire.messages.quotas import (
     AlterClientQuotasRequest,
     AlteredQuota,
@@ -18,7 +23,9 @@ from mockforge_brokers.kafka.wire.messages.quotas import (
 from mockforge_brokers.kafka.wire.messages.topics import DeleteTopicsRequest
 
 from .asked import created
+from .generated import VERSIONS, value_of
 from .scene import Scene, fetch, produce
+from .slowing import Ticking
 from .test_access import Guarded
 
 MUTATIONS = "controller_mutation_rate"
@@ -427,6 +434,61 @@ def test_quotas_outlive_a_restart_and_not_a_reset():
     assert list(scene.broker.cluster.quotas.find([Component("user", "alice")]))
     scene.broker.reset()
     assert not scene.broker.cluster.quotas.active
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("response", "version"),
+    [
+        (one, version)
+        for one, version in VERSIONS
+        if one.api_key is not None
+        and one is RESPONSES.get(one.api_key)
+        and any(f.name == "throttle_time_ms" and version in f.versions for f in one.fields)
+    ],
+)
+def test_the_time_is_written_wherever_an_answer_has_its_place_and_nothing_else_is(
+    response, version, seed
+):
+    answer = value_of(response, version, Random(seed))
+    pieces = response_pieces(answer, version, 7)
+    write_time(response.api_key, version, pieces, 1.25)
+    answer.throttle_time_ms = 1250
+    assert b"".join(pieces) == encode_response(answer, version, 7)
+
+
+@pytest.mark.parametrize("version", [4, 7, 12])
+def test_a_fetch_that_takes_too_long_gets_its_records_after_its_time_and_not_with_it(version):
+    scene = Scene(clock=Ticking(1_700_000_000.0))
+    scene.broker.create_topic("t", 1)
+    scene.broker.publish("t", b"v")
+    scene.broker.alter_quota([("client-id", "shop")], {"request_percentage": 0.005})
+    client = scene.network.connect()
+    answers = []
+    for _ in range(2):
+        scene.ask(client, fetch("t", 0), version)
+        scene.network.settle()
+        answer = scene.answer(client, 1, version)
+        answers.append((len(_records(answer)), answer.throttle_time_ms))
+        scene.clock.advance(12)
+        scene.network.settle()
+    assert answers == [(0, 1000), (0, 1000)]
+    scene.broker.alter_quota([("client-id", "shop")], {"request_percentage": 50.0})
+    assert len(_records(scene.ask_as("shop", client, fetch("t", 0), version))) == 1
+
+
+def test_the_time_of_a_fetch_that_waits_for_records_is_that_until_it_waited():
+    scene = Scene(clock=Ticking(1_700_000_000.0))
+    scene.broker.create_topic("t", 1)
+    scene.broker.alter_quota([("client-id", "shop")], {"request_percentage": 1.0})
+    client = scene.network.connect()
+    scene.ask(client, fetch("t", 0, wait=60_000), 12)
+    scene.clock.advance(30)
+    scene.broker.publish("t", b"v")
+    scene.network.settle()
+    client.flush()
+    answer = scene.answer(client, 1, 12)
+    assert (len(_records(answer)), answer.throttle_time_ms) == (1, 0)
 
 
 def test_who_was_not_seen_for_the_longest_time_makes_room_for_what_is_measured():

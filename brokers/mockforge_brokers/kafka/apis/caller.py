@@ -93,7 +93,9 @@ class Caller:
     """One for each connection; `version` and `client_id` are those of the request in hand."""
 
     __slots__ = (
+        "_begun",
         "_reported",
+        "_took",
         "client_id",
         "cluster",
         "counters",
@@ -150,6 +152,20 @@ class Caller:
         self.unknown_topics: dict[str, None] = {}
         """Topics that were asked for and are not there, the newest last."""
         self._reported: dict[tuple[ApiKey, int], float] = {}
+        self._begun: float | None = None
+        """When the request in hand began to be handled, where quotas charge its time."""
+        self._took = 0.0
+        """How long it was handled until it was parked."""
+
+    def begin_charged(self) -> None:
+        """A request is handled from now on whose time a quota may charge."""
+        self._begun = self.environment.clock.now()
+
+    def end_charged(self) -> float:
+        """It was handled, or is parked; returns for how many seconds."""
+        begun, self._begun = self._begun, None
+        self._took = 0.0 if begun is None else self.environment.clock.now() - begun
+        return self._took
 
     def note_fetch(self, log: PartitionLog, offset: int, committed: bool) -> None:
         """Remember where this connection reads, for who asks why it gets nothing."""
@@ -304,7 +320,10 @@ class Caller:
         quotas = self.cluster.quotas
         if not quotas.active:
             return True
-        wait = quotas.fetch(self.user, self.client_id, size)
+        took = self._took
+        if self._begun is not None:
+            took = self.environment.clock.now() - self._begun
+        wait = quotas.fetch(self.user, self.client_id, size, took)
         self.wait = max(self.wait, wait)
         return wait <= 0
 

@@ -140,17 +140,23 @@ class Quotas:
         # Requests are throttled for one window at most (QuotaUtils.boundedThrottleTime).
         return min(seconds, 1.0) if key == REQUESTS else seconds
 
-    def fetch(self, user: str, client_id: str, size: int) -> float:
-        """An answer of so many bytes is about to go out; returns the seconds to wait.
+    def fetch(self, user: str, client_id: str, size: int, took: float) -> float:
+        """An answer of so many bytes is about to go out, which took so many seconds to find;
+        returns the seconds to wait.
 
-        If there are any it must not go, and is not counted: its client asks again (KIP-219).
+        If there are any it must not go, and its bytes are not counted: its client asks again
+        (KIP-219).
         """
         seconds = max(
-            self.charge(CONSUME, user, client_id, size), self.charge(REQUESTS, user, client_id, 0)
+            self.charge(CONSUME, user, client_id, size), self.request(user, client_id, took)
         )
         if seconds > 0:
             self.charge(CONSUME, user, client_id, -size)
         return seconds
+
+    def request(self, user: str, client_id: str, took: float) -> float:
+        """A request took so many seconds; returns those to wait."""
+        return self.charge(REQUESTS, user, client_id, took * 100)
 
     def most_to_fetch(self, user: str, client_id: str) -> float:
         """So many bytes pass when nothing did before: more in one answer would never pass."""

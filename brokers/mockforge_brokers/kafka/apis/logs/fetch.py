@@ -54,11 +54,24 @@ def handle(caller: Caller, request: FetchRequest) -> FetchResponse | Parked[Fetc
     try:
         asking = _asking(caller, request)
     except RequestRefused as refusal:
-        return FetchResponse(error_code=caller.denied(ApiKey.FETCH, refusal), responses=[])
+        refused = FetchResponse(error_code=caller.denied(ApiKey.FETCH, refusal), responses=[])
+        # As Kafka: who is throttled is told so alone, as if it had no session.
+        return refused if _may_go(caller, refused) else _throttled(caller)
     reading = Reading.of(asking)
     if reading.answers_now or request.max_wait_ms <= 0:
         return reading.response()
     return Waiting(asking, reading).parked
+
+
+def _may_go(caller: Caller, response: FetchResponse) -> bool:
+    """Whether its quotas let the client have this now; it is charged for it."""
+    if not caller.cluster.quotas.active:
+        return True
+    return caller.may_send(sum(map(len, response_pieces(response, caller.version, 0))))
+
+
+def _throttled(caller: Caller) -> FetchResponse:
+    return FetchResponse(responses=[], throttle_time_ms=round(caller.wait * 1000))
 
 
 class Asking(Struct):
@@ -188,10 +201,8 @@ class Reading(Struct):
         if self._moved:
             leaders = [one.current_leader for topic in topics for one in topic.partitions]
             response.node_endpoints = leader_hints.endpoints(caller, leaders)
-        if caller.cluster.quotas.active and not self.asking.follows:
-            pieces = response_pieces(response, caller.version, 0)
-            if not caller.may_send(sum(map(len, pieces))):
-                return self._nothing()
+        if not self.asking.follows and not _may_go(caller, response):
+            return self._nothing()
         for log, offset, span in self.spans:
             count = span.next_offset - offset
             log.records_out += count
@@ -204,7 +215,7 @@ class Reading(Struct):
     def _nothing(self) -> FetchResponse:
         """To a client that is throttled: of a session it goes on, a new one is not begun."""
         caller, session = self.asking.caller, self.asking.session
-        response = FetchResponse(responses=[], throttle_time_ms=round(caller.wait * 1000))
+        response = _throttled(caller)
         if session is not None and self.asking.new:
             caller.cluster.fetch_sessions.close(session.session_id)
             caller.fetch_session = None
