@@ -16,10 +16,12 @@ from benchmarks.kafka_apache import SECURED, apache_cluster, apache_kafka
 from brokers.kafka import (
     clustering,
     describing,
+    gathering,
     internal_topics,
     member_grid,
     migrating,
     repeating,
+    sourcing,
     telemetering,
     transacting,
     transaction_grid,
@@ -201,6 +203,21 @@ def test_recorded_repetitions_are_what_apache_kafka_says(kafka):
     with Asking("127.0.0.1", kafka) as asking:
         said = repeating.play(asking.call)
     assert json.loads(json.dumps(said)) == json.loads(repeating.RECORDED.read_text())
+
+
+def test_recorded_sources_of_values_are_what_apache_kafka_shows(kafka):
+    with Asking("127.0.0.1", kafka) as asking:
+        said = sourcing.play(asking.call)
+    assert json.loads(json.dumps(said)) == json.loads(sourcing.RECORDED.read_text())
+
+
+@pytest.mark.parametrize("name", gathering.SCENARIOS)
+def test_recorded_groups_of_several_members_are_what_apache_kafka_says(kafka, name):
+    if "KAFKA_GROUPS" not in os.environ:
+        pytest.skip("their timeouts are waited for: set KAFKA_GROUPS to compare with them")
+    with gathering.Room("127.0.0.1", kafka) as room:
+        said = gathering.play(room, name, "d.")
+    assert said == json.loads(gathering.RECORDED.read_text())[name]
 
 
 def test_recorded_internal_topics_are_what_apache_kafka_says(kafka):

@@ -3,8 +3,8 @@
 Each member asks on a connection of its own, so that one may wait in a join while another leaves.
 After every step is noted who was answered by it; who waits on is not named. Ids that a broker makes
 become the names of the members.
-`python -m tests.brokers.kafka.gathering HOST:PORT` keeps what an Apache Kafka answers in
-`recorded/gathering.json`; it was started with `STARTED`.
+`python -m tests.brokers.kafka.gathering HOST:PORT` keeps what an Apache Kafka answers that does not
+wait for further members (`group.initial.rebalance.delay.ms=0`), in `recorded/gathering.json`.
 """
 
 import json
@@ -26,7 +26,6 @@ from .scene import Scene
 from .transacting import write_recorded
 
 RECORDED = Path(__file__).parent / "recorded" / "gathering.json"
-STARTED = {"group.initial.rebalance.delay.ms": "0", "group.min.session.timeout.ms": "100"}
 TOPIC = "gathering.t"
 LONG = 60.0
 """Seconds that no step waits for."""
@@ -99,7 +98,10 @@ class Room:
     def wait(self, seconds):
         time.sleep(seconds)
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
         for one in self._lines.values():
             one.close()
 
@@ -853,7 +855,6 @@ if __name__ == "__main__":
     place = sys.argv[1].rsplit(":", 1)
     kept = {}
     for scenario in SCENARIOS:
-        apache = Room(place[0], int(place[1]))
-        kept[scenario] = play(apache, scenario)
-        apache.close()
+        with Room(place[0], int(place[1])) as apache:
+            kept[scenario] = play(apache, scenario)
     write_recorded(RECORDED, kept)
