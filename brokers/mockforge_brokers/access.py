@@ -334,7 +334,8 @@ class Access:
         return dict(self._rules_of.get((protocol, user), {}))
 
     def has_rules(self, protocol: str) -> bool:
-        return any(each == protocol for each, _ in self._rules_of)
+        # Asked for each connection, and most have none.
+        return bool(self._rules_of) and any(each == protocol for each, _ in self._rules_of)
 
     @contextmanager
     def together(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """Who tried to log in, how often and by which protocol (RabbitMQ's `auth/attempts`)."""
 
+from collections import defaultdict
 from typing import Any, Final, NamedTuple
 
 _MOST_SOURCES: Final = 1000
@@ -22,6 +23,12 @@ class _Count:
         self.succeeded = 0
         self.failed = 0
 
+    def add(self, *, succeeded: bool) -> None:
+        if succeeded:
+            self.succeeded += 1
+        else:
+            self.failed += 1
+
     def figures(self) -> dict[str, int]:
         return {
             "auth_attempts": self.succeeded + self.failed,
@@ -34,20 +41,14 @@ class Attempts:
     """By protocol (amqp091, amqp10, http), and by where they came from."""
 
     def __init__(self) -> None:
-        self._protocols: dict[str, _Count] = {}
-        self._sources: dict[Source, _Count] = {}
+        self._protocols: defaultdict[str, _Count] = defaultdict(_Count)
+        self._sources: defaultdict[Source, _Count] = defaultdict(_Count)
 
     def note(self, source: Source, *, succeeded: bool) -> None:
         if source not in self._sources and len(self._sources) >= _MOST_SOURCES:
             del self._sources[next(iter(self._sources))]
-        for count in (
-            self._protocols.setdefault(source.protocol, _Count()),
-            self._sources.setdefault(source, _Count()),
-        ):
-            if succeeded:
-                count.succeeded += 1
-            else:
-                count.failed += 1
+        self._protocols[source.protocol].add(succeeded=succeeded)
+        self._sources[source].add(succeeded=succeeded)
 
     def by_protocol(self) -> list[dict[str, Any]]:
         return [{"protocol": name, **each.figures()} for name, each in self._protocols.items()]

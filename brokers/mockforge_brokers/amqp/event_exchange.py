@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 from ..environment import Environment
 from ..events import AccessDenied, ClientIdentified, ConnectionClosed, Event
 from . import events
 from .connection.connection import Connection
 from .connection.ends import NODE, connection_name, ends
+from .connection.handshake import Agreement
 from .connection.login import LOGIN
 from .records import Field, field, table
 from .state.acting import Acting
@@ -27,6 +27,7 @@ from .wire import content as contents
 
 _AMQP: Final = "amqp"
 WHO: Final = "user_who_performed_action"
+_OF_LOGIN: Final = (ClientIdentified, AccessDenied)
 _MAX_PAYLOAD: Final = 131_064
 _PERSISTENT: Final = 2
 
@@ -50,8 +51,9 @@ class EventExchange:
         self._acting = acting
         self._vhosts = vhosts
         self._connections = connections
-        self._open: WeakValueDictionary[int, Connection] = WeakValueDictionary()
-        """Who logged in, or tried to: the broker has forgotten it when it hears of its end."""
+        self._open: dict[int, tuple[str, Agreement]] = {}
+        """Who logged in, or tried to: the broker has forgotten it when it hears of its end, and its
+        socket may be closed that would say what it is called."""
         self._waiting: list[tuple[str, Facts, float]] = []
         self._access = environment.access
         self._users: Users | None = None
@@ -117,10 +119,11 @@ class EventExchange:
             self._open.pop(event.connection, None)
 
     def _remember(self, event: Event) -> None:
-        if isinstance(event, ClientIdentified | AccessDenied):
+        if isinstance(event, _OF_LOGIN):
             connection = self._connections.get(event.connection)
             if connection is not None:
-                self._open[event.connection] = connection
+                name = connection_name(connection.peer)
+                self._open[event.connection] = name, connection.agreement
 
     def _publish(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -201,13 +204,13 @@ class EventExchange:
         return [("user.authentication.failure", facts)]
 
     def _closed(self, event: ConnectionClosed) -> list[tuple[str, Facts]]:
-        connection = self._open.get(event.connection)
-        if connection is None:
+        known = self._open.get(event.connection)
+        if known is None:
             return [("connection.closed", {"name": event.client, "node": NODE})]
-        agreement = connection.agreement
+        name, agreement = known
         facts = {
             "client_properties": _arguments(agreement.properties),
-            "name": connection_name(connection.peer),
+            "name": name,
             "node": NODE,
         }
         if agreement.client:

@@ -1,6 +1,5 @@
 """Clients that open a connection for every message, as lint sees them."""
 
-import re
 from collections import deque
 from typing import Final
 
@@ -16,7 +15,6 @@ MANY: Final = 50
 WITHIN: Final = 10.0
 """So many of one client within so many seconds are no accident."""
 _MOST: Final = 1000
-_PORT: Final = re.compile(r":\d+$")
 
 
 class Reconnecting:
@@ -38,7 +36,8 @@ class Reconnecting:
             case ConnectionClosed(connection=number, client=client) if number in self._opened:
                 now = self._clock.now()
                 if now - self._opened.pop(number) < SHORT:
-                    self._count(number, _PORT.sub("", client), now)
+                    address, _, port = client.rpartition(":")
+                    self._count(number, address if port.isdecimal() else client, now)
 
     def _count(self, number: int, client: str, now: float) -> None:
         times = self._short.get(client)

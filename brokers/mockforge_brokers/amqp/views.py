@@ -72,14 +72,18 @@ _Seen = tuple[str, int, int, dict[str, object]]
 def _classic(connection: Connection) -> _Seen:
     agreement = connection.agreement
     channels = connection.channels.open.values()
+    consumers = unacked = 0
+    for channel in channels:
+        consumers += len(channel.consumers)
+        unacked += len(channel.unacked)
     detail: dict[str, object] = {
         "user": agreement.user,
         "vhost": agreement.virtual_host,
         "unroutable": connection.unroutable.count,
         **_reached_nobody(connection.unroutable),
         "channels": len(channels),
-        "consumers": sum(len(channel.consumers) for channel in channels),
-        "unacked": sum(len(channel.unacked) for channel in channels),
+        "consumers": consumers,
+        "unacked": unacked,
         "frame_max": agreement.frame_max,
         "channel_max": agreement.channel_max,
         "heartbeat": agreement.heartbeat,

@@ -352,3 +352,10 @@ def test_units_before_bytes_that_are_no_frame_are_handed_out_first() -> None:
     with pytest.raises(ProtocolError, match="no frame"):
         splitter.feed(b"")
     assert splitter.take() == noise
+
+
+def test_who_changes_a_methods_arguments_changes_no_others() -> None:
+    method = methods.BY_NAME["connection.open"]
+    payload = methods.encode("connection.open", {"virtual_host": "/"})
+    methods.decode(method, payload).clear()
+    assert methods.decode(method, payload)["virtual_host"] == "/"

@@ -13,11 +13,15 @@ def connection_name(peer: Peer) -> str:
     return f"{peer.address} -> {host}:{port}"
 
 
+def peer_host(peer: Peer) -> str:
+    return peer.address.rpartition(":")[0].strip("[]")
+
+
 def ends(peer: Peer) -> dict[str, Any]:
-    host, _, port = peer.address.rpartition(":")
+    port = peer.address.rpartition(":")[2]
     return {
         "name": connection_name(peer),
-        "peer_host": host.strip("[]"),
+        "peer_host": peer_host(peer),
         "peer_port": int(port) if port.isdigit() else 0,
     }
 

@@ -18,7 +18,7 @@ from ..codes import ReplyCode
 from ..options import USUAL_MECHANISMS
 from ..state.virtual_host import VirtualHost
 from ..wire.field_table import read_table
-from .ends import ends
+from .ends import peer_host
 from .quotas import Quotas
 
 CHALLENGE: Final = b"Please tell me your password"
@@ -75,8 +75,7 @@ class Login:
             login = credentials(mechanism, response)
             name = "" if login is None else login[0]
             problem = self._problem(login)
-        address = ends(self._peer)["peer_host"]
-        source = Source(address, name, self._protocol)
+        source = Source(peer_host(self._peer), name, self._protocol)
         self._quotas.attempts.note(source, succeeded=not problem)
         if problem:
             self._report(client, name, f"{LOGIN} {mechanism}", problem)
