@@ -173,6 +173,8 @@ class Lane:
             # In the dark frames vanish, but they are cut all the same: it may end between two.
             if self.direction not in dark:
                 self._admit_all(frames)
+            else:
+                self._keep_all_back(frames)
             data, self._left = self._left, b""
             if not (data or (frames and self._splitter.pending)):
                 return
@@ -237,6 +239,8 @@ class Lane:
         self._pass_run(run)
 
     def _pass_run(self, run: list[bytes]) -> None:
+        if self.queue:
+            self._keep_all_back(run)
         if self.queue or len(run) == 1:
             for frame in run:
                 self.queue.pass_on(frame)
@@ -253,10 +257,13 @@ class Lane:
         if faults:
             fired = self.faults.ask(parts, exchange, faults)
             if fired is not None:
+                self._keep_back(rows)
                 self._holds.pass_by(parts, exchange)
                 self._effects.act(fired, frame, rows)
                 return
         hold = self._holds.ask(parts, exchange) if may_hold else None
+        if self.queue or hold is not None:
+            self._keep_back(rows)
         if hold is None:
             self.queue.pass_on(frame)
         else:
@@ -265,6 +272,17 @@ class Lane:
             held = self._holds.hold(hold, rows, waiting)
             waiting.held = held.id
             self._holds.settle(held)
+
+    def _keep_back(self, rows: list[Row]) -> None:
+        """What a client sent does not go in at once: somebody may want to know of it."""
+        told = self.faults.kept_back
+        if told is not None and self.direction == IN:
+            told(rows, self.queue)
+
+    def _keep_all_back(self, frames: list[bytes]) -> None:
+        if self.faults.kept_back is not None:
+            for frame in frames:
+                self._keep_back(self.rows(frame))
 
     def _concerned(self, seen: Look | None, parts: list[Row]) -> tuple[tuple[Rule, ...], bool]:
         """The faults that can be about a frame, and whether a hold can; remembered by its look."""

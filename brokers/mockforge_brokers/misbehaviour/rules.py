@@ -1,8 +1,11 @@
 """The rules in force: what each matches, when it fires, and what it counted."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from math import exp, log
 from random import Random
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -14,6 +17,9 @@ from ..journal import IN, OUT, Row, mark_of
 from ..spine import Spine
 from .actions import Action, Delay, Inject, Refuse, Watch, name_of
 from .in_force import InForce
+
+if TYPE_CHECKING:
+    from .queue import Queue
 
 COMPARED = 1_000
 """So many frames are looked at closely for the one that comes nearest to a rule."""
@@ -155,6 +161,8 @@ class Faults:
         self.active = False
         self.in_force = in_force
         self.rules: dict[int, Rule] = {}
+        self.kept_back: Callable[[list[Row], Queue], object] | None = None
+        """Told of what a client sent that does not go in at once, or not at all."""
         self._clock = clock
         self._spine = spine
         self._random = random

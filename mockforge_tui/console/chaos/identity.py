@@ -7,6 +7,7 @@ from typing import Final
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
+from mockforge_brokers.journal import Row
 
 from ...filters.fields import header_of
 from ...filters.json_path import JsonReader, parse_path
@@ -16,7 +17,7 @@ _SHOWN_OF_ID: Final = 60
 _LONGEST_NUMBER: Final = 15
 _LAST_NUMBER: Final = re.compile(rb"[0-9]+\Z")
 
-Identify = Callable[[MessageSeen], object]
+Identify = Callable[[MessageSeen | Row], object]
 
 
 def name_of(value: object) -> str:

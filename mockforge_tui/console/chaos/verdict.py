@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
+from weakref import ref
 
+from mockforge_brokers.clock import Timer
 from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.events import (
     ClientIdentified,
@@ -14,6 +16,9 @@ from mockforge_brokers.events import (
     FaultFired,
     MessageSeen,
 )
+from mockforge_brokers.journal import Row
+from mockforge_brokers.misbehaviour.queue import Queue
+from mockforge_brokers.misbehaviour.rules import Faults
 from mockforge_brokers.protocols import PROTOCOLS
 from mockforge_brokers.snapshots import ConnectionView
 from mockforge_brokers.spine import Spine
@@ -25,19 +30,20 @@ from .aftermath import SLOWING, Causes, ended_by_itself
 from .arrivals import Arrival, Arrivals, host_of
 from .backoff import backoff_of
 from .identity import Identify, name_of
+from .streams import Address, Stream, address_of, left_out
+from .withheld import Withheld
 from .wording import in_words, named
 
 _MOST_IDS: Final = 500_000
 """Ids that are remembered of all clients; of what comes after none is known again."""
-_MOST_REPEATED: Final = 10_000
-"""Of one client and destination: repetitions that are named, and those out of order."""
 _MOST_CLIENTS: Final = 1_000
 _MOST_MOMENTS: Final = 2_000
 """Of one client; those that come after are only counted."""
 _MOST_BUCKETS: Final = 50_000
 BUCKET: Final = 0.1
 """Seconds in which a client's messages are counted together."""
-_NUMBER: Final = re.compile(r"(.*?)([0-9]{1,15})", re.DOTALL)
+GRACE: Final = 60.0
+"""Seconds behind the end of a run in which what was kept from the broker may still come."""
 
 _OURS: Final = "∗"
 """How those are called who publish without a connection: prompt and fixtures."""
@@ -55,81 +61,6 @@ class Moment:
     at: float
     kind: str
     text: str
-
-
-@dataclass(slots=True)
-class Series:
-    """Ids that differ in the number at their end alone, which has `digits` at least.
-
-    `greatest` is by partition: between those of a topic there is no order.
-    """
-
-    lowest: int
-    highest: int
-    digits: int
-    count: int = 0
-    greatest: dict[object, int] = field(default_factory=dict)
-
-    def add(self, number: int, digits: int, partition: object) -> bool:
-        """Whether it comes behind a greater one."""
-        greatest = self.greatest.get(partition, number)
-        self.greatest[partition] = max(number, greatest)
-        self.lowest, self.highest = min(number, self.lowest), max(number, self.highest)
-        self.digits = min(digits, self.digits)
-        self.count += 1
-        return number < greatest
-
-
-@dataclass(slots=True)
-class Stream:
-    """The messages of one client to one destination, in their order.
-
-    `ids` are the times (s) at which each came first, `gaps` how long after it came again.
-    """
-
-    ids: dict[str, float] = field(default_factory=dict)
-    gaps: list[float] = field(default_factory=list)
-    sent: int = 0
-    doubled: list[str] = field(default_factory=list)
-    disordered: list[str] = field(default_factory=list)
-    series: dict[str, Series] = field(default_factory=dict)
-    """By what stands before their numbers."""
-
-    def add(self, name: str, at: float, partition: object = None) -> str:
-        """`doubled`, `disordered` or nothing."""
-        self.sent += 1
-        if name in self.ids:
-            if len(self.doubled) == _MOST_REPEATED:
-                return ""
-            self.gaps.append(at - self.ids[name])
-            self.doubled.append(name)
-            return "doubled"
-        self.ids[name] = at
-        found = _NUMBER.fullmatch(name)
-        if found is None:
-            return ""
-        series, number, digits = found[1], int(found[2]), len(found[2])
-        known = self.series.get(series)
-        if known is None:
-            known = self.series[series] = Series(number, number, digits)
-        if not known.add(number, digits, partition) or len(self.disordered) == _MOST_REPEATED:
-            return ""
-        self.disordered.append(name)
-        return "disordered"
-
-    def missing(self) -> list[str]:
-        """Numbers that are not there between the first and the last of a series.
-
-        One that lacks more than it has was none.
-        """
-        found: list[str] = []
-        for series, known in self.series.items():
-            # Of as many as it has itself: those of all others are no reason to count further.
-            if known.highest - known.lowest < 2 * known.count:
-                numbers = range(known.lowest, known.highest)
-                names = (f"{series}{number:0{known.digits}}" for number in numbers)
-                found += [name for name in names if name not in self.ids]
-        return found
 
 
 @dataclass(slots=True)
@@ -162,7 +93,8 @@ class ClientStory:
     resent: list[str] = field(default_factory=list)
     """Those of its doubled messages that came again on a new connection."""
     causes: Causes = field(default_factory=Causes)
-    streams: dict[str, Stream] = field(default_factory=dict)
+    streams: dict[Address, Stream] = field(default_factory=dict)
+    withheld: Withheld = field(default_factory=Withheld)
     uncounted: int = 0
     """Messages that have no id, or that came when there was no room for another one."""
     moments: list[Moment] = field(default_factory=list)
@@ -206,8 +138,17 @@ class ClientStory:
         """For a table, and for programs."""
         streams = self.streams.values()
         doubled = [name for stream in streams for name in stream.doubled]
-        missing = [name for stream in streams for name in stream.missing()]
+        not_again = self.withheld.lost()
+        not_sent = left_out(streams, set(self.withheld))
         disordered = [name for stream in streams for name in stream.disordered]
+        wrong = self._wrong(
+            {
+                "doubled": list((Counter(doubled) - Counter(self.resent)).elements()),
+                "out of order": disordered,
+                "not sent again": not_again,
+                "not sent": not_sent,
+            }
+        )
         return {
             "protocol": self.protocol,
             "client": self.client,
@@ -225,25 +166,19 @@ class ClientStory:
             "doubled": doubled,
             "resent": list(self.resent),
             "disordered": disordered,
-            "missing": missing,
+            "missing": not_again + not_sent,
             "resent_after": [gap for stream in streams for gap in stream.gaps],
             "under": list(self.causes.found(away=self.lost_at is not None, left=not self.gave_up)),
             "timeline": [
                 {"at": each.at, "what": each.kind, "text": each.text} for each in self.moments
             ],
-            "clean": not self._wrong(doubled, disordered, missing),
-            "verdict": in_words(
-                self._wrong(doubled, disordered, missing),
-                self.resent,
-                sent=bool(self.streams or self.uncounted),
-            ),
+            "clean": not wrong,
+            "verdict": in_words(wrong, self.resent, sent=bool(self.streams or self.uncounted)),
         }
 
-    def _wrong(self, doubled: list[str], disordered: list[str], missing: list[str]) -> list[str]:
+    def _wrong(self, found: dict[str, list[str]]) -> list[str]:
         """What is not as it should be."""
-        by_itself = list((Counter(doubled) - Counter(self.resent)).elements())
-        of_messages = {"doubled": by_itself, "out of order": disordered, "not sent": missing}
-        wrong = [named(what, names) for what, names in of_messages.items() if names]
+        wrong = [named(what, names) for what, names in found.items() if names]
         if self.gave_up:
             wrong.append("gave up")
         elif self.outside:
@@ -258,18 +193,23 @@ class ClientStory:
 
 
 class Observer:
-    """Watches connections, faults and messages from `begin` to `end`."""
+    """Watches connections, faults and messages from `begin` to `end`.
+
+    Then it waits for a while for what was kept from the broker, and for nothing else.
+    """
 
     def __init__(
         self,
         brokers: Brokers,
         spine: Spine,
+        faults: Faults,
         over: EndedConnections,
         clock: Clock,
         identify: Identify,
     ) -> None:
         self._brokers = brokers
         self._spine = spine
+        self._faults = faults
         self._over = over
         self._clock = clock
         self._identify = identify
@@ -283,6 +223,7 @@ class Observer:
         self._ended: float | None = None
         self._ids = 0
         """Those that are remembered."""
+        self._grace: Timer | None = None
 
     @property
     def lasted(self) -> float:
@@ -308,6 +249,7 @@ class Observer:
                     story.open.add(view.id)
                     self._got_before[view.id] = view.messages_out
         spine = self._spine
+        self._faults.kept_back = self._kept_back
         self._stops = [
             spine.watch(self._opened, ConnectionOpened),
             spine.watch(self._identified, ClientIdentified),
@@ -318,10 +260,25 @@ class Observer:
 
     def end(self) -> None:
         self._look()
+        self._stop()
+        self._faults.kept_back = None
+        self._ended = self._now()
+        for story in self._stories:
+            story.withheld.settle()
+        if any(story.withheld for story in self._stories):
+            self._stops = [broker.watch(self._came_late) for broker in self._brokers.values()]
+            self._grace = self._clock.call_later(GRACE, self._stop)
+
+    def forget(self) -> None:
+        """Another run begins."""
+        if self._grace is not None:
+            self._grace.cancel()
+        self._stop()
+
+    def _stop(self) -> None:
         for stop in self._stops:
             stop()
         self._stops.clear()
-        self._ended = self._now()
 
     def stories(self) -> Iterator[ClientStory]:
         """Of those that were there, in the order in which they came."""
@@ -450,14 +407,35 @@ class Observer:
         else:
             self._meet(story, event, name_of(value), at)
 
+    def _kept_back(self, rows: list[Row], queue: Queue) -> None:
+        """A client sent it, and a fault or hold has it, or it waits behind what one has."""
+        place = ref(queue)
+        for row in rows:
+            story = self._story(row.protocol, row.client) if row.kind == "message" else None
+            value = None if story is None else self._identify(row)
+            # Of a repetition the first may have arrived before the run.
+            if story is None or value is None or row.detail.get("dup"):
+                continue
+            address, name = address_of(row), name_of(value)
+            stream = story.streams.get(address)
+            if stream is None or name not in stream.ids:
+                story.withheld.add(address, name, place)
+
+    def _came_late(self, event: MessageSeen) -> None:
+        story = self._by_name.get((event.protocol, event.client))
+        if story is not None and story.withheld:
+            story.withheld.arrived(address_of(event), name_of(self._identify(event)))
+
     def _meet(self, story: ClientStory, event: MessageSeen, name: str, at: float) -> None:
         """A message of this name."""
-        stream = story.streams.get(event.destination)
+        address = address_of(event)
+        story.withheld.arrived(address, name)
+        stream = story.streams.get(address)
         if (stream is None or name not in stream.ids) and self._ids == _MOST_IDS:
             story.uncounted += 1
             return
         if stream is None:
-            stream = story.streams[event.destination] = Stream()
+            stream = story.streams[address] = Stream()
         self._ids += name not in stream.ids
         match stream.add(name, at, event.detail.get("partition")):
             case "doubled":

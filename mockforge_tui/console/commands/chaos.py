@@ -100,13 +100,22 @@ def chaos_start(
         runtime.clock,
         runtime.faults,
         lambda line: session.run(line, confirmed=True),
-        Observer(runtime.brokers, runtime.spine, runtime.ended, runtime.clock, identify),
+        Observer(
+            runtime.brokers,
+            runtime.spine,
+            runtime.faults,
+            runtime.ended,
+            runtime.clock,
+            identify,
+        ),
         tuple(runtime.brokers),
         every,
         lifetime,
     )
     run.begin()
     # What clients made of it may be long, and nobody asks about those before it.
+    for before in runtime.chaos:
+        before.observer.forget()
     runtime.chaos[:] = [run]
     session.began[:] = [run]
     failed = [each for each in run.done if not each.ok]

@@ -8,7 +8,7 @@ import pytest
 from mockforge_brokers.events import ClientIdentified, ConnectionClosed, FaultFired
 
 from mockforge_tui.brokers import Brokers
-from mockforge_tui.console.chaos import run, verdict
+from mockforge_tui.console.chaos import run, streams, verdict
 from mockforge_tui.console.chaos.aftermath import Causes
 from mockforge_tui.console.chaos.presets import PRESETS, lines_of
 from mockforge_tui.console.chaos.wording import CLEAN
@@ -409,7 +409,7 @@ def test_long_payloads_are_told_apart_and_not_kept(scene: Scene) -> None:
 
 def test_ids_and_repetitions_are_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdict, "_MOST_IDS", 3)
-    monkeypatch.setattr(verdict, "_MOST_REPEATED", 2)
+    monkeypatch.setattr(streams, "_MOST_REPEATED", 2)
     scene.run("chaos start observe")
     client = scene.mqtt_client("c")
     for name in ("1", "2", "3", "4", "4", "1", "1", "1"):

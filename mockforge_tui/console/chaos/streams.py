@@ -1,0 +1,118 @@
+"""The messages of a client by where they go: which came twice, late, or not at all."""
+
+import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final
+
+from mockforge_brokers.events import MessageSeen
+from mockforge_brokers.journal import Row
+from mockforge_brokers.protocols import protocol_of
+
+Address = tuple[str, bytes]
+"""Where a message goes: where the protocol routes by its key, that is a part of it."""
+
+_MOST_REPEATED: Final = 10_000
+"""Of one client and address: repetitions that are named, and those out of order."""
+_NUMBER: Final = re.compile(r"(.*?)([0-9]{1,15})", re.DOTALL)
+
+
+def address_of(message: MessageSeen | Row) -> Address:
+    key = message.key if protocol_of(message.protocol).routed else None
+    key = key or b""
+    # A row of the default exchange, which has no name, shows the queue that the key names.
+    return message.destination or key.decode("utf-8", "surrogateescape"), key
+
+
+@dataclass(slots=True)
+class Series:
+    """Ids that differ in the number at their end alone, which has `digits` at least.
+
+    `greatest` is by partition: between those of a topic there is no order.
+    """
+
+    lowest: int
+    highest: int
+    digits: int
+    count: int = 0
+    greatest: dict[object, int] = field(default_factory=dict)
+
+    def add(self, number: int, digits: int, partition: object) -> bool:
+        """Whether it comes behind a greater one."""
+        greatest = self.greatest.get(partition, number)
+        self.greatest[partition] = max(number, greatest)
+        self.lowest, self.highest = min(number, self.lowest), max(number, self.highest)
+        self.digits = min(digits, self.digits)
+        self.count += 1
+        return number < greatest
+
+
+@dataclass(slots=True)
+class Stream:
+    """The messages of one client to one address, in their order.
+
+    `ids` are the times (s) at which each came first, `gaps` how long after it came again.
+    """
+
+    ids: dict[str, float] = field(default_factory=dict)
+    gaps: list[float] = field(default_factory=list)
+    sent: int = 0
+    doubled: list[str] = field(default_factory=list)
+    disordered: list[str] = field(default_factory=list)
+    series: dict[str, Series] = field(default_factory=dict)
+    """By what stands before their numbers."""
+
+    def add(self, name: str, at: float, partition: object = None) -> str:
+        """`doubled`, `disordered` or nothing."""
+        self.sent += 1
+        if name in self.ids:
+            if len(self.doubled) == _MOST_REPEATED:
+                return ""
+            self.gaps.append(at - self.ids[name])
+            self.doubled.append(name)
+            return "doubled"
+        self.ids[name] = at
+        found = _NUMBER.fullmatch(name)
+        if found is None:
+            return ""
+        series, number, digits = found[1], int(found[2]), len(found[2])
+        known = self.series.get(series)
+        if known is None:
+            known = self.series[series] = Series(number, number, digits)
+        if not known.add(number, digits, partition) or len(self.disordered) == _MOST_REPEATED:
+            return ""
+        self.disordered.append(name)
+        return "disordered"
+
+    def missing(self) -> list[str]:
+        """Numbers that are not there between the first and the last of a series.
+
+        One that lacks more than it has was none.
+        """
+        found: list[str] = []
+        for series, known in self.series.items():
+            # Of as many as it has itself: those of all others are no reason to count further.
+            if known.highest - known.lowest < 2 * known.count:
+                numbers = range(known.lowest, known.highest)
+                names = (f"{series}{number:0{known.digits}}" for number in numbers)
+                found += [name for name in names if name not in self.ids]
+        return found
+
+
+def left_out(streams: Collection[Stream], kept_back: Collection[str]) -> list[str]:
+    """Numbers that never came, and are none of those that were kept back.
+
+    Where no id came to two addresses they are of one series, and to which of them it goes on does
+    not matter.
+    """
+    gaps = [(stream, stream.missing()) for stream in streams]
+    if not any(names for _, names in gaps):
+        return []
+    known = Counter(chain.from_iterable(stream.ids for stream in streams))
+    found: list[str] = []
+    for stream, names in gaps:
+        by_itself = bool(names) and any(known[name] > 1 for name in stream.ids)
+        found += [name for name in names if by_itself or not known[name]]
+    return [name for name in found if name not in kept_back]

@@ -1,0 +1,129 @@
+"""What `chaos report` says of messages that did not come: kept away by a fault, or left out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.misbehaviour.queue import Queue
+
+from mockforge_tui.console.chaos import withheld
+from mockforge_tui.console.chaos.verdict import GRACE
+from mockforge_tui.console.chaos.wording import CLEAN, NOTHING
+
+from .scene import Scene
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene(furnished=False)
+
+
+def report(scene: Scene) -> dict[str, Any]:
+    return {record["client"]: record for record in scene.run("chaos report").records}
+
+
+class Lane:
+    """What a queue is of."""
+
+    def forward(self, frame: bytes) -> None: ...
+
+    def work(self, call: Callable[[], object]) -> None:
+        call()
+
+    def waits_more(self, size: int) -> None: ...
+
+    def waits_less(self, size: int) -> None: ...
+
+
+def kept_back(scene: Scene, payload: bytes, queue: Queue, **changes: Any) -> None:
+    """What a lane says of a client's message that does not go in at once."""
+    row = Row("mqtt", IN, "PUBLISH", client="c", kind="message", destination="t", payload=payload)
+    for name, value in changes.items():
+        setattr(row, name, value)
+    told = scene.faults.kept_back
+    if told is not None:
+        told([row], queue)
+
+
+def test_a_last_message_that_a_fault_kept_and_that_never_came_again_is_told(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    client, queue = scene.mqtt_client("c"), Queue(scene.time, Lane())
+    for payload in (b"o-0", b"o-1", b"o-2", b"o-3"):
+        kept_back(scene, payload, queue)
+    for payload in (b"o-1", b"o-2"):
+        scene.mqtt_publish(client, "t", payload)
+    # What arrived is not lost by its repetition, nor what was sent before the run for all we know.
+    kept_back(scene, b"o-2", queue)
+    kept_back(scene, b"o--1", queue, detail={"dup": True})
+    found = report(scene)["c"]
+    assert found["verdict"] == "not sent again 2: o-0, o-3"
+    assert found["missing"] == ["o-0", "o-3"]
+
+
+def test_what_waits_is_not_lost_until_its_connection_is(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    scene.mqtt_client("c")
+    queue = Queue(scene.time, Lane())
+    queue.pass_on(b"frame", 9.0)
+    kept_back(scene, b"o-1", queue)
+    assert report(scene)["c"]["verdict"] == NOTHING
+    queue.end()
+    assert report(scene)["c"]["verdict"] == "not sent again 1: o-1"
+
+
+def test_what_was_kept_back_may_come_for_a_while_after_the_run(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    client, queue = scene.mqtt_client("c"), Queue(scene.time, Lane())
+    for payload in (b"o-1", b"o-2", b"o-3"):
+        kept_back(scene, payload, queue)
+    scene.run("chaos stop")
+    assert scene.faults.kept_back is None
+    scene.mqtt_publish(client, "t", b"o-1")
+    scene.advance(GRACE - 1)
+    scene.mqtt_publish(client, "t", b"o-2")
+    found = report(scene)["c"]
+    assert (found["verdict"], found["sent"]) == ("not sent again 1: o-3", 0)
+    scene.advance(1)
+    scene.mqtt_publish(client, "t", b"o-3")
+    assert report(scene)["c"]["verdict"] == "not sent again 1: o-3"
+    scene.run("chaos start observe")
+    assert report(scene)["c"]["verdict"] == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ("a:1 b:2 a:3 b:4", CLEAN),
+        ("a:1 b:2 a:4", "not sent 1: 3"),
+        ("a:1 b:1 a:3 b:2 b:3", "not sent 1: 2"),
+    ],
+)
+def test_numbers_may_go_on_from_topic_to_topic(scene: Scene, sent: str, expected: str) -> None:
+    scene.run("chaos start observe")
+    client = scene.mqtt_client("c")
+    for each in sent.split():
+        topic, _, payload = each.partition(":")
+        scene.mqtt_publish(client, topic, payload.encode())
+    assert report(scene)["c"]["verdict"] == expected
+
+
+def test_the_same_id_by_another_routing_key_is_another_message(scene: Scene) -> None:
+    scene.run("queue add one")
+    scene.run("queue add two")
+    scene.run("chaos start observe")
+    client = scene.amqp_client()
+    for queue in ("one", "two", "one"):
+        client.publish("", queue, b"o-1")
+    [found] = scene.run("chaos report").records
+    assert found["verdict"] == "doubled 1: o-1"
+
+
+def test_what_is_kept_back_is_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(withheld, "_MOST", 2)
+    scene.run("chaos start observe")
+    scene.mqtt_client("c")
+    queue = Queue(scene.time, Lane())
+    for number in range(5):
+        kept_back(scene, b"%d" % number, queue)
+    assert report(scene)["c"]["missing"] == ["0", "1"]
