@@ -1,0 +1,256 @@
+"""What `chaos report` says under each preset of a correct client and of a careless one beside it.
+
+The rules of a run are off while both send their first message, on for the second, and off again for
+the third, so that nothing depends on how fast anybody is.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from threading import Thread
+from typing import Any, Final, Protocol
+
+import pika
+import pytest
+from confluent_kafka import Producer
+from pika.exceptions import AMQPError, NackError
+
+from mockforge_tui import MockForge
+
+from .conftest import wait_for
+
+pytestmark = pytest.mark.client
+
+CLEAN: Final = "nothing lost, doubled or out of order"
+LACKS: Final = "not sent again 1: careless-2"
+"""It went on with the third."""
+DOUBLES: Final = "doubled "
+
+
+@pytest.fixture
+def mockforge() -> Iterator[MockForge]:
+    with MockForge() as running:
+        yield running
+
+
+def report(mockforge: MockForge, client: str) -> dict[str, Any]:
+    found = [each for each in mockforge.run("chaos report").records if each["client"] == client]
+    return found[0] if found else {"faults": {}}
+
+
+def connected(mockforge: MockForge, client: str) -> bool:
+    return any(each["client"] == client for each in mockforge.run("conn ls").records)
+
+
+def switch(mockforge: MockForge, way: str) -> None:
+    for each in mockforge.run("fault ls").records:
+        mockforge.run(f"fault {way} {each['id']}")
+
+
+class Client(Protocol):
+    name: str
+
+    def send(self, number: int) -> None:
+        """Until it is confirmed, or the client is content for a reason of its own."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class KafkaProducer:
+    def __init__(self, mockforge: MockForge, name: str, **settings: Any) -> None:
+        self.name = name
+        self._producer = Producer(
+            {
+                "bootstrap.servers": mockforge.kafka.bootstrap,
+                "client.id": name,
+                "socket.timeout.ms": 500,
+                "request.timeout.ms": 500,
+                "retry.backoff.ms": 10,
+                "retry.backoff.max.ms": 50,
+                "reconnect.backoff.ms": 10,
+                "reconnect.backoff.max.ms": 50,
+                "topic.metadata.refresh.fast.interval.ms": 20,
+                "linger.ms": 0,
+                "log_level": 0,
+                **settings,
+            }
+        )
+        self._producer.produce("warm", b"")
+        assert self._producer.flush(40) == 0
+
+    def send(self, number: int) -> None:
+        self._producer.produce("orders", f"{self.name}-{number}".encode())
+        assert self._producer.flush(40) == 0
+
+    def close(self) -> None:
+        self._producer.flush(0)
+
+
+class AmqpPublisher:
+    """Correct as it is: confirms, a new connection where the old one ended, again after a nack."""
+
+    confirms = True
+    retries = True
+
+    def __init__(self, mockforge: MockForge, name: str) -> None:
+        self.name = name
+        self._parameters = pika.URLParameters(mockforge.amqp.url)
+        self._parameters.client_properties = {"connection_name": name}
+        self._channel: Any = None
+        self._connect()
+
+    def _connect(self) -> None:
+        self._channel = pika.BlockingConnection(self._parameters).channel()
+        if self.confirms:
+            self._channel.confirm_delivery()
+
+    def _look(self) -> None:
+        """A broken connection shows when somebody reads."""
+        if self._channel.is_open:
+            with suppress(AMQPError, OSError):
+                self._channel.connection.process_data_events(0.05)
+
+    def send(self, number: int) -> None:
+        self._look()
+        while True:
+            try:
+                if not self._channel.is_open:
+                    self._connect()
+                self._channel.basic_publish("", "orders", f"{self.name}-{number}".encode())
+            except (AMQPError, NackError, OSError):
+                if self.retries:
+                    continue
+            return
+
+    def close(self) -> None:
+        with suppress(AMQPError):
+            self._channel.connection.close()
+
+
+class Content(AmqpPublisher):
+    """Goes on with the next, whatever became of the last."""
+
+    retries = False
+
+
+class Blind(AmqpPublisher):
+    """Without confirms, and so it sends on into the dark."""
+
+    confirms = False
+    retries = False
+
+
+PRODUCERS: Final = {
+    # It sends again what may be there, and cannot say so.
+    "impatient": {"enable.idempotence": False},
+    "resigned": {"enable.idempotence": False, "retries": 0},
+}
+
+UNDER: Final = [
+    ("lossy-answers -s loss=100%", "impatient", DOUBLES),
+    ("lossy-answers -s loss=100%", "resigned", CLEAN),
+    ("broker-full -s time=10m", "resigned", LACKS),
+    # librdkafka tries this one again, whatever its retries are.
+    ("leader-failover -s topic=orders -s time=10m", "resigned", CLEAN),
+    ("flaky-wifi -s breaks=100%", "resigned", LACKS),
+    ("half-open -s time=10m", "resigned", LACKS),
+    ("subway -s gap=10m -s apart=20m", "resigned", LACKS),
+    # What waits at the cut of a network arrives afterwards, beside what was sent instead.
+    ("split-brain -s client=* -s time=10m", "impatient", DOUBLES),
+    ("split-brain -s client=* -s time=10m", "resigned", CLEAN),
+    ("nack-storm -s times=1000000", Content, LACKS),
+    ("flaky-wifi -s breaks=100%", Blind, LACKS),
+    ("half-open -s time=10m", Blind, LACKS),
+    ("subway -s gap=10m -s apart=20m", Blind, LACKS),
+    ("split-brain -s client=* -s time=10m", Blind, CLEAN),
+    ("broker-full -s time=10m", Blind, CLEAN),
+]
+
+
+@pytest.mark.parametrize(("preset", "kind", "verdict"), UNDER)
+def test_the_report_tells_careless_from_correct(
+    mockforge: MockForge, preset: str, kind: Any, verdict: str
+) -> None:
+    mockforge.run("topic add orders -p 1")
+    mockforge.run("topic add warm -p 1")
+    mockforge.run("queue add orders")
+    clients: list[Client]
+    if isinstance(kind, str):
+        careless = KafkaProducer(mockforge, "careless", **PRODUCERS[kind])
+        clients = [KafkaProducer(mockforge, "correct", **{"enable.idempotence": True}), careless]
+    else:
+        clients = [AmqpPublisher(mockforge, "correct"), kind(mockforge, "careless")]
+    mockforge.run(f"chaos start {preset} --seed 5")
+    switch(mockforge, "off")
+    for client in clients:
+        client.send(1)
+    switch(mockforge, "on")
+    sending = [Thread(target=client.send, args=(2,), daemon=True) for client in clients]
+    for each in sending:
+        each.start()
+    # Who doubles has to come again, and who gives up to do so.
+    least = 2 if verdict is DOUBLES else 1
+    for client in clients:
+        wait_for(
+            lambda name=client.name: sum(report(mockforge, name)["faults"].values()) >= least, 40
+        )
+    if verdict is LACKS:
+        sending[1].join(40)
+    switch(mockforge, "off")
+    for each in sending:
+        each.join(40)
+        assert not each.is_alive()
+    for client in clients:
+        client.send(3)
+    mockforge.run("chaos stop")
+    assert mockforge.run("fault ls").records == []
+    correct, other = (report(mockforge, client.name) for client in clients)
+    assert (correct["verdict"], correct["clean"]) == (CLEAN, True)
+    assert other["verdict"] == verdict or (verdict is DOUBLES and other["doubled"]), other
+    assert other["clean"] == (verdict is CLEAN)
+    for client in clients:
+        client.close()
+
+
+@pytest.mark.parametrize(
+    "preset",
+    [
+        "rolling-restart -s down=10ms -s apart=20m -s later=0s",
+        "thundering-herd -s broker=amqp -s wait=10ms -s time=10m",
+    ],
+)
+def test_an_amqp_client_that_does_not_come_back_gave_up(mockforge: MockForge, preset: str) -> None:
+    mockforge.run("queue add orders --durable")
+    correct, careless = AmqpPublisher(mockforge, "correct"), Content(mockforge, "careless")
+    mockforge.run(f"chaos start {preset}")
+    wait_for(lambda: not connected(mockforge, "careless"), 40)
+    correct.send(1)
+    one, other = (report(mockforge, name) for name in ("correct", "careless"))
+    assert (one["verdict"], one["lost"], len(one["tries"])) == (CLEAN, 1, 1)
+    assert (other["verdict"], other["now"]) == ("gave up", "gave up")
+    for client in (correct, careless):
+        client.close()
+
+
+@pytest.mark.parametrize(
+    "preset",
+    [
+        "rolling-restart -s down=10ms -s apart=20m -s later=20m",
+        "thundering-herd -s broker=kafka -s wait=10ms -s time=10m",
+        "clock-skew",
+    ],
+)
+def test_kafka_producers_come_back_by_themselves(mockforge: MockForge, preset: str) -> None:
+    mockforge.run("topic add orders -p 1")
+    mockforge.run("topic add warm -p 1")
+    clients = [
+        KafkaProducer(mockforge, "correct", **{"enable.idempotence": True}),
+        KafkaProducer(mockforge, "careless", **PRODUCERS["impatient"]),
+    ]
+    mockforge.run(f"chaos start {preset}")
+    for client in clients:
+        client.send(1)
+        found = report(mockforge, client.name)
+        assert (found["verdict"], found["now"]) == (CLEAN, "")
+        assert bool(found["lost"]) == (preset != "clock-skew")
+        client.close()
