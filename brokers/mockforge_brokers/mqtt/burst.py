@@ -457,7 +457,9 @@ def _freed(connection: "MqttConnection", session: Session, kind: int, packets: b
     """The packet identifiers of these are free again, and what waits for one may go."""
     connection.counts.received[kind] += len(packets) // 4
     session.freed_by(packets)
-    session.pump()
+    # Nothing is left to resend where this is called.
+    if session.queue:
+        session.pump()
 
 
 def _answer(connection: "MqttConnection", first: bytes, packets: bytes) -> None:
