@@ -73,24 +73,25 @@ class DurableEndpoint(Endpoint):
     # Writing.
 
     def _answer(self, data: bytes, tail: int) -> None:
-        if self._tape is not None and data:
-            self._tape.add(IN, data, tail)
         self._note()
         store = self._store
-        if self._due > store.committed and not store.prompt:
-            # Held, which wakes nobody: there is no reason to wait for the turn's end.
-            self._hold()
-            return
-        at_once = self.server.turns.may_answer(self)
-        if self._due > store.committed:
+        if self._due > store.committed and store.prompt:
             # What all of this turn caused is written as one, before they are answered.
-            at_once = at_once and store.may_commit(self)
-            if at_once:
-                store.commit()
-        if at_once:
-            self.flush()
+            if not (self.server.turns.may_answer(self) and store.may_commit(self)):
+                self._keep_read(data, tail)
+                self.wake()
+                return
+            store.commit()
+        if self._held or self._due > store.committed:
+            # Held, which wakes nobody: there is no reason to wait for the turn's end.
+            self._keep_read(data, tail)
+            self._hold()
         else:
-            self.wake()
+            super()._answer(data, tail)
+
+    def _keep_read(self, data: bytes, tail: int) -> None:
+        if self._tape is not None and data:
+            self._tape.add(IN, data, tail)
 
     @property
     def waiting(self) -> int:

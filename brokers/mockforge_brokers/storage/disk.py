@@ -1,5 +1,6 @@
 """The files of a data folder: who has it, what was found in its segments, and where they go on."""
 
+import mmap
 import os
 import sys
 from array import array
@@ -68,8 +69,10 @@ class SegmentFile:
         time; to write to what is there already does not.
         """
         size = sum(map(len, pieces))
-        if not ahead and len(pieces) <= _MOST_PIECES and self._write(pieces, at) == size:
-            self._extent = max(self._extent, at + size)
+        there = at + size <= self._extent
+        if (there or not ahead) and len(pieces) <= _MOST_PIECES and self._write(pieces, at) == size:
+            if not there:
+                self._extent = at + size
             return
         left: list[_Piece] = [*pieces]
         if ahead and at + size > self._extent:
@@ -98,14 +101,18 @@ class SegmentFile:
         """What was written before this began is on disk when it returns."""
         _to_disk(self._handle)
 
-    def forget(self) -> None:
-        """Let the system use the memory of what is on disk for what comes next.
+    def forget(self, before: int) -> None:
+        """Let the system use the memory of what is on disk, up to there, for what comes next.
 
         Nobody reads that soon. Memory that was not used yet is dear: on a virtual machine a page
-        that its host has to give takes ten times as long as the copy of what is written to it.
+        that its host has to give takes ten times as long as the copy of what is written to it. A
+        page that is written to in part stays: else it has to be read again for the next part.
         """
         if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(self._handle, 0, 0, os.POSIX_FADV_DONTNEED)
+            whole = before - before % mmap.PAGESIZE
+            if whole:
+                # A length of 0 would be all of the file.
+                os.posix_fadvise(self._handle, 0, whole, os.POSIX_FADV_DONTNEED)
 
     def close(self, size: int) -> None:
         """`size` is what was written; the room behind it is given back."""

@@ -299,6 +299,26 @@ class Facts(ABC):
         self.group += 1
         return group
 
+    def _only_row(self) -> tuple[int, bytes] | None:
+        """The one row of which the group is, beside those that are gone; None where it is more."""
+        if self._sources:
+            self.catch_up()
+        rows = self._rows
+        if len(rows) != 1 or self._entities or self._ranges:
+            return None
+        ((number, row),) = rows.items()
+        return number, _encoded(row) if self._is_late else cast("bytes", row)
+
+    def _only_row_is_there(self) -> None:
+        """It is written, with all that was gone, and a new group begins."""
+        self._rows.clear()
+        self._is_late = False
+        if self._gone:
+            self._gone.clear()
+        if self._replacing:
+            self._replacing.clear()
+        self.group += 1
+
     def _forget_owners(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Of logs that are gone as a whole."""
         for first, end in ranges:

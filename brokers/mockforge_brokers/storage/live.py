@@ -37,6 +37,11 @@ class Live:
     """What is wanted, by segments; the loop's thread alone uses it."""
 
     def __init__(self) -> None:
+def offset_in(place: int) -> int:
+    """Where the frame begins in its segment."""
+    return place & _MASK
+
+
         self.segments: dict[int, Segment] = {}
         """Oldest first."""
         self._logs: dict[int, dict[int, int]] = {}

@@ -168,13 +168,19 @@ def encode(
 
 
 def encode_row(
-    salt: int, group: int, number: int, value: bytes, flags: int = 0, synced: int = 0
+    salt: int,
+    group: int,
+    number: int,
+    value: bytes,
+    flags: int = 0,
+    synced: int = 0,
+    gone: Collection[int] = (),
 ) -> tuple[list[bytes], Sequence[int]]:
-    """As `encode`, of one row and nothing else, as who waits for each confirm causes."""
+    """As `encode`, of one row and what is gone, as who waits for each confirm causes."""
     size, crc = len(value), _NOW.crc
     index = _ROW.pack(number, size, crc(value))
     head = _NOW.head.pack(
-        _FRAME_MAGIC, flags, 1, 0, 0, 0, size, group, synced, crc(index), _NOTHING
+        _FRAME_MAGIC, flags, 1, len(gone), 0, 0, size, group, synced, crc(index), _NOTHING
     )
     return [
         head + _NOW.salted(head, salt).to_bytes(_CRC, "little") + index,
@@ -189,6 +195,8 @@ def crc_of(version: int) -> Callable[[bytes], int]:
 
 def walk(
     data: bytes, salt: int, at: int = HEAD, version: int = VERSION
+    if gone:
+        index += _packed("Q", array("Q", gone))
 ) -> Iterator[Frame | Broken]:
     """What stands in a segment from there on; zeros at its end are room that was made ahead."""
     while at < len(data):

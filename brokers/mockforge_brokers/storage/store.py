@@ -15,8 +15,8 @@ What disappears in the group in which it came is never written at all.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Final, Protocol
 
 from ..clock import Clock, Timer
@@ -34,6 +34,13 @@ class Disk(Protocol):
 
     def write(self, group: Group) -> None:
         """Begin to write; returns at once."""
+        ...
+
+    def write_row(self, group: int, row: int, value: bytes, gone: Collection[int]) -> bool:
+        """As `write` of a group with this row, and rows that are gone. Nothing is called back.
+
+        True where it is there when this returns; False: nothing was done.
+        """
         ...
 
     def read(self) -> Kept | None:
@@ -79,8 +86,7 @@ class Store(Facts):
         self.prompt = prompt
         self.committed = 0
         self.failing = ""
-        self.last_commit: float | None = None
-        """Wall time."""
+        self._last_commit: float | None = None
         self.commits = 0
         self.rows_written = 0
         self.bytes_written = 0
@@ -108,6 +114,12 @@ class Store(Facts):
     @property
     def patience(self) -> Patience:
         return self._patience
+
+    @property
+    def last_commit(self) -> float | None:
+        """Wall time."""
+        last, clock = self._last_commit, self._clock
+        return None if last is None else clock.wall() - clock.now() + last
 
     def on_failing(self, callback: Callable[[], object]) -> None:
         """Call each time that writing fails, and when it succeeds again."""
@@ -158,8 +170,30 @@ class Store(Facts):
 
         Only between two calls of the loop, or behind all that one of them does to the state.
         """
-        if self._armed and self.prompt and self._writing is None and not self.patience.waits():
+        ready = self._armed and self.prompt and self._writing is None
+        if ready and not self._patience.waits() and not self._write_one():
             self._close_group()
+
+    def _write_one(self) -> bool:
+        """Write a group of one row, if it is that: all that is not asked of such a one is left out.
+
+        So it is with each message of a client that waits for its confirm before it sends the next.
+        """
+        one = self._only_row()
+        if one is None:
+            return False
+        row, value = one
+        number, gone = self.group, self._gone
+        if not self.disk.write_row(number, row, value, gone):
+            return False
+        self._only_row_is_there()
+        self._armed = False
+        self._patience.closed()
+        self._count(1, len(value), self._began)
+        self.committed = number
+        if self._waiting:
+            self._call_waiting(number)
+        return True
 
     def _commit(self) -> None:
         if self._armed and self._writing is None:
@@ -219,22 +253,30 @@ class Store(Facts):
             # It was closed meanwhile, and nobody waits any more; or `lose` waited for it.
             return
         self._writing = None
-        self.commits += 1
-        self.rows_written += len(group.rows) + len(group.entities)
-        self.bytes_written += group.size
-        self.last_commit = self._clock.wall()
-        self.longest = max(self.longest, self._clock.now() - self._written_began)
+        self._count(len(group.rows) + len(group.entities), group.size, self._written_began)
         if self.failing:
             self.failing = ""
             self._spine.emit(DataWritable("data"))
             self._report_failing()
         self._is_there(number)
 
+    def _count(self, rows: int, size: int, began: float) -> None:
+        """A group is on disk that began to grow then."""
+        self.commits += 1
+        self.rows_written += rows
+        self.bytes_written += size
+        self._last_commit = now = self._clock.now()
+        if now - began > self.longest:
+            self.longest = now - began
+
     def _is_there(self, number: int) -> None:
         self.committed = number
         # Its time came while the one before was being written.
         if self._due:
             self._close_group()
+        self._call_waiting(number)
+
+    def _call_waiting(self, number: int) -> None:
         waiting = self._waiting
         for due in [each for each in waiting if each <= number] if waiting else ():
             for callback in waiting.pop(due):
@@ -312,13 +354,24 @@ class Store(Facts):
         }
 
     def close(self) -> None:
-        """The end: what was gathered is written, and waited for."""
-        for callback in self._on_close:
-            callback()
-        last = self._take_group() if self._armed or self._due else None
-        self._armed = self._due = False
-        self._writing = None
-        self.disk.close(last)
+        """The end: what was gathered is written, and waited for.
+
+        Whatever one step of it raises, the others are done and the files let go of.
+        """
+        with ExitStack() as steps:
+            # The last one first.
+            steps.callback(self._end)
+            for callback in reversed(self._on_close):
+                steps.callback(callback)
+
+    def _end(self) -> None:
+        last = None
+        try:
+            last = self._take_group() if self._armed or self._due else None
+        finally:
+            self._armed = self._due = False
+            self._writing = None
+            self.disk.close(last)
 
 
 def still(store: Store | None) -> AbstractContextManager[None]:

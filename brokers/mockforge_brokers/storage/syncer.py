@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from .disk import SegmentFile, sync_folder
+from .live import offset_in
 
 T = TypeVar("T")
 
@@ -118,14 +119,14 @@ class Syncer:
             each = self._closing[0]
             each.file.sync()
             del self._closing[0]
-            each.file.forget()
+            each.file.forget(each.size)
             each.file.close(each.size)
             sync_folder(self._folder)
         if reached is not None:
             file, place = reached
             if file.open:
                 file.sync()
-                file.forget()
+                file.forget(offset_in(place))
                 if file.number != self._named:
                     # Its own bytes are on disk; that it is there at all stands in the folder.
                     sync_folder(self._folder)

@@ -4,7 +4,9 @@
 loop is called back. Else it is there as soon as the system has it, which outlives this program; to
 hand that to a thread and to be called back takes ten times as long as the write of a small group
 itself (3 us, and 0.3 us for each KB), so the loop does it. Large groups, all for a while when the
-system makes the loop wait, and what could not be written go to the thread then, too.
+system makes the loop wait, and what could not be written go to the thread then, too. One row alone,
+as each message of a client that waits for its confirm, has a way of its own (`write_row`): what
+such a group never needs is not asked there.
 
 All that takes a step of Python for each row is done in the loop, at once for a whole group: a
 second thread that runs Python would take the interpreter from the loop for milliseconds. The thread
@@ -14,8 +16,8 @@ writes, waits for the disk and reads pieces for the cleaner, for which it needs 
 import errno
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Collection
+from contextlib import ExitStack, suppress
 from queue import SimpleQueue
 from typing import Any, Final
 
@@ -38,12 +40,17 @@ _LOOK: Final = 0.05
 _SMALL: Final = 32 * 1024
 """Bytes of a frame up to which room is made ahead, where the file has to grow."""
 _AHEAD: Final = 1024 * 1024
+_AHEAD_HERE: Final = 64 * 1024
+"""The same where the loop writes, which is not to wait for much at a time. To write to a page that
+is there takes half as long as to grow a file by it."""
 _LARGE: Final = 1024 * 1024
 """Bytes of a frame from which on the thread writes it, while the loop goes on."""
 _WAITED: Final = 0.01
 """Seconds of a write in which the system made us wait: it has too much to bring to the disk."""
 _THREADED: Final = 1.0
 """Seconds for which the thread writes after that."""
+_UNSEEN: Final = 64 * 1024
+"""Bytes of single rows behind which the cleaner is asked again; it looks at four times as many."""
 
 
 class _Job(Struct):
@@ -70,6 +77,8 @@ class Writer:
         self._call = call
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._ending = threading.Event()
+        self._newest: Segment
+        """Of the last group."""
         self._file: SegmentFile | None = None
         self._size = 0
         """Of that file, without the room made ahead."""
@@ -88,6 +97,8 @@ class Writer:
         """It tries again and again to write one."""
         self._rested = threading.Event()
         self._threaded_until = 0.0
+        self._unseen = 0
+        """Bytes that may yet be written without the cleaner."""
         self._syncer: Syncer | None = None
         if not through:
             self._syncer = Syncer(files.folder, self._synced, self._brought, self._not_brought)
@@ -103,6 +114,37 @@ class Writer:
             self._handed += 1
             self._jobs.put(job)
 
+    def write_row(self, group: int, row: int, value: bytes, gone: Collection[int]) -> bool:
+        """As `store.Disk` has it: where a segment is open to which the loop writes."""
+        if self._unseen <= 0:
+            return False
+        file, segment, syncer = self._file, self._newest, self._syncer
+        if (
+            self._threaded
+            or syncer is None
+            or file is None
+            or file.number != segment.number
+            or segment.size > SEGMENT
+            or len(value) > _SMALL
+            or (begun := time.monotonic()) < self._threaded_until
+        ):
+            return False
+        at, live = segment.size, self._live
+        pieces, _ = form.encode_row(segment.salt, group, row, value, 0, self._synced, gone)
+        try:
+            file.write(at, pieces, _AHEAD_HERE)
+        except OSError:
+            # Whoever writes it now does so at the same place.
+            return False
+        self._look_at(begun)
+        live.put_row(segment, at, row, len(value))
+        for number in gone:
+            live.remove(number)
+        segment.size = self._size = end = at + len(pieces[0]) + len(value)
+        self._unseen -= end - at
+        syncer.written(file, place_of(segment.number, end))
+        return True
+
     def _write_here(self, job: _Job) -> bool:
         """False where the thread is to write it."""
         begun = time.monotonic()
@@ -113,19 +155,25 @@ class Writer:
         except OSError:
             # It says what is wrong, and tries again until it is there.
             return False
-        if (now := time.monotonic()) - begun > _WAITED:
-            self._threaded_until = now + _THREADED
+        self._look_at(begun)
         if job.piece is not None:
             # A read, which may have to wait for the disk.
             self._jobs.put(_Job(0, job.segment, job.at, [], 0, [], job.piece))
         self.store.written(job.group)
         return True
 
+    def _look_at(self, begun: float) -> None:
+        """Whether the system made us wait for a write that was begun then."""
+        if (now := time.monotonic()) - begun > _WAITED:
+            self._threaded_until = now + _THREADED
+
     def _job(self, group: Group) -> _Job:
         live = self._live
         newest = live.segments[max(live.segments)]
         if newest.size > SEGMENT:
             newest = self._files.new_segment()
+        self._newest = newest
+        self._unseen = _UNSEEN
         for number in group.gone:
             live.remove(number)
         for bounds in group.ranges:
@@ -180,16 +228,21 @@ class Writer:
         return {"segments": sum(each.size for each in segments), "live": self._live.size}
 
     def close(self, last: Group | None) -> None:
-        # What was not read is not written to either: a start that failed.
-        if last is not None and self._files.ready:
-            self.write(last)
+        with ExitStack() as steps:
+            # The last one first, and each whatever those before it raise.
+            steps.callback(self._files.close)
+            steps.callback(self._end)
+            if self._syncer is not None:
+                steps.callback(self._syncer.close)
+            steps.callback(self._end_thread)
+            # What was not read is not written to either: a start that failed.
+            if last is not None and self._files.ready:
+                self.write(last)
+
+    def _end_thread(self) -> None:
         self._jobs.put(None)
         self._ending.set()
         self._thread.join()
-        if self._syncer is not None:
-            self._syncer.close()
-        self._end()
-        self._files.close()
 
     def _end(self) -> None:
         if not self._files.ready:
@@ -215,6 +268,8 @@ class Writer:
     def _done(self, job: _Job, data: bytes) -> None:
         if job.piece is not None:
             self._cleaner.bring(job.piece, data)
+            # What it moves of that goes with the next group.
+            self._unseen = 0
         if job.pieces:
             self._threaded -= 1
             self.store.written(job.group)
@@ -255,7 +310,8 @@ class Writer:
     def _put(self, job: _Job) -> None:
         """Raises OSError."""
         file = self._opened(job.segment, job.at)
-        file.write(job.at, job.pieces, _AHEAD if self.through and job.size <= _SMALL else 0)
+        ahead = _AHEAD if self.through else _AHEAD_HERE
+        file.write(job.at, job.pieces, ahead if job.size <= _SMALL else 0)
         self._size = job.at + job.size
         if self._syncer is not None:
             self._syncer.written(file, place_of(job.segment.number, self._size))

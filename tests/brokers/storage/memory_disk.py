@@ -1,6 +1,6 @@
 """A disk in a test's hands: groups are there when it says so, and it can be full."""
 
-from mockforge_brokers.storage.facts import POSITION_BITS, Kept
+from mockforge_brokers.storage.facts import POSITION_BITS, Group, Kept
 from mockforge_brokers.storage.store import Store
 
 
@@ -15,6 +15,8 @@ class MemoryDisk:
         self.store = None
         self.closed = False
         self.full = False
+        self.alone = 0
+        """Groups of one row that were written by the way for these."""
 
     def store_for(self, environment, interval=0.005, *, eager=False, prompt=False):
         self.store = environment.store = Store(
@@ -27,6 +29,13 @@ class MemoryDisk:
         self.waiting = group
         if self.at_once:
             self.commit()
+
+    def write_row(self, group, row, value, gone):
+        if not self.at_once or self.full:
+            return False
+        self.alone += 1
+        self._apply(Group(group, {row: value}, list(gone)))
+        return True
 
     def commit(self):
         group, self.waiting = self.waiting, None

@@ -144,6 +144,29 @@ def test_the_end_writes_what_was_gathered():
     assert (disk.closed, list(disk.rows.values())) == (True, [b"a"])
 
 
+def test_whatever_a_step_of_the_end_raises_the_disk_lets_go_and_has_all_else():
+    kept, disk, _ = store()
+    called, log = [], kept.new_log()
+
+    def fails():
+        raise RuntimeError("a bug")
+
+    kept.on_close(fails)
+    kept.on_close(lambda: called.append("behind it"))
+    kept.append(log, 0, b"a")
+    with pytest.raises(RuntimeError, match="a bug"):
+        kept.close()
+    assert (called, disk.closed, list(disk.rows.values())) == (["behind it"], True, [b"a"])
+
+
+def test_what_cannot_be_encoded_at_the_end_leaves_no_folder_locked():
+    kept, disk, _ = store()
+    kept.changed("thing", b"one", lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        kept.close()
+    assert disk.closed
+
+
 def test_the_lag_is_the_age_of_the_oldest_fact_that_is_not_on_disk():
     kept, disk, environment = store()
     assert kept.lag == 0
@@ -246,6 +269,67 @@ def test_a_prompt_store_writes_what_was_gathered_when_it_is_asked_to():
     assert (list(disk.rows.values()), called, kept.committed) == ([b"a", b"b"], ["there"], 1)
     kept.commit()
     assert kept.group == 2, "there was nothing to write"
+
+
+def test_a_group_of_one_row_has_a_way_of_its_own():
+    kept, disk, environment = store(at_once=True, prompt=True)
+    log, called, by_late = kept.new_log(), [], []
+    late = (lambda: by_late.append(1) or b"late", ())
+    for position, value in enumerate((b"a", late, b"c")):
+        kept.when(kept.group, lambda: called.append(kept.committed))
+        add = kept.append if isinstance(value, bytes) else kept.append_late
+        add(log, position, value)
+        environment.clock.advance(0.001)
+        kept.commit()
+        assert (kept.committed, kept.group) == (position + 1, position + 2)
+    assert (list(disk.rows.values()), called, by_late) == ([b"a", b"late", b"c"], [1, 2, 3], [1])
+    assert (disk.alone, kept.commits, kept.rows_written, kept.bytes_written) == (3, 3, 3, 6)
+    assert (kept.lag, kept.last_commit) == (0, environment.clock.wall())
+    assert kept.longest == pytest.approx(0.001)
+    kept.remove(log, 0)
+    kept.replace(log, 1, (bytes, (b"new",)))
+    kept.commit()
+    assert (list(disk.rows.values()), disk.alone) == ([b"new", b"c"], 4)
+    kept.remove(log, 1)
+    kept.append(log, 3, b"d")
+    kept.commit()
+    kept.commit()
+    assert (list(disk.rows.values()), disk.alone, kept.commits) == ([b"c", b"d"], 5, 5)
+
+
+def _two(kept, log):
+    kept.append(log, 2, b"more")
+
+
+def _entity(kept, log):
+    kept.changed("thing", b"one", lambda: b"x")
+
+
+def _range(kept, log):
+    kept.trim(log, 1)
+
+
+@pytest.mark.parametrize("more", [_two, _entity, _range])
+def test_a_group_of_more_than_one_row_is_written_as_a_whole(more):
+    kept, disk, _ = store(at_once=True, prompt=True)
+    log = kept.new_log()
+    kept.append(log, 1, b"a")
+    more(kept, log)
+    kept.commit()
+    assert (disk.alone, kept.committed, next(iter(disk.rows.values()))) == (0, 1, b"a")
+
+
+def test_one_row_that_cannot_be_encoded_is_there_for_the_next_try():
+    kept, disk, _ = store(at_once=True, prompt=True)
+    values = [b"good"]
+    kept.append_late(kept.new_log(), 1, (lambda: values.pop(), ()))
+    good = values.pop()
+    with pytest.raises(IndexError):
+        kept.commit()
+    assert (disk.rows, kept.committed) == ({}, 0)
+    values.append(good)
+    kept.commit()
+    assert (list(disk.rows.values()), kept.committed) == ([b"good"], 1)
 
 
 def test_what_nobody_asks_a_prompt_store_to_write_is_written_in_time():
