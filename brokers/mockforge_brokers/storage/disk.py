@@ -55,7 +55,7 @@ class SegmentFile:
         """How much of the file is there, with the room that was made ahead."""
         if new:
             try:
-                self.write(0, [form.head_of(segment.number, segment.salt)])
+                self.write(0, [form.head_of(segment.number, segment.salt, segment.before)])
                 if through:
                     sync_folder(folder)
             except OSError:
@@ -157,16 +157,18 @@ class Files:
         for path in paths_in(self.folder):
             with path.open("rb") as file:
                 head = form.read_head(file.read(form.HEAD))
-            if head is not None and head[0] > form.VERSION:
-                raise newer(path, head[0])
+            if head is not None and head.version > form.VERSION:
+                raise newer(path, head.version)
             if first:
                 # Of an attempt to leave the first format that was not ended.
                 path.unlink()
         return first
 
     def new_segment(self) -> Segment:
-        number = max(self.live.segments, default=0) + 1
-        segment = Segment(number, self._dice.getrandbits(32), form.HEAD)
+        segments = self.live.segments
+        last = max(segments, default=0)
+        before = segments[last].size if last else 0
+        segment = Segment(last + 1, self._dice.getrandbits(32), form.HEAD, before=before)
         self.live.add(segment)
         return segment
 
@@ -275,9 +277,9 @@ class Files:
 
     def _write_anew(self, kept: Kept) -> None:
         """All of it in new segments, and nothing is wanted of the old ones."""
-        old = list(self.live.segments)
+        old = {number: each.size for number, each in self.live.segments.items()}
         self.live.clear()
-        self.live.segments |= {number: Segment(number, 0) for number in old}
+        self.live.segments |= {number: Segment(number, 0, size) for number, size in old.items()}
         segment = self.new_segment()
         file = SegmentFile(self.folder, segment, new=True)
         for rows, entities in _parts(kept):

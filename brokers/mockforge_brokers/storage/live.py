@@ -19,13 +19,17 @@ Key = tuple[str, bytes]
 
 
 class Segment(Struct):
-    """One of the files; `size` is where its next frame would begin, `live` what is wanted of it."""
+    """One of the files; `size` is where its next frame would begin, `live` what is wanted of it.
+
+    `before` is the size of the one before it, in the end.
+    """
 
     number: int
     salt: int
     size: int = 0
     live: int = 0
     version: int = VERSION
+    before: int = 0
 
 
 def place_of(segment: int, at: int) -> int:
@@ -33,15 +37,15 @@ def place_of(segment: int, at: int) -> int:
     return segment << _SIZE | at
 
 
-class Live:
-    """What is wanted, by segments; the loop's thread alone uses it."""
-
-    def __init__(self) -> None:
 def offset_in(place: int) -> int:
     """Where the frame begins in its segment."""
     return place & _MASK
 
 
+class Live:
+    """What is wanted, by segments; the loop's thread alone uses it."""
+
+    def __init__(self) -> None:
         self.segments: dict[int, Segment] = {}
         """Oldest first."""
         self._logs: dict[int, dict[int, int]] = {}

@@ -41,7 +41,7 @@ class Reader:
         self._notes = notes
         self._torn: tuple[Path, int] | None = None
         self._clean = True
-        self._through = True
+        self._through = False
         """The last frame was on disk before anybody was told of it."""
         self._logs: dict[int, dict[int, bytes]] = {}
         self._lows: dict[int, int] = {}
@@ -53,12 +53,12 @@ class Reader:
         data = path.read_bytes()
         head = form.read_head(data)
         if head is None:
-            if self._mends and not following and not data.strip(b"\0")[form.HEAD :]:
+            if self._mends and not following and _is_blank(data):
                 # Its head was being written when the program ended.
                 path.unlink()
                 return True
-            raise _broken(path, 0, "its head has a wrong checksum")
-        version, salt = head
+            raise _broken(path, 0, "its head has a wrong checksum", following)
+        version, salt, _ = head
         segment = Segment(number_of(path), salt, form.HEAD, version=version)
         self._live.add(segment)
         frames = list(form.walk(data, salt, version=version))
@@ -68,13 +68,13 @@ class Reader:
             later = islice(frames, index + 1, None)
             if isinstance(frame, Broken):
                 if self._was_synced(place, later, following):
-                    raise _broken(path, frame.at, "a group has a wrong checksum")
-                self._tear(path, segment, frame.at, len(data))
+                    raise _broken(path, frame.at, "a group has a wrong checksum", following)
+                self._tear(path, segment, frame.at, _cut(len(data) - frame.at))
                 return False
             good = self._values(data, frame, form.crc_of(version))
             # The head of a group may come to the disk before the rest of it.
             if None in good and not self._was_synced(place, later, following):
-                self._tear(path, segment, frame.at, len(data))
+                self._tear(path, segment, frame.at, _cut(len(data) - frame.at))
                 return False
             self._apply(path, segment, frame, good)
             self._through = frame.synced is None or bool(frame.flags & form.THROUGH)
@@ -82,7 +82,31 @@ class Reader:
         if len(data) > segment.size and self._mends:
             with path.open("r+b") as file:
                 file.truncate(segment.size)
-        return True
+        return not following or self._is_followed(path, segment, following)
+
+    def _is_followed(self, path: Path, segment: Segment, following: Sequence[Path]) -> bool:
+        """False where what stood between it and the next one was not on disk, and is not there."""
+        with following[0].open("rb") as file:
+            head = form.read_head(file.read(form.HEAD))
+        if head is not None and (head.before is None or head.before <= segment.size):
+            return True
+        last = len(following) == 1
+        if head is None and (self._through or (last and _is_blank(following[0].read_bytes()))):
+            # Who reads that one says what is wrong with it.
+            return True
+        synced = self._was_synced(place_of(segment.number, segment.size), (), following)
+        if head is None or head.before is None:
+            if synced:
+                return True
+            lost = f"the head of {following[0].name}"
+        else:
+            lost = f"{head.before - segment.size} bytes"
+            if synced:
+                why = f"{lost} are missing that were there when {following[0].name} began"
+                raise _broken(path, segment.size, why, following)
+        lost = f"{lost}, which was being written when the machine stopped, did not come to the disk"
+        self._tear(path, segment, segment.size, lost)
+        return False
 
     def _values(
         self, data: bytes, frame: Frame, crc_of: Callable[[bytes], int]
@@ -102,7 +126,7 @@ class Reader:
         for path in following:
             data = path.read_bytes()
             head = form.read_head(data)
-            if head is not None and _says(form.walk(data, head[1], version=head[0]), place):
+            if head is not None and _says(form.walk(data, head.salt, version=head.version), place):
                 return True
         return False
 
@@ -113,7 +137,7 @@ class Reader:
             with path.open("r+b") as file:
                 file.truncate(at)
 
-    def _tear(self, path: Path, segment: Segment, at: int, end: int) -> None:
+    def _tear(self, path: Path, segment: Segment, at: int, lost: str) -> None:
         self._clean = False
         segment.size = at
         self._torn = path, at
@@ -123,10 +147,7 @@ class Reader:
             else "`--data-sync os` can lose what was confirmed in the last second before the "
             "machine stops, `commit` cannot"
         )
-        self._notes.append(
-            f"{path}: its end is torn: {end - at} bytes that were being written when the program "
-            f"ended are cut off; {why}"
-        )
+        self._notes.append(f"{path}: its end is torn: {lost}; {why}")
 
     def _apply(
         self, path: Path, segment: Segment, frame: Frame, values: list[bytes | None]
@@ -195,8 +216,22 @@ def _says(frames: Iterable[Frame | Broken], place: int) -> bool:
     )
 
 
-def _broken(path: Path, at: int, why: str) -> DataError:
-    remedy = f"cut it there (`truncate -s {at} {path}`), which loses what follows, " if at else ""
+def _cut(count: int) -> str:
+    return f"{count} bytes that were being written when the program ended are cut off"
+
+
+def _is_blank(data: bytes) -> bool:
+    """Nothing but a part of a head, at most."""
+    return not data.strip(b"\0")[form.HEAD :]
+
+
+def _broken(path: Path, at: int, why: str, following: Sequence[Path]) -> DataError:
+    others = ", take away the segments behind it" if following else ""
+    remedy = (
+        f"cut it there (`truncate -s {at} {path}`){others}, which loses what follows, "
+        if at
+        else ""
+    )
     return DataError(
         f"{path} is damaged at byte {at}: {why}. It is left as it is: take it from a backup, "
         f"{remedy}or give another --data-dir"

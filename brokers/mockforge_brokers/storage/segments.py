@@ -13,7 +13,9 @@ All numbers are little-endian. The checksum of a frame's head begins with the sa
 client sends never reads as one. SQLite, which the first format was, writes each byte twice and
 took six times the processor time for a record of 1 KB. The second one was as this one, but for the
 checksum (zlib's CRC-32, which takes four to seven times as long as CRC-32C by the processor's own
-instruction) and the place: each frame was on disk before the next one was written.
+instruction) and the place: each frame was on disk before the next one was written. In the third one
+no head of a segment said how long the one before was: where a machine stops, the end of that may be
+missing just behind a frame, while the next one is there.
 """
 
 import sys
@@ -21,13 +23,13 @@ from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
 from struct import Struct as Layout
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 import google_crc32c
 from msgspec import MsgspecError, Struct, msgpack
 
-VERSION: Final = 3
+VERSION: Final = 4
 """The first was a file of SQLite."""
 CLEAN: Final = 1
 """Flag of the frame with which a run ended by itself."""
@@ -35,7 +37,8 @@ THROUGH: Final = 2
 """Flag of a frame that was on disk before anybody was told of it."""
 HEAD: Final = 32
 
-_HEAD: Final = Layout("<8sHxxQI")
+_HEAD: Final = Layout("<8sHxxIII")
+"""Of the same size in all formats, so that an older program reads the version, and refuses it."""
 _MAGIC: Final = b"MFDGseg\n"
 _FRAME_MAGIC: Final = b"MFgr"
 _CRC: Final = 4
@@ -61,9 +64,12 @@ def _crc32c_from(data: bytes, salt: int) -> int:
 
 
 _SECOND: Final = 2
+_THIRD: Final = 3
+_THIRD_FORMAT: Final = _Format(Layout("<4sIIIIIQQQII"), google_crc32c.value, _crc32c_from)
 _FORMATS: Final = {
     _SECOND: _Format(Layout("<4sIIIIIQQII"), crc32, crc32),
-    VERSION: _Format(Layout("<4sIIIIIQQQII"), google_crc32c.value, _crc32c_from),
+    _THIRD: _THIRD_FORMAT,
+    VERSION: _THIRD_FORMAT,
 }
 _NOW: Final = _FORMATS[VERSION]
 _ROW: Final = Layout("<QII")
@@ -105,18 +111,28 @@ class Broken(Struct):
 # Heads of segments.
 
 
-def head_of(number: int, salt: int, version: int = VERSION) -> bytes:
-    head = _HEAD.pack(_MAGIC, version, number, salt)
+class Head(NamedTuple):
+    """What a segment begins with; `before` is the size of the one before it, None: not known."""
+
+    version: int
+    salt: int
+    before: int | None
+
+
+def head_of(number: int, salt: int, before: int = 0, version: int = VERSION) -> bytes:
+    head = _HEAD.pack(_MAGIC, version, number, before, salt)
     return (head + crc32(head).to_bytes(_CRC, "little")).ljust(HEAD, b"\0")
 
 
-def read_head(data: bytes) -> tuple[int, int] | None:
-    """(version, salt) of a segment that begins so; None where that is damaged."""
+def read_head(data: bytes) -> Head | None:
+    """Of a segment that begins so; None where that is damaged."""
     head, crc = data[: _HEAD.size], data[_HEAD.size : _HEAD.size + _CRC]
     if len(data) < HEAD or crc32(head) != int.from_bytes(crc, "little"):
         return None
-    magic, version, _, salt = _HEAD.unpack(head)
-    return (version, salt) if magic == _MAGIC else None
+    magic, version, _, before, salt = _HEAD.unpack(head)
+    if magic != _MAGIC:
+        return None
+    return Head(version, salt, before if version > _THIRD else None)
 
 
 # Frames.
@@ -179,6 +195,8 @@ def encode_row(
     """As `encode`, of one row and what is gone, as who waits for each confirm causes."""
     size, crc = len(value), _NOW.crc
     index = _ROW.pack(number, size, crc(value))
+    if gone:
+        index += _packed("Q", array("Q", gone))
     head = _NOW.head.pack(
         _FRAME_MAGIC, flags, 1, len(gone), 0, 0, size, group, synced, crc(index), _NOTHING
     )
@@ -195,8 +213,6 @@ def crc_of(version: int) -> Callable[[bytes], int]:
 
 def walk(
     data: bytes, salt: int, at: int = HEAD, version: int = VERSION
-    if gone:
-        index += _packed("Q", array("Q", gone))
 ) -> Iterator[Frame | Broken]:
     """What stands in a segment from there on; zeros at its end are room that was made ahead."""
     while at < len(data):

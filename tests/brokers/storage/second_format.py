@@ -36,4 +36,4 @@ def frame(salt, group, rows, gone=(), ranges=(), entities=(), flags=0):
 
 
 def segment(number, salt, *frames):
-    return head_of(number, salt, 2) + b"".join(frames)
+    return head_of(number, salt, 0, 2) + b"".join(frames)

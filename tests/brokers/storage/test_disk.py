@@ -210,7 +210,7 @@ def test_a_newer_format_and_a_foreign_file_are_refused_and_left_alone(tmp_path):
     segment = tmp_path / "segment"
     filled(segment)
     data = bytearray((segment / FIRST).read_bytes())
-    data[:HEAD] = head_of(1, 5, VERSION + 1)
+    data[:HEAD] = head_of(1, 5, 0, VERSION + 1)
     (segment / FIRST).write_bytes(data)
     with pytest.raises(DataError, match=f"{FIRST} has format {VERSION + 1}, and this program"):
         Files(segment)
@@ -453,6 +453,46 @@ def test_a_torn_group_in_a_segment_that_others_follow_is_damage(tmp_path, monkey
         file.truncate((tmp_path / FIRST).stat().st_size - 1)
     with pytest.raises(DataError, match=f"{FIRST} is damaged at byte"):
         read(tmp_path)
+
+
+def test_the_end_of_a_segment_that_is_missing_just_behind_a_group_is_damage(tmp_path, monkeypatch):
+    """What follows may say of rows that are not there that they are gone."""
+    monkeypatch.setattr("mockforge_brokers.storage.writer.SEGMENT", 5_000)
+    filled(tmp_path)
+    path = tmp_path / FIRST
+    data = path.read_bytes()
+    *_, last = walk(data, read_head(data).salt)
+    os.truncate(path, last.at)
+    with pytest.raises(DataError) as error:
+        read(tmp_path)
+    assert str(error.value) == (
+        f"{path} is damaged at byte {last.at}: {last.end - last.at} bytes are missing that were "
+        "there when kept-00000002.seg began. It is left as it is: take it from a backup, cut it "
+        f"there (`truncate -s {last.at} {path}`), take away the segments behind it, which loses "
+        "what follows, or give another --data-dir"
+    )
+    for each in paths_in(tmp_path)[1:]:
+        each.unlink()
+    assert read(tmp_path)[1] == []
+
+
+def test_a_folder_of_the_third_format_goes_on_in_segments_of_this_one(tmp_path):
+    made = writer(tmp_path)
+    write(made, group(1, [(5, b"one"), (6, b"two")]))
+    made.close(None)
+    old = tmp_path / FIRST
+    salt = read_head(old.read_bytes()).salt
+    with old.open("r+b") as file:
+        file.write(head_of(1, salt, 0, 3))
+    before = old.read_bytes()
+    made = writer(tmp_path)
+    write(made, group(2, [(7, b"three")], [5]))
+    made.close(None)
+    assert old.read_bytes() == before
+    second = (tmp_path / "kept-00000002.seg").read_bytes()
+    assert read_head(second)[::2] == (VERSION, len(before))
+    kept, notes = read(tmp_path)
+    assert (kept.logs, notes) == ({0: [(6, b"two"), (7, b"three")]}, [])
 
 
 def test_a_segment_that_is_missing_is_named(tmp_path, monkeypatch):

@@ -1,5 +1,8 @@
 """Frames of a segment: what is encoded is walked, and nothing else reads as one."""
 
+import struct
+from zlib import crc32
+
 import google_crc32c
 import pytest
 from hypothesis import given, settings
@@ -90,16 +93,29 @@ def test_flags_are_kept():
 @pytest.mark.parametrize(
     ("data", "found"),
     [
-        (segments.head_of(7, SALT), (VERSION, SALT)),
-        (segments.head_of(7, SALT, 9), (9, SALT)),
+        (segments.head_of(7, SALT, 1 << 31), (VERSION, SALT, 1 << 31)),
+        (segments.head_of(7, SALT, 5, 9), (9, SALT, 5)),
+        (segments.head_of(7, SALT, 0, 3), (3, SALT, None)),
         (segments.head_of(7, SALT)[:-1], None),
         (segments.head_of(7, SALT).replace(b"seg", b"gif"), None),
         (bytes(HEAD), None),
         (b"", None),
     ],
 )
-def test_a_head_says_the_version_and_the_salt(data, found):
+def test_a_head_says_the_version_the_salt_and_the_size_of_the_segment_before(data, found):
     assert segments.read_head(data) == found
+
+
+def test_a_head_of_the_third_format_is_read_and_one_of_this_is_refused_by_its_program():
+    """Both as the program of the time had them."""
+    third = struct.Struct("<8sHxxQI")
+    head = third.pack(b"MFDGseg\n", 3, 7, SALT)
+    data = (head + crc32(head).to_bytes(4, "little")).ljust(HEAD, b"\0")
+    assert segments.head_of(7, SALT, 0, 3) == data
+    assert segments.read_head(data) == (3, SALT, None)
+    now = segments.head_of(7, SALT, 1 << 31)
+    assert crc32(now[: third.size]) == int.from_bytes(now[third.size : third.size + 4], "little")
+    assert third.unpack(now[: third.size])[:2] == (b"MFDGseg\n", VERSION)
 
 
 def test_the_size_of_a_frame_is_known_from_its_head_alone():
