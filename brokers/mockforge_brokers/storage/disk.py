@@ -138,7 +138,7 @@ class Files:
         """They were read, and may be written to."""
         self._dice = SystemRandom()
         try:
-            folder.mkdir(mode=_OUR_FOLDER, parents=True, exist_ok=True)
+            _make(folder)
             self._lock = _locked(folder)
         except OSError as error:
             raise DataError(f"--data-dir {folder}: {error.strerror or error}") from None
@@ -368,20 +368,35 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def _make(folder: Path) -> None:
+    """The folder, and those around it that are not there. Raises OSError."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(mode=_OUR_FOLDER, parents=True, exist_ok=True)
+    for each in missing:
+        # Or it is gone with all that is in it, where the machine stops soon.
+        sync_folder(each.parent)
+
+
 def _locked(folder: Path) -> int:
     """The folder's lock, for as long as this process lives. Raises OSError, DataError."""
     lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, OURS)
     try:
         _take(lock)
-    except OSError:
+    except (BlockingIOError, PermissionError):
         who = os.read(lock, 20).decode("ascii", "replace").strip()
         os.close(lock)
         raise DataError(
             f"--data-dir {folder} is in use by process {who or '?'}: end that one, or give "
             "another folder"
         ) from None
-    os.truncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n".encode())
+    except OSError:
+        # A file system that has no locks.
+        os.close(lock)
+        raise
+    # Who has it is for people, and a full disk no reason not to read what is there.
+    with suppress(OSError):
+        os.truncate(lock, 0)
+        os.write(lock, f"{os.getpid()}\n".encode())
     return lock
 
 

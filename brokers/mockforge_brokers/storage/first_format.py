@@ -83,19 +83,21 @@ def leave(folder: Path) -> str:
 
 
 def mark(folder: Path) -> None:
-    """Tell programs that know the first format alone which one it is."""
+    """Tell programs that know the first format alone which one it is. Raises OSError, DataError."""
     path, made = folder / FILE, folder / f"{FILE}.new"
     if path.exists() and path.stat().st_size:
         return
     made.unlink(missing_ok=True)
     os.close(os.open(made, os.O_RDWR | os.O_CREAT, OURS))
-    connection = sqlite3.connect(made, isolation_level=None)
+    connection = _opened(made)
     try:
         # It has nothing to lose: where it is not whole, the next start makes it again.
         connection.execute("pragma synchronous=off")
         connection.execute(f"pragma application_id={_APPLICATION}")
         connection.execute(f"pragma user_version={VERSION}")
         connection.execute("create table see_segments(name text)")
+    except sqlite3.Error as error:
+        raise DataError(f"{made} cannot be written: {error}") from None
     finally:
         connection.close()
     os.replace(made, path)

@@ -1,0 +1,75 @@
+"""A data folder as it is opened and let go of: its lock, its place, and what cannot be."""
+
+import errno
+import os
+import sqlite3
+import sys
+from types import SimpleNamespace
+
+import pytest
+from mockforge_brokers.storage.disk import Files
+from mockforge_brokers.storage.refused import DataError
+
+from .test_disk import ROWS, filled, group, read, write, writer
+
+
+def test_a_file_system_without_locks_is_no_second_program(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuses(*args):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", refuses)
+        with pytest.raises(DataError, match=f"--data-dir {tmp_path}: No locks available"):
+            Files(tmp_path)
+
+
+def test_a_disk_without_room_for_our_number_is_read_all_the_same(tmp_path, monkeypatch):
+    filled(tmp_path)
+
+    def refuses(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", refuses)
+        files = Files(tmp_path)
+    assert sum(map(len, files.read().logs.values())) == ROWS
+    files.close()
+
+
+def test_a_disk_that_is_full_at_the_first_start_is_named_and_the_folder_let_go(
+    tmp_path, monkeypatch
+):
+    def refuses(*args, **how):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        made = SimpleNamespace(execute=refuses, close=lambda: None)
+        patched.setattr("sqlite3.connect", lambda *args, **how: made)
+        with pytest.raises(DataError, match=r"mockforge\.db\.new cannot be written: database or"):
+            Files(tmp_path).read()
+    Files(tmp_path).close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders of POSIX")
+def test_a_folder_that_is_made_is_on_disk_with_those_around_it(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("mockforge_brokers.storage.disk.sync_folder", synced.append)
+    Files(tmp_path / "a" / "b").close()
+    assert synced == [tmp_path / "a", tmp_path]
+    Files(tmp_path / "a" / "b").close()
+    assert len(synced) == 2
+
+
+def test_whatever_the_end_of_the_writer_raises_the_folder_is_let_go(tmp_path, monkeypatch):
+    made = writer(tmp_path)
+    write(made, group(1, [(1, b"x")]))
+
+    def fails(group):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(made, "_job", fails)
+    with pytest.raises(RuntimeError, match="a bug"):
+        made.close(group(2, [(2, b"y")]))
+    assert read(tmp_path)[0].log(0) == [(1, b"x")]
