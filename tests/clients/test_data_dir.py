@@ -175,6 +175,66 @@ def test_on_a_full_disk_amqp_publishers_are_blocked_and_nothing_confirmed_is_los
     assert "Traceback" not in ended(process)
 
 
+def test_what_waits_outside_of_a_queue_is_there_after_a_kill(tmp_path):
+    """A dead letter that found no queue yet, and a message that is delayed."""
+    import pika
+
+    process, facts = started(tmp_path)
+    lasting = {"delivery_mode": 2}
+    dead_lettered = {
+        "x-queue-type": "quorum",
+        "x-dead-letter-exchange": "dlx",
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+
+    def connected():
+        connection = pika.BlockingConnection(pika.URLParameters(facts["amqp"]["url"]))
+        channel = connection.channel()
+        channel.confirm_delivery()
+        return connection, channel
+
+    connection, channel = connected()
+    channel.exchange_declare("dlx", "fanout", durable=True)
+    channel.queue_declare("orders", durable=True, arguments=dead_lettered)
+    channel.exchange_declare(
+        "later", "x-delayed-message", durable=True, arguments={"x-delayed-type": "direct"}
+    )
+    for name in ("dead", "due"):
+        channel.queue_declare(name, durable=True)
+    channel.queue_bind("due", "later", "due")
+    channel.basic_publish("", "orders", b"poison", pika.BasicProperties(**lasting))
+    method, _, _ = channel.basic_get("orders")
+    channel.basic_reject(method.delivery_tag, requeue=False)
+    channel.basic_publish(
+        "later", "due", b"delayed", pika.BasicProperties(headers={"x-delay": 1500}, **lasting)
+    )
+    # Too late for the dead letter, which is tried again after three minutes, or at a start.
+    channel.queue_bind("dead", "dlx")
+    connection.close()
+    process.kill()
+    assert "Traceback" not in process.communicate(timeout=30)[1]
+    process, facts = started(tmp_path)
+    connection, channel = connected()
+    came = {}
+
+    def took(name):
+        found = channel.basic_get(name, auto_ack=True)
+        if found[0]:
+            came.setdefault(name, []).append((found[2], found[1].headers))
+        return name in came
+
+    for name in ("dead", "due"):
+        kills.until(lambda name=name: took(name), f"{name} got its message")
+    for name in ("dead", "due"):
+        took(name)
+    connection.close()
+    ((poison, headers),), ((delayed, held),) = came["dead"], came["due"]
+    assert (poison, headers["x-death"][0]["reason"]) == (b"poison", "rejected")
+    assert (delayed, held["x-delay"]) == (b"delayed", -1500)
+    assert "Traceback" not in ended(process)
+
+
 def test_on_a_full_disk_producers_hear_of_it_and_the_program_goes_on(tmp_path):
     from confluent_kafka import KafkaError, KafkaException, Producer
     from confluent_kafka.admin import AdminClient

@@ -14,11 +14,21 @@ from ..storage.facts import Kept
 from ..storage.store import Store
 from . import kept
 from .cluster import Cluster
-from .kept import KeptBinding, KeptExchange, KeptHost, KeptMessage, KeptQueue, KeptState
+from .kept import (
+    KeptBinding,
+    KeptExchange,
+    KeptHeld,
+    KeptHost,
+    KeptMessage,
+    KeptQueue,
+    KeptState,
+)
 from .state.keeper import Keeper
 from .state.memory import DISK, Memory
+from .state.plugin_exchanges import DelayedExchange
 from .state.policies import NamedPolicy
 from .state.queues.stored import OWNER, Keeping, MessageRow, raw, store_in
+from .state.stored_delays import HeldRow, StoredShelf
 from .state.topic_permissions import TopicPermission
 from .wire.content import flags, header_frame, header_payload
 from .wire.field_table import write_table
@@ -27,7 +37,7 @@ from .wire.properties import check_properties
 
 if TYPE_CHECKING:
     from .state.bindings import Bindings
-    from .state.exchanges import Binding
+    from .state.exchanges import Binding, Exchange
     from .state.queues.queue import Queue
     from .state.topology import Topology
     from .state.virtual_host import VirtualHost
@@ -110,10 +120,13 @@ class StoringKeeper(Keeper):
 
     def adopt(self, host: Topology, queue: Queue) -> None:
         if kept.outlives(queue):
-            keeping = Keeping(
-                self._store, self._store.new_log(OWNER), self.is_persistent, header_frame
-            )
+            is_kept = _always if kept.keeps_all(queue) else self.is_persistent
+            keeping = Keeping(self._store, self._store.new_log(OWNER), is_kept, header_frame)
             store_in(queue, host, keeping)
+
+    def adopt_exchange(self, exchange: Exchange) -> None:
+        if isinstance(exchange, DelayedExchange) and exchange.durable:
+            exchange.shelf = StoredShelf(self._store, self._clock)
 
     def is_persistent(self, content: bytes) -> bool:
         """Whether its delivery mode says so; publishers send the same properties many times."""
@@ -230,8 +243,12 @@ class StoringKeeper(Keeper):
             self._cluster.parameters.update(json.loads(row.parameters))
         with self._store.still():
             kept.put_up(state, self._vhosts, make, self._clock)
-        for name in self._vhosts:
+        for name, host in self._vhosts.items():
             self.host_changed(name)
+            for exchange in host.exchanges.values():
+                if isinstance(exchange, DelayedExchange):
+                    # One of an older folder has no log yet in its row.
+                    self.exchange_changed(host, exchange.name)
 
     @staticmethod
     def read(found: Kept) -> KeptState:
@@ -258,6 +275,7 @@ class StoringKeeper(Keeper):
         }
         for value in found.of_kind(_EXCHANGE).values():
             exchange = msgpack.decode(value, type=ExchangeRow)
+            exchange.exchange.held = list(_held(found.log(exchange.exchange.number)))
             state[exchange.vhost].exchanges.append(exchange.exchange)
         for value in found.of_kind(_QUEUE).values():
             queue = msgpack.decode(value, type=QueueRow)
@@ -266,6 +284,10 @@ class StoringKeeper(Keeper):
             binding = msgpack.decode(name, type=BindingRow)
             state[binding.vhost].bindings.append(binding.binding)
         return KeptState(kept.FORMAT, list(state.values()))
+
+
+def _always(content: bytes) -> bool:
+    return True
 
 
 def _name(host: Topology, name: str) -> bytes:
@@ -287,6 +309,13 @@ def _kept_queue(found: Kept, row: QueueRow) -> KeptQueue:
     )
 
 
+def _held(rows: Iterable[tuple[int, bytes]]) -> Iterable[KeptHeld]:
+    decoder = msgpack.Decoder(HeldRow)
+    for position, value in rows:
+        row = decoder.decode(value)
+        yield KeptHeld(row.exchange, row.routing_key, row.content, row.delay, row.due, position)
+
+
 def _messages(rows: Iterable[tuple[int, bytes]], delivered: int) -> Iterable[KeptMessage]:
     decoder = msgpack.Decoder(MessageRow)
     for position, value in rows:
@@ -300,4 +329,5 @@ def _messages(rows: Iterable[tuple[int, bytes]], delivered: int) -> Iterable[Kep
             row.expires,
             row.moment,
             position,
+            row.reason,
         )

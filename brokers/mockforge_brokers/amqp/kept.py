@@ -12,9 +12,11 @@ from ..clock import Clock
 from .records import Table, packed, unpacked
 from .state.exchanges import Binding, Exchange
 from .state.message import Message
+from .state.plugin_exchanges import DelayedExchange, Held
 from .state.policies import NamedPolicy
 from .state.queues.governed import GovernedMessage, GovernedQueue, govern
 from .state.queues.queue import Queue
+from .state.queues.quorum import QuorumQueue
 from .state.queues.stream import StreamQueue
 from .state.topic_permissions import TopicPermission
 from .state.virtual_host import VirtualHost
@@ -27,6 +29,7 @@ MakeHost = Callable[[str], VirtualHost]
 
 FORMAT: Final = 1
 _PERSISTENT: Final = 2
+_by_due = attrgetter("due")
 _by_position = attrgetter("position")
 
 
@@ -43,6 +46,8 @@ class KeptMessage(Struct, omit_defaults=True):
     """The wall time when a stream got it."""
     position: int = 0
     """Where it stands on disk; 0 where nothing is kept there."""
+    reason: str = ""
+    """For which it died, where its dead letter found no queue yet (at-least-once)."""
 
 
 class KeptQueue(Struct):
@@ -60,12 +65,27 @@ class KeptQueue(Struct):
     """The last position that a consumer may have got, on disk."""
 
 
+class KeptHeld(Struct):
+    """What a delayed exchange holds; `due` is a wall time, `position` its number."""
+
+    exchange: bytes
+    routing_key: bytes
+    content: bytes
+    delay: int
+    due: float
+    position: int
+
+
 class KeptExchange(Struct):
+    """`number` is that of the log of what it holds on disk; 0 where nothing is kept there."""
+
     name: bytes
     type: str
     auto_delete: bool
     internal: bool
     arguments: bytes
+    number: int = 0
+    held: list[KeptHeld] = []
 
 
 class KeptBinding(Struct):
@@ -119,7 +139,7 @@ def _host(vhost: VirtualHost, outstanding: Mapping[Queue, list[Message]], clock:
     ]
     return KeptHost(
         vhost.name,
-        [exchange(each) for each in exchanges if not vhost.is_predeclared(each)],
+        [_exchange(each, clock) for each in exchanges if not vhost.is_predeclared(each)],
         [
             _queue(queue, outstanding.get(queue, []), clock)
             for queue in vhost.queues.values()
@@ -138,19 +158,44 @@ def outlives(queue: Queue) -> bool:
     return queue.durable and not queue.owner
 
 
+def keeps_all(queue: Queue) -> bool:
+    """Whatever the delivery mode of its messages is, as RabbitMQ's quorum queues do."""
+    return isinstance(queue, QuorumQueue)
+
+
 def lasting(binding: Binding) -> bool:
     destination = binding.destination
     return outlives(destination) if isinstance(destination, Queue) else destination.durable
 
 
 def exchange(found: Exchange) -> KeptExchange:
+    """Without what it holds."""
     return KeptExchange(
         _raw(found.name),
         found.type,
         found.auto_delete,
         found.internal,
         write_table(found.arguments),
+        found.shelf.number if isinstance(found, DelayedExchange) else 0,
     )
+
+
+def _exchange(found: Exchange, clock: Clock) -> KeptExchange:
+    made = exchange(found)
+    if isinstance(found, DelayedExchange):
+        to_wall = clock.wall() - clock.now()
+        made.held = [
+            KeptHeld(
+                _raw(held.route.exchange.name),
+                _raw(held.route.routing_key),
+                packed(held.content),
+                held.delay,
+                held.due + to_wall,
+                number,
+            )
+            for number, held in found.waiting()
+        ]
+    return made
 
 
 def binding(exchange: str, found: Binding) -> KeptBinding:
@@ -172,8 +217,17 @@ def _queue(queue: Queue, outstanding: list[Message], clock: Clock) -> KeptQueue:
         _raw(queue.name),
         queue.auto_delete,
         write_table(queue.arguments),
-        [_message(one, id(one) in away, clock) for one in messages if _persistent(one.stored)],
+        [
+            _message(one, id(one) in away, clock)
+            for one in messages
+            if keeps_all(queue) or _persistent(one.stored)
+        ],
     )
+    if isinstance(queue, QuorumQueue):
+        for one, reason in queue.undelivered:
+            dead = _message(one, True, clock)
+            dead.reason = reason
+            made.messages.append(dead)
     return _on_disk(made, queue)
 
 
@@ -259,8 +313,23 @@ def _restore_host(host: KeptHost, vhost: VirtualHost, clock: Clock) -> None:
             _text(one.routing_key),
             _table(one.arguments),
         )
+    for each in host.exchanges:
+        found = vhost.exchanges[_text(each.name)]
+        if isinstance(found, DelayedExchange):
+            _hold(found, each, vhost, clock)
     for queue in host.queues:
         _fill(vhost.queues[_text(queue.name)], queue, vhost, clock)
+
+
+def _hold(restored: DelayedExchange, kept: KeptExchange, vhost: VirtualHost, clock: Clock) -> None:
+    if kept.number:
+        restored.shelf.stand_on(kept.number)
+    to_clock = clock.now() - clock.wall()
+    # What fell due meanwhile goes in the order in which it did.
+    for one in sorted(kept.held, key=_by_due):
+        route = vhost.origin(_text(one.exchange), _text(one.routing_key))
+        content = unpacked(one.content)
+        restored.hold(one.position, Held(route, content, one.delay, one.due + to_clock))
 
 
 def _fill(restored: Queue, queue: KeptQueue, vhost: VirtualHost, clock: Clock) -> None:
@@ -277,6 +346,9 @@ def _fill(restored: Queue, queue: KeptQueue, vhost: VirtualHost, clock: Clock) -
         if message.position:
             last = max(last, message.position)
             restored.continue_at(message.position)
+        if message.reason and isinstance(restored, QuorumQueue):
+            restored.restore_undelivered(route, content, message.size, message.reason)
+            continue
         if message.expires is None:
             restored.restore(route, content, message.size, message.redelivered)
             continue

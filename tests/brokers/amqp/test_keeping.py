@@ -124,6 +124,26 @@ def test_persistent_messages_are_there_again_once_and_in_order(arguments: dict[s
     assert expected == [b"%d" % n for n in range(6) if n % 2 or arguments.get("x-queue-type")]
 
 
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "there"), [("quorum", [b"transient", b"kept"]), ("classic", [b"kept"])]
+)
+def test_a_quorum_queue_keeps_transient_messages_too(
+    kind: str, there: list[bytes], stored: bool
+) -> None:
+    """Asked of RabbitMQ 3.10.8, which was killed."""
+    scene, disk = on_disk() if stored else (Scene(), None)
+    client = scene.client()
+    client.send("queue.declare", queue="q", durable=True, arguments={"x-queue-type": kind})
+    client.publish("", "q", b"transient")
+    client.publish("", "q", b"kept", **PERSISTENT)
+    if disk is None:
+        scene.broker.restart()
+    else:
+        scene = reopened(scene, disk)
+    assert [body for body, _ in drain(scene.client(), "q")] == there
+
+
 @pytest.mark.parametrize("arguments", TYPES)
 def test_what_was_acknowledged_is_gone(arguments: dict[str, Any]) -> None:
     scene, disk = on_disk()

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from ...storage.facts import Kept
     from .bindings import Bindings
-    from .exchanges import Binding
+    from .exchanges import Binding, Exchange
     from .queues.queue import Queue
     from .topology import Topology
     from .virtual_host import VirtualHost
@@ -20,6 +20,9 @@ class Keeper:
 
     def adopt(self, host: Topology, queue: Queue) -> None:
         """A queue was made, which is still empty: let it keep its messages if it is to."""
+
+    def adopt_exchange(self, exchange: Exchange) -> None:
+        """One was made: let it keep what it holds, if it holds anything that is kept."""
 
     def take_up(self, found: Kept, make: Callable[[str], VirtualHost]) -> None:
         """Begin with what is on disk; `make` makes the virtual hosts that are not there."""

@@ -9,6 +9,8 @@ from hashlib import blake2b
 from itertools import accumulate, islice
 from typing import Any, Final, NamedTuple
 
+from msgspec import Struct
+
 from ...clock import Timer
 from ...errors import RequestRefused
 from ..codes import ReplyCode
@@ -203,11 +205,41 @@ class RecentHistoryExchange(FanoutExchange):
             self.host.pass_on(route, binding.destination, content)
 
 
+class Held(Struct, eq=False):
+    """A message that waits: `delay` is what its header asked for, `due` a time of the clock."""
+
+    route: Route
+    content: bytes
+    delay: int
+    due: float
+
+
+class Shelf:
+    """Where a delayed exchange keeps what it holds beside its memory: nowhere."""
+
+    @property
+    def number(self) -> int:
+        """Of its log on disk; 0 where nothing is kept there."""
+        return 0
+
+    def stand_on(self, number: int) -> None:
+        """Its rows are on disk already, in this log."""
+
+    def put(self, number: int, held: Held) -> None: ...
+
+    def take(self, number: int) -> None: ...
+
+    def end(self) -> None: ...
+
+
+_NO_SHELF: Final = Shelf()
+
+
 class DelayedExchange(Exchange):
     """Holds a message for the milliseconds of its header x-delay, then routes it as another type.
 
     As with RabbitMQ's plugin a held message counts as unroutable for its publisher: a mandatory
-    one is returned at once, and an alternate exchange gets it.
+    one is returned at once, and an alternate exchange gets it. What it holds outlives a restart.
     """
 
     type = "x-delayed-message"
@@ -216,14 +248,19 @@ class DelayedExchange(Exchange):
     def __init__(self, name: str, **flags: Any) -> None:
         super().__init__(name, **flags)
         self._routed = _INNER[text_of(self.arguments["x-delayed-type"])](name)
-        self._held: dict[int, tuple[Timer, int]] = {}
-        """What is to be routed later, by number: its timer, and its weight in memory."""
+        self._held: dict[int, tuple[Timer, Held]] = {}
+        """What is to be routed later, by number."""
         self._last = 0
+        self.shelf = _NO_SHELF
 
     @property
     def held(self) -> int:
         """How many messages wait."""
         return len(self._held)
+
+    def waiting(self) -> Iterable[tuple[int, Held]]:
+        """What it holds, by number."""
+        return ((number, held) for number, (_, held) in self._held.items())
 
     @classmethod
     def check_arguments(cls, arguments: Table) -> None:
@@ -244,30 +281,36 @@ class DelayedExchange(Exchange):
     def _hold(self, delay: int, route: Route, content: bytes, source: str) -> None:
         if self.ended:
             return
-        self._last = number = self._last + 1
-        timer = self.host.clock.call_later(
-            delay / 1000, self._release, number, delay, route, content
-        )
-        weight = _weight(content)
-        self._held[number] = timer, weight
-        # In no queue yet, and in memory all the same: who publishes nothing else waits for it, too.
-        self.host.memory.used += weight
+        held = Held(route, content, delay, self.host.clock.now() + delay / 1000)
+        self.hold(self._last + 1, held)
+        self.shelf.put(self._last, held)
 
-    def _release(self, number: int, delay: int, route: Route, content: bytes) -> None:
+    def hold(self, number: int, held: Held) -> None:
+        """Until it is due; again, where it was held before a restart."""
+        self._last = max(self._last, number)
+        clock = self.host.clock
+        timer = clock.call_later(max(0.0, held.due - clock.now()), self._release, number)
+        self._held[number] = timer, held
+        # In no queue yet, and in memory all the same: who publishes nothing else waits for it, too.
+        self.host.memory.used += _weight(held.content)
+
+    def _release(self, number: int) -> None:
         """The header says how long it was held, by a minus sign; nothing holds it again."""
         memory = self.host.memory
-        _, weight = self._held.pop(number)
-        memory.used -= weight
-        changed = self.host.contents.with_count(content, "x-delay", -delay)
-        self.host.pass_on(route, self, changed)
+        _, held = self._held.pop(number)
+        memory.used -= _weight(held.content)
+        self.shelf.take(number)
+        changed = self.host.contents.with_count(held.content, "x-delay", -held.delay)
+        self.host.pass_on(held.route, self, changed)
         memory.settle()
 
     def end(self) -> None:
         super().end()
-        for timer, weight in self._held.values():
+        for timer, held in self._held.values():
             timer.cancel()
-            self.host.memory.used -= weight
+            self.host.memory.used -= _weight(held.content)
         self._held.clear()
+        self.shelf.end()
 
     def _index(self, binding: Binding) -> None:
         self._routed.add(binding)

@@ -145,6 +145,7 @@ class Topology(Bindings):
         )
         exchange.definition = self.policies.effective(EXCHANGE, name).definition
         exchange.host = self
+        self.keeper.adopt_exchange(exchange)
         self.keeper.exchange_changed(self, name)
         self._changed()
 
@@ -221,6 +222,7 @@ class Topology(Bindings):
         )
         exchange.definition = self.policies.effective(EXCHANGE, name).definition
         exchange.host = self
+        self.keeper.adopt_exchange(exchange)
         self.exchanges[name] = exchange
         self.keeper.exchange_changed(self, name)
         self._changed()

@@ -19,6 +19,7 @@ from .store import Lanes
 if TYPE_CHECKING:
     from ....clock import Timer
     from ..consumer import Consumer
+    from ..routing import Route
 
 _RETURNED: Final = 1
 """The lane of what came back; what was published stands in lane 0."""
@@ -238,14 +239,23 @@ class QuorumQueue(GovernedQueue):
 
     def unroutable(self, message: Message, reason: str) -> None:
         if self.at_least_once and not self.gone:
-            self.memory.used += message.size + COST
-            self.undelivered.append((message, reason))
-            if self.retry_timer is None:
-                self.retry_timer = self.host.clock.call_later(_RETRY, self._retry)
+            self.hold_back(message, reason, _RETRY)
         else:
             super().unroutable(message, reason)
 
-    def _retry(self) -> None:
+    def hold_back(self, message: Message, reason: str, seconds: float) -> None:
+        """Try a dead letter again, with all others that wait, after so long at most."""
+        self.memory.used += message.size + COST
+        self.undelivered.append((message, reason))
+        if self.retry_timer is None:
+            self.retry_timer = self.host.clock.call_later(seconds, self.retry)
+
+    def restore_undelivered(self, route: Route, content: bytes, size: int, reason: str) -> None:
+        """What died before a restart, and had found no queue by then: RabbitMQ tries it at once."""
+        self._position = position = self._position + 1
+        self.hold_back(self.message_type(self, route, content, size, position), reason, 0)
+
+    def retry(self) -> None:
         self.retry_timer = None
         self.memory.do(self._retrying())
 

@@ -36,7 +36,10 @@ _NEVER: Final = b"\xff"
 
 
 class MessageRow(Struct, array_like=True):
-    """A message on disk; `expires` and `moment` are wall times."""
+    """A message on disk; `expires` and `moment` are wall times.
+
+    `reason` is that for which it died, where its dead letter found no queue yet.
+    """
 
     exchange: bytes
     routing_key: bytes
@@ -44,6 +47,7 @@ class MessageRow(Struct, array_like=True):
     size: int
     expires: float | None = None
     moment: float | None = None
+    reason: str = ""
 
 
 class Keeping(Struct, eq=False):
@@ -109,6 +113,12 @@ def _row(route: Route, content: bytes, size: int, expires: float | None) -> byte
     # As a MessageRow, without the object.
     names = raw(route.exchange.name), raw(route.routing_key)
     return _encode((*names, packed(content), size, expires, None))
+
+
+def _dead_row(message: Message, reason: str) -> bytes:
+    route = message.route
+    names = raw(route.exchange.name), raw(route.routing_key)
+    return _encode(MessageRow(*names, packed(message.stored), message.size, reason=reason))
 
 
 def raw(name: str) -> bytes:
@@ -198,7 +208,7 @@ class StoredQueue(Queue):
     def take_all(self) -> deque[Message]:
         messages = super().take_all()
         keeping = self.keeping
-        if not self.unacked:
+        if not self._has_others():
             # Nobody holds one: the whole queue goes by one note, however long it was.
             keeping.fresh.clear()
             keeping.store.trim(keeping.number, self._position + 1)
@@ -206,6 +216,10 @@ class StoredQueue(Queue):
             for message in messages:
                 self._settled(message)
         return messages
+
+    def _has_others(self) -> bool:
+        """Whether rows of it are of what is not among its ready messages."""
+        return self.unacked > 0
 
     def end(self) -> None:
         super().end()
@@ -264,6 +278,21 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
 
     def row_of(self, message: Message) -> int:
         return cast("QuorumMessage", message).row or message.position
+
+    # Dead letters that found no queue yet.
+
+    def hold_back(self, message: Message, reason: str, seconds: float) -> None:
+        keeping, late = self.keeping, (_dead_row, (message, reason))
+        keeping.store.append_late(keeping.number, self.row_of(message), late)
+        super().hold_back(message, reason, seconds)
+
+    def retry(self) -> None:
+        for message, _ in self.undelivered:
+            self._settled(message)
+        super().retry()
+
+    def _has_others(self) -> bool:
+        return bool(self.undelivered) or super()._has_others()
 
 
 class StoredStreamQueue(StreamQueue):

@@ -1,0 +1,278 @@
+"""What waits outside of its queue and is on disk all the same: undelivered dead letters, delays."""
+
+import pytest
+from mockforge_brokers.amqp.records import plain
+from msgspec import msgpack
+
+from ..storage.memory_disk import MemoryDisk
+from .client import Client, Scene
+from .test_keeping import PERSISTENT, drain, on_disk, reopened, rows
+
+AT_LEAST_ONCE = {
+    "x-queue-type": "quorum",
+    "x-dead-letter-exchange": "dlx",
+    "x-dead-letter-strategy": "at-least-once",
+    "x-overflow": "reject-publish",
+}
+RETRY = 180
+
+
+def dying(client: Client, *, count: int = 3, durable: bool = True) -> None:
+    """Messages of a quorum queue that were rejected, and whose exchange leads nowhere yet."""
+    client.send("exchange.declare", exchange="dlx", exchange_type="fanout", durable=durable)
+    client.send("queue.declare", queue="q", durable=True, arguments=AT_LEAST_ONCE)
+    for number in range(count):
+        client.publish("", "q", b"%d" % number, **PERSISTENT)
+        client.send("basic.get", queue="q")
+    client.send("basic.nack", delivery_tag=0, multiple=True, requeue=False)
+
+
+def bind(client: Client) -> None:
+    client.send("queue.declare", queue="dead", durable=True)
+    client.send("queue.bind", queue="dead", exchange="dlx")
+
+
+def note_of(scene: Scene, name: str = "q") -> str:
+    (view,) = (view for view in scene.broker.destinations() if view.name == name)
+    return view.note
+
+
+def test_dead_letters_that_wait_for_a_queue_are_there_again_and_are_tried_at_once() -> None:
+    scene, disk = on_disk()
+    dying(scene.client())
+    assert note_of(scene) == "3 dead-lettered, 3 dead letters wait for a queue"
+    scene.advance(0.01)
+    assert rows(disk) == 3
+    later = reopened(scene, disk)
+    assert note_of(later).endswith("3 dead letters wait for a queue")
+    client = later.client()
+    bind(client)
+    later.advance(0)
+    assert [body for body, _ in drain(client, "dead")] == [b"0", b"1", b"2"]
+    assert later.broker.memory.used == 0
+
+
+def test_a_dead_letter_that_finds_no_queue_after_a_start_either_is_tried_again() -> None:
+    scene, disk = on_disk()
+    dying(scene.client(), count=1)
+    scene.advance(0.01)
+    for _ in range(2):
+        later = Scene(disk=disk, found=disk.kept(clean=False))
+        later.advance(RETRY + 1)
+        assert rows(disk) == 1
+    bind(later.client())
+    later.advance(RETRY + 1)
+    client = later.client()
+    (got,) = client.send("basic.get", queue="dead", no_ack=True)
+    (death,) = plain(got.properties["headers"])["x-death"]
+    assert (got.body, death["queue"], death["reason"]) == (b"0", "q", "rejected")
+    later.advance(0.01)
+    assert rows(disk) == 0
+
+
+def test_a_dead_letter_goes_from_one_log_to_the_other_in_one_group() -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    dying(client, count=1)
+    bind(client)
+    scene.advance(0.01)
+    (before,) = disk.rows
+    scene.advance(RETRY)
+    scene.advance(0.01)
+    (after,) = disk.rows
+    assert before != after
+    assert [body for body, _ in drain(reopened(scene, disk).client(), "dead")] == [b"0"]
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_a_restart_keeps_dead_letters_that_wait(hard: bool) -> None:
+    scene, disk = on_disk()
+    dying(scene.client())
+    scene.advance(0.01)
+    scene.broker.restart(hard=hard)
+    assert note_of(scene).endswith("3 dead letters wait for a queue")
+    client = scene.client()
+    bind(client)
+    scene.advance(0)
+    assert [body for body, _ in drain(client, "dead")] == [b"0", b"1", b"2"]
+    scene.advance(0.01)
+    assert rows(disk) == 0
+
+
+def test_in_memory_a_restart_keeps_dead_letters_that_wait_too() -> None:
+    scene = Scene()
+    dying(scene.client())
+    scene.broker.restart()
+    client = scene.client()
+    bind(client)
+    scene.advance(0)
+    assert [body for body, _ in drain(client, "dead")] == [b"0", b"1", b"2"]
+
+
+def test_a_purge_leaves_dead_letters_that_wait_and_a_deletion_does_not() -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    dying(client, count=2)
+    client.publish("", "q", b"ready", **PERSISTENT)
+    client.send("queue.purge", queue="q")
+    scene.advance(0.01)
+    assert rows(disk) == 2
+    later = reopened(scene, disk)
+    assert note_of(later).endswith("2 dead letters wait for a queue")
+    client.send("queue.delete", queue="q")
+    scene.advance(0.01)
+    assert rows(disk) == 0
+
+
+def test_what_is_published_after_a_start_takes_no_row_of_a_dead_letter() -> None:
+    scene, disk = on_disk()
+    dying(scene.client(), count=2)
+    scene.advance(0.01)
+    later = Scene(disk=disk, found=disk.kept(clean=False))
+    later.client().publish("", "q", b"new", **PERSISTENT)
+    later.advance(0.01)
+    assert rows(disk) == 3
+    again = reopened(later, disk)
+    assert [body for body, _ in drain(again.client(), "q")] == [b"new"]
+    assert note_of(again).endswith("2 dead letters wait for a queue")
+
+
+# x-delayed-message.
+
+
+def delaying(client: Client, *, durable: bool = True) -> None:
+    client.send(
+        "exchange.declare",
+        exchange="later",
+        exchange_type="x-delayed-message",
+        durable=durable,
+        arguments={"x-delayed-type": "topic"},
+    )
+    client.send("queue.declare", queue="q", durable=True)
+    client.send("queue.bind", queue="q", exchange="later", routing_key="a.#")
+
+
+def delay(client: Client, body: bytes, milliseconds: int, **properties: object) -> None:
+    client.publish("later", "a.b", body, headers={"x-delay": milliseconds}, **properties)
+
+
+def test_what_is_delayed_is_there_again_and_comes_when_it_is_due() -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    delaying(client)
+    delay(client, b"later", 9000, **PERSISTENT)
+    delay(client, b"soon", 5000, **PERSISTENT)
+    # As with the plugin, whose table knows no delivery mode.
+    delay(client, b"transient", 7000)
+    scene.advance(1)
+    later = Scene(disk=MemoryDisk())
+    later.clock.advance(1.01)
+    later.broker.take_up(disk.kept())
+    client = later.client()
+    came = []
+    for _ in range(9):
+        came.append(b"".join(body for body, _ in drain(client, "q")))
+        later.advance(1)
+    assert came == [b"", b"", b"", b"", b"soon", b"", b"transient", b"", b"later"]
+    assert later.broker.memory.used == 0
+
+
+def test_what_fell_due_while_nobody_ran_comes_at_once_and_in_order() -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    delaying(client)
+    for seconds in (3, 1, 2):
+        delay(client, b"%d" % seconds, seconds * 1000, **PERSISTENT)
+    scene.advance(0.01)
+    later = Scene(disk=disk)
+    later.clock.advance(60)
+    later.broker.take_up(disk.kept())
+    later.advance(0.01)
+    assert [body for body, _ in drain(later.client(), "q")] == [b"1", b"2", b"3"]
+    later.advance(0.01)
+    assert rows(disk) == 0
+
+
+def test_a_delayed_message_keeps_where_it_came_from_and_what_it_carries() -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    delaying(client)
+    client.send("exchange.declare", exchange="front", exchange_type="fanout", durable=True)
+    client.send("exchange.bind", destination="later", source="front")
+    client.publish(
+        "front", "a.x", b"v", headers={"x-delay": 50, "n": 7}, message_id="m1", **PERSISTENT
+    )
+    later = reopened(scene, disk)
+    later.advance(1)
+    (got,) = later.client().send("basic.get", queue="q")
+    assert (got["exchange"], got["routing_key"], got.body) == ("front", "a.x", b"v")
+    assert got.properties["message_id"] == "m1"
+    assert plain(got.properties["headers"]) == {"x-delay": -50, "n": 7}
+
+
+def test_what_came_and_what_is_gone_leaves_no_row() -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    delaying(client)
+    delay(client, b"a", 1000, **PERSISTENT)
+    scene.advance(0.01)
+    assert rows(disk) == 1
+    scene.advance(2)
+    assert [body for body, _ in drain(client, "q")] == [b"a"]
+    scene.advance(0.01)
+    assert rows(disk) == 0
+    delay(client, b"b", 1000, **PERSISTENT)
+    scene.advance(0.01)
+    client.send("exchange.delete", exchange="later")
+    scene.advance(0.01)
+    assert rows(disk) == 0
+
+
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_restart_keeps_what_is_delayed(hard: bool, kept: bool) -> None:
+    scene, disk = on_disk() if kept else (Scene(), None)
+    client = scene.client()
+    delaying(client)
+    delay(client, b"a", 5000, **PERSISTENT)
+    scene.advance(1)
+    scene.broker.restart(hard=hard)
+    assert note_of(scene, "later").endswith("1 delayed")
+    client = scene.client()
+    scene.advance(3.9)
+    assert drain(client, "q") == []
+    scene.advance(0.2)
+    assert [body for body, _ in drain(client, "q")] == [b"a"]
+    scene.advance(0.01)
+    assert disk is None or rows(disk) == 0
+
+
+def test_an_exchange_that_is_not_durable_keeps_nothing() -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    delaying(client, durable=False)
+    delay(client, b"a", 5000, **PERSISTENT)
+    scene.advance(0.01)
+    assert rows(disk) == 0
+
+
+def test_an_exchange_of_an_older_folder_keeps_what_it_gets_from_now_on() -> None:
+    scene, disk = on_disk()
+    delaying(scene.client())
+    scene.advance(0.01)
+    found = disk.kept()
+    ((name, row),) = found.entities["amqp.exchange"].items()
+    # As it was written before it had a log.
+    found.entities["amqp.exchange"][name] = without_log(row)
+    later = Scene(disk=disk, found=found)
+    delay(later.client(), b"a", 5000, **PERSISTENT)
+    later.advance(0.01)
+    again = reopened(later, disk)
+    again.advance(6)
+    assert [body for body, _ in drain(again.client(), "q")] == [b"a"]
+
+
+def without_log(row: bytes) -> bytes:
+    values = msgpack.decode(row)
+    del values["exchange"]["number"], values["exchange"]["held"]
+    return msgpack.encode(values)
