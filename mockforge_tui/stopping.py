@@ -93,6 +93,8 @@ class Stopping:
         else:
             server.stop_listening()
             self._brokers.stopped.add(protocol)
+            # All of its nodes are there when it is.
+            self._nodes_start_no_more(protocol)
             event = self._brokers[protocol].restart(hard=hard)
             self._spine.emit(BrokerStopped(protocol, hard))
         if seconds is not None:
@@ -100,7 +102,7 @@ class Stopping:
         return event
 
     def restart(self, name: str, *, hard: bool) -> BrokerRestarted:
-        """As `stop` and `start`, at once; one that is stopped already is there again too.
+        """As `stop` and `start`, at once: what of it is stopped already is there again too.
 
         Raises InvalidInput.
         """
@@ -118,6 +120,9 @@ class Stopping:
         event = self._brokers[protocol].restart(hard=hard)
         if protocol in self._brokers.stopped:
             self.start(protocol)
+        elif (cluster := self._brokers[protocol].nodes) is not None:
+            for each in cluster.stopped:
+                self.start(f"{protocol}/{each}")
         return event
 
     def start(self, name: str) -> None:
@@ -141,8 +146,7 @@ class Stopping:
                 for each in cluster.stopped:
                     cluster.start(each)
             self._spine.emit(BrokerStarted(protocol))
-            for other in [one for one in self._starting if one.startswith(f"{name}/")]:
-                self._starts_no_more(other)
+            self._nodes_start_no_more(protocol)
         self._starts_no_more(name)
 
     def undo(self) -> None:
@@ -190,6 +194,10 @@ class Stopping:
         self._listeners.remove_node(protocol, place)
         self._starts_no_more(name)
         return ended
+
+    def _nodes_start_no_more(self, protocol: str) -> None:
+        for node in [one for one in self._starting if one.startswith(f"{protocol}/")]:
+            self._starts_no_more(node)
 
     def _starts_no_more(self, name: str) -> None:
         """By itself, after the time that it was stopped for."""

@@ -38,7 +38,7 @@ def broker_restart(
 ) -> Result:
     """Restart a broker: what its protocol keeps is there again, all else is gone.
 
-    One that is stopped accepts connections again.
+    One that is stopped accepts connections again; of a cluster all nodes do.
     """
     event = session.runtime.restart_broker(protocol, hard=hard)
     text = f"{protocol} restarted: {event.connections} connections ended; kept {event.kept}"
@@ -78,7 +78,10 @@ def broker_start(
     session: "Session",
     protocol: Annotated[str, Arg(_BROKER, _HELP)],
 ) -> Result:
-    """Let a broker that was stopped accept connections again, at the same ports."""
+    """Let a broker that was stopped accept connections again, at the same ports.
+
+    A cluster comes back with all its nodes, those that were stopped one by one among them.
+    """
     session.runtime.start_broker(protocol)
     return done(f"{protocol} accepts connections again", {"protocol": protocol})
 

@@ -325,6 +325,30 @@ def test_a_broker_that_is_stopped_is_there_again_after_a_restart() -> None:
     assert not [event for _, event in scene.spine.history if isinstance(event, Warned)]
 
 
+def test_a_restart_of_a_cluster_brings_back_all_of_its_nodes() -> None:
+    scene = Scene(kafka_nodes=3)
+    scene.run("broker stop kafka/2 -y")
+    scene.run("broker stop kafka/3 --for 5s -y")
+    scene.run("broker restart kafka -y")
+    assert list(scene.kafka.nodes.stopped) == []
+    # Its time is over: it is not started once more, nor is one that was stopped since.
+    scene.run("broker stop kafka/3 -y")
+    scene.advance(5)
+    assert list(scene.kafka.nodes.stopped) == [3]
+    assert not [event for _, event in scene.spine.history if isinstance(event, Warned)]
+
+
+def test_the_time_of_a_node_is_none_of_a_cluster_that_was_stopped_meanwhile() -> None:
+    scene = Scene(kafka_nodes=2)
+    scene.run("broker stop kafka/2 --for 5s -y")
+    scene.run("broker stop kafka -y")
+    scene.advance(5)
+    assert (scene.brokers.stopped, list(scene.kafka.nodes.stopped)) == ({"kafka"}, [2])
+    assert not [event for _, event in scene.spine.history if isinstance(event, Warned)]
+    scene.run("broker start kafka")
+    assert (scene.brokers.stopped, list(scene.kafka.nodes.stopped)) == (set(), [])
+
+
 def test_a_certificate_is_renewed_when_the_last_who_let_it_expire_said_so() -> None:
     scene = Scene(furnished=False)
     scene.run("tls expire --for 30s")
