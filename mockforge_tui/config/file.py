@@ -9,7 +9,7 @@ from ..nearest import get_close_matches
 from .model import ConfigError
 from .setting import Setting
 from .table import BY_KEY
-from .variables import is_variable, with_variables
+from .variables import is_variable, names_in, with_variables
 
 if TYPE_CHECKING:
     import yaml
@@ -64,11 +64,15 @@ _FORGIVEN = {
 
 @dataclass(slots=True)
 class Found:
-    """What a config file says: values and places by setting name, and what of it is not used."""
+    """What a config file says: values and places by setting name, and what of it is not used.
+
+    `variables` are those that it names.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    variables: set[str] = field(default_factory=set)
 
 
 def read(path: Path, environment: Mapping[str, str]) -> Found:
@@ -157,6 +161,7 @@ class _Reader:
         """A value with its variables put in. Raises ConfigError."""
         if not isinstance(node.value, str):
             raise ConfigError(f"{place}: {key}: one value is wanted here")
+        self.found.variables.update(names_in(node.value))
         return with_variables(node.value, self._environment)
 
 

@@ -16,6 +16,7 @@ from .model import USUAL_PORTS, Config, ConfigError
 from .mqtt import MQTT_PREFIX, refused_filter
 from .setting import Setting, boolean
 from .table import BY_NAME, LIMIT_PREFIX, SETTINGS
+from .variables import mistyped
 
 DEFAULT_FILE = "mockforge-tui.yaml"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -25,6 +26,15 @@ _ON_DEMAND = frozenset({"amqp-management", "mqtt-sn"})
 _PORTS = (
     *(f"{name}_port" for name in (*PROTOCOLS, "admin")),
     *(f"{name.replace('-', '_')}_port" for name in USUAL_PORTS if name not in _ON_DEMAND),
+)
+_VARIABLES = frozenset(
+    {
+        *(setting.variable for setting in SETTINGS),
+        # What commands read that ask an instance, and what an instance says of itself.
+        "MOCKFORGE_URL",
+        "MOCKFORGE_ADMIN_TOKEN",
+        "MOCKFORGE_TLS_CA",
+    }
 )
 _SECRETS = frozenset({"admin_token", "amqp_password", "users"})
 
@@ -76,9 +86,15 @@ def resolve(
         path = DEFAULT_FILE
     found = read(Path(path), environment) if path else Found()
     values, origins = found.values, found.origins
+    found.warnings += mistyped(environment, _VARIABLES | found.variables)
     for setting in SETTINGS:
         text = environment.get(setting.variable)
-        if text:
+        if text and _is_of_kubernetes(setting, text):
+            found.warnings.append(
+                f"{setting.variable}: {text} is what Kubernetes sets for a service of this name, "
+                "ignored; `enableServiceLinks: false` keeps it away"
+            )
+        elif text:
             values[setting.name] = _from_variable(setting, text)
             origins[setting.name] = setting.variable
     for name, value in options.items():
@@ -150,6 +166,11 @@ def _from_variable(setting: Setting, text: str) -> Any:
         return setting.parse(text)
     except ValueError as error:
         raise ConfigError(f"{setting.variable}: {error}") from None
+
+
+def _is_of_kubernetes(setting: Setting, text: str) -> bool:
+    """Each pod gets such a variable for each service of its namespace."""
+    return setting.variable.endswith("_PORT") and text.startswith(("tcp://", "udp://"))
 
 
 def _check(config: Config) -> None:

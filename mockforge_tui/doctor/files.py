@@ -54,7 +54,26 @@ def _found(about: str, problem: str, well: str) -> Finding:
     return Finding("error", about, problem) if problem else Finding("ok", about, well)
 
 
+# Within a folder that may not be entered Path.exists and Path.is_dir raise; those of os.path do
+# not.
+
+
+def _nearest(path: Path) -> Path:
+    """What of it is there, as far as that can be seen."""
+    return next(each for each in (path, *path.absolute().parents) if os.path.exists(each))
+
+
+def _closed(path: Path, access: Access) -> str:
+    """Why nothing can be seen of what is in its folder."""
+    nearest = _nearest(path.parent)
+    if os.path.isdir(nearest) and not access(nearest, os.X_OK):
+        return f"the folder {nearest} may not be entered: chmod u+x, or give another"
+    return ""
+
+
 def _unreadable(path: Path, access: Access) -> str:
+    if problem := _closed(path, access):
+        return problem
     if not os.path.exists(path):
         return "no such file or folder: give a path that is there"
     needed = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
@@ -62,25 +81,25 @@ def _unreadable(path: Path, access: Access) -> str:
 
 
 def _unwritable(path: Path, access: Access) -> str:
-    if path.is_dir():
+    if problem := _closed(path, access):
+        return problem
+    if os.path.isdir(path):
         return "is a folder: give a file in it"
     if is_special(path):
         return "" if access(path, os.W_OK) else "may not be written: give another"
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         return f"there is no folder {path.parent}: mkdir -p {path.parent}"
     # Files are written beside their place and moved there, so that nobody reads half of one.
     if not access(path.parent, os.W_OK | os.X_OK):
         return f"the folder {path.parent} may not be written: chmod u+w, or give another"
-    if path.exists() and not access(path, os.W_OK):
+    if os.path.exists(path) and not access(path, os.W_OK):
         return f"may not be written: chmod u+w {path}, or give another"
     return ""
 
 
 def _unusable(path: Path, access: Access) -> str:
     """Why a folder cannot be used, or made where it is not there."""
-    # Path.exists raises within a folder that may not be entered; that folder is then the nearest.
-    within = (path, *path.absolute().parents)
-    nearest = next(each for each in within if os.path.exists(each))
+    nearest = _nearest(path)
     if not nearest.is_dir():
         return f"{nearest} is a file: give a folder"
     if not access(nearest, os.W_OK | os.X_OK):

@@ -227,6 +227,49 @@ def test_a_bad_variable_is_named():
         resolve({}, {"MOCKFORGE_MQTT_PORT": "x"})
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("MOCKFORGE_KAFKA_PROT", "MOCKFORGE_KAFKA_PORT"),
+        ("MOCKFORGE_DATADIR", "MOCKFORGE_DATA_DIR"),
+        ("MOCKFORGE_NO_MQQT", "MOCKFORGE_NO_MQTT"),
+        ("MOCKFORGE_ADMIN_TOKE", "MOCKFORGE_ADMIN_TOKEN"),
+    ],
+)
+def test_a_mistyped_variable_is_a_warning_with_what_was_meant(name, meant):
+    (warning,) = resolve({}, {name: "1"}).warnings
+    assert warning == f'{name}: no such setting, ignored, did you mean "{meant}"?'
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("MOCKFORGE_SAMPLES", "MOCKFORGE_CLIENTS_CACHE", "MOCKFORGE_COMMAND", "MOCKFORGE_URL"),
+        *("MOCKFORGE_TLS_CA", "MOCKFORGE_SERVICE_HOST", "MOCKFORGE_SERVICE_PORT", "KAFKA_PROT"),
+        *("MOCKFORGE_PORT", "MOCKFORGE_PORT_9092_TCP", "MOCKFORGE_PORT_9092_TCP_ADDR"),
+        *("MOCKFORGE_KAFKA_SERVICE_HOST", "MOCKFORGE_KAFKA_SERVICE_PORT", "MOCKFORGE_"),
+    ],
+)
+def test_a_variable_of_others_is_none_of_ours(name):
+    assert resolve({}, {name: "x"}).warnings == ()
+
+
+def test_a_variable_that_the_file_names_is_its_own(tmp_path):
+    file = write(tmp_path, "kafka: {port: '${MOCKFORGE_KAFKA_PROT:-1}'}")
+    resolved = resolve({}, {"MOCKFORGE_KAFKA_PROT": "7"}, file)
+    assert (resolved.config.port("kafka"), resolved.warnings) == (7, ())
+
+
+def test_what_kubernetes_says_of_a_service_of_our_name_is_no_port():
+    resolved = resolve({}, {"MOCKFORGE_KAFKA_PORT": "tcp://10.96.0.1:9092"})
+    assert resolved.config.port("kafka") == 9092
+    (warning,) = resolved.warnings
+    assert warning == (
+        "MOCKFORGE_KAFKA_PORT: tcp://10.96.0.1:9092 is what Kubernetes sets for a service of this "
+        "name, ignored; `enableServiceLinks: false` keeps it away"
+    )
+
+
 def test_a_file_that_is_no_text_is_an_error(tmp_path):
     (tmp_path / "binary.yaml").write_bytes(b"a: \xff")
     with pytest.raises(ConfigError, match=r"binary.yaml:1:1: not UTF-8 text: byte 3"):

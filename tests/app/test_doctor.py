@@ -149,7 +149,13 @@ def folder(tmp_path, monkeypatch) -> Path:
         ({"junit": "old.xml"}, [], (), "✓ --junit old.xml: can be written"),
         ({"ready_file": "none/r"}, [], (), "× --ready-file none/r: there is no folder none: mkdir"),
         ({"env_file": "inner"}, [], (), "× --env-file inner: is a folder: give a file in it"),
-        ({"ctrf": "inner/c"}, [], ("inner",), "× --ctrf inner/c: the folder inner may not be wri"),
+        ({"ctrf": "inner/c"}, [], ("inner",), "× --ctrf inner/c: the folder inner may not be ent"),
+        (
+            {"ctrf": "inner/c"},
+            [],
+            ("w inner",),
+            "× --ctrf inner/c: the folder inner may not be wri",
+        ),
         ({"record": "old.xml"}, [], ("old.xml",), "× --record old.xml: may not be written: chmod"),
         ({"ready_file": "/dev/stdout"}, [], (), "✓ --ready-file /dev/stdout: can be written"),
         ({"data_dir": "inner/a/b"}, [], (), "✓ --data-dir inner/a/b: can be used"),
@@ -159,7 +165,8 @@ def folder(tmp_path, monkeypatch) -> Path:
 )
 def test_files_that_a_start_reads_or_writes_are_looked_at(folder, settings, paths, closed, said):
     def access(path: Path, mode: int) -> bool:
-        return path.name not in closed
+        unwritable = mode & os.W_OK and f"w {path.name}" in closed
+        return path.name not in closed and not unwritable
 
     before = sorted(folder.rglob("*"))
     found = list(file_findings(Config(**settings), paths, access))

@@ -72,7 +72,11 @@ def test_doctor_names_the_folder_that_may_not_be_entered(
     found = rendered(list(file_findings(config, [fixture], os.access)), "text")
     assert f"! history and log: the folder {closed_folder} may not be written" in found
     assert f"{closed_folder / 'data'}: the folder {closed_folder} may not be written" in found
-    assert f"fixtures {fixture}: no such file or folder" in found
+    assert f"fixtures {fixture}: the folder {closed_folder} may not be entered: chmod" in found
+    for within in ("report.xml", "inner/report.xml"):
+        junit = str(closed_folder / within)
+        found = rendered(list(file_findings(Config(junit=junit), [], os.access)), "text")
+        assert f"× --junit {junit}: the folder {closed_folder} may not be entered" in found
 
 
 def test_a_user_without_a_home_folder_starts_too(monkeypatch: pytest.MonkeyPatch) -> None:
