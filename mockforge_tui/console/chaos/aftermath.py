@@ -91,17 +91,18 @@ class Causes:
         if self._last is not None:
             self._last.disordered.append(name)
 
-    def found(self, *, away: bool, left: bool) -> Iterator[dict[str, Any]]:
+    def found(self, *, away: bool, left: bool, waits: bool = False) -> Iterator[dict[str, Any]]:
         """Each kind of fault, in the order in which they came.
 
         `away`: its last connection ended, and none came after it; `left`: by its own wish.
+        `waits`: nobody can come back so far.
         """
         for each in self._found.values():
             facts = each.facts()
             if away and each is self._lost:
                 # To take one's leave is no consequence of a fault.
                 facts["ended"] -= left
-                facts["gave_up"] = not left
+                facts["gave_up"] = not left and not waits
             yield facts
 
 

@@ -189,7 +189,7 @@ _PRESETS: Final = (
     ),
     Preset(
         "clock-skew",
-        "the brokers' clock is ahead",
+        "the brokers' clock is ahead, and stays so when the run is over",
         "does not take its own clock for the brokers'",
         {"by": "1h"},
         (Step("clock advance {by}"),),

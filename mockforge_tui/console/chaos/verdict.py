@@ -47,6 +47,8 @@ GRACE: Final = 60.0
 
 _OURS: Final = "∗"
 """How those are called who publish without a connection: prompt and fixtures."""
+_STOPPED: Final = ("the broker ended", "the broker was killed")
+"""The reasons of an end by `broker stop` and `restart`: a fault of no rule."""
 _GONE: Final = ("the client closed the connection", "the connection was lost")
 """How the reasons of an end begin that nobody here brought about."""
 
@@ -87,6 +89,8 @@ class ClientStory:
     """When its newest connection or try ended."""
     left: bool = False
     """Its last connection ended by its own wish."""
+    shut_out: bool = False
+    """Its broker is stopped, so that nobody can come back."""
     got: int = 0
     """Messages that it got by connections that are over, and `getting` by those that are open."""
     getting: int = 0
@@ -132,7 +136,8 @@ class ClientStory:
     @property
     def gave_up(self) -> bool:
         """It lost its connection against its will, and never came back."""
-        return self.lost_at is not None and not self.left and not self.outside
+        waits = self.left or self.outside or self.shut_out
+        return self.lost_at is not None and not waits
 
     def facts(self) -> dict[str, Any]:
         """For a table, and for programs."""
@@ -168,7 +173,13 @@ class ClientStory:
             "disordered": disordered,
             "missing": not_again + not_sent,
             "resent_after": [gap for stream in streams for gap in stream.gaps],
-            "under": list(self.causes.found(away=self.lost_at is not None, left=not self.gave_up)),
+            "under": list(
+                self.causes.found(
+                    away=self.lost_at is not None,
+                    left=self.left or self.outside,
+                    waits=self.shut_out,
+                )
+            ),
             "timeline": [
                 {"at": each.at, "what": each.kind, "text": each.text} for each in self.moments
             ],
@@ -189,7 +200,9 @@ class ClientStory:
         """In a word; nothing where it is there."""
         if self.gave_up:
             return "gave up"
-        return "left" if self.lost_at is not None and not self.outside else ""
+        if self.lost_at is None or self.outside:
+            return ""
+        return "left" if self.left else "away"
 
 
 class Observer:
@@ -289,6 +302,7 @@ class Observer:
     def _look(self) -> None:
         """What came by connections that are open up to now."""
         for story in self._stories:
+            story.shut_out = story.protocol in self._brokers.stopped
             broker = self._brokers.get(story.protocol)
             views = [] if broker is None else [broker.connection(each) for each in story.open]
             story.getting = sum(self._got(view) for view in views if view is not None)
@@ -375,6 +389,8 @@ class Observer:
                 if not story.open:
                     story.tried(arrival.opened)
         story.tried_at = self._now()
+        if event.reason in _STOPPED:
+            self._hit(story, [("stop", "broker")])
         if not story.open and story.lost_at is None:
             story.lost_at = story.tried_at
             story.left = ended_by_itself(event.protocol, event.reason)

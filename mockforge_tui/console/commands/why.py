@@ -71,7 +71,7 @@ def why(
     Looks at what the brokers hold right now: subscriptions, positions, bindings, prefetch, who
     shares. One sentence for each cause, the likely ones first. `help nothing` lists causes.
     """
-    found = _about(session, about)
+    found = [*_of_stopped(session, about), *_about(session, about)]
     if all(finding.harmless for finding in found):
         for protocol in _protocols(session, about):
             found += refusals.of_others(seen_of(session, protocol), about)
@@ -86,6 +86,15 @@ def why(
         text="\n".join(finding.text for finding in found),
         data={"about": about, "findings": records},
     )
+
+
+def _of_stopped(session: "Session", about: str) -> Iterator[Finding]:
+    """That a broker is stopped where it is, or was."""
+    brokers = session.runtime.brokers
+    ended = {each.view.protocol for each in session.runtime.ended.of_client(about)}
+    for protocol in brokers.stopped & (_protocols(session, about) | ended):
+        text = f"{protocol} is stopped, so that nobody can connect: broker start {protocol}"
+        yield Finding(about, "stopped", text)
 
 
 def _protocols(session: "Session", about: str) -> set[str]:

@@ -223,6 +223,19 @@ def test_the_report_says_who_left_and_who_gave_up(
     assert report(scene)["c"]["now"] == now
 
 
+def test_nobody_gave_up_while_its_broker_is_stopped(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    tell(scene, ClientIdentified("mqtt", 7, "c"))
+    scene.run("broker stop mqtt --for 5s -y")
+    tell(scene, ConnectionClosed("mqtt", 7, "c", "the broker ended"))
+    found = report(scene)["c"]
+    assert (found["now"], found["verdict"], found["faults"]) == ("away", NOTHING, {"stop": 1})
+    assert found["under"][0]["fault"] == "stop broker"
+    assert found["under"][0]["ended"] == 1
+    scene.advance(6)
+    assert report(scene)["c"]["now"] == "gave up"
+
+
 # What each sent, and got.
 
 

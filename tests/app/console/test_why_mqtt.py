@@ -275,3 +275,15 @@ def test_of_very_many_subscribers_of_a_topic_the_first_are_asked_about() -> None
         came(made, Connect(f"dev-{number}"), Request("jobs/#", 0))
     texts = found(made, "mqtt:jobs/a")
     assert texts["others"].startswith("20 more clients of jobs/a not looked at")
+
+
+def test_of_a_client_whose_broker_is_stopped_that_comes_first() -> None:
+    made = Scene(furnished=False)
+    made.mqtt_client("dev-7", "t").vanish()
+    assert "stopped" not in [each["cause"] for each in made.run("why dev-7").data["findings"]]
+    made.run("broker stop mqtt -y")
+    assert made.run("why dev-7").text.splitlines()[0] == (
+        "mqtt is stopped, so that nobody can connect: broker start mqtt"
+    )
+    made.run("broker start mqtt")
+    assert "is stopped" not in made.run("why dev-7").text
