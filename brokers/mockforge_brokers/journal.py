@@ -313,8 +313,16 @@ class Tape:
         return cost if chunks else cost + self.weight
 
     def leave(self) -> None:
-        """Let all chunks go."""
-        self._drop(-1, 0)
+        """Let all chunks go, of which there are some."""
+        # Behind very many connections this is done for each that ends.
+        chunks = self.chunks
+        for chunk in chunks:
+            chunk.data = None
+        count, freed = len(chunks), self.size
+        chunks.clear()
+        self.size = 0
+        self.left += count
+        self.journal.chunks_left(count, freed + self.weight)
 
     def _shrink(self, tail: int = 0) -> None:
         # The newest chunk stays, whatever its size: somebody may look at it right now. So does a
@@ -325,22 +333,22 @@ class Tape:
             self.room = max(self.room, min(tail + journal.most_of_one, journal.most // 2))
         if self.size > self.room:
             # A few more than must be: then this is not called for each chunk.
-            journal.shortened += self._drop(self.room - (self.room >> _SLACK_OF_ONE), 1)
+            journal.shortened += self._drop(self.room - (self.room >> _SLACK_OF_ONE))
 
-    def _drop(self, goal: int, kept: int) -> int:
-        """Let the oldest chunks go, down to `goal` bytes or so many chunks; returns how many went.
+    def _drop(self, goal: int) -> int:
+        """Let the oldest chunks go, down to `goal` bytes or the newest; returns how many went.
 
         They leave holes in the common order.
         """
         chunks, size, before = self.chunks, self.size, len(self.chunks)
-        while size > goal and len(chunks) > kept:
+        while size > goal and len(chunks) > 1:
             chunk = chunks.popleft()
             size -= len(chunk.data or b"") + _OVERHEAD
             chunk.data = None
         gone = before - len(chunks)
         freed, self.size = self.size - size, size
         self.left += gone
-        self.journal.chunks_left(gone, freed if chunks else freed + self.weight)
+        self.journal.chunks_left(gone, freed)
         return gone
 
 

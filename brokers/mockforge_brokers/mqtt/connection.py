@@ -62,6 +62,7 @@ class MqttConnection:
         "out",
         "outlet",
         "peer",
+        "place",
         "proving",
         "receive_maximum",
         "session",
@@ -90,7 +91,8 @@ class MqttConnection:
         self.last_heard = self._opened = self._now()
         self.allowed = 0.0
         """Seconds that it may be silent, as `SilenceWatch.allow` was told; 0: for ever."""
-        place = peer.listener.name
+        self.place = place = peer.listener.name
+        """What its listener is called."""
         self.options = broker.options_at(place)
         """The broker's, as they are at its listener."""
         self.limit = broker.at_listener(place).packet or environment.limits.mqtt_packet

@@ -48,14 +48,14 @@ def log_in(connection: "MqttConnection", packet: Connect) -> None:
 
 def lets_anonymous(connection: "MqttConnection") -> bool:
     """Whether who has no user may come by this connection's listener."""
-    own = connection.broker.at_listener(connection.peer.listener.name).anonymous
+    own = connection.broker.at_listener(connection.place).anonymous
     anonymous = connection.broker.environment.access.anonymous
     return "mqtt" in anonymous if own is None else own
 
 
 def misplaced(connection: "MqttConnection", name: str) -> str:
     """Why a user that is known may not come by this connection's listener; empty if it may."""
-    listener = connection.peer.listener.name
+    listener = connection.place
     users = connection.broker.at_listener(listener).users
     if not name or users is None or name in users:
         return ""
@@ -65,13 +65,13 @@ def misplaced(connection: "MqttConnection", name: str) -> str:
 def renew_guard(connection: "MqttConnection") -> None:
     """Rules changed, or the client is known now."""
     access = connection.broker.environment.access
-    user = connection.peer.principal.name
-
-    def denied(what: str, why: str) -> None:
-        report(connection, user, what, why)
-
     guard = None
     if access.rules:
+        user = connection.peer.principal.name
+
+        def denied(what: str, why: str) -> None:
+            report(connection, user, what, why)
+
         guard = access.guard("mqtt", user, denied, _covering(connection.client, user))
     connection.guard = guard
     connection.find_routes()

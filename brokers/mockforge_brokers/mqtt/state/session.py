@@ -361,8 +361,9 @@ class Session:
     def resume(self) -> None:
         """Resend in order what was not acknowledged [MQTT-4.6.0-1], then what waited."""
         self.ready = True
-        self.unsent = list(reversed(self.inflight))
-        self.pump()
+        if self.inflight or self.queue:
+            self.unsent = list(reversed(self.inflight))
+            self.pump()
 
     def detach(self) -> None:
         self.sink = self.reads = None
