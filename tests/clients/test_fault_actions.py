@@ -77,6 +77,14 @@ def stored(mockforge: MockForge) -> list[bytes | None]:
         ("duplicate op:Produce --dir in --once", {"enable.idempotence": True}, [b"a"]),
         ("delay op:Produce 10ms --jitter 20ms --log-normal", {}, [b"a"]),
         ("throttle op:Produce 64k --messages 100/s", {}, [b"a"]),
+        ("duplicate op:Produce --dir out --once", {"enable.idempotence": True}, [b"a"]),
+        ("join op:Produce --wait 50ms", {}, [b"a"]),
+        ("watch op:Produce", {}, [b"a"]),
+        (
+            "inject op:Produce 0x00000004ffffffff --instead --once",
+            {"enable.idempotence": True},
+            [b"a"],
+        ),
     ],
 )
 def test_a_kafka_producer_gets_its_record_through(mockforge, line, settings, kept):
@@ -185,6 +193,10 @@ class Mqtt:
         ("duplicate op:PUBLISH --dir out --dup --once", [b"a", b"a", b"b"], False),
         ("duplicate op:PUBACK --dir out --once", [b"a", b"b"], False),
         ("reorder op:PUBLISH --dir in --once", [b"b", b"a"], False),
+        ("reorder op:PUBLISH --dir out --behind 3 --once", [b"b", b"a"], False),
+        ("disconnect op:PUBLISH --dir in --once", [b"a", b"b"], True),
+        ("disconnect op:PUBLISH --dir in --rst --once", [b"a", b"b"], True),
+        ("blackhole op:PUBLISH --once", [b"a", b"b"], True),
         ("blackhole op:PUBLISH --dir in --once", [b"a", b"b"], True),
         ("blackhole op:PUBLISH --dir out --once", [b"a", b"b"], True),
     ],
@@ -218,14 +230,16 @@ def test_a_flipped_bit_of_an_mqtt_payload_is_for_the_subscriber_to_find(mockforg
     client.close()
 
 
-def test_a_throttled_mqtt_subscriber_gets_its_messages_one_by_one_and_all(mockforge):
+@pytest.mark.parametrize(("rate", "time"), [("--messages 1/h", "1h"), ("1", "8s")])
+def test_a_throttled_mqtt_subscriber_gets_its_messages_one_by_one_and_all(mockforge, rate, time):
     client = Mqtt(mockforge, "c", keep_alive=0)
-    mockforge.run("fault add throttle op:PUBLISH --dir out --messages 1/h")
+    # A PUBLISH of one byte to t has eight.
+    mockforge.run(f"fault add throttle op:PUBLISH {rate} --dir out")
     for payload in (b"a", b"b", b"c"):
         client.publish(payload)
     wait_for(lambda: hits(mockforge) == [3], 20)
     for count in (1, 2, 3):
-        mockforge.run("clock advance 1h")
+        mockforge.run(f"clock advance {time}")
         wait_for(lambda count=count: len(client.got) == count, 20)
     assert client.got == [b"a", b"b", b"c"]
     client.close()
@@ -313,7 +327,9 @@ def test_a_delivery_that_comes_twice_cannot_be_acknowledged_twice(mockforge):
         ("blackhole op:basic.publish --once", [b"a"]),
         ("blackhole op:basic.ack --dir out --once", [b"a", b"a"]),
         ("disconnect op:basic.ack --dir out --mid --once", [b"a", b"a"]),
+        ("disconnect op:basic.publish --once", [b"a"]),
         ("disconnect op:basic.publish --rst --once", [b"a"]),
+        ("inject op:basic.ack 0x58000100000000ce --instead --once", [b"a", b"a"]),
         ("truncate op:basic.ack 3 --dir out --once", [b"a", b"a"]),
         ("corrupt op:basic.ack head --bits 8 --dir out --once", [b"a", b"a"]),
     ],
@@ -326,6 +342,17 @@ def test_an_amqp_publisher_tries_again_on_a_new_connection(mockforge, line, kept
     channel.basic_publish("", "q", b"a")
     assert queued(mockforge) == kept
     assert hits(mockforge) == [1]
+    channel.connection.close()
+
+
+def test_a_flipped_bit_of_an_amqp_body_is_for_the_consumer_to_find(mockforge):
+    mockforge.run("fault add corrupt op:basic.publish payload --once")
+    channel = confirming(mockforge)
+    for _ in range(2):
+        channel.basic_publish("", "q", b"\x00")
+    first, second = queued(mockforge)
+    assert first in {bytes((1 << bit,)) for bit in range(8)}
+    assert second == b"\x00"
     channel.connection.close()
 
 

@@ -169,6 +169,10 @@ def declare(connection: pika.BlockingConnection) -> None:
         ("refuse op:basic.publish 320 --once", publish, ConnectionClosedByBroker),
         ("drop op:basic.publish --once", publish, None),
         ("delay op:basic.ack 300ms --dir out --once", publish, None),
+        ("delay op:basic.publish 10ms --jitter 20ms --log-normal", publish, None),
+        ("throttle op:basic.publish 64k", publish, None),
+        ("join op:basic.publish 5 --wait 50ms", publish, None),
+        ("watch op:basic.publish", publish, None),
         ("refuse op:queue.declare RESOURCE_LOCKED --once", declare, ChannelClosedByBroker),
     ],
 )

@@ -4,8 +4,12 @@ import re
 from pathlib import Path
 
 from brokers.misbehaving import Waiting
+from mockforge_brokers.amqp.wire.methods import BY_NAME
 from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.kafka.codes import ApiKey
 from mockforge_brokers.misbehaviour.actions import ACTIONS
+from mockforge_brokers.mqtt.codes import PacketType
+from mockforge_brokers.protocols import PROTOCOLS
 
 from mockforge_tui import MockForge
 from mockforge_tui.console.chaos.aftermath import Aftermath
@@ -71,6 +75,29 @@ def test_the_page_has_the_table_of_actions() -> None:
     text = PAGE.read_text(encoding="utf-8")
     expected = "\n".join(table())
     assert expected in text, f"put this into the page:\n{expected}"
+
+
+def tried() -> set[tuple[str, str]]:
+    """Which action is in a line of a test with a real client, and of which protocol it is."""
+    protocols = {
+        **{api.name.replace("_", "").lower(): "kafka" for api in ApiKey},
+        **{kind.name.lower(): "mqtt" for kind in PacketType},
+        **dict.fromkeys(BY_NAME, "amqp"),
+    }
+    names = {each: kind.name for kind in ACTIONS.values() for each in (kind.name, *kind.aliases)}
+    line = re.compile(rf"\b({'|'.join(names)}) [^\n]*?\b(?:op:([\w.-]+)|proto:(\w+))")
+    clients = Path(__file__).parents[2] / "clients"
+    text = "\n".join(path.read_text(encoding="utf-8") for path in clients.glob("test_*.py"))
+    return {
+        (names[action], protocol or protocols.get(operation.lower(), ""))
+        for action, operation, protocol in line.findall(text)
+    }
+
+
+def test_every_action_is_tried_with_a_real_client_of_each_protocol() -> None:
+    # Clients are parted by their names: `test_partition.py` does so for each protocol.
+    wanted = {(name, protocol) for name in ACTIONS.keys() - {"partition"} for protocol in PROTOCOLS}
+    assert wanted - tried() == set()
 
 
 def wishes() -> list[str]:
