@@ -422,3 +422,21 @@ def test_a_message_of_a_key_of_any_bytes_dies_like_others(scene: Scene) -> None:
     (got,) = client.send("basic.get", queue="dead", no_ack=True)
     (death,) = got.properties["headers"]["x-death"].value
     assert death.value["routing-keys"].value[0].value == b"\xff"
+
+
+@pytest.mark.parametrize(
+    ("kind", "came", "dropped"), [("classic", [b"1", b"2"], 1), ("quorum", [b"0", b"1", b"2"], 0)]
+)
+def test_what_comes_back_and_is_too_much_is_dropped_before_anybody_gets_it(
+    scene: Scene, client: Client, kind: str, came: list[bytes], dropped: int
+) -> None:
+    """Asked of RabbitMQ 3.10.8: a quorum queue hands out first."""
+    arguments = {"x-queue-type": kind, "x-max-length": 2}
+    client.send("queue.declare", queue="q", durable=True, arguments=arguments)
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    for number in range(3):
+        client.publish("", "q", b"%d" % number)
+    assert bodies(client.send("basic.recover", requeue=True)) == came
+    queue = scene.broker.vhost().queues["q"]
+    assert isinstance(queue, GovernedQueue)
+    assert queue.dropped == dropped

@@ -309,8 +309,9 @@ class GovernedQueue(Queue):
 
     def put_back(self, unacked: Sequence[Message], *, ended: bool) -> None:
         self.lanes.put_back(sorted(unacked, key=_by_position))
-        self.drain()
+        # Before anybody gets it: RabbitMQ's classic queues drop first, quorum queues last.
         self._shorten()
+        self.drain()
         self._watch()
 
     def take_all(self) -> deque[Message]:
