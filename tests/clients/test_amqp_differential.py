@@ -4,10 +4,11 @@ Where RabbitMQ had to be waited for, our time is moved on.
 """
 
 import json
+from typing import Any
 
 import pytest
 from differential.amqp import KEPT, REASONS, Player, differences
-from differential.situations import situation, time_to_live
+from differential.situations import POLICY_NAMES, situation, time_to_live
 
 from clients.conftest import Servers
 
@@ -17,9 +18,39 @@ TRACES: dict[str, list[str]] = json.loads(KEPT.read_text())
 TOGETHER = 25
 
 
+class Prompted(Player):
+    """Sets policies without a management interface, and says what that would have answered."""
+
+    servers: Servers
+
+    def policy(self, name: str, **given: Any) -> object:
+        def set_policy() -> int:
+            amqp = self.servers.brokers["amqp"]
+            new = name not in amqp.vhost().policies.table(operator=False)
+            amqp.set_policy(name, **given)
+            return 201 if new else 204
+
+        return self.servers.call(set_policy)
+
+    def unpolicy(self, name: str) -> object:
+        def remove() -> object:
+            amqp = self.servers.brokers["amqp"]
+            if name not in amqp.vhost().policies.table(operator=False):
+                return 404, "Not Found"
+            amqp.remove_policy(name)
+            return 204
+
+        return self.servers.call(remove)
+
+    def clear_policies(self) -> None:
+        for name in POLICY_NAMES:
+            self.unpolicy(name)
+
+
 @pytest.mark.parametrize("first", range(0, len(TRACES), TOGETHER))
 def test_client_sees_what_it_saw_of_rabbitmq(servers: Servers, first: int) -> None:
-    player = Player(servers.ports["amqp"])
+    player = Prompted(servers.ports["amqp"])
+    player.servers = servers
     player.pass_time = lambda seconds: servers.run(f"clock advance {seconds:g}s")
     found = {}
     for number in range(first, min(first + TOGETHER, len(TRACES))):

@@ -56,6 +56,28 @@ def test_a_group_is_waited_for_until_its_consumer_has_committed(mockforge: MockF
     consumer.close()
 
 
+def test_what_a_consumer_makes_of_its_messages_is_waited_for(mockforge: MockForge) -> None:
+    parameters = pika.URLParameters(mockforge.amqp.url)
+    parameters.client_properties = {"connection_name": "worker-1"}
+    mark = mockforge.mark()
+    with pika.BlockingConnection(parameters) as connection:
+        channel = connection.channel()
+        channel.queue_declare("jobs")
+        for number in range(4):
+            mockforge.amqp.publish(b"%d" % number, queue="jobs")
+        for _ in range(4):
+            channel.basic_get("jobs")
+        channel.basic_ack(2, multiple=True)
+        channel.basic_nack(3, requeue=False)
+        channel.basic_nack(4, requeue=True)
+        waiting = {"client": "worker-*", "within": 30, "since": mark}
+        mockforge.amqp.wait_settled("jobs", count=2, **waiting)
+        mockforge.amqp.wait_settled("jobs", "rejected", count=1, **waiting)
+        mockforge.amqp.wait_settled("jobs", "requeued", count=1, **waiting)
+        with pytest.raises(AssertionError, match="2 acknowledged, 1 rejected, 1 requeued"):
+            mockforge.amqp.wait_settled("jobs", least=3, within=0.05)
+
+
 def test_a_queue_is_drained_once_its_message_is_acknowledged(mockforge: MockForge) -> None:
     with pika.BlockingConnection(pika.URLParameters(mockforge.amqp.url)) as connection:
         channel = connection.channel()
