@@ -440,3 +440,29 @@ def test_what_comes_back_and_is_too_much_is_dropped_before_anybody_gets_it(
     queue = scene.broker.vhost().queues["q"]
     assert isinstance(queue, GovernedQueue)
     assert queue.dropped == dropped
+
+
+def test_a_message_of_a_lower_priority_expires_once_it_is_the_head(
+    scene: Scene, client: Client
+) -> None:
+    """Asked of RabbitMQ 3.10.8."""
+    declare(client, x_max_priority=3)
+    for body, priority, expiration in (
+        (b"low", 0, "300"), (b"high", 1, None), (b"low", 0, "300"), (b"living", 0, None),
+    ):  # fmt: skip
+        properties = {"priority": priority, **({"expiration": expiration} if expiration else {})}
+        client.publish("", "q", body, **properties)
+    scene.advance(1)
+    assert client.send("queue.declare", queue="q", passive=True)[0]["message_count"] == 4
+    (got,) = client.send("basic.get", queue="q", no_ack=True)
+    assert (got.body, got["message_count"]) == (b"high", 1)
+
+
+def test_two_priorities_expire_one_behind_the_other(scene: Scene, client: Client) -> None:
+    declare(client, x_max_priority=3)
+    client.publish("", "q", b"low", priority=0, expiration="200")
+    client.publish("", "q", b"high", priority=1, expiration="600")
+    for passed, left in ((0.4, 2), (0.3, 0)):
+        scene.advance(passed)
+        answer = client.send("queue.declare", queue="q", passive=True)[0]
+        assert answer["message_count"] == left

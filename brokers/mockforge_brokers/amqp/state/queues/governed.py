@@ -5,10 +5,10 @@ a rejecting queue looks whether there is room; the message is offered to consume
 time to live and the length count, so that with a time of 0 it lives only if somebody takes it now;
 what is then too much goes from the head.
 
-Only the head of a lane expires: a message with a shorter time behind one with a longer waits for
-it, as in RabbitMQ's classic queues. So one timer (`_watch`) for the first head that will be over is
-enough, and whoever looks at the queue before calls `_expire`, since timers may be late. A
-great many go in steps (`_age`): until the last of these nobody gets a message, but for basic.get,
+Only the head expires: a message with a shorter time behind one with a longer waits for it, and so
+does one of a lower priority, as in RabbitMQ's classic queues. So one timer (`_watch`) for the head
+is enough, and whoever looks at the queue before calls `_expire`, since timers may be late. A great
+many go in steps (`_age`): until the last of these nobody gets a message, but for basic.get,
 which waits for nothing, and what is too long is not shortened. A publish takes a few out itself.
 
 `x-expires` is a second timer, of the queue itself: it runs while nobody consumes, and each use
@@ -286,6 +286,8 @@ class GovernedQueue(Queue):
         self.touch()
         self._expire_all()
         message = super().take(no_ack)
+        # What stood below it, of a lower priority, may be over for long.
+        self._expire_all()
         self._watch()
         return message
 

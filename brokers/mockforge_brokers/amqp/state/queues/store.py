@@ -97,24 +97,27 @@ class Lanes:
         return self._pop(next(lane for lane in reversed(self._lanes) if lane))
 
     def expired(self, now: float, most: int) -> "list[Message]":
-        """Take out what is over at the head of a lane; what stands behind a living one waits.
+        """Take out what is over at the head; what stands behind a living one, or in a lower lane,
+        waits, as in RabbitMQ.
 
         No more than `most` of them.
         """
         found: list[Message] = []
         if self._before:
             return found
-        for lane in self._lanes:
+        for lane in reversed(self._lanes):
             while lane and lane[0].expires <= now and len(found) < most:
                 found.append(self._pop(lane))
+            if lane:
+                break
         return found
 
     @property
     def next_expiry(self) -> float:
-        """When the first head is over; inf for never."""
+        """When the head is over; inf for never."""
         if self._before:
             return inf
-        return min((lane[0].expires for lane in self._lanes if lane), default=inf)
+        return next((lane[0].expires for lane in reversed(self._lanes) if lane), inf)
 
     def put_back(self, back: "Sequence[Message]") -> None:
         """Messages return to their old places; they are in order."""
