@@ -4,9 +4,9 @@
 loop is called back. Else it is there as soon as the system has it, which outlives this program; to
 hand that to a thread and to be called back takes ten times as long as the write of a small group
 itself (3 us, and 0.3 us for each KB), so the loop does it. Large groups, all for a while when the
-system makes the loop wait, and what could not be written go to the thread then, too. One row alone,
-as each message of a client that waits for its confirm, has a way of its own (`write_row`): what
-such a group never needs is not asked there.
+system makes the loop wait again and again, and what could not be written go to the thread, too.
+One row alone, as each message of a client that waits for its confirm, has a way of its own
+(`write_row`): what such a group never needs is not asked there.
 
 All that takes a step of Python for each row is done in the loop, at once for a whole group: a
 second thread that runs Python would take the interpreter from the loop for milliseconds. The thread
@@ -47,6 +47,9 @@ _LARGE: Final = 1024 * 1024
 """Bytes of a frame from which on the thread writes it, while the loop goes on."""
 _WAITED: Final = 0.01
 """Seconds of a write in which the system made us wait: it has too much to bring to the disk."""
+_AGAIN: Final = 0.5
+"""Seconds in which it made us wait twice. Once it may be another program that had the processor, or
+what the syncer brings to the disk each second."""
 _THREADED: Final = 1.0
 """Seconds for which the thread writes after that."""
 _UNSEEN: Final = 64 * 1024
@@ -97,6 +100,8 @@ class Writer:
         """It tries again and again to write one."""
         self._rested = threading.Event()
         self._threaded_until = 0.0
+        self._waited = -_AGAIN
+        """When it last made us wait."""
         self._unseen = 0
         """Bytes that may yet be written without the cleaner."""
         self._syncer: Syncer | None = None
@@ -163,9 +168,11 @@ class Writer:
         return True
 
     def _look_at(self, begun: float) -> None:
-        """Whether the system made us wait for a write that was begun then."""
+        """Whether the system made us wait for this write, and for another one just before."""
         if (now := time.monotonic()) - begun > _WAITED:
-            self._threaded_until = now + _THREADED
+            if now - self._waited < _AGAIN:
+                self._threaded_until = now + _THREADED
+            self._waited = now
 
     def _job(self, group: Group) -> _Job:
         live = self._live
