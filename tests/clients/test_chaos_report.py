@@ -267,11 +267,11 @@ def test_a_kafka_producer_that_does_not_try_again_loses(mockforge):
 @pytest.mark.parametrize(
     "preset",
     [
-        "subway -s gap=200ms -s apart=10m",
-        "half-open -s time=200ms",
+        "subway -s gap=1s -s apart=10m",
+        "half-open -s time=1s",
         "rolling-restart -s down=10ms -s apart=0s -s later=20m",
         "thundering-herd -s wait=20ms -s time=500ms",
-        "broker-full -s time=200ms",
+        "broker-full -s time=1s",
     ],
 )
 def test_an_mqtt_client_that_does_not_come_back_gave_up(mockforge, preset):

@@ -47,13 +47,13 @@ def end(mockforge: MockForge, client: str, preset: str) -> dict[str, Any]:
 
 MQTT = (
     "flaky-wifi -s delay=2ms -s jitter=3ms -s breaks=4%",
-    "subway -s gap=200ms -s apart=10m",
+    "subway -s gap=1s -s apart=10m",
     "slow-consumer -s rate=50/s",
     "rolling-restart -s down=10ms -s apart=0s -s later=20m",
     "thundering-herd -s wait=20ms -s time=500ms",
-    "broker-full -s time=200ms",
-    "half-open -s time=200ms",
-    "split-brain -s client=c -s time=200ms",
+    "broker-full -s time=1s",
+    "half-open -s time=1s",
+    "split-brain -s client=c -s time=1s",
     "clock-skew -s by=10m",
     "lossy-answers -s loss=30%",
 )
@@ -104,13 +104,13 @@ def test_an_mqtt_client_gets_each_message_of_qos_2_once_under_every_preset(mockf
 
 AMQP = (
     "flaky-wifi -s delay=2ms -s jitter=3ms -s breaks=4%",
-    "subway -s gap=200ms -s apart=10m",
+    "subway -s gap=1s -s apart=10m",
     "rolling-restart -s down=10ms -s apart=20m -s later=0s",
     "thundering-herd -s broker=amqp -s wait=20ms -s time=500ms",
     "nack-storm -s times=3",
-    "broker-full -s time=200ms",
-    "half-open -s time=200ms",
-    "split-brain -s client=c -s time=200ms",
+    "broker-full -s time=1s",
+    "half-open -s time=1s",
+    "split-brain -s client=c -s time=1s",
     "clock-skew -s by=10m",
 )
 
@@ -227,10 +227,10 @@ def test_an_amqp_consumer_gets_all_slowly_and_puts_what_it_cannot_read_aside(moc
 KAFKA = (
     "slow-consumer -s rate=50/s",
     "flaky-wifi -s delay=2ms -s jitter=3ms -s breaks=4%",
-    "split-brain -s client=c -s time=200ms",
-    "half-open -s time=200ms",
-    "coordinator-loss -s time=1s",
-    "rebalance-storm -s every=2 -s time=1s",
+    "split-brain -s client=c -s time=1s",
+    "half-open -s time=1s",
+    "coordinator-loss -s time=5s",
+    "rebalance-storm -s every=2 -s time=5s",
     "thundering-herd -s broker=kafka -s wait=20ms -s time=500ms",
 )
 
@@ -243,7 +243,6 @@ def test_a_kafka_consumer_reads_every_record_in_order_under_every_preset(mockfor
             "client.id": "c",
             "group.id": "g",
             "auto.offset.reset": "earliest",
-            "session.timeout.ms": 6000,
             "heartbeat.interval.ms": 50,
             "auto.commit.interval.ms": 50,
             "socket.timeout.ms": 1000,
