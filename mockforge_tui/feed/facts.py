@@ -11,7 +11,7 @@ from mockforge_brokers.mqtt.events import ConnectionRefused, ServerChose
 from msgspec.structs import fields
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_ASIDE = frozenset({"protocol", "connection", "client", "address"})
+_ASIDE = frozenset({"protocol", "connection", "client", "address", "begun"})
 _NAMES = ("topic", "queue", "exchange", "group", "destination", "name", "about")
 
 # Frames of the same moment say these.

@@ -99,13 +99,17 @@ class ProducerFenced(Event, frozen=True):
 
 
 class TransactionAborted(Event, frozen=True):
-    """`partitions` got a marker; `reason` says who or what ended the transaction, and why."""
+    """`partitions` got a marker; `reason` says who or what ended the transaction, and why.
+
+    `begun` are those that have records of it: topic, partition, and its first offset there.
+    """
 
     transactional_id: str
     producer_id: int
     partitions: int
     client: str
     reason: str
+    begun: tuple[tuple[str, int, int], ...] = ()
 
 
 class MemberJoined(Event, frozen=True):

@@ -48,6 +48,10 @@ class Series:
         self.count += 1
         return number < greatest
 
+    def forget(self, number: int, partition: object) -> None:
+        self.count -= 1
+        self.greatest[partition] = min(self.greatest[partition], number - 1)
+
 
 @dataclass(slots=True)
 class Stream:
@@ -85,6 +89,20 @@ class Stream:
             return ""
         self.disordered.append(name)
         return "disordered"
+
+    def forget(self, name: str, partition: object) -> None:
+        """It did not come after all, so that it and those behind it may come again."""
+        for names in (self.doubled, self.disordered):
+            if name in names:
+                at = len(names) - 1 - names[::-1].index(name)
+                del names[at]
+                if names is self.doubled:
+                    del self.gaps[at]
+                    return
+        del self.ids[name]
+        found = _NUMBER.fullmatch(name)
+        if found is not None:
+            self.series[found[1]].forget(int(found[2]), partition)
 
     def missing(self) -> list[str]:
         """Numbers that are not there between the first and the last of a series.

@@ -17,6 +17,7 @@ from mockforge_brokers.events import (
     MessageSeen,
 )
 from mockforge_brokers.journal import Row
+from mockforge_brokers.kafka.events import TransactionAborted
 from mockforge_brokers.misbehaviour.queue import Queue
 from mockforge_brokers.misbehaviour.rules import Faults
 from mockforge_brokers.protocols import PROTOCOLS
@@ -30,6 +31,7 @@ from .aftermath import SLOWING, Causes, ended_by_itself
 from .arrivals import Arrival, Arrivals, host_of
 from .backoff import backoff_of
 from .identity import Identify, name_of
+from .kafka_transactions import Transactions
 from .streams import Address, Stream, address_of, left_out
 from .withheld import Withheld
 from .wording import in_words, named
@@ -229,6 +231,7 @@ class Observer:
         self._stories: list[ClientStory] = []
         self._by_name: dict[tuple[str, str], ClientStory] = {}
         self._arrivals = Arrivals()
+        self._transactions = Transactions()
         self._got_before: dict[int, int] = {}
         """By connections that were there at the beginning."""
         self._stops: list[Callable[[], object]] = []
@@ -268,6 +271,7 @@ class Observer:
             spine.watch(self._identified, ClientIdentified),
             spine.watch(self._closed, ConnectionClosed),
             spine.watch(self._fired, FaultFired),
+            spine.watch(self._aborted, TransactionAborted),
             *(broker.watch(self._sent) for broker in self._brokers.values()),
         ]
 
@@ -423,6 +427,12 @@ class Observer:
         else:
             self._meet(story, event, name_of(value), at)
 
+    def _aborted(self, event: TransactionAborted) -> None:
+        for stream, name, partition in self._transactions.aborted(event):
+            known = len(stream.ids)
+            stream.forget(name, partition)
+            self._ids -= known - len(stream.ids)
+
     def _kept_back(self, rows: list[Row], queue: Queue) -> None:
         """A client sent it, and a fault or hold has it, or it waits behind what one has."""
         place = ref(queue)
@@ -453,6 +463,7 @@ class Observer:
         if stream is None:
             stream = story.streams[address] = Stream()
         self._ids += name not in stream.ids
+        self._transactions.met(event, stream, name)
         match stream.add(name, at, event.detail.get("partition")):
             case "doubled":
                 story.note(at, "doubled", name)

@@ -331,3 +331,43 @@ def test_what_slows_all_frames_leaves_room_for_what_the_client_did(scene: Scene)
     assert timeline[-1]["what"] == "doubled"
     page = scene.run("chaos report --html").as_text()
     assert "drop PUBACK and 996 more" in page
+
+
+# Transactions of Kafka.
+
+
+def transact(scene: Scene, *values: bytes, committed: bool) -> None:
+    """A transaction of producer `c`, in as many batches as it has values."""
+    transactions = scene.kafka.cluster.transactions
+    who = transactions.take("pay", 60.0, client="c")
+    transactions.add_partitions("pay", who, [("t", 0)], bumps=True)
+    for sequence, value in enumerate(values):
+        batch = build_batch(
+            [Record(0, 0, None, value, ())],
+            producer_id=who.producer_id,
+            producer_epoch=who.producer_epoch,
+            base_sequence=sequence,
+            transactional=True,
+        )
+        log = scene.kafka.cluster.topics["t"].logs[0]
+        scene.kafka.cluster.append(log, batch, client="c", begin=lambda *_: None)
+    transactions.end("pay", who, committed=committed, bumps=True)
+
+
+def test_what_a_transaction_took_back_may_come_again(scene: Scene) -> None:
+    scene.run("topic add t -p 1")
+    scene.run("chaos start observe")
+    append(scene, 0, b"o-1")
+    transact(scene, b"o-2", b"o-3", committed=False)
+    transact(scene, b"o-2", b"o-3", committed=True)
+    # Of the one before it nothing is taken back.
+    transact(scene, b"o-4", committed=False)
+    transact(scene, b"o-4", committed=True)
+    found = report(scene)["c"]
+    assert (found["verdict"], found["sent"]) == (CLEAN, 7)
+    transact(scene, b"o-2", committed=True)
+    assert report(scene)["c"]["verdict"] == "doubled 1: o-2"
+    transact(scene, b"o-3", b"o-6", committed=False)
+    transact(scene, b"o-5", committed=True)
+    assert report(scene)["c"]["doubled"] == ["o-2"]
+    assert report(scene)["c"]["disordered"] == []

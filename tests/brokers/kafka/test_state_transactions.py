@@ -68,7 +68,7 @@ def test_a_transaction_open_for_longer_than_its_timeout_is_aborted(cluster, cloc
     assert cluster.topics["t"].logs[0].high_watermark == 1, "its marker is there"
     assert cluster.topics["t"].logs[1].high_watermark == 0
     assert [event.reason for event in events] == ["open for longer than its timeout of 10 s"]
-    assert (events[0].client, events[0].partitions) == ("shop", 1)
+    assert (events[0].client, events[0].partitions, events[0].begun) == ("shop", 1, ())
     with refused(ErrorCode.PRODUCER_FENCED):
         cluster.transactions.end("till", who, committed=True, bumps=False)
 

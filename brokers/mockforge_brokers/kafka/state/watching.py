@@ -5,7 +5,7 @@ from collections.abc import Callable
 from ...environment import Environment
 from ...errors import ProtocolError
 from ...events import MessageSeen, Warned
-from ..records import Record, read_records
+from ..records import BatchHeader, Record, read_batch_header, read_records
 from .logs.log import Appended, PartitionLog
 
 Watcher = Callable[[MessageSeen], object]
@@ -39,8 +39,9 @@ class Watchers:
             return
         first, last = appended.base_offset, appended.base_offset + appended.records - 1
         try:
-            records = [
-                record for batch in log.batches(first, last) for record in read_records(batch)
+            batches = [
+                (read_batch_header(batch), tuple(read_records(batch)))
+                for batch in log.batches(first, last)
             ]
         except ProtocolError as error:
             # It is stored and sent on as it came, as Kafka does: only we cannot look into it.
@@ -48,12 +49,20 @@ class Watchers:
             about = f"topic {log.topic}/{log.partition}"
             self._environment.spine.emit(Warned("kafka", about, text))
             return
-        for record in records:
-            seen = self._seen(log, record, client)
-            for watcher in watchers:
-                watcher(seen)
+        for header, records in batches:
+            for record in records:
+                seen = self._seen(log, header, record, client)
+                for watcher in watchers:
+                    watcher(seen)
 
-    def _seen(self, log: PartitionLog, record: Record, client: str) -> MessageSeen:
+    def _seen(
+        self, log: PartitionLog, header: BatchHeader, record: Record, client: str
+    ) -> MessageSeen:
+        transaction = {}
+        if header.is_transactional:
+            # By where it begins here: each of a producer begins elsewhere.
+            opened = log.transactions.open.get(header.producer_id)
+            transaction = {"producer_id": header.producer_id, "transaction": opened}
         return MessageSeen(
             protocol="kafka",
             time=self._environment.clock.wall(),
@@ -66,5 +75,6 @@ class Watchers:
                 "partition": log.partition,
                 "offset": record.offset,
                 "timestamp": record.timestamp,
+                **transaction,
             },
         )

@@ -9,7 +9,7 @@ logs and the offsets in the groups.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 from ....environment import Environment
@@ -242,6 +242,7 @@ class Transactions:
         # With a new epoch the marker carries it already (KIP-890): a batch of this transaction that
         # arrives behind its marker is of an older epoch then, and the log refuses it.
         marker = Marker(producer_id, epoch + new_epoch, committed)
+        begun = () if committed else tuple(self._begun(producer_id, partitions))
         for topic, partition in partitions:
             self._mark(topic, partition, marker)
         for group_id in groups:
@@ -251,9 +252,18 @@ class Transactions:
         elif partitions or groups:
             self.aborted += 1
             event = TransactionAborted(
-                "kafka", one.transactional_id, producer_id, len(partitions), one.client, why
+                "kafka", one.transactional_id, producer_id, len(partitions), one.client, why, begun
             )
             self._environment.spine.emit(event)
+
+    def _begun(
+        self, producer_id: int, partitions: Iterable[tuple[str, int]]
+    ) -> Iterator[tuple[str, int, int]]:
+        for topic, partition in partitions:
+            log = self._logs.log_of(topic, partition)
+            first = None if log is None else log.transactions.open.get(producer_id)
+            if first is not None:
+                yield topic, partition, first
 
     def _mark(self, topic: str, partition: int, marker: Marker) -> None:
         log = self._logs.log_of(topic, partition)
