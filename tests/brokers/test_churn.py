@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from mockforge_brokers.clock import AdjustableClock, LoopClock, ManualClock
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.events import ConnectionClosed
 from mockforge_brokers.kafka.broker import KafkaBroker
 from mockforge_brokers.kafka.codes import ApiKey
 from mockforge_brokers.kafka.options import KafkaOptions
@@ -73,6 +74,9 @@ def amqp() -> Visit:
         client.send("basic.consume", queue=declared["queue"])
         client.fake.vanish()
         scene.network.clients.remove(client.fake)
+        # As transport says it of a socket.
+        closed = ConnectionClosed("amqp", client.fake.peer.id, "", "it vanished")
+        scene.environment.spine.emit(closed)
         scene.advance(0.01)
 
     return visit
