@@ -7,10 +7,10 @@ is kept (`Likeness`): the third is compared with it and handed on.
 
 When it may be taken. The burst has the size and the header of the last one, up to its packet
 identifier or payload, nothing of the client waits to be handled, and no route was forgotten since
-(`Router.moment`): so all holds that burst.py says of its `_forward` and `_accept`, which took the
+(`Router.alike`): so all holds that burst.py says of its `_forward` and `_accept`, which took the
 last one. What is left to ask is asked here: of QoS 1 that the packet identifier is not 0 nor any
-unfinished QoS 2 publish there is, and in MQTT 5 that there are no properties. QoS 2, packets of
-more than 32 KB, and all where sessions are kept on disk, go through `burst` each time.
+unfinished QoS 2 publish there is, and in MQTT 5 that there are no properties. QoS 2, QoS 1 where
+sessions are kept on disk, and packets of more than 32 KB go through `burst` each time.
 
 What comes out is the same either way; tests/brokers/mqtt/test_burst.py compares them.
 """
@@ -34,11 +34,7 @@ def again(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
 
     False: it is another one all the same, and nothing was done.
     """
-    if (
-        like.moment != connection.broker.router.moment
-        or connection.incomplete
-        or connection.work is not None
-    ):
+    if connection.incomplete or connection.work is not None:
         return False
     if like.grants is not None:
         return _accept_again(connection, data, like, like.grants)
@@ -116,8 +112,9 @@ def remember(
         else:
             like.head, like.size = head, 0
         return
-    like.size = size
-    like.moment = connection.broker.router.moment
+    # Nothing is like a burst in the midst of which its route was forgotten.
+    known = connection.verbatim.get(route.topic_name.encode()) is route
+    like.size = size if known else 0
     like.route, like.grants = route, grants
     like.payload = size - len(head)
     if grants is not None:
@@ -125,3 +122,4 @@ def remember(
         like.payload -= 2 + (connection.version == V5)
         like.lower_head, like.parts = grants.lower_head, grants.parts
     like.cost = like.payload + route.name_size
+    connection.broker.router.alike.add(like)

@@ -288,7 +288,13 @@ class MqttConnection:
         whole = self.options.maximum_qos >= self.broker.options.maximum_qos
         ours = whole and self.guard is None
         self.verbatim = self.broker.router.verbatim(dialect(self.version), every) if ours else {}
-        self.like = UNLIKE
+        self._compare_with_nothing()
+
+    def _compare_with_nothing(self) -> None:
+        """The next publish is not like the last one, or there is none."""
+        if self.like is not UNLIKE:
+            self.broker.router.alike.discard(self.like)
+            self.like = UNLIKE
 
     def may_leave(self, will: Will | None) -> bool:
         """A will that may not be published is none; its client is let in, as Mosquitto does."""
@@ -369,6 +375,7 @@ class MqttConnection:
 
     def _leave(self, *, publish_will: bool) -> None:
         self.peer.ending()
+        self._compare_with_nothing()
         session, self.session = self.session, None
         if session is not None and session.sink is self.outlet:
             self.broker.registry.close(session, publish_will=publish_will)

@@ -1,5 +1,6 @@
 """The fast path does what the general one does, however the bytes come (mqtt/burst.py)."""
 
+import gc
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,7 @@ from mockforge_brokers.misbehaviour.lane import Lane
 from mockforge_brokers.mqtt import again, burst
 from mockforge_brokers.mqtt.codes import PacketType
 from mockforge_brokers.mqtt.records import cost_of
+from mockforge_brokers.mqtt.state.session import Session
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import (
     Ack,
@@ -464,6 +466,10 @@ def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
         ],
     )
 )
+@example((ONE, [alone(*[publish("a")] * 4),
+                # The end of a packet that looks like one.
+                sent(stream(publish("nobody", stream(publish("a")))), cuts=(10,)),
+                alone(publish("a"))]))  # fmt: skip
 @example((Setting(takers=(Taker("a", 1),), disk=True), [alone(*qos_1("a", 1, 4))]))
 @example((Setting(takers=(Taker("a", 1),), own="a"), [alone(*qos_1("a", 1, 4))]))
 def test_fast_path_and_general_path_have_the_same_outcome(
@@ -501,6 +507,34 @@ def test_large_packets_may_be_cut_anywhere(data: bytes, hurried: bool, cuts: Cut
 @pytest.mark.timeout(600)
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
     assert missed_branches(burst, __file__, "same_outcome", tmp_path, again) == ""
+
+
+def known_sessions(name: str) -> int:
+    gc.collect()
+    found = [each for each in gc.get_objects() if isinstance(each, Session)]
+    return sum(each.client_id == name for each in found)
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_who_has_gone_is_kept_by_no_publish_that_the_next_one_is_compared_with(qos: int) -> None:
+    scene = Scene(journal=False)
+    taker = scene.connect("taker of alike publishes", "a", qos=1)
+    publisher = scene.connect("publisher")
+    for number in range(1, 5):
+        scene.send(publisher, publish("a", b"x", number * qos))
+    assert known_sessions("taker of alike publishes") == 1
+    assert len(scene.broker.router.alike) == 1
+    taker.vanish()
+    scene.network.clients.remove(taker)
+    del taker
+    assert known_sessions("taker of alike publishes") == 0
+    # Nor is a publisher that has gone.
+    scene.connect("taker", "a")
+    for _ in range(4):
+        scene.send(publisher, publish("a"))
+    assert len(scene.broker.router.alike) == 1
+    publisher.vanish()
+    assert not scene.broker.router.alike
 
 
 def pieces(stage: Setting, *topics: str) -> list[list[int]]:

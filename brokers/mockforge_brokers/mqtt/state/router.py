@@ -14,7 +14,7 @@ from .retained import TOO_LARGE, TOO_MANY
 from .session import OWN, Session, Sink, may_read
 from .subscriptions import Share, Subscription, SubscriptionTrie
 from .topics import SHARE, matches, weight_of
-from .verbatim import TopicCounts, Verbatim
+from .verbatim import Likeness, TopicCounts, Verbatim
 
 MOST_ROUTES: Final = 10_000
 """Topics whose route is remembered, and topics that are counted each by itself."""
@@ -93,6 +93,8 @@ class Router:
         """Those of verbatim routes, each once."""
         self.moment = 0
         """Another one whenever something changed that routes depend on."""
+        self.alike: set[Likeness] = set()
+        """What next publishes are compared with: it knows routes, and forgets them with us."""
         self._watchers: dict[int, tuple[str | None, Watcher]] = {}
         self._last_watcher = 0
         environment.usage.gauge(TOO_MANY, lambda: self.retained.weight)
@@ -369,6 +371,10 @@ class Router:
     def forget_routes(self) -> None:
         """Something changed that routes depend on."""
         self.moment += 1
+        if self.alike:
+            for like in self.alike:
+                like.forget()
+            self.alike.clear()
         if self._routes:
             self._routes.clear()
             self._sinks.clear()

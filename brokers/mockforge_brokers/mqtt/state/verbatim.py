@@ -87,9 +87,8 @@ class Likeness:
     """The last publish of a client that was a burst by itself, for the next one that is like it.
 
     A burst of `size` bytes that begins with `head` is: packet identifier and payload alone differ.
-    `size` is 0 until the same header came twice, and all of it is right only while the router's
-    `moment` stays the same. `grants` is None where QoS is 0; else `lower_head` and `parts` are
-    those of the grants, made for this size.
+    `size` is 0 until the same header came twice, and once the route is forgotten. `grants` is None
+    where QoS is 0; else `lower_head` and `parts` are those of the grants, made for this size.
     """
 
     __slots__ = (
@@ -97,7 +96,6 @@ class Likeness:
         "grants",
         "head",
         "lower_head",
-        "moment",
         "parts",
         "payload",
         "route",
@@ -106,15 +104,18 @@ class Likeness:
 
     def __init__(self, head: bytes) -> None:
         self.head = head
-        self.size = 0
-        self.moment = -1
-        self.route = NOWHERE
-        self.grants: Grants | None = None
         self.lower_head = b""
-        self.parts: tuple[Part, ...] = ()
         self.payload = 0
         """Bytes of its payload."""
         self.cost = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nobody any more to whom it went, nor keep them."""
+        self.size = 0
+        self.route = NOWHERE
+        self.grants: Grants | None = None
+        self.parts: tuple[Part, ...] = ()
 
 
 NOWHERE: Final = Verbatim(TopicCounts(None), "", ())
