@@ -36,12 +36,12 @@ class DurableEndpoint(Endpoint):
 
     def work(self, call: Callable[[], object]) -> None:
         if self._working:
-            call()
+            super().work(call)
             return
         self._working = True
         self._seen = self._store.facts
         try:
-            call()
+            super().work(call)
         finally:
             self._note()
             self._working = False

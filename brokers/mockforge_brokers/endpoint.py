@@ -283,7 +283,10 @@ class Endpoint(Flow):
             self._hang_up()
 
     def work(self, call: Callable[[], object]) -> None:
-        call()
+        try:
+            call()
+        except Exception as error:
+            self.fail(error, b"")
 
     def abort(self, reason: str) -> None:
         reset(self.transport)

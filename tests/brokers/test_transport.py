@@ -21,11 +21,11 @@ from mockforge_brokers.events import (
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.listener import Listener
-from mockforge_brokers.misbehaviour.actions import Delay, Duplicate
+from mockforge_brokers.misbehaviour.actions import Delay, Duplicate, Refuse
 from mockforge_brokers.tls import issue, server_context
 from mockforge_brokers.transport import Server
 
-from .lines import LineBroker, is_word
+from .lines import LineBroker, LineConnection, is_word
 from .misbehaving import fault
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -143,6 +143,24 @@ def test_a_bug_ends_one_connection_and_says_why(caplog):
 
     run(test)
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_bug_in_what_waited_for_its_turn_ends_one_connection(monkeypatch, caplog):
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    async def test(world: Serving) -> None:
+        monkeypatch.setattr(LineConnection, "refuse", broken)
+        world.environment.faults.add(fault(Delay(0.01), is_word("late")))
+        world.environment.faults.add(fault(Refuse("NO", {"lines": 1}), is_word("x")))
+        reader, writer = await world.connect()
+        writer.write(b"late\nx\nbehind\n")
+        with pytest.raises(ConnectionResetError):
+            await reader.readexactly(100)
+        (failed,) = world.seen(BrokerFailed)
+        assert "ZeroDivisionError: a bug" in failed.error
+
+    run(test)
 
 
 def test_a_close_writes_what_is_left_first():
