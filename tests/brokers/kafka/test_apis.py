@@ -4,6 +4,7 @@ import pytest
 from mockforge_brokers.journal import OUT
 from mockforge_brokers.kafka.apis import HANDLERS
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode, ListOffsetsTimestamp
+from mockforge_brokers.kafka.records import split_batches
 from mockforge_brokers.kafka.wire.catalog import REQUESTS
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
 from mockforge_brokers.kafka.wire.messages import cluster, configs, groups, logs, offsets, topics
@@ -396,3 +397,20 @@ def test_an_invalid_number_of_acks_is_refused_for_each_partition(scene):
     request = logs.ProduceRequest(acks=2, timeout_ms=0, topic_data=[topic])
     part = scene.call(request, 9).responses[0].partition_responses[0]
     assert part.error_code == ErrorCode.INVALID_REQUIRED_ACKS
+
+
+@pytest.mark.parametrize("wanted", [10_000, 2**31 - 1])
+def test_the_broker_bounds_what_one_fetch_is_answered_with(wanted):
+    scene = Scene(configs={"fetch.max.bytes": "10000"})
+    scene.broker.create_topic("t", 1)
+    for size in (3000, 3000, 3000, 3000, 20_000):
+        scene.broker.publish("t", b"v" * size)
+
+    def read(offset):
+        request = fetch("t", offset)
+        request.max_bytes = wanted
+        (part,) = scene.call(request, 12).responses[0].partitions
+        return len(split_batches(part.records))
+
+    # The first batch is never too large (KIP-74).
+    assert [read(0), read(3), read(4)] == [3, 1, 1]

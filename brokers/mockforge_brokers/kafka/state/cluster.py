@@ -62,6 +62,8 @@ class Cluster:
         self.topics = Topics()
         changed = keeper.cluster_changed
         self.config = BrokerConfig(options)
+        self.most_fetched = self.config.number("fetch.max.bytes")
+        """Bytes of one answer to a fetch, but for a first batch that is larger."""
         self.nodes = Nodes(environment, options, changed, self.config.rack)
         self.replication = Replication(environment, self.nodes, self.topics, changed)
         self.configuring = Configuring(

@@ -90,7 +90,7 @@ class Asking(Struct):
 
     def __post_init__(self) -> None:
         caller, request = self.caller, self.request
-        self.max_bytes = request.max_bytes
+        self.max_bytes = min(request.max_bytes, caller.cluster.most_fetched)
         quotas = caller.cluster.quotas
         if quotas.active and not self.follows:
             # As Kafka: what no wait would let through is not read.
