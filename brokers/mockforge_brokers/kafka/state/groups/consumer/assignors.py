@@ -25,7 +25,9 @@ def uniform(subscriptions: Subscriptions, counts: Counts, current: Assignment) -
         for member, topics in sorted(subscriptions.items())
     }
     if len(set(subscriptions.values())) == 1:
-        _cut_to_quota(kept, sum(counts[topic] for topic in next(iter(subscriptions.values()))))
+        topics = sorted(next(iter(subscriptions.values())))
+        _cut_to_quota(kept, sum(counts[topic] for topic in topics))
+        _hand_out(kept, [(topic, one) for topic in topics for one in range(counts[topic])])
     owned = {key for keys in kept.values() for key in keys}
     readers = Counter(topic for topics in subscriptions.values() for topic in topics)
     # Topics with few readers first, or their readers would be full with what others could take.
@@ -81,6 +83,21 @@ def _cut_to_quota(kept: dict[str, set[Key]], partitions: int) -> None:
         odd -= most > share
         for key in sorted(keys)[most:]:
             keys.discard(key)
+
+
+def _hand_out(kept: dict[str, set[Key]], every: list[Key]) -> None:
+    """Give each its share of what nobody has, from the last member and the last partition on, as
+    Kafka does: there the odd ones go."""
+    share, odd = divmod(len(every), len(kept))
+    odd -= sum(len(keys) > share for keys in kept.values())
+    owned = {key for keys in kept.values() for key in keys}
+    free = [key for key in every if key not in owned]
+    for keys in reversed(kept.values()):
+        if len(keys) <= share:
+            most = share + (odd > 0)
+            odd -= odd > 0
+            while free and len(keys) < most:
+                keys.add(free.pop())
 
 
 def _even_out(kept: dict[str, set[Key]], subscriptions: Subscriptions) -> None:
