@@ -18,7 +18,7 @@ class Round:
     that ten that start together rebalance once (KIP-134).
     """
 
-    __slots__ = ("_alarm", "_clock", "_delay", "_joined", "_late", "_members", "_since", "newcomer")
+    __slots__ = ("_alarm", "_delay", "_joined", "_late", "_left", "_members", "newcomer")
 
     def __init__(
         self,
@@ -34,18 +34,18 @@ class Round:
         """
         self.newcomer = False
         """Set by the group when somebody came who was not in it."""
-        self._clock = clock
         self._members = members
         self._delay = delay
         self._joined = joined
         self._late = late
         self._alarm = Alarm(clock)
-        self._since: float | None = None
+        self._left: float | None = None
+        """Seconds for which the delay may be prolonged; None: nobody is collected."""
 
     @property
     def collects(self) -> bool:
         """Who joins now is not answered yet, though all others wait as well."""
-        return self._since is not None
+        return self._left is not None
 
     def begin(self, *, first: bool) -> None:
         """Members are to join; `first`: the group was empty until now."""
@@ -55,9 +55,10 @@ class Round:
             # join: the slowest of them has the say.
             self._alarm.arm(timeout, self._joined)
         elif self._delay > 0:
-            self._since = self._clock.now()
+            # The first member's JoinGroup is parked, and it waits no longer than that.
+            self._left = max(0.0, timeout - self._delay)
             self.newcomer = False
-            self._alarm.arm(min(self._delay, timeout), self._collect)
+            self._alarm.arm(self._delay, self._collect)
         else:
             # group.initial.rebalance.delay.ms=0: the first one leads a generation of its own.
             self._joined()
@@ -73,14 +74,14 @@ class Round:
     def over(self) -> None:
         """Nobody is waited for."""
         self._alarm.disarm()
-        self._since = None
+        self._left = None
 
     def _collect(self) -> None:
         """The delay is over, unless somebody came meanwhile: then it is added, up to the most."""
-        # Counted from the first member: its JoinGroup is parked, and it waits no longer than that.
-        left = (self._since or 0.0) + self._members.rebalance_timeout - self._clock.now()
-        if self.newcomer and left > 0:
+        if self.newcomer and self._left:
             self.newcomer = False
-            self._alarm.arm(min(self._delay, left), self._collect)
+            more = min(self._delay, self._left)
+            self._left -= more
+            self._alarm.arm(more, self._collect)
         else:
             self._joined()
