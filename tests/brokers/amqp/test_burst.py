@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mockforge_brokers.amqp.connection import burst
 from mockforge_brokers.amqp.connection.burst import BurstReader
+from mockforge_brokers.amqp.connection.channels import Channels
 from mockforge_brokers.amqp.wire import content, frames
 from msgspec import structs
 
@@ -40,6 +41,7 @@ def play(
         patch.object(burst, "MOST_VARIANTS", 5),
         patch.object(burst, "MOST_BUILDS", 2),
         patch.object(burst, "_LARGE", 20),
+        patch.object(Channels, "body", Channels.body if fast else lambda *_: False),
     ):
         return _outcome(chunks, mode, hurried, width)
 
@@ -330,6 +332,47 @@ def test_patterns_are_made_of_short_headers_whose_read_values_come_again() -> No
         with patch.object(burst, "builds", wraps=burst.builds) as made:
             client.fake.send(b"".join(publish("", "q", b"body", **each) for each in sent))
         assert made.call_count == count, name
+
+
+def in_frames(*bodies: bytes, size: int | None = None, channel: int = 1) -> bytes:
+    """A publish whose body has a frame for each of these."""
+    begun = frames.method(channel, "basic.publish", routing_key="q")
+    length = sum(map(len, bodies)) if size is None else size
+    begun += frames.frame(2, channel, content.encode_header(length, {}))
+    return begun + b"".join(frames.frame(3, channel, each) for each in bodies)
+
+
+LARGE = [b"a" * 40, b"b" * 40, b"c" * 30]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        in_frames(*LARGE) * 2 + ack(1),
+        in_frames(*LARGE, b"d") + in_frames(b"e", *LARGE),
+        # Of two channels by turns, with a heartbeat and an ack between.
+        in_frames(*LARGE[:2], size=80 + 30)
+        + in_frames(*LARGE[:1], size=80, channel=2)
+        + frames.HEARTBEAT_FRAME
+        + ack(1, 2)
+        + frames.frame(3, 1, LARGE[2])
+        + frames.frame(3, 2, LARGE[1]),
+        # Longer than its header says, of no channel, on one that awaits none, damaged, a method.
+        in_frames(*LARGE, size=90) + PLAIN,
+        in_frames(*LARGE, size=200) + frames.frame(3, 9, LARGE[0]),
+        frames.frame(3, 1, LARGE[0]) + PLAIN,
+        METHOD + frames.frame(3, 1, LARGE[0]) + PLAIN,
+        in_frames(*LARGE[:2], size=90)[:-1] + b"\0" + PLAIN,
+        in_frames(*LARGE[:2], size=90) + METHOD,
+        # To no exchange: the rest is for a channel that closes.
+        in_frames(*LARGE).replace(METHOD, frames.method(1, "basic.publish", exchange="none")) * 2,
+    ],
+)
+def test_large_body_frames_have_the_same_outcome(data: bytes) -> None:
+    for size in (len(data), 100, 47, 20, 7):
+        chunks = cut(data + PLAIN, [size] * (len(data) // size))
+        for mode in ("plain", "confirm", "tx"):
+            assert play(chunks, mode, fast=True) == play(chunks, mode, fast=False)
 
 
 def test_every_damage_at_every_cut_has_the_same_outcome() -> None:

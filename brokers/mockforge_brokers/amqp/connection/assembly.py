@@ -1,10 +1,17 @@
 """A message whose frames come one by one: several body frames, or others between them."""
 
+from collections.abc import Sequence
+from typing import Final, cast
+
 from ...errors import ProtocolError, RequestRefused
 from ..codes import ReplyCode
-from ..wire.frames import BODY, HEAD_SIZE, HEADER, content_head
+from ..wire.frames import BODY, HEADER, OVERHEAD, content_head
 
-_BASIC = 60
+_BASIC: Final = 60
+_WASTE: Final = 512 * 1024
+"""Bytes that pieces may keep of what was read beside their own, and as many as these."""
+
+Pieces = Sequence[bytes | memoryview]
 
 
 class BodyTooLarge(RequestRefused):
@@ -12,9 +19,23 @@ class BodyTooLarge(RequestRefused):
 
 
 class Assembly:
-    """The content of one basic.publish on one channel, until its body is whole."""
+    """The content of one basic.publish on one channel, until its body is whole.
 
-    __slots__ = ("_missing", "_pieces", "flags", "header", "method", "raw_size", "size")
+    Its frames are kept as they lie in what was read and joined once, at the end. A piece keeps all
+    of the read that it is of, so they are joined before where that is more than twice their bytes.
+    """
+
+    __slots__ = (
+        "_missing",
+        "_pieces",
+        "_read",
+        "_reads",
+        "flags",
+        "header",
+        "method",
+        "raw_size",
+        "size",
+    )
 
     def __init__(self, method: bytes) -> None:
         self.method = method
@@ -23,34 +44,50 @@ class Assembly:
         self.header = b""
         self.raw_size = len(method)
         self._missing = -1
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | memoryview] = []
+        self._read: object = None
+        """What the last piece is of."""
+        self._reads = 0
+        """Bytes that all pieces keep."""
 
     @property
     def content(self) -> bytes:
         return b"".join(self._pieces)
 
-    def add(self, kind: int, frame: bytes, most: int) -> bool:
-        """Take one whole frame; True when the message is whole. Raises ProtocolError.
+    def add(self, kind: int, pieces: Pieces, most: int) -> bool:
+        """Take one whole frame; True when the message is whole.
 
-        `most` is the largest body that is taken; more is a RequestRefused.
+        `most` is the largest body that is taken; more is a RequestRefused. Raises ProtocolError.
         """
+        length = sum(map(len, pieces))
         if self._missing < 0:
-            self._header(kind, frame, most)
+            self._header(kind, b"".join(pieces), most)
         elif kind != BODY:
             raise ProtocolError(
                 "expected content body, got non content body frame instead",
                 ReplyCode.UNEXPECTED_FRAME,
             )
         else:
-            self._missing -= len(frame) - HEAD_SIZE - 1
+            self._missing -= length - OVERHEAD
             if self._missing < 0:
                 raise ProtocolError(
                     f"the body is {-self._missing} bytes longer than the {self.size} of its header",
                     ReplyCode.FRAME_ERROR,
                 )
-        self._pieces.append(frame)
-        self.raw_size += len(frame)
+        self.raw_size += length
+        for piece in pieces:
+            self._keep(piece)
         return self._missing == 0
+
+    def _keep(self, piece: bytes | memoryview) -> None:
+        read = cast("bytes", piece.obj) if isinstance(piece, memoryview) else piece
+        if read is not self._read:
+            self._read = read
+            self._reads += len(read)
+        self._pieces.append(piece)
+        if self._reads > 2 * self.raw_size + _WASTE:
+            self._pieces = [self.content]
+            self._read, self._reads = None, self.raw_size
 
     def _header(self, kind: int, frame: bytes, most: int) -> None:
         if kind != HEADER or len(frame) <= content_head.size:

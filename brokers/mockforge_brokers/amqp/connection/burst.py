@@ -1,6 +1,6 @@
 """The fast path: a burst of bytes walked in one go, publishes and acks without an object each.
 
-What it does. `walk` goes over all whole frames of a burst. Two shapes are frequent enough to be
+What it does. `walk` goes over all whole frames of a burst. Three shapes are frequent enough to be
 worth a look of their own; every other frame goes, one by one, to the general path (`other`:
 Connection._frame and Channels.receive), which assembles any content and serves any method.
 
@@ -16,6 +16,8 @@ Connection._frame and Channels.receive), which assembles any content and serves 
                 differ otherwise, each is looked up (`_recall`).
                 The content is sliced off as it is and handed on.
   _acknowledge  basic.ack of one delivery each, a run of them for one channel.
+  body          a large body frame of a message of several, as it lies in what was read (`_frame`
+                has those that came whole). Its channel keeps the pieces, and copies them once.
 
 When it may be taken. The channel is open, not closing, and not in the middle of another content;
 the frames are whole, of this channel, end in 0xCE and are within the frame size; the content
@@ -334,6 +336,12 @@ class BurstReader:
             self._channels.refuse(channel, refusal, methods.BY_NAME["basic.ack"])
         return at
 
+    def body(self, pieces: list[memoryview]) -> bool:
+        """Take a large body frame that came in these pieces; False: `walk` has to see it joined."""
+        if pieces[0][0] != BODY or pieces[-1][-1] != END:
+            return False
+        return self._channels.body(head.unpack_from(pieces[0])[1], pieces)
+
     def _frame(self, data: bytes, at: int) -> int:
         """Any one frame; returns where it ends, or `at` if it is not whole."""
         if len(data) - at < HEAD_SIZE:
@@ -354,7 +362,10 @@ class BurstReader:
         if kind not in (METHOD, HEADER, BODY):
             _check_heartbeat(kind, number, data[at + HEAD_SIZE : end - 1])
             return end
-        self._other(kind, number, data[at:end])
+        # A large body frame is not copied before all of its message is: see Assembly.
+        large = kind == BODY and size > _LARGE
+        if not (large and self._channels.body(number, [memoryview(data)[at:end]])):
+            self._other(kind, number, data[at:end])
         return end
 
 

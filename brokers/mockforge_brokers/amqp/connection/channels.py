@@ -17,9 +17,9 @@ from ..profiles import LARGE_BODY, MOST_OF_4_0
 from ..state.message import Message
 from ..state.refusals import Inequivalent
 from ..wire import methods
-from ..wire.frames import HEAD_SIZE, METHOD
+from ..wire.frames import BODY, HEAD_SIZE, METHOD
 from ..wire.frames import method as method_frame
-from .assembly import Assembly, BodyTooLarge
+from .assembly import Assembly, BodyTooLarge, Pieces
 from .failures import MethodFailed, read_method, unexpected_frame
 from .quotas import Quotas
 
@@ -72,7 +72,7 @@ class Channels:
         channel = self.open.get(number)
         if channel is not None and channel.assembling and not channel.closing:
             # First, and without a copy of its payload: most of what comes in large messages.
-            self._content(channel, kind, frame)
+            self._content(channel, kind, (frame,))
             return
         payload = frame[HEAD_SIZE:-1]
         if channel is None:
@@ -94,6 +94,14 @@ class Channels:
                 raise
             except ProtocolError as error:
                 raise MethodFailed(error, method) from error
+
+    def body(self, number: int, pieces: Pieces) -> bool:
+        """Take a whole body frame as it lies in what was read; False: it is for `receive`."""
+        channel = self.open.get(number)
+        if channel is None or channel.closing or not channel.assembling:
+            return False
+        self._content(channel, BODY, pieces)
+        return True
 
     def refuse(
         self, channel: Channel, refusal: RequestRefused, method: methods.Method | None
@@ -210,11 +218,11 @@ class Channels:
         channel.end(reason)
         line.spine.emit(ChannelClosed(AMQP, line.id, channel.number, code, reason))
 
-    def _content(self, channel: Channel, kind: int, frame: bytes) -> None:
+    def _content(self, channel: Channel, kind: int, pieces: Pieces) -> None:
         number = channel.number
         assembly = self._assemblies[number]
         try:
-            if assembly.add(kind, frame, self.largest):
+            if assembly.add(kind, pieces, self.largest):
                 self._assembled(channel)
                 self.counts.received[_PUBLISH.name] += 1
                 publishing = channel.publishing

@@ -202,7 +202,12 @@ class Connection:
 
     def _complete(self, data: bytes) -> tuple[bytes, int]:
         """What was kept with what comes now, and where in it to go on."""
-        joined, used = self._unread.complete(data)
+        unread = self._unread
+        if unread.missing and self._body(unread.pieces(data)):
+            used = unread.missing
+            unread.clear()
+            return data, used
+        joined, used = unread.complete(data)
         if used == len(data):
             return joined, 0
         # The large message alone, so that what comes behind it is not copied with it.
@@ -210,6 +215,13 @@ class Connection:
         if taken < len(joined):
             return joined[taken:] + data[used:], 0
         return data, used
+
+    def _body(self, pieces: list[memoryview]) -> bool:
+        try:
+            return self.reader.body(pieces)
+        except ProtocolError as error:
+            self._closing.fail(error)
+            return True
 
     @property
     def unfinished(self) -> bool:

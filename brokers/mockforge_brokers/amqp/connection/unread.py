@@ -30,9 +30,16 @@ class Unread:
         self._pieces.append(memoryview(data)[:at])
         return self.take(), at
 
+    def pieces(self, data: bytes) -> list[memoryview]:
+        """As `complete`, but not joined, and what was kept is kept."""
+        return [*self._pieces, memoryview(data)[: self.missing]]
+
     def take(self) -> bytes:
         """All of it, which is forgotten here."""
         joined = b"".join(self._pieces)
+        self.clear()
+        return joined
+
+    def clear(self) -> None:
         self._pieces.clear()
         self.size = self.missing = 0
-        return joined
