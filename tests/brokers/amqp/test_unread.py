@@ -1,8 +1,12 @@
 """Bytes of frames that are not whole: kept in pieces, joined once, nothing lost or doubled."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mockforge_brokers.amqp.connection.unread import Unread
+from mockforge_brokers.amqp.wire import frames
+
+from .client import Scene, publish
 
 
 def test_the_pieces_of_a_large_message_are_joined_when_the_last_one_is_there() -> None:
@@ -35,3 +39,27 @@ def test_every_byte_comes_back_once_and_in_order(pieces: list[bytes], last: byte
     assert unread.size == sum(map(len, pieces))
     joined, used = unread.complete(last)
     assert joined == b"".join(pieces) + last[:used]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        frames.frame(frames.BODY, 1, b"of no message"),
+        frames.method(1, "channel.open"),
+        publish("", "q", b"x") * 2 + publish("", "q", b"x", immediate=True),
+        frames.frame(frames.METHOD, 1, bytes.fromhex("0032000a00")),
+    ],
+    ids=["unexpected", "second open", "not implemented", "cut short"],
+)
+def test_the_answer_to_our_close_is_found_wherever_reads_end(wrong: bytes) -> None:
+    """What the client sent before it heard of its error is behind it, up to its close-ok."""
+    data = wrong + publish("", "q", bytes(50)) * 2 + frames.HEARTBEAT_FRAME
+    data += frames.method(0, "connection.close-ok")
+    ends = set()
+    for cut in range(len(wrong), len(data)):
+        client = Scene().client()
+        client.fake.send(data[:cut])
+        assert [got.name for got in client.received()] == ["connection.close"]
+        client.fake.send(data[cut:])
+        ends.add(client.peer.ended)
+    assert ends == {"closed"}

@@ -96,6 +96,8 @@ class BurstReader:
         self.work: Steps | None = None
         """What a frame asked for and is not done yet: the frames behind it wait."""
         self._turn = turn
+        self._at = 0
+        """Where the frame begins, or the first of several, that was looked at last."""
         self.largest = FRAME_MIN_SIZE
         """Bytes of a frame's payload that are taken: eight more than RabbitMQ's texts say.
 
@@ -123,6 +125,7 @@ class BurstReader:
             if (at > start and turn.now() > turn.until) or self.work is not None:
                 self.unfinished = True
                 break
+            self._at = at
             if data.startswith(_PUBLISH_IDS, at + HEAD_SIZE):
                 if self.holding:
                     self.held = True
@@ -138,6 +141,11 @@ class BurstReader:
         if self.work is not None:
             self.unfinished = True
         return at
+
+    def behind(self, data: bytes) -> int:
+        """Where the frame ends that raised an error; at the latest: what is behind may be its."""
+        length: int = head.unpack_from(data, self._at)[2]
+        return self._at + length + OVERHEAD
 
     def begin(self, steps: Steps) -> None:
         """Do what a frame asks for; what there is no time for is done before the next frame."""

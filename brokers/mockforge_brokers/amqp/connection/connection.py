@@ -188,8 +188,12 @@ class Connection:
             reader.held = False
         return unread.size + self.channels.incomplete
 
-    def _take(self, data: bytes, at: int) -> int:
-        """Handle what is whole from `at` on; returns where the rest begins."""
+    def _take(self, data: bytes, at: int, *, failed: bool = False) -> int:
+        """Handle what is whole from `at` on; returns where the rest begins.
+
+        Behind an error the frames go on, or the answer to our close would not be found among them;
+        behind a second one there is nothing more to hear.
+        """
         try:
             if self.phase is _HEADER:
                 at = self._header(data)
@@ -197,7 +201,9 @@ class Connection:
                 at = self.reader.walk(data, at)
         except ProtocolError as error:
             self._closing.fail(error)
-            return len(data)
+            if failed or self._closing.deaf or self.phase not in _CLOSES:
+                return len(data)
+            return self._take(data, self.reader.behind(data), failed=True)
         return at
 
     def _complete(self, data: bytes) -> tuple[bytes, int]:
