@@ -515,7 +515,7 @@ def test_dead_letters_that_found_no_queue_are_tried_again_in_steps() -> None:
     scene.advance(1)
     assert len(queue.undelivered) == 1000
     client.send("queue.declare", queue="dead")
-    queue._retry()
+    queue.retry()
     assert 0 < len(queue.undelivered) < 1000
     scene.advance(0)
     assert not queue.undelivered
