@@ -35,6 +35,10 @@ _NEVER: Final = b"\xff"
 """No content begins so: it begins with a header frame (2), or as what is packed (records.py)."""
 
 
+Around = tuple["Route | None", int, int, bytes, bytes]
+"""What stands before and behind a content, for messages of this route, body size and length."""
+
+
 class MessageRow(Struct, array_like=True):
     """A message on disk; `expires` and `moment` are wall times.
 
@@ -66,6 +70,8 @@ class Keeping(Struct, eq=False):
     """The last position of which a consumer got something, or might have."""
     fresh: dict[int, Message] = {}
     head: bytes = _NEVER
+    around: Around = (None, -1, -1, b"", b"")
+    """Of the last message of which a row was made."""
 
     def stand_on(self, number: int, delivered: int) -> None:
         """Its rows are on disk already, in this log."""
@@ -77,9 +83,7 @@ class Keeping(Struct, eq=False):
         if not fresh:
             return
         rows: dict[int, bytes] = {}
-        route: Route | None = None
-        size = length = -1
-        before = after = b""
+        route, size, length, before, after = self.around
         for number, message in enumerate_rows(self.number, fresh):
             content = packed(message.content)
             if message.route is not route or message.size != size or len(content) != length:
@@ -87,6 +91,7 @@ class Keeping(Struct, eq=False):
                 route, size, length = message.route, message.size, len(content)
                 before, after = _around(route, size, length)
             rows[number] = b"%b%b%b" % (before, content, after)
+        self.around = route, size, length, before, after
         self.store.fill(rows)
         # Only now: what could not be written down is asked for again.
         self.fresh = {}
