@@ -56,6 +56,9 @@ class Contents:
         headers: Mapping[str, Field] = decode_properties(raw).get("headers", {})
         return headers.get(name)
 
+    def more_keys(self, headers: Mapping[str, Field]) -> tuple[str, ...]:
+        return _texts(headers.get(_CC))
+
     def with_count(self, content: bytes, header: str, count: int) -> bytes:
         properties = decode_properties(header_payload(content))
         headers = {**properties.get("headers", {}), header: Field("l", count)}

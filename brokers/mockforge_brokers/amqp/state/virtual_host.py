@@ -217,7 +217,8 @@ class VirtualHost(Topology):
             queues: tuple[Queue, ...] = (destination,)
         else:
             headers = self.contents.headers(content)
-            queues = resolve(destination, route.routing_key, headers, self.exchanges).queues
+            keys = self.contents.more_keys(headers)
+            queues = resolve(destination, route.routing_key, headers, self.exchanges, keys).queues
         expiring = self.contents.expiration(content) >= 0
         for queue in queues:
             if expiring and queue.plain:

@@ -60,6 +60,10 @@ class Contents(Protocol):
 
     def header(self, content: bytes, name: str) -> Field | None: ...
 
+    def more_keys(self, headers: Mapping[str, Field]) -> tuple[str, ...]:
+        """The routing keys of the header CC."""
+        ...
+
     def with_count(self, content: bytes, header: str, count: int) -> bytes:
         """The content with this header, a number of 64 bits."""
         ...
