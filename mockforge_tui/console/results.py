@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 JsonRecord = Mapping[str, Any]
 VERSION = 1
 _NARROWEST = 8
+_WHOLE = 32
 """Cells that a column keeps of its own, however narrow the terminal."""
 _LONGEST = 4_000
 """Characters of a sentence that may name what a client calls itself."""
@@ -45,12 +46,16 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: the record's key, its heading, and how a value is spelled."""
+    """A column of a table: the record's key, its heading, and how a value is spelled.
+
+    A `whole` one is the last to be cut.
+    """
 
     key: str
     title: str
     show: Callable[[Any], str] = field(default=lambda value: plain(value))
     right: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +200,10 @@ def table_lines(
         for i, column in enumerate(columns)
     ]
     # A heading is cut before the figures below it, which would be others without their ends.
-    least = [min(_NARROWEST, max(text.width(row[i]) for row in cells)) for i in range(len(columns))]
+    least = [
+        min(_WHOLE if column.whole else _NARROWEST, max(text.width(row[i]) for row in cells))
+        for i, column in enumerate(columns)
+    ]
     room = None if width is None else width - 2 * (len(columns) - 1)
     widths = wanted if room is None else _fitted(wanted, least, room)
     lines = [_joined(columns, widths, [column.title for column in columns])]

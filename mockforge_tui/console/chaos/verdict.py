@@ -45,7 +45,8 @@ _MOST_BUCKETS: Final = 50_000
 BUCKET: Final = 0.1
 """Seconds in which a client's messages are counted together."""
 GRACE: Final = 60.0
-"""Seconds behind the end of a run in which what was kept from the broker may still come."""
+"""Seconds behind the end of a run in which what was kept from the broker may still come, and who
+is away may be back."""
 
 _OURS: Final = "∗"
 """How those are called who publish without a connection: prompt and fixtures."""
@@ -210,7 +211,8 @@ class ClientStory:
 class Observer:
     """Watches connections, faults and messages from `begin` to `end`.
 
-    Then it waits for a while for what was kept from the broker, and for nothing else.
+    Then it waits for a while for what was kept from the broker and for who is away, and for
+    nothing else.
     """
 
     def __init__(
@@ -284,6 +286,12 @@ class Observer:
             story.withheld.settle()
         if any(story.withheld for story in self._stories):
             self._stops = [broker.watch(self._came_late) for broker in self._brokers.values()]
+        if any(story.gave_up or story.shut_out for story in self._stories):
+            self._stops += [
+                self._spine.watch(self._opened, ConnectionOpened),
+                self._spine.watch(self._came_back, ClientIdentified),
+            ]
+        if self._stops:
             self._grace = self._clock.call_later(GRACE, self._stop)
 
     def forget(self) -> None:
@@ -359,18 +367,32 @@ class Observer:
         story = self._story(event.protocol, event.client, arrival.host if arrival else "")
         if story is None:
             return
-        now = self._now()
         story.open.add(event.connection)
         story.begun = self.lasted
-        if story.lost_at is not None:
-            story.tried(arrival.opened if arrival else now)
-            pause = now - story.lost_at
-            story.pauses.append(pause)
-            story.causes.back(pause)
-            story.lost_at = None
-            story.note(self.lasted, "back")
+        self._back(story, arrival)
         if arrival is not None:
             self._hit(story, arrival.faults)
+
+    def _back(self, story: ClientStory, arrival: Arrival | None) -> None:
+        if story.lost_at is None:
+            return
+        now = self._now()
+        story.tried(arrival.opened if arrival else now)
+        pause = now - story.lost_at
+        story.pauses.append(pause)
+        story.causes.back(pause)
+        story.lost_at = None
+        story.note(self.lasted, "back")
+
+    def _came_back(self, event: ClientIdentified) -> None:
+        """The run was over before it could: it did not give up."""
+        arrival = self._arrivals.take(event.connection)
+        story = self._by_name.get((event.protocol, event.client)) or self._successor(
+            event.protocol, event.client, arrival.host if arrival else ""
+        )
+        if story is not None and (story.gave_up or story.shut_out):
+            story.shut_out = False
+            self._back(story, arrival)
 
     def _closed(self, event: ConnectionClosed) -> None:
         arrival = self._arrivals.take(event.connection)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.errors import InvalidInput
 
+from ...units import counted
 from ..chaos.identity import identify_by
 from ..chaos.presets import PRESETS
 from ..chaos.run import Run
@@ -144,12 +145,14 @@ def chaos_stop(session: "Session") -> Result:
 def panic(session: "Session") -> Result:
     """End all trouble at once: the chaos run, every fault, every hold; what was held goes on."""
     run = _running(session)
+    faults = len(session.runtime.faults.rules)
     if run is not None:
         run.end()
-    faults = session.runtime.faults.clear()
+    session.runtime.faults.clear()
     freed = session.runtime.holds.clear()
     chaos = "the chaos run ended, " if run is not None else ""
-    text = f"{chaos}{faults} faults removed, {freed} held frames released"
+    removed, released = counted(faults, "fault"), counted(freed, "held frame")
+    text = f"{chaos}{removed} removed, {released} released"
     return done(text, {"faults": faults, "released": freed})
 
 
@@ -201,9 +204,9 @@ def chaos_report(
         return _after_each(stories)
     records = [story.facts() for story in stories]
     columns = (
-        Column("client", "client"),
+        Column("client", "client", whole=True),
         Column("protocol", "broker"),
-        Column("verdict", "verdict", in_short),
+        Column("verdict", "verdict", in_short, whole=True),
         Column("now", "now"),
         Column("lost", "ended", count, right=True),
         Column("tries", "tries", lambda tries: count(len(tries)), right=True),
@@ -257,17 +260,17 @@ def _after_each(stories: "Iterable[ClientStory]") -> Result:
         for found in story.facts()["under"]
     ]
     columns = (
-        Column("client", "client"),
+        Column("client", "client", whole=True),
         Column("protocol", "broker"),
-        Column("fault", "fault"),
+        Column("fault", "fault", whole=True),
         Column("hits", "hits", count, right=True),
         Column("ended", "ended", count, right=True),
         Column("pauses", "back after", _span),
         Column("backoff", "backoff"),
-        Column("asked_again", "asked again after", _span),
-        Column("resent_after", "sent again after", _span),
+        Column("asked_again", "asked again", _span),
+        Column("resent_after", "sent again", _span),
         Column("doubled", "doubled", lambda names: count(len(names)) if names else "", right=True),
-        Column("disordered", "out of order", lambda names: str(len(names) or ""), right=True),
+        Column("disordered", "late", lambda names: str(len(names) or ""), right=True),
         Column("gave_up", "then", lambda gave_up: "gave up" if gave_up else ""),
     )
     return table(

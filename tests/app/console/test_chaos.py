@@ -56,7 +56,7 @@ def test_panic_ends_the_run_and_its_later_lines_too(scene: Scene) -> None:
     scene.run("hold client:mine")
     scene.run("chaos start subway -s gap=5s -s apart=20s")
     assert scene.run("panic").text == (
-        "the chaos run ended, 1 faults removed, 0 held frames released"
+        "the chaos run ended, 2 faults removed, 0 held frames released"
     )
     scene.advance(60)
     assert (scene.faults.rules, scene.holds.rules) == ({}, {})

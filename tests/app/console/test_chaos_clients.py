@@ -236,6 +236,23 @@ def test_nobody_gave_up_while_its_broker_is_stopped(scene: Scene) -> None:
     assert report(scene)["c"]["now"] == "gave up"
 
 
+@pytest.mark.parametrize("name", ["c", "guest@10.0.0.7:50001"])
+def test_who_was_away_as_the_run_ended_and_is_back_did_not_give_up(scene: Scene, name: str) -> None:
+    scene.run("chaos start observe")
+    tell(scene, opened("amqp", 1), ClientIdentified("amqp", 1, name))
+    tell(scene, ConnectionClosed("amqp", 1, name, "gone"))
+    scene.run("chaos stop")
+    assert report(scene)[name]["now"] == "gave up"
+    scene.advance(2)
+    again = name.replace("50001", "50002")
+    tell(scene, opened("amqp", 2), ClientIdentified("amqp", 2, again))
+    found = report(scene)[name]
+    assert (found["now"], found["pauses"], found["tries"]) == ("", [2.0], [2.0])
+    # What it does then is no matter of this run.
+    tell(scene, ConnectionClosed("amqp", 2, again, "gone"))
+    assert report(scene)[name]["now"] == ""
+
+
 # What each sent, and got.
 
 
