@@ -102,6 +102,8 @@ class Lanes:
                 return connection.receive(data)
             if lane.idle and not self._concern.asks():
                 self._inward = None
+                # A circle with its endpoint would stay until the collector comes by.
+                self._exchanges.lanes.pop(IN, None)
                 self._give_up()
                 return connection.receive(lane.take_rest() + data)
         if connection.unfinished:
@@ -134,6 +136,7 @@ class Lanes:
                 return
             if lane.idle and not self._concern.asks():
                 self._outward = None
+                self._exchanges.lanes.pop(OUT, None)
                 self._give_up()
                 self._endpoint.write(data)
                 return

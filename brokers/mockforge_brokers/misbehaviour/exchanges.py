@@ -40,7 +40,7 @@ class Exchanges:
         self.blocks = Blocks()
         self._blackout: list[tuple[Rule, Timer | None]] = []
         self.lanes: dict[int, Lane] = {}
-        """By direction; one that was given up was idle."""
+        """By direction, while there is one."""
 
     def unsettle(self) -> None:
         """What concerns both lanes changes: nothing goes past either of them unread."""
