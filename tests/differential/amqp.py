@@ -333,7 +333,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("original", help="RabbitMQ's port", type=int)
     parser.add_argument("ours", type=int, nargs="?")
-    parser.add_argument("--situations", type=int, default=650)
+    parser.add_argument("--situations", type=int, default=700)
     parser.add_argument("--first", type=int, default=0, help="number of the first situation")
     parser.add_argument("--only", type=int)
     parser.add_argument("--record", action="store_true")
