@@ -295,9 +295,9 @@ class GroupCheck(Check):
 
 
 def _queue_view(name: str, observed: Observed) -> DestinationView | None:
+    # Asked again and again while it waits, however many other queues there are.
     amqp = observed.brokers.amqp
-    views = amqp.destinations() if amqp is not None else []
-    return next((each for each in views if each.kind == "queue" and each.name == name), None)
+    return None if amqp is None else amqp.queue_named(name)
 
 
 class _QueueCheck(Check):

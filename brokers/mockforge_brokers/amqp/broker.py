@@ -45,7 +45,14 @@ from .state.virtual_host import VirtualHost
 from .v1_0.connection import Connection as LaterConnection
 from .v1_0.overdue import Sessions
 from .verbs import Verbs
-from .views import connection_view, destination_views, group_views, method_metrics, metrics
+from .views import (
+    connection_view,
+    destination_views,
+    group_views,
+    method_metrics,
+    metrics,
+    view_of_queue,
+)
 
 AMQP: Final = "amqp"
 
@@ -379,6 +386,13 @@ class AmqpBroker(Verbs):
         return [
             view for vhost in self.vhosts.values() for view in destination_views(vhost, self.rates)
         ]
+
+    def queue_named(self, name: str) -> DestinationView | None:
+        """As `destinations` has it, of the first virtual host with such a queue."""
+        for vhost in self.vhosts.values():
+            if (queue := vhost.queues.get(name)) is not None:
+                return view_of_queue(queue, vhost, self.rates)
+        return None
 
     def groups(self) -> list[GroupView]:
         return [view for vhost in self.vhosts.values() for view in group_views(vhost)]

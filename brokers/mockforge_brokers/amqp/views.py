@@ -149,15 +149,14 @@ def destination_views(
         for exchange in vhost.exchanges.values()
         if exchange.published or exchange.bindings or not vhost.is_predeclared(exchange)
     ]
-    return exchanges + [
-        queue_view(
-            queue,
-            rates(queue),
-            vhost.policies.effective(queue_type(queue.arguments), queue.name),
-            vhost=vhost.name,
-        )
-        for queue in vhost.queues.values()
-    ]
+    return exchanges + [view_of_queue(queue, vhost, rates) for queue in vhost.queues.values()]
+
+
+def view_of_queue(
+    queue: Queue, vhost: VirtualHost, rates: Callable[[Counted], Rates]
+) -> DestinationView:
+    policies = vhost.policies.effective(queue_type(queue.arguments), queue.name)
+    return queue_view(queue, rates(queue), policies, vhost=vhost.name)
 
 
 def exchange_view(
