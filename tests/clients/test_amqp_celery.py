@@ -100,6 +100,22 @@ def test_a_chord_adds_up_what_its_tasks_returned(working: Working) -> None:
     assert chord(header)(working.tasks.total.s()).get(timeout=PATIENCE) == 10
 
 
+def test_a_task_that_is_due_later_is_listed_by_its_worker_and_revoked(working: Working) -> None:
+    later = working.tasks.add.apply_async((1, 1), countdown=3600)
+    inspect = working.tasks.app.control.inspect(timeout=3)
+
+    def scheduled() -> list[str]:
+        answers = inspect.scheduled() or {}
+        return [each["request"]["id"] for found in answers.values() for each in found]
+
+    def revoked() -> list[str]:
+        return [each for found in (inspect.revoked() or {}).values() for each in found]
+
+    wait_for(lambda: later.id in scheduled(), PATIENCE, "the task among the scheduled ones")
+    later.revoke()
+    wait_for(lambda: later.id in revoked(), PATIENCE, "the task among the revoked ones")
+
+
 def test_workers_answer_inspection_and_go_on_after_their_connection_was_killed(
     working: Working, tmp_path: Path
 ) -> None:
