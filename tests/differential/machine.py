@@ -107,7 +107,7 @@ class Beside(RuleBasedStateMachine):
             self.both("bind", queue=queue, exchange="diff.fanout", key="")
         self.waited = time.monotonic()
 
-    def both(self, name: str, **values: Any) -> str:
+    def both(self, name: str, /, **values: Any) -> str:
         """Do a step on both; they must say the same."""
         step = (name, values)
         if time.monotonic() - self.waited > HURRY:
