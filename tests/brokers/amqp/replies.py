@@ -151,6 +151,7 @@ REPLIES = [
     # Queue arguments.
     Reply("ttl -1", argument("x-message-ttl", -1), "channel", 406, invalid("x-message-ttl", "{value_negative,-1}")),
     Reply("ttl '1'", argument("x-message-ttl", "1"), "channel", 406, invalid("x-message-ttl", '"expected integer, got longstr"')),
+    Reply("ttl of ten years and more", argument("x-message-ttl", 315_360_000_001), "channel", 406, invalid("x-message-ttl", "{value_too_large,315360000001}")),
     Reply("ttl of years", argument("x-message-ttl", 2**40), "channel", 406, invalid("x-message-ttl", "{value_too_large,1099511627776}")),
     Reply("expires of years", argument("x-expires", 2**40), "channel", 406, invalid("x-expires", "{value_too_large,1099511627776}")),
     Reply("expires 0", argument("x-expires", 0), "channel", 406, invalid("x-expires", "{value_zero,0}")),

@@ -466,3 +466,12 @@ def test_two_priorities_expire_one_behind_the_other(scene: Scene, client: Client
         scene.advance(passed)
         answer = client.send("queue.declare", queue="q", passive=True)[0]
         assert answer["message_count"] == left
+
+
+def test_times_may_be_of_ten_years(scene: Scene, client: Client) -> None:
+    """Celery declares queues for delays of up to 2**27 seconds."""
+    years = 315_360_000_000
+    declare(client, x_message_ttl=years, x_expires=years)
+    client.publish("", "q", b"x", expiration=str(years))
+    scene.advance(years / 1000 - 1)
+    assert held(client) == [b"x"]

@@ -25,7 +25,7 @@ _MARKS: Final = (b"\x02CC", b"\x03BCC")
 _DIRECT: Final = bytes((len(REPLY_TO),)) + REPLY_TO.encode()
 INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 """What Erlang reads as one: an expiration may have a sign."""
-_LONGEST: Final = 2**32 - 1
+_LONGEST: Final = 10 * 365 * 86_400_000
 """Milliseconds of any expiration."""
 _UNUSUAL: Final = FLAG_EXPIRATION | FLAG_USER_ID
 _TELLING: Final = _UNUSUAL | FLAG_HEADERS | FLAG_REPLY_TO

@@ -13,7 +13,7 @@ from .queues.types import queue_type
 Check = Callable[[Field], str]
 """Returns why a value cannot be, in RabbitMQ's words; empty if it can."""
 
-_LONGEST: Final = 2**32 - 1
+_LONGEST: Final = 10 * 365 * 86_400_000
 """Milliseconds of any time to live."""
 
 
