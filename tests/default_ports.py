@@ -84,7 +84,7 @@ def confluent() -> None:
 
 def kafka_python() -> None:
     producer = kafka.KafkaProducer(bootstrap_servers=KAFKA)
-    producer.send("ports.python", b"here").get(10)
+    producer.send("ports.python", b"here").get(30)
     producer.close()
     consumer = kafka.KafkaConsumer(
         "ports.python",
@@ -119,9 +119,9 @@ def paho() -> None:
         granted = threading.Event()
         client.on_subscribe = lambda *arguments, granted=granted: granted.set()
         client.subscribe("default/+", qos=2)
-        assert granted.wait(10)
+        assert granted.wait(30)
         for qos in (0, 1, 2):
-            client.publish("default/ports", b"here", qos=qos).wait_for_publish(10)
+            client.publish("default/ports", b"here", qos=qos).wait_for_publish(30)
         until(lambda got=got: len(got) == 3, "all three messages")
         assert sorted(got) == [(b"here", 0), (b"here", 1), (b"here", 2)]
         client.disconnect()
@@ -144,7 +144,7 @@ def rabbit() -> None:
         queue = channel.queue_declare("").method.queue
         channel.queue_bind(queue, "ports", "order.*")
         channel.basic_publish("ports", "order.paid", b"here", mandatory=True)
-        method, _, body = next(channel.consume(queue, inactivity_timeout=10))
+        method, _, body = next(channel.consume(queue, inactivity_timeout=30))
         assert (method.routing_key, body) == ("order.paid", b"here")
         channel.basic_ack(method.delivery_tag)
 
@@ -155,7 +155,7 @@ async def aio_rabbit() -> None:
         queue = await channel.declare_queue(exclusive=True)
         message = aio_pika.Message(b"here")
         await channel.default_exchange.publish(message, routing_key=queue.name)
-        got = await queue.get(timeout=10)
+        got = await queue.get(timeout=30)
         assert got.body == b"here"
         await got.ack()
 
@@ -175,7 +175,7 @@ def node(facts: dict[str, Any]) -> None:
 
 def metrics() -> None:
     url = "http://127.0.0.1:9080/__mockforge/metrics"
-    with urllib.request.urlopen(url, timeout=10) as response:
+    with urllib.request.urlopen(url, timeout=30) as response:
         text = response.read().decode()
     for line in (
         'kafka_messages_produced_total{topic="ports.confluent"} 30.0',
@@ -223,7 +223,7 @@ def mqtt_message(transport: Any, port: int, ca: str | None) -> None:
     client.connect("localhost", port)
     client.loop_start()
     client.subscribe("other/ports", qos=1)
-    assert granted.wait(10)
+    assert granted.wait(30)
     client.publish("other/ports", b"here", qos=1)
     until(lambda: got == [b"here"], f"a message by port {port}")
     client.disconnect()
@@ -257,7 +257,7 @@ def serve(check: Callable[[dict[str, Any]], object], *arguments: str) -> bool:
         print(f"every client works on the default ports; ready after {facts['startup_ms']} ms")
     finally:
         process.send_signal(signal.SIGTERM)
-        status = process.wait(10)
+        status = process.wait(30)
     assert status == 0, f"ended with {status}"
     return True
 

@@ -51,7 +51,7 @@ class Serving:
         return [event for event in self.events if isinstance(event, kind)]
 
     async def until(self, fact: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while not fact():
                 await asyncio.sleep(0)
 
@@ -71,7 +71,7 @@ async def serving(limits: Limits | None = None) -> AsyncIterator[Serving]:
 def run(test: Callable[[Serving], Awaitable[None]], limits: Limits | None = None) -> None:
     async def main() -> None:
         async with serving(limits) as world:
-            await asyncio.wait_for(test(world), 20)
+            await asyncio.wait_for(test(world), 50)
 
     asyncio.run(main())
 

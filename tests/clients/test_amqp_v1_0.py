@@ -19,7 +19,7 @@ pytestmark = pytest.mark.client
 
 def connect(servers: Servers, user: str = "guest", password: str = "guest") -> BlockingConnection:
     port = servers.ports["amqp"]
-    return BlockingConnection(f"amqp://{user}:{password}@127.0.0.1:{port}", timeout=10)
+    return BlockingConnection(f"amqp://{user}:{password}@127.0.0.1:{port}", timeout=30)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_message_goes_out_and_comes_back_as_it_was(connection: BlockingConnect
     )
     assert sender.send(sent).remote_state == proton.Delivery.ACCEPTED
     receiver = connection.create_receiver("/queues/q10", credit=5)
-    got = receiver.receive(timeout=10)
+    got = receiver.receive(timeout=30)
     receiver.accept()
     assert (got.id, got.subject, got.body, got.properties) == (7, "s", {"k": [1, True]}, {"a": 3})
     assert isinstance(got.properties["a"], int32)
@@ -66,9 +66,9 @@ def test_released_comes_again_and_rejected_does_not(
     sender = connection.create_sender("/queues/q10")
     sender.send(Message(body=b"1", inferred=True))
     receiver = connection.create_receiver("/queues/q10", credit=1)
-    receiver.receive(timeout=10)
+    receiver.receive(timeout=30)
     receiver.release(delivered=False)
-    again = receiver.receive(timeout=10)
+    again = receiver.receive(timeout=30)
     assert not again.first_acquirer
     receiver.reject()
     assert old.queue_declare("q10", passive=True).method.message_count == 0
@@ -82,7 +82,7 @@ def test_pika_and_proton_read_each_others_messages(
     )
     old.basic_publish("", "q10", b"old", properties)
     receiver = connection.create_receiver("/queues/q10", credit=1)
-    got = receiver.receive(timeout=10)
+    got = receiver.receive(timeout=30)
     receiver.accept()
     receiver.close()
     assert (bytes(got.body), got.id, got.reply_to) == (b"old", "m", "/queues/back")
@@ -177,7 +177,7 @@ def test_proton_reads_of_a_stream_what_its_filters_say(
         symbol("big"): described("amqp:application-properties-filter", {"big": True}),
     }
     receiver = found.create_receiver("/queues/s10", credit=10, options=Filter(filters))
-    assert receiver.receive(timeout=10).body == 4
+    assert receiver.receive(timeout=30).body == 4
     receiver.accept()
     in_force = receiver.link.remote_source.filter
     in_force.rewind()
@@ -189,7 +189,7 @@ def test_proton_reads_of_a_stream_what_its_filters_say(
     receiver = found.create_receiver(
         "/queues/s10", credit=10, name="by sql", options=Filter(filters)
     )
-    assert receiver.receive(timeout=10).body == 5
+    assert receiver.receive(timeout=30).body == 5
     receiver.accept()
     found.close()
     old.queue_delete("s10")

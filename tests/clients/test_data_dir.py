@@ -242,17 +242,17 @@ def test_on_a_full_disk_producers_hear_of_it_and_the_program_goes_on(tmp_path):
     process, facts = started(tmp_path, preexec_fn=limited)
     address = {"bootstrap.servers": facts["kafka"]["bootstrap"], "log_level": 0}
     heard = []
-    producer = Producer({**address, "retries": 0, "message.timeout.ms": 2000, "linger.ms": 0})
+    producer = Producer({**address, "retries": 0, "message.timeout.ms": 20_000, "linger.ms": 0})
     for _ in range(100):
         producer.produce(
             "t", b"x" * 10_000, on_delivery=lambda error, _: heard.append(error and error.code())
         )
         producer.poll(0.01)
-    producer.flush(10)
+    producer.flush(30)
     assert heard[0] is None
     assert KafkaError.KAFKA_STORAGE_ERROR in heard
     try:
-        assert "t" in AdminClient(address).list_topics(timeout=10).topics
+        assert "t" in AdminClient(address).list_topics(timeout=30).topics
     except KafkaException as error:
         pytest.fail(f"the program does not go on: {error}")
     make_room(process)

@@ -148,7 +148,7 @@ def test_confluent_makes_a_user_that_logs_in_by_scram(house: MockForge) -> None:
         (ScramMechanism.SCRAM_SHA_512, 8192)
     ]
     carol = AdminClient({**settings(house, "carol"), "sasl.mechanism": "SCRAM-SHA-512"})
-    assert carol.list_topics(timeout=10).topics == {}
+    assert carol.list_topics(timeout=30).topics == {}
     listed = {"user": "carol", "protocols": ["kafka"], "tags": [], "password": "scram"}
     assert listed in house.run("user ls").data
     deletion = UserScramCredentialDeletion("carol", ScramMechanism.SCRAM_SHA_512)

@@ -122,7 +122,7 @@ def test_a_client_sees_the_cluster_that_a_fixture_file_declares(tmp_path) -> Non
         " topics: {all: {partitions: 3}, pair: {partitions: 3, replication_factor: 2}}}\n"
     )
     with MockForge(file, mqtt=False, amqp=False) as running:
-        seen = AdminClient({"bootstrap.servers": running.kafka.bootstrap}).list_topics(timeout=10)
+        seen = AdminClient({"bootstrap.servers": running.kafka.bootstrap}).list_topics(timeout=30)
     assert (seen.cluster_id, sorted(seen.brokers)) == ("shop-cluster", [1, 2, 3])
     placed = {
         topic: [sorted(each.replicas) for each in seen.topics[topic].partitions.values()]

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.client
 
 
 def dial(servers: Servers, host: str = "127.0.0.1") -> socket.socket:
-    return socket.create_connection((host, servers.ports["kafka"]), timeout=10)
+    return socket.create_connection((host, servers.ports["kafka"]), timeout=30)
 
 
 def receive(peer: socket.socket) -> bytes:

@@ -21,7 +21,7 @@ def test_librdkafka_pushes_what_it_is_asked_for_and_no_more():
         }
         for producer in producers.values():
             producer.produce("orders", "1")
-            producer.flush(10)
+            producer.flush(30)
 
         def pushed():
             found = {row["client"]: row for row in mockforge.run("telemetry ls").data}
@@ -52,5 +52,5 @@ def test_a_client_that_connects_where_nobody_asks_asks_for_nothing():
     with MockForge() as mockforge:
         producer = Producer({"bootstrap.servers": mockforge.kafka.bootstrap})
         producer.produce("orders", "1")
-        assert producer.flush(10) == 0
+        assert producer.flush(30) == 0
         assert mockforge.run("telemetry ls").data == []

@@ -126,12 +126,12 @@ def test_orders_come_at_their_rate_and_move_through_their_states(house: MockForg
 
 def test_the_lag_of_a_simulated_group_is_true_for_an_admin_client(house: MockForge) -> None:
     admin = AdminClient({"bootstrap.servers": house.kafka.bootstrap})
-    assert admin.list_topics(timeout=10).cluster_id == "orders-cluster"
+    assert admin.list_topics(timeout=30).cluster_id == "orders-cluster"
 
     def committed() -> int:
         asked = [ConsumerGroupTopicPartitions("stays-behind")]
         (future,) = admin.list_consumer_group_offsets(asked).values()
-        return sum(each.offset for each in future.result(10).topic_partitions)
+        return sum(each.offset for each in future.result(30).topic_partitions)
 
     # It is never nearer to the end than ten, and goes on.
     first = wait_for(committed, 20.0, "a commit above 0")

@@ -100,7 +100,7 @@ def test_emqx_in_bridge_mode_gets_the_retained_flag_and_nothing_of_its_own(
     topic = f"emqx/{level}".encode()
     filters = len(topic).to_bytes(2, "big") + topic + b"\1"
     packet = len(topic).to_bytes(2, "big") + topic
-    with socket.create_connection(("127.0.0.1", servers.ports["mqtt"]), 10) as bridge:
+    with socket.create_connection(("127.0.0.1", servers.ports["mqtt"]), 30) as bridge:
         bridge.sendall(bytes([0x10, len(head)]) + head)
         assert bridge.recv(4) == b"\x20\2\0\0"
         bridge.sendall(bytes([0x82, len(filters) + 2]) + b"\0\1" + filters)

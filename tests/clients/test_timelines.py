@@ -82,7 +82,7 @@ def test_a_record_of_confluent_up_to_its_commit(running: MockForge) -> None:
     running.run("topic add t-orders -p 1")
     producer = Producer({"bootstrap.servers": running.kafka.bootstrap, "client.id": "till"})
     producer.produce("t-orders", b"one")
-    producer.flush(10)
+    producer.flush(30)
     group = {"group.id": "t-billing", "auto.offset.reset": "earliest", "client.id": "billing"}
     consumer = Consumer({"bootstrap.servers": running.kafka.bootstrap, **group})
     consumer.subscribe(["t-orders"])

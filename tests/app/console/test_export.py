@@ -188,11 +188,11 @@ def test_a_tail_ends_when_its_reader_goes() -> None:
         made.run("pub kafka:t live")
         made.advance(1)
         reader.got.clear()
-        await asyncio.wait_for(reader.got.wait(), 10)
+        await asyncio.wait_for(reader.got.wait(), 50)
         assert json.loads(reader.body)["payload"] == "live"
         assert len(made.session.jobs) == 1
         reader.went.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 50)
         assert len(made.session.jobs) == 0
 
     asyncio.run(main())

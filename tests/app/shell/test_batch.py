@@ -26,7 +26,7 @@ def run(*lines: str, as_json: bool = False, scene: Scene | None = None) -> tuple
 
     async def main() -> int:
         batch = Batch((scene or Scene(busy=False, files=True)).session, out, err, as_json=as_json)
-        return await asyncio.wait_for(batch.run(lines_of(*lines), asyncio.Event()), 10)
+        return await asyncio.wait_for(batch.run(lines_of(*lines), asyncio.Event()), 50)
 
     return asyncio.run(main()), out.getvalue(), err.getvalue()
 
@@ -106,7 +106,7 @@ def test_jobs_are_waited_for_and_a_signal_ends_the_waiting() -> None:
         scene.mqtt.publish("a", b"1")
         assert not running.done()
         stop.set()
-        return await asyncio.wait_for(running, 10)
+        return await asyncio.wait_for(running, 50)
 
     assert asyncio.run(main()) == 0
     assert "M→ a 1" in out.getvalue()

@@ -33,7 +33,7 @@ def typed(pipe: PipeInput, text: str, scene: Scene | None = None) -> int:
 
     async def main() -> int:
         prompt = Prompt(scene.session)
-        return await asyncio.wait_for(prompt.run(asyncio.Event()), 10)
+        return await asyncio.wait_for(prompt.run(asyncio.Event()), 50)
 
     return asyncio.run(main())
 
