@@ -5,7 +5,9 @@ answer differently, and shrinks what it finds to the fewest that do. Time goes b
 wait for it. The situations of amqp.py are what was found so and kept.
 
 Left out is what is known to differ (amqp.REASONS): a prefetch for the whole channel, while it has
-several consumers.
+several consumers. What may differ still: a message that expires and comes above those of lower
+priorities. RabbitMQ looks at its time only when it looks at the head next, and may hand it out when
+that is over; here it has a timer as every head has.
 """
 
 import argparse
