@@ -176,7 +176,8 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
                 break
     _forward_run(connection, sinks, data[start:position], run, heads)
     connection.messages_in += published
-    if last is not None and published == 1 and position == len(data) <= LARGE:
+    # `start` is the one packet's, and what stands in front of it is not of the next one's head.
+    if last is not None and published == 1 and not start and position == len(data) <= LARGE:
         remember(connection, last, None, data[:heads], position)
     return position
 

@@ -479,6 +479,47 @@ def test_fast_path_and_general_path_have_the_same_outcome(
     assert play(stage, actions, fast=True) == play(stage, actions, fast=False)
 
 
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize(
+    "front",
+    [
+        Pingreq(),
+        publish("a", b"x", 1),
+        *twice("a", 1),
+        publish("nobody"),
+        publish("a", b"longer"),
+        Ack(PacketType.PUBREL, 1),
+        Ack(PacketType.PUBACK, 1),
+        Subscribe(1, [Request("b/c", 1)]),
+    ],
+    ids=[
+        "ping",
+        "QoS 1",
+        "QoS 2",
+        "another topic",
+        "another size",
+        "PUBREL",
+        "PUBACK",
+        "SUBSCRIBE",
+    ],
+)
+@pytest.mark.parametrize(
+    "behind",
+    [publish("a", b"y"), publish("a", b"y", 2), *twice("a", 2, payload=b"y")],
+    ids=["0", "1", "2"],
+)
+def test_a_packet_and_a_publish_in_one_read_are_both_handled_each_time(
+    front: Packet, behind: Publish, version: int
+) -> None:
+    both = stream(front, behind, version=version)
+    one = stream(behind, version=version)
+    bursts = [both] * 6 + [one] * 3 + [both] * 2
+    actions: list[Action] = [("rush", 0, b"".join(bursts), [*map(len, bursts)])]
+    actions += [sent(each) for each in bursts]
+    stage = Setting(version=version, takers=(Taker("a", 0), Taker("#", 1)))
+    assert play(stage, actions, fast=True) == play(stage, actions, fast=False)
+
+
 LARGE_ONES = stream(*[publish("a", b"v" * 40_000, number) for number in range(1, 6)])
 MANY_FILTERS = stream(Subscribe(9, [Request(f"many/filters/{each}/+", 1) for each in range(2_000)]))
 
