@@ -1,7 +1,10 @@
 """What waits outside of its queue and is on disk all the same: undelivered dead letters, delays."""
 
+import itertools
+
 import pytest
 from mockforge_brokers.amqp.records import plain
+from mockforge_brokers.amqp.state.queues.quorum import QuorumQueue
 from msgspec import msgpack
 
 from ..storage.memory_disk import MemoryDisk
@@ -82,6 +85,23 @@ def test_a_dead_letter_goes_from_one_log_to_the_other_in_one_group() -> None:
     (after,) = disk.rows
     assert before != after
     assert [body for body, _ in drain(reopened(scene, disk).client(), "dead")] == [b"0"]
+
+
+def test_a_group_that_is_written_among_the_steps_of_a_retry_has_each_dead_letter() -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    dying(client, count=1000)
+    bind(client)
+    scene.advance(0.01)
+    queue = scene.broker.vhost().queues["q"]
+    assert isinstance(queue, QuorumQueue)
+    assert rows(disk) == len(queue.undelivered) == 1000
+    turn = scene.environment.turn
+    turn.now, turn.length = itertools.count().__next__, 0.0
+    queue.retry()
+    assert 0 < len(queue.undelivered) < 1000
+    disk.store.close()
+    assert rows(disk) == 1000
 
 
 @pytest.mark.parametrize("hard", [False, True])

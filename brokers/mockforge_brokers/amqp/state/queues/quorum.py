@@ -267,10 +267,14 @@ class QuorumQueue(GovernedQueue):
                 return
             message, reason = self.undelivered.popleft()
             self.memory.used -= message.size + COST
+            self._tried(message)
             self.host.dead_letter(self, message, reason)
             if number % AT_ONCE == AT_ONCE - 1:
                 yield
         self.memory.settle()
+
+    def _tried(self, message: Message) -> None:
+        """It waits here no more, and is on its way again."""
 
     def end(self) -> None:
         super().end()

@@ -291,10 +291,9 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
         keeping.store.append_late(keeping.number, self.row_of(message), late)
         super().hold_back(message, reason, seconds)
 
-    def retry(self) -> None:
-        for message, _ in self.undelivered:
-            self._settled(message)
-        super().retry()
+    def _tried(self, message: Message) -> None:
+        # In the group that has it in its next queue, and no sooner: many are tried in many steps.
+        self._settled(message)
 
     def _has_others(self) -> bool:
         return bool(self.undelivered) or super()._has_others()
