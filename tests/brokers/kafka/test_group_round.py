@@ -1,5 +1,7 @@
 """How long a rebalance of a classic group waits, and for what."""
 
+from time import thread_time
+
 import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.kafka.state.groups.classic.member import JoinRequest, Member, Members
@@ -14,8 +16,8 @@ class Scene:
         self.round = Round(self.clock, self.members, delay, self.joined, self.late)
         self.come("first")
 
-    def come(self, member_id, timeout=TIMEOUT):
-        request = JoinRequest(member_id, None, "", "", 30.0, timeout, "consumer", ())
+    def come(self, member_id, timeout=TIMEOUT, protocols=()):
+        request = JoinRequest(member_id, None, "", "", 30.0, timeout, "consumer", protocols)
         self.members.add(Member(member_id, request))
         self.round.newcomer = True
 
@@ -78,3 +80,26 @@ def test_syncs_are_waited_for_after_joins_and_nothing_once_it_is_over():
     scene.round.wait_for_joins()
     scene.round.over()
     assert scene.advance(TIMEOUT) == ["late"]
+
+
+@pytest.mark.parametrize(
+    ("of_first", "of_second"), [("a", "a"), ("ab", "ab"), ("ab", "ba"), ("abs", "bas")]
+)
+def test_names_of_millions_of_characters_hold_nobody_up(of_first, of_second):
+    scene = Scene()
+    scene.members.remove(scene.members.by_id["first"])
+    names = {"a": "a" * 20_000_000, "b": "b" * 20_000_000, "s": "short"}
+    for member, letters in (("one", of_first), ("two", of_second)):
+        scene.come(member, protocols=tuple((names[letter], b"") for letter in letters))
+    before = thread_time()
+    chosen = scene.members.vote()
+    assert thread_time() - before < 1
+    assert chosen[:2] == "aa"
+
+
+def test_of_as_many_votes_a_name_that_can_be_compared_wins():
+    scene = Scene()
+    scene.members.remove(scene.members.by_id["first"])
+    scene.come("one", protocols=(("a" * 5_000, b""), ("range", b"")))
+    scene.come("two", protocols=(("range", b""), ("a" * 5_000, b"")))
+    assert scene.members.vote() == "range"

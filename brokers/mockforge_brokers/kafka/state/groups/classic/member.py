@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from msgspec import Struct
 
 from .....clock import Timer
 from ....codes import ErrorCode
 from ...purgatory import Parked
+
+_PLACES: Final = 16
+"""In Java's HashMap of a few keys."""
+_LONGEST_COMPARED: Final = 1_000
+"""Characters of a protocol's name: a frame may hold one of many millions, and each is a step."""
 
 
 class JoinRequest(Struct, frozen=True):
@@ -210,13 +216,16 @@ class Members:
     def vote(self) -> str:
         """The protocol that most members prefer among those that all support.
 
-        Of as many votes it is the one that Kafka would choose, whichever member came first.
+        Of as many votes it is the one that Kafka would choose, whichever member came first; one of
+        endless length only where all have such names.
         """
         common = self.common_protocols()
         votes = dict.fromkeys(common, 0)
         for member in self:
             votes[next(name for name, _ in member.protocols if name in votes)] += 1
-        return max(common, key=lambda name: (votes[name], -_place_of(name)))
+        most = max(votes.values())
+        equal = [name for name in common if votes[name] == most]
+        return min(equal, key=_place_of) if len(equal) > 1 else equal[0]
 
     def roster(self, protocol_name: str) -> tuple[JoinedMember, ...]:
         """All members as their leader is told of them."""
@@ -227,7 +236,9 @@ class Members:
 
 def _place_of(name: str) -> int:
     """Where Java's HashMap of a few strings has this one: Kafka goes through them in this order."""
+    if len(name) > _LONGEST_COMPARED:
+        return _PLACES
     hashed = 0
     for at in range(0, len(units := name.encode("utf-16-be")), 2):
         hashed = (31 * hashed + int.from_bytes(units[at : at + 2], "big")) & 0xFFFFFFFF
-    return (hashed ^ hashed >> 16) & 15
+    return (hashed ^ hashed >> 16) & (_PLACES - 1)
