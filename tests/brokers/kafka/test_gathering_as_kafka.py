@@ -17,7 +17,7 @@ connection, and the sync of one that left. Nothing else would be served on those
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_each_step_is_answered_as_apache_kafka_does(name):
-    wanted = KAFKAS[name]
+    wanted = list(KAFKAS[name])
     for (scenario, step), answer in ANSWERED_TOO.items():
         if scenario == name:
             what, answers = wanted[step]
