@@ -9,7 +9,7 @@ from typing import Any, Final
 from ... import units
 from ...text import encodable
 from .run import InForce, Run
-from .verdict import BUCKET, ClientStory, Moment
+from .story import BUCKET, ClientStory, Moment
 
 _WIDTH: Final = 960
 _COLUMNS: Final = 240

@@ -1,10 +1,8 @@
-"""What clients made of a run: who came back after how long, what was sent twice or not at all."""
+"""Watches the clients of a run: who is who, what each sent and lost, and when it came back."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 from weakref import ref
 
 from mockforge_brokers.clock import Timer
@@ -25,25 +23,18 @@ from mockforge_brokers.snapshots import ConnectionView
 from mockforge_brokers.spine import Spine
 
 from ...brokers import Brokers
-from ...units import counted
 from ..ports import Clock
-from .aftermath import SLOWING, Causes, ended_by_itself
+from .aftermath import ended_by_itself
 from .arrivals import Arrival, Arrivals, host_of
-from .backoff import backoff_of
 from .identity import Identify, name_of
 from .kafka_transactions import Transactions
-from .streams import Address, Stream, address_of, left_out
-from .withheld import Withheld
-from .wording import in_words, named
+from .story import BUCKET, ClientStory
+from .streams import Stream, address_of
 
 _MOST_IDS: Final = 500_000
 """Ids that are remembered of all clients; of what comes after none is known again."""
 _MOST_CLIENTS: Final = 1_000
-_MOST_MOMENTS: Final = 2_000
-"""Of one client; those that come after are only counted."""
 _MOST_BUCKETS: Final = 50_000
-BUCKET: Final = 0.1
-"""Seconds in which a client's messages are counted together."""
 GRACE: Final = 60.0
 """Seconds behind the end of a run in which what was kept from the broker may still come, and who
 is away may be back."""
@@ -54,158 +45,6 @@ _STOPPED: Final = ("the broker ended", "the broker was killed")
 """The reasons of an end by `broker stop` and `restart`: a fault of no rule."""
 _GONE: Final = ("the client closed the connection", "the connection was lost")
 """How the reasons of an end begin that nobody here brought about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What happened to a client `at` so many seconds after the start.
-
-    `kind` is fault, lost (its last connection), back, or doubled; `text` says which.
-    """
-
-    at: float
-    kind: str
-    text: str
-
-
-@dataclass(slots=True)
-class ClientStory:
-    """One client of one protocol; `pauses` are s between a lost connection and the next one.
-
-    `tries` are s from the end of a connection, or of such a try, to its next try to connect.
-    """
-
-    protocol: str
-    client: str
-    host: str = ""
-    faults: Counter[str] = field(default_factory=Counter)
-    lost: int = 0
-    open: set[int] = field(default_factory=set)
-    begun: float | None = None
-    """When the newest of its connections began."""
-    pauses: list[float] = field(default_factory=list)
-    tries: list[float] = field(default_factory=list)
-    refused: int = 0
-    """Connections that ended before it was let in."""
-    lost_at: float | None = None
-    tried_at: float | None = None
-    """When its newest connection or try ended."""
-    left: bool = False
-    """Its last connection ended by its own wish."""
-    shut_out: bool = False
-    """Its broker is stopped, so that nobody can come back."""
-    got: int = 0
-    """Messages that it got by connections that are over, and `getting` by those that are open."""
-    getting: int = 0
-    resent: list[str] = field(default_factory=list)
-    """Those of its doubled messages that came again on a new connection."""
-    causes: Causes = field(default_factory=Causes)
-    streams: dict[Address, Stream] = field(default_factory=dict)
-    withheld: Withheld = field(default_factory=Withheld)
-    uncounted: int = 0
-    """Messages that have no id, or that came when there was no room for another one."""
-    moments: list[Moment] = field(default_factory=list)
-    slowed: dict[str, int] = field(default_factory=dict)
-    """The second in which something slowed it last, by what."""
-    buckets: Counter[int] = field(default_factory=Counter)
-    """Messages by the number of their `BUCKET`."""
-
-    def note(self, at: float, kind: str, text: str = "") -> None:
-        if len(self.moments) < _MOST_MOMENTS:
-            self.moments.append(Moment(at, kind, text))
-
-    def hit(self, at: float, kind: str, operation: str) -> None:
-        """A moment for a fault; what slows all of its frames has one a second."""
-        text = f"{kind} {operation}"
-        if kind in SLOWING:
-            if self.slowed.get(text) == int(at):
-                return
-            self.slowed[text] = int(at)
-        # What its faults leave free is for what it did itself.
-        if len(self.moments) < _MOST_MOMENTS // 2:
-            self.note(at, "fault", text)
-
-    def tried(self, at: float) -> None:
-        """It connects once more, having no connection."""
-        if self.tried_at is not None:
-            self.tries.append(max(0.0, at - self.tried_at))
-            del self.tries[:-_MOST_MOMENTS]
-
-    @property
-    def outside(self) -> bool:
-        """It was never let in."""
-        return bool(self.refused) and not (self.lost or self.open)
-
-    @property
-    def gave_up(self) -> bool:
-        """It lost its connection against its will, and never came back."""
-        waits = self.left or self.outside or self.shut_out
-        return self.lost_at is not None and not waits
-
-    def facts(self) -> dict[str, Any]:
-        """For a table, and for programs."""
-        streams = self.streams.values()
-        doubled = [name for stream in streams for name in stream.doubled]
-        not_again = self.withheld.lost()
-        not_sent = left_out(streams, set(self.withheld))
-        disordered = [name for stream in streams for name in stream.disordered]
-        wrong = self._wrong(
-            {
-                "doubled": list((Counter(doubled) - Counter(self.resent)).elements()),
-                "out of order": disordered,
-                "not sent again": not_again,
-                "not sent": not_sent,
-            }
-        )
-        return {
-            "protocol": self.protocol,
-            "client": self.client,
-            "faults": dict(self.faults),
-            "lost": self.lost,
-            "pauses": list(self.pauses),
-            "tries": list(self.tries),
-            "refused": self.refused,
-            "backoff": backoff_of(self.tries),
-            "away": self.lost_at is not None,
-            "gave_up": self.gave_up,
-            "now": self._now(),
-            "sent": sum(stream.sent for stream in streams) + self.uncounted,
-            "got": self.got + self.getting,
-            "doubled": doubled,
-            "resent": list(self.resent),
-            "disordered": disordered,
-            "missing": not_again + not_sent,
-            "resent_after": [gap for stream in streams for gap in stream.gaps],
-            "under": list(
-                self.causes.found(
-                    away=self.lost_at is not None,
-                    left=self.left or self.outside,
-                    waits=self.shut_out,
-                )
-            ),
-            "timeline": [
-                {"at": each.at, "what": each.kind, "text": each.text} for each in self.moments
-            ],
-            "clean": not wrong,
-            "verdict": in_words(wrong, self.resent, sent=bool(self.streams or self.uncounted)),
-        }
-
-    def _wrong(self, found: dict[str, list[str]]) -> list[str]:
-        """What is not as it should be."""
-        wrong = [named(what, names) for what, names in found.items() if names]
-        if self.gave_up:
-            wrong.append("gave up")
-        elif self.outside:
-            wrong.append(f"{counted(self.refused, 'connection')} not let in")
-        return wrong
-
-    def _now(self) -> str:
-        """In a word; nothing where it is there."""
-        if self.gave_up:
-            return "gave up"
-        if self.lost_at is None or self.outside:
-            return ""
-        return "left" if self.left else "away"
 
 
 class Observer:

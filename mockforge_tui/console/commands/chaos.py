@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
-    from ..chaos.verdict import ClientStory
+    from ..chaos.story import ClientStory
     from ..session import Session
 
 _SEED = integer("seed", 0)

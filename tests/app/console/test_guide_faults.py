@@ -14,7 +14,7 @@ from mockforge_brokers.protocols import PROTOCOLS
 from mockforge_tui import MockForge
 from mockforge_tui.console.chaos.aftermath import Aftermath
 from mockforge_tui.console.chaos.presets import PRESETS
-from mockforge_tui.console.chaos.verdict import ClientStory
+from mockforge_tui.console.chaos.story import ClientStory
 from mockforge_tui.console.commands import REGISTRY
 from mockforge_tui.console.registry import Opt
 
