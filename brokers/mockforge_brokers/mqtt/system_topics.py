@@ -68,16 +68,18 @@ class SystemTopics:
         self._latest: dict[str, str] = {}
         """The same as topics, for who subscribes."""
         self._counted = 0.0
-        """When that was begun, by the clock."""
+        """When that was, by the clock."""
         self._ticking = False
+        self._telling_all = False
+        """It is counted for all subscribers."""
 
     def retained(self, topic_filter: str) -> Iterator[Message | None]:
         """What a new subscriber of this filter gets; None is a step without a message."""
         if not self.interval or topic_filter.partition("/")[0] != ROOT:
             return
-        # Whoever subscribes often asks for it often, and who does so while it is counted gets what
-        # was counted before.
-        if not self._latest or self._environment.clock.now() - self._counted >= _FRESH:
+        # Whoever subscribes often asks for it often, and who does so while it is counted for all
+        # gets what the last tick sent.
+        if not self._telling_all and not self._is_fresh():
             yield from self._count()
             self._latest = self._values()
         if not self._ticking:
@@ -89,9 +91,13 @@ class SystemTopics:
             if matches(topic_filter, name):
                 yield _message(name, value)
 
+    def _is_fresh(self) -> bool:
+        return bool(self._latest) and self._environment.clock.now() - self._counted < _FRESH
+
     def _count(self) -> Steps:
-        self._counted = self._environment.clock.now()
+        """Those who wait for it may be gone before its end: until then nothing was counted."""
         self._last = yield from self._figures()
+        self._counted = self._environment.clock.now()
 
     def _tick(self) -> None:
         if not self._router.subscriptions.begins_with(ROOT):
@@ -102,7 +108,9 @@ class SystemTopics:
 
     def _telling(self) -> Steps:
         """Count, and tell all subscribers what changed."""
+        self._telling_all = True
         yield from self._count()
+        self._telling_all = False
         self._measure()
         before = self._told
         self._told = self._latest = self._values()

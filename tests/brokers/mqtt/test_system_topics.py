@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from mockforge_brokers import memory
+from mockforge_brokers.fairness import Steps
 from mockforge_brokers.journal import IN
 from mockforge_brokers.mqtt.wire.decode import decode_packet
 from mockforge_brokers.mqtt.wire.encode import encode_packet
@@ -256,6 +257,50 @@ def test_who_ends_while_it_is_counted_is_counted_once(scene: Scene) -> None:
         client.vanish()
     [message] = [each for each in steps if each is not None]
     assert message.payload == b"150"
+
+
+def test_who_goes_while_it_is_counted_leaves_nothing_old_to_the_next(scene: Scene) -> None:
+    clients = [scene.connect(f"{number}") for number in range(150)]
+    topics = scene.broker.router.system_topics
+    assert len(list(topics("$SYS/broker/clients/connected"))) > 1
+    # Nobody is left who subscribes to it, so that nothing is counted for an hour.
+    scene.advance(3600)
+    for client in clients[100:]:
+        client.vanish()
+    for client in clients[:100]:
+        client.send(encode_packet(Publish("t", b"x"), 4) * 600)
+    given_up = iter(topics("$SYS/#"))
+    assert next(given_up) is None
+    del given_up
+    dashboard = scene.connect("dashboard")
+    scene.subscribe(dashboard, "$SYS/broker/#")
+    got = values(dashboard, retain=True)
+    assert (got["broker/clients/connected"], got["broker/uptime"]) == ("101", "3600 seconds")
+    # Nor is what came in that hour taken for what came in the first interval.
+    scene.advance(10)
+    assert values(dashboard, retain=False)["broker/load/publish/received/1min"] == "0.00"
+
+
+def test_who_subscribes_while_it_is_counted_for_all_has_what_the_last_tick_sent(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(150):
+        scene.connect(f"{number}")
+    scene.subscribe(scene.connect("dashboard"), "$SYS/broker/clients/connected")
+    topics = scene.broker.router.system_topics
+    telling: list[Steps] = []
+    monkeypatch.setattr(scene.environment.chores, "do", telling.append)
+    scene.connect("late")
+    scene.advance(10)
+    next(telling[0])
+    [message] = topics("$SYS/broker/clients/connected")
+    assert message is not None
+    assert message.payload == b"151"
+    for _ in telling[0]:
+        pass
+    [message] = topics("$SYS/broker/clients/connected")
+    assert message is not None
+    assert message.payload == b"152"
 
 
 def test_members_of_shares_are_counted_as_they_come_and_go(scene: Scene) -> None:
