@@ -247,6 +247,17 @@ def test_very_many_clients_and_sessions_are_counted_in_steps(scene: Scene) -> No
     assert found[-1].payload == b"250"
 
 
+def test_a_subscriber_waits_for_the_count_in_as_many_steps(scene: Scene) -> None:
+    for number in range(250):
+        scene.connect(f"{number}")
+    scene.subscribe(scene.connect("dashboard"), "$SYS/broker/clients/connected")
+    session = scene.broker.registry.by_client["dashboard"]
+    scene.advance(5)
+    [subscription] = session.subscriptions.values()
+    steps = list(scene.broker.router.sending_retained(session, subscription))
+    assert len(steps) > 3 + 3
+
+
 def test_who_ends_while_it_is_counted_is_counted_once(scene: Scene) -> None:
     clients = [scene.connect(f"{number}") for number in range(150)]
     for client in clients:
