@@ -16,7 +16,7 @@ from .model import USUAL_PORTS, Config, ConfigError
 from .mqtt import MQTT_PREFIX, refused_filter
 from .setting import Setting, boolean
 from .table import BY_NAME, LIMIT_PREFIX, SETTINGS
-from .variables import mistyped
+from .variables import is_of_kubernetes, mistyped
 
 DEFAULT_FILE = "mockforge-tui.yaml"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -89,7 +89,7 @@ def resolve(
     found.warnings += mistyped(environment, _VARIABLES | found.variables)
     for setting in SETTINGS:
         text = environment.get(setting.variable)
-        if text and _is_of_kubernetes(setting, text):
+        if text and is_of_kubernetes(setting.variable, text):
             found.warnings.append(
                 f"{setting.variable}: {text} is what Kubernetes sets for a service of this name, "
                 "ignored; `enableServiceLinks: false` keeps it away"
@@ -166,11 +166,6 @@ def _from_variable(setting: Setting, text: str) -> Any:
         return setting.parse(text)
     except ValueError as error:
         raise ConfigError(f"{setting.variable}: {error}") from None
-
-
-def _is_of_kubernetes(setting: Setting, text: str) -> bool:
-    """Each pod gets such a variable for each service of its namespace."""
-    return setting.variable.endswith("_PORT") and text.startswith(("tcp://", "udp://"))
 
 
 def _check(config: Config) -> None:

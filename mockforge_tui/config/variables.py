@@ -15,7 +15,7 @@ _OURS: Final = "MOCKFORGE_"
 _ALIKE: Final = 0.75
 """Of what is behind our prefix: other programs have variables that begin so, too."""
 _OF_KUBERNETES: Final = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_")
-"""Set in each pod for each service of its namespace, by the service's name."""
+_OF_A_SERVICE: Final = ("tcp://", "udp://", "sctp://")
 
 
 def is_variable(text: str) -> bool:
@@ -34,11 +34,17 @@ def names_in(text: str) -> Iterator[str]:
     return (found[1] for found in _VARIABLE.finditer(text))
 
 
+def is_of_kubernetes(name: str, text: str) -> bool:
+    """Whether it is set in each pod, for a service of its namespace that is named so."""
+    plain = name.endswith("_PORT") and text.startswith(_OF_A_SERVICE)
+    return plain or _OF_KUBERNETES.search(name) is not None
+
+
 def mistyped(environment: Mapping[str, str], known: Collection[str]) -> Iterator[str]:
     """What to say of variables that nobody reads and that have nearly the name of a setting."""
     endings = [name.removeprefix(_OURS) for name in known]
     for name in sorted(environment.keys() - known):
-        if name.startswith(_OURS) and not _OF_KUBERNETES.search(name):
+        if name.startswith(_OURS) and not is_of_kubernetes(name, environment[name]):
             near = get_close_matches(name.removeprefix(_OURS), endings, 1, _ALIKE)
             if near:
                 yield f'{name}: no such setting, ignored, did you mean "{_OURS}{near[0]}"?'

@@ -260,14 +260,22 @@ def test_a_variable_that_the_file_names_is_its_own(tmp_path):
     assert (resolved.config.port("kafka"), resolved.warnings) == (7, ())
 
 
-def test_what_kubernetes_says_of_a_service_of_our_name_is_no_port():
-    resolved = resolve({}, {"MOCKFORGE_KAFKA_PORT": "tcp://10.96.0.1:9092"})
+@pytest.mark.parametrize("service", ["tcp://10.96.0.1:9092", "sctp://10.96.0.1:9092"])
+def test_what_kubernetes_says_of_a_service_of_our_name_is_no_port(service):
+    resolved = resolve({}, {"MOCKFORGE_KAFKA_PORT": service})
     assert resolved.config.port("kafka") == 9092
     (warning,) = resolved.warnings
     assert warning == (
-        "MOCKFORGE_KAFKA_PORT: tcp://10.96.0.1:9092 is what Kubernetes sets for a service of this "
+        f"MOCKFORGE_KAFKA_PORT: {service} is what Kubernetes sets for a service of this "
         "name, ignored; `enableServiceLinks: false` keeps it away"
     )
+
+
+@pytest.mark.parametrize("name", ["KAFKA_UI", "TUI_KAFKA", "KAFKA_1", "SHOP_KAFKA"])
+def test_what_kubernetes_says_of_a_service_of_nearly_our_name_is_none_of_ours(name):
+    variable = f"MOCKFORGE_{name}_PORT"
+    assert resolve({}, {variable: "tcp://10.96.0.1:80"}).warnings == ()
+    assert len(resolve({}, {variable: "80"}).warnings) == 1
 
 
 def test_a_file_that_is_no_text_is_an_error(tmp_path):
