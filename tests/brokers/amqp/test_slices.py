@@ -570,3 +570,21 @@ def test_a_link_may_go_while_its_message_goes_to_very_many_queues(end: str) -> N
     if end == "detach":
         client.fake.flush()
         assert {got.name for got in client.received()} == {"disposition", "detach"}
+
+
+def test_dead_letters_that_waited_for_a_message_of_amqp_1_0_go_as_its_client_vanishes() -> None:
+    scene = hurried()
+    client, other = LaterClient(scene).connect(), scene.client()
+    dead = {"x_dead_letter_exchange": "", "x_dead_letter_routing_key": "dead"}
+    other.send("queue.declare", queue="dead")
+    declare(other, "q", x_message_ttl=0, **dead)
+    other.send("queue.bind", queue="q", exchange="amq.fanout")
+    wide(scene)
+    client.sender("/exchanges/amq.fanout")
+    sent = performatives.write("transfer", handle=0, delivery_id=0, delivery_tag=b"t")
+    connection = client.fake.connection
+    connection.receive(frame(0, sent + message.data_section(b"x")))
+    assert connection.unfinished
+    assert not scene.broker.vhost().queues["dead"].messages
+    client.fake.vanish()
+    assert len(scene.broker.vhost().queues["dead"].messages) == 1

@@ -113,6 +113,7 @@ class Closing:
     def end(self, reason: str) -> None:
         """It is over."""
         self._connection.phase = Phase.ENDED
+        self._connection.stop_working()
         self.stop_waiting()
         self._give_up(reason)
         self._gone(self._connection.id)

@@ -171,6 +171,10 @@ class Connection:
             self._work = steps
             self.unfinished = True
 
+    def stop_working(self) -> None:
+        """What is not done yet ends here, and lets dead letters go that waited for it."""
+        self._work = None
+
     def take_rest(self) -> bytes:
         rest, self._rest = self._rest, b""
         return rest
