@@ -118,6 +118,10 @@ class StoringKeeper(Keeper):
         store.on_close(self._close)
         store.on_failing(self._alarm)
 
+    @property
+    def failing(self) -> bool:
+        return bool(self._store.failing)
+
     def adopt(self, host: Topology, queue: Queue) -> None:
         if kept.outlives(queue):
             is_kept = _always if kept.keeps_all(queue) else self.is_persistent
@@ -180,6 +184,10 @@ class StoringKeeper(Keeper):
             self._memory.raise_alarm(DISK)
         else:
             self._memory.clear_alarm(DISK)
+            for host in tuple(self._vhosts.values()):
+                for exchange in tuple(host.exchanges.values()):
+                    if isinstance(exchange, DelayedExchange):
+                        exchange.release_overdue()
 
     # How it is now.
 

@@ -5,11 +5,14 @@ import itertools
 import pytest
 from mockforge_brokers.amqp.records import plain
 from mockforge_brokers.amqp.state.queues.quorum import QuorumQueue
+from mockforge_brokers.amqp.v1_0.wire import message
+from mockforge_brokers.errors import InvalidInput
 from msgspec import msgpack
 
 from ..storage.memory_disk import MemoryDisk
 from .client import Client, Scene
 from .test_keeping import PERSISTENT, drain, on_disk, reopened, rows
+from .v1_0.client import Client as LaterClient
 
 AT_LEAST_ONCE = {
     "x-queue-type": "quorum",
@@ -210,6 +213,56 @@ def test_what_fell_due_while_nobody_ran_comes_at_once_and_in_order() -> None:
     later.advance(0.01)
     assert [body for body, _ in drain(later.client(), "q")] == [b"1", b"2", b"3"]
     later.advance(0.01)
+    assert rows(disk) == 0
+
+
+def test_what_falls_due_while_nothing_can_be_written_waits_until_it_can() -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    delaying(client)
+    for number in (1, 2):
+        delay(client, b"%d" % number, number * 1000, **PERSISTENT)
+    scene.advance(0.01)
+    disk.store.failed("the disk is full")
+    scene.advance(3)
+    assert note_of(scene, "later").endswith("2 delayed")
+    assert rows(disk) == 2
+    client.send("queue.declare", queue="other", durable=True)
+    scene.advance(0.01)
+    assert not disk.store.failing
+    assert [body for body, _ in drain(reopened(scene, disk).client(), "q")] == [b"1", b"2"]
+    assert [body for body, _ in drain(client, "q")] == [b"1", b"2"]
+    assert scene.broker.memory.used == 0
+
+
+def test_what_is_to_be_held_while_nothing_can_be_written_is_refused() -> None:
+    scene, disk = on_disk()
+    delaying(scene.client())
+    later = LaterClient(scene).connect()
+    later.sender("/exchanges/later/a.b")
+    scene.advance(0.01)
+    disk.store.failed("the disk is full")
+    with pytest.raises(InvalidInput):
+        scene.broker.publish("later", "a.b", b"x", properties={"headers": {"x-delay": 1000}})
+    data = message.data_section(b"x")
+    sent = message.bare_message({}, {"x-delay": 1000}, data)
+    (disposition,) = later.transfer(payload=sent)
+    assert disposition.state == "released"
+    assert scene.broker.memory.used == 0
+
+
+def test_what_is_overdue_goes_with_its_exchange() -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    delaying(client)
+    delay(client, b"x", 1000, **PERSISTENT)
+    scene.advance(0.01)
+    disk.store.failed("the disk is full")
+    scene.advance(2)
+    client.send("exchange.delete", exchange="later")
+    scene.advance(0.01)
+    assert not disk.store.failing
+    assert drain(client, "q") == []
     assert rows(disk) == 0
 
 

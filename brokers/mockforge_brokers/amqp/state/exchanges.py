@@ -15,6 +15,7 @@ from .policies import NO_DEFINITION, Definition
 from .queues.queue import Queue
 
 if TYPE_CHECKING:
+    from .keeper import Keeper
     from .queues.governed import Contents
     from .routing import Route
 
@@ -54,6 +55,8 @@ class Host(Protocol):
     contents: "Contents"
     exchanges: "dict[str, Exchange]"
     memory: Memory
+    keeper: "Keeper"
+    rejected: bool
 
     def pass_on(self, route: "Route", destination: Destination, content: bytes) -> None:
         """Put a message of this route into a queue, or where an exchange sends it."""

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 class Keeper:
     """Where nothing is kept. `host` is the virtual host in which something changed."""
 
+    @property
+    def failing(self) -> bool:
+        """Whether nothing can be written now, so that no queue takes what it is to keep."""
+        return False
+
     def adopt(self, host: Topology, queue: Queue) -> None:
         """A queue was made, which is still empty: let it keep its messages if it is to."""
 

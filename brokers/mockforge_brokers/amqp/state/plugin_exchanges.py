@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from ...clock import Timer
 from ...errors import RequestRefused
+from ...fairness import Steps
 from ..codes import ReplyCode
 from ..records import INTEGER_TYPES, Field, Headers, Table, text_of
 from .exchanges import (
@@ -250,6 +251,8 @@ class DelayedExchange(Exchange):
         self._routed = _INNER[text_of(self.arguments["x-delayed-type"])](name)
         self._held: dict[int, tuple[Timer, Held]] = {}
         """What is to be routed later, by number."""
+        self._overdue: deque[int] = deque()
+        """What fell due while the queues on disk took nothing."""
         self._last = 0
         self.shelf = _NO_SHELF
 
@@ -281,6 +284,9 @@ class DelayedExchange(Exchange):
     def _hold(self, delay: int, route: Route, content: bytes, source: str) -> None:
         if self.ended:
             return
+        if self.shelf.number and self.host.keeper.failing:
+            self.host.rejected = True
+            return
         held = Held(route, content, delay, self.host.clock.now() + delay / 1000)
         self.hold(self._last + 1, held)
         self.shelf.put(self._last, held)
@@ -296,6 +302,9 @@ class DelayedExchange(Exchange):
 
     def _release(self, number: int) -> None:
         """The header says how long it was held, by a minus sign; nothing holds it again."""
+        if self.host.keeper.failing:
+            self._overdue.append(number)
+            return
         memory = self.host.memory
         _, held = self._held.pop(number)
         memory.used -= _weight(held.content)
@@ -304,8 +313,20 @@ class DelayedExchange(Exchange):
         self.host.pass_on(held.route, self, changed)
         memory.settle()
 
+    def release_overdue(self) -> None:
+        """The disk takes something again."""
+        if self._overdue:
+            self.host.memory.do(self._releasing())
+
+    def _releasing(self) -> Steps:
+        overdue = self._overdue
+        while overdue and not self.host.keeper.failing:
+            self._release(overdue.popleft())
+            yield
+
     def end(self) -> None:
         super().end()
+        self._overdue.clear()
         for timer, held in self._held.values():
             timer.cancel()
             self.host.memory.used -= _weight(held.content)

@@ -132,14 +132,14 @@ class VirtualHost(Topology):
     def publish(self, route: Route, content: bytes, size: int, source: str) -> int:
         """Put a message into all queues of its route; returns how many.
 
-        A negative number says that one of them refused it (x-overflow).
+        A negative number says that one of them refused it (x-overflow), or who was to hold it.
 
         `content` is opaque (message.py), `size` the bytes of its body, `source` who published it.
         """
         reached = self.deliver(route, content, size, source)
         if self.rejected:
             self.rejected = False
-            return -reached
+            return -(reached or 1)
         return reached
 
     def publishing(
@@ -175,7 +175,7 @@ class VirtualHost(Topology):
                 yield
         finally:
             self._dead_letters.let_go(dead)
-        return -reached if rejected else reached
+        return -(reached or 1) if rejected else reached
 
     def publish_expiring(self, route: Route, content: bytes, size: int, source: str) -> int:
         """As `publish`, for a message with an expiration: plain queues have to watch it, too."""

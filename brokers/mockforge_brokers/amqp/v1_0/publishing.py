@@ -148,6 +148,9 @@ def _reached(
     reached = yield from steps
     connection = session.connection
     connection.published += 1
+    if reached < 0 and not route.queues:
+        # It was to be held for later, on a disk that takes nothing now.
+        return _RELEASED
     if reached < 0:
         queue = route.queues[0].name
         info = {Symbol("queue"): queue, Symbol("reason"): Symbol("maxlen")}
