@@ -2,10 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Row
@@ -48,9 +48,31 @@ class Series:
         self.count += 1
         return number < greatest
 
-    def forget(self, number: int, partition: object) -> None:
-        self.count -= 1
-        self.greatest[partition] = min(self.greatest[partition], number - 1)
+    def sink(self, number: int, partition: object, before: int | None) -> None:
+        """A number did not come there after all: the greatest is what it was `before`.
+
+        Unless others raised it since.
+        """
+        if self.greatest.get(partition) == number:
+            if before is None:
+                del self.greatest[partition]
+            else:
+                self.greatest[partition] = before
+
+
+class Coming(NamedTuple):
+    """What a message was to its stream when it came: `doubled`, `disordered` or nothing.
+
+    The first of its name in a series has its `number`, and the greatest that its partition had
+    `before` (None: it had none).
+    """
+
+    name: str
+    kind: str = ""
+    series: Series | None = None
+    number: int = 0
+    partition: object = None
+    before: int | None = None
 
 
 @dataclass(slots=True)
@@ -63,46 +85,76 @@ class Stream:
     ids: dict[str, float] = field(default_factory=dict)
     gaps: list[float] = field(default_factory=list)
     sent: int = 0
+    again: Counter[str] = field(default_factory=Counter)
+    """How often each came again: of those that are `doubled` too, and of those beyond them."""
     doubled: list[str] = field(default_factory=list)
     disordered: list[str] = field(default_factory=list)
     series: dict[str, Series] = field(default_factory=dict)
     """By what stands before their numbers."""
 
-    def add(self, name: str, at: float, partition: object = None) -> str:
-        """`doubled`, `disordered` or nothing."""
+    def add(self, name: str, at: float, partition: object = None) -> Coming:
         self.sent += 1
         if name in self.ids:
+            self.again[name] += 1
             if len(self.doubled) == _MOST_REPEATED:
-                return ""
+                return Coming(name)
             self.gaps.append(at - self.ids[name])
             self.doubled.append(name)
-            return "doubled"
+            return Coming(name, "doubled")
         self.ids[name] = at
         found = _NUMBER.fullmatch(name)
         if found is None:
-            return ""
+            return Coming(name)
         series, number, digits = found[1], int(found[2]), len(found[2])
         known = self.series.get(series)
         if known is None:
             known = self.series[series] = Series(number, number, digits)
-        if not known.add(number, digits, partition) or len(self.disordered) == _MOST_REPEATED:
-            return ""
-        self.disordered.append(name)
-        return "disordered"
+        before = known.greatest.get(partition)
+        kind = ""
+        if known.add(number, digits, partition) and len(self.disordered) < _MOST_REPEATED:
+            self.disordered.append(name)
+            kind = "disordered"
+        return Coming(name, kind, known, number, partition, before)
 
-    def forget(self, name: str, partition: object) -> None:
-        """It did not come after all, so that it and those behind it may come again."""
-        for names in (self.doubled, self.disordered):
-            if name in names:
-                at = len(names) - 1 - names[::-1].index(name)
-                del names[at]
-                if names is self.doubled:
-                    del self.gaps[at]
-                    return
+    def forget(self, comings: Iterable[Coming]) -> None:
+        """They did not come after all, so that they and those behind them may come again.
+
+        The newest of each partition is the first of them.
+        """
+        fewer, in_order = set[str](), set[str]()
+        for coming in comings:
+            name = coming.name
+            if coming.series is not None:
+                coming.series.sink(coming.number, coming.partition, coming.before)
+            if coming.kind == "disordered":
+                in_order.add(name)
+            if self.again[name]:
+                self.again[name] -= 1
+                fewer.add(name)
+            else:
+                self._forget_id(name)
+        if in_order:
+            self.disordered = [name for name in self.disordered if name not in in_order]
+        if fewer:
+            self._forget_repetitions(fewer)
+
+    def _forget_id(self, name: str) -> None:
         del self.ids[name]
         found = _NUMBER.fullmatch(name)
         if found is not None:
-            self.series[found[1]].forget(int(found[2]), partition)
+            self.series[found[1]].count -= 1
+
+    def _forget_repetitions(self, fewer: Collection[str]) -> None:
+        """Of these names no more are doubled than came again; the oldest stay."""
+        seen: Counter[str] = Counter()
+        kept: list[tuple[str, float]] = []
+        for name, gap in zip(self.doubled, self.gaps, strict=True):
+            seen[name] += 1
+            if name not in fewer or seen[name] <= self.again[name]:
+                kept.append((name, gap))
+        self.doubled = [name for name, _ in kept]
+        self.gaps = [gap for _, gap in kept]
+        self.again = +self.again
 
     def missing(self) -> list[str]:
         """Numbers that are not there between the first and the last of a series.

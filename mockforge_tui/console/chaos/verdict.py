@@ -289,9 +289,9 @@ class Observer:
             self._meet(story, event, name_of(value), at)
 
     def _aborted(self, event: TransactionAborted) -> None:
-        for stream, name, partition in self._transactions.aborted(event):
+        for stream, comings in self._transactions.aborted(event):
             known = len(stream.ids)
-            stream.forget(name, partition)
+            stream.forget(comings)
             self._ids -= known - len(stream.ids)
 
     def _kept_back(self, rows: list[Row], queue: Queue) -> None:
@@ -324,8 +324,9 @@ class Observer:
         if stream is None:
             stream = story.streams[address] = Stream()
         self._ids += name not in stream.ids
-        self._transactions.met(event, stream, name)
-        match stream.add(name, at, event.detail.get("partition")):
+        coming = stream.add(name, at, event.detail.get("partition"))
+        self._transactions.met(event, stream, coming)
+        match coming.kind:
             case "doubled":
                 story.note(at, "doubled", name)
                 first = stream.ids[name]
