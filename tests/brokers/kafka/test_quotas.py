@@ -6,12 +6,14 @@ import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.kafka.apis.throttling import write_time
+from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.events import ClientThrottled
 from mockforge_brokers.kafka.records import read_records, split_batches
 from mockforge_brokers.kafka.state.quotas import CONSUME, PRODUCE, REQUESTS, Component, Quotas
 from mockforge_brokers.kafka.throttle import Throttle
 from mockforge_brokers.kafka.wire.catalog import RESPONSES
 from mockforge_brokers.kafka.wire.frames import encode_response, response_pieces
+from mockforge_brokers.kafka.wire.messages.logs import ReplicaState
 from mockforge_brokers.kafka.wire.messages.quotas import (
     AlterClientQuotasRequest,
     AlteredQuota,
@@ -475,6 +477,28 @@ def test_a_fetch_that_takes_too_long_gets_its_records_after_its_time_and_not_wit
     assert answers == [(0, 1000), (0, 1000)]
     scene.broker.alter_quota([("client-id", "shop")], {"request_percentage": 50.0})
     assert len(_records(scene.ask_as("shop", client, fetch("t", 0), version))) == 1
+
+
+@pytest.mark.parametrize("version", [11, 17])
+def test_a_broker_that_follows_waits_for_no_quota_also_where_its_session_is_not_there(version):
+    scene = Scene(clock=Ticking(1_700_000_000.0))
+    scene.broker.create_topic("t", 1)
+    scene.broker.publish("t", b"v")
+    scene.broker.alter_quota([("client-id", "shop")], {"request_percentage": 0.005})
+    request = fetch("t", 0, topic_id=scene.broker.cluster.topics["t"].topic_id)
+    if version < 15:
+        request.replica_id = 2
+    else:
+        request.replica_state = ReplicaState(replica_id=2)
+    client = scene.network.connect()
+    answer = scene.ask_as("shop", client, request, version)
+    assert (len(_records(answer)), answer.throttle_time_ms) == (1, 0)
+    request.session_id, request.session_epoch = 7, 3
+    answer = scene.ask_as("shop", client, request, version)
+    assert (answer.error_code, answer.throttle_time_ms) == (
+        ErrorCode.FETCH_SESSION_ID_NOT_FOUND,
+        0,
+    )
 
 
 def test_the_time_of_a_fetch_that_waits_for_records_is_that_until_it_waited():

@@ -56,11 +56,17 @@ def handle(caller: Caller, request: FetchRequest) -> FetchResponse | Parked[Fetc
     except RequestRefused as refusal:
         refused = FetchResponse(error_code=caller.denied(ApiKey.FETCH, refusal), responses=[])
         # As Kafka: who is throttled is told so alone, as if it had no session.
-        return refused if _may_go(caller, refused) else _throttled(caller)
+        return refused if _follows(request) or _may_go(caller, refused) else _throttled(caller)
     reading = Reading.of(asking)
     if reading.answers_now or request.max_wait_ms <= 0:
         return reading.response()
     return Waiting(asking, reading).parked
+
+
+def _follows(request: FetchRequest) -> bool:
+    """Whether who asks says to be a broker; from version 15 on it says so at another place."""
+    state = request.replica_state
+    return request.replica_id >= 0 or (state is not None and state.replica_id >= 0)
 
 
 def _may_go(caller: Caller, response: FetchResponse) -> bool:
@@ -101,8 +107,7 @@ class Asking(Struct):
 
     @property
     def follows(self) -> bool:
-        """Whether it says to be a broker."""
-        return self.request.replica_id >= 0
+        return _follows(self.request)
 
     @property
     def wanted(self) -> Wanted:
@@ -363,7 +368,7 @@ class Reading(Struct):
         caller, request = self.asking.caller, self.asking.request
         rack = request.rack_id
         # Who says to be a broker follows this leader, wherever it stands.
-        if request.replica_id >= 0 or not caller.cluster.nodes.many:
+        if self.asking.follows or not caller.cluster.nodes.many:
             return NOBODY
         replication, here = caller.cluster.replication, caller.node
         if replication.leader(log) != here or not caller.cluster.config.selects_by_rack:
