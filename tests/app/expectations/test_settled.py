@@ -4,6 +4,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from mockforge_brokers.amqp.wire.frames import method
 
 from app.console.scene import Scene
 from mockforge_tui.embedded.spelling import asked_of
@@ -83,6 +84,24 @@ def test_each_way_to_settle_is_counted_as_what_it_is(stage: Stage, way: str) -> 
     for other in {"acknowledged", "rejected", "requeued"} - {settlement}:
         assert stage.ends(Settled("q", other, least=0, most=0, within=0)) is True
     assert stage.ends(Settled("other", settlement, least=0, most=0, within=0)) is True
+
+
+def test_acknowledgements_that_come_together_are_one_entry_of_each_queue(stage: Stage) -> None:
+    client = stage.scene.amqp_client()
+    stage.deliver(client, 4)
+    stage.scene.run("queue add other")
+    stage.scene.run("pub queue:other x")
+    client.send("basic.get", queue="other")
+    before = stage.scene.record.settlements.newest
+    # What is acknowledged before one that is unknown is; the rest goes back.
+    tags = [1, 2, 5, 3, 3, 4]
+    client.fake.send(b"".join(method(1, "basic.ack", delivery_tag=each) for each in tags))
+    kept = list(stage.scene.record.settlements.since(before))
+    assert [(one.queue, one.settlement, one.messages) for one in reversed(kept)] == [
+        ("q", "acknowledged", 3),
+        ("other", "acknowledged", 1),
+        ("q", "requeued", 1),
+    ]
 
 
 def test_what_a_transaction_settles_counts_when_it_is_committed(stage: Stage) -> None:

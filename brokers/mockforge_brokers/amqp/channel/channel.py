@@ -206,16 +206,19 @@ class Channel:
 
     def acknowledge(self, tags: list[int]) -> None:
         """basic.ack of single deliveries, the frequent case."""
-        if self.transaction is not None or self.vhost.settlements.watchers:
+        if self.transaction is not None:
             for tag in tags:
                 self.settle(tag, False, acknowledged=True, requeue=False)
             return
         take = self.unacked.pop
         settled = 0
+        done: list[Message] = []
         for tag in tags:
             message = take(tag, None)
             if message is None:
+                self.note("acknowledged", done)
                 raise unknown_tag(self, tag)
+            done.append(message)
             message.queue.acknowledge(message)
             consumer = message.consumer
             if consumer is not None:
@@ -225,6 +228,7 @@ class Channel:
                 # acknowledgements are counted.
                 if credit == 1:
                     self.line.refilled.append(consumer)
+        self.note("acknowledged", done)
         if self.limit:
             # Not a count of before: an acknowledgement may let another consumer begin (quorum.py).
             self.outstanding -= settled
