@@ -72,7 +72,7 @@ def _of_queue(expectation: Drained | Consumers | Settled, observed: Observed, si
                 expectation,
                 record.settlements,
                 record.settled(since),
-                lambda: _queue_view(queue, observed) is not None,
+                lambda: _host_of_queue(queue, observed),
             )
 
 
@@ -298,6 +298,12 @@ def _queue_view(name: str, observed: Observed) -> DestinationView | None:
     # Asked again and again while it waits, however many other queues there are.
     amqp = observed.brokers.amqp
     return None if amqp is None else amqp.queue_named(name)
+
+
+def _host_of_queue(name: str, observed: Observed) -> str | None:
+    """The virtual host that `_queue_view` finds it in."""
+    view = _queue_view(name, observed)
+    return None if view is None else view.detail["vhost"]
 
 
 class _QueueCheck(Check):

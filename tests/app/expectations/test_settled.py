@@ -190,3 +190,28 @@ def test_messages_and_settlements_of_a_virtual_host_that_is_new_are_seen(stage: 
     client.send("basic.get", queue="s")
     client.send("basic.ack", delivery_tag=1)
     assert stage.ends(Settled("s", least=1, most=1)) is True
+
+
+def test_of_virtual_hosts_with_queues_of_one_name_the_first_one_counts(stage: Stage) -> None:
+    run = stage.scene.run
+    run("queue add q")
+    stage.scene.amqp.add_vhost("shop")
+    stage.scene.amqp.declare_queue("q", vhost="shop")
+    stage.scene.amqp.publish("", "q", b"x", vhost="shop")
+    elsewhere = stage.scene.amqp_client(vhost="shop")
+    elsewhere.send("basic.get", queue="q")
+    elsewhere.send("basic.ack", delivery_tag=1)
+    assert stage.ends(Settled("q", least=1)) is None
+    client = stage.scene.amqp_client()
+    stage.deliver(client)
+    client.send("basic.ack", delivery_tag=2, multiple=True)
+    assert stage.ends(Settled("q", least=2, most=2)) is True
+    # While it is waited for, and of one that goes meanwhile.
+    asked = Waiting(Settled("q", least=3, within=9), stage.scene, stage.outcomes.append)
+    stage.outcomes.clear()
+    client.send("queue.delete", queue="q")
+    stage.scene.amqp.delete_queue("q", vhost="shop")
+    stage.scene.advance(9)
+    asked.cancel()
+    assert stage.outcomes[0].failure is not None
+    assert stage.outcomes[0].failure.seen == "2 acknowledged"

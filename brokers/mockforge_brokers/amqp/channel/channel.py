@@ -176,11 +176,12 @@ class Channel:
 
     def note(self, settlement: Settlement, messages: Iterable[Message]) -> None:
         """Let those know who watch what becomes of messages."""
-        if not self.vhost.settlements.watchers:
+        vhost = self.vhost
+        if not vhost.settlements.watchers:
             return
         # What timed out is its queue's again, whatever its client says of it now.
         settled = [each for each in messages if not isinstance(each.queue, TimedOut)]
-        self.vhost.settlements.note(settlement, self.line.client, settled)
+        vhost.settlements.note(vhost.name, settlement, self.line.client, settled)
 
     def _done_with(self, back: list[tuple[int, Message]]) -> None:
         """These are acknowledged: counted by queue and consumer, of which there are few."""

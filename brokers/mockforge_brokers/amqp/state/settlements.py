@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 Settlement = Literal["acknowledged", "rejected", "requeued"]
 SETTLEMENTS: Final[tuple[Settlement, ...]] = ("acknowledged", "rejected", "requeued")
-Settled = Callable[[str, Settlement, str, int], object]
-"""Called with a queue's name, what became of its messages, the client, and how many there are."""
+Settled = Callable[[str, str, Settlement, str, int], object]
+"""Called with a virtual host's name and a queue's in it, what became of the queue's messages, the
+client, and how many there are."""
 
 
 class Settlements:
@@ -35,9 +36,11 @@ class Settlements:
 
         return stop
 
-    def note(self, settlement: Settlement, client: str, messages: Iterable[Message]) -> None:
+    def note(
+        self, vhost: str, settlement: Settlement, client: str, messages: Iterable[Message]
+    ) -> None:
         if not self.watchers:
             return
         for queue, group in by_queue(messages).items():
             for callback in self.watchers:
-                callback(queue.name, settlement, client, len(group))
+                callback(vhost, queue.name, settlement, client, len(group))

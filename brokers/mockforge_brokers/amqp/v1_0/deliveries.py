@@ -155,7 +155,8 @@ def _settlement(outcome: Composite) -> Settlement:
 
 def note(session: Session, settlement: Settlement, messages: Iterable[Message]) -> None:
     """Let those know who watch what becomes of messages."""
-    session.vhost.settlements.note(settlement, session.connection.client, messages)
+    vhost = session.vhost
+    vhost.settlements.note(vhost.name, settlement, session.connection.client, messages)
 
 
 _SETTLERS: Final[dict[str, Callable[[Composite, list[Message]], None]]] = {
