@@ -139,7 +139,9 @@ class PeerCaughtUp(Event, frozen=True):
 
 
 class FaultFired(Event, frozen=True):
-    """`frame` is its `journal.mark_of`; 0: there is none, as when a connection begins or ends."""
+    """`frame` is its `journal.mark_of`; 0: there is none, as when a connection begins or ends, or
+    none that its client gets. `direction` is the journal's.
+    """
 
     rule: int
     kind: str
@@ -147,6 +149,7 @@ class FaultFired(Event, frozen=True):
     client: str
     operation: str
     frame: int = 0
+    direction: int = 0
 
 
 class FrameHeld(Event, frozen=True):

@@ -16,7 +16,7 @@ from mockforge_brokers.events import (
     FrameHeld,
     HeldFrameLeft,
 )
-from mockforge_brokers.journal import IN, Journal, Row, mark_of
+from mockforge_brokers.journal import IN, OUT, Journal, Row, mark_of
 from mockforge_brokers.misbehaviour.holds import Holds
 from mockforge_brokers.spine import Spine
 
@@ -33,6 +33,9 @@ _CAUSED: Final = 0.02
 _LOOKED_BACK: Final = 512
 _MOST_HITS: Final = 64
 _ALTERING: Final = frozenset(("set", "corrupt", "truncate"))
+_WAITING: Final = frozenset(("delay", "throttle", "slice", "join", "partition", "reorder"))
+_AT_ONCE: Final = 1.0
+"""Seconds within which a frame that was hit is journaled, unless the fault lets it wait."""
 _VALUES_FROM: Final = 2000
 _WINDOW: Final = 12
 """Ticks over which the note `shown 1 of N` counts."""
@@ -179,8 +182,9 @@ class Feed:
             self._add_event(time, event)
         for time, event in facts:
             self._relate(time, event)
-        if self._hits:
+        if self._hits and (rows or facts):
             self._show_hits()
+            self._forget_hits(rows, facts)
 
     def _add_event(self, time: float, event: Event) -> None:
         row = event_row(time, event)
@@ -227,13 +231,22 @@ class Feed:
                 rows[row.connection, mark_of(row.frame)].append(row)
                 rows[row.connection, row.operation].append(row)
         for time, event in tuple(self._hits):
-            hit = _first(rows[event.connection, event.frame], time)
+            until = _latest(time, event)
+            hit = _first(rows[event.connection, event.frame], time, until)
             if hit is None and event.kind in _ALTERING:
                 # What a client gets is journaled as it was sent.
-                hit = _first(rows[event.connection, event.operation], time)
+                hit = _first(rows[event.connection, event.operation], time, until)
             if hit is not None:
                 self._hits.remove((time, event))
                 self._mark_hit(hit, event.rule)
+
+    def _forget_hits(self, rows: list[Row], facts: list[tuple[float, Event]]) -> None:
+        """Those whose frames will not come any more: what is like them later is not they."""
+        reached = max((row.time for row in rows), default=0.0)
+        ended = {event.connection for _, event in facts if isinstance(event, ConnectionClosed)}
+        for time, event in tuple(self._hits):
+            if event.connection in ended or _latest(time, event) < reached:
+                self._hits.remove((time, event))
 
     def _mark_hit(self, first: Row, rule: int) -> None:
         """All rows of its frame."""
@@ -246,11 +259,16 @@ class Feed:
             row = self.ring.row(number)
 
 
-def _first(newest_first: list[Row], time: float) -> Row | None:
-    """The oldest since then that bears no mark yet."""
+def _latest(time: float, event: FaultFired) -> float:
+    """When the frame that it hit then is journaled at the latest."""
+    return inf if event.direction == OUT and event.kind in _WAITING else time + _AT_ONCE
+
+
+def _first(newest_first: list[Row], time: float, until: float) -> Row | None:
+    """The oldest of that time that bears no mark yet."""
     while newest_first and (newest_first[-1].fault or newest_first[-1].time < time):
         newest_first.pop()
-    return newest_first[-1] if newest_first else None
+    return newest_first[-1] if newest_first and newest_first[-1].time <= until else None
 
 
 def _comes_first(event: Event, row: Row) -> bool:

@@ -4,6 +4,7 @@ import json
 from math import inf
 from random import Random
 
+import pytest
 from brokers.misbehaving import Waiting, hold
 from mockforge_brokers.events import (
     ConnectionClosed,
@@ -260,7 +261,7 @@ def test_a_fault_marks_what_goes_out_when_it_goes_and_what_never_does_nowhere() 
     late, gone, other = (frame(op="PUBACK", payload=name) for name in ("late", "gone", "other"))
     traffic.write("a", other, direction=OUT)
     for rule, each in ((3, late), (4, gone)):
-        traffic.spine.emit(hit(rule, each))
+        traffic.spine.emit(hit(rule, each, direction=OUT))
         traffic.clock.advance(1)
     feed.tick()
     traffic.write("a", other + late, direction=OUT)
@@ -271,14 +272,47 @@ def test_a_fault_marks_what_goes_out_when_it_goes_and_what_never_does_nowhere() 
 def test_a_fault_that_changed_what_goes_out_marks_it_as_it_went() -> None:
     traffic = Traffic()
     feed = _feed(traffic)
-    traffic.spine.emit(hit(3, frame(op="PUBACK", payload="before"), "set"))
+    traffic.spine.emit(hit(3, frame(op="PUBACK", payload="before"), "set", OUT))
     traffic.write("a", frame(op="PUBACK", payload="after"), direction=OUT)
     feed.tick()
     assert _faults(feed) == [("after", 3)]
 
 
-def hit(rule: int, data: bytes, kind: str = "delay") -> FaultFired:
-    return FaultFired("mqtt", rule, kind, 1, "a", json.loads(data[2:])["op"], mark_of(data))
+@pytest.mark.parametrize(
+    ("kind", "direction"), [("set", OUT), ("truncate", OUT), ("duplicate", OUT), ("delay", IN)]
+)
+def test_a_fault_whose_frame_was_not_seen_at_once_marks_none_like_it_later(
+    kind: str, direction: int
+) -> None:
+    traffic = Traffic()
+    feed = _feed(traffic)
+    alike = frame(op="PINGRESP", payload="alike")
+    traffic.spine.emit(hit(3, alike, kind, direction))
+    traffic.clock.advance(60)
+    traffic.write("a", alike, direction=direction)
+    feed.tick()
+    traffic.write("a", alike, direction=direction)
+    feed.tick()
+    assert _faults(feed) == [("alike", 0), ("alike", 0)]
+    assert not feed._hits
+
+
+def test_what_waits_for_a_connection_that_ended_marks_nothing_any_more() -> None:
+    traffic = Traffic()
+    feed = _feed(traffic)
+    seen, late = (frame(op="PUBACK", payload=name) for name in ("seen", "late"))
+    for each in (seen, late):
+        traffic.spine.emit(hit(3, each, direction=OUT))
+    traffic.write("a", seen, direction=OUT)
+    traffic.spine.emit(ConnectionClosed("mqtt", 1, "a", "its client closed it"))
+    feed.tick()
+    assert _faults(feed) == [("seen", 3)]
+    assert not feed._hits
+
+
+def hit(rule: int, data: bytes, kind: str = "delay", direction: int = IN) -> FaultFired:
+    operation = json.loads(data[2:])["op"]
+    return FaultFired("mqtt", rule, kind, 1, "a", operation, mark_of(data), direction)
 
 
 def _faults(feed: Feed) -> list[tuple[str, int]]:

@@ -15,7 +15,7 @@ from ..errors import InvalidInput
 from ..events import FaultFired, Warned
 from ..journal import IN, OUT, Row, mark_of
 from ..spine import Spine
-from .actions import Action, Delay, Inject, Refuse, Watch, name_of
+from .actions import Action, Blackhole, Delay, Drop, Inject, Refuse, Truncate, Watch, name_of
 from .in_force import InForce
 
 if TYPE_CHECKING:
@@ -332,8 +332,10 @@ class Faults:
         rule.hits += 1
         row.fault = rule.id
         who = row.connection, row.client, row.operation
-        mark = mark_of(row.frame)
-        self._spine.emit(FaultFired(row.protocol, rule.id, rule.kind, *who, mark))
+        # What a client sent is journaled as it came, and what it gets as it goes.
+        gone = row.direction == OUT and _takes_away(rule.action)
+        mark = 0 if gone else mark_of(row.frame)
+        self._spine.emit(FaultFired(row.protocol, rule.id, rule.kind, *who, mark, row.direction))
 
     def _refresh(self) -> None:
         self.active = any(rule.enabled for rule in self.rules.values())
@@ -344,6 +346,15 @@ def _end_effects(rule: Rule) -> None:
     # An effect may take others out as it ends, so none is iterated over.
     while rule.effects:
         rule.effects.popitem()[1]()
+
+
+def _takes_away(action: Action) -> bool:
+    """Whether the frame itself never goes on."""
+    match action:
+        case Drop() | Blackhole() | Inject(instead=True) | Truncate(keep=0):
+            return True
+        case _:
+            return False
 
 
 def _looks_around(rule: Rule) -> bool:

@@ -14,7 +14,16 @@ from mockforge_brokers.events import (
 )
 from mockforge_brokers.journal import IN, OUT, Row, mark_of
 from mockforge_brokers.limits import Limits
-from mockforge_brokers.misbehaviour.actions import Delay, Disconnect, Refuse, SetFields
+from mockforge_brokers.misbehaviour.actions import (
+    Blackhole,
+    Delay,
+    Disconnect,
+    Drop,
+    Inject,
+    Refuse,
+    SetFields,
+    Truncate,
+)
 from mockforge_brokers.misbehaviour.decisions import Changes, Edit, Release
 from mockforge_brokers.misbehaviour.exchanges import Exchanges
 
@@ -56,6 +65,18 @@ def test_a_dropped_frame_vanishes_and_the_rule_counts_it():
     assert scene.passed == [b"y\n"]
     assert rule.hits == 2
     assert FaultFired("lines", rule.id, "drop", 1, "?", "x", mark_of(b"x\n")) in scene.events
+
+
+@pytest.mark.parametrize(
+    "action", [Drop(), Blackhole(), Inject("0xff", instead=True), Truncate(0)], ids=str
+)
+def test_a_fault_tells_of_no_frame_where_none_goes_out(action):
+    """It is in no journal: the next one like it, which goes, is not the one that was hit."""
+    scene = Scene(OUT)
+    scene.faults.add(fault(action, is_word("x", OUT), scope="x"))
+    scene.lane.feed(b"x\n")
+    [fired] = [event for event in scene.events if isinstance(event, FaultFired)]
+    assert (fired.frame, fired.direction) == (0, OUT)
 
 
 def test_disconnect_comes_before_the_effect_unless_told():
