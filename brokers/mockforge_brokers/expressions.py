@@ -130,11 +130,21 @@ class _Tries:
         self.looks: _Seen = {}
 
 
+class _Room:
+    """How many states an expression may have yet, with those of its looks ahead and behind."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = _MOST_STATES
+
+
 class _Automaton:
     """Raises re.error for what has no automaton: references back, atomic groups; or a large one."""
 
-    def __init__(self, tree: Any) -> None:
+    def __init__(self, tree: Any, room: _Room | None = None) -> None:
         self._states: list[_State] = []
+        self._room = room or _Room()
         self._parsed = tree.state
         self._sequence(tree, _NO_FLAGS)
         self._states.append((_END,))
@@ -162,7 +172,7 @@ class _Automaton:
             elif kind in (sre.ASSERT, sre.ASSERT_NOT):
                 direction, body = value
                 back = body.getwidth()[0] if direction < 0 else 0
-                self._append(_LOOK, _Automaton(_flagged(self._parsed, body, flags)),
+                self._append(_LOOK, _Automaton(_flagged(self._parsed, body, flags), self._room),
                              kind is sre.ASSERT, back)  # fmt: skip
             else:
                 what = str(kind).lower().replace("_", " ")
@@ -170,7 +180,8 @@ class _Automaton:
 
     def _append(self, *state: Any) -> int:
         """Returns its number."""
-        if len(self._states) >= _MOST_STATES:
+        self._room.left -= 1
+        if self._room.left < 0:
             raise re.error(f"it has more than {_MOST_STATES} states: let it count less far")
         self._states.append(state)
         return len(self._states) - 1
@@ -193,7 +204,11 @@ class _Automaton:
     def _repeat(self, value: tuple[int, int, Any], flags: tuple[int, int]) -> None:
         least, most, body = value
         for _ in range(least):
+            before = len(self._states)
             self._sequence(body, flags)
+            if len(self._states) == before:
+                # It matches what is empty, however often.
+                break
         if most is sre.MAXREPEAT:
             fork = self._append(_FORK, 0, 0)
             self._sequence(body, flags)

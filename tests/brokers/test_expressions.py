@@ -59,7 +59,8 @@ def test_so_it_does_for_expressions_and_texts_of_any_kind() -> None:
 @pytest.mark.parametrize(
     "pattern",
     ["(a+)+$", "^(a|a)*$", "(a|aa)+$", "(.*a){20}$", "^a*a*a*a*a*a*a*a*$", "(a?){30}a{30}$",
-     "(?=(a+)+$)a", "^((((a*)*)*)*)*$", "^(?:a|(?:aa)+)*$"],
+     "(?=(a+)+$)a", "^((((a*)*)*)*)*$", "^(?:a|(?:aa)+)*$", "(){4000000000}(a+)+$",
+     "(?:(){4000000000}){4000000000}(a+)+$"],
 )  # fmt: skip
 def test_none_runs_away(pattern: str) -> None:
     """Python's engine would be at each of them for longer than a test may take."""
@@ -76,6 +77,7 @@ def test_one_that_compares_too_much_finds_nothing_as_with_rabbitmq() -> None:
         (r"(a+)+\1$", "groupref among repeats or choices"),
         ("(?:(?>a+)b)+(a|b)*", "atomic group among repeats"),
         ("(?:a{1,100}){1,100}", "more than 4000 states"),
+        ("((?=a{70}b*)c){70}(d+)+", "more than 4000 states"),
         ("(", "missing \\)"),
     ],
 )
