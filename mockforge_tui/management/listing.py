@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mockforge_brokers.expressions import compiled
+
 from .request import bad_request
 
 Row = Mapping[str, Any]
@@ -77,7 +79,7 @@ def _named(name: str, query: Mapping[str, str]) -> bool:
     if query.get("use_regex") != "true":
         return wanted.lower() in name.lower()
     try:
-        return re.search(wanted, name) is not None
+        return bool(compiled(wanted).search(name))
     except re.error as error:
         raise bad_request(f"name: {wanted!r} is no regular expression: {error}") from None
 

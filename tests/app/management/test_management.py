@@ -552,6 +552,12 @@ def test_lists_come_in_pages_sorted_filtered_and_with_chosen_columns(place):
     assert place.does("GET", "queues", name="(", use_regex="true") == 400
 
 
+def test_no_expression_for_names_holds_the_loop_up(place):
+    place.does("PUT", f"queues/%2F/{'a' * 40}b")
+    assert place.get("queues", page=1, name="(a+)+$", use_regex="true")["filtered_count"] == 0
+    assert place.get("queues", page=1, name="(a+)+b$", use_regex="true")["filtered_count"] == 1
+
+
 def test_rates_are_those_of_the_last_seconds_at_the_first_look(place):
     place.does("PUT", "queues/%2F/q")
     client = place.scene.client()
