@@ -74,7 +74,7 @@ class PolicySet(Event, frozen=True):
     operator: bool
     pattern: str
     apply_to: str
-    priority: float
+    priority: int | float
     definition: Mapping[str, Any]
 
 

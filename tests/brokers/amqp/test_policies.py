@@ -285,4 +285,4 @@ def test_policies_are_reported_and_outlive_a_restart(scene: Scene, client: Clien
     queue = scene.broker.vhost().queues["q"]
     assert isinstance(queue, GovernedQueue)
     assert queue.policy.max_length == 1
-    assert scene.broker.vhost().policies.of_users["p"].priority == 3
+    assert repr(scene.broker.vhost().policies.of_users["p"].priority) == "3"

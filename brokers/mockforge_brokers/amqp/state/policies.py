@@ -33,7 +33,7 @@ class NamedPolicy(Struct, frozen=True):
     pattern: str
     definition: Definition
     apply_to: str = "all"
-    priority: float = 0
+    priority: int | float = 0
 
 
 class Effective(Struct, frozen=True):
