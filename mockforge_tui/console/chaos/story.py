@@ -98,10 +98,14 @@ class ClientStory:
         return bool(self.refused) and not (self.lost or self.open)
 
     @property
+    def awaited(self) -> bool:
+        """It lost its connection against its will, and may come back."""
+        return self.lost_at is not None and not (self.left or self.outside)
+
+    @property
     def gave_up(self) -> bool:
-        """It lost its connection against its will, and never came back."""
-        waits = self.left or self.outside or self.shut_out
-        return self.lost_at is not None and not waits
+        """Nor does anything keep it from coming back."""
+        return self.awaited and not self.shut_out
 
     def facts(self) -> dict[str, Any]:
         """For a table, and for programs."""

@@ -125,7 +125,7 @@ class Observer:
             story.withheld.settle()
         if any(story.withheld for story in self._stories):
             self._stops = [broker.watch(self._came_late) for broker in self._brokers.values()]
-        if any(story.gave_up or story.shut_out for story in self._stories):
+        if any(story.awaited for story in self._stories):
             self._stops += [
                 self._spine.watch(self._opened, ConnectionOpened),
                 self._spine.watch(self._came_back, ClientIdentified),
@@ -178,9 +178,9 @@ class Observer:
         if not host or not re.fullmatch(pattern, client):
             return None
         for (of, name), story in self._by_name.items():
-            awaited = of == protocol and story.host == host and story.gave_up
-            if awaited and re.fullmatch(pattern, name):
-                del self._by_name[of, name]
+            there = of == protocol and story.host == host
+            if there and story.awaited and re.fullmatch(pattern, name):
+                self._by_name[protocol, client] = self._by_name.pop((of, name))
                 return story
         return None
 
@@ -193,7 +193,7 @@ class Observer:
             return None
         protocol, host = event.protocol, arrival.host
         away = [one for one in self._stories if (one.protocol, one.host) == (protocol, host)]
-        away = [one for one in away if one.gave_up]
+        away = [one for one in away if one.awaited]
         if len(away) == 1:
             return away[0]
         return self._story(protocol, f"someone at {host}", host)
@@ -229,7 +229,7 @@ class Observer:
         story = self._by_name.get((event.protocol, event.client)) or self._successor(
             event.protocol, event.client, arrival.host if arrival else ""
         )
-        if story is not None and (story.gave_up or story.shut_out):
+        if story is not None and story.awaited:
             story.shut_out = False
             self._back(story, arrival)
 

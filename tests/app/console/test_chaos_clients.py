@@ -253,6 +253,51 @@ def test_who_was_away_as_the_run_ended_and_is_back_did_not_give_up(scene: Scene,
     assert report(scene)[name]["now"] == ""
 
 
+def stopped(scene: Scene, name: str) -> None:
+    """The broker is away, and with it the connection of an AMQP client."""
+    tell(scene, opened("amqp", 1), ClientIdentified("amqp", 1, name))
+    scene.run("broker stop amqp --for 5s -y")
+    tell(scene, ConnectionClosed("amqp", 1, name, "the broker ended"))
+
+
+@pytest.mark.parametrize("name", ["c", "guest@10.0.0.7:50001"])
+def test_to_look_while_a_broker_is_stopped_changes_nothing(scene: Scene, name: str) -> None:
+    scene.run("chaos start observe")
+    stopped(scene, name)
+    assert report(scene)[name]["now"] == "away"
+    scene.advance(6)
+    # The look before this may be long ago.
+    again = name.replace("50001", "50002")
+    tell(scene, opened("amqp", 2), ClientIdentified("amqp", 2, again))
+    [found] = report(scene).values()
+    assert (found["now"], found["pauses"], found["verdict"]) == ("", [6.0], NOTHING)
+
+
+def test_who_is_put_out_behind_a_look_is_who_was_away_before_it(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    stopped(scene, "c")
+    assert report(scene)["c"]["now"] == "away"
+    scene.advance(6)
+    tell(scene, opened("amqp", 2), FaultFired("amqp", 1, "disconnect", 2, "", "open"))
+    tell(scene, ConnectionClosed("amqp", 2, "", "fault 1 disconnects op:open"))
+    assert list(report(scene)) == ["c"]
+
+
+@pytest.mark.parametrize("name", ["c", "guest@10.0.0.7:50001"])
+def test_who_was_shut_out_as_the_run_ended_and_is_back_did_not_give_up(
+    scene: Scene, name: str
+) -> None:
+    scene.run("chaos start observe")
+    stopped(scene, name)
+    scene.run("chaos stop")
+    assert report(scene)[name]["now"] == "away"
+    scene.advance(6)
+    again = name.replace("50001", "50002")
+    tell(scene, opened("amqp", 2), ClientIdentified("amqp", 2, again))
+    [found] = report(scene).values()
+    assert (found["now"], found["pauses"]) == ("", [6.0])
+
+
 # What each sent, and got.
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from mockforge_brokers.events import ConnectionClosed, ConnectionOpened
 from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.misbehaviour.queue import Queue
 
@@ -89,6 +90,22 @@ def test_what_was_kept_back_may_come_for_a_while_after_the_run(scene: Scene) -> 
     assert report(scene)["c"]["verdict"] == "not sent again 1: o-3"
     scene.run("chaos start observe")
     assert report(scene)["c"]["verdict"] == NOTHING
+
+
+def test_what_comes_late_under_a_new_name_is_of_who_had_none_before(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    first, second = f"auto-{7:016x}", f"auto-{8:016x}"
+    scene.spine.emit(ConnectionOpened("mqtt", 1, "10.0.0.7:50001"))
+    client = scene.mqtt_client(first)
+    kept_back(scene, b"o-1", Queue(scene.time, Lane()), client=first)
+    client.vanish()
+    # The transport's part, as the connections are.
+    scene.spine.emit(ConnectionClosed("mqtt", 1, first, "gone"))
+    scene.run("chaos stop")
+    assert report(scene)[first]["verdict"] == "not sent again 1: o-1; gave up"
+    scene.spine.emit(ConnectionOpened("mqtt", 2, "10.0.0.7:50002"))
+    scene.mqtt_publish(scene.mqtt_client(second), "t", b"o-1")
+    assert report(scene)[first]["verdict"] == NOTHING
 
 
 @pytest.mark.parametrize(
