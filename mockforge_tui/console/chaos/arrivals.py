@@ -25,6 +25,9 @@ class Arrivals:
     def __init__(self) -> None:
         self._known: dict[int, Arrival] = {}
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def opened(self, connection: int, address: str, now: float) -> None:
         self._known[connection] = Arrival(host_of(address), now)
 
@@ -35,6 +38,10 @@ class Arrivals:
 
     def take(self, connection: int) -> Arrival | None:
         return self._known.pop(connection, None)
+
+    def clear(self) -> None:
+        """Nobody wants to know any more."""
+        self._known.clear()
 
 
 def host_of(address: str) -> str:

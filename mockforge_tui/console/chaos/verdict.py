@@ -118,7 +118,7 @@ class Observer:
 
     def end(self) -> None:
         self._look()
-        self._stop()
+        self._unwatch()
         self._faults.kept_back = None
         self._ended = self._now()
         for story in self._stories:
@@ -129,9 +129,12 @@ class Observer:
             self._stops += [
                 self._spine.watch(self._opened, ConnectionOpened),
                 self._spine.watch(self._came_back, ClientIdentified),
+                self._spine.watch(self._went, ConnectionClosed),
             ]
         if self._stops:
             self._grace = self._clock.call_later(GRACE, self._stop)
+        else:
+            self._stop()
 
     def forget(self) -> None:
         """Another run begins."""
@@ -140,6 +143,10 @@ class Observer:
         self._stop()
 
     def _stop(self) -> None:
+        self._unwatch()
+        self._arrivals.clear()
+
+    def _unwatch(self) -> None:
         for stop in self._stops:
             stop()
         self._stops.clear()
@@ -232,6 +239,10 @@ class Observer:
         if story is not None and story.awaited:
             story.shut_out = False
             self._back(story, arrival)
+
+    def _went(self, event: ConnectionClosed) -> None:
+        """Behind the run nobody asks whose it was."""
+        self._arrivals.take(event.connection)
 
     def _closed(self, event: ConnectionClosed) -> None:
         arrival = self._arrivals.take(event.connection)

@@ -12,6 +12,7 @@ from mockforge_brokers.events import (
 )
 from mockforge_brokers.kafka.records import Record, build_batch
 
+from mockforge_tui.console.chaos.verdict import GRACE
 from mockforge_tui.console.chaos.wording import CLEAN, NOTHING, in_short
 
 from .scene import Scene
@@ -296,6 +297,23 @@ def test_who_was_shut_out_as_the_run_ended_and_is_back_did_not_give_up(
     tell(scene, opened("amqp", 2), ClientIdentified("amqp", 2, again))
     [found] = report(scene).values()
     assert (found["now"], found["pauses"]) == ("", [6.0])
+
+
+def test_connections_that_never_say_whose_they_are_are_forgotten(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    tell(scene, opened("amqp", 1), ClientIdentified("amqp", 1, "c"))
+    tell(scene, ConnectionClosed("amqp", 1, "c", "gone"), opened("amqp", 2))
+    scene.run("chaos stop")
+    known = scene.chaos[-1].observer._arrivals
+    tell(scene, opened("amqp", 3), ConnectionClosed("amqp", 3, "", "gone"), opened("amqp", 4))
+    assert len(known) == 2
+    scene.advance(GRACE)
+    assert len(known) == 0
+    scene.run("chaos start observe")
+    tell(scene, opened("amqp", 5))
+    known = scene.chaos[-1].observer._arrivals
+    scene.run("chaos stop")
+    assert len(known) == 0
 
 
 # What each sent, and got.
