@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
 
 from mockforge_brokers.errors import InvalidInput
 
@@ -274,8 +274,10 @@ class AmqpHandle(Handle):
         or `count` and no more; or rejected them, or had them requeued.
         """
         __tracebackhide__ = True
-        from ..fixtures.expected.model import Settled
+        from ..fixtures.expected.model import Settled, Settlement
 
+        if settlement not in (known := get_args(Settlement)):
+            raise InvalidInput(f"settlement {settlement!r} is none of {', '.join(known)}")
         fewest = least if count is None else count
         within, settle = seconds(within), seconds(settle)
         expected = Settled(queue, settlement, client, fewest, count, within, settle)

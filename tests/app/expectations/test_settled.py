@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from mockforge_brokers.amqp.wire.frames import method
+from mockforge_brokers.errors import InvalidInput
 
 from app.console.scene import Scene
+from mockforge_tui.embedded.handles import AmqpHandle
 from mockforge_tui.embedded.spelling import asked_of
 from mockforge_tui.expectations.record import Mark
 from mockforge_tui.expectations.waiting import Outcome, Waiting
@@ -178,6 +180,13 @@ def test_at_the_prompt_and_in_files(stage: Stage) -> None:
     assert stage.scene.run("expect rejected q -n 1").ok
     assert stage.scene.run("expect requeued q").ok
     assert "not both" in stage.scene.refused("expect acked q -n 1 --least 1").as_text()
+
+
+@pytest.mark.parametrize("word", ["reject", "nack", "acked", "Rejected", ""])
+def test_a_test_in_python_names_one_of_the_three(word: Any) -> None:
+    nowhere: Any = None
+    with pytest.raises(InvalidInput, match="none of acknowledged, rejected, requeued"):
+        AmqpHandle(nowhere).wait_settled("q", word, count=0)
 
 
 def test_messages_and_settlements_of_a_virtual_host_that_is_new_are_seen(stage: Stage) -> None:
