@@ -1,6 +1,6 @@
 """The AMQP broker: its connections and virtual hosts, restarts, and what it shows."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
@@ -44,7 +44,7 @@ from .state.settlements import Settlements
 from .state.virtual_host import VirtualHost
 from .v1_0.connection import Connection as LaterConnection
 from .v1_0.overdue import Sessions
-from .verbs import Verbs
+from .verbs import HostWatch, Verbs
 from .views import (
     connection_view,
     destination_views,
@@ -80,7 +80,7 @@ class AmqpBroker(Verbs):
         self.vhosts: dict[str, VirtualHost] = {}
         self.acting = Acting()
         self.settlements = Settlements()
-        self._watches: list[Callable[[VirtualHost], None]] = []
+        self._watches: list[HostWatch] = []
         self._cluster = Cluster()
         self._keeper = FORGETFUL
         if environment.store is not None:
@@ -234,6 +234,7 @@ class AmqpBroker(Verbs):
         if vhost.tracer is not None:
             vhost.tracer.stop()
         vhost.clear()
+        self.unwatch_host(name)
         self.churn.keep(vhost)
         del self.vhosts[name]
         granting.forget_vhost(self.environment.access, name)

@@ -31,6 +31,25 @@ DestinationKind = Literal["queue", "exchange"]
 """What a binding leads to."""
 
 
+class HostWatch:
+    """How one who watches all virtual hosts watches each of them."""
+
+    def __init__(self, watch: Callable[[VirtualHost], Callable[[], None]]) -> None:
+        self._watch = watch
+        self._stops: dict[str, Callable[[], None]] = {}
+
+    def begin(self, vhost: VirtualHost) -> None:
+        self._stops[vhost.name] = self._watch(vhost)
+
+    def end_of(self, name: str) -> None:
+        if (stop := self._stops.pop(name, None)) is not None:
+            stop()
+
+    def end(self) -> None:
+        for name in tuple(self._stops):
+            self.end_of(name)
+
+
 class Verbs:
     """Each raises InvalidInput with RabbitMQ's words where it is refused."""
 
@@ -40,8 +59,7 @@ class Verbs:
     vhosts: dict[str, VirtualHost]
     inside: Inside
     event_exchange: EventExchange
-    _watches: list[Callable[[VirtualHost], None]]
-    """How those watch a virtual host who watch all of them."""
+    _watches: list[HostWatch]
     _connections: dict[int, Connection]
 
     def publish(
@@ -311,7 +329,7 @@ class Verbs:
     def watch(
         self, callback: Callable[[MessageSeen], object], destination: str | None = None
     ) -> Callable[[], None]:
-        def watch(vhost: VirtualHost) -> None:
+        def watch(vhost: VirtualHost) -> Callable[[], None]:
             name = vhost.name
 
             def seen(route: Route, content: bytes, source: str) -> None:
@@ -320,25 +338,29 @@ class Verbs:
                 more = {"vhost": name} if source else {"vhost": name, "internal": True}
                 callback(message_seen(wall, route, content, source, more))
 
-            stops[name] = vhost.watch(destination, seen)
+            return vhost.watch(destination, seen)
 
-        stops: dict[str, Callable[[], None]] = {}
+        watching = HostWatch(watch)
         for vhost in self.vhosts.values():
-            watch(vhost)
-        self._watches.append(watch)
+            watching.begin(vhost)
+        self._watches.append(watching)
 
         def stop() -> None:
-            if watch in self._watches:
-                self._watches.remove(watch)
-            for each in stops.values():
-                each()
+            if watching in self._watches:
+                self._watches.remove(watching)
+            watching.end()
 
         return stop
 
     def watch_host(self, vhost: VirtualHost) -> None:
         """A virtual host that is new: its messages are seen by those who watch the others'."""
-        for watch in self._watches:
-            watch(vhost)
+        for watching in self._watches:
+            watching.begin(vhost)
+
+    def unwatch_host(self, name: str) -> None:
+        """It is gone: nobody who watches the others keeps it."""
+        for watching in self._watches:
+            watching.end_of(name)
 
     def _seen(self, route: Route, content: bytes, client: str) -> MessageSeen:
         return message_seen(self.environment.clock.wall(), route, content, client)

@@ -1,14 +1,16 @@
 """Users, virtual hosts and permissions: refused with the words that RabbitMQ 3.10.8 had for it."""
 
+import gc
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 import pytest
 from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.wire import frames
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.events import AccessDenied
+from mockforge_brokers.events import AccessDenied, MessageSeen
 from msgspec.structs import replace
 
 from .client import Client, Scene
@@ -201,6 +203,27 @@ def test_a_certificate_logs_in_a_user_of_its_subject_or_common_name(user: str) -
 def test_external_is_for_who_has_a_certificate_with_a_user(scene: Scene) -> None:
     assert external(scene, "CN=robot")[1:] == [""]
     assert external(scene, "")[0] == "PLAIN AMQPLAIN"
+
+
+def test_who_watches_all_virtual_hosts_keeps_none_that_is_gone() -> None:
+    scene = Scene()
+    seen: list[MessageSeen] = []
+    stop = scene.broker.watch(seen.append)
+    hosts = []
+    for name in ("a", "b"):
+        scene.broker.add_vhost(name)
+        scene.broker.declare_queue("q", vhost=name)
+        scene.broker.publish("", "q", b"x", vhost=name)
+        hosts.append(ref(scene.broker.vhosts[name]))
+        scene.broker.remove_vhost(name)
+    gc.collect()
+    assert [host() for host in hosts] == [None, None]
+    # One that comes again is watched as before, until nobody does.
+    scene.broker.add_vhost("a")
+    scene.broker.publish("amq.topic", "q", b"x", vhost="a")
+    stop()
+    scene.broker.publish("amq.topic", "q", b"x", vhost="a")
+    assert [each.detail["vhost"] for each in seen] == ["a", "b", "a"]
 
 
 def test_virtual_hosts_come_and_go() -> None:
