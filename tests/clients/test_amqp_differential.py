@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from differential.amqp import KEPT, REASONS, Player, differences
-from differential.situations import POLICY_NAMES, situation, time_to_live
+from differential.amqp import KEPT, REASONS, Player, chosen, differences, options
+from differential.situations import POLICIED, POLICY_NAMES, situation, time_to_live
 
 from clients.conftest import Servers
 
@@ -45,6 +45,22 @@ class Prompted(Player):
     def clear_policies(self) -> None:
         for name in POLICY_NAMES:
             self.unpolicy(name)
+
+
+@pytest.mark.parametrize(
+    ("words", "last"),
+    [
+        ("1 2", POLICIED - 1),
+        ("1 --record", POLICIED - 1),
+        ("1 2 --management 3 4", 699),
+        ("1 --record --management 3 0", 699),
+        ("1 2 --only 7", 7),
+    ],
+)
+def test_situations_with_policies_are_played_where_policies_can_be_set(
+    words: str, last: int
+) -> None:
+    assert chosen(options().parse_args(words.split()))[-1] == last
 
 
 @pytest.mark.parametrize("first", range(0, len(TRACES), TOGETHER))

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,16 @@ import pika
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
 from .broken_off import broken_off
-from .situations import EXCHANGES, POLICY_NAMES, QUEUES, TTL, Step, situation, time_to_live
+from .situations import (
+    EXCHANGES,
+    POLICIED,
+    POLICY_NAMES,
+    QUEUES,
+    TTL,
+    Step,
+    situation,
+    time_to_live,
+)
 
 Trace = list[str]
 _TRIES = 20
@@ -322,14 +331,27 @@ def differences(steps: list[Step], theirs: Trace, mine: Trace) -> list[tuple[Ste
     ]
 
 
-def record(original: Player, numbers: range) -> None:
+def record(original: Player, numbers: Sequence[int]) -> None:
     traces = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for number in numbers:
         traces[str(number)] = original.play_in_time(situation(number), time_to_live(number))
         KEPT.write_text(json.dumps(traces, indent=0) + "\n")
 
 
-def main() -> int:
+def chosen(asked: argparse.Namespace) -> Sequence[int]:
+    """The situations to play; those with policies need the management interface."""
+    numbers: Sequence[int] = range(asked.first, asked.situations)
+    if asked.only is not None:
+        numbers = [asked.only]
+    if all(asked.management[: 1 if asked.record else 2]):
+        return numbers
+    without = [number for number in numbers if number < POLICIED]
+    if left := len(numbers) - len(without):
+        print(f"{left} situations with policies are left out: --management PORT PORT")
+    return without
+
+
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("original", help="RabbitMQ's port", type=int)
     parser.add_argument("ours", type=int, nargs="?")
@@ -342,14 +364,18 @@ def main() -> int:
         "--management", nargs=2, type=int, metavar="PORT", default=(0, 0),
         help="of both, for the situations with policies",
     )  # fmt: skip
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    asked = options().parse_args()
+    numbers = chosen(asked)
     original = Player(asked.original, asked.management[0])
     ours = Player(asked.ours, asked.management[1])
     original.patience = asked.patience
     if asked.record:
-        record(original, range(asked.first, asked.situations))
+        record(original, numbers)
         return 0
-    numbers = range(asked.first, asked.situations) if asked.only is None else [asked.only]
     different = 0
     for number in numbers:
         steps = situation(number)
