@@ -321,7 +321,15 @@ def _held(rows: Iterable[tuple[int, bytes]]) -> Iterable[KeptHeld]:
     decoder = msgpack.Decoder(HeldRow)
     for position, value in rows:
         row = decoder.decode(value)
-        yield KeptHeld(row.exchange, row.routing_key, row.content, row.delay, row.due, position)
+        yield KeptHeld(
+            row.exchange,
+            row.routing_key,
+            row.content,
+            row.delay,
+            row.due,
+            position,
+            row.more_keys,
+        )
 
 
 def _messages(rows: Iterable[tuple[int, bytes]], delivered: int) -> Iterable[KeptMessage]:

@@ -74,6 +74,7 @@ class KeptHeld(Struct):
     delay: int
     due: float
     position: int
+    more_keys: tuple[bytes, ...] = ()
 
 
 class KeptExchange(Struct):
@@ -192,6 +193,7 @@ def _exchange(found: Exchange, clock: Clock) -> KeptExchange:
                 held.delay,
                 held.due + to_wall,
                 number,
+                tuple(map(_raw, held.more_keys)),
             )
             for number, held in found.waiting()
         ]
@@ -329,7 +331,8 @@ def _hold(restored: DelayedExchange, kept: KeptExchange, vhost: VirtualHost, clo
     for one in sorted(kept.held, key=_by_due):
         route = vhost.origin(_text(one.exchange), _text(one.routing_key))
         content = unpacked(one.content)
-        restored.hold(one.position, Held(route, content, one.delay, one.due + to_clock))
+        keys = tuple(map(_text, one.more_keys))
+        restored.hold(one.position, Held(route, content, one.delay, one.due + to_clock, keys))
 
 
 def _fill(restored: Queue, queue: KeptQueue, vhost: VirtualHost, clock: Clock) -> None:

@@ -283,6 +283,30 @@ def test_a_delayed_message_keeps_where_it_came_from_and_what_it_carries() -> Non
     assert plain(got.properties["headers"]) == {"x-delay": -50, "n": 7}
 
 
+@pytest.mark.parametrize("how", ["restart", "start", "start of old"])
+def test_a_delayed_message_goes_by_its_bcc_after_a_start_too(how: str) -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    delaying(client)
+    client.send("queue.declare", queue="copied", durable=True)
+    client.send("queue.bind", queue="copied", exchange="later", routing_key="copied")
+    headers = {"x-delay": 5000, "BCC": ["copied"]}
+    client.publish("later", "a.b", b"x", headers=headers, **PERSISTENT)
+    scene.advance(0.01)
+    if how == "restart":
+        scene.broker.restart()
+    else:
+        if how == "start of old":
+            ((number, row),) = disk.rows.items()
+            disk.rows[number] = msgpack.encode(msgpack.decode(row)[:-1])
+        scene = reopened(scene, disk)
+    scene.advance(6)
+    client = scene.client()
+    assert [body for body, _ in drain(client, "q")] == [b"x"]
+    copied = [] if how == "start of old" else [b"x"]
+    assert [body for body, _ in drain(client, "copied")] == copied
+
+
 def test_what_came_and_what_is_gone_leaves_no_row() -> None:
     scene, disk = on_disk()
     client = scene.client()

@@ -240,11 +240,14 @@ def test_delayed_message_comes_when_its_time_is_over(scene: Scene, client: Clien
     assert (headers["x-delay"].value, headers["own"].value) == (-5000, "kept")
 
 
-def test_a_delayed_message_goes_by_the_keys_of_its_cc_too(scene: Scene, client: Client) -> None:
+@pytest.mark.parametrize("header", ["CC", "BCC"])
+def test_a_delayed_message_goes_by_the_keys_of_cc_and_bcc_too(
+    scene: Scene, client: Client, header: str
+) -> None:
     declare(client, "x-delayed-message", x_delayed_type="direct")
     for name in ("q", "copied", "other"):
         bind(client, name, name)
-    client.publish("x", "q", b"m", headers={"x-delay": 1000, "CC": ["copied"]})
+    client.publish("x", "q", b"m", headers={"x-delay": 1000, header: ["copied"]})
     scene.advance(1)
     assert [counts(scene, name) for name in ("q", "copied", "other")] == [[1], [1], [0]]
 

@@ -58,8 +58,13 @@ class Host(Protocol):
     keeper: "Keeper"
     rejected: bool
 
-    def pass_on(self, route: "Route", destination: Destination, content: bytes) -> None:
-        """Put a message of this route into a queue, or where an exchange sends it."""
+    def pass_on(
+        self, route: "Route", destination: Destination, content: bytes, more_keys: tuple[str, ...]
+    ) -> None:
+        """Put a message of this route into a queue, or where an exchange sends it.
+
+        `more_keys`: of CC and BCC. What came before a restart of old has those of CC alone.
+        """
         ...
 
 

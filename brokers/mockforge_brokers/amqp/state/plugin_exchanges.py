@@ -203,16 +203,20 @@ class RecentHistoryExchange(FanoutExchange):
 
     def bound(self, binding: Binding) -> None:
         for route, content in tuple(self.history):
-            self.host.pass_on(route, binding.destination, content)
+            self.host.pass_on(route, binding.destination, content, route.more_keys)
 
 
 class Held(Struct, eq=False):
-    """A message that waits: `delay` is what its header asked for, `due` a time of the clock."""
+    """A message that waits: `delay` is what its header asked for, `due` a time of the clock.
+
+    `more_keys` are those of CC and BCC, by which it goes, too.
+    """
 
     route: Route
     content: bytes
     delay: int
     due: float
+    more_keys: tuple[str, ...]
 
 
 class Shelf:
@@ -287,7 +291,8 @@ class DelayedExchange(Exchange):
         if self.shelf.number and self.host.keeper.failing:
             self.host.rejected = True
             return
-        held = Held(route, content, delay, self.host.clock.now() + delay / 1000)
+        due = self.host.clock.now() + delay / 1000
+        held = Held(route, content, delay, due, route.more_keys)
         self.hold(self._last + 1, held)
         self.shelf.put(self._last, held)
 
@@ -310,7 +315,7 @@ class DelayedExchange(Exchange):
         memory.used -= _weight(held.content)
         self.shelf.take(number)
         changed = self.host.contents.with_count(held.content, "x-delay", -held.delay)
-        self.host.pass_on(held.route, self, changed)
+        self.host.pass_on(held.route, self, changed, held.more_keys)
         memory.settle()
 
     def release_overdue(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from ..records import Field
@@ -17,13 +17,14 @@ class Route:
 
     `valid` says whether it holds for the next message too: it falls when bindings change, and is
     never set where an exchange on the way looks at each message. `held` says that one of them
-    keeps the message for later. `rendered` belongs to the sinks: what they write of exchange and
-    key, rendered once.
+    keeps the message for later. `more_keys` are those of CC and BCC. `rendered` belongs to the
+    sinks: what they write of exchange and key, rendered once.
     """
 
     __slots__ = (
         "exchange",
         "held",
+        "more_keys",
         "queues",
         "rendered",
         "routing_key",
@@ -37,6 +38,7 @@ class Route:
         self.queues: tuple[Queue, ...] = ()
         self.valid = True
         self.held = False
+        self.more_keys: tuple[str, ...] = ()
         self.rendered = b""
         self.watchers: tuple[Watcher, ...] = ()
 
@@ -44,6 +46,7 @@ class Route:
         """The same way, for one message, to those of its queues that are there by their names."""
         route = Route(self.exchange, self.routing_key)
         route.valid, route.held, route.watchers = False, self.held, self.watchers
+        route.more_keys = self.more_keys
         names = (queue.name for queue in self.queues)
         route.queues = tuple(present[name] for name in names if name in present)
         return route
@@ -54,7 +57,7 @@ def resolve(
     routing_key: str,
     headers: Mapping[str, Field],
     exchanges: Mapping[str, Exchange],
-    more_keys: Iterable[str] = (),
+    more_keys: tuple[str, ...] = (),
 ) -> Route:
     """Walk the bindings from `exchange`; each queue is reached once, in binding order.
 
@@ -62,6 +65,7 @@ def resolve(
     """
     keys = dict.fromkeys((routing_key, *more_keys))
     route = Route(exchange, routing_key)
+    route.more_keys = more_keys
     queues: dict[Queue, None] = {}
     seen = {exchange.name}
     ahead = [exchange]

@@ -14,13 +14,17 @@ _encode: Final = msgpack.Encoder().encode
 
 
 class HeldRow(Struct, array_like=True):
-    """`delay` is what its header asked for, in milliseconds; `due` a wall time."""
+    """`delay` is what its header asked for, in milliseconds; `due` a wall time.
+
+    `more_keys` are those of CC and BCC; rows of old have none.
+    """
 
     exchange: bytes
     routing_key: bytes
     content: bytes
     delay: int
     due: float
+    more_keys: tuple[bytes, ...] = ()
 
 
 class StoredShelf(Shelf):
@@ -54,6 +58,7 @@ class StoredShelf(Shelf):
             packed(held.content),
             held.delay,
             due,
+            tuple(map(raw, held.more_keys)),
         )
         return _encode(row)
 

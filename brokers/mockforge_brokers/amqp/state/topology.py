@@ -170,7 +170,9 @@ class Topology(Bindings):
         self.keeper.adopt(self, queue)
         return queue
 
-    def pass_on(self, route: Route, destination: Destination, content: bytes) -> None:
+    def pass_on(
+        self, route: Route, destination: Destination, content: bytes, more_keys: tuple[str, ...]
+    ) -> None:
         """Put a message of this route into a queue, or where an exchange sends it."""
 
     def dead_letter(self, queue: GovernedQueue, message: Message, reason: str) -> None:

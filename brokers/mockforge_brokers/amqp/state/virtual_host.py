@@ -212,13 +212,16 @@ class VirtualHost(Topology):
                 self._dead_letters.go_on()
         return len(queues)
 
-    def pass_on(self, route: Route, destination: Destination, content: bytes) -> None:
+    def pass_on(
+        self, route: Route, destination: Destination, content: bytes, more_keys: tuple[str, ...]
+    ) -> None:
         size = self.contents.size(content)
         if isinstance(destination, Queue):
             queues: tuple[Queue, ...] = (destination,)
         else:
             headers = self.contents.headers(content)
-            keys = self.contents.more_keys(headers)
+            # Those of BCC, which the content has not any more, are known from its publish alone.
+            keys = (*self.contents.more_keys(headers), *more_keys)
             queues = resolve(destination, route.routing_key, headers, self.exchanges, keys).queues
         expiring = self.contents.expiration(content) >= 0
         for queue in queues:
