@@ -36,6 +36,33 @@ class Kept(Struct):
         return self.logs.pop(number, [])
 
 
+class Run(Struct):
+    """New rows of one log, ascending, that differ in their midst alone: as a burst's are.
+
+    Each value is `before`, one of `contents`, which are of one length, and `after`: nobody joins
+    them but who writes them, or who looks for one of them.
+    """
+
+    numbers: list[int]
+    contents: list[bytes]
+    before: bytes
+    after: bytes
+
+    @property
+    def each(self) -> int:
+        """Bytes of each value."""
+        return len(self.before) + len(self.contents[0]) + len(self.after)
+
+    @property
+    def size(self) -> int:
+        return self.each * len(self.numbers)
+
+    def rows(self) -> dict[int, bytes]:
+        before, after = self.before, self.after
+        values = (b"%b%b%b" % (before, content, after) for content in self.contents)
+        return dict(zip(self.numbers, values, strict=True))
+
+
 class Group(Struct):
     """What is on disk whole or not at all. Numbers of rows are those of `row_number`."""
 
@@ -46,10 +73,17 @@ class Group(Struct):
     """Rows from the first number up to the second are gone."""
     entities: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
     """(kind, name, value); None: it is gone."""
+    runs: list[Run] = field(default_factory=list)
+    """More rows, of other numbers than `rows` has."""
+
+    @property
+    def count(self) -> int:
+        """Its rows and entities."""
+        return len(self.rows) + len(self.entities) + sum(len(run.numbers) for run in self.runs)
 
     @property
     def size(self) -> int:
-        return sum(map(len, self.rows.values()))
+        return sum(map(len, self.rows.values())) + sum(run.size for run in self.runs)
 
 
 Encode = Callable[[], bytes | None]
@@ -67,7 +101,7 @@ class Source(Protocol):
     number: int
 
     def catch_up(self) -> None:
-        """`Store.fill` in those that are there by now."""
+        """`Store.fill` in those that are there by now, or `fill_run`."""
         ...
 
 
@@ -76,7 +110,12 @@ def row_number(log: int, position: int) -> int:
 
 
 class Facts(ABC):
-    """`facts` counts those that somebody waits for, `group` is the number of the present group."""
+    """`facts` counts those that somebody waits for, `group` is the number of the present group.
+
+    `patience` hears of messages that were sent to consumers.
+    """
+
+    patience: Patience
 
     def __init__(self) -> None:
         self.group = 1
@@ -84,7 +123,8 @@ class Facts(ABC):
         self._rows: dict[int, bytes | Late] = {}
         self._is_late = False
         """One of them is encoded when the group is written."""
-        self._sources: dict[Source, None] = {}
+        self._runs: list[Run] = []
+        self.sources: dict[Source, None] = {}
         """Those that may have rows for this group."""
         self._replacing: set[int] = set()
         """Those of them that stand on disk in another form."""
@@ -98,11 +138,6 @@ class Facts(ABC):
         self._last_log = 0
         self._owners: dict[int, str] = {}
         """Whose logs they are: a protocol's."""
-
-    @property
-    @abstractmethod
-    def patience(self) -> Patience:
-        """Hears of messages that were sent to consumers."""
 
     @abstractmethod
     def _arm(self) -> None:
@@ -130,6 +165,8 @@ class Facts(ABC):
         """A new row."""
         if self._still:
             return
+        if self._runs:
+            self._spread()
         number = log << POSITION_BITS | position
         self._rows[number] = value
         if number in self._gone:
@@ -156,11 +193,12 @@ class Facts(ABC):
     def touch(self, source: Source, count: int = 1, *, passing: bool = False) -> None:
         """So many new rows are there, of which `source` fills in what is left when it is asked.
 
-        `passing`: somebody was sent what is in them, and may be done with it soon.
+        `passing`: somebody was sent what is in them, and may be done with it soon. A source that is
+        among `sources` may just count its `facts`, if nobody was sent them.
         """
         if self._still:
             return
-        self._sources[source] = None
+        self.sources[source] = None
         self.facts += count
         if passing:
             self.patience.sent(count)
@@ -174,21 +212,33 @@ class Facts(ABC):
         self._rows.update(rows)
         self._is_late = self._is_late or late
 
+    def fill_run(self, run: Run) -> None:
+        """As `fill`."""
+        self._runs.append(run)
+
+    def _spread(self) -> None:
+        """Make single rows of runs: somebody may have to do with one of them."""
+        runs, self._runs = self._runs, []
+        for run in runs:
+            self._rows.update(run.rows())
+
     def catch_up(self) -> None:
         """Whoever has new rows fills them in: what they stand for is about to change."""
-        while self._sources:
-            source = next(iter(self._sources))
-            del self._sources[source]
+        while self.sources:
+            source = next(iter(self.sources))
+            del self.sources[source]
             try:
                 source.catch_up()
             except BaseException:
-                self._sources[source] = None
+                self.sources[source] = None
                 raise
 
     def remove(self, log: int, position: int) -> None:
         """A row is gone; nobody waits to hear of that."""
         if self._still:
             return
+        if self._runs:
+            self._spread()
         number = log << POSITION_BITS | position
         # One that came and went within a group was never on disk, and costs nothing.
         if self._rows.pop(number, None) is None or number in self._replacing:
@@ -213,6 +263,8 @@ class Facts(ABC):
     def _remove_range(self, first: int, end: int) -> None:
         if self._still or first == end:
             return
+        if self._runs:
+            self._spread()
         # Whoever trims does so rarely, and a group has some thousand rows: no index is kept.
         self._ranges.append((first, end))
         for number in [each for each in self._rows if first <= each < end]:
@@ -239,19 +291,21 @@ class Facts(ABC):
 
     def _has(self, owner: str) -> bool:
         """Whether anything was gathered of this protocol."""
+        self._spread()
         lost = self._is_of(owner)
         numbers = chain(self._rows, self._gone, (first for first, _ in self._ranges))
         return (
             any(map(lost, numbers))
-            or any(self._owners.get(source.number) == owner for source in self._sources)
+            or any(self._owners.get(source.number) == owner for source in self.sources)
             or any(kind.startswith(f"{owner}.") for kind, _ in self._entities)
         )
 
     def _lose(self, owner: str) -> None:
         """Forget what was gathered of this protocol."""
+        self._spread()
         lost = self._is_of(owner)
-        self._sources = {
-            source: None for source in self._sources if self._owners.get(source.number) != owner
+        self.sources = {
+            source: None for source in self.sources if self._owners.get(source.number) != owner
         }
         self._rows = {number: row for number, row in self._rows.items() if not lost(number)}
         self._replacing = {number for number in self._replacing if not lost(number)}
@@ -274,7 +328,7 @@ class Facts(ABC):
 
     def _take(self) -> Group:
         """The group as it is, and a new one begins."""
-        if self._sources:
+        if self.sources:
             self.catch_up()
         rows = cast("dict[int, bytes]", self._rows)
         # What encodes may raise: till it is done with nothing that was gathered is let go of.
@@ -289,6 +343,8 @@ class Facts(ABC):
         group = Group(self.group, rows, entities=entities)
         self._rows = {}
         self._is_late = False
+        if self._runs:
+            group.runs, self._runs = self._runs, []
         if self._gone:
             group.gone, self._gone = list(self._gone), set()
         if self._ranges:
@@ -301,10 +357,10 @@ class Facts(ABC):
 
     def _only_row(self) -> tuple[int, bytes] | None:
         """The one row of which the group is, beside those that are gone; None where it is more."""
-        if self._sources:
+        if self.sources:
             self.catch_up()
         rows = self._rows
-        if len(rows) != 1 or self._entities or self._ranges:
+        if len(rows) != 1 or self._runs or self._entities or self._ranges:
             return None
         ((number, row),) = rows.items()
         return number, _encoded(row) if self._is_late else cast("bytes", row)

@@ -1,6 +1,8 @@
 """Where on disk each row and entity stands that is still wanted, and so what a segment is worth."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Final
 
 from msgspec import Struct
@@ -90,6 +92,18 @@ class Live:
                 self._lows[log] = number
             segment.live += size + _ENTRY
 
+    def put_run(self, segment: Segment, at: int, numbers: Sequence[int], size: int) -> None:
+        """`put`, of ascending rows of one log with values of one size."""
+        log = numbers[0] >> POSITION_BITS
+        rows = self._logs.setdefault(log, {})
+        if numbers[0] < self._lows.get(log, 0) or not rows.keys().isdisjoint(numbers):
+            self.put(segment, at, numbers, [size] * len(numbers))
+            return
+        rows.update(
+            zip(numbers, repeat(place_of(segment.number, at) << _SIZE | size), strict=False)
+        )
+        segment.live += (size + _ENTRY) * len(numbers)
+
     def put_row(self, segment: Segment, at: int, number: int, size: int) -> None:
         """`put`, of one row that is new."""
         log = number >> POSITION_BITS
@@ -112,8 +126,9 @@ class Live:
         rows = self._logs.get(log)
         if end >> POSITION_BITS != log:
             self._lows.pop(log, None)
-            for place in self._logs.pop(log, {}).values():
-                self._let_go(place)
+            # Those of a run have one place.
+            for place, count in Counter(self._logs.pop(log, {}).values()).items():
+                self._let_go(place, count)
             return
         low = max(first, self._lows.get(log, first))
         if not rows or end <= low:
@@ -139,10 +154,10 @@ class Live:
         if place is not None:
             self._let_go(place)
 
-    def _let_go(self, place: int) -> None:
+    def _let_go(self, place: int, count: int = 1) -> None:
         segment = self.segments.get(place >> 2 * _SIZE)
         if segment is not None:
-            segment.live -= (place & _MASK) + _ENTRY
+            segment.live -= ((place & _MASK) + _ENTRY) * count
 
     # What of a frame is wanted.
 

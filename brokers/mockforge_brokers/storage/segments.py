@@ -21,13 +21,15 @@ missing just behind a frame, while the next one is there.
 import sys
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from itertools import accumulate, chain
+from itertools import accumulate, chain, repeat
 from struct import Struct as Layout
 from typing import Final, NamedTuple
 from zlib import crc32
 
 import google_crc32c
 from msgspec import MsgspecError, Struct, msgpack
+
+from .facts import Run
 
 VERSION: Final = 4
 """The first was a file of SQLite."""
@@ -44,6 +46,8 @@ _FRAME_MAGIC: Final = b"MFgr"
 _CRC: Final = 4
 _LARGE: Final = 512
 """Bytes of values, on average, that are not copied into one piece."""
+_MANY_IN_ONE: Final = 4096
+"""Bytes of each value of a run up to which they are: the system would be told of twice as many."""
 
 
 class _Format(Struct):
@@ -147,26 +151,32 @@ def encode(
     entities: Collection[Entity] = (),
     flags: int = 0,
     synced: int = 0,
+    runs: Collection[Run] = (),
 ) -> tuple[list[bytes], Sequence[int]]:
-    """A frame, in pieces where its values are large; and the sizes of these."""
+    """A frame, in pieces where its values are large; and the sizes of those of `rows`."""
     values = rows.values()
     # The loop's thread does this for each group: what is done for each row is done in C.
     sizes = array("I", map(len, values))
+    numbers, all_sizes, crcs = array("Q", rows), sizes[:], array("I", map(_NOW.crc, values))
+    for run in runs:
+        numbers.extend(array("Q", run.numbers))
+        all_sizes.extend(array("I", (run.each,)) * len(run.numbers))
+        crcs.extend(_crcs_of(run))
     index = b"".join(
         (
-            _packed("Q", array("Q", rows)),
-            _packed("I", sizes),
-            _packed("I", array("I", map(_NOW.crc, values))),
+            _packed("Q", numbers),
+            _packed("I", all_sizes),
+            _packed("I", crcs),
             _packed("Q", array("Q", gone)),
             _packed("Q", array("Q", chain.from_iterable(ranges))),
         )
     )
     kept = msgpack.encode(list(entities)) if entities else b""
-    size = sum(sizes)
+    size = sum(sizes) + sum(run.size for run in runs)
     head = _NOW.head.pack(
         _FRAME_MAGIC,
         flags,
-        len(rows),
+        len(numbers),
         len(gone),
         len(ranges),
         len(kept),
@@ -177,10 +187,30 @@ def encode(
         _NOW.crc(kept),
     )
     crc = _NOW.salted(head, salt).to_bytes(_CRC, "little")
-    if size > _LARGE * len(rows):
+    if size > _LARGE * len(numbers):
         # A copy costs more than to name each to the system, and most where its memory is new.
-        return [b"".join((head, crc, index, kept)), *values], sizes
-    return [b"".join((head, crc, index, kept, *values))], sizes
+        pieces = [b"".join((head, crc, index, kept)), *values]
+        for run in runs:
+            pieces += _pieces_of(run)
+        return pieces, sizes
+    joined = [piece for run in runs for piece in _pieces_of(run)]
+    return [b"".join((head, crc, index, kept, *values, *joined))], sizes
+
+
+def _crcs_of(run: Run) -> Iterator[int]:
+    extend = google_crc32c.extend
+    begun = map(extend, repeat(_NOW.crc(run.before)), run.contents)
+    return map(extend, begun, repeat(run.after))
+
+
+def _pieces_of(run: Run) -> list[bytes]:
+    """All of its values, of which two are next to each other."""
+    between = run.after + run.before
+    if run.each <= _MANY_IN_ONE:
+        return [run.before, between.join(run.contents), run.after]
+    pieces = [between] * (2 * len(run.contents) - 1)
+    pieces[::2] = run.contents
+    return [run.before, *pieces, run.after]
 
 
 def encode_row(

@@ -99,7 +99,7 @@ class Store(Facts):
         self._committer: object = None
         self._crowd = 0
         """Changes of whom groups were written for in this turn of the loop."""
-        self._patience = Patience(clock, lambda: self.facts, self._commit)
+        self.patience = Patience(clock, lambda: self.facts, self._commit)
         self._writing: Group | None = None
         self._timer: Timer | None = None
         self._eager = eager and not prompt
@@ -110,10 +110,6 @@ class Store(Facts):
         self._waiting: defaultdict[int, list[Callable[[], object]]] = defaultdict(list)
         self._on_failing: list[Callable[[], object]] = []
         self._on_close: list[Callable[[], object]] = []
-
-    @property
-    def patience(self) -> Patience:
-        return self._patience
 
     @property
     def last_commit(self) -> float | None:
@@ -171,7 +167,7 @@ class Store(Facts):
         Only between two calls of the loop, or behind all that one of them does to the state.
         """
         ready = self._armed and self.prompt and self._writing is None
-        if ready and not self._patience.waits() and not self._write_one():
+        if ready and not self.patience.waits() and not self._write_one():
             self._close_group()
 
     def _write_one(self) -> bool:
@@ -188,7 +184,7 @@ class Store(Facts):
             return False
         self._only_row_is_there()
         self._armed = False
-        self._patience.closed()
+        self.patience.closed()
         self._count(1, len(value), self._began)
         self.committed = number
         if self._waiting:
@@ -232,7 +228,7 @@ class Store(Facts):
             # All of it is still here, and whoever waits for it does so till the next try.
             self._arm()
             raise
-        if not (group.rows or group.gone or group.ranges or group.entities):
+        if not (group.rows or group.runs or group.gone or group.ranges or group.entities):
             # All that came is gone again: there is nothing to be written, nor to be waited for.
             self._is_there(group.number)
             return
@@ -242,7 +238,7 @@ class Store(Facts):
 
     def _take_group(self) -> Group:
         group = self._take()
-        self._patience.closed()
+        self.patience.closed()
         self._watched = not self._eager
         return group
 
@@ -253,7 +249,7 @@ class Store(Facts):
             # It was closed meanwhile, and nobody waits any more; or `lose` waited for it.
             return
         self._writing = None
-        self._count(len(group.rows) + len(group.entities), group.size, self._written_began)
+        self._count(group.count, group.size, self._written_began)
         if self.failing:
             self.failing = ""
             self._spine.emit(DataWritable("data"))

@@ -194,7 +194,7 @@ class Writer:
         at = newest.size
         flags = form.THROUGH if self.through else 0
         synced = place_of(newest.number, at) if self.through else self._synced
-        if len(rows) == 1 and not (group.gone or group.ranges or entities):
+        if len(rows) == 1 and not (group.gone or group.ranges or entities or group.runs):
             ((row, value),) = rows.items()
             pieces, sizes = form.encode_row(newest.salt, group.number, row, value, flags, synced)
             live.put_row(newest, at, row, sizes[0])
@@ -208,8 +208,11 @@ class Writer:
                 entities,
                 flags,
                 synced,
+                group.runs,
             )
             live.put(newest, at, list(rows), sizes)
+            for run in group.runs:
+                live.put_run(newest, at, run.numbers, run.each)
             live.put_entities(newest, at, entities)
         size = sum(map(len, pieces))
         newest.size += size

@@ -375,6 +375,35 @@ def test_messages_of_any_header_keep_all_that_they_have() -> None:
     assert found == [each for each in kinds if each[3]] * 2
 
 
+@pytest.mark.parametrize("odd", ["nothing", "body", "size", "key", "header", "dead letter"])
+def test_a_burst_of_messages_that_are_alike_is_kept_as_each_would_be(
+    monkeypatch: pytest.MonkeyPatch, odd: str
+) -> None:
+    def rows_of(many: int) -> dict[int, bytes]:
+        monkeypatch.setattr(stored, "_MANY", many)
+        scene, disk = on_disk()
+        client = scene.client()
+        client.send("queue.declare", queue="q", durable=True)
+        client.send("queue.bind", queue="q", exchange="amq.topic", routing_key="#")
+        client.send("basic.consume", queue="q")
+        for number in range(20):
+            key = "b" if odd == "key" and number == 7 else "a"
+            body = b"%02d" % number + b"x" * (odd == "size" and number == 7)
+            more = {"priority": 1} if odd == "header" and number == 7 else {}
+            client.publish("amq.topic", key, body, **PERSISTENT, **more)
+        queue = scene.broker.vhosts["/"].queues["q"]
+        if odd == "dead letter":
+            message = queue.keeping.fresh[7]
+            message.content = Buried(message.content[1:])
+        for tag in (1, 2, 9, 20):
+            client.send("basic.ack", delivery_tag=tag)
+        scene.advance(0.02)
+        return disk.rows
+
+    alike, each = rows_of(8), rows_of(1000)
+    assert (alike, len(alike)) == (each, 16)
+
+
 def test_a_queue_that_gets_rules_goes_on_with_what_is_not_written_yet() -> None:
     scene, disk = on_disk()
     client = scene.client()

@@ -44,6 +44,8 @@ class MemoryDisk:
 
     def _apply(self, group):
         self.rows |= group.rows
+        for run in group.runs:
+            self.rows |= run.rows()
         for number in group.gone:
             self.rows.pop(number, None)
         for first, end in group.ranges:

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from mockforge_brokers.storage.facts import POSITION_BITS, Group, row_number
+from mockforge_brokers.storage.facts import POSITION_BITS, Group, Run, row_number
 
 from .memory_disk import MemoryDisk
 from .test_disk import read, write, writer
@@ -49,7 +49,19 @@ class Dice:
             fresh = max(self.next) + 1
             del self.next[log]
             self.next[fresh], self.there[fresh] = 0, set()
-        return Group(self.number, rows, gone, ranges, entities)
+        runs = [self.run() for _ in range(dice.choice((0, 0, 0, 1, 2)))]
+        return Group(self.number, rows, gone, ranges, entities, runs)
+
+    def run(self):
+        dice = self.dice
+        log, size = dice.choice(list(self.next)), dice.randrange(60)
+        # Some of a burst may be gone before they are written.
+        new = range(self.next[log] + 1, self.next[log] + dice.randrange(3, 9))
+        positions = [at for at in new if dice.random() < 0.9] or [new[0]]
+        self.next[log] = new[-1]
+        self.there[log].update(positions)
+        contents = [dice.randbytes(size) for _ in positions]
+        return Run([row_number(log, at) for at in positions], contents, b"before", b"after")
 
     def begin_with(self, rows):
         """These are there, and no others."""
@@ -76,7 +88,7 @@ class Dice:
 
 def keep(made, group):
     """As a store does it; returns whether it took the way for one row."""
-    if len(group.rows) == 1 and not (group.ranges or group.entities) and not made.through:
+    if len(group.rows) == 1 and not (group.ranges or group.entities or group.runs or made.through):
         ((row, value),) = group.rows.items()
         if made.write_row(group.number, row, value, group.gone):
             return True

@@ -9,6 +9,7 @@ LOGS = 3
 ROW = st.tuples(st.integers(1, LOGS), st.integers(0, 12))
 STEP = st.one_of(
     st.tuples(st.just("put"), st.lists(ROW, min_size=1, max_size=6, unique=True)),
+    st.tuples(st.just("run"), st.tuples(ROW, st.sets(st.integers(0, 6), min_size=1))),
     st.tuples(st.just("remove"), ROW),
     st.tuples(st.just("trim"), ROW),
     st.tuples(st.just("drop"), st.integers(1, LOGS)),
@@ -34,6 +35,11 @@ def applied(live, segment, at, step, wanted):
         wanted |= {
             number: (segment.number, at, size) for number, size in zip(numbers, sizes, strict=True)
         }
+    elif what == "run":
+        (log, first), others = value
+        numbers = [row_number(log, first + other) for other in sorted(others)]
+        live.put_run(segment, at, numbers, 9)
+        wanted |= dict.fromkeys(numbers, (segment.number, at, 9))
     elif what == "remove":
         live.remove(number_of(value))
         wanted.pop(number_of(value), None)

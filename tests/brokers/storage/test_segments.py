@@ -5,9 +5,10 @@ from zlib import crc32
 
 import google_crc32c
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mockforge_brokers.storage import segments
+from mockforge_brokers.storage.facts import Run
 from mockforge_brokers.storage.segments import CLEAN, HEAD, VERSION, Broken, Frame
 
 SALT = 0xDEADBEEF
@@ -50,6 +51,27 @@ def test_what_is_encoded_is_walked_frame_by_frame(groups):
         assert dict(zip(each.numbers, values, strict=True)) == rows
         assert list(each.crcs) == list(map(google_crc32c.value, values))
         assert (list(each.gone), each.ranges, each.entities) == (gone, ranges, entities)
+
+
+RUNS = st.tuples(st.integers(1, 9), st.sampled_from((0, 5, 600, 5000)), st.binary(max_size=3))
+
+
+@settings(max_examples=100, deadline=None)
+@given(GROUPS, st.lists(RUNS, max_size=2))
+def test_runs_are_written_as_the_rows_that_they_stand_for(group, said):
+    runs, first = [], 1 << 62
+    for count, size, around in said:
+        numbers = list(range(first, first + count))
+        contents = [bytes((65 + number % 26,)) * size for number in numbers]
+        runs.append(Run(numbers, contents, b"b" + around, around + b"a"))
+        first += count
+    rows, *others = group
+    plain = rows | {number: value for run in runs for number, value in run.rows().items()}
+    assume(max(rows, default=0) < 1 << 62)
+    pieces, sizes = segments.encode(SALT, 7, rows, *others, runs=runs)
+    assert b"".join(pieces) == frame(7, (plain, *others))
+    assert list(sizes) == list(map(len, rows.values()))
+    assert sum(run.size for run in runs) == sum(map(len, plain.values())) - sum(sizes)
 
 
 @settings(max_examples=60, deadline=None)

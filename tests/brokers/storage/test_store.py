@@ -4,7 +4,7 @@ import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import DataWritable, DataWriteFailed
-from mockforge_brokers.storage.facts import row_number
+from mockforge_brokers.storage.facts import Run, row_number
 
 from .memory_disk import MemoryDisk
 
@@ -428,6 +428,46 @@ def test_a_prompt_store_waits_for_many_that_may_soon_be_done_with():
     assert disk.rows == {}
     clock.advance(0.001)
     assert len(disk.rows) == 40, "a millisecond brought nothing"
+
+
+class Bursts(Passing):
+    """One whose rows are a run."""
+
+    def catch_up(self):
+        there, self.there = self.there, {}
+        self.kept.fill_run(Run(list(there), list(there.values()), b"<", b">"))
+
+
+def test_a_run_is_written_as_it_is():
+    kept, disk, environment = store(prompt=True)
+    source = Bursts(kept)
+    source.add(3)
+    environment.clock.advance(0.005)
+    assert (disk.waiting.rows, len(disk.waiting.runs)) == ({}, 1)
+    disk.commit()
+    assert list(disk.rows.values()) == [b"<1>", b"<2>", b"<3>"]
+    assert (kept.rows_written, kept.bytes_written) == (3, 9)
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (lambda kept, log: kept.remove(log, 2), [b"<1>", b"<3>"]),
+        (lambda kept, log: kept.trim(log, 3), [b"<3>"]),
+        (lambda kept, log: kept.append(log, 3, b"other"), [b"<1>", b"<2>", b"other"]),
+        (lambda kept, log: kept.lose("owner"), []),
+    ],
+)
+def test_what_happens_to_a_row_of_a_run_before_it_is_written_counts(change, left):
+    kept, disk, environment = store()
+    source = Bursts(kept)
+    kept.known_log(source.number, "owner")
+    source.add(3)
+    kept.catch_up()
+    disk.at_once = True
+    change(kept, source.number)
+    environment.clock.advance(0.005)
+    assert list(disk.rows.values()) == left
 
 
 def test_what_changes_state_lets_all_sources_catch_up_first():

@@ -9,13 +9,14 @@ acknowledged is there again after a start, and says that it may have been delive
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, cast
 
 from msgspec import Struct, msgpack
 
-from ....storage.facts import row_number
+from ....storage.facts import Run, row_number
 from ....storage.store import Store
 from ...records import packed
 from ..memory import COST
@@ -35,6 +36,8 @@ _NEVER: Final = b"\xff"
 """No content begins so: it begins with a header frame (2), or as what is packed (records.py)."""
 
 
+_MANY: Final = 8
+"""Messages from which on it is worth to ask whether all are alike."""
 Around = tuple["Route | None", int, int, bytes, bytes]
 """What stands before and behind a content, for messages of this route, body size and length."""
 
@@ -82,6 +85,14 @@ class Keeping(Struct, eq=False):
         fresh = self.fresh
         if not fresh:
             return
+        if len(fresh) >= _MANY and (run := _run_of(self.number, fresh)):
+            self.store.fill_run(run)
+        else:
+            self._fill_each(fresh)
+        # Only now: what could not be written down is asked for again.
+        self.fresh = {}
+
+    def _fill_each(self, fresh: dict[int, Message]) -> None:
         rows: dict[int, bytes] = {}
         route, size, length, before, after = self.around
         for number, message in enumerate_rows(self.number, fresh):
@@ -93,10 +104,12 @@ class Keeping(Struct, eq=False):
             rows[number] = b"%b%b%b" % (before, content, after)
         self.around = route, size, length, before, after
         self.store.fill(rows)
-        # Only now: what could not be written down is asked for again.
-        self.fresh = {}
 
 
+_position_of = attrgetter("position")
+_content_of = attrgetter("content")
+_route_of = attrgetter("route")
+_size_of = attrgetter("size")
 _encode = msgpack.Encoder().encode
 
 
@@ -104,6 +117,22 @@ def enumerate_rows(log: int, messages: dict[int, Message]) -> Iterator[tuple[int
     """Each with the number of its row."""
     first = row_number(log, 0)
     return zip(map(first.__or__, messages), messages.values(), strict=True)
+
+
+def _run_of(log: int, messages: dict[int, Message]) -> Run | None:
+    """All of them, where they are alike: what is asked of each is asked in C."""
+    values = messages.values()
+    contents = list(map(_content_of, values))
+    if (
+        set(map(type, contents)) == {bytes}
+        and len(set(map(len, contents))) == 1
+        and len(set(map(_route_of, values))) == 1
+        and len(set(map(_size_of, values))) == 1
+    ):
+        one = next(iter(values))
+        numbers = list(map(row_number(log, 0).__or__, messages))
+        return Run(numbers, contents, *_around(one.route, one.size, len(one.content)))
+    return None
 
 
 def _around(route: Route, size: int, length: int) -> tuple[bytes, bytes]:
@@ -165,8 +194,11 @@ class StoredQueue(Queue):
         message = Message(self, route, content, size, position)
         # Its row is written when it was delivered already: an acknowledgement comes later still.
         keeping.fresh[position] = message
-        # A consumer that reads no more for a moment gets it soon, too.
-        store.touch(keeping, passing=bool(self.consumers))
+        if keeping in store.sources and not self.consumers:
+            store.facts += 1
+        else:
+            # A consumer that reads no more for a moment gets it soon, too.
+            store.touch(keeping, passing=bool(self.consumers))
         if consumer is None:
             self.messages.append(message)
         else:
@@ -199,12 +231,27 @@ class StoredQueue(Queue):
         self.unacked -= 1
         self.acknowledged += 1
         self.memory.used -= message.size + COST
-        self._settled(message)
+        keeping = self.keeping
+        if keeping.fresh.pop(message.position, None) is None:
+            keeping.store.remove(keeping.number, message.position)
+        else:
+            keeping.store.patience.done(1)
 
     def acknowledge_all(self, messages: Sequence[Message], size: int) -> None:
         super().acknowledge_all(messages, size)
-        for message in messages:
-            self._settled(message)
+        keeping, unwritten = self.keeping, 0
+        pop = keeping.fresh.pop
+        for row in self._rows_of(messages):
+            if pop(row, None) is None:
+                keeping.store.remove(keeping.number, row)
+            else:
+                unwritten += 1
+        if unwritten:
+            keeping.store.patience.done(unwritten)
+
+    def _rows_of(self, messages: Sequence[Message]) -> Iterable[int]:
+        """`row_of` each."""
+        return map(_position_of, messages)
 
     def discard(self, message: Message) -> None:
         self._settled(message)
@@ -283,6 +330,9 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
 
     def row_of(self, message: Message) -> int:
         return cast("QuorumMessage", message).row or message.position
+
+    def _rows_of(self, messages: Sequence[Message]) -> Iterable[int]:
+        return map(self.row_of, messages)
 
     # Dead letters that found no queue yet.
 
