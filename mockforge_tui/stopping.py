@@ -104,7 +104,7 @@ class Stopping:
     def restart(self, name: str, *, hard: bool) -> BrokerRestarted:
         """As `stop` and `start`, at once: what of it is stopped already is there again too.
 
-        Raises InvalidInput.
+        A node of a cluster that restarts which cannot listen is a warning. Raises InvalidInput.
         """
         protocol, slash, node = name.partition("/")
         if slash:
@@ -121,8 +121,8 @@ class Stopping:
         if protocol in self._brokers.stopped:
             self.start(protocol)
         elif (cluster := self._brokers[protocol].nodes) is not None:
-            for each in cluster.stopped:
-                self.start(f"{protocol}/{each}")
+            for each in tuple(cluster.stopped):
+                self._start_again(f"{protocol}/{each}")
         return event
 
     def start(self, name: str) -> None:

@@ -42,6 +42,10 @@ def broker_restart(
     """
     event = session.runtime.restart_broker(protocol, hard=hard)
     text = f"{protocol} restarted: {event.connections} connections ended; kept {event.kept}"
+    broker = session.runtime.brokers.get(protocol)
+    if broker is not None and broker.nodes is not None:
+        # Each of them was a warning.
+        text += "".join(f"; {protocol}/{node} is still stopped" for node in broker.nodes.stopped)
     data = {"protocol": protocol, "connections": event.connections, "kept": event.kept}
     return done(text, data)
 

@@ -1,6 +1,7 @@
 """Commands and what they do to the brokers."""
 
 import json
+from errno import EADDRINUSE
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from mockforge_brokers.misbehaviour.actions import Delay, Reorder
 from mockforge_tui.console.commands import REGISTRY
 from mockforge_tui.console.session import Session
 
-from .scene import Scene
+from .scene import NoSockets, Scene
 
 
 @pytest.mark.parametrize(
@@ -336,6 +337,29 @@ def test_a_restart_of_a_cluster_brings_back_all_of_its_nodes() -> None:
     scene.advance(5)
     assert list(scene.kafka.nodes.stopped) == [3]
     assert not [event for _, event in scene.spine.history if isinstance(event, Warned)]
+
+
+def test_a_node_that_cannot_listen_keeps_no_other_from_being_back_after_a_restart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Scene(kafka_nodes=3)
+    second = scene.kafka.nodes.place(2)
+
+    def listen_again(_: NoSockets, node: int | None = None) -> None:
+        if node == second:
+            raise OSError(EADDRINUSE, "Address already in use")
+
+    monkeypatch.setattr(NoSockets, "listen_again", listen_again)
+    scene.run("broker stop kafka/2 -y")
+    scene.run("broker stop kafka/3 -y")
+    said = scene.run("broker restart kafka -y").text
+    assert said.endswith("; kafka/2 is still stopped")
+    assert list(scene.kafka.nodes.stopped) == [2]
+    (warning,) = [event for _, event in scene.spine.history if isinstance(event, Warned)]
+    assert (warning.about, warning.text) == (
+        "kafka/2",
+        "kafka/2 cannot listen again: Address already in use",
+    )
 
 
 def test_the_time_of_a_node_is_none_of_a_cluster_that_was_stopped_meanwhile() -> None:
