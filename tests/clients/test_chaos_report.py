@@ -84,6 +84,22 @@ def test_an_amqp_publisher_that_ignores_nacks_loses(mockforge):
     assert found["careless"] == "not sent again 2: careless-2, careless-3"
 
 
+def test_a_message_that_a_fault_changed_and_that_was_confirmed_is_not_missed(mockforge):
+    mockforge.run("queue add q")
+    mockforge.run("chaos start observe")
+    mockforge.run("fault add corrupt op:basic.publish payload --once")
+    parameters = pika.URLParameters(mockforge.amqp.url)
+    parameters.client_properties = {"connection_name": "correct"}
+    connection = pika.BlockingConnection(parameters)
+    channel = connection.channel()
+    channel.confirm_delivery()
+    for number in range(1, 4):
+        channel.basic_publish("", "q", b"o-%d" % number)
+    found = verdicts(mockforge)
+    assert found["correct"] == CLEAN
+    connection.close()
+
+
 def test_the_last_message_is_missed_too_though_no_number_comes_behind_it(mockforge):
     mockforge.run("queue add q")
     mockforge.run("chaos start observe")

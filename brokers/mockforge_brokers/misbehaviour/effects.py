@@ -142,16 +142,20 @@ class Effects:
         lane = self._lane
         if isinstance(action, Watch):
             return frame
-        if not isinstance(action, SetFields):
+        if isinstance(action, SetFields):
+            try:
+                altered = lane.connection.set_fields(lane.direction, frame, action.fields)
+            except BrokerError as error:
+                # Also one that makes no sense: its connection is to say so, when it gets there.
+                text = f"{rows[0].operation} goes on unchanged: {error}"
+                lane.faults.warn(rule, rows[0].protocol, text)
+                return frame
+        else:
             body = lane.connection.body(frame)
-            return damaged(frame, rows, body, action, lane.faults.random)
-        try:
-            return lane.connection.set_fields(lane.direction, frame, action.fields)
-        except BrokerError as error:
-            # Also one that makes no sense: its connection is to say so, when it gets there.
-            text = f"{rows[0].operation} goes on unchanged: {error}"
-            lane.faults.warn(rule, rows[0].protocol, text)
-            return frame
+            altered = damaged(frame, rows, body, action, lane.faults.random)
+        # What is cut off is made up for by what comes behind it.
+        lane.changed(rows, None if isinstance(action, Truncate) else altered)
+        return altered
 
     def _add(self, rule: Rule, action: Duplicate | Inject, frame: bytes, row: Row) -> None:
         """More goes on than the frame."""

@@ -279,6 +279,12 @@ class Lane:
         if told is not None and self.direction == IN:
             told(rows, self.queue)
 
+    def changed(self, rows: list[Row], frame: bytes | None) -> None:
+        """Of what a client sent something else goes in: None where it cannot be read by itself."""
+        told = self.faults.changed
+        if told is not None and self.direction == IN:
+            told(rows, [] if frame is None else self.rows(frame))
+
     def _keep_all_back(self, frames: list[bytes]) -> None:
         if self.faults.kept_back is not None:
             for frame in frames:

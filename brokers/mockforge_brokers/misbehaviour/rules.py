@@ -163,6 +163,8 @@ class Faults:
         self.rules: dict[int, Rule] = {}
         self.kept_back: Callable[[list[Row], Queue], object] | None = None
         """Told of what a client sent that does not go in at once, or not at all."""
+        self.changed: Callable[[list[Row], list[Row]], object] | None = None
+        """Told of what was kept back and what goes in instead: nothing where nobody can say."""
         self._clock = clock
         self._spine = spine
         self._random = random

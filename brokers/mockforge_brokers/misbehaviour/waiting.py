@@ -110,6 +110,7 @@ class Held(Waiting):
         if fields:
             frame = lane.connection.set_fields(lane.direction, frame, fields)
         # Counted at its first size in the lane: what it grows by is little.
+        lane.changed(lane.rows(self._frame), frame)
         self._frame = frame
         return lane.rows(frame)
 

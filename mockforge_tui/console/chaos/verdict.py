@@ -30,6 +30,7 @@ from .identity import Identify, name_of
 from .kafka_transactions import Transactions
 from .story import BUCKET, ClientStory
 from .streams import Stream, address_of
+from .withheld import Coming, Sent
 
 _MOST_IDS: Final = 500_000
 """Ids that are remembered of all clients; of what comes after none is known again."""
@@ -106,7 +107,7 @@ class Observer:
                     story.open.add(view.id)
                     self._got_before[view.id] = view.messages_out
         spine = self._spine
-        self._faults.kept_back = self._kept_back
+        self._faults.kept_back, self._faults.changed = self._kept_back, self._changed
         self._stops = [
             spine.watch(self._opened, ConnectionOpened),
             spine.watch(self._identified, ClientIdentified),
@@ -119,7 +120,7 @@ class Observer:
     def end(self) -> None:
         self._look()
         self._unwatch()
-        self._faults.kept_back = None
+        self._faults.kept_back = self._faults.changed = None
         self._ended = self._now()
         for story in self._stories:
             story.withheld.settle()
@@ -290,14 +291,18 @@ class Observer:
         story = self._story(event.protocol, event.client)
         if story is None:
             return
-        value = self._identify(event)
         at = self.lasted
         if len(story.buckets) < _MOST_BUCKETS:
             story.buckets[int(at / BUCKET)] += 1
-        if value is None:
+        sent = story.withheld.arrived(self._coming(event))
+        if sent is None:
             story.uncounted += 1
         else:
-            self._meet(story, event, name_of(value), at)
+            self._meet(story, event, sent, at)
+
+    def _coming(self, message: MessageSeen | Row) -> Coming:
+        value = self._identify(message)
+        return address_of(message), None if value is None else name_of(value)
 
     def _aborted(self, event: TransactionAborted) -> None:
         for stream, comings in self._transactions.aborted(event):
@@ -309,25 +314,35 @@ class Observer:
         """A client sent it, and a fault or hold has it, or it waits behind what one has."""
         place = ref(queue)
         for row in rows:
-            story = self._story(row.protocol, row.client) if row.kind == "message" else None
-            value = None if story is None else self._identify(row)
             # Of a repetition the first may have arrived before the run.
-            if story is None or value is None or row.detail.get("dup"):
+            if row.kind != "message" or row.detail.get("dup"):
                 continue
-            address, name = address_of(row), name_of(value)
+            story, (address, name) = self._story(row.protocol, row.client), self._coming(row)
+            if story is None or name is None:
+                continue
             stream = story.streams.get(address)
             if stream is None or name not in stream.ids:
                 story.withheld.add(address, name, place)
 
+    def _changed(self, before: list[Row], instead: list[Row]) -> None:
+        """Something else goes in than what a client sent."""
+        for place, row in enumerate(before):
+            story = self._by_name.get((row.protocol, row.client))
+            if story is None or row.kind != "message":
+                continue
+            if not instead:
+                story.withheld.forget(self._coming(row))
+            elif place < len(instead) and instead[place].kind == "message":
+                story.withheld.change(self._coming(row), self._coming(instead[place]))
+
     def _came_late(self, event: MessageSeen) -> None:
         story = self._by_name.get((event.protocol, event.client))
         if story is not None and story.withheld:
-            story.withheld.arrived(address_of(event), name_of(self._identify(event)))
+            story.withheld.arrived(self._coming(event))
 
-    def _meet(self, story: ClientStory, event: MessageSeen, name: str, at: float) -> None:
-        """A message of this name."""
-        address = address_of(event)
-        story.withheld.arrived(address, name)
+    def _meet(self, story: ClientStory, event: MessageSeen, sent: Sent, at: float) -> None:
+        """A message, and how its client called it."""
+        address, name = sent
         stream = story.streams.get(address)
         if (stream is None or name not in stream.ids) and self._ids == _MOST_IDS:
             story.uncounted += 1

@@ -11,12 +11,19 @@ from .streams import Address
 _MOST: Final = 10_000
 """Messages of one client; those that come after are forgotten."""
 
+Sent = tuple[Address, str]
+"""Where a message goes, and its name."""
+Coming = tuple[Address, str | None]
+"""What comes in, perhaps changed so that it has no name."""
+
 
 class Withheld:
     """The messages of one client by address and name, each with where it waits or waited."""
 
     def __init__(self) -> None:
-        self._places: dict[tuple[Address, str], ref[Queue]] = {}
+        self._places: dict[Sent, ref[Queue]] = {}
+        self._changed: dict[Coming, Sent] = {}
+        """What was sent, by what goes in instead."""
 
     def __bool__(self) -> bool:
         return bool(self._places)
@@ -28,8 +35,35 @@ class Withheld:
         if len(self._places) < _MOST:
             self._places.setdefault((address, name), place)
 
-    def arrived(self, address: Address, name: str) -> None:
-        self._places.pop((address, name), None)
+    def change(self, before: Coming, instead: Coming) -> None:
+        """A fault or a person made another message of it, which its client cannot know."""
+        sent = self._sent(before)
+        if sent in self._places and len(self._changed) < _MOST:
+            earlier = self._changed.pop(instead, None)
+            if earlier is not None:
+                # Two that became the same: which of them arrives nobody can say.
+                self._places.pop(earlier, None)
+            self._changed[instead] = sent
+
+    def forget(self, before: Coming) -> None:
+        """What becomes of it nobody can say."""
+        sent = self._sent(before)
+        if sent is not None:
+            self._places.pop(sent, None)
+
+    def arrived(self, message: Coming) -> Sent | None:
+        """Returns it as it was sent; None if that has no name."""
+        sent = self._sent(message)
+        if sent is not None:
+            self._places.pop(sent, None)
+        return sent
+
+    def _sent(self, message: Coming) -> Sent | None:
+        sent = self._changed.pop(message, None)
+        if sent is not None and sent in self._places:
+            return sent
+        address, name = message
+        return None if name is None else (address, name)
 
     def lost(self) -> list[str]:
         """Those that wait no more, and have not come since."""

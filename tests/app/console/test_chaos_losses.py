@@ -37,9 +37,13 @@ class Lane:
     def waits_less(self, size: int) -> None: ...
 
 
+def published(payload: bytes) -> Row:
+    return Row("mqtt", IN, "PUBLISH", client="c", kind="message", destination="t", payload=payload)
+
+
 def kept_back(scene: Scene, payload: bytes, queue: Queue, **changes: Any) -> None:
     """What a lane says of a client's message that does not go in at once."""
-    row = Row("mqtt", IN, "PUBLISH", client="c", kind="message", destination="t", payload=payload)
+    row = published(payload)
     for name, value in changes.items():
         setattr(row, name, value)
     told = scene.faults.kept_back
@@ -90,6 +94,58 @@ def test_what_was_kept_back_may_come_for_a_while_after_the_run(scene: Scene) -> 
     assert report(scene)["c"]["verdict"] == "not sent again 1: o-3"
     scene.run("chaos start observe")
     assert report(scene)["c"]["verdict"] == NOTHING
+
+
+def changed(scene: Scene, before: bytes, *instead: bytes) -> None:
+    """What a lane says of a message that a fault or a person altered."""
+    told = scene.faults.changed
+    if told is not None:
+        told([published(before)], [published(each) for each in instead])
+
+
+def test_a_message_that_a_fault_changed_is_the_one_that_was_sent(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    client, queue = scene.mqtt_client("c"), Queue(scene.time, Lane())
+    scene.mqtt_publish(client, "t", b"o-1")
+    kept_back(scene, b"o-2", queue)
+    changed(scene, b"o-2", b"n-2")
+    assert report(scene)["c"]["missing"] == ["o-2"]
+    scene.mqtt_publish(client, "t", b"n-2")
+    scene.mqtt_publish(client, "t", b"o-3")
+    # Edited twice, and what it became is sent by another as well.
+    kept_back(scene, b"o-4", queue)
+    changed(scene, b"o-4", b"n-4")
+    changed(scene, b"n-4", b"m-4")
+    for payload in (b"m-4", b"m-4", b"o-5"):
+        scene.mqtt_publish(client, "t", payload)
+    assert (report(scene)["c"]["verdict"], report(scene)["c"]["sent"]) == (CLEAN, 6)
+    # What is refused for it has to come again.
+    kept_back(scene, b"o-6", queue)
+    changed(scene, b"o-6", b"n-6")
+    assert report(scene)["c"]["verdict"] == "not sent again 1: o-6"
+    scene.mqtt_publish(client, "t", b"o-6")
+    assert report(scene)["c"]["verdict"] == CLEAN
+
+
+def test_what_becomes_of_a_message_that_was_cut_nobody_can_say(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    scene.mqtt_client("c")
+    kept_back(scene, b"o-1", Queue(scene.time, Lane()))
+    changed(scene, b"o-1")
+    assert report(scene)["c"]["verdict"] == NOTHING
+
+
+def test_a_message_may_have_lost_its_id_to_a_fault(scene: Scene) -> None:
+    scene.run("chaos start observe --id json.id")
+    client, queue = scene.mqtt_client("c"), Queue(scene.time, Lane())
+    for number in (1, 2, 3):
+        sent = b'{"id": %d}' % number
+        if number == 2:
+            kept_back(scene, sent, queue)
+            changed(scene, sent, b'{"id"; 2}')
+            sent = b'{"id"; 2}'
+        scene.mqtt_publish(client, "t", sent)
+    assert (report(scene)["c"]["verdict"], report(scene)["c"]["sent"]) == (CLEAN, 3)
 
 
 def test_what_comes_late_under_a_new_name_is_of_who_had_none_before(scene: Scene) -> None:

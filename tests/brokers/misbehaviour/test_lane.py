@@ -16,6 +16,7 @@ from mockforge_brokers.journal import IN, OUT, Row, mark_of
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.misbehaviour.actions import (
     Blackhole,
+    Corrupt,
     Delay,
     Disconnect,
     Drop,
@@ -23,6 +24,7 @@ from mockforge_brokers.misbehaviour.actions import (
     Refuse,
     SetFields,
     Truncate,
+    Watch,
 )
 from mockforge_brokers.misbehaviour.decisions import Changes, Edit, Release
 from mockforge_brokers.misbehaviour.exchanges import Exchanges
@@ -39,6 +41,22 @@ def test_frames_pass_at_once_and_whole():
     assert scene.lane.pending == 2
     scene.lane.feed(b"o\n")
     assert scene.passed == [b"one\n", b"two\n"]
+
+
+def test_what_goes_in_instead_of_what_a_client_sent_is_told():
+    scene, told = Scene(), []
+    scene.faults.changed = lambda *rows: told.append([[row.frame for row in each] for each in rows])
+    for action, word in ((Corrupt("body"), "odd"), (Truncate(), "cut"), (Watch(), "same")):
+        scene.faults.add(fault(action, is_word(word), scope=word))
+    scene.holds.add(hold(is_word("held"), scope="held"))
+    scene.lane.feed(b"odd\n")
+    scene.lane.feed(b"cut\nsame\n")
+    # What is cut off is made up for by what comes behind it.
+    assert told == [[[b"odd\n"], [scene.passed[0]]], [[b"cut\n"], []]]
+    assert scene.passed[0] != b"odd\n"
+    scene.lane.feed(b"held\n")
+    scene.holds.edit(1, Changes(fields={"word": "other"}))
+    assert told[2:] == [[[b"held\n"], [b"other\n"]]]
 
 
 def test_a_delayed_frame_makes_those_behind_it_wait():
