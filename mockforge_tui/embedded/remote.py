@@ -56,13 +56,14 @@ class RemoteForge(Forge):
     def run(self, line: str, *, within: str | float = WITHIN) -> Answer:
         __tracebackhide__ = True
         patience = seconds(within)
-        connection, response = self._open("POST", "/commands", {"line": line}, patience)
+        late = unended(line, patience)
+        connection, response = self._open("POST", "/commands", {"line": line}, patience, late)
         try:
             if response.getheader("content-type") == MEDIA_TYPE:
                 refuse_on_a_loop(f"run({line!r})")
             return answer_of(response, monotonic() + patience)
         except TimeoutError:
-            raise unended(line, patience) from None
+            raise late from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._unanswered(error) from None
         finally:
@@ -206,9 +207,14 @@ class RemoteForge(Forge):
             connection.close()
 
     def _open(
-        self, method: str, path: str, body: Mapping[str, Any] | None, patience: float
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        patience: float,
+        late: LocalError | None = None,
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        """Raises LocalError."""
+        """Raises LocalError: `late` where an instance is there and has not begun to answer."""
         from ..remote import place_of
 
         try:
@@ -217,11 +223,15 @@ class RemoteForge(Forge):
             raise InvalidInput(f"{self._url}: {error}") from None
         connection.timeout = patience
         data = None if body is None else json.dumps(body).encode()
+        asked = False
         try:
             connection.request(method, base + path, data, headers)
+            asked = True
             return connection, connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
+            if asked and late is not None and isinstance(error, TimeoutError):
+                raise late from None
             raise self._unanswered(error) from None
 
     def _unanswered(self, error: Exception) -> LocalError:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,7 @@ from mockforge_brokers.errors import InvalidInput, LocalError
 from mockforge_tui import MockForge
 from mockforge_tui.embedded import ExpectationFailed
 from mockforge_tui.embedded.base import Forge
-from mockforge_tui.embedded.remote import ProcessForge
+from mockforge_tui.embedded.remote import ProcessForge, RemoteForge
 
 
 @pytest.fixture(scope="module", params=[MockForge, ProcessForge])
@@ -79,6 +80,37 @@ def test_what_does_not_end_in_time_says_how_to_end_it(mockforge: Any) -> None:
         mockforge.run("tail mqtt:y", within="50ms")
     while mockforge.run("jobs").records:
         time.sleep(0.01)
+
+
+def test_a_command_that_is_not_answered_in_time_is_not_at_its_end() -> None:
+    """Whether that instance has begun with it is nothing to whoever waits."""
+    waited_for = threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers["content-length"] or 0))
+            if self.path.endswith("/commands"):
+                waited_for.wait()
+                return
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"seed": 1, "wall": 0}')
+
+        do_POST = do_GET
+
+        def log_message(self, *about: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever).start()
+        forge = RemoteForge(f"http://127.0.0.1:{server.server_port}")
+        try:
+            with pytest.raises(LocalError, match=r"topics: not at its end within 0\.05 s"):
+                forge.run("topics", within="50ms")
+        finally:
+            waited_for.set()
+            forge.close()
+            server.shutdown()
 
 
 def test_an_expectation_that_is_not_met_fails_as_an_assertion(mockforge: Any) -> None:
