@@ -8,7 +8,7 @@ from ..codes import ReplyCode
 from ..wire.frames import BODY, HEADER, OVERHEAD, content_head
 
 _BASIC: Final = 60
-_WASTE: Final = 512 * 1024
+WASTE: Final = 512 * 1024
 """Bytes that pieces may keep of what was read beside their own, and as many as these."""
 
 Pieces = Sequence[bytes | memoryview]
@@ -16,6 +16,15 @@ Pieces = Sequence[bytes | memoryview]
 
 class BodyTooLarge(RequestRefused):
     """A message beyond our limit of one."""
+
+
+class Spare:
+    """What is left of that for all contents of a connection: each of its channels may have one."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = WASTE
 
 
 class Assembly:
@@ -30,6 +39,8 @@ class Assembly:
         "_pieces",
         "_read",
         "_reads",
+        "_spare",
+        "_waste",
         "flags",
         "header",
         "method",
@@ -37,7 +48,7 @@ class Assembly:
         "size",
     )
 
-    def __init__(self, method: bytes) -> None:
+    def __init__(self, method: bytes, spare: Spare) -> None:
         self.method = method
         self.size = 0
         self.flags = 0
@@ -49,6 +60,9 @@ class Assembly:
         """What the last piece is of."""
         self._reads = 0
         """Bytes that all pieces keep."""
+        self._spare = spare
+        self._waste = 0
+        """What it takes of `spare`."""
 
     @property
     def content(self) -> bytes:
@@ -85,9 +99,18 @@ class Assembly:
             self._read = read
             self._reads += len(read)
         self._pieces.append(piece)
-        if self._reads > 2 * self.raw_size + _WASTE:
+        waste = max(self._reads - 2 * self.raw_size, 0)
+        self._spare.left -= waste - self._waste
+        self._waste = waste
+        if self._spare.left < 0:
             self._pieces = [self.content]
             self._read, self._reads = None, self.raw_size
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Its pieces are not kept any more."""
+        self._spare.left += self._waste
+        self._waste = 0
 
     def _header(self, kind: int, frame: bytes, most: int) -> None:
         if kind != HEADER or len(frame) <= content_head.size:

@@ -19,7 +19,7 @@ from ..state.refusals import Inequivalent
 from ..wire import methods
 from ..wire.frames import BODY, HEAD_SIZE, METHOD
 from ..wire.frames import method as method_frame
-from .assembly import Assembly, BodyTooLarge, Pieces
+from .assembly import Assembly, BodyTooLarge, Pieces, Spare
 from .failures import MethodFailed, read_method, unexpected_frame
 from .quotas import Quotas
 
@@ -46,6 +46,7 @@ class Channels:
         self._line = line
         self.largest = largest
         self._assemblies: dict[int, Assembly] = {}
+        self._spare = Spare()
         self._delivered_before = 0
         """Messages delivered on channels that are closed now."""
 
@@ -84,7 +85,7 @@ class Channels:
         else:
             method, values = read_method(payload)
             if method is _PUBLISH:
-                self._assemblies[number] = Assembly(frame)
+                self._assemblies[number] = Assembly(frame, self._spare)
                 channel.assembling = True
                 return
             self.counts.received[method.name] += 1
@@ -241,7 +242,7 @@ class Channels:
 
     def _assembled(self, channel: Channel) -> None:
         """Its message is whole, or is refused."""
-        assembly = self._assemblies.pop(channel.number, None)
+        assembly = self._let_go(channel.number)
         channel.assembling = False
         if assembly is not None and assembly.size > MOST_OF_4_0:
             channel.lint(LARGE_BODY, f"a body has {assembly.size} bytes")
@@ -265,5 +266,11 @@ class Channels:
         self._delivered_before += channel.last_tag
         self.counts.delivered(channel.last_tag)
         # We may have closed it in the midst of a content, whose rest is dropped.
-        self._assemblies.pop(channel.number, None)
+        self._let_go(channel.number)
         del self.open[channel.number]
+
+    def _let_go(self, number: int) -> Assembly | None:
+        assembly = self._assemblies.pop(number, None)
+        if assembly is not None:
+            assembly.let_go()
+        return assembly
