@@ -108,7 +108,7 @@ def test_frames_may_come_in_any_pieces():
     assert len(client.connection.splitter(OUT).feed(client.take())) == 3
 
 
-def test_a_page_of_a_batch_costs_little_more_than_its_own_records():
+def test_of_a_batch_only_the_records_of_a_page_are_read():
     broker = Scene().broker
     broker.create_topic("t", 1)
     (log,) = broker.cluster.topics["t"].logs
