@@ -141,14 +141,24 @@ def _ask(
         connection.close()
 
 
-def wait_until_ready(url: str, token: str | None, seconds: float) -> ExitCode:
-    """Ask again and again until an instance is ready there; says so where it is not in time."""
+def look_whether_ready(url: str, token: str | None) -> ExitCode:
+    """Ask once, as patiently as for anything else; says so where it is not."""
+    return wait_until_ready(url, token, 0, patience=_TIMEOUT)
+
+
+def wait_until_ready(
+    url: str, token: str | None, seconds: float, patience: float = _AGAIN
+) -> ExitCode:
+    """Ask again and again until an instance is ready there; says so where it is not in time.
+
+    `patience` is how long it may take to answer, however little is left of `seconds`.
+    """
     until = time.monotonic() + seconds
     while True:
         try:
             connection, base, headers = place_of(url, token)
             # One that takes a connection and says nothing is not ready in its time either.
-            connection.timeout = max(_AGAIN, min(_TIMEOUT, until - time.monotonic()))
+            connection.timeout = max(patience, min(_TIMEOUT, until - time.monotonic()))
             try:
                 connection.request("GET", f"{base}/ready", headers=headers)
                 status = connection.getresponse().status

@@ -7,13 +7,13 @@ from ..console.arguments import parse
 from ..console.commands import REGISTRY
 from ..console.completing import Completion, complete
 from ..exit_codes import ExitCode
-from ..remote import run, wait_until_ready
+from ..remote import look_whether_ready, run
 from ..text import clean
 
 
 def run_attached(url: str, token: str | None) -> int:
     """Read lines until the input ends or `quit`, which ends nothing there; the exit status."""
-    status = wait_until_ready(url, token, 0)
+    status = look_whether_ready(url, token)
     if status != ExitCode.OK:
         return status
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()

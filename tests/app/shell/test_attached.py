@@ -2,7 +2,10 @@
 
 import io
 import json
+import threading
+import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -67,6 +70,26 @@ def test_a_pipe_has_results_of_that_instance_a_line_each(capsysbinary, monkeypat
     out, err = capsysbinary.readouterr()
     assert err.decode().splitlines()[-1] == "line 2: topic rm a"
     assert "partition" in there.run("topic show a").text
+
+
+def test_an_instance_that_is_slow_to_answer_is_attached_to_all_the_same(monkeypatch):
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(0.2)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *about: object) -> None:
+            pass
+
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            assert cli.run(["shell", "--attach", url]) == ExitCode.OK
+        finally:
+            server.shutdown()
 
 
 def test_what_cannot_be_attached_to_says_so(capsys, monkeypatch, there):
