@@ -112,6 +112,8 @@ def test_hostile_names_are_shown_by_every_command_and_way(
         check(WAYS[way](scene, line)[0])
 
 
+# Some two hundred commands, each with a name of up to 64 KB: seconds on a machine at rest.
+@pytest.mark.timeout(300)
 @pytest.mark.table
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", NAMES)
