@@ -30,7 +30,7 @@ from .identity import Identify, name_of
 from .kafka_transactions import Transactions
 from .story import BUCKET, ClientStory
 from .streams import Stream, address_of
-from .withheld import Coming, Sent
+from .withheld import Coming, Sent, says_how_it_arrives
 
 _MOST_IDS: Final = 500_000
 """Ids that are remembered of all clients; of what comes after none is known again."""
@@ -316,6 +316,8 @@ class Observer:
         for row in rows:
             # Of a repetition the first may have arrived before the run.
             if row.kind != "message" or row.detail.get("dup"):
+                continue
+            if not says_how_it_arrives(row, queue):
                 continue
             story, (address, name) = self._story(row.protocol, row.client), self._coming(row)
             if story is None or name is None:

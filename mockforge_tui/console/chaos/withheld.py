@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 from weakref import ref
 
+from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.queue import Queue
 
 from .streams import Address
@@ -73,6 +74,17 @@ class Withheld:
         """What waits still is held up by others than this run, and may yet go in."""
         for each in [each for each, place in self._places.items() if _waits(place)]:
             del self._places[each]
+
+
+def says_how_it_arrives(row: Row, queue: Queue) -> bool:
+    """Whether the message of a row will come in under the address and name that the row has.
+
+    A topic alias of MQTT is set by a frame that may wait in front of it, or be lost; a part of an
+    AMQP 1.0 message that comes in several transfers has neither its properties nor its body.
+    """
+    if "topic_alias" in row.detail and (queue or not row.destination):
+        return False
+    return row.operation != "transfer" or "properties" in row.detail
 
 
 def _waits(place: "ref[Queue]") -> bool:

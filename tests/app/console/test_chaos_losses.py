@@ -4,11 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from mockforge_brokers.amqp.channel.unroutable import Unroutable
+from mockforge_brokers.amqp.v1_0.rows import Names, read_rows
+from mockforge_brokers.amqp.v1_0.wire import performatives
+from mockforge_brokers.amqp.v1_0.wire.frames import frame as framed
 from mockforge_brokers.events import ConnectionClosed, ConnectionOpened
 from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.misbehaviour.queue import Queue
 
 from mockforge_tui.console.chaos import withheld
+from mockforge_tui.console.chaos.story import ClientStory
 from mockforge_tui.console.chaos.verdict import GRACE
 from mockforge_tui.console.chaos.wording import CLEAN, NOTHING
 
@@ -35,6 +40,15 @@ class Lane:
     def waits_more(self, size: int) -> None: ...
 
     def waits_less(self, size: int) -> None: ...
+
+
+def transfer(payload: bytes, **fields: Any) -> bytes:
+    fields = {"handle": 0, "delivery_id": 0, "delivery_tag": b"1", **fields}
+    return framed(0, performatives.write("transfer", **fields) + payload)
+
+
+def story(scene: Scene) -> ClientStory:
+    return next(scene.chaos[-1].observer.stories())
 
 
 def published(payload: bytes) -> Row:
@@ -146,6 +160,41 @@ def test_a_message_may_have_lost_its_id_to_a_fault(scene: Scene) -> None:
             sent = b'{"id"; 2}'
         scene.mqtt_publish(client, "t", sent)
     assert (report(scene)["c"]["verdict"], report(scene)["c"]["sent"]) == (CLEAN, 3)
+
+
+def test_what_a_topic_alias_stands_for_may_be_set_by_what_waits(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    scene.mqtt_client("c")
+    queue = Queue(scene.time, Lane())
+    # What sets it says its topic.
+    kept_back(scene, b"o-1", queue, detail={"topic_alias": 1})
+    queue.pass_on(b"frame", 9.0)
+    kept_back(scene, b"o-2", queue, detail={"topic_alias": 1}, destination="")
+    # Perhaps it stood for this one before.
+    kept_back(scene, b"o-3", queue, detail={"topic_alias": 1})
+    kept_back(scene, b"o-4", queue)
+    lost = Queue(scene.time, Lane())
+    kept_back(scene, b"o-5", lost, detail={"topic_alias": 1}, destination="")
+    assert list(story(scene).withheld) == ["o-1", "o-4"]
+
+
+def test_a_part_of_a_message_does_not_arrive_by_itself(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    queue = Queue(scene.time, Lane())
+    amqp = {"protocol": "amqp", "operation": "transfer"}
+    frames = [
+        transfer(b"\x00Su\xb0\0\0\0\x06", more=True),
+        transfer(b"abcdef"),
+        transfer(b"\x00Su\xa0\x03o-1"),
+    ]
+    told = scene.faults.kept_back
+    assert told is not None
+    for frame in frames:
+        [row] = read_rows(IN, frame, Names(), Unroutable(scene.spine, 1, "c"))
+        row.client = "c"
+        assert (row.protocol, row.operation, row.kind) == (*amqp.values(), "message")
+        told([row], queue)
+    assert list(story(scene).withheld) == ["o-1"]
 
 
 def test_what_comes_late_under_a_new_name_is_of_who_had_none_before(scene: Scene) -> None:
