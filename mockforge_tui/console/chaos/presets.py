@@ -1,6 +1,6 @@
 """Presets: known kinds of trouble as lines of the console, with parameters."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from mockforge_brokers.errors import InvalidInput
@@ -13,12 +13,14 @@ class Step(NamedTuple):
     """A line, `after` a while (a duration, perhaps of a parameter) from the preset's start.
 
     `of`: the protocol without which it cannot run. `NEWEST` in it is the number of the newest
-    connection as it runs.
+    connection as it runs. A line with `NODE` is for each node of a cluster, one after the other:
+    each is `away` for so long, and there again for as long before the next one goes.
     """
 
     line: str
     after: str = "0s"
     of: str = ""
+    away: str = "0s"
 
 
 class Preset(NamedTuple):
@@ -33,6 +35,8 @@ class Preset(NamedTuple):
 
 
 NEWEST: Final = "{newest}"
+NODE: Final = "{node}"
+"""Behind a protocol's name: the number of a node with its slash, nothing where there is one."""
 _DELIVERED: Final = "(op:Fetch or op:basic.deliver or op:PUBLISH)"
 
 _PRESETS: Final = (
@@ -136,11 +140,11 @@ _PRESETS: Final = (
     ),
     Preset(
         "rolling-restart",
-        "each broker goes away for a while, one after the other",
+        "each broker (each node of a Kafka cluster) goes away for a while, one after the other",
         "waits with a growing pause, and loses nothing that was confirmed",
         {"down": "3s", "apart": "10s", "later": "20s"},
         (
-            Step("broker stop kafka --for {down} -y", of="kafka"),
+            Step("broker stop kafka{node} --for {down} -y", of="kafka", away="{down}"),
             Step("broker stop mqtt --for {down} -y", "{apart}", "mqtt"),
             Step("broker stop amqp --for {down} -y", "{later}", "amqp"),
         ),
@@ -247,12 +251,14 @@ def lines_of(
     preset: Preset,
     given: Iterable[tuple[str, str]] = (),
     served: Collection[str] = tuple(PROTOCOLS),
+    nodes: Callable[[str], Sequence[int]] = lambda protocol: (),
 ) -> list[tuple[float, str]]:
     """Each line with its parameters in, and when it is due (s); raises InvalidInput.
 
-    Those of protocols that are not `served` are left out, unless all of them are.
+    Those of protocols that are not `served` are left out, unless all of them are. `nodes` says
+    which are there of a protocol's cluster: what comes behind their lines is due as much later.
     """
-    values = {"newest": NEWEST, **preset.parameters}
+    values = {"newest": NEWEST, "node": NODE, **preset.parameters}
     for name, value in given:
         if name not in preset.parameters:
             known = ", ".join(preset.parameters)
@@ -263,10 +269,18 @@ def lines_of(
     if steps and needed.isdisjoint({"", *served}):
         raise InvalidInput(f"{preset.name} takes {' or '.join(sorted(needed))}: not served here")
     try:
-        return [
-            (parse_duration(step.after), step.line)
-            for step in steps
-            if not step.of or step.of in served
-        ]
+        return list(_in_time([one for one in steps if not one.of or one.of in served], nodes))
     except ValueError as error:
         raise InvalidInput(f"{preset.name}: {error}") from None
+
+
+def _in_time(
+    steps: Iterable[Step], nodes: Callable[[str], Sequence[int]]
+) -> Iterator[tuple[float, str]]:
+    later = 0.0
+    for step in steps:
+        after, apart = parse_duration(step.after) + later, 2 * parse_duration(step.away)
+        names = [f"/{node}" for node in nodes(step.of)] if NODE in step.line else []
+        for turn, name in enumerate(names or [""]):
+            yield after + turn * apart, step.line.replace(NODE, name)
+        later += max(0, len(names) - 1) * apart

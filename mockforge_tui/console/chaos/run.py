@@ -68,6 +68,8 @@ class Run:
     execute: Callable[[str], Result]
     observer: Observer
     served: Collection[str]
+    nodes: Callable[[str], Sequence[int]]
+    """Those of a protocol's cluster that are there."""
     period: float | None = None
     lifetime: float | None = None
     ended: float | None = None
@@ -166,7 +168,7 @@ class Run:
         given = self.given
         if len(self.presets) > 1:
             given = [pair for pair in given if pair[0] in preset.parameters]
-        return lines_of(preset, given, self.served)
+        return lines_of(preset, given, self.served, self.nodes)
 
     def _later(self, seconds: float, call: Callable[..., object], *args: object) -> None:
         def due() -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
+    from mockforge_brokers.contract import Broker
+
     from ..chaos.story import ClientStory
     from ..session import Session
 
@@ -110,6 +112,7 @@ def chaos_start(
             identify,
         ),
         tuple(runtime.brokers),
+        lambda protocol: _nodes_of(runtime.brokers[protocol]),
         every,
         lifetime,
     )
@@ -279,6 +282,14 @@ def _after_each(stories: "Iterable[ClientStory]") -> Result:
         empty="no fault hit anybody",
         fields=[each.key for each in columns],
     )
+
+
+def _nodes_of(broker: "Broker") -> list[int]:
+    """Those that are there; none where there is no cluster."""
+    nodes = broker.nodes
+    if nodes is None or len(nodes.ids) == 1:
+        return []
+    return [each for each in nodes.ids if each not in nodes.stopped]
 
 
 def _presets_of(run: Run) -> list[str]:

@@ -176,6 +176,40 @@ def test_steps_are_due_at_their_parameters() -> None:
     assert [after for after, _ in found] == [0.0, 4.0, 20.0]
 
 
+def test_the_nodes_of_a_cluster_go_away_one_after_the_other() -> None:
+    scene = Scene(furnished=False, kafka_nodes=3)
+    scene.run("chaos start rolling-restart -s down=2s -s apart=4s -s later=8s")
+    seen = []
+    for _ in range(20):
+        seen.append([*scene.kafka.nodes.stopped, *sorted(scene.brokers.stopped)])
+        scene.advance(1)
+    # Each is back for as long as it was away before the next one goes; then come other brokers.
+    away = [each for each in seen if each]
+    assert away == [[1], [1], [2], [2], [3], [3], ["mqtt"], ["mqtt"], ["amqp"], ["amqp"]]
+    assert seen[:5] == [[1], [1], [], [], [2]]
+    assert lines(scene) == [
+        "broker stop kafka/1 --for 2s -y",
+        "broker stop kafka/2 --for 2s -y",
+        "broker stop kafka/3 --for 2s -y",
+        "broker stop mqtt --for 2s -y",
+        "broker stop amqp --for 2s -y",
+    ]
+    assert [round(each.at) for each in scene.chaos[0].done] == [0, 4, 8, 12, 16]
+    assert all(each.ok for each in scene.chaos[0].done)
+
+
+def test_a_node_that_is_away_already_is_not_stopped_again() -> None:
+    scene = Scene(furnished=False, kafka_nodes=3)
+    scene.run("broker stop kafka/1 -y")
+    scene.run("chaos start rolling-restart -s down=1s")
+    scene.advance(10)
+    assert [line for line in lines(scene) if "kafka" in line] == [
+        "broker stop kafka/2 --for 1s -y",
+        "broker stop kafka/3 --for 1s -y",
+    ]
+    assert list(scene.kafka.nodes.stopped) == [1]
+
+
 # The verdict.
 
 
