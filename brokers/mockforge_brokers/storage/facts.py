@@ -43,7 +43,8 @@ class Run(Struct):
     them but who writes them, or who looks for one of them.
     """
 
-    numbers: list[int]
+    numbers: Sequence[int]
+    """A range where none is missing."""
     contents: list[bytes]
     before: bytes
     after: bytes

@@ -1,8 +1,10 @@
 """Where on disk each row and entity stands that is still wanted, and so what a segment is worth."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
+from operator import itemgetter
 from typing import Final
 
 from msgspec import Struct
@@ -18,6 +20,7 @@ _ENTRY: Final = 16
 """Bytes of a row in its frame's index."""
 
 Key = tuple[str, bytes]
+_first = itemgetter(0)
 
 
 class Segment(Struct):
@@ -51,6 +54,9 @@ class Live:
         self.segments: dict[int, Segment] = {}
         """Oldest first."""
         self._logs: dict[int, dict[int, int]] = {}
+        self._spans: dict[int, list[tuple[int, int, int]]] = {}
+        """Of each log rows that stand in one place, as (first number, the one behind the last,
+        place), ascending: of thousands that come and go as one none is looked at."""
         self._lows: dict[int, int] = {}
         """No row of a log is below this number."""
         self._entities: dict[Key, int] = {}
@@ -64,7 +70,7 @@ class Live:
         self.segments[segment.number] = segment
 
     def clear(self) -> None:
-        for each in (self.segments, self._logs, self._lows, self._entities):
+        for each in (self.segments, self._logs, self._spans, self._lows, self._entities):
             each.clear()
 
     # What a frame brings, in its order.
@@ -79,6 +85,9 @@ class Live:
             rows = self._logs.setdefault(log, {})
             if lowest < self._lows.get(log, 0):
                 self._lows[log] = lowest
+            if lowest < self._behind_spans(log):
+                for number in numbers:
+                    self._spread(log, number)
             if rows.keys().isdisjoint(numbers):
                 # Most groups are so: of one log, and of new rows. No step of Python for each.
                 rows.update(zip(numbers, map(head.__or__, sizes), strict=True))
@@ -96,27 +105,68 @@ class Live:
         """`put`, of ascending rows of one log with values of one size."""
         log = numbers[0] >> POSITION_BITS
         rows = self._logs.setdefault(log, {})
-        if numbers[0] < self._lows.get(log, 0) or not rows.keys().isdisjoint(numbers):
+        known = max(self._lows.get(log, 0), self._behind_spans(log))
+        if numbers[0] < known or not rows.keys().isdisjoint(numbers):
             self.put(segment, at, numbers, [size] * len(numbers))
             return
-        rows.update(
-            zip(numbers, repeat(place_of(segment.number, at) << _SIZE | size), strict=False)
-        )
+        place = place_of(segment.number, at) << _SIZE | size
+        if isinstance(numbers, range):
+            self._spans.setdefault(log, []).append((numbers.start, numbers.stop, place))
+        else:
+            rows.update(zip(numbers, repeat(place), strict=False))
         segment.live += (size + _ENTRY) * len(numbers)
+
+    def _behind_spans(self, log: int) -> int:
+        """From this number on no span has one."""
+        spans = self._spans.get(log)
+        return spans[-1][1] if spans else 0
+
+    def _span_with(self, log: int, number: int) -> int | None:
+        """Which of the log's spans has it."""
+        spans = self._spans.get(log)
+        at = bisect_right(spans, number, key=_first) - 1 if spans else -1
+        return at if spans and at >= 0 and number < spans[at][1] else None
+
+    def _spread(self, log: int, number: int) -> None:
+        """Make single rows of the span that has it."""
+        found = self._span_with(log, number)
+        if found is not None:
+            first, end, place = self._spans[log].pop(found)
+            self._logs[log].update(dict.fromkeys(range(first, end), place))
+
+    def _remove_spans(self, log: int, low: int, end: int) -> None:
+        """Those that are in there as a whole; those that are in part become single rows."""
+        for span in self._spans.pop(log, ()):
+            first, behind, place = span
+            if low <= first and behind <= end:
+                self._let_go(place, behind - first)
+            elif behind <= low or end <= first:
+                self._spans.setdefault(log, []).append(span)
+            else:
+                self._logs[log].update(dict.fromkeys(range(first, behind), place))
 
     def put_row(self, segment: Segment, at: int, number: int, size: int) -> None:
         """`put`, of one row that is new."""
         log = number >> POSITION_BITS
         rows = self._logs.get(log)
-        if rows is None or number in rows or number < self._lows.get(log, 0):
+        if (
+            rows is None
+            or number in rows
+            or number < self._lows.get(log, 0)
+            or (log in self._spans and number < self._behind_spans(log))
+        ):
             self.put(segment, at, (number,), (size,))
             return
         rows[number] = (segment.number << _SIZE | at) << _SIZE | size
         segment.live += size + _ENTRY
 
     def remove(self, number: int) -> None:
-        rows = self._logs.get(number >> POSITION_BITS)
+        log = number >> POSITION_BITS
+        rows = self._logs.get(log)
         place = None if rows is None else rows.pop(number, None)
+        if place is None and rows is not None and log in self._spans:
+            self._spread(log, number)
+            place = rows.pop(number, None)
         if place is not None:
             self._let_go(place)
 
@@ -125,12 +175,15 @@ class Live:
         log = first >> POSITION_BITS
         rows = self._logs.get(log)
         if end >> POSITION_BITS != log:
+            self._remove_spans(log, first, end)
             self._lows.pop(log, None)
             # Those of a run have one place.
             for place, count in Counter(self._logs.pop(log, {}).values()).items():
                 self._let_go(place, count)
             return
         low = max(first, self._lows.get(log, first))
+        if log in self._spans:
+            self._remove_spans(log, low, end)
         if not rows or end <= low:
             return
         # Streams lose one after the other, Kafka's logs some of few that are far apart.
@@ -164,8 +217,14 @@ class Live:
     def rows_in(self, place: int, numbers: Iterable[int]) -> Iterator[int]:
         """Which of these rows of a frame are wanted, by their index."""
         for index, number in enumerate(numbers):
-            rows = self._logs.get(number >> POSITION_BITS)
-            if rows is not None and rows.get(number, 0) >> _SIZE == place:
+            log = number >> POSITION_BITS
+            rows = self._logs.get(log)
+            if rows is None:
+                continue
+            found = rows.get(number, 0)
+            if not found and (span := self._span_with(log, number)) is not None:
+                found = self._spans[log][span][2]
+            if found >> _SIZE == place:
                 yield index
 
     def has_entity(self, place: int, key: Key) -> bool:

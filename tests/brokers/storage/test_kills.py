@@ -61,7 +61,10 @@ class Dice:
         self.next[log] = new[-1]
         self.there[log].update(positions)
         contents = [dice.randbytes(size) for _ in positions]
-        return Run([row_number(log, at) for at in positions], contents, b"before", b"after")
+        numbers = [row_number(log, at) for at in positions]
+        if len(numbers) == len(new):
+            numbers = range(numbers[0], numbers[-1] + 1)
+        return Run(numbers, contents, b"before", b"after")
 
     def begin_with(self, rows):
         """These are there, and no others."""

@@ -38,7 +38,8 @@ def applied(live, segment, at, step, wanted):
     elif what == "run":
         (log, first), others = value
         numbers = [row_number(log, first + other) for other in sorted(others)]
-        live.put_run(segment, at, numbers, 9)
+        whole = range(numbers[0], numbers[-1] + 1)
+        live.put_run(segment, at, whole if len(whole) == len(numbers) else numbers, 9)
         wanted |= dict.fromkeys(numbers, (segment.number, at, 9))
     elif what == "remove":
         live.remove(number_of(value))

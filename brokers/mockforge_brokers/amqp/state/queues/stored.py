@@ -130,9 +130,17 @@ def _run_of(log: int, messages: dict[int, Message]) -> Run | None:
         and len(set(map(_size_of, values))) == 1
     ):
         one = next(iter(values))
-        numbers = list(map(row_number(log, 0).__or__, messages))
-        return Run(numbers, contents, *_around(one.route, one.size, len(one.content)))
+        return Run(
+            _numbers(log, messages), contents, *_around(one.route, one.size, len(one.content))
+        )
     return None
+
+
+def _numbers(log: int, messages: dict[int, Message]) -> Sequence[int]:
+    first, last = next(iter(messages)), next(reversed(messages))
+    if last - first < len(messages):
+        return range(row_number(log, first), row_number(log, last) + 1)
+    return list(map(row_number(log, 0).__or__, messages))
 
 
 def _around(route: Route, size: int, length: int) -> tuple[bytes, bytes]:
