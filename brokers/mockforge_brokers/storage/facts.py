@@ -195,7 +195,7 @@ class Facts(ABC):
         """So many new rows are there, of which `source` fills in what is left when it is asked.
 
         `passing`: somebody was sent what is in them, and may be done with it soon. A source that is
-        among `sources` may just count its `facts`, if nobody was sent them.
+        among `sources` may just count `facts`, and what was sent with `patience`.
         """
         if self._still:
             return

@@ -202,15 +202,18 @@ class StoredQueue(Queue):
         message = Message(self, route, content, size, position)
         # Its row is written when it was delivered already: an acknowledgement comes later still.
         keeping.fresh[position] = message
-        if keeping in store.sources and not self.consumers:
-            store.facts += 1
-        else:
-            # A consumer that reads no more for a moment gets it soon, too.
+        # A consumer that reads no more for a moment gets it soon, too.
+        if keeping not in store.sources:
             store.touch(keeping, passing=bool(self.consumers))
+        else:
+            store.facts += 1
+            if self.consumers:
+                store.patience.sent(1)
         if consumer is None:
             self.messages.append(message)
         else:
-            self._deliver_unacked(consumer, message)
+            keeping.delivered = position
+            Queue._deliver_unacked(self, consumer, message)
 
     def take(self, no_ack: bool) -> Message | None:
         message = super().take(no_ack)
