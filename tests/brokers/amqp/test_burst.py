@@ -14,6 +14,7 @@ from mockforge_brokers.amqp.wire import content, frames
 from msgspec import structs
 
 from brokers.branches import missed_branches
+from brokers.calls import calls_of
 
 from .client import Client, Scene, publish
 
@@ -435,5 +436,15 @@ def test_a_large_body_is_looked_at_once_for_each_of_its_frames(largest: int) -> 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+def test_acknowledgements_on_a_channel_that_was_closed_are_passed_by_one_for_one() -> None:
+    def effort(count: int) -> int:
+        client = Scene().client()
+        client.send("basic.ack", delivery_tag=1)
+        many = b"".join(frames.method(1, "basic.ack", delivery_tag=1) for _ in range(count))
+        return calls_of(lambda: client.fake.send(many))
+
+    assert effort(800) < 6 * effort(200)
+
+
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
     assert missed_branches(burst, __file__, "same_outcome", tmp_path) == ""

@@ -328,13 +328,15 @@ class BurstReader:
         tags = []
         number = int.from_bytes(data[at + 1 : at + 3], "big")
         channel = self._channels.ready(number)
+        if channel is None:
+            return self._frame(data, first)
         while size_of_all - at >= _ack.size:
             kind, to, size, method, tag, bits, end = _ack.unpack_from(data, at)
             if (kind, to, size, method, bits, end) != (METHOD, number, 13, _ACK_METHOD, 0, END):
                 break
             tags.append(tag)
             at += _ack.size
-        if channel is None or not tags:
+        if not tags:
             return self._frame(data, first)
         self._channels.counts.received["basic.ack"] += len(tags)
         channel.publishing.confirm()
