@@ -840,6 +840,16 @@ def ask(room, message, version, line="clerk"):
     return answers[line]
 
 
+def answered_too(said, name, answers):
+    """What Kafka said of a scenario, and `answers` by scenario and step that it never gives."""
+    said = list(said)
+    for (scenario, step), answer in answers.items():
+        if scenario == name:
+            what, given = said[step]
+            said[step] = [what, sorted([*given, answer], key=json.dumps)]
+    return said
+
+
 def play(room, name, prefix="", scenario=None):
     """`prefix` keeps the groups of one run apart; no `scenario`: it is the one of this name."""
     host = Host(room, prefix + name.replace(" ", "."))

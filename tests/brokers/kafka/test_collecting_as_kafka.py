@@ -5,7 +5,7 @@ import json
 import pytest
 
 from .collecting import DELAY, RECORDED, SCENARIOS
-from .gathering import FakeRoom, play
+from .gathering import FakeRoom, answered_too, play
 
 KAFKAS = json.loads(RECORDED.read_text())
 ANSWERED_TOO = {("it joins again", 1): ["a", 27, -1, "a"]}
@@ -14,10 +14,6 @@ ANSWERED_TOO = {("it joins again", 1): ["a", 27, -1, "a"]}
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_each_step_is_answered_as_apache_kafka_does(name):
-    wanted = list(KAFKAS[name])
-    for (scenario, step), answer in ANSWERED_TOO.items():
-        if scenario == name:
-            what, answers = wanted[step]
-            wanted[step] = [what, [*answers, answer]]
+    wanted = answered_too(KAFKAS[name], name, ANSWERED_TOO)
     room = FakeRoom(initial_rebalance_delay=DELAY)
     assert play(room, name, scenario=SCENARIOS[name]) == wanted

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from .gathering import RECORDED, SCENARIOS, FakeRoom, play
+from .gathering import RECORDED, SCENARIOS, FakeRoom, answered_too, play
 
 KAFKAS = json.loads(RECORDED.read_text())
 ANSWERED_TOO = {
@@ -17,9 +17,5 @@ connection, and the sync of one that left. Nothing else would be served on those
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_each_step_is_answered_as_apache_kafka_does(name):
-    wanted = list(KAFKAS[name])
-    for (scenario, step), answer in ANSWERED_TOO.items():
-        if scenario == name:
-            what, answers = wanted[step]
-            wanted[step] = [what, sorted([*answers, answer], key=json.dumps)]
+    wanted = answered_too(KAFKAS[name], name, ANSWERED_TOO)
     assert play(FakeRoom(), name) == wanted
