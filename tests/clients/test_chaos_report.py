@@ -30,6 +30,12 @@ def verdicts(mockforge: MockForge) -> dict[str, str]:
     return {each["client"]: each["verdict"] for each in mockforge.run("chaos report").records}
 
 
+def connected(mockforge: MockForge, name: str) -> pika.BlockingConnection:
+    parameters = pika.URLParameters(mockforge.amqp.url)
+    parameters.client_properties = {"connection_name": name}
+    return pika.BlockingConnection(parameters)
+
+
 def test_a_kafka_producer_that_is_not_idempotent_doubles_under_lossy_answers(mockforge, tmp_path):
     mockforge.run("topic add orders -p 1")
     mockforge.run("chaos start lossy-answers -s loss=50% --seed 3")
@@ -64,9 +70,7 @@ def test_an_amqp_publisher_that_ignores_nacks_loses(mockforge):
     mockforge.run("queue add q")
     mockforge.run("chaos start observe")
     for name in ("correct", "careless"):
-        parameters = pika.URLParameters(mockforge.amqp.url)
-        parameters.client_properties = {"connection_name": name}
-        connection = pika.BlockingConnection(parameters)
+        connection = connected(mockforge, name)
         channel = connection.channel()
         channel.confirm_delivery()
         mockforge.run(f"fault add refuse op:basic.publish client:{name} NACK --first 1 --times 2")
@@ -88,9 +92,7 @@ def test_a_message_that_a_fault_changed_and_that_was_confirmed_is_not_missed(moc
     mockforge.run("queue add q")
     mockforge.run("chaos start observe")
     mockforge.run("fault add corrupt op:basic.publish payload --once")
-    parameters = pika.URLParameters(mockforge.amqp.url)
-    parameters.client_properties = {"connection_name": "correct"}
-    connection = pika.BlockingConnection(parameters)
+    connection = connected(mockforge, "correct")
     channel = connection.channel()
     channel.confirm_delivery()
     for number in range(1, 4):
@@ -104,9 +106,7 @@ def test_the_last_message_is_missed_too_though_no_number_comes_behind_it(mockfor
     mockforge.run("queue add q")
     mockforge.run("chaos start observe")
     mockforge.run("fault add refuse op:basic.publish NACK --nth 3")
-    parameters = pika.URLParameters(mockforge.amqp.url)
-    parameters.client_properties = {"connection_name": "careless"}
-    connection = pika.BlockingConnection(parameters)
+    connection = connected(mockforge, "careless")
     channel = connection.channel()
     channel.confirm_delivery()
     for number in range(1, 3):
@@ -174,9 +174,7 @@ def test_an_amqp_publisher_that_does_not_wait_for_its_confirm_doubles(mockforge)
     mockforge.run("chaos start observe")
     mockforge.run("fault add delay op:basic.ack 150ms --dir out")
     for name in ("correct", "careless"):
-        parameters = pika.URLParameters(mockforge.amqp.url)
-        parameters.client_properties = {"connection_name": name}
-        connection = pika.BlockingConnection(parameters)
+        connection = connected(mockforge, name)
         channel = connection.channel()._impl
         confirmed: list[object] = []
         channel.confirm_delivery(confirmed.append)
