@@ -1,16 +1,16 @@
 """A publish like the client's last one: the fast path where there is one packet in each burst.
 
-Devices publish to the same topic again and again, mostly a message of the same size, and wait for
+Devices publish to the same topic again and again, each time a few bytes more or less, and wait for
 each PUBACK or for a while. `burst` finds out of each such packet alone what it found out of the one
 before. So where a burst was one plain publish, and the next one begins alike, what the first took
 is kept (`Likeness`): the third is compared with it and handed on.
 
-When it may be taken. The burst has the size and the header of the last one, up to its packet
-identifier or payload, nothing of the client waits to be handled, and no route was forgotten since
+When it may be taken. The burst has the first byte and the topic of the last one, and is as long as
+its header says; nothing of the client waits to be handled, and no route was forgotten since
 (`Router.alike`): so all holds that burst.py says of its `_forward` and `_accept`, which took the
-last one. What is left to ask is asked here: of QoS 1 that the packet identifier is not 0 nor any
-unfinished QoS 2 publish there is, and in MQTT 5 that there are no properties. QoS 2, QoS 1 where
-sessions are kept on disk, and packets of more than 32 KB go through `burst` each time.
+last one. What is left to ask is asked here: of another size that we take it, of QoS 1 that the
+packet identifier is not 0 nor any unfinished QoS 2 publish there is, and in MQTT 5 that there are
+no properties. QoS 2 and packets of more than 32 KB go through `burst` each time.
 
 What comes out is the same either way; tests/brokers/mqtt/test_burst.py compares them.
 """
@@ -19,21 +19,30 @@ from typing import TYPE_CHECKING, Final
 
 from .codes import V5, PacketType
 from .records import Message
+from .state.session import LARGE
 from .state.verbatim import UNLIKE, Grants, Likeness, Verbatim
 from .wire.encode import IDS
+from .wire.frames import encode_varint
 
 if TYPE_CHECKING:
     from .connection import MqttConnection
 
+_FIRST: Final = (b"\x30", b"\x32", b"\x34")
+"""What a packet begins with, by the QoS that it has for who takes it."""
 _NO_ID: Final = b"\0\0"
 _PUBACK_HEAD: Final = b"\x40\x02"
 
 
 def again(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
-    """Handle a burst that begins and is as long as `like` says.
+    """Handle a burst that begins with the first byte of `like`, if it is alike.
 
-    False: it is another one all the same, and nothing was done.
+    False: it is another one, and nothing was done.
     """
+    if len(data) == like.size:
+        if not data.startswith(like.head):
+            return False
+    elif not _fits(connection, data, like):
+        return False
     if connection.incomplete or connection.work is not None:
         return False
     if like.grants is not None:
@@ -89,10 +98,35 @@ def _accept_again(
             else:
                 counts.payload_out -= payload
                 topic.delivered += own_id
+    if like.kept:
+        for session in route.takers:
+            session.begun(1)
     connection.messages_in += 1
     connection.unanswered = 1
     connection.out.append(_PUBACK_HEAD + packet_id)
     counts.sent[PacketType.PUBACK] += 1
+    return True
+
+
+def _fits(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
+    """Whether a burst is alike but for its size; `like` is of that size then."""
+    size = len(data)
+    if size < len(like.name) + 2:
+        return False
+    # As `encode_varint`, written out for what most are.
+    if size < 0x80 + 2:
+        head = bytes((like.first, size - 2)) + like.name
+    elif size < 0x4000 + 3:
+        length = size - 3
+        head = bytes((like.first, length & 0x7F | 0x80, length >> 7)) + like.name
+    else:
+        head = bytes((like.first,)) + encode_varint(size - 4) + like.name
+    bare = connection.version == V5
+    # One that ends within its packet identifier is malformed.
+    least = len(head) if like.grants is None else len(head) + 2 + bare
+    if not least <= size <= min(connection.limit, LARGE) or not data.startswith(head):
+        return False
+    _fit(like, head, size, bare)
     return True
 
 
@@ -104,22 +138,47 @@ def remember(
     size: int,
 ) -> None:
     """Know the next publish that is like this one, which is a burst by itself."""
-    like = connection.like
-    if like.head != head:
-        # Once more the same, and it is worth it: many publish each time another size.
+    like, first = connection.like, head[0]
+    name = head[2 if head[1] < 0x80 else 3 if head[2] < 0x80 else 4 :]
+    if like.name != name or like.first != first:
+        # Once more the same, and it is worth it: many publish each time to another topic.
         if like is UNLIKE:
-            connection.like = Likeness(head)
+            connection.like = Likeness(first, name)
         else:
-            like.head, like.size = head, 0
+            like.first, like.name, like.size = first, name, 0
         return
+    router = connection.broker.router
+    like.route, like.grants, like.kept = route, grants, router.keeper.keeps
+    _fit(like, head, size, connection.version == V5)
     # Nothing is like a burst in the midst of which its route was forgotten.
     known = connection.verbatim.get(route.topic_name.encode()) is route
     like.size = size if known else 0
-    like.route, like.grants = route, grants
-    like.payload = size - len(head)
+    router.alike.add(like)
+
+
+def _fit(like: Likeness, head: bytes, size: int, bare: bool) -> None:
+    """Let it be about packets of `size` bytes, of which one begins with `head`."""
+    like.head, like.size = head, size
+    like.payload = payload = size - len(head)
+    grants = like.grants
     if grants is not None:
         # Its identifier, and in MQTT 5 the length of no properties, stand behind the head.
-        like.payload -= 2 + (connection.version == V5)
+        like.payload = payload = payload - 2 - bare
+        if grants.size != size:
+            fit(grants, head, len(head) - len(like.name), size)
         like.lower_head, like.parts = grants.lower_head, grants.parts
-    like.cost = like.payload + route.name_size
-    connection.broker.router.alike.add(like)
+    like.cost = payload + like.route.name_size
+
+
+def fit(grants: Grants, head: bytes, body: int, size: int) -> None:
+    """Make beginnings for packets of `size` bytes, of which one begins with `head`.
+
+    `head` ends with its topic, which stands at `body`.
+    """
+    grants.size = size
+    grants.parts = tuple(
+        (qos, _FIRST[qos] + head[1:], sessions) for qos, sessions in grants.granted.items()
+    )
+    if grants.lowered:
+        # It has no packet identifier, which is two bytes.
+        grants.lower_head = _FIRST[0] + encode_varint(size - body - 2) + head[body:]

@@ -44,14 +44,14 @@ from typing import TYPE_CHECKING, Final
 
 from ..bytes_io import ByteReader
 from . import joining, lint
-from .again import remember
+from .again import fit, remember
 from .codes import V5, PacketType
 from .lint_warnings import LAST_OF_MANY, MANY
 from .records import Message
 from .state.session import LARGE, RELEASED, Session, Sink
 from .state.verbatim import NOWHERE, Grants
 from .wire.encode import IDS
-from .wire.frames import check_size, decode_varint, encode_varint
+from .wire.frames import check_size, decode_varint
 
 if TYPE_CHECKING:
     from .connection import MqttConnection
@@ -59,8 +59,6 @@ if TYPE_CHECKING:
 _QOS_0: Final = 0x30
 _QOS_1: Final = 0x32
 _QOS_2: Final = 0x34
-_FIRST: Final = (b"\x30", b"\x32", b"\x34")
-"""What a packet begins with, by the QoS that it has for who takes it."""
 _PUBACK: Final = 0x40
 _PUBREC: Final = 0x50
 _PUBREL: Final = 0x62
@@ -256,7 +254,7 @@ def _accept(  # noqa: C901
             payload = stop - topic_end - 2 - bare
             cost = payload + route.name_size
             if grants.size != size:
-                _fit(grants, head, body - position, size)
+                fit(grants, head, body - position, size)
         rest = topic_end + 2
         packet_id = data[topic_end:rest]
         if rest + bare > stop or packet_id == _NO_ID or (bare and data[rest]):
@@ -313,7 +311,7 @@ def _accept(  # noqa: C901
         for session in begun or ():
             session.begun(len(packet_ids))
         _accepted(connection, own, packet_ids, twice=twice)
-        if size == len(data) <= LARGE and not twice and begun is None:
+        if size == len(data) <= LARGE and not twice:
             remember(connection, route, grants, head, size)
     return position
 
@@ -327,20 +325,6 @@ def _room(connection: "MqttConnection", own: Session) -> int:
     if options.qos2_hand_on == "release":
         return 0
     return options.receive_maximum - len(own.inbound) if connection.version == V5 else 0x10000
-
-
-def _fit(grants: Grants, head: bytes, body: int, size: int) -> None:
-    """Make beginnings for packets of `size` bytes, of which one begins with `head`.
-
-    `head` ends with its topic, which stands at `body`.
-    """
-    grants.size = size
-    grants.parts = tuple(
-        (qos, _FIRST[qos] + head[1:], sessions) for qos, sessions in grants.granted.items()
-    )
-    if grants.lowered:
-        # It has no packet identifier, which is two bytes.
-        grants.lower_head = _FIRST[0] + encode_varint(size - body - 2) + head[body:]
 
 
 def _accepted(

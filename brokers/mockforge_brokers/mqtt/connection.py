@@ -166,7 +166,7 @@ class MqttConnection:
             # Without bytes the same burst goes on, for which its last turn had no time.
             self.unanswered = 0
             like = self.like
-            if len(data) == like.size and data.startswith(like.head) and again(self, data, like):
+            if like.size and data[0] == like.first and again(self, data, like):
                 return 0
         position, walked = 0, data
         try:

@@ -14,7 +14,9 @@ from mockforge_brokers.journal import IN
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.misbehaviour.lane import Lane
 from mockforge_brokers.mqtt import again, burst
+from mockforge_brokers.mqtt import connection as connection_module
 from mockforge_brokers.mqtt.codes import PacketType
+from mockforge_brokers.mqtt.connection import MqttConnection
 from mockforge_brokers.mqtt.records import cost_of
 from mockforge_brokers.mqtt.state.session import Session
 from mockforge_brokers.mqtt.wire.encode import encode_packet
@@ -324,6 +326,16 @@ ONE_5 = Setting(version=5, takers=(Taker("#", 1),))
 MIXED = Setting(takers=(Taker("a", 0), Taker("#", 2), Taker("+", 1)))
 
 
+SIZES = (1, 1, 1, 9, 0, 121, 122, 123, 124, 125, 126, 16_374, 16_375, 16_379, 16_380, 2)
+SIZES = (*SIZES, 32_757, 32_758, 32_762, 32_763, 32_768, 32_769, 40_000, 3)
+"""About where a Remaining Length takes a byte more, and where packets go as pieces."""
+
+
+def sized(qos: int, *sizes: int) -> list[Publish]:
+    """Of one topic, with payloads of these sizes."""
+    return [publish("a", b"y" * size, qos * (1 + size)) for size in sizes or SIZES]
+
+
 def qos_1(topic_name: str, first: int, last: int) -> list[Publish]:
     """Alike publishes of QoS 1 with these packet identifiers."""
     return [publish(topic_name, b"x", packet_id) for packet_id in range(first, last + 1)]
@@ -471,6 +483,25 @@ def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
                 sent(stream(publish("nobody", stream(publish("a")))), cuts=(10,)),
                 alone(publish("a"))]))  # fmt: skip
 @example((Setting(takers=(Taker("a", 1),), disk=True), [alone(*qos_1("a", 1, 4))]))
+# The same of other sizes: lengths of one, two and three bytes, too large ones, and damaged ones.
+@example((Setting(takers=(Taker("a", 0), Taker("#", 1), Taker("+", 0))),
+          [alone(*sized(0)), alone(*sized(1))]))  # fmt: skip
+@example((Setting(version=5, takers=(Taker("a", 2), Taker("+", 0)), packet=20_000),
+          [alone(*sized(0), version=5), alone(*sized(1), version=5)]))  # fmt: skip
+@example(
+    (
+        Setting(takers=(Taker("a", 1), Taker("#", 0)), packet=64),
+        [alone(*sized(1, 1, 1, 9, 56, 57)), sent(stream(*qos_1("a", 1, 1)), cuts=(1,))],
+    )
+)
+@example((Setting(takers=(Taker("a", 1),), disk=True), [alone(*sized(1)), ("ack", 0, b"", [])]))
+@example((Setting(takers=(Taker("#", 1), Taker("#", 0))),
+          [alone(*qos_1("a", 1, 3)), sent(bytes.fromhex("3204 0001 6100"))]))  # fmt: skip
+@example((ONE, [alone(*[publish("a")] * 3, *[publish("b")] * 3, publish("a", b"longer")),
+                sent(bytes.fromhex("3085 00 0001 6178 78")),
+                sent(bytes.fromhex("3106 0001 6178 7878"))]))  # fmt: skip
+@example((ONE_5, [alone(*qos_1("a", 1, 3), version=5), sent(bytes.fromhex("3205 0001 6100 04")),
+                  sent(bytes.fromhex("3208 0001 6100 0500 7878"))]))  # fmt: skip
 @example((Setting(takers=(Taker("a", 1),), own="a"), [alone(*qos_1("a", 1, 4))]))
 def test_fast_path_and_general_path_have_the_same_outcome(
     script: tuple[Setting, list[Action]],
@@ -548,6 +579,26 @@ def test_large_packets_may_be_cut_anywhere(data: bytes, hurried: bool, cuts: Cut
 @pytest.mark.timeout(600)
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
     assert missed_branches(burst, __file__, "same_outcome", tmp_path, again) == ""
+
+
+@pytest.mark.parametrize("disk", [False, True])
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("version", [4, 5])
+def test_what_is_like_the_last_publish_but_for_its_size_is_not_walked_again(
+    version: int, qos: int, disk: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Crowd(Setting(version=version, takers=(Taker("a", 0), Taker("#", 1)), disk=disk))
+    walked: list[int] = []
+
+    def walk(connection: MqttConnection, data: bytes, position: int) -> int:
+        walked.append(len(data))
+        return burst.walk(connection, data, position)
+
+    monkeypatch.setattr(connection_module, "walk", walk)
+    sizes = (3, 4, 5, 5, 200, 5, 17_000, 6)
+    for number, size in enumerate(sizes, 1):
+        scene.ask(scene.publisher, publish("a", b"y" * size, number * qos))
+    assert len(walked) == 3, "the first to learn its route, then two to know what is alike"
 
 
 def known_sessions(name: str) -> int:

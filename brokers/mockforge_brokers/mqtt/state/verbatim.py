@@ -86,28 +86,37 @@ class Verbatim:
 class Likeness:
     """The last publish of a client that was a burst by itself, for the next one that is like it.
 
-    A burst of `size` bytes that begins with `head` is: packet identifier and payload alone differ.
-    `size` is 0 until the same header came twice, and once the route is forgotten. `grants` is None
-    where QoS is 0; else `lower_head` and `parts` are those of the grants, made for this size.
+    A burst that begins with the byte `first` and has `name` behind its Remaining Length is: packet
+    identifier and payload alone differ. `size` and `head` are of the last one, and with them
+    `payload`, `cost`, `lower_head` and `parts`, which are those of the `grants` for this size.
+    `size` is 0 until the same came twice, and once the route is forgotten. `grants` is None where
+    QoS is 0. With `kept` there are takers whose messages go to disk.
     """
 
     __slots__ = (
         "cost",
+        "first",
         "grants",
         "head",
+        "kept",
         "lower_head",
+        "name",
         "parts",
         "payload",
         "route",
         "size",
     )
 
-    def __init__(self, head: bytes) -> None:
-        self.head = head
+    def __init__(self, first: int, name: bytes) -> None:
+        self.first = first
+        self.name = name
+        """The topic name with its length; where QoS is 0, that of no properties too (MQTT 5)."""
+        self.head = b""
         self.lower_head = b""
         self.payload = 0
         """Bytes of its payload."""
         self.cost = 0
+        self.kept = False
         self.forget()
 
     def forget(self) -> None:
@@ -119,5 +128,5 @@ class Likeness:
 
 
 NOWHERE: Final = Verbatim(TopicCounts(None), "", ())
-UNLIKE: Final = Likeness(b"")
+UNLIKE: Final = Likeness(0, b"")
 """Of a client that has published nothing; an empty burst is never asked about."""
