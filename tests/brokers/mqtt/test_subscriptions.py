@@ -135,6 +135,64 @@ def test_who_is_there_is_looked_for_once_among_many_that_are_away(order: str) ->
     assert Member.looks <= len(members) + 2 * 100
 
 
+class Reader(Member):
+    """It is there, and may read `a`, or nothing; `asked` counts how often it was."""
+
+    asked = 0
+
+    def __init__(self, may: bool) -> None:
+        super().__init__(True)
+        self.may = may
+
+    def reads(self, topic_name: str) -> bool:
+        Reader.asked += 1
+        return self.may
+
+
+def readers_of(*may: bool) -> tuple[Share, list[Any]]:
+    share, members = Share("turns", Random(0)), [Reader(each) for each in may]
+    for each in members:
+        share.join(each, Subscription("$share/g/t"))  # type: ignore[arg-type]
+    return share, members
+
+
+@pytest.mark.parametrize("may", [each for each in product([True, False], repeat=5) if any(each)])
+def test_what_would_go_to_members_without_the_right_goes_to_all_others_alike(
+    may: tuple[bool, ...],
+) -> None:
+    share, members = readers_of(*may)
+    for _ in range(60):
+        share.choose("a", 1)
+    counts = [share.taken.get(each, 0) for each in members if each.may]
+    assert sum(counts) == 60
+    assert max(counts) - min(counts) <= 1
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_who_may_read_a_topic_is_looked_for_once_among_many_that_may_not(ready: bool) -> None:
+    share, members = readers_of(*[False] * 500, True, *[False] * 500)
+    members[500].there = ready
+    Reader.asked = 0
+    for number in range(100):
+        chosen = share.choose(f"{number % 2}", 1)
+        assert chosen is not None
+        assert chosen[0] is members[500]
+    assert Reader.asked <= 4 * len(members) + 100
+    # Rights change with the moment.
+    members[500].may, members[7].may = False, True
+    assert {share.choose("0", 2)[0] for _ in range(10)} == {members[7]}  # type: ignore[index]
+    members[7].may = False
+    assert share.choose("0", 3) is None
+
+
+def test_a_share_remembers_who_may_read_of_so_many_topics_and_no_more() -> None:
+    share, _ = readers_of(False, True, True)
+    share.choose("first", 1)
+    for number in range(20_000):
+        share.choose(f"{number}", 1)
+    assert len(share._readers) < 10_000
+
+
 @given(st.sets(NAMES), FILTERS.map(lambda each: split_share(each)[1]))
 def test_retained_messages_are_found_as_their_names_match(names: set[str], wanted: str) -> None:
     limits = Limits()

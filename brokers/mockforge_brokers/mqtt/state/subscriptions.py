@@ -25,15 +25,23 @@ class Subscription(Struct, frozen=True):
     """0: none was given."""
 
 
+Member = tuple["Session", Subscription]
+_MOST_READERS: Final = 10_000
+"""Topics, and members for each of them, that a share remembers."""
+
+
 class Share:
     """A shared subscription: each message goes to one member, in an order of `SHARED_ORDERS`."""
 
     __slots__ = (
+        "_guarded",
         "_in_order",
+        "_looked_at",
         "_members",
         "_random",
+        "_readers",
+        "_readers_size",
         "_ready",
-        "_ready_at",
         "_ready_turn",
         "order",
         "taken",
@@ -42,54 +50,78 @@ class Share:
 
     def __init__(self, order: str, random: Random) -> None:
         self._members: dict[Session, Subscription] = {}
-        self._in_order: list[tuple[Session, Subscription]] = []
+        self._in_order: list[Member] = []
         """The same, to count in: made when it is asked for, as messages come more often than
         members."""
-        self._ready: list[tuple[Session, Subscription]] | None = None
-        """Of them those that were ready at `_ready_at`: looked for when one is met that is not."""
-        self._ready_at = -1
+        self._looked_at = -1
+        """The moment at which it was looked who is ready, as when one is met that is not."""
+        self._ready: list[Member] = []
         self._ready_turn = 0
+        self._guarded = False
+        """Somebody may not read all topics: then it is looked for each topic who may."""
+        self._readers: dict[str, tuple[list[Member], bool]] = {}
+        self._readers_size = 0
         self.taken: dict[Session, int] = {}
         """How many messages each member was chosen for."""
         self.turn = 0
         self.order = order
         self._random = random
 
-    def choose(self, topic_name: str, moment: int) -> "tuple[Session, Subscription] | None":
+    def choose(self, topic_name: str, moment: int) -> "Member | None":
         """The next member that is connected and reads; who is away only when all are.
 
-        `moment` is another number once a member may have become ready. None where no member has the
-        right to read the topic.
+        `moment` is another number once a member may have become ready, or has other rights. None
+        where no member has the right to read the topic.
         """
         members = self._in_order = self._in_order or list(self._members.items())
         self.turn = self._next(self.turn, members, topic_name)
-        chosen: tuple[Session, Subscription] | None = members[self.turn % len(members)]
+        chosen: Member | None = members[self.turn % len(members)]
         assert chosen is not None
-        if not _takes(chosen[0], topic_name):
-            # Not the one behind it, who would get the share of all in front that are away.
-            chosen = self._choose_ready(topic_name, moment) or _first_with_right(
-                members, self.turn, topic_name
-            )
+        if not (chosen[0].ready and _may_read(chosen[0], topic_name)):
+            # Not the one behind it, who would get the share of all in front that take nothing.
+            chosen = self._choose_other(topic_name, moment)
         if chosen is not None:
             self.taken[chosen[0]] = self.taken.get(chosen[0], 0) + 1
         return chosen
 
-    def _choose_ready(self, topic_name: str, moment: int) -> "tuple[Session, Subscription] | None":
-        # Most may be away for long: who is not is looked for once.
-        if self._ready is None or self._ready_at != moment:
-            self._ready = [member for member in self._in_order if member[0].ready]
-            self._ready_at = moment
-        ready = self._ready
-        if not ready:
+    def _choose_other(self, topic_name: str, moment: int) -> "Member | None":
+        """By turns among those who take it; else somebody for whom it waits."""
+        # Most may be away, or not have the right, for long: it is looked for once who is not.
+        if self._looked_at != moment:
+            self._look(moment)
+        found, ready = self._ready or self._in_order, bool(self._ready)
+        if self._guarded:
+            found, ready = self._readers_of(topic_name)
+        if not found:
             return None
-        self._ready_turn = turn = self._next(self._ready_turn, ready, topic_name)
-        for offset in range(len(ready)):
-            member = ready[(turn + offset) % len(ready)]
-            if _takes(member[0], topic_name):
-                return member
-        return None
+        if not ready:
+            return found[self.turn % len(found)]
+        self._ready_turn = turn = self._next(self._ready_turn, found, topic_name)
+        return found[turn % len(found)]
 
-    def _next(self, turn: int, members: "list[tuple[Session, Subscription]]", topic: str) -> int:
+    def _look(self, moment: int) -> None:
+        self._ready = [member for member in self._in_order if member[0].ready]
+        self._guarded = any(member[0].reads is not None for member in self._in_order)
+        self._forget_readers()
+        self._looked_at = moment
+
+    def _readers_of(self, topic_name: str) -> "tuple[list[Member], bool]":
+        """Those who are ready and may read it, or all who may, and whether they are ready."""
+        known = self._readers.get(topic_name)
+        if known is None:
+            ready = [member for member in self._ready if _may_read(member[0], topic_name)]
+            found = ready or [each for each in self._in_order if _may_read(each[0], topic_name)]
+            self._readers_size += 1 + len(found)
+            if self._readers_size > _MOST_READERS:
+                self._forget_readers()
+            known = self._readers[topic_name] = found, bool(ready)
+        return known
+
+    def _forget_readers(self) -> None:
+        self._readers.clear()
+        self._readers_size = 0
+
+    def _next(self, turn: int, members: "list[Member]", topic: str) -> int:
         match self.order:
             case "turns":
                 return turn + 1
@@ -107,29 +139,20 @@ class Share:
         """Let a session be a member, or one in another way; True when it was none."""
         new = session not in self._members
         self._members[session] = subscription
-        self._in_order, self._ready = [], None
+        self._in_order, self._looked_at = [], -1
         return new
 
     def leave(self, session: "Session") -> bool:
         """Take a member out; False when it was none."""
         self.taken.pop(session, None)
-        self._in_order, self._ready = [], None
+        self._in_order, self._looked_at = [], -1
+        self._ready = []
+        self._forget_readers()
         return self._members.pop(session, None) is not None
 
 
-def _takes(session: "Session", topic_name: str) -> bool:
-    return session.ready and (session.reads is None or session.reads(topic_name))
-
-
-def _first_with_right(
-    members: "list[tuple[Session, Subscription]]", turn: int, topic_name: str
-) -> "tuple[Session, Subscription] | None":
-    for offset in range(len(members)):
-        member = members[(turn + offset) % len(members)]
-        reads = member[0].reads
-        if reads is None or reads(topic_name):
-            return member
-    return None
+def _may_read(session: "Session", topic_name: str) -> bool:
+    return session.reads is None or session.reads(topic_name)
 
 
 class _Node:
