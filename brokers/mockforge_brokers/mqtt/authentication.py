@@ -211,6 +211,8 @@ def _advance(connection: "MqttConnection", given: Properties) -> None:
         accept(connection, packet, answer)
     else:
         connection.renew_guard()
+        # Who may read a topic was asked when its route was found.
+        connection.broker.router.forget_routes()
         connection.outlet.answer(Auth(Reason.SUCCESS, answer))
 
 

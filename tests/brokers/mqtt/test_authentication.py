@@ -206,6 +206,24 @@ def test_a_re_authentication_with_a_password_that_changed_since() -> None:
     assert (answer.code, answer.properties["authentication_data"]) == (0, scram.signature)
 
 
+def test_who_proves_anew_to_be_somebody_else_reads_from_then_on_what_that_user_may() -> None:
+    scene = guarded()
+    scene.access.add_user("bob", "other")
+    scene.access.add_rule(rule_of("allow alice read mqtt:t"))
+    scene.access.add_rule(rule_of("allow bob read mqtt:u"))
+    client, _ = login(scene)
+    assert [type(each) for each in scene.ask(client, Subscribe(1, [Request("t", 0)]))] == [Suback]
+    scene.publish("t")
+    assert len(scene.publishes(client)) == 1
+    scram = ScramClient("bob", "other")
+    [challenge] = auth(scene, client, 0x19, scram.first())
+    assert isinstance(challenge, Auth)
+    auth(scene, client, 0x18, scram.final(challenge.properties["authentication_data"]))
+    assert client.peer.principal.name == "bob"
+    scene.publish("t")
+    assert scene.publishes(client) == []
+
+
 @pytest.mark.parametrize(
     ("text", "method"),
     [
