@@ -92,7 +92,7 @@ class MqttBroker:
         environment.access.on_change(self._renew_guards)
         self._inside: dict[str, Inside] = {}
         self._gateway: Gateway | None = None
-        self.silence = SilenceWatch(environment.clock)
+        self.silence = SilenceWatch(environment.clock, environment.chores)
         self._totals = views.Totals()
         system = SystemTopics(environment, self.router, self._figures, self.options.sys_interval)
         self.router.system_topics = system.retained

@@ -3,12 +3,15 @@
 from typing import TYPE_CHECKING, Final
 
 from ..clock import Clock
+from ..fairness import Chores, Steps
 
 if TYPE_CHECKING:
     from .connection import MqttConnection
 
 _SOONEST: Final = 0.01
 """The part of their time after which a group is looked at again at the earliest."""
+_A_STEP: Final = 64
+"""Connections that are looked at in one step."""
 
 
 class SilenceWatch:
@@ -16,10 +19,12 @@ class SilenceWatch:
 
     Connections of the same time are one group with one timer, which is set for the one that was
     silent for the longest when somebody last looked: who comes or speaks later is due later.
+    All may fall silent at once, as when their network is gone: they are ended in steps.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, chores: Chores) -> None:
         self._clock = clock
+        self._chores = chores
         self._groups: dict[float, set[MqttConnection]] = {}
 
     def allow(self, connection: "MqttConnection", seconds: float) -> None:
@@ -43,16 +48,25 @@ class SilenceWatch:
         group.add(connection)
 
     def _look(self, seconds: float) -> None:
-        now = self._clock.now()
-        oldest = now
-        for connection in tuple(self._groups[seconds]):
+        self._chores.do(self._looking(seconds))
+
+    def _looking(self, seconds: float) -> Steps:
+        now = oldest = self._clock.now()
+        group = self._groups[seconds]
+        for number, connection in enumerate(tuple(group)):
             since = connection.silent_since
+            if connection not in group:
+                # It went between two steps.
+                continue
             if now - since > seconds:
                 connection.silent_too_long()
+                yield
             elif since < oldest:
                 oldest = since
-        if self._groups[seconds]:
-            wait = max(oldest + seconds - now, seconds * _SOONEST)
+            if not number % _A_STEP:
+                yield
+        if group:
+            wait = max(oldest + seconds - self._clock.now(), seconds * _SOONEST)
             self._clock.call_later(wait, self._look, seconds)
         else:
             del self._groups[seconds]

@@ -1,8 +1,10 @@
 """Keep alive without a timer for each client."""
 
+from itertools import count
 from typing import Any
 
 from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.fairness import Chores, Turn
 from mockforge_brokers.mqtt.silence_watch import SilenceWatch
 
 
@@ -37,7 +39,7 @@ class CountingClock(ManualClock):
 
 def test_connections_of_one_keep_alive_share_a_timer_and_each_ends_in_its_time() -> None:
     clock = CountingClock()
-    watch = SilenceWatch(clock)
+    watch = SilenceWatch(clock, Chores(Turn(), clock.call_later))
     begin = clock.now()
     silent = []
     for _ in range(1_000):
@@ -61,3 +63,25 @@ def test_connections_of_one_keep_alive_share_a_timer_and_each_ends_in_its_time()
     assert len(silent[7].ended_at) == 1
     assert 90.0 < silent[7].ended_at[0] - begin <= 90.6
     assert clock.timers < 12
+
+
+def test_very_many_that_fall_silent_at_once_are_ended_in_several_turns() -> None:
+    clock = CountingClock()
+    # Time that passes with every look at it: a turn has time for one step.
+    turn = Turn(count().__next__)
+    turn.length = 0
+    watch = SilenceWatch(clock, Chores(turn, clock.call_later))
+    silent = [Silent(clock.now()) for _ in range(500)]
+    for one in silent:
+        one.watch, one.clock = watch, clock
+        watch.allow(one, 60.0)  # type: ignore[arg-type]
+    # One speaks between two turns, and one goes.
+    silent[400].silent_since = clock.now() + 60.0
+    clock.call_later(60.7, lambda: watch.allow(silent[300], 0))
+    clock.advance(61.0)
+    ended = [number for number, one in enumerate(silent) if one.ended_at]
+    assert len(ended) in (498, 499)
+    assert 400 not in ended
+    assert clock.timers > 400
+    clock.advance(100.0)
+    assert silent[400].ended_at
