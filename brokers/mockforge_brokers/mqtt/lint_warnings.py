@@ -28,6 +28,8 @@ LAST_OF_MANY: Final = MANY - 1
 _MOST_SHAPES: Final = 1_000
 _ALIKE: Final = 3
 """Client identifiers of one shape, each left for the next, that look made anew each time."""
+_LONGEST: Final = 256
+"""Characters of an identifier that is compared: one may have 64 KB, and many are remembered."""
 _VARYING: Final = re.compile(r"[0-9A-Fa-f]{6,}|\d+")
 
 
@@ -40,6 +42,8 @@ class RecentClientIds:
 
     def made_anew(self, host: str, user: str, client_id: str) -> tuple[str, ...]:
         """The identifiers before this one, if it looks as if the same client made them all."""
+        if len(client_id) > _LONGEST:
+            return ()
         shape = _VARYING.sub("*", client_id)
         if shape == client_id:
             return ()

@@ -179,6 +179,13 @@ def test_a_client_identifier_made_anew_at_each_connect_is_a_warning() -> None:
     assert set(scene.found()) == {("app-3", "new-client-id")}
 
 
+def test_very_long_client_identifiers_are_not_kept_to_be_compared() -> None:
+    scene = Linted()
+    for number in range(3):
+        scene.send(scene.client(f"{number}".rjust(60_000, "x"), clean_start=False), Disconnect())
+    assert scene.found() == {}
+
+
 def test_a_fleet_whose_clients_stay_or_come_back_or_start_clean_is_none() -> None:
     scene = Linted()
     for number in range(5):
