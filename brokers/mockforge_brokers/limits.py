@@ -118,6 +118,12 @@ class Limits(Struct, frozen=True):
         int,
         Bound("bytes", "one packet", "the connection ends with 0x95", 64, 268_435_460),
     ] = 16 * MIB
+    mqtt_wills: Annotated[
+        int,
+        Bound(
+            "bytes", "wills of all sessions and their topics", "a client with another is refused"
+        ),
+    ] = 64 * MIB
     mqtt_sn_topics: Annotated[
         int,
         Bound("count", "topics registered by one MQTT-SN client", "further ones are refused"),

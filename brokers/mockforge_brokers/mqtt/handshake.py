@@ -11,8 +11,8 @@ from .codes import CONNACK_CODES, V5, V31, PacketType, Reason
 from .events import ClientConnected
 from .explanations import Explained, facts_of
 from .options import MqttOptions
-from .records import NO_PROPERTIES, detailed
-from .state.session import LAST_ID, Session
+from .records import NO_PROPERTIES, Message, detailed
+from .state.session import LAST_ID
 from .state.topics import name_problem
 from .wire.packets import Connack, Connect, Will
 from .wire.properties import Properties
@@ -118,7 +118,7 @@ def accept(
     session.expiry = options.capped_expiry(_expiry(packet, options))
     connection.session = session
     connection.renew_guard()
-    leave_will(session, packet.will if connection.may_leave(packet.will) else None)
+    leave_will(connection, packet.will if connection.may_leave(packet.will) else None)
     session.changed()
     lint_warnings.check_connect(connection, packet, present)
     # Session Present only with code 0 [MQTT-3.2.2-6].
@@ -147,14 +147,17 @@ def accept(
 
 
 def check_room(connection: "MqttConnection", packet: Connect, client_id: str) -> None:
-    """Raise Refused where one more session is one too many; who has one comes back to it."""
-    environment, sessions = connection.broker.environment, connection.broker.registry.by_client
-    most = environment.limits.mqtt_sessions
-    if len(sessions) < most or client_id in sessions:
-        return
-    environment.usage.count("mqtt_sessions")
+    """Raise Refused where one more session, or its will, is too much; who has one comes back."""
+    environment, registry = connection.broker.environment, connection.broker.registry
+    limits, sessions = environment.limits, registry.by_client
     code = Reason.QUOTA_EXCEEDED if packet.version == V5 else Reason.SERVER_UNAVAILABLE
-    raise Refused(f"there are {most} sessions already (limit mqtt_sessions)", code)
+    if len(sessions) >= limits.mqtt_sessions and client_id not in sessions:
+        environment.usage.count("mqtt_sessions")
+        text = f"there are {limits.mqtt_sessions} sessions already (limit mqtt_sessions)"
+        raise Refused(text, code)
+    if packet.will is not None and not registry.has_room_for(message_of(packet.will), client_id):
+        text = f"the wills of all sessions have {limits.mqtt_wills} bytes (limit mqtt_wills)"
+        raise Refused(text, code)
 
 
 def refusal(version: int, error: ProtocolError) -> Connack | None:
@@ -190,17 +193,23 @@ def _expiry(packet: Connect, options: MqttOptions) -> float | None:
     return None if seconds == _FOR_EVER else float(seconds)
 
 
-def leave_will(session: Session, will: Will | None) -> None:
-    """What is published when the session's client is lost."""
-    session.will = None
-    session.will_delay = 0.0
-    if will is not None:
-        properties = dict(will.properties)
-        session.will_delay = float(properties.pop("will_delay_interval", 0))
-        life = properties.pop("message_expiry_interval", None)
-        session.will = detailed(
-            will.topic_name, will.payload, will.qos, will.retain, properties, life
-        )
+def leave_will(connection: "MqttConnection", will: Will | None) -> None:
+    """What is published when the client of this session is lost."""
+    session, registry = connection.session, connection.broker.registry
+    assert session is not None
+    if will is None:
+        registry.leave_will(session, None)
+    else:
+        delay = will.properties.get("will_delay_interval", 0)
+        registry.leave_will(session, message_of(will), float(delay))
+
+
+def message_of(will: Will) -> Message:
+    """As it is published; `expires` is the span of its life."""
+    properties = dict(will.properties)
+    properties.pop("will_delay_interval", None)
+    life = properties.pop("message_expiry_interval", None)
+    return detailed(will.topic_name, will.payload, will.qos, will.retain, properties, life)
 
 
 def _answer(connection: "MqttConnection", packet: Connect, assigned: str) -> dict[str, Any]:

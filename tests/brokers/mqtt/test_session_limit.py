@@ -4,13 +4,16 @@ import pytest
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.events import ConnectionRefused
+from mockforge_brokers.mqtt.state.router import MOST_OF_NAMES
 from mockforge_brokers.mqtt.wire.packets import (
     Connack,
     Connect,
+    Disconnect,
     Request,
     Suback,
     Subscribe,
     Unsubscribe,
+    Will,
 )
 
 from ..fake_peer import FakeClient
@@ -104,3 +107,66 @@ def test_filters_and_topics_of_many_levels_count_by_level() -> None:
     client.vanish()
     views = {each.name: each.used for each in scene.environment.usage.views()}
     assert (views["mqtt_subscriptions"], views["mqtt_retained"]) == (0, 0)
+
+
+@pytest.mark.parametrize(("version", "code"), [(4, 3), (5, Reason.QUOTA_EXCEEDED)])
+def test_a_client_whose_will_would_be_too_much_of_all_is_refused(version: int, code: int) -> None:
+    scene = Scene(Limits(mqtt_wills=100), version=version)
+
+    def comes(name: str, size: int) -> FakeClient:
+        return scene.come(Connect(name, version, will=Will("will", bytes(size - 4))))
+
+    def answer(client: FakeClient) -> int:
+        [connack] = scene.got(client)
+        assert isinstance(connack, Connack)
+        return connack.code
+
+    one, two = comes("one", 60), comes("two", 40)
+    assert (answer(one), answer(two)) == (0, 0)
+    three = comes("three", 5)
+    assert answer(three) == code
+    assert three.peer.ended == "closed"
+    [refused] = scene.emitted(ConnectionRefused)
+    assert "limit mqtt_wills" in refused.reason
+    # Another will of the same client stands in place of the one before; what is over makes room.
+    again = comes("two", 39)
+    assert answer(again) == 0
+    scene.send(again, Disconnect())
+    assert answer(comes("three", 40)) == 0
+    one.vanish()
+    assert answer(comes("four", 60)) == 0
+    [view] = [each for each in scene.environment.usage.views() if each.name == "mqtt_wills"]
+    assert (view.used, view.met) == (100, 1)
+    scene.broker.restart()
+    [view] = [each for each in scene.environment.usage.views() if each.name == "mqtt_wills"]
+    assert view.used == 0
+
+
+def test_wills_that_wait_count_after_a_restart_too() -> None:
+    scene = Scene(Limits(mqtt_wills=100))
+    will = Will("will", bytes(96), properties={"will_delay_interval": 50})
+    scene.lasting("one", will=will).vanish()
+    scene.broker.restart()
+    late = scene.come(Connect("two", 5, will=Will("w", b"")))
+    [connack] = scene.got(late)
+    assert isinstance(connack, Connack)
+    assert connack.code == Reason.QUOTA_EXCEEDED
+    scene.advance(51)
+    [connack] = scene.got(scene.come(Connect("two", 5, will=Will("w", b""))))
+    assert isinstance(connack, Connack)
+    assert connack.code == 0
+
+
+def test_long_names_of_topics_are_counted_and_remembered_up_to_a_size() -> None:
+    scene = Scene(journal=False)
+    router = scene.broker.router
+    scene.connect("taker", "#")
+    names = [f"{number:03}".ljust(60_000, "x") for number in range(400)]
+    for name in names:
+        scene.publish(name, b"")
+    assert sum(map(len, router.topics)) <= MOST_OF_NAMES
+    assert sum(map(len, router._routes)) <= MOST_OF_NAMES
+    assert router.other_topics.published == len(names) - len(router.topics)
+    scene.broker.reset()
+    scene.publish(names[-1])
+    assert list(router.topics) == [names[-1]]

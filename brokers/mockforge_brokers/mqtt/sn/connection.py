@@ -269,7 +269,7 @@ class SnConnection(MqttConnection):
         if session.client_id != connect.client_id:
             self.broker.registry.close(session, publish_will=True)
             return
-        session.will = None
+        self.broker.registry.leave_will(session, None)
         session.detach()
 
     def _doze(self) -> None:

@@ -36,9 +36,12 @@ def _leave(connection: "SnConnection", will: Will | None) -> ReturnCode:
         except handshake.Refused as error:
             connection.report(error.text)
             return ReturnCode.NOT_SUPPORTED
+        registry = connection.broker.registry
+        if not registry.has_room_for(handshake.message_of(will), connection.client):
+            return ReturnCode.CONGESTION
     connection.will = will
     connection.gateway.keep_will(connection.client, will)
     session = connection.in_session
-    handshake.leave_will(session, will if connection.may_leave(will) else None)
+    handshake.leave_will(connection, will if connection.may_leave(will) else None)
     session.changed()
     return ReturnCode.ACCEPTED

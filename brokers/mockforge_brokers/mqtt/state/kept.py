@@ -88,6 +88,8 @@ def put_up(state: KeptState, environment: Environment, router: Router, registry:
     for kept in state.sessions:
         session = registry.create(kept.client_id)
         _fill(session, kept, messages)
+        if kept.will is not None:
+            registry.leave_will(session, _message(kept.will.message, None), kept.will.delay)
         for subscription in kept.subscriptions:
             router.readmit(session, subscription)
     # All sessions are there before the first will or expiry is due, since wills go to sessions.
@@ -181,9 +183,6 @@ def _fill(session: Session, kept: KeptSession, messages: list[Message]) -> None:
     session.inbound = set(kept.inbound)
     if kept.withheld:
         session.keep_withheld({packet_id: messages[place] for packet_id, place in kept.withheld})
-    if kept.will is not None:
-        session.will = _message(kept.will.message, None)
-        session.will_delay = kept.will.delay
     if kept.number and isinstance(session, StoredSession):
         session.stand_on(kept.number, kept.rows)
 

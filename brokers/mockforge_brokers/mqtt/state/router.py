@@ -18,6 +18,8 @@ from .verbatim import Likeness, TopicCounts, Verbatim
 
 MOST_ROUTES: Final = 10_000
 """Topics whose route is remembered, and topics that are counted each by itself."""
+MOST_OF_NAMES: Final = 16 * 1024 * 1024
+"""Characters of the names of either: one may have 64 KB."""
 _A_STEP: Final = 16
 """Retained messages that are sent in one step."""
 
@@ -87,7 +89,10 @@ class Router:
         without a message."""
         self._environment = environment
         self._maximum_qos = maximum_qos
+        self._counted_names = 0
+        """Characters of the names in `topics`."""
         self._routes: dict[str, Route] = {}
+        self._routed_names = 0
         self._verbatim: dict[tuple[int, bool], dict[bytes, Verbatim]] = {}
         self._sinks: dict[tuple[Sink, ...], tuple[Sink, ...]] = {}
         """Those of verbatim routes, each once."""
@@ -330,6 +335,7 @@ class Router:
         self.retained.clear()
         self.subscriptions = SubscriptionTrie(self._shared_order, self._environment.random)
         self.topics.clear()
+        self._counted_names = 0
         self.other_topics = TopicCounts(None)
         self.forget_routes()
 
@@ -379,14 +385,17 @@ class Router:
             self.alike.clear()
         if self._routes:
             self._routes.clear()
+            self._routed_names = 0
             self._sinks.clear()
             for routes in self._verbatim.values():
                 routes.clear()
 
     def _find(self, topic_name: str) -> Route:
         # A topic for each device and day would pile up; a route is found anew when needed.
-        if len(self._routes) >= MOST_ROUTES:
+        self._routed_names += len(topic_name)
+        if len(self._routes) >= MOST_ROUTES or self._routed_names > MOST_OF_NAMES:
             self.forget_routes()
+            self._routed_names = len(topic_name)
         found, shares = (
             ([], None) if self._goes_to_rules(topic_name) else self.subscriptions.match(topic_name)
         )
@@ -414,8 +423,10 @@ class Router:
         """The counters of a topic, or those of all others when there are too many."""
         counts = self.topics.get(topic_name)
         if counts is None:
-            if len(self.topics) >= MOST_ROUTES:
+            names = self._counted_names + len(topic_name)
+            if len(self.topics) >= MOST_ROUTES or names > MOST_OF_NAMES:
                 return self.other_topics
+            self._counted_names = names
             counts = self.topics[topic_name] = TopicCounts(topic_name)
         return counts
 

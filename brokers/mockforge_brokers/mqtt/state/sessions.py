@@ -5,7 +5,7 @@ from typing import Final
 from ...environment import Environment
 from ..codes import Reason
 from ..events import SessionEnded, SessionTakenOver, WillPublished
-from ..records import detailed
+from ..records import Message, cost_of, detailed
 from .left_behind import left_behind
 from .router import Router
 from .session import LAST_ID, Session, Sink
@@ -24,10 +24,13 @@ class Sessions:
         """Sessions that ended since nobody came back to them in time."""
         self.most = 0
         """That there were at a time."""
+        self.will_bytes = 0
+        """What the wills of all of them cost."""
         self._environment = environment
         self._router = router
         sessions = self.by_client
         environment.usage.gauge("mqtt_sessions", lambda: len(sessions))
+        environment.usage.gauge("mqtt_wills", lambda: self.will_bytes)
         environment.usage.gauge(
             "mqtt_session_subscriptions",
             lambda: max((one.subscribed for one in sessions.values()), default=0),
@@ -67,7 +70,7 @@ class Sessions:
             session = self.create(client_id)
         else:
             self._stop_timers(session)
-            session.will = None
+            self.leave_will(session, None)
         session.attach(sink, window)
         return session, present
 
@@ -78,7 +81,7 @@ class Sessions:
             # Who subscribed to nothing is on no route.
             self._router.forget_routes()
         if not publish_will:
-            session.will = None
+            self.leave_will(session, None)
         now = self._environment.clock.now()
         ends = None if session.expiry is None else now + session.expiry
         self.leave(session, ends, now + session.will_delay)
@@ -117,7 +120,7 @@ class Sessions:
             session.ended = True
             self._stop_timers(session)
         self.by_client.clear()
-        self.dropped = 0
+        self.dropped = self.will_bytes = 0
 
     def end(self, session: Session, reason: str) -> None:
         """Forget a session and what it holds; a connected client is sent away."""
@@ -142,6 +145,26 @@ class Sessions:
         lost = len(session.queue) + len(session.inflight) - taken
         self._environment.spine.emit(SessionEnded("mqtt", session.client_id, reason, lost))
 
+    def has_room_for(self, will: Message, client_id: str) -> bool:
+        """Whether a client may leave a will, in place of what its session has; else it counts."""
+        session = self.by_client.get(client_id)
+        before = None if session is None else session.will
+        size = self.will_bytes + cost_of(will) - (0 if before is None else cost_of(before))
+        if size <= self._environment.limits.mqtt_wills:
+            return True
+        self._environment.usage.count("mqtt_wills")
+        return False
+
+    def leave_will(self, session: Session, will: Message | None, delay: float = 0.0) -> None:
+        """What is published `delay` seconds after its client is lost, in place of what was.
+
+        What it has as `expires` is a span, which begins then.
+        """
+        for each, sign in ((session.will, -1), (will, 1)):
+            if each is not None:
+                self.will_bytes += sign * cost_of(each)
+        session.will, session.will_delay = will, delay
+
     def publish_will(self, session: Session) -> bool:
         """Before its time; it is not published again. False where there is none."""
         there = session.will is not None
@@ -150,9 +173,9 @@ class Sessions:
 
     def _publish_will(self, session: Session) -> None:
         will = session.will
-        session.will = None
         if will is None:
             return
+        self.leave_will(session, None)
         session.changed()
         if will.expires is not None:
             # Its life begins when it is published (MQTT 5, 3.1.3.2.4); until then it is a span.
