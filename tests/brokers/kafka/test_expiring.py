@@ -112,6 +112,16 @@ def test_a_groups_own_session_timeout_and_heartbeat_interval_hold():
     assert scene.groups.by_id["g"].empty
 
 
+def test_a_session_timeout_that_is_made_shorter_holds_from_the_next_heartbeat_on():
+    scene = Quick()
+    joins = {"subscribed_topic_names": ["t"], "rebalance_timeout_ms": 60_000}
+    answer = heartbeat(scene, 0, **joins, topic_partitions=[])
+    scene.broker.cluster.configuring.groups.alter("g", {"consumer.session.timeout.ms": "1000"})
+    heartbeat(scene, answer.member_epoch)
+    scene.clock.advance(1.5)
+    assert scene.groups.by_id["g"].empty
+
+
 def test_a_broker_is_started_with_lines_of_its_properties():
     options = started_with(
         KafkaOptions(),

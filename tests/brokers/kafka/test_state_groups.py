@@ -42,7 +42,7 @@ class Coordinator:
             group_instance_id=instance,
             client_id=client,
             client_host="/127.0.0.1",
-            session_timeout=SESSION,
+            session_timeout=wishes.pop("session_timeout", SESSION),
             rebalance_timeout=wishes.pop("rebalance_timeout", REBALANCE),
             protocol_type=wishes.pop("protocol_type", "consumer"),
             protocols=tuple((name, wishes.get("metadata", b"topics")) for name in protocols),
@@ -150,6 +150,20 @@ def test_silent_member_leaves_when_its_session_ends():
     assert left.reason == "was silent for its session timeout of 10 s"
     with refused(ErrorCode.UNKNOWN_MEMBER_ID):
         coordinator.heartbeat(silent)
+
+
+def test_a_session_that_a_member_wishes_shorter_is_shorter_at_once():
+    """A process comes back as its instance with another session.timeout.ms, and dies."""
+    coordinator = Coordinator()
+    joined = coordinator.join(instance="i", session_timeout=1800.0).result
+    coordinator.sync(joined.member_id, 1)
+    coordinator.clock.advance(60)
+    back = coordinator.join(instance="i", session_timeout=6.0).result
+    assert (back.error_code, back.generation_id) == (0, 1)
+    coordinator.clock.advance(5.9)
+    assert len(coordinator.group.members) == 1
+    coordinator.clock.advance(0.2)
+    assert len(coordinator.group.members) == 0
 
 
 def test_member_that_waits_to_join_needs_no_heartbeat():

@@ -36,7 +36,10 @@ class Sessions(Generic[L]):
 
     def touch(self, member: L) -> None:
         """The member is alive. Its timer is not moved: when it rings, it looks at the deadline."""
-        member.deadline = self._clock.now() + member.session_timeout
+        before, member.deadline = member.deadline, self._clock.now() + member.session_timeout
+        if member.deadline < before:
+            # Its timeout is shorter than it was, and the timer would ring too late.
+            self.end(member)
         if member.timer is None:
             member.timer = self._clock.call_later(member.session_timeout, self._check, member)
 
