@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import re
 from base64 import b64decode, b64encode
-from binascii import Error as NoBase64
 from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random
@@ -153,5 +152,6 @@ def _text(message: bytes) -> str:
 def _bytes(text: str) -> bytes:
     try:
         return b64decode(text, validate=True)
-    except NoBase64:
+    # Of letters that are not even ASCII it says so by a plain ValueError.
+    except ValueError:
         raise ScramFailed("a message has what is not base64") from None

@@ -182,6 +182,20 @@ def test_what_is_no_scram_is_refused(token):
     assert answer.error_code == ErrorCode.SASL_AUTHENTICATION_FAILED
 
 
+@pytest.mark.parametrize("final", ["c=biws,r={},p=é", "c=é,r={},p=biws", "c=biws,r={},p=b"])
+def test_a_proof_that_is_no_base64_is_refused(final):
+    scene = Guarded()
+    client = scene.network.connect()
+    scene.ask_for(client, SaslHandshakeRequest(mechanism="SCRAM-SHA-256"), 1)
+    first = ScramClient("SCRAM-SHA-256").first
+    answer = scene.ask_for(client, SaslAuthenticateRequest(auth_bytes=first), 2)
+    nonce = answer.auth_bytes.decode().partition(",")[0][2:]
+    token = final.format(nonce).encode()
+    answer = scene.ask_for(client, SaslAuthenticateRequest(auth_bytes=token), 2)
+    assert answer.error_code == ErrorCode.SASL_AUTHENTICATION_FAILED
+    assert scene.denied[0].reason == "a message has what is not base64"
+
+
 def test_scram_of_old_clients_goes_by_bare_tokens():
     scene = Guarded()
     client = scene.network.connect()
