@@ -8,6 +8,7 @@ KIP-11, KIP-290, KIP-430, and Kafka's StandardAuthorizer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 from msgspec import Struct
@@ -293,26 +294,30 @@ def _words(rule: Rule, kind: str) -> list[str]:
     return [each for each in OF_KIND[kind] if each in meant]
 
 
-def create(access: Access, acl: Acl) -> int:
-    """Returns the number of its rule; one that is there already is kept."""
-    for number, known in listed(access):
-        if known == acl:
-            return number
-    return access.add_rule(acl.rule)
+def create(access: Access, wanted: Iterable[Acl]) -> None:
+    """Those that are there already are kept."""
+    known = {acl for _, acl in listed(access)}
+    with access.together():
+        for acl in wanted:
+            if acl not in known:
+                known.add(acl)
+                access.add_rule(acl.rule)
 
 
-def delete(access: Access, wanted: AclFilter) -> list[Acl]:
-    """Take back what the filter matches; what else a rule said stays, as ACLs."""
-    found: dict[int, list[Acl]] = {}
-    for number, acl in listed(access):
-        if wanted.matches(acl):
-            found.setdefault(number, []).append(acl)
-    for number, gone in found.items():
-        rule = access.remove_rule(number)
-        for acl in _entries(rule):
-            if acl not in gone:
-                access.add_rule(acl.rule if not rule.is_acl else _only(rule, acl))
-    return [acl for each in found.values() for acl in each]
+def delete(access: Access, wanted: Iterable[AclFilter]) -> list[list[Acl]]:
+    """Take back what each filter matches of what is there; what else a rule said stays, as ACLs."""
+    entries = list(listed(access))
+    found = [[each for each in entries if one.matches(each[1])] for one in wanted]
+    gone: dict[int, set[Acl]] = {}
+    for number, acl in chain.from_iterable(found):
+        gone.setdefault(number, set()).add(acl)
+    with access.together():
+        for number, acls in gone.items():
+            rule = access.remove_rule(number)
+            for acl in _entries(rule):
+                if acl not in acls:
+                    access.add_rule(acl.rule if not rule.is_acl else _only(rule, acl))
+    return [[acl for _, acl in each] for each in found]
 
 
 def _only(rule: Rule, acl: Acl) -> Rule:

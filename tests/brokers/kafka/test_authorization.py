@@ -20,6 +20,7 @@ from mockforge_brokers.kafka.wire.messages.consumer_groups import (
     ConsumerGroupDescribeRequest,
     ConsumerGroupHeartbeatRequest,
 )
+from mockforge_brokers.kafka.wire.messages.transactions import DescribeTransactionsRequest
 from mockforge_brokers.permissions import acl_of, rule_of
 
 from .authorizing import OPEN_GRANTS, RECORDED, RECORDED_OPEN, REQUESTS, grid
@@ -333,12 +334,64 @@ def test_the_short_notation_is_listed_as_the_acls_that_say_the_same():
 
 def test_deleting_one_acl_of_a_short_rule_leaves_the_others():
     scene = Guarded("allow alice read,write kafka:orders.*")
-    (gone,) = delete(scene.access, AclFilter(2, None, 1, None, None, 4, 1))
+    ((gone,),) = delete(scene.access, [AclFilter(2, None, 1, None, None, 4, 1)])
     assert gone.operation == "write"
     assert [rule.text for rule in scene.access.rules.values()] == [
         "allow alice read kafka:topic:orders. prefixed",
         "allow alice describe_configs kafka:topic:orders. prefixed",
     ]
+
+
+def test_the_acls_of_one_request_are_made_by_the_rights_before_it():
+    """The first of them takes back the right to make any."""
+    scene = Authorized("allow alice configure kafka:cluster")
+    alice = scene.by("alice")
+    renewed = []
+    scene.access.on_change(lambda: renewed.append(len(scene.access.rules)))
+    creations = [
+        entry(4, "kafka-cluster", principal="User:alice", operation=7, permission=2),
+        entry(name="a"),
+        entry(name="a"),
+        entry(name="b"),
+    ]
+    answer = alice(CreateAclsRequest(creations=creations), 3)
+    assert [one.error_code for one in answer.results] == [0, 0, 0, 0]
+    assert renewed == [4], "the rights of all are looked up once"
+    refused = alice(CreateAclsRequest(creations=creations[:2]), 3)
+    assert [one.error_code for one in refused.results] == [31, 31]
+    delete_all = DeleteAclsRequest(filters=[wanted(DeleteAclsFilter), wanted(DeleteAclsFilter)])
+    assert [one.error_code for one in alice(delete_all, 3).filter_results] == [31, 31]
+
+
+def test_each_filter_of_one_request_finds_what_was_there_before_it():
+    scene = Authorized()
+    admin = scene.by("admin", "admin")
+    admin(CreateAclsRequest(creations=[entry(name="a"), entry(name="b")]), 3)
+    filters = [wanted(DeleteAclsFilter, name=name) for name in ("a", "a", None)]
+    answer = admin(DeleteAclsRequest(filters=filters), 3)
+    names = [[acl.resource_name for acl in one.matching_acls] for one in answer.filter_results]
+    assert names == [["a"], ["a"], ["a", "b"]]
+    assert not scene.access.rules
+
+
+@pytest.mark.parametrize(
+    ("rules", "seen"),
+    [
+        ((), []),
+        (("allow alice describe kafka:topic:t literal",), ["t"]),
+        (("allow alice describe kafka:topic:__consumer_offsets literal",), ["__consumer_offsets"]),
+    ],
+)
+def test_of_a_transaction_who_may_describe_it_sees_the_topics_that_it_may_describe(rules, seen):
+    scene = Authorized("allow alice describe kafka:transactional_id:pay literal", *rules)
+    scene.broker.create_topic("t", 1)
+    transactions = scene.broker.cluster.transactions
+    who = transactions.take("pay", 60.0)
+    transactions.add_partitions("pay", who, [("t", 0)])
+    transactions.add_group("pay", who, "g")
+    answer = scene.by("alice")(DescribeTransactionsRequest(transactional_ids=["pay"]), 0)
+    (state,) = answer.transaction_states
+    assert (state.error_code, [one.topic for one in state.topics]) == (0, seen)
 
 
 def test_without_an_authorizer_there_is_nothing_to_list():

@@ -25,17 +25,29 @@ def handle(caller: Caller, request: CreateAclsRequest) -> CreateAclsResponse:
         check_known(
             one.resource_type, one.resource_pattern_type, one.operation, one.permission_type
         )
-    return CreateAclsResponse(results=[_create(caller, one) for one in request.creations])
-
-
-def _create(caller: Caller, wanted: AclCreation) -> AclCreationResult:
     try:
+        # Once for all: one of them may take back the right to make them.
         check(caller, "alter", "No Authorizer is configured.")
-        create(caller.environment.access, _acl(wanted))
     except RequestRefused as refusal:
-        code, text = denied(caller, ApiKey.CREATE_ACLS, refusal)
-        return AclCreationResult(error_code=code, error_message=text)
+        return CreateAclsResponse(results=[_refused(caller, refusal) for _ in request.creations])
+    wanted: list[Acl] = []
+    results = [_taken(caller, one, wanted) for one in request.creations]
+    create(caller.environment.access, wanted)
+    return CreateAclsResponse(results=results)
+
+
+def _taken(caller: Caller, one: AclCreation, wanted: list[Acl]) -> AclCreationResult:
+    """Adds it to what is wanted unless it is refused."""
+    try:
+        wanted.append(_acl(one))
+    except RequestRefused as refusal:
+        return _refused(caller, refusal)
     return AclCreationResult(error_message="")
+
+
+def _refused(caller: Caller, refusal: RequestRefused) -> AclCreationResult:
+    code, text = denied(caller, ApiKey.CREATE_ACLS, refusal)
+    return AclCreationResult(error_code=code, error_message=text)
 
 
 def _acl(wanted: AclCreation) -> Acl:

@@ -1,7 +1,7 @@
 """DeleteAcls 1-3 (KIP-140)."""
 
 from ....errors import RequestRefused
-from ...acls import OPERATION_NUMBERS, Acl, AclFilter, delete, permission_of
+from ...acls import OPERATION_NUMBERS, Acl, delete, permission_of
 from ...codes import ApiKey
 from ...wire.messages.acls import (
     DeleteAclsFilterResult,
@@ -17,17 +17,21 @@ from .acls import check, denied, filter_of, numbers_of
 def handle(caller: Caller, request: DeleteAclsRequest) -> DeleteAclsResponse:
     # One that cannot be read ends the connection, before any is followed.
     filters = [filter_of(one) for one in request.filters]
-    return DeleteAclsResponse(filter_results=[_delete(caller, one) for one in filters])
-
-
-def _delete(caller: Caller, wanted: AclFilter) -> DeleteAclsFilterResult:
     try:
         check(caller, "alter", "No Authorizer is configured.")
     except RequestRefused as refusal:
-        code, text = denied(caller, ApiKey.DELETE_ACLS, refusal)
-        return DeleteAclsFilterResult(error_code=code, error_message=text, matching_acls=[])
-    gone = delete(caller.environment.access, wanted)
-    return DeleteAclsFilterResult(matching_acls=[_matching(acl) for acl in gone])
+        return DeleteAclsResponse(filter_results=[_refused(caller, refusal) for _ in filters])
+    gone = delete(caller.environment.access, filters)
+    return DeleteAclsResponse(
+        filter_results=[
+            DeleteAclsFilterResult(matching_acls=[_matching(acl) for acl in each]) for each in gone
+        ]
+    )
+
+
+def _refused(caller: Caller, refusal: RequestRefused) -> DeleteAclsFilterResult:
+    code, text = denied(caller, ApiKey.DELETE_ACLS, refusal)
+    return DeleteAclsFilterResult(error_code=code, error_message=text, matching_acls=[])
 
 
 def _matching(acl: Acl) -> DeleteAclsMatchingAcl:

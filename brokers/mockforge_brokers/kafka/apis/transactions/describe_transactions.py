@@ -62,7 +62,7 @@ def _topics(caller: Caller, found: Transaction) -> list[TransactionTopicData]:
     for name, partition in found.partitions:
         if caller.may_know("topic", name):
             topics.setdefault(name, []).append(partition)
-    for group in found.groups:
+    for group in found.groups if caller.may_know("topic", OFFSETS_TOPIC) else ():
         partition = offsets_partition(group)
         partitions = topics.setdefault(OFFSETS_TOPIC, [])
         if partition not in partitions:
