@@ -101,8 +101,7 @@ class User:
         self.secretless = password is None
         self.scram: dict[str, Credentials | None] = {}
         password = password or ""
-        if not name or name in (ANONYMOUS, "*"):
-            raise InvalidInput(f"{name!r} is no name for a user")
+        check_user_name(name)
         hashed = password.startswith("$")
         if hashed and not (_HASH.fullmatch(password) or _RABBIT.fullmatch(password)):
             raise InvalidInput(f"user {name}: a hash is $scrypt$..., as `user hash` prints it")
@@ -136,6 +135,12 @@ class User:
             return False
         self._remembered = digest
         return True
+
+
+def check_user_name(name: str) -> None:
+    """Raises InvalidInput for what rules mean something else by."""
+    if not name or name in (ANONYMOUS, "*"):
+        raise InvalidInput(f"{name!r} is no name for a user")
 
 
 def _is_rabbit(kind: str, hashed: bytes, password: str) -> bool:

@@ -28,9 +28,10 @@ from .test_access import Guarded, ScramClient, scram
 SALT = b"salt of nobody"
 
 
-def kept(name, mechanism=1, iterations=4096, password="secret"):
+def kept(name, mechanism=1, iterations=4096, password="secret", *, salted=None):
     hashed = {1: "sha256", 2: "sha512"}.get(mechanism, "sha256")
-    salted = hashlib.pbkdf2_hmac(hashed, password.encode(), SALT, max(1, iterations))
+    if salted is None:
+        salted = hashlib.pbkdf2_hmac(hashed, password.encode(), SALT, max(1, iterations))
     return ScramCredentialUpsertion(
         name=name, mechanism=mechanism, iterations=iterations, salt=SALT, salted_password=salted
     )
@@ -74,9 +75,13 @@ ALTERED = [
         92,
         "A user credential cannot be altered twice in the same request",
     ),
+    ([kept("carol", salted=b"")], -1, None),
     ([kept("carol")], 0, None),
+    # These Kafka takes: here rules mean everybody by them.
+    ([kept("*")], 93, "'*' is no name for a user"),
+    ([kept("anonymous")], 93, "'anonymous' is no name for a user"),
 ]
-"""What Apache Kafka 4.4 answers."""
+"""What Apache Kafka 4.4 answers, but for the last two."""
 
 
 @pytest.mark.parametrize(("changes", "code", "text"), ALTERED)

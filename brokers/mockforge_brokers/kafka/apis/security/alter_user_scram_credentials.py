@@ -5,7 +5,8 @@ They are the users that `user add` has: one that is new here may log in to Kafka
 
 from typing import Final
 
-from ....errors import RequestRefused
+from ....access import check_user_name
+from ....errors import InvalidInput, RequestRefused
 from ....scram import HASHES, ITERATIONS, salted_credentials
 from ...codes import ApiKey, ErrorCode
 from ...wire.messages.scram import (
@@ -59,13 +60,24 @@ def _problem(caller: Caller, change: Change, *, twice: bool) -> RequestRefused |
             return None
         code = ErrorCode.RESOURCE_NOT_FOUND
         text = "Attempt to delete a user credential that does not exist"
-    elif change.iterations < ITERATIONS:
-        code, text = ErrorCode.UNACCEPTABLE_CREDENTIAL, "Too few iterations"
-    elif change.iterations > _MOST_ITERATIONS:
-        code, text = ErrorCode.UNACCEPTABLE_CREDENTIAL, "Too many iterations"
     else:
-        return None
+        return _unacceptable(change)
     return RequestRefused(code, text)
+
+
+def _unacceptable(new: ScramCredentialUpsertion) -> RequestRefused | None:
+    try:
+        # Kafka takes any name: here rules have a meaning for some.
+        check_user_name(new.name)
+    except InvalidInput as error:
+        return RequestRefused(ErrorCode.UNACCEPTABLE_CREDENTIAL, str(error))
+    if not new.salted_password:
+        # Java makes no key of it, and Kafka says no more than that it failed.
+        return RequestRefused(ErrorCode.UNKNOWN_SERVER_ERROR, "the salted password is empty")
+    if not ITERATIONS <= new.iterations <= _MOST_ITERATIONS:
+        few = "few" if new.iterations < ITERATIONS else "many"
+        return RequestRefused(ErrorCode.UNACCEPTABLE_CREDENTIAL, f"Too {few} iterations")
+    return None
 
 
 def _apply(caller: Caller, change: Change) -> None:
@@ -95,7 +107,8 @@ def _result(
     if refusal is None:
         return AlterUserScramCredentialsResult(user=name)
     code = caller.denied(ApiKey.ALTER_USER_SCRAM_CREDENTIALS, refusal)
-    return AlterUserScramCredentialsResult(user=name, error_code=code, error_message=refusal.text)
+    text = refusal.text if code != ErrorCode.UNKNOWN_SERVER_ERROR else None
+    return AlterUserScramCredentialsResult(user=name, error_code=code, error_message=text)
 
 
 API = MessageHandler(AlterUserScramCredentialsRequest, handle)
