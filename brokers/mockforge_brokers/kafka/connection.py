@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
+from ..clock import Timer
 from ..contract import Peer
 from ..environment import Environment
 from ..errors import InvalidInput, ProtocolError, TooLarge
@@ -42,6 +43,7 @@ class KafkaConnection:
         "_limit",
         "_on_lost",
         "_peer",
+        "_refusal",
         "_requests",
         "_rows",
         "_splitter",
@@ -64,6 +66,7 @@ class KafkaConnection:
         offer = offer_of(cluster.options.as_version, cluster.options.api_versions)
         self.caller = Caller(cluster, environment, counters, peer, offer)
         self._peer = peer
+        self._refusal: Timer | None = None
         self._environment = environment
         self.unfinished = False
         self._on_lost = on_lost
@@ -136,6 +139,8 @@ class KafkaConnection:
 
     def connection_lost(self, reason: str) -> None:
         self._requests.forget()
+        if self._refusal is not None:
+            self._refusal.cancel()
         self._on_lost(self)
 
     def violated(self, reason: str) -> None:
@@ -147,7 +152,7 @@ class KafkaConnection:
         """It came too soon after others of its address: not served, and closed in time."""
         self._requests.wait(seconds)
         reason = "throttled: too many connections of its address (quota connection_creation_rate)"
-        self._environment.clock.call_later(seconds, self.end, reason)
+        self._refusal = self._environment.clock.call_later(seconds, self.end, reason)
 
     def shutdown(self) -> None:
         self.end("the broker ended")

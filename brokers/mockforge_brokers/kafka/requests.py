@@ -128,6 +128,9 @@ class Requests:
         # The two know each other: together they would stay until the collector comes by.
         del self._connection
         self._backlog.clear()
+        self.caller.forget()
+        if self._throttle is not None:
+            self._throttle.stop()
         parked, self._parked = self._parked, None
         if parked is not None:
             parked.abandon()

@@ -82,6 +82,12 @@ class Throttle:
                 self._timer.cancel()
             self._timer = self._clock.call_later(seconds, self._over)
 
+    def stop(self) -> None:
+        """The connection is over. What it owes would keep it for as long as that takes."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _over(self) -> None:
         self._timer = None
         self.on = False

@@ -19,6 +19,23 @@ from mockforge_brokers.kafka.wire.messages.logs import (
 from ..fake_peer import FakeNetwork
 
 
+class Noting(ManualClock):
+    """Knows how many calls are still to come."""
+
+    def __init__(self, wall=1_700_000_000.0):
+        super().__init__(wall)
+        self._calls = []
+
+    def call_later(self, delay, callback, *args):
+        call = super().call_later(delay, callback, *args)
+        self._calls.append(call)
+        return call
+
+    @property
+    def waiting(self):
+        return sum(not call.cancelled for call in self._calls)
+
+
 class Scene:
     def __init__(self, limits=None, *, wall=1_700_000_000.0, clock=None, disk=None, **options):
         self.clock = ManualClock(wall) if clock is None else clock

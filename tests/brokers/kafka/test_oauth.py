@@ -15,7 +15,7 @@ from mockforge_brokers.kafka.wire.messages.security import (
     SaslHandshakeRequest,
 )
 
-from .scene import Scene, produce
+from .scene import Noting, Scene, produce
 from .test_access import RIGHT, Guarded
 
 NOW = 1_700_000_000.0
@@ -239,6 +239,16 @@ def test_a_login_that_has_expired_ends_also_who_produces_on_the_short_path():
     scene.clock.advance(20.1)
     scene.ask(client, produce("t", b"v"), 9)
     assert "has expired" in client.peer.reason
+
+
+def test_nothing_waits_for_the_end_of_a_login_whose_connection_is_over():
+    clock = Noting()
+    scene = Bearers(clock=clock)
+    client, _ = scene.client(bearer(token({**CLAIMS, "exp": NOW * 100})))
+    assert scene.ask_for(client, METADATA, 9).controller_id == 1
+    before = clock.waiting
+    client.peer.close("it went")
+    assert clock.waiting == before - 1
 
 
 def test_a_token_ends_a_login_before_the_time_that_is_set():

@@ -1,5 +1,6 @@
 """Quotas: who is held to what, what is answered and when the next request is read (KIP-219)."""
 
+from math import inf, nan
 from random import Random
 
 import pytest
@@ -26,7 +27,7 @@ from mockforge_brokers.kafka.wire.messages.topics import DeleteTopicsRequest
 
 from .asked import created
 from .generated import VERSIONS, value_of
-from .scene import Scene, fetch, produce
+from .scene import Noting, Scene, fetch, produce
 from .slowing import Ticking
 from .test_access import Guarded
 
@@ -70,6 +71,27 @@ REFUSED = [
     ([("user", "alice")], [(PRODUCE, 0.0)], "Quota producer_byte_rate must be greater than 0"),
     ([("user", "alice")], [(PRODUCE, -1.0)], "Quota producer_byte_rate must be greater than 0"),
     ([("user", "alice")], [(PRODUCE, 1.5)], "producer_byte_rate cannot be a fractional value."),
+    (
+        [("user", "alice")],
+        [(PRODUCE, 0.9999999)],
+        "producer_byte_rate cannot be a fractional value.",
+    ),
+    (
+        [("user", "alice")],
+        [(PRODUCE, 1e19)],
+        "Proposed value for producer_byte_rate is too large for a LONG.",
+    ),
+    (
+        [("ip", "1.2.3.4")],
+        [("connection_creation_rate", 3e9)],
+        "Proposed value for connection_creation_rate is too large for an INT.",
+    ),
+    *(
+        ([("user", "alice")], [(key, value)], f"Quota {key} must be a finite number")
+        for key in (PRODUCE, REQUESTS, MUTATIONS)
+        for value in (nan, inf, -inf)
+    ),
+    ([("user", "alice")], [("nope", nan)], "Invalid configuration key nope"),
     ([("user", "alice")], [("nope", 1.0)], "Invalid configuration key nope"),
     (
         [("user", "alice")],
@@ -105,6 +127,33 @@ def test_what_is_no_quota_is_refused_with_kafkas_words(entity, values, text):
     scene = Scene()
     assert alter(scene.call, entity, values) == (42, text)
     assert described(scene.call) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (PRODUCE, 1e-7),
+        (PRODUCE, 1.0000001),
+        (PRODUCE, 2.0**63),
+        (REQUESTS, 1e19),
+        (MUTATIONS, 1e19),
+    ],
+)
+def test_what_is_just_a_quota_is_taken_as_in_kafka(key, value):
+    scene = Scene()
+    assert alter(scene.call, [("user", "alice")], [(key, value)]) == (0, None)
+    assert described(scene.call) == [([("user", "alice")], [(key, value)])]
+
+
+@pytest.mark.parametrize(("key", "version"), [(PRODUCE, 9), (MUTATIONS, 4)])
+def test_of_next_to_nothing_a_second_the_wait_is_the_longest_that_can_be_said(key, version):
+    scene = Scene()
+    scene.broker.create_topic("t", 1)
+    value = 1e-7 if key == PRODUCE else 5e-324
+    assert alter(scene.call, [("client-id", "shop")], [(key, value)]) == (0, None)
+    request = produce("t", b"v") if key == PRODUCE else created("b", partitions=6, dry=False)
+    answer = scene.call(request, version)
+    assert answer.throttle_time_ms == 2_147_483_000
 
 
 @pytest.mark.parametrize("version", [0, 1])
@@ -427,6 +476,25 @@ def test_connections_that_come_too_fast_are_not_served_and_closed():
     assert clients[-1].peer.ended == "closed"
     assert "connection_creation_rate" in clients[-1].peer.reason
     assert not clients[0].peer.ended
+
+
+def test_nothing_waits_for_the_end_of_a_throttle_whose_connection_is_over():
+    clock = Noting()
+    scene = Scene(clock=clock)
+    scene.broker.create_topic("t", 1)
+    scene.broker.alter_quota([("client-id", "shop")], {PRODUCE: 1.0})
+    before = clock.waiting
+    client = scene.network.connect()
+    scene.ask(client, produce("t", b"v" * 1000), 9)
+    assert clock.waiting == before + 1, "its next request would have to wait for a quarter hour"
+    client.peer.close("it went")
+    assert clock.waiting == before
+    scene.broker.alter_quota([("ip", None)], {"connection_creation_rate": 1.0})
+    before = clock.waiting
+    clients = [scene.network.connect() for _ in range(11)]
+    assert clock.waiting == before + 2, "the last one is not served, and closed in time"
+    clients[-1].peer.close("it went")
+    assert clock.waiting == before
 
 
 def test_quotas_outlive_a_restart_and_not_a_reset():

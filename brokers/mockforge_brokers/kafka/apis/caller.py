@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ...access import Guard
+from ...clock import Timer
 from ...contract import Peer
 from ...durations import Durations
 from ...environment import Environment
@@ -94,6 +95,7 @@ class Caller:
 
     __slots__ = (
         "_begun",
+        "_expiry",
         "_reported",
         "_took",
         "client_id",
@@ -156,6 +158,8 @@ class Caller:
         """When the request in hand began to be handled, where quotas charge its time."""
         self._took = 0.0
         """How long it was handled until it was parked."""
+        self._expiry: Timer | None = None
+        """Rings when its login ends, which may be in a hundred years."""
 
     def begin_charged(self) -> None:
         """A request is handled from now on whose time a quota may charge."""
@@ -265,12 +269,19 @@ class Caller:
         self.renew_guard()
         if self.login.expires is not None:
             # A request on the short path is not asked whether the login still holds.
+            self.forget()
             lifetime = self.login.lifetime_ms() / 1000
-            self.environment.clock.call_later(lifetime, self._leave_short_path)
+            self._expiry = self.environment.clock.call_later(lifetime, self._leave_short_path)
         return answer
 
     def _leave_short_path(self) -> None:
         self.produce_paths.forget()
+
+    def forget(self) -> None:
+        """The connection is over, or its login begins anew: nothing waits for the end of that."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
 
     def renew_guard(self) -> None:
         """What it may do: rules changed, or it is known who it is."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
-from math import inf
+from math import inf, isfinite
 from typing import Final, NoReturn, TypeVar
 
 from msgspec import Struct
@@ -24,8 +24,13 @@ REQUESTS: Final = "request_percentage"
 MUTATIONS: Final = "controller_mutation_rate"
 CONNECTIONS: Final = "connection_creation_rate"
 CLIENT_KEYS: Final = (PRODUCE, CONSUME, REQUESTS, MUTATIONS)
-_WHOLE: Final = (PRODUCE, CONSUME, CONNECTIONS)
-_MOST: Final = 2**63 - 1
+_WHOLE: Final = {
+    PRODUCE: (2.0**63, "a LONG"),
+    CONSUME: (2.0**63, "a LONG"),
+    CONNECTIONS: (2.0**31 - 1, "an INT"),
+}
+"""Keys whose values are whole numbers, the greatest one, and how Java calls them."""
+_NEARLY_WHOLE: Final = 1e-6
 USER, CLIENT_ID, IP = "user", "client-id", "ip"
 TYPES: Final = (USER, CLIENT_ID, IP)
 DEFAULT: Final = None
@@ -276,12 +281,16 @@ def _check(entity: Entity, changes: Sequence[tuple[str, float | None]]) -> None:
             _refuse(f"Invalid configuration key {key}")
         if value is None:
             continue
+        if not isfinite(value):
+            _refuse(f"Quota {key} must be a finite number")
         if value <= 0:
             _refuse(f"Quota {key} must be greater than 0")
-        if value > _MOST:
-            _refuse(f"Proposed value for {key} is too large for a LONG.")
-        if key in _WHOLE and value != int(value):
-            _refuse(f"{key} cannot be a fractional value.")
+        if key in _WHOLE:
+            most, kind = _WHOLE[key]
+            if value > most:
+                _refuse(f"Proposed value for {key} is too large for {kind}.")
+            if value - int(value) > _NEARLY_WHOLE:
+                _refuse(f"{key} cannot be a fractional value.")
 
 
 def _refuse(text: str) -> NoReturn:

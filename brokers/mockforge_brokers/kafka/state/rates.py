@@ -9,6 +9,8 @@ from typing import Final
 
 WINDOWS: Final = 11
 WINDOW: Final = 1.0
+LONGEST: Final = 2_147_483.0
+"""Seconds to wait: as many as an answer has room for. Of next to nothing a second it were more."""
 
 
 class Rate:
@@ -33,7 +35,7 @@ class Rate:
     def throttle(self, most: float, now: float) -> float:
         """Seconds until no more than `most` a second went through, if nothing more does."""
         rate = self.per_second(now)
-        return 0.0 if rate <= most else (rate - most) / most * self._span(now)
+        return 0.0 if rate <= most else min(LONGEST, (rate - most) / most * self._span(now))
 
     def _span(self, now: float) -> float:
         """The time that the samples stand for: all windows but the present one at least."""
@@ -68,4 +70,4 @@ class TokenBucket:
 
     def throttle(self, per_second: float, now: float) -> float:
         """Seconds until there are tokens again."""
-        return max(0.0, -self.tokens(per_second, now) / per_second)
+        return min(LONGEST, max(0.0, -self.tokens(per_second, now) / per_second))
