@@ -7,8 +7,8 @@ from typing import Any, Final
 from ...units import counted
 from .aftermath import SLOWING, Causes
 from .backoff import backoff_of
-from .streams import Address, Stream, left_out
-from .withheld import Withheld
+from .streams import Address, Stream, left_out, taken_back
+from .withheld import Coming, Withheld
 from .wording import in_words, named
 
 _MOST_MOMENTS: Final = 2_000
@@ -93,6 +93,17 @@ class ClientStory:
             del self.tries[:-_MOST_MOMENTS]
 
     @property
+    def misses(self) -> bool:
+        """Something that it sent may come again."""
+        return bool(self.withheld) or any(stream.aborted for stream in self.streams.values())
+
+    def arrived_late(self, message: Coming) -> None:
+        """It came behind the run."""
+        sent = self.withheld.arrived(message)
+        if sent is not None and (stream := self.streams.get(sent[0])) is not None:
+            stream.arrived(sent[1])
+
+    @property
     def outside(self) -> bool:
         """It was never let in."""
         return bool(self.refused) and not (self.lost or self.open)
@@ -112,13 +123,15 @@ class ClientStory:
         streams = self.streams.values()
         doubled = [name for stream in streams for name in stream.doubled]
         not_again = self.withheld.lost()
-        not_sent = left_out(streams, set(self.withheld))
+        aborted = taken_back(streams)
+        not_sent = left_out(streams, {*self.withheld, *aborted})
         disordered = [name for stream in streams for name in stream.disordered]
         wrong = self._wrong(
             {
                 "doubled": list((Counter(doubled) - Counter(self.resent)).elements()),
                 "out of order": disordered,
                 "not sent again": not_again,
+                "aborted and not sent again": aborted,
                 "not sent": not_sent,
             }
         )
@@ -139,7 +152,8 @@ class ClientStory:
             "doubled": doubled,
             "resent": list(self.resent),
             "disordered": disordered,
-            "missing": not_again + not_sent,
+            "missing": not_again + aborted + not_sent,
+            "aborted": aborted,
             "resent_after": [gap for stream in streams for gap in stream.gaps],
             "under": list(
                 self.causes.found(

@@ -91,6 +91,19 @@ class Stream:
     disordered: list[str] = field(default_factory=list)
     series: dict[str, Series] = field(default_factory=dict)
     """By what stands before their numbers."""
+    aborted: set[str] = field(default_factory=set)
+    """Those with a number that came, were taken back with their transaction, and came no more."""
+
+    @property
+    def remembered(self) -> int:
+        return len(self.ids) + len(self.aborted)
+
+    def knows(self, name: str) -> bool:
+        return name in self.ids or name in self.aborted
+
+    def arrived(self, name: str) -> None:
+        """It came again, be it behind the run."""
+        self.aborted.discard(name)
 
     def add(self, name: str, at: float, partition: object = None) -> Coming:
         self.sent += 1
@@ -102,6 +115,7 @@ class Stream:
             self.doubled.append(name)
             return Coming(name, "doubled")
         self.ids[name] = at
+        self.arrived(name)
         found = _NUMBER.fullmatch(name)
         if found is None:
             return Coming(name)
@@ -143,6 +157,7 @@ class Stream:
         found = _NUMBER.fullmatch(name)
         if found is not None:
             self.series[found[1]].count -= 1
+            self.aborted.add(name)
 
     def _forget_repetitions(self, fewer: Collection[str]) -> None:
         """Of these names no more are doubled than came again; the oldest stay."""
@@ -169,6 +184,19 @@ class Stream:
                 names = (f"{series}{number:0{known.digits}}" for number in numbers)
                 found += [name for name in names if name not in self.ids]
         return found
+
+
+def taken_back(streams: Collection[Stream]) -> list[str]:
+    """Numbers that were aborted, and came to no address since."""
+    names = {name for stream in streams for name in stream.aborted}
+    gone = [name for name in names if not any(name in stream.ids for stream in streams)]
+    return sorted(gone, key=_place)
+
+
+def _place(name: str) -> tuple[str, int]:
+    """In the order of its series."""
+    found = _NUMBER.fullmatch(name)
+    return (name, 0) if found is None else (found[1], int(found[2]))
 
 
 def left_out(streams: Collection[Stream], kept_back: Collection[str]) -> list[str]:

@@ -124,7 +124,7 @@ class Observer:
         self._ended = self._now()
         for story in self._stories:
             story.withheld.settle()
-        if any(story.withheld for story in self._stories):
+        if any(story.misses for story in self._stories):
             self._stops = [broker.watch(self._came_late) for broker in self._brokers.values()]
         if any(story.awaited for story in self._stories):
             self._stops += [
@@ -306,9 +306,9 @@ class Observer:
 
     def _aborted(self, event: TransactionAborted) -> None:
         for stream, comings in self._transactions.aborted(event):
-            known = len(stream.ids)
+            known = stream.remembered
             stream.forget(comings)
-            self._ids -= known - len(stream.ids)
+            self._ids -= known - stream.remembered
 
     def _kept_back(self, rows: list[Row], queue: Queue) -> None:
         """A client sent it, and a fault or hold has it, or it waits behind what one has."""
@@ -339,20 +339,21 @@ class Observer:
 
     def _came_late(self, event: MessageSeen) -> None:
         story = self._by_name.get((event.protocol, event.client))
-        if story is not None and story.withheld:
-            story.withheld.arrived(self._coming(event))
+        if story is not None and story.misses:
+            story.arrived_late(self._coming(event))
 
     def _meet(self, story: ClientStory, event: MessageSeen, sent: Sent, at: float) -> None:
         """A message, and how its client called it."""
         address, name = sent
         stream = story.streams.get(address)
-        if (stream is None or name not in stream.ids) and self._ids == _MOST_IDS:
+        if (stream is None or not stream.knows(name)) and self._ids == _MOST_IDS:
             story.uncounted += 1
             return
         if stream is None:
             stream = story.streams[address] = Stream()
-        self._ids += name not in stream.ids
+        known = stream.remembered
         coming = stream.add(name, at, event.detail.get("partition"))
+        self._ids += stream.remembered - known
         self._transactions.met(event, stream, coming)
         match coming.kind:
             case "doubled":

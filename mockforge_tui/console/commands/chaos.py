@@ -232,6 +232,7 @@ def chaos_report(
             "resent",
             "disordered",
             "missing",
+            "aborted",
             "resent_after",
             "clean",
             "under",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mockforge_brokers.kafka.records import Record, build_batch
 
-from mockforge_tui.console.chaos import streams
+from mockforge_tui.console.chaos import streams, verdict
 from mockforge_tui.console.chaos.streams import Stream
 from mockforge_tui.console.chaos.wording import CLEAN
 
@@ -105,6 +105,36 @@ def test_what_came_late_in_an_aborted_transaction_hides_no_disorder(scene: Scene
     assert found(scene)["disordered"] == []
     append(scene, (0, b"o-3"), (0, b"o-4"))
     assert found(scene)["disordered"] == ["o-3", "o-4"]
+
+
+def test_what_was_aborted_and_never_came_again_is_told_apart_from_what_was_never_sent(
+    scene: Scene,
+) -> None:
+    append(scene, (0, b"o-1"), (0, b"o-3"), (0, b"o-4"), (0, b"o-5"))
+    transact(scene, (0, b"o-6"), (1, b"o-7"), (0, b"o-8"), (0, b"end"), committed=False)
+    record = found(scene)
+    assert record["verdict"] == "aborted and not sent again 3: o-6, o-7, o-8; not sent 1: o-2"
+    assert (record["aborted"], record["missing"][3:]) == (["o-6", "o-7", "o-8"], ["o-2"])
+    transact(scene, (1, b"o-7"), committed=True)
+    assert found(scene)["aborted"] == ["o-6", "o-8"]
+    # It may also come to another address, and for a while after the run.
+    scene.run("topic add u")
+    batch = build_batch([Record(0, 0, None, b"o-6", ())])
+    scene.kafka.cluster.append(scene.kafka.cluster.topics["u"].logs[0], batch, client="c")
+    scene.run("chaos stop")
+    assert found(scene)["aborted"] == ["o-8"]
+    append(scene, (2, b"o-8"))
+    assert found(scene)["verdict"] == "not sent 1: o-2"
+
+
+def test_aborted_ids_count_among_those_that_are_remembered(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verdict, "_MOST_IDS", 2)
+    transact(scene, (0, b"o-1"), (0, b"o-2"), (0, b"o-3"), committed=False)
+    assert found(scene)["aborted"] == ["o-1", "o-2"]
+    transact(scene, (0, b"o-1"), (0, b"o-2"), (0, b"x"), committed=True)
+    assert found(scene)["verdict"] == CLEAN
 
 
 def test_others_messages_keep_the_order_that_they_made() -> None:
