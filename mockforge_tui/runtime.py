@@ -26,6 +26,7 @@ from mockforge_brokers.transport import Server
 from mockforge_brokers.usage import Usage
 
 from .accounts import fill, named
+from .bodies import Bodies
 from .brokers import Brokers
 from .config import Config
 from .entrance import Receipt, publish
@@ -72,6 +73,7 @@ class Runtime:
             limits=config.limits,
             journal=config.journal,
         )
+        self.bodies = Bodies(self.environment.usage)
         if not config.busy_poll or current_thread() is not main_thread():
             # In a thread the clients may be those of this process, which could not run meanwhile.
             self.environment.busy_poll = 0.0

@@ -139,6 +139,10 @@ class Limits(Struct, frozen=True):
     amqp_message: Annotated[
         int, Bound("bytes", "one message's body (max_message_size)", "the channel closes")
     ] = 128 * MIB
+    http_body: Annotated[
+        int,
+        Bound("bytes", "the body of one HTTP request", "it is refused with 413", 1024),
+    ] = 128 * MIB
 
 
 class Limit(NamedTuple):

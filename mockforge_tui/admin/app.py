@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
+from ..bodies import Bodies, BodyTooLarge
 from ..console.results import to_json
 from ..console.session import Session
 from ..filters import FilterError
@@ -23,6 +24,7 @@ from ..text import encodable
 from .endpoints import ENDPOINTS, Endpoint
 from .events import EventStream
 from .guard import Guard
+from .hanging_up import unless_hung_up
 from .openapi import describe
 from .recorded import MEDIA_TYPE, Lines, NotThere
 from .schema import problem
@@ -73,8 +75,9 @@ class Routes:
         What streams (tail, export) comes as JSON lines, the result last. `width` is how many
         cells the text of a table may have.
         """
+        body = await _body(request, self._runtime.bodies)
         try:
-            asked = json.loads(await request.body())
+            asked = json.loads(body)
             line, width = asked["line"], asked.get("width")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise HTTPException(400, 'a JSON body is wanted: {"line": "topic ls"}') from None
@@ -113,27 +116,30 @@ class Routes:
         return cast(Response, stream)
 
 
-def _routes(verbs: Verbs) -> Iterator[Route]:
+def _routes(verbs: Verbs, bodies: Bodies) -> Iterator[Route]:
     """A route for each path: body, query and path as one mapping to the method's verb."""
     paths: dict[str, dict[str, Endpoint]] = {}
     for each in ENDPOINTS:
         paths.setdefault(each.path, {})[each.method] = each
     for path, methods in paths.items():
-        yield Route(path, _serving(methods, verbs), methods=list(methods))
+        yield Route(path, _serving(methods, verbs, bodies), methods=list(methods))
 
 
 def _serving(
-    methods: dict[str, Endpoint], verbs: Verbs
+    methods: dict[str, Endpoint], verbs: Verbs, bodies: Bodies
 ) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
         endpoint = methods["GET" if request.method == "HEAD" else request.method]
-        asked = await _asked(endpoint, request)
+        asked = await _asked(endpoint, request, bodies)
         try:
-            status, value = await verbs.answering(endpoint.name)(asked)
+            answer = await unless_hung_up(request.receive, verbs.answering(endpoint.name)(asked))
         except NotThere as error:
             raise HTTPException(404, str(error)) from None
         except BrokerError as error:
             raise HTTPException(400, str(error)) from None
+        if answer is None:
+            return Response(status_code=400)  # for nobody: the client has gone
+        status, value = answer
         if isinstance(value, Lines):
             return Response(value.content, status, media_type=MEDIA_TYPE)
         return Response(to_json(value), status, media_type="application/json")
@@ -141,11 +147,18 @@ def _serving(
     return serve
 
 
-async def _asked(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+async def _body(request: Request, bodies: Bodies) -> bytes:
+    try:
+        return await bodies.read(request)
+    except BodyTooLarge as error:
+        raise HTTPException(413, str(error)) from None
+
+
+async def _asked(endpoint: Endpoint, request: Request, bodies: Bodies) -> dict[str, Any]:
     """What a request asks for. Raises HTTPException for what the endpoint does not know."""
     asked: dict[str, Any] = {}
     if endpoint.body is not None:
-        data = await request.body()
+        data = await _body(request, bodies)
         try:
             asked = json.loads(data) if data or not endpoint.bare else {}
         except (ValueError, RecursionError):
@@ -197,7 +210,7 @@ def build(runtime: Runtime, session: Session, facts: dict[str, Any]) -> Guard:
             Route("/commands", routes.commands, methods=["POST"]),
             Route("/events", routes.events),
             Route("/openapi.json", routes.description),
-            *_routes(verbs),
+            *_routes(verbs, runtime.bodies),
         ],
     )
     # Or names with a line break (%0A) would be in no route, whatever answers for them.

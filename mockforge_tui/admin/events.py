@@ -13,9 +13,9 @@ from ..console.results import to_json
 from ..feed.facts import event_row
 from ..filters import Filter
 from ..runtime import Runtime
+from .hanging_up import Receive, hung_up
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _MOST_BYTES: Final = 1024 * 1024
@@ -45,7 +45,7 @@ class EventStream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        gone = asyncio.ensure_future(_gone(receive))
+        gone = asyncio.ensure_future(hung_up(receive))
         stops = self._watch()
         try:
             await self._send(send, gone)
@@ -115,8 +115,3 @@ class EventStream:
             data = self._take() or b": still here\n\n"
             # Waits while the reader does not read.
             await send({"type": "http.response.body", "body": data, "more_body": True})
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -4,6 +4,8 @@ import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from starlette.requests import ClientDisconnect
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -32,7 +34,10 @@ class Guard:
             if problem is not None:
                 await _refuse(send, *problem)
                 return
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        except ClientDisconnect:
+            """It hung up amid its body: nobody is there to be answered."""
 
     def _problem(self, headers: dict[bytes, bytes]) -> tuple[int, bytes] | None:
         host = headers.get(b"host", b"").decode("latin-1")

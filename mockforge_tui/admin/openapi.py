@@ -15,6 +15,7 @@ _ERROR: Final = {
         }
     }
 }
+_TOO_LARGE: Final = {"description": "the body is larger than the limit", "content": _ERROR}
 _LINE: Final = {
     "type": "object",
     "additionalProperties": False,
@@ -71,6 +72,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         responses[str(status)] = {"description": meaning, "content": content}
     if endpoint.body is not None:
         responses.setdefault("400", {"description": "no such body", "content": _ERROR})
+        responses["413"] = _TOO_LARGE
     operation: dict[str, Any] = {
         "operationId": endpoint.name,
         "summary": endpoint.summary,
@@ -108,6 +110,7 @@ def _commands() -> dict[str, Any]:
         "responses": {
             "200": {"description": "its result", "content": rows},
             "400": {"description": "what is wrong with it", "content": _ERROR},
+            "413": _TOO_LARGE,
         },
     }
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from ..console.jobs import Jobs
 from ..console.results import Notice, Result, to_json
+from .hanging_up import Receive, hung_up
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MEDIA_TYPE: Final = "application/jsonl"
@@ -78,7 +78,7 @@ class Stream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-type", MEDIA_TYPE.encode()), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        gone = asyncio.ensure_future(_gone(receive))
+        gone = asyncio.ensure_future(hung_up(receive))
         try:
             await self._send_rows(send, gone)
         finally:
@@ -104,11 +104,6 @@ class Stream:
 
     def _outcome(self) -> Result:
         return self._result if self._job is None else self._job.result(self._result)
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _line(notice: Notice) -> bytes:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from random import Random
 from typing import Any, Final
 
@@ -48,12 +48,12 @@ class Verbs:
         self._added: dict[str, Rule] = {}
         """Faults of programs by number, until they remove them: one may be over before (`for`)."""
 
-    def answering(self, name: str) -> Callable[[Mapping[str, Any]], Awaitable[Answer]]:
+    def answering(self, name: str) -> Callable[[Mapping[str, Any]], Coroutine[Any, Any, Answer]]:
         """What answers an endpoint, given its body, query and path in one mapping."""
         line = LINES.get(name)
         if line is None:
             verbs = self if hasattr(self, name) else self._recorded
-            found: Callable[[Mapping[str, Any]], Awaitable[Answer]] = getattr(verbs, name)
+            found: Callable[[Mapping[str, Any]], Coroutine[Any, Any, Answer]] = getattr(verbs, name)
             return found
 
         async def table(asked: Mapping[str, Any]) -> Answer:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..admin.guard import Guard
+from ..bodies import BodyTooLarge
 from ..runtime import Runtime
 from .changing import body_of
 from .paths import OF_A_VHOST, PATHS, SINCE, Answer
@@ -24,8 +25,6 @@ from .tags import problem
 if TYPE_CHECKING:
     from ..admin.guard import Receive, Scope, Send
 
-_MOST = 16 * 1024 * 1024
-"""Bytes of a request's body."""
 _LOGIN = {"WWW-Authenticate": 'Basic realm="RabbitMQ Management"'}
 
 
@@ -64,9 +63,10 @@ class Application:
             answer = methods.get(method)
             if answer is None:
                 return Response(status_code=405, headers={"Allow": ", ".join(methods)})
-            body = await _body(request)
-            if body is None:
-                refusal = Refused(413, "payload_too_large", f"a body has {_MOST} bytes at most")
+            try:
+                body = await self._runtime.bodies.read(request)
+            except BodyTooLarge as error:
+                refusal = Refused(413, "payload_too_large", str(error))
                 return _Json(refusal.body, refusal.status)
             if user not in self._runtime.environment.access.users:
                 # It was removed while its request came in.
@@ -153,17 +153,6 @@ class _Json(JSONResponse):
 _LOGIN_FAILED = JSONResponse(
     {"error": "not_authorised", "reason": "Login failed"}, 401, headers=_LOGIN
 )
-
-
-async def _body(request: Request) -> bytes | None:
-    """None for one that is too large, whether or not its head says how long it is."""
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > _MOST:
-            return None
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def build(runtime: Runtime) -> Guard:

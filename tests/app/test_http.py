@@ -39,6 +39,9 @@ class Http:
         self.mockforge = mockforge
         self._place = urlsplit(mockforge.facts["admin"]["url"])
 
+    def path(self, path: str) -> str:
+        return self._place.path + path
+
     def connection(self) -> http.client.HTTPConnection:
         assert self._place.hostname is not None
         return http.client.HTTPConnection(self._place.hostname, self._place.port, timeout=30)
@@ -322,6 +325,38 @@ def test_what_cannot_be_asked_is_400_with_the_reason(
     status, answer = web.ask("POST", path, body)
     assert status == 400
     assert said in answer["error"]
+
+
+@pytest.mark.parametrize("path", ["/commands", "/messages", "/fixtures"])
+def test_a_body_has_a_limit_that_the_answer_names(path: str) -> None:
+    with MockForge(admin=True, mqtt=False, amqp=False, limit_http_body="2k") as mockforge:
+        web = Http(mockforge)
+        method = "PUT" if path == "/fixtures" else "POST"
+        for chunked in (False, True):
+            connection = web.connection()
+            body = b" " * 2049
+            connection.request(method, web.path(path), iter([body]) if chunked else body)
+            response = connection.getresponse()
+            assert response.status == 413
+            text = json.loads(response.read())["error"]
+            assert text == "a body has 2.0K at most: --limit http_body=4.0K allows more"
+            connection.close()
+        (row,) = mockforge.run("limits http_body").data
+        assert (row["value"], row["met"]) == (2048, 2)
+        assert web.post("/commands", {"line": "topic ls"})["ok"]
+
+
+def test_who_hangs_up_is_not_waited_for_any_more(web: Http) -> None:
+    runtime = web.mockforge.runtime
+    watchers = runtime.record._watchers
+    connection = web.connection()
+    asked = {"kafka": "never", "within": "1h"}
+    connection.request("POST", web.path("/messages/wait"), json.dumps(asked).encode())
+    while not web.mockforge.call(lambda: len(watchers)):
+        """Until it waits."""
+    connection.close()
+    while web.mockforge.call(lambda: len(watchers)):
+        """Until it does not; the time of a test has an end."""
 
 
 def test_every_table_is_served(web: Http) -> None:

@@ -15,7 +15,9 @@ from brokers.amqp.v1_0.client import Client as LaterClient
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.profiles import DEFAULT
 from mockforge_brokers.amqp.v1_0.wire.values import Described, Symbol
+from msgspec import structs
 
+from mockforge_tui.bodies import Bodies
 from mockforge_tui.config import Config, resolve
 from mockforge_tui.management.app import build
 from mockforge_tui.management.paths import PATHS, SINCE
@@ -53,6 +55,7 @@ class Runtime:
         self.environment = scene.environment
         self.brokers = Brokers(scene.broker)
         self.config = Config()
+        self.bodies = Bodies(scene.environment.usage)
 
 
 class Place:
@@ -950,16 +953,24 @@ def test_who_does_not_see_all_ends_no_connections_of_others(place):
 
 
 def test_a_body_is_bounded_whether_or_not_its_length_is_said(place):
+    usage = place.scene.environment.usage
+    usage.limits = structs.replace(usage.limits, http_body=2048)
+
     async def main():
         async def pieces():
-            for _ in range(17):
-                yield b" " * 1024 * 1024
+            for _ in range(3):
+                yield b" " * 1024
 
         transport = httpx.ASGITransport(place.app)
         async with httpx.AsyncClient(transport=transport, base_url=BASE) as http:
             return await http.post("/api/definitions", content=pieces(), auth=("guest", "guest"))
 
-    assert asyncio.run(main()).status_code == 413
+    for answer in (asyncio.run(main()), place.ask("POST", "definitions", b" " * 2049)):
+        assert answer.status_code == 413
+        assert answer.json() == {
+            "error": "payload_too_large",
+            "reason": "a body has 2.0K at most: --limit http_body=4.0K allows more",
+        }
 
 
 def test_who_is_removed_while_its_request_comes_in_changes_nothing(place):
@@ -1006,3 +1017,28 @@ def test_events_say_who_asked_for_it_here(place):
         "user.tags.set": "boss",
         "permission.created": "boss",
     }
+
+
+def test_a_client_that_hangs_up_amid_its_body_is_no_failure_of_ours(place):
+    basic = base64.b64encode(b"guest:guest")
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/definitions",
+        "raw_path": b"/api/definitions",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"authorization", b"Basic " + basic)],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 2),
+    }
+    came = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    sent = []
+
+    async def receive():
+        return came.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(place.app(scope, receive, send))
+    assert (came, sent) == ([], [])
