@@ -49,11 +49,24 @@ class Production:
         """Declare what the fixtures need, watch what they react to, and perhaps begin.
 
         Of generators these ids `only`, where they are given: those that ran when the snapshot was
-        taken which the brokers were given back, and which has all that is kept.
+        taken which the brokers were given back, and which has all that is kept. Raises
+        FixtureError for what cannot be declared.
         """
         self.stop()
         self.engine = self._build(fixtures)
         self._declare(fixtures, restored=only is not None)
+        self._begin(fixtures, start=start, only=only)
+
+    def exchange(self, fixtures: FixtureSet, *, start: bool) -> None:
+        """As `load`, but what ran goes on where these cannot be declared. Raises FixtureError."""
+        self._declare(fixtures, restored=False)
+        self.stop()
+        self.engine = self._build(fixtures)
+        self._begin(fixtures, start=start)
+
+    def _begin(
+        self, fixtures: FixtureSet, *, start: bool, only: Collection[str] | None = None
+    ) -> None:
         # Reactions to one exchange with different binding keys need one look at it.
         watches = {(w.protocol, w.kind, w.destination): w for w in self.engine.watched}
         for watch in watches.values():

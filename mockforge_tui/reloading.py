@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .fixtures.events import FixturesKept, FixturesReloaded
 from .fixtures.loader import stamps_of
+from .fixtures.source.problems import FixtureError
 from .rehearsal import read_fixtures
 from .runtime import Runtime
 
@@ -60,12 +61,14 @@ class FixtureWatch:
         # Beside the loop: clients are served meanwhile.
         report = await asyncio.to_thread(read_fixtures, self._paths, runtime.config)
         protocol = next(iter(runtime.brokers))
-        if report.errors:
-            more = len(report.errors) - 1
-            text = f"{report.errors[0]}" + (f" (and {more} more)" if more else "")
-            runtime.spine.emit(FixturesKept(protocol, f"{text}; the fixtures from before go on"))
+        try:
+            if report.errors:
+                raise FixtureError(report.errors)
+            # They were rehearsed on empty brokers: here something may be in the way.
+            runtime.reload(report.fixtures)
+        except FixtureError as error:
+            runtime.spine.emit(FixturesKept(protocol, f"{error}; the fixtures from before go on"))
             return
-        runtime.reload(report.fixtures)
         self._follow(report.fixtures.assets)
         count = len(report.fixtures.generators)
         runtime.spine.emit(FixturesReloaded(protocol, len(report.fixtures.files), count))

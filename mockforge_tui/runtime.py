@@ -257,8 +257,10 @@ class Runtime:
     def reload(self, fixtures: "FixtureSet") -> None:
         """Go on with other fixtures: connections, messages and what people added stay as they are.
 
-        Generators begin anew; faults and holds of the files before are replaced.
+        Generators begin anew; faults and holds of the files before are replaced. Raises
+        FixtureError where what is there is in the way, and then those before go on.
         """
+        self.production.exchange(fixtures, start=self.config.auto_produce)
         before = self._fixtures
         if before is not None:
             faults, holds = ({e.id for e in before.faults}, {e.id for e in before.holds})
@@ -267,7 +269,8 @@ class Runtime:
             for number in [n for n, rule in self.holds.rules.items() if rule.name in holds]:
                 self.holds.remove(number)
         self._warn_of_nodes(fixtures)
-        self._load(fixtures)
+        self._fixtures = fixtures
+        self._misbehave(fixtures)
 
     def beyond(self, fixtures: "FixtureSet | None") -> str:
         """What other fixtures want that only a new start gives: a cluster that runs never grows.

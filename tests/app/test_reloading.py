@@ -76,6 +76,35 @@ def test_a_bad_edit_keeps_what_was_loaded_and_says_so_in_one_line(tmp_path):
     asyncio.run(story())
 
 
+def test_an_edit_that_what_is_there_stands_against_is_said_and_the_next_one_is_loaded(tmp_path):
+    declared = """
+mockforge: 1
+amqp: {exchanges: [{name: shop, type: %s}]}
+generators: [{id: a, to: {amqp: {exchange: shop, routing_key: x}}, value: %s}]
+faults: [{id: slow, where: "proto:amqp", do: {delay: %s}}]
+"""
+
+    async def story() -> None:
+        file = tmp_path / "f.yaml"
+        file.write_text(declared % ("direct", 1, "1s"))
+        one = Watched(tmp_path)
+        file.write_text(declared % ("topic", 2, "2s"))
+        await one.watch.reload()
+        (event,) = one.events
+        assert str(file) in event.reason
+        assert event.reason.endswith("the fixtures from before go on")
+        assert one.runtime.production.engine.emit("a")[0].payload == b"1"
+        assert one.delays() == [1.0]
+        file.write_text(declared % ("direct", 3, "3s"))
+        await one.watch.reload()
+        assert isinstance(one.events[-1], FixturesReloaded)
+        assert one.runtime.production.engine.emit("a")[0].payload == b"3"
+        assert one.delays() == [3.0]
+        await one.runtime.stop()
+
+    asyncio.run(story())
+
+
 def test_a_new_file_of_a_watched_folder_is_seen(tmp_path):
     async def story() -> None:
         (tmp_path / "f.yaml").write_text(FILE % ("one", 1, "1s"))
