@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple, assert_never
 
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.events import Event, LintFound, ProtocolViolated
+from mockforge_brokers.events import Event
 from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import DestinationView, GroupView
 
@@ -392,27 +392,16 @@ class FaultCheck(Check):
 
 
 class LintCheck(Check):
-    """By what the spine still has; a lint is rare."""
-
     def __init__(self, expectation: LintClean, observed: Observed) -> None:
         super().__init__()
         self._warnings = expectation.warnings
-        self._spine = observed.spine
-        self._began = observed.record.emitted
+        self._record = observed.record
         self.events: list[Event] = []
 
     def look(self) -> State:
-        fresh = self._spine.emitted - self._began
-        history = list(self._spine.history)
-        self.events = [
-            event for _, event in history[max(0, len(history) - fresh) :] if self._is_wrong(event)
-        ]
+        record = self._record
+        self.events = [*record.violations, *(record.warnings if self._warnings else ())]
         return State.BROKEN if self.events else State.MET
-
-    def _is_wrong(self, event: Event) -> bool:
-        if isinstance(event, LintFound):
-            return self._warnings or event.severity == "error"
-        return isinstance(event, ProtocolViolated)
 
     @property
     def seen(self) -> str:

@@ -7,7 +7,8 @@ from itertools import islice
 from typing import NamedTuple, Self
 
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.events import MessageSeen
+from mockforge_brokers.events import Event, LintFound, MessageSeen, ProtocolViolated
+from mockforge_brokers.findings import ERROR
 from mockforge_brokers.journal import Journal
 from mockforge_brokers.spine import Spine
 
@@ -18,6 +19,8 @@ from .settled import SettlementRecord
 MOST = 100_000
 """Messages that are kept where no setting says otherwise."""
 MOST_BYTES = 64 * 1024 * 1024
+MOST_FINDINGS = 1_000
+"""Events of lint, of each kind: the first ones are kept."""
 _OVERHEAD = 700
 """Bytes that a message takes beside its payload, its key and its headers."""
 _HEADER = 100
@@ -79,9 +82,11 @@ class Record:
         """The number of the last message; also what `since` begins behind."""
         self.begin = Mark(0, 0)
         """Where the last `clear` was."""
-        self.emitted = spine.emitted
-        """The events that the spine had emitted at `clear`."""
-        self._spine = spine
+        self.violations: list[Event] = []
+        """How clients broke their protocols since `clear`, whatever else has happened since."""
+        self.warnings: list[Event] = []
+        """The same of what is legal and risky."""
+        spine.watch(self._note_finding, LintFound, ProtocolViolated)
         self._journal = journal
         self._brokers = brokers
         self.settlements = SettlementRecord(brokers)
@@ -108,7 +113,8 @@ class Record:
 
     def clear(self) -> None:
         """Forget all that came and happened; the next message keeps counting."""
-        self.emitted = self._spine.emitted
+        self.violations.clear()
+        self.warnings.clear()
         self._messages.clear()
         self._bytes = 0
         self.begin = self.mark()
@@ -164,6 +170,12 @@ class Record:
                 self._watchers.remove(callback)
 
         return stop
+
+    def _note_finding(self, event: Event) -> None:
+        legal = isinstance(event, LintFound) and event.severity != ERROR
+        found = self.warnings if legal else self.violations
+        if len(found) < MOST_FINDINGS:
+            found.append(event)
 
     def _see(self, seen: MessageSeen) -> None:
         self.newest += 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.events import MessageSeen
+from mockforge_brokers.events import LintFound, MessageSeen
 from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.kafka.wire.messages.logs import FetchPartition, FetchRequest, FetchTopic
 from mockforge_brokers.kafka.wire.messages.offsets import (
@@ -297,6 +297,18 @@ def test_lint_is_clean_until_a_client_breaks_its_protocol(expecting: Expecting) 
     expecting.outcomes.clear()
     expecting.begin(LintClean())
     assert expecting.outcomes.pop().ok
+
+
+def test_a_lint_stays_found_whatever_happens_behind_it(expecting: Expecting) -> None:
+    scene = expecting.scene
+    scene.mqtt_client("dev-7").send(b"\xf0\x00")
+    for number in range(scene.spine.history.maxlen or 0):
+        scene.spine.emit(LintFound("mqtt", 1, f"dev-{number}", "risky", "risky", "warning"))
+    expecting.begin(LintClean())
+    assert "dev-7" in expecting.failure().seen
+    expecting.outcomes.clear()
+    expecting.begin(LintClean(warnings=True))
+    assert len(expecting.failure().seen) < 1_000
 
 
 # What a failure says --------------------------------------------------------------------------
