@@ -41,13 +41,14 @@ class _Player:
     """Publishes what is due, then waits for the next."""
 
     def __init__(self, session: "Session", messages: tuple[Recorded, ...], speed: float) -> None:
+        # What is refused here leaves no job behind.
+        make_room(session.runtime.brokers, (each.message for each in messages))
         self.job: Job = session.jobs.open("replay", f"{len(messages)} messages", self._ended)
         self.job.limit = len(messages)
         self._session = session
         self._messages = messages
         self._speed = speed
         self._began = session.runtime.clock.now()
-        make_room(session.runtime.brokers, (each.message for each in messages))
 
     def turn(self) -> None:
         job, clock = self.job, self._session.runtime.clock

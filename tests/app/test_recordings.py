@@ -155,6 +155,13 @@ def test_topics_are_made_with_the_partitions_that_a_recording_knows() -> None:
     assert len(made.kafka.cluster.topics["wide"].logs) == 6
 
 
+def test_topics_that_cannot_be_made_are_refused_and_no_job_goes_on() -> None:
+    made = furnished()
+    text = '{"topic":"new","partition":2000000,"ts":1,"payload":"hi"}'
+    assert "partitions" in made.refused(f"replay {text}").as_text()
+    assert not len(made.session.jobs)
+
+
 def test_what_cannot_be_published_ends_the_replay_with_its_reason() -> None:
     made = furnished()
     text = '{"t":0,"p":"kafka","op":"publish","topic":"orders","part":5,"enc":"text","value":"hi"}'
