@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 _GRACE: Final = 10.0
 _MORE: Final = 30.0
 """Seconds for an answer beside what is waited for."""
-_SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
 class RemoteForge(Forge):
@@ -94,9 +93,7 @@ class RemoteForge(Forge):
         self._began = self.now()
 
     def renew(self, paths: Sequence[Path], seed: int | None = None) -> None:
-        texts = {
-            str(file): file.read_text(encoding="utf-8") for path in paths for file in _files(path)
-        }
+        texts = dict(_texts(paths))
         asked: dict[str, Any] = {"files": texts, "strict": self._strict}
         if seed is not None:
             asked["seed"] = seed
@@ -306,9 +303,18 @@ class ProcessForge(RemoteForge):
         self.close()
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        return sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES)
-    if not path.exists():
-        raise InvalidInput(f"{path}:1:1: no such file or folder")
-    return [path]
+def _texts(paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    """The fixture files of files and folders, by name. Raises InvalidInput."""
+    from ..fixtures.loader import files_of
+
+    for path in paths:
+        if not path.exists():
+            raise InvalidInput(f"{path}:1:1: no such file or folder")
+    for file in files_of(*paths):
+        try:
+            yield str(file), file.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            text = f"not UTF-8 text: byte {error.start} cannot be read"
+            raise InvalidInput(f"{file}:1:1: {text}") from None
+        except OSError as error:
+            raise InvalidInput(f"{file}:1:1: {error.strerror}") from None
