@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from .answer import WITHIN, Answer
 from .faulting import Faults
-from .handles import AmqpHandle, AsyncHandle, KafkaHandle, MqttHandle
+from .handles import AmqpHandle, AwaitedHandles, KafkaHandle, MqttHandle
 from .verbs import Verbs, refuse_on_a_loop, seconds, wait
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Forge(Verbs, ABC):
     @property
     def aio(self) -> Any:
         """The same, awaited: `await mockforge.aio.kafka.expect(...)` in an async test."""
-        return AsyncHandle(self)
+        return AwaitedHandles(self)
 
     # What is expected.
 
@@ -92,7 +92,7 @@ class Forge(Verbs, ABC):
 
         `speed` 1 is as it was, 10 ten times as fast. Raises InvalidInput with file and line.
         """
-        refuse_on_a_loop(f"replay({str(file)!r})")
+        refuse_on_a_loop(f"mockforge.aio.replay({str(file)!r})")
         text = Path(file).read_text(encoding="utf-8", errors="surrogateescape")
         return self.replay_lines(text, str(file), speed)
 

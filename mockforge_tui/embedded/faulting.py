@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers.errors import InvalidInput
 
+from .awaited import Awaited
 from .verbs import ExpectationFailed, seconds, wait
 
 if TYPE_CHECKING:
@@ -47,7 +48,15 @@ class Fault:
         __tracebackhide__ = True
         from ..fixtures.expected.model import FaultHit
 
-        wait(self._verbs, FaultHit(str(self._number), hits, seconds(within)))
+        if not self._number:
+            raise InvalidInput("this fault is not in force: wait for it inside its with block")
+        expected = FaultHit(str(self._number), hits, seconds(within))
+        wait(self._verbs, expected, instead=f"fault.aio.wait({hits})")
+
+    @property
+    def aio(self) -> Any:
+        """The same, awaited: `await fault.aio.wait(2)`."""
+        return Awaited(self)
 
     def start(self) -> Fault:
         """Put it into force. Raises InvalidInput for words that fixture files do not have."""

@@ -88,8 +88,9 @@ class MockForge(Forge):
 
     def start(self) -> MockForge:
         """Listen, load and produce; returns when clients can connect."""
-        if self._paths and self._runtime is None:
-            self._fixtures = read_all(self._paths, self.config)
+        if self._runtime is None:
+            # Another start is as the first one was, whatever was loaded since.
+            self._fixtures = read_all(self._paths, self.config) if self._paths else None
         self._thread.start(_START)
         return self
 
@@ -109,7 +110,14 @@ class MockForge(Forge):
         self.stop()
 
     async def __aenter__(self) -> MockForge:
-        return await asyncio.to_thread(self.start)
+        starting = asyncio.ensure_future(asyncio.to_thread(self.start))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # A block that never began has no end that would stop them.
+            await asyncio.wait({starting})
+            await asyncio.to_thread(self.stop)
+            raise
 
     async def __aexit__(
         self,
@@ -138,7 +146,7 @@ class MockForge(Forge):
         __tracebackhide__ = True
         console = self.call(self._at_the_console)
         if self.call(console.streams, line):
-            refuse_on_a_loop(f"run({line!r})")
+            refuse_on_a_loop(f"mockforge.aio.run({line!r})")
         return self._thread.wait(console.answer(line, seconds(within)))
 
     def _at_the_console(self) -> Console:
@@ -156,6 +164,7 @@ class MockForge(Forge):
         __tracebackhide__ = True
         from ..scenarios.words import outcome_lines
 
+        refuse_on_a_loop(f"mockforge.aio.scenario({name!r})")
         console = self.call(self._at_the_console)
         scenarios = () if self._fixtures is None else self._fixtures.scenarios
         outcome = self._thread.wait(console.play(scenarios, name))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from mockforge_brokers.errors import InvalidInput
 
+from .awaited import Awaited
 from .faulting import Fault, Faults
 from .verbs import Verbs, ended, seconds, wait
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from ..fixtures.expected.model import Came, Settlement
     from ..fixtures.messages import Watch
 
-T = TypeVar("T")
 _SOURCE = "test"
 
 Duration = str | float
@@ -294,31 +294,12 @@ class AmqpHandle(Handle):
         return Watch("amqp", exchange, "exchange", wanted.pop("routing_key", "#"))
 
 
-class AsyncHandle:
-    """A handle, or all of them, whose methods are awaited and leave the event loop free."""
-
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle
+class AwaitedHandles(Awaited):
+    """All handles, and what else a Forge does."""
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(self._handle, name)
-        if isinstance(value, Handle):
-            return AsyncHandle(value)
-        if not callable(value):
-            return value
-        return _awaited(value)
-
-
-def _awaited(function: Callable[..., T]) -> Callable[..., Any]:
-    import asyncio
-    from functools import wraps
-
-    @wraps(function)
-    async def run(*args: Any, **kwargs: Any) -> T:
-        __tracebackhide__ = True
-        return await asyncio.to_thread(function, *args, **kwargs)
-
-    return run
+        value = super().__getattr__(name)
+        return Awaited(value) if isinstance(value, Handle) else value
 
 
 def _one_place(protocol: Any, kind: Any, place: tuple[str, ...], wanted: dict[str, Any]) -> Watch:

@@ -59,7 +59,7 @@ class RemoteForge(Forge):
         connection, response = self._open("POST", "/commands", {"line": line}, patience, late)
         try:
             if response.getheader("content-type") == MEDIA_TYPE:
-                refuse_on_a_loop(f"run({line!r})")
+                refuse_on_a_loop(f"mockforge.aio.run({line!r})")
             return answer_of(response, monotonic() + patience)
         except TimeoutError:
             raise late from None
@@ -72,6 +72,7 @@ class RemoteForge(Forge):
 
     def scenario(self, name: str) -> None:
         __tracebackhide__ = True
+        refuse_on_a_loop(f"mockforge.aio.scenario({name!r})")
         status, answer = self._request("POST", f"/scenarios/{quote(name, safe='')}/run")
         if status == 406:
             raise ExpectationFailed(f"{answer['name']} {answer['status']}\n{answer['text']}")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mockforge_brokers.errors import LocalError
 
@@ -68,16 +68,26 @@ class Verbs(Protocol):
         ...
 
 
-def wait(verbs: Verbs, expectation: Expectation, since: int | None = None) -> list[Message]:
+_EXPECT: Final = "mockforge.aio.kafka.expect(...)"
+
+
+def wait(
+    verbs: Verbs, expectation: Expectation, since: int | None = None, instead: str = _EXPECT
+) -> list[Message]:
     """The messages that met it. Raises ExpectationFailed, InvalidInput, LocalError."""
     __tracebackhide__ = True
-    return list(ended(verbs, expectation, since).messages)
+    return list(ended(verbs, expectation, since, instead).messages)
 
 
-def ended(verbs: Verbs, expectation: Expectation, since: int | None = None) -> Ended:
-    """How it ended, met. Raises ExpectationFailed, InvalidInput, LocalError."""
+def ended(
+    verbs: Verbs, expectation: Expectation, since: int | None = None, instead: str = _EXPECT
+) -> Ended:
+    """How it ended, met; `instead` is what is awaited where a loop runs.
+
+    Raises ExpectationFailed, InvalidInput, LocalError.
+    """
     __tracebackhide__ = True
-    refuse_on_a_loop("kafka.expect(...)")
+    refuse_on_a_loop(instead)
     found = verbs.begin(expectation, since).result()
     if found.failure:
         raise ExpectationFailed(found.failure)
@@ -90,8 +100,8 @@ def refuse_on_a_loop(instead: str) -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         return
-    text = "this waits, and would hold up the event loop that runs here: await mockforge.aio"
-    raise LocalError(f"{text}, as in await mockforge.aio.{instead}")
+    text = "this waits, and would hold up the event loop that runs here"
+    raise LocalError(f"{text}: await {instead}")
 
 
 def seconds(duration: str | float) -> float:

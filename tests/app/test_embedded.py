@@ -43,6 +43,50 @@ def test_the_async_block_leaves_the_callers_loop_free() -> None:
     asyncio.run(main())
 
 
+class Slow(MockForge):
+    """Brokers whose start takes until it is let go on."""
+
+    def __init__(self) -> None:
+        super().__init__(mqtt=False, amqp=False)
+        self.begun, self.go_on, self.done = (threading.Event() for _ in range(3))
+
+    def start(self) -> MockForge:
+        self.begun.set()
+        self.go_on.wait()
+        try:
+            return super().start()
+        finally:
+            self.done.set()
+
+
+def test_an_async_block_that_is_cancelled_before_it_began_leaves_nothing_running() -> None:
+    mockforge = Slow()
+
+    async def main() -> None:
+        entering = asyncio.ensure_future(mockforge.__aenter__())
+        await asyncio.to_thread(mockforge.begun.wait)
+        entering.cancel()
+        mockforge.go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await entering
+        await asyncio.to_thread(mockforge.done.wait)
+
+    asyncio.run(main())
+    with pytest.raises(LocalError, match="does not run"):
+        _ = mockforge.runtime
+
+
+def test_another_start_is_as_the_first_one_was(tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text("mockforge: 1\nkafka: {topics: {orders: {}}}\n")
+    mockforge = MockForge(mqtt=False, amqp=False)
+    with mockforge:
+        mockforge.load(path)
+        assert [row["name"] for row in mockforge.run("topic ls").data] == ["orders"]
+    with mockforge:
+        assert mockforge.run("topic ls").data == []
+
+
 def test_commands_run_in_the_brokers_thread_and_give_their_result() -> None:
     with MockForge(seed=1) as mockforge:
         mockforge.run("pub kafka:orders 1 -k o-1")

@@ -82,6 +82,58 @@ def test_a_start_that_takes_too_long_says_so() -> None:
     thread.stop()
 
 
+def test_a_start_that_nobody_waits_for_any_more_ends_by_itself() -> None:
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    async def late(ready: Callable[[], None], ending: asyncio.Event) -> None:
+        begun.set()
+        go_on.wait()
+        ready()
+        await ending.wait()
+
+    thread = LoopThread(late, ended.set)
+    with pytest.raises(LocalError, match="not ready"):
+        thread.start(0.01)
+    assert begun.wait(30)
+    with pytest.raises(LocalError, match="runs already"):
+        thread.start(30)
+    go_on.set()
+    assert ended.wait(30)
+
+
+def test_who_waits_for_what_a_stop_cuts_off_learns_that() -> None:
+    served = Served()
+    served.thread.start(30)
+    begun = threading.Event()
+    found: list[BaseException] = []
+
+    async def for_ever() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    def wait() -> None:
+        try:
+            served.thread.wait(for_ever())
+        except BaseException as error:
+            found.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    assert begun.wait(30)
+    served.thread.stop()
+    waiting.join(30)
+    assert [type(each) for each in found] == [LocalError]
+    assert "stopped meanwhile" in str(found[0])
+
+
+def test_the_loops_own_thread_is_not_made_to_wait_for_itself() -> None:
+    served = Served()
+    served.thread.start(30)
+    with pytest.raises(LocalError, match="would wait for itself"):
+        served.thread.call(lambda: served.thread.call(len, "abc"))
+    served.thread.stop()
+
+
 # The console.
 
 

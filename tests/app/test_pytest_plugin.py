@@ -176,6 +176,16 @@ def test_async_tests_await_and_a_call_that_would_block_says_so(pytester: pytest.
                 assert mockforge.aio.mqtt.url == mockforge.mqtt.url
                 with pytest.raises(Exception, match="await mockforge.aio"):
                     mockforge.mqtt.expect("a/+")
+                with pytest.raises(Exception, match="await mockforge.aio.scenario"):
+                    mockforge.scenario("none")
+                with mockforge.faults.kafka(api="Fetch", drop=True, allow_unused=True) as fault:
+                    with pytest.raises(Exception, match=r"await fault.aio.wait\\(2\\)"):
+                        fault.wait(2)
+                    with pytest.raises(AssertionError, match="0 hits"):
+                        await fault.aio.wait(2, within=0)
+                    assert fault.aio.hits == 0
+                with pytest.raises(Exception, match="not in force"):
+                    await fault.aio.wait()
 
             asyncio.run(main())
         """
