@@ -54,6 +54,8 @@ class Principal(Struct, frozen=True):
     @property
     def common_name(self) -> str:
         """The CN of the certificate; empty where there is none."""
+        if not self.certificate:
+            return ""
         found = re.search(r"(?:^|,)CN=((?:[^,\\]|\\.)*)", self.certificate)
         return re.sub(r"\\(.)", r"\1", found[1]) if found else ""
 

@@ -60,11 +60,12 @@ class EndedConnections:
 
     def add(self, view: ConnectionView, reason: str) -> None:
         self.total += 1
-        weight = _weight(view) + len(reason)
-        self._kept.append((weight, view, self._clock.wall(), reason))
-        self._weight += weight
-        while len(self._kept) > self._most or (self._weight > _ROOM and len(self._kept) > 1):
-            self._weight -= self._kept.popleft()[0]
+        kept, weight = self._kept, _weight(view) + len(reason)
+        kept.append((weight, view, self._clock.wall(), reason))
+        weight += self._weight
+        while len(kept) > self._most or (weight > _ROOM and len(kept) > 1):
+            weight -= kept.popleft()[0]
+        self._weight = weight
 
     def find(self, number: int) -> EndedConnection | None:
         """The connection of this number."""
@@ -78,14 +79,13 @@ class EndedConnections:
 
 
 def _weight(view: ConnectionView) -> int:
-    size = _BASE + _ITEM + len(view.client) + len(view.software)
+    detail = view.detail
+    size = _BASE + _ITEM * (1 + len(detail)) + len(view.client) + len(view.software)
     # Most of a detail is plain, and to take it apart by patterns costs more than all the rest.
-    for each in view.detail.values():
+    for each in detail.values():
         kind = type(each)
-        if kind in _PLAIN:
-            size += _ITEM
-        else:
-            size += _ITEM + len(each) if kind is str else _size(each)
+        if kind not in _PLAIN:
+            size += len(each) if kind is str else _size(each)
     return size
 
 

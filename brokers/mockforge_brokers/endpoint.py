@@ -231,9 +231,10 @@ class Endpoint(Flow):
             return
         self._lose(why_lost(exc))
         self.server.endpoints.pop(self.id, None)
-        for part in (self._hangup, self.lanes):
-            if part is not None:
-                part.end()
+        if self._hangup is not None:
+            self._hangup.end()
+        if self.lanes is not None:
+            self.lanes.end()
         if self._outer is not None:
             self._end_outer(self._outer)
         if self._tape is not None:

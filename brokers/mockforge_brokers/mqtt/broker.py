@@ -100,9 +100,9 @@ class MqttBroker:
     def at_listener(self, name: str) -> ListenerOptions:
         return self.listeners.get(name, AS_ALL)
 
-    def options_at(self, name: str) -> MqttOptions:
-        """What clients of a listener may do."""
-        most = self.at_listener(name).maximum_qos
+    def options_with(self, own: ListenerOptions) -> MqttOptions:
+        """What clients of a listener with these options may do."""
+        most = own.maximum_qos
         return self.options if most is None else replace(self.options, maximum_qos=most)
 
     def connect(self, peer: Peer) -> MqttConnection:

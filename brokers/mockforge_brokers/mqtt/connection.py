@@ -55,6 +55,7 @@ class MqttConnection:
         "like",
         "limit",
         "linted",
+        "listener_options",
         "messages_in",
         "method",
         "named_choices",
@@ -93,9 +94,10 @@ class MqttConnection:
         """Seconds that it may be silent, as `SilenceWatch.allow` was told; 0: for ever."""
         self.place = place = peer.listener.name
         """What its listener is called."""
-        self.options = broker.options_at(place)
+        self.listener_options = own = broker.at_listener(place)
+        self.options = broker.options_with(own)
         """The broker's, as they are at its listener."""
-        self.limit = broker.at_listener(place).packet or environment.limits.mqtt_packet
+        self.limit = own.packet or environment.limits.mqtt_packet
         """Our Maximum Packet Size."""
         self.receive_maximum = self.options.receive_maximum
         self.turn = environment.turn
@@ -296,9 +298,9 @@ class MqttConnection:
             self.broker.router.alike.discard(self.like)
             self.like = UNLIKE
 
-    def may_leave(self, will: Will | None) -> bool:
+    def may_leave(self, will: Will) -> bool:
         """A will that may not be published is none; its client is let in, as Mosquitto does."""
-        return will is None or not rights.denial_of_publish(self, will.topic_name)
+        return not rights.denial_of_publish(self, will.topic_name)
 
     def handle(self, first: int, reader: ByteReader) -> None:
         """One packet that the fast path did not take; raises ProtocolError."""

@@ -118,7 +118,8 @@ def accept(
     session.expiry = options.capped_expiry(_expiry(packet, options))
     connection.session = session
     connection.renew_guard()
-    leave_will(connection, packet.will if connection.may_leave(packet.will) else None)
+    if packet.will is not None and connection.may_leave(packet.will):
+        leave_will(connection, packet.will)
     session.changed()
     lint_warnings.check_connect(connection, packet, present)
     # Session Present only with code 0 [MQTT-3.2.2-6].

@@ -48,18 +48,17 @@ def log_in(connection: "MqttConnection", packet: Connect) -> None:
 
 def lets_anonymous(connection: "MqttConnection") -> bool:
     """Whether who has no user may come by this connection's listener."""
-    own = connection.broker.at_listener(connection.place).anonymous
+    own = connection.listener_options.anonymous
     anonymous = connection.broker.environment.access.anonymous
     return "mqtt" in anonymous if own is None else own
 
 
 def misplaced(connection: "MqttConnection", name: str) -> str:
     """Why a user that is known may not come by this connection's listener; empty if it may."""
-    listener = connection.place
-    users = connection.broker.at_listener(listener).users
+    users = connection.listener_options.users
     if not name or users is None or name in users:
         return ""
-    return f"{name} may not come by the listener {listener}, as {', '.join(users)} may"
+    return f"{name} may not come by the listener {connection.place}, as {', '.join(users)} may"
 
 
 def renew_guard(connection: "MqttConnection") -> None:

@@ -33,19 +33,17 @@ class SilenceWatch:
         if seconds == before:
             return
         connection.allowed = seconds
+        groups = self._groups
         # An empty group goes when its timer is due: one timer for each time, however often a
         # client comes and goes.
-        if before > 0 and before in self._groups:
-            self._groups[before].discard(connection)
-        if seconds > 0:
-            self._add(connection, seconds)
-
-    def _add(self, connection: "MqttConnection", seconds: float) -> None:
-        group = self._groups.get(seconds)
-        if group is None:
-            group = self._groups[seconds] = set()
-            self._clock.call_later(seconds, self._look, seconds)
-        group.add(connection)
+        if before and (group := groups.get(before)) is not None:
+            group.discard(connection)
+        if seconds:
+            group = groups.get(seconds)
+            if group is None:
+                group = groups[seconds] = set()
+                self._clock.call_later(seconds, self._look, seconds)
+            group.add(connection)
 
     def _look(self, seconds: float) -> None:
         self._chores.do(self._looking(seconds))

@@ -44,7 +44,7 @@ def connection_view(connection: MqttConnection) -> ConnectionView:
         address=peer.address,
         state=connection.state,
         since=peer.opened,
-        listener=peer.listener.name,
+        listener=connection.place,
         principal=peer.principal,
         messages_in=connection.messages_in,
         messages_out=connection.outlet.messages_out,

@@ -42,6 +42,7 @@ def _leave(connection: "SnConnection", will: Will | None) -> ReturnCode:
     connection.will = will
     connection.gateway.keep_will(connection.client, will)
     session = connection.in_session
-    handshake.leave_will(connection, will if connection.may_leave(will) else None)
+    allowed = will is not None and connection.may_leave(will)
+    handshake.leave_will(connection, will if allowed else None)
     session.changed()
     return ReturnCode.ACCEPTED

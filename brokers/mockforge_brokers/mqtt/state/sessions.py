@@ -11,6 +11,7 @@ from .router import Router
 from .session import LAST_ID, Session, Sink
 
 EXPIRED: Final = "it expired"
+WITH_CONNECTION: Final = "its connection ended"
 
 
 class Sessions:
@@ -82,6 +83,10 @@ class Sessions:
             self._router.forget_routes()
         if not publish_will:
             self.leave_will(session, None)
+        if session.expiry == 0 and session.will is None:
+            # As most who come and go: nothing of it is waited for.
+            self.end(session, WITH_CONNECTION)
+            return
         now = self._environment.clock.now()
         ends = None if session.expiry is None else now + session.expiry
         self.leave(session, ends, now + session.will_delay)
@@ -101,7 +106,7 @@ class Sessions:
                 session.will_timer = clock.call_later(will_due - now, self._publish_will, session)
         if ends is not None:
             if ends <= now:
-                self.end(session, "its connection ended" if session.expiry == 0 else EXPIRED)
+                self.end(session, WITH_CONNECTION if session.expiry == 0 else EXPIRED)
             else:
                 session.expiry_timer = clock.call_later(ends - now, self.end, session, EXPIRED)
 
@@ -132,13 +137,15 @@ class Sessions:
         session.changed()
         self._stop_timers(session)
         router = self._router
-        left = left_behind(session, router.subscriptions) if router.redelivers_shares else []
+        left: list[tuple[str, Message]] = []
+        if router.redelivers_shares and (session.inflight or session.queue):
+            left = left_behind(session, router.subscriptions)
         router.forget(session)
         sink = session.sink
         if sink is not None:
             session.detach()
             sink.close(Reason.ADMINISTRATIVE_ACTION, reason)
-        taken = router.redeliver(left)
+        taken = router.redeliver(left) if left else 0
         self._publish_will(session)
         self.dropped += session.dropped
         self.expired += reason == EXPIRED
