@@ -19,6 +19,7 @@ _ROOM: Final = 4 * MIB
 _BASE: Final = 1_000
 _ITEM: Final = 100
 _PLAIN: Final = frozenset({int, float, bool, type(None)})
+_FLAT: Final = _PLAIN | {str}
 
 
 class EndedConnection(Struct, frozen=True):
@@ -81,12 +82,11 @@ class EndedConnections:
 def _weight(view: ConnectionView) -> int:
     detail = view.detail
     size = _BASE + _ITEM * (1 + len(detail)) + len(view.client) + len(view.software)
-    # Most of a detail is plain, and to take it apart by patterns costs more than all the rest.
-    for each in detail.values():
-        kind = type(each)
-        if kind not in _PLAIN:
-            size += len(each) if kind is str else _size(each)
-    return size
+    values = detail.values()
+    # Most of a detail is flat, and to look at each of them costs more than all the rest.
+    if _FLAT.issuperset(map(type, values)):
+        return size + len("".join(map(str, values)))
+    return size + sum(_size(each) for each in values)
 
 
 def _size(value: Any) -> int:
