@@ -8,6 +8,7 @@ but once. It says whether there is a match, not what matched, which is all that 
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from re import _compiler, _parser  # type: ignore[attr-defined]
 from re import _constants as sre  # type: ignore[attr-defined]
@@ -30,6 +31,10 @@ class Expression(Protocol):
 
     def search(self, name: str, /) -> object:
         """Something true where some part of the name matches."""
+        ...
+
+    def fullmatch(self, name: str, /) -> object:
+        """Something true where all of the name matches."""
         ...
 
 
@@ -57,13 +62,21 @@ class _Bounded:
     def search(self, name: str, /) -> object:
         if self._plain and len(name) <= _LONGEST:
             return self._pattern.search(name)
+        states = self._automaton()
+        return states and states.search(name)
+
+    def fullmatch(self, name: str, /) -> object:
+        if self._plain and len(name) <= _LONGEST:
+            return self._pattern.fullmatch(name)
+        states = self._automaton()
+        return states and states.fullmatch(name)
+
+    def _automaton(self) -> "_Automaton | None":
         if self._states is None:
-            try:
+            # It refers back to what it matched, which a long name has too much of.
+            with suppress(re.error):
                 self._states = _Automaton(self._tree)
-            except re.error:
-                # It refers back to what it matched, which a long name has too much of.
-                return None
-        return self._states.search(name)
+        return self._states
 
 
 def _is_plain(tree: Any) -> bool:
@@ -152,6 +165,9 @@ class _Automaton:
     def search(self, name: str) -> bool:
         return self._matches(name, 0, _Tries(), anywhere=True)
 
+    def fullmatch(self, name: str) -> bool:
+        return self._matches(name, 0, _Tries(), whole=True)
+
     # Making it.
 
     def _sequence(self, tree: Any, flags: tuple[int, int]) -> None:
@@ -224,12 +240,24 @@ class _Automaton:
 
     # Running it.
 
-    def _matches(self, name: str, begin: int, tries: _Tries, *, anywhere: bool) -> bool:
-        """Whether something matches that begins at `begin`, or `anywhere` from there on."""
+    def _matches(
+        self,
+        name: str,
+        begin: int,
+        tries: _Tries,
+        *,
+        anywhere: bool = False,
+        whole: bool = False,
+    ) -> bool:
+        """Whether something matches that begins at `begin`, or `anywhere` from there on.
+
+        `whole`: and ends where the name does.
+        """
         states, here = self._states, [0]
         for at in range(begin, len(name) + 1):
             there: list[int] = []
-            if self._reach(here, name, at, tries, there):
+            ends = not whole or at == len(name)
+            if self._reach(here, name, at, tries, there, ends=ends):
                 return True
             if (not there and not anywhere) or at == len(name):
                 return False
@@ -240,8 +268,19 @@ class _Automaton:
                 here.append(0)
         return False
 
-    def _reach(self, begin: list[int], name: str, at: int, tries: _Tries, there: list[int]) -> bool:
-        """Gather in `there` the states that want a character at this place; True at the end."""
+    def _reach(
+        self,
+        begin: list[int],
+        name: str,
+        at: int,
+        tries: _Tries,
+        there: list[int],
+        *,
+        ends: bool,
+    ) -> bool:
+        """Gather in `there` the states that want a character at this place; True at the end, where
+        it `ends` here.
+        """
         seen = set(begin)
         todo = list(seen)
         while todo:
@@ -249,7 +288,9 @@ class _Automaton:
             state = self._states[number]
             kind = state[0]
             if kind == _END:
-                return True
+                if ends:
+                    return True
+                continue
             if kind == _ONE:
                 there.append(number)
                 continue
@@ -274,7 +315,7 @@ def _looks(state: _State, name: str, at: int, tries: _Tries) -> bool:
     found = tries.looks.get(key)
     if found is None:
         begin = at - back
-        found = begin >= 0 and automaton._matches(name, begin, tries, anywhere=False)
+        found = begin >= 0 and automaton._matches(name, begin, tries)
         tries.looks[key] = found
     return found is wanted
 

@@ -21,9 +21,11 @@ TABLE = (
 
 
 def agree(pattern: str, text: str) -> bool:
-    wanted = re.search(pattern, text) is not None
-    automaton = _Automaton(_parser.parse(pattern)).search(text)
-    return wanted == automaton == bool(compiled(pattern).search(text))
+    automaton, expression = _Automaton(_parser.parse(pattern)), compiled(pattern)
+    found, whole = re.search(pattern, text) is not None, re.fullmatch(pattern, text) is not None
+    return found == automaton.search(text) == bool(
+        expression.search(text)
+    ) and whole == automaton.fullmatch(text) == bool(expression.fullmatch(text))
 
 
 @pytest.mark.parametrize("pattern", TABLE)
@@ -65,6 +67,7 @@ def test_so_it_does_for_expressions_and_texts_of_any_kind() -> None:
 def test_none_runs_away(pattern: str) -> None:
     """Python's engine would be at each of them for longer than a test may take."""
     assert not compiled(pattern).search("a" * 250 + "!")
+    assert not compiled(pattern).fullmatch("a" * 250 + "!")
 
 
 def test_one_that_compares_too_much_finds_nothing_as_with_rabbitmq() -> None:

@@ -426,6 +426,15 @@ def test_a_pattern_reads_all_topics_that_it_matches_whole(scene, engine, monkeyp
     assert scene.heartbeat("a", 2, {**ALL, "u": [0, 1]}) == (3, {**ALL, "u": [0, 1], "u2": [0]})
 
 
+@pytest.mark.parametrize("engine", ["re2", "python"])
+def test_a_pattern_that_could_go_back_for_ever_does_not(scene, engine, monkeypatch):
+    _choose(engine, monkeypatch)
+    scene.broker.create_topic("t" * 60 + "-", 1)
+    scene.broker.create_topic("t" * 60, 1)
+    pattern = {"subscribed_topic_names": None, "subscribed_topic_regex": "(t+)+"}
+    assert scene.join("a", **pattern) == (2, {"t": [0, 1, 2, 3], "t" * 60: [0]})
+
+
 def _choose(engine, monkeypatch):
     patterns._read.cache_clear()
     if engine == "python":

@@ -1,10 +1,11 @@
-"""Regular expressions of clients, as Kafka reads them: by RE2/J, in linear time."""
+"""Regular expressions of clients, as Kafka reads them: by RE2/J, in time that is bounded."""
 
 import re
 import warnings
 from functools import lru_cache
 from typing import Any, Final
 
+from ... import expressions
 from ...errors import RequestRefused
 from ..codes import ErrorCode
 
@@ -47,7 +48,7 @@ class InvalidPattern(Exception):
 
 
 def compiled(pattern: str, what: str = SUBSCRIPTION) -> Any:
-    """A pattern with RE2's syntax and its linear time, where `re2` is installed, else Python's.
+    """A pattern with RE2's syntax, where `re2` is installed, else Python's; bounded either way.
 
     Raises RequestRefused, which says `what` it is.
     """
@@ -84,7 +85,7 @@ def _read(pattern: str) -> Any:
         raise InvalidPattern(text) from None
 
 
-def _python(pattern: str) -> re.Pattern[str]:
+def _python(pattern: str) -> expressions.Expression:
     found = _NOT_RE2.search(pattern)
     if found:
         raise InvalidPattern(f"invalid perl operator: {found.group()}")
@@ -97,6 +98,6 @@ def _python(pattern: str) -> re.Pattern[str]:
         with warnings.catch_warnings():
             # Of what a later Python may read otherwise; RE2 reads it as Python does now.
             warnings.simplefilter("ignore", FutureWarning)
-            return re.compile(said.replace("(?<", "(?P<"))
-    except (re.error, RecursionError, OverflowError) as error:
+            return expressions.compiled(said.replace("(?<", "(?P<"))
+    except re.error as error:
         raise InvalidPattern(str(error)) from None

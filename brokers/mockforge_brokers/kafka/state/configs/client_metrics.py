@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from ....errors import RequestRefused
+from ....expressions import Expression, compiled
 from ...codes import ConfigSource, ConfigType, ErrorCode
 from .keys import Change, ConfigKey, Sourced, altered, split_list, table
 
@@ -52,7 +53,7 @@ class Wanted(Struct, frozen=True):
 
     metrics: tuple[str, ...]
     interval_ms: int
-    match: Mapping[str, re.Pattern[str]]
+    match: Mapping[str, Expression]
 
     def matches(self, client: Mapping[str, str]) -> bool:
         return all(one.fullmatch(client.get(name, "")) for name, one in self.match.items())
@@ -142,12 +143,12 @@ def _read(values: Mapping[str, str]) -> Wanted:
     return Wanted(tuple(split_list(values.get("metrics", ""))), interval, match)
 
 
-def _pattern(text: str) -> tuple[str, re.Pattern[str]]:
+def _pattern(text: str) -> tuple[str, Expression]:
     parts = text.split("=")
     name = parts[0].strip()
     if len(parts) == 2 and name in ATTRIBUTES:
         try:
-            return name, re.compile(parts[1].strip())
-        except (re.error, RecursionError, OverflowError):
+            return name, compiled(parts[1].strip())
+        except re.error:
             pass
     raise RequestRefused(ErrorCode.INVALID_CONFIG, f"Illegal client matching pattern: {text}")
