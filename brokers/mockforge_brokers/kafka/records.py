@@ -44,7 +44,7 @@ _DELETE_HORIZON = 0x40
 class Scattered:
     """A large batch in the pieces in which it was read; the first one is its header.
 
-    To join them is to copy them, which is done once, when its place in the log is known.
+    To join them is to copy them: it lies so in the log, and is sent so. Who reads it joins it.
     """
 
     __slots__ = ("_size", "pieces")
@@ -68,7 +68,7 @@ class Scattered:
 
 
 Buffer = bytes | Scattered
-"""A batch that comes."""
+"""A batch that comes, or that lies in a log."""
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -144,8 +144,10 @@ class Record(NamedTuple):
     headers: Headers = ()
 
 
-def read_batch_header(data: bytes, at: int = 0) -> BatchHeader:
+def read_batch_header(data: Buffer, at: int = 0) -> BatchHeader:
     """The header of the batch at `at`. Raises ProtocolError for older formats and short data."""
+    if isinstance(data, Scattered):
+        data = data.pieces[0]
     if len(data) - at > 16 and data[at + 16] != 2:
         raise ProtocolError(
             f"record batch: message format v{data[at + 16]} is not taken, only v2 (Kafka 0.11)"
@@ -161,9 +163,10 @@ def header_of(batch: bytes) -> BatchHeader:
     return tuple.__new__(BatchHeader, unpack_header(batch))
 
 
-def is_control(batch: bytes) -> bool:
+def is_control(batch: Buffer) -> bool:
     """Whether a stored batch is a transaction's marker, which no consumer shows."""
-    return bool(batch[_ATTRIBUTES_LOW] & _CONTROL)
+    # Nobody sends one of those.
+    return isinstance(batch, bytes) and bool(batch[_ATTRIBUTES_LOW] & _CONTROL)
 
 
 def split_batches(data: bytes) -> list[tuple[BatchHeader, bytes]]:
@@ -191,12 +194,18 @@ def check_crc(batch: Buffer, header: BatchHeader) -> bool:
     return crc == header.crc
 
 
-def place(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> bytes:
+def placed(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> Buffer:
     """The batch at its place in the log: both fields lie outside of the CRC."""
-    head = _PLACE.pack(base_offset, len(batch) - LENGTH_COUNTS_FROM, partition_leader_epoch)
-    if isinstance(batch, Scattered):
-        header, *rest = batch.pieces
-        return b"".join((head, header[_PLACE.size :], *rest))
+    if isinstance(batch, bytes):
+        return place(batch, base_offset, partition_leader_epoch)
+    header, *rest = batch.pieces
+    return Scattered([place(header, base_offset, partition_leader_epoch, len(batch)), *rest])
+
+
+def place(batch: bytes, base_offset: int, partition_leader_epoch: int, size: int = 0) -> bytes:
+    """The same of one that is in one piece, or of the header of one with so many bytes in all."""
+    length = (size or len(batch)) - LENGTH_COUNTS_FROM
+    head = _PLACE.pack(base_offset, length, partition_leader_epoch)
     if len(batch) < _SMALL:
         return head + batch[_PLACE.size :]
     return b"".join((head, memoryview(batch)[_PLACE.size :]))
@@ -257,31 +266,38 @@ def _sealed(batch: bytes) -> bytes:
     return batch[:_CRC_AT] + crc.to_bytes(4, "big") + batch[CRC_FROM:]
 
 
-def read_records(batch: bytes, first: int = 0) -> Iterator[Record]:
+def read_records(batch: Buffer, first: int = 0) -> Iterator[Record]:
     """The records of one batch, decompressed and decoded. Raises ProtocolError on the way.
 
     Those in front of the offset `first` are passed by, for a fifth of what it takes to read them.
     """
+    batch = bytes(batch)
     header = read_batch_header(batch)
     data = decompress(header.compression, batch[HEADER_SIZE : header.size])
     yield from decoded_records(header, data, first=first)
 
 
 def decoded_records(
-    header: BatchHeader, data: bytes, *, first: int = 0, whole: bool = False
+    header: BatchHeader,
+    data: bytes,
+    *,
+    first: int = 0,
+    whole: bool = False,
+    begin: tuple[int, int] = (0, 0),
 ) -> Iterator[Record]:
     """The records of a batch whose decompressed records are `data`. Raises ProtocolError.
 
-    `whole`: nothing may follow the last one.
+    `whole`: nothing may follow the last one. `begin`: with the record of this number, at this place
+    in `data`.
     """
     append_time = header.max_timestamp if header.has_log_append_time else None
     base_offset, base_timestamp = header.base_offset, header.base_timestamp
     least = first - base_offset
-    at = 0
-    for index in range(header.record_count):
+    number, at = begin
+    for index in range(number, header.record_count):
         try:
             if least > 0:
-                offset, end = _look_at_offset(data, at)
+                offset, end = offset_and_end(data, at)
                 if offset < least:
                     at = end
                     continue
@@ -407,7 +423,7 @@ def read_marker(batch: bytes) -> tuple[bool, int] | None:
     return kind == ControlType.COMMIT, coordinator_epoch
 
 
-def _look_at_offset(data: bytes, at: int) -> tuple[int, int]:
+def offset_and_end(data: bytes, at: int) -> tuple[int, int]:
     """The offset delta of a record, and where the next one begins."""
     length, at = read_varint(data, at)
     end = at + length

@@ -398,10 +398,10 @@ def _diverging(
 
 def _pieces(span: Span) -> bytes | list[bytes]:
     """Large batches are sent as they lie in the log, small ones as one piece."""
-    batches = span.batches
-    if len(batches) == 1:
-        return batches[0]
-    return batches if span.size > len(batches) * _LARGE else b"".join(batches)
+    pieces = span.pieces
+    if len(pieces) == 1:
+        return pieces[0]
+    return pieces if span.size > len(span.batches) * _LARGE else b"".join(pieces)
 
 
 def _aborted(log: PartitionLog, offset: int, end: int) -> list[AbortedTransaction]:

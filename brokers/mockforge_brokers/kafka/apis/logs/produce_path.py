@@ -140,7 +140,7 @@ class ProducePath:
             at, end = at + 4, size
         else:
             last = frame if isinstance(frame, bytes) else frame[-1]
-            if not last.endswith(_FLEXIBLE_END):
+            if last[-len(_FLEXIBLE_END) :] != _FLEXIBLE_END:
                 return None
             try:
                 length, at = read_uvarint(head, at)
@@ -159,7 +159,9 @@ class ProducePath:
         if isinstance(frame, bytes):
             return Scattered([head[at:body], head[body:end]])
         *between, last = frame[1:]
-        return Scattered([head[at:body], head[body:], *between, last[: len(last) + end - size]])
+        # The log keeps whole reads as they are, and what is a part of one as a copy of its own.
+        pieces = [head[at:body], head[body:], *map(bytes, between)]
+        return Scattered([*pieces, bytes(last[: len(last) + end - size])])
 
     @property
     def key(self) -> bytes:

@@ -49,10 +49,12 @@ class StoredLog(PartitionLog):
         return -1 if self._disk.failing else super().append_plain(batch)
 
     def _keep(
-        self, base_offset: int, batch: bytes, last_offset_delta: int, max_timestamp: int
+        self, base_offset: int, batch: Buffer, last_offset_delta: int, max_timestamp: int
     ) -> None:
-        super()._keep(base_offset, batch, last_offset_delta, max_timestamp)
-        self._disk.append(self._number or self.number, base_offset, batch)
+        # What is written is in one piece, and so it need not lie here in others as well.
+        row = bytes(batch)
+        super()._keep(base_offset, row, last_offset_delta, max_timestamp)
+        self._disk.append(self._number or self.number, base_offset, row)
 
     def truncate_before(self, offset: int) -> int:
         before = self.log_start_offset
@@ -72,7 +74,7 @@ class StoredLog(PartitionLog):
             self._disk.remove(self.number, offset)
         for offset, batch in now.items():
             if before.get(offset) is not batch:
-                self._disk.append(self.number, offset, batch)
+                self._disk.append(self.number, offset, bytes(batch))
         return True
 
     def compacted(self, end: int) -> None:
