@@ -1,6 +1,10 @@
 """Partition logs: offsets, bounds, positions, and what may enter."""
 
+from contextlib import suppress
+from random import Random
+
 import pytest
+from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.kafka.codes import Compression, ErrorCode
 from mockforge_brokers.kafka.records import (
     Record,
@@ -222,7 +226,8 @@ PLAIN = {
     "no records": (sealed(batch(), 57, 0, 0, 0, 0), False),
     "none, said twice": (sealed(sealed(batch(), 57, 0, 0, 0, 0), 23, *[255] * 4), False),
     "another last offset": (sealed(batch(), 23, 0, 0, 0, 1), False),
-    "idempotent": (batch(producer_id=1, base_sequence=0), False),
+    "of a producer that is not known": (batch(producer_id=1, base_sequence=0), False),
+    "transactional without a producer": (batch(transactional=True), False),
     "of a time that a policy looks at": (batch(time=START + 1_000_000), False),
 }
 
@@ -245,6 +250,59 @@ def test_a_plain_batch_is_appended_as_any_other_and_of_others_nothing_is_done(da
     assert heard == [len(data)] * 2
     counted = [(log.records_in, log.bytes_in, log.cost, log.size) for log in logs]
     assert counted[0] == counted[1]
+
+
+def begun(log, header):
+    """Every third producer may not begin a transaction."""
+    if header.producer_id == 3:
+        raise RequestRefused(ErrorCode.INVALID_TXN_STATE, "not added")
+
+
+def outcome(log, data, begin, *, plainly):
+    base_offset = log.append_plain(data, begin) if plainly else -1
+    if base_offset >= 0:
+        return base_offset
+    try:
+        return log.append(data, begin)[:3:2]
+    except RequestRefused as refusal:
+        return refusal.code, refusal.text
+
+
+def test_producers_and_transactions_go_on_plainly_as_they_do_otherwise():
+    """By chance: what is next, what is not, in a transaction, outside of one, and ended by one."""
+    random, plain = Random(1), 0
+    for _ in range(60):
+        logs = log_of(), log_of()
+        following = dict.fromkeys(range(1, 4), 0)
+        for _ in range(60):
+            producer = random.randrange(1, 4)
+            if random.random() < 0.1:
+                marker = Marker(producer, random.randrange(2), random.random() < 0.5)
+                for log in logs:
+                    with suppress(RequestRefused):
+                        log.append_marker(marker, START)
+                following[producer] = random.choice((0, following[producer]))
+                continue
+            count = random.randrange(1, 4)
+            odd = random.choice((0, 0, 0, 0, 1, -1))
+            data = batch(
+                count,
+                producer_id=random.choice((producer, producer, producer, -1)),
+                producer_epoch=int(random.random() < 0.1),
+                base_sequence=max(0, following[producer] + odd),
+                transactional=random.random() < 0.5,
+            )
+            begin = random.choice((begun, begun, None))
+            before = logs[0].high_watermark
+            one, other = (outcome(log, data, begin, plainly=log is logs[0]) for log in logs)
+            assert one == (other[0] if isinstance(one, int) else other)
+            assert logs[0].dump() == logs[1].dump()
+            plain += isinstance(one, int)
+            if logs[0].high_watermark > before:
+                following[producer] += count
+        counted = [(log.records_in, log.bytes_in, log.cost) for log in logs]
+        assert counted[0] == counted[1]
+    assert plain > 500
 
 
 # Idempotent producers (KIP-98).

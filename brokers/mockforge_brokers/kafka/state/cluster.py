@@ -353,7 +353,9 @@ class Cluster:
         self.groups.retire()
 
 
-def append_plain(cluster: Cluster, log: PartitionLog, batch: bytes) -> int:
+def append_plain(
+    cluster: Cluster, log: PartitionLog, batch: bytes, begin: Begin | None = None
+) -> int:
     """The base offset of a batch about which there is nothing to say; -1: `append` is asked.
 
     As `PartitionLog.append_plain` takes it, and where nobody watches.
@@ -361,7 +363,7 @@ def append_plain(cluster: Cluster, log: PartitionLog, batch: bytes) -> int:
     if cluster.watchers.by_topic:
         return -1
     before = log.cost
-    base_offset = log.append_plain(batch)
+    base_offset = log.append_plain(batch, begin)
     if base_offset >= 0:
         cluster.bounds.grown(log, log.cost - before)
     return base_offset

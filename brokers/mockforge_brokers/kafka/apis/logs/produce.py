@@ -126,7 +126,7 @@ def answer_on_path(caller: Caller, head: bytes, frame: Frame) -> Pieces | None:
     caller.client_id = path.client_id
     log, base_offset = path.log, -1
     if isinstance(records, bytes):
-        base_offset = append_plain(caller.cluster, log, records)
+        base_offset = append_plain(caller.cluster, log, records, path.begin)
     if base_offset >= 0:
         caller.messages_in += log.high_watermark - base_offset
         return [path.response(head, base_offset)]

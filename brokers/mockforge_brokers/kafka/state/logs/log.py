@@ -29,7 +29,7 @@ from ..purgatory import Watchlist
 from .admission import admit, first_batch, look_through, too_large
 from .epochs import LeaderEpochs
 from .policy import Policy
-from .producers import KeptProducer, ProducerTable
+from .producers import KeptProducer, Producer, ProducerTable
 from .segments import UNBOUNDED, Segments, segment_size
 from .transactions import AbortedTransaction, LogTransactions, Marker
 
@@ -164,33 +164,47 @@ class PartitionLog(Segments):
         append_time = header.max_timestamp if header.attributes & _APPEND_TIME else -1
         return Appended(base_offset, header.record_count, False, append_time)
 
-    def append_plain(self, batch: bytes) -> int:
+    def append_plain(self, batch: bytes, begin: Begin | None = None) -> int:
         """Append a batch about which there is nothing to say: its base offset, or -1 for any other.
 
-        That is one without a producer id, whose header, size and CRC fit, and that no policy looks
-        at. Of any other nothing was done: `append` does it, or refuses it and says why.
+        That is one whose header, size and CRC fit, that no policy looks at, and that is the next of
+        its producer where it has one, in a transaction that is open here or in none. Of any other
+        nothing was done: `append` does it, or refuses it and says why.
         """
         size = len(batch)
         if not HEADER_SIZE <= size <= self.max_batch_bytes:
             return -1
         # In one go, without a header in between: this runs for each record of whoever sends single
         # ones, and half of what `append` takes is calls.
-        fields = unpack_header(batch)
-        first, length, _, magic, crc, attributes, delta, _, newest = fields[:9]
-        producer_id, epoch, sequence, count = fields[9:]
+        (first, length, _, magic, crc, attributes, delta, _, newest,
+         producer_id, epoch, sequence, count) = unpack_header(batch)  # fmt: skip
         if (
             magic != _MAGIC
             or first
-            or not 0 <= attributes <= Compression.ZSTD
+            or not 0 <= attributes & ~_TRANSACTIONAL <= Compression.ZSTD
             or not 0 <= delta == count - 1
             or length + LENGTH_COUNTS_FROM != size
-            or producer_id >= 0
             or newest > self.undisputed_until
-            or crc32c(batch[CRC_FROM:]) != crc
         ):
+            return -1
+        producer: Producer | None = None
+        transactional = attributes >= _TRANSACTIONAL
+        if producer_id >= 0:
+            producer = self.producers.whose_next(producer_id, epoch, sequence)
+            if (
+                producer is None
+                or transactional != (producer_id in self.transactions.open)
+                or (transactional and begin is None)
+            ):
+                return -1
+        elif transactional:
+            return -1
+        if crc32c(batch[CRC_FROM:]) != crc:
             return -1
         base_offset = self.high_watermark
         self._keep(base_offset, place(batch, base_offset, self.leader_epoch), delta, newest)
+        if producer is not None:
+            self.producers.went_on(producer_id, producer, (sequence, delta, newest, base_offset))
         self.records_in += count
         self.bytes_in += size
         if self.watchlist:

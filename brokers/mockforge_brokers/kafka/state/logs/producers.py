@@ -46,6 +46,15 @@ class Producer:
         self.batches: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED_BATCHES)
         """(first sequence, last sequence, base offset)"""
 
+    def add(self, first: int, last_delta: int, newest: int, base_offset: int) -> None:
+        """A batch that begins with the sequence `first`, with its newest timestamp."""
+        last = first + last_delta
+        if last > _SEQUENCE_MAX:
+            last = sequence_after(first, last_delta)
+        self.last_sequence = last
+        self.last_timestamp = newest
+        self.batches.append((first, last, base_offset))
+
 
 class KeptProducer(Struct):
     """A producer as a restart keeps it: `batches` as in `Producer`."""
@@ -104,6 +113,13 @@ class ProducerTable:
             producer.coordinator_epoch = one.coordinator_epoch
             producer.batches.extend(one.batches)
 
+    def whose_next(self, producer_id: int, epoch: int, sequence: int) -> Producer | None:
+        """Who has this batch for the next one of its epoch; None: there is more to ask."""
+        producer = self._producers.get(producer_id)
+        if producer is None or producer.epoch != epoch or producer.last_sequence + 1 != sequence:
+            return None
+        return producer
+
     def duplicate_of(self, header: BatchHeader) -> int | None:
         """The base offset under which this batch was appended before; None if it is new.
 
@@ -149,13 +165,16 @@ class ProducerTable:
             self._put_last(producer_id, producer)
         elif producer_id != self._newest:
             self._put_last(producer_id, producer)
-        first = header.base_sequence
-        last = first + header.last_offset_delta
-        if last > _SEQUENCE_MAX:
-            last = sequence_after(first, header.last_offset_delta)
-        producer.last_sequence = last
-        producer.last_timestamp = header.max_timestamp
-        producer.batches.append((first, last, base_offset))
+        span = header.base_sequence, header.last_offset_delta
+        producer.add(*span, header.max_timestamp, base_offset)
+
+    def went_on(
+        self, producer_id: int, producer: Producer, span: tuple[int, int, int, int]
+    ) -> None:
+        """As `appended`, of one `whose_next` it was."""
+        if producer_id != self._newest:
+            self._put_last(producer_id, producer)
+        producer.add(*span)
 
     def __contains__(self, producer_id: int) -> bool:
         return producer_id in self._producers

@@ -44,9 +44,9 @@ class StoredLog(PartitionLog):
             raise RequestRefused(ErrorCode.KAFKA_STORAGE_ERROR, self._disk.failing)
         return super().append(batch, begin, look_at=look_at)
 
-    def append_plain(self, batch: bytes) -> int:
+    def append_plain(self, batch: bytes, begin: Begin | None = None) -> int:
         # Who cannot keep it refuses it, with the reason.
-        return -1 if self._disk.failing else super().append_plain(batch)
+        return -1 if self._disk.failing else super().append_plain(batch, begin)
 
     def _keep(
         self, base_offset: int, batch: Buffer, last_offset_delta: int, max_timestamp: int
