@@ -27,6 +27,7 @@ from .state.configs.broker import broker_keys
 from .state.configuring import unserved
 from .state.keeper import FORGETFUL
 from .state.kept import KeptCluster
+from .unpacked import Unpacked
 from .verbs.clients import ClientVerbs
 from .verbs.configs import ConfigVerbs
 from .verbs.groups import GroupVerbs
@@ -74,6 +75,7 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
         environment.access.on_change(self._renew_guards)
         self.cluster.quotas.on_change(self._renew_quotas)
         self._inside = Inside(environment, self.cluster.topics.name_of)
+        self._unpacked = Unpacked(environment.clock)
         self._next_partition: dict[str, int] = {}
         self.nodes = NodeVerbs(
             self.cluster, lambda: list(self._connections.values()), environment.random

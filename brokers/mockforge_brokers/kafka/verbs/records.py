@@ -9,11 +9,12 @@ from ...environment import Environment
 from ...errors import InvalidInput, PlainRefusals
 from ..inside import Inside
 from ..options import KafkaOptions
-from ..records import Record, build_batch, is_control, read_records
+from ..records import Record, build_batch, is_control
 from ..snapshots import RecordView
 from ..state.cluster import Cluster
 from ..state.logs.partitioner import partition_for
 from ..state.logs.topic import Topic
+from ..unpacked import Unpacked
 from .source import PROMPT
 
 
@@ -22,6 +23,7 @@ class RecordVerbs:
     environment: Environment
     options: KafkaOptions
     _inside: Inside
+    _unpacked: Unpacked
     _next_partition: dict[str, int]
     """By topic: where the next record without a key goes."""
 
@@ -59,7 +61,7 @@ class RecordVerbs:
         offset = appended.base_offset
         if self.environment.journal is not None:
             for placed in log.batches(offset, offset):
-                self._inside.produced(source, topic, partition, placed)
+                self._inside.produced(source, topic, partition, bytes(placed))
         return partition, offset
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[RecordView]:
@@ -71,7 +73,7 @@ class RecordVerbs:
             for batch in log.batches(offset, min(log.high_watermark, offset + limit) - 1):
                 if is_control(batch):
                     continue
-                for record in read_records(batch, offset):
+                for record in self._unpacked.records(batch, offset):
                     if len(found) >= limit:
                         return found
                     found.append(
