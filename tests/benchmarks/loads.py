@@ -291,6 +291,19 @@ def kafka_never_reads(port: int) -> None:
     _flood(clients, encode_request(asked, 7, 1, "load"))
 
 
+def kafka_small(port: int) -> None:
+    """Two consumers read 55 MB in batches of 2 KB at once, again and again; ten take nothing."""
+    clients = _kafka_clients(port, 12)
+    sessions.kafka_topic(clients[0], "small")
+    for _ in range(28_000):
+        sessions.kafka_call(clients[0], sessions.produce_request("small", 2_000), 7)
+    part = FetchPartition(partition=0, fetch_offset=0, partition_max_bytes=100_000_000)
+    asked = FetchRequest(max_wait_ms=0, min_bytes=1, max_bytes=100_000_000,
+                         topics=[FetchTopic(topic="small", partitions=[part])])  # fmt: skip
+    _ready()
+    _flood(clients, encode_request(asked, 7, 1, "load"), clients[:2])
+
+
 def kafka_metadata(port: int) -> None:
     """Ten clients ask for the metadata of all of 300 topics."""
     clients = _kafka_clients(port, 10)
@@ -317,7 +330,7 @@ LOADS: dict[str, Sequence[Load]] = {
         idle, amqp_flood, amqp_wide, amqp_bodies, amqp_never_reads, amqp_requeue,
         amqp_headers, amqp_storm,
     ),
-    "kafka": (idle, kafka_flood, kafka_never_reads, kafka_metadata, kafka_storm),
+    "kafka": (idle, kafka_flood, kafka_never_reads, kafka_small, kafka_metadata, kafka_storm),
 }  # fmt: skip
 
 
