@@ -1,6 +1,7 @@
 """Lanes of messages beside a plain list: what a plain queue held comes before all else."""
 
 from collections import deque
+from collections.abc import Iterator
 from math import inf
 from random import Random
 from typing import cast
@@ -62,6 +63,32 @@ def test_they_do_what_a_list_does(seed: int) -> None:
         assert len(lanes) == len(model)
         if weighed:
             assert lanes.size == sum(each.size for each in model)
+
+
+class Walked(list[Message]):
+    """Counts how often somebody goes through it."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Message]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_what_comes_back_is_looked_at_as_often_however_many_lanes_there_are() -> None:
+    back = Walked(governed(position, inf) for position in range(500))
+    for each in back:
+        cast("GovernedMessage", each).priority = each.position % 300
+    times = []
+    for most in (1, 255):
+        lanes = Lanes(most)
+        back.times = 0
+        lanes.put_back(back)
+        times.append(back.times)
+        assert [min(each.priority, most) for each in lanes] == sorted(
+            (min(each.priority, most) for each in back), reverse=True
+        )
+    assert times[0] == times[1]
 
 
 def _position(message: Message) -> int:

@@ -128,10 +128,11 @@ class Lanes:
             older, back = back[:end], back[end:]
             if older:
                 return_to(self._before, older)
-        for priority, lane in enumerate(self._lanes):
-            mine = [message for message in back if min(message.priority, last) == priority]
-            if mine:
-                return_to(lane, mine)
+        by_lane: dict[int, list[Message]] = {}
+        for message in back:
+            by_lane.setdefault(min(message.priority, last), []).append(message)
+        for priority, mine in by_lane.items():
+            return_to(self._lanes[priority], mine)
         self.size += sum(message.size for message in back)
 
     def clear(self) -> None:
