@@ -184,3 +184,13 @@ class Chores:
             if waiting and not self._armed:
                 self._armed = True
                 self._call_later(0, self._next)
+
+
+def to_their_end(steps: Steps, chores: Chores) -> Steps:
+    """The same steps; where whoever does them gives up before, the rest are chores."""
+    try:
+        for _ in steps:
+            yield
+    except GeneratorExit:
+        chores.do(steps)
+        raise

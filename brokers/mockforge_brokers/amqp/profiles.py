@@ -120,6 +120,19 @@ class Profile(Struct, frozen=True):
         return self.release >= (4, 3)
 
     @property
+    def counts_failures(self) -> bool:
+        """A quorum queue's delivery limit counts deliveries that failed, not all that came back.
+
+        basic.reject says so, or the end of a channel; basic.nack and basic.recover do not.
+        """
+        return self.release >= (4, 3)
+
+    @property
+    def shows_no_zeros(self) -> bool:
+        """A message that never came back to its quorum queue has no header x-delivery-count."""
+        return self.release >= (4, 0)
+
+    @property
     def later_consumers_time_out(self) -> bool:
         """Consumers of AMQP 1.0; releases before do not look at them."""
         return self.release >= (4, 3)

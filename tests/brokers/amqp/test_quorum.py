@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.events import Warned
 
 from .client import Client, Got, Scene, bodies, names
@@ -275,3 +276,97 @@ def test_nothing_of_it_is_called_not_acted_on(scene: Scene, client: Client) -> N
         x_queue_leader_locator="balanced",
     )
     assert scene.emitted(Warned) == []
+
+
+# Deliveries that failed, which RabbitMQ 4.3 counts by themselves (rabbit_fifo, return_one).
+
+Counts = tuple[int | None, int | None]
+
+
+def counted(got: Got) -> Counts:
+    """Its headers x-acquired-count and x-delivery-count."""
+    headers = got.properties.get("headers", {})
+    acquired, failed = headers.get("x-acquired-count"), headers.get("x-delivery-count")
+    return acquired and acquired.value, failed and failed.value
+
+
+def again(client: Client, how: str) -> None:
+    """Give what was got last back."""
+    match how:
+        case "nack" | "reject":
+            client.send(f"basic.{how}", delivery_tag=1, requeue=True)
+        case "recover":
+            client.send("basic.recover", requeue=True)
+        case "nack, committed" | "reject, committed":
+            client.send("tx.select")
+            client.send(f"basic.{how.split(',')[0]}", delivery_tag=1, requeue=True)
+            client.send("tx.commit")
+        case "close":
+            client.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
+        case _:
+            client.fake.vanish()
+
+
+@pytest.mark.parametrize(
+    ("how", "failed"),
+    [
+        ("nack", False),
+        ("reject", True),
+        ("recover", False),
+        ("nack, committed", False),
+        ("reject, committed", True),
+        ("close", True),
+        ("vanish", True),
+    ],
+)
+@pytest.mark.parametrize("release", ["3.13", "4.1", "4.3"])
+def test_what_counts_as_a_delivery_that_failed(release: str, how: str, failed: bool) -> None:
+    scene = Scene(AmqpOptions(as_version=release))
+    declare(scene.client())
+    fill(scene.client(), 1)
+    found = []
+    for _ in range(3):
+        client = scene.client()
+        (got,) = client.send("basic.get", queue="q")
+        found.append(counted(got))
+        again(client, how)
+    if release == "4.3":
+        fails = (lambda count: count) if failed else (lambda count: None)
+        assert found == [(None, None), (1, fails(1)), (2, fails(2))]
+    else:
+        assert found == [(None, None if release == "4.1" else 0), (None, 1), (None, 2)]
+
+
+@pytest.mark.parametrize(("release", "dies"), [("4.1", True), ("4.3", False)])
+def test_a_message_may_be_nacked_for_ever_from_4_3_on(release: str, dies: bool) -> None:
+    client = Scene(AmqpOptions(as_version=release)).client()
+    declare(client, x_delivery_limit=2)
+    fill(client, 1)
+    for tag in range(1, 10):
+        client.send("basic.get", queue="q")
+        if tag > 3 and dies:
+            break
+        client.send("basic.nack", delivery_tag=tag, requeue=True)
+    assert bool(client.send("queue.declare", queue="q", passive=True)[0]["message_count"]) != dies
+
+
+def test_a_message_that_was_rejected_too_often_dies_in_4_3_too() -> None:
+    client = Scene(AmqpOptions(as_version="4.3")).client()
+    declare(client)
+    fill(client, 1)
+    for tag in range(1, 22):
+        assert names(client.send("basic.get", queue="q")) == ["basic.get-ok"]
+        client.send("basic.reject", delivery_tag=tag, requeue=True)
+    assert names(client.send("basic.get", queue="q")) == ["basic.get-empty"]
+
+
+@pytest.mark.parametrize(("how", "order"), [("nack", b"10"), ("reject", b"01")])
+def test_in_4_3_what_was_rejected_is_next_and_without_a_limit_what_was_nacked_is_last(
+    how: str, order: bytes
+) -> None:
+    client = Scene(AmqpOptions(as_version="4.3")).client()
+    declare(client, x_delivery_limit=-1)
+    fill(client, 2)
+    get(client, 1)
+    client.send(f"basic.{how}", delivery_tag=1, requeue=True)
+    assert b"".join(body for body, *_ in get(client, 2)) == order

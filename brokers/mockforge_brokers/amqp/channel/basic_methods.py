@@ -151,15 +151,16 @@ def basic_get(channel: Channel, *, queue: str, no_ack: bool) -> None:
 
 
 def basic_ack(channel: Channel, *, delivery_tag: int, multiple: bool) -> None:
-    channel.settle(delivery_tag, multiple, acknowledged=True, requeue=False)
+    channel.settle(delivery_tag, multiple, "acknowledged")
 
 
 def basic_nack(channel: Channel, *, delivery_tag: int, multiple: bool, requeue: bool) -> None:
-    channel.settle(delivery_tag, multiple, acknowledged=False, requeue=requeue)
+    channel.settle(delivery_tag, multiple, "requeued" if requeue else "rejected")
 
 
 def basic_reject(channel: Channel, *, delivery_tag: int, requeue: bool) -> None:
-    channel.settle(delivery_tag, False, acknowledged=False, requeue=requeue)
+    """From RabbitMQ 4.3 on it says that the message could not be processed, as nack does not."""
+    channel.settle(delivery_tag, False, "requeued" if requeue else "rejected", failed=True)
 
 
 def basic_recover(channel: Channel, *, requeue: bool) -> None:

@@ -5,19 +5,19 @@ from operator import itemgetter
 from typing import Any, Final
 
 from ...errors import ProtocolError, RequestRefused
-from ...fairness import Steps
+from ...fairness import Steps, to_their_end
 from ..codes import ReplyCode
 from ..events import ConsumerEnded, MessagesRequeued
 from ..state.consumer import Consumer
 from ..state.message import Message
-from ..state.queues.queue import Queue, by_queue, requeue_all
+from ..state.queues.queue import Queue, by_queue, discarding, requeuing
 from ..state.queues.stream import StreamQueue
 from ..state.queues.timed_out import TimedOut
 from ..state.settlements import Settlement
 from ..wire.frames import method
 from .line import Line
 from .publishing import Publishing
-from .transaction import Transaction
+from .transaction import SettledDelivery, Transaction
 from .unknown_tags import unknown_tag
 
 AMQP: Final = "amqp"
@@ -119,7 +119,7 @@ class Channel:
         if any(message.consumer is consumer for message in self.unacked.values()):
             return True
         settled = self.transaction.settled if self.transaction is not None else ()
-        return any(message.consumer is consumer for _, message, _, _ in settled)
+        return any(each.message.consumer is consumer for each in settled)
 
     def take_unacked(self, tag: int, multiple: bool) -> list[tuple[int, Message]]:
         """What was unacked under one tag, or up to it (0: all); raises RequestRefused (406)."""
@@ -144,10 +144,12 @@ class Channel:
             back = [(key, unacked.pop(key)) for key in keys]
         return back
 
-    def settle(self, tag: int, multiple: bool, *, acknowledged: bool, requeue: bool) -> None:
-        """basic.ack, nack and reject."""
+    def settle(
+        self, tag: int, multiple: bool, settlement: Settlement, *, failed: bool = False
+    ) -> None:
+        """basic.ack, nack and reject; `failed`: the client could not process what comes back."""
         back = self.take_unacked(tag, multiple)
-        if not acknowledged:
+        if settlement != "acknowledged":
             try:
                 _check_requeuing(message for _, message in back)
             except ProtocolError:
@@ -158,21 +160,16 @@ class Channel:
             # Out of the unacked from here on, and back among them by tx.rollback: who rolls back
             # may acknowledge them once more, as with RabbitMQ.
             for key, message in back:
-                self.transaction.settled.append((key, message, acknowledged, requeue))
+                self.transaction.settled.append(SettledDelivery(key, message, settlement, failed))
             return
         messages = [message for _, message in back]
-        if acknowledged:
-            self.note("acknowledged", messages)
+        self.note(settlement, messages)
+        if settlement == "acknowledged":
             self._done_with(back)
             return
-        self.note("requeued" if requeue else "rejected", messages)
-        if requeue:
-            self.refill(messages)
-            requeue_all(messages)
-            return
-        for message in messages:
-            message.queue.discard(message)
         self.refill(messages)
+        back_again = settlement == "requeued"
+        self.do(requeuing(messages, failed=failed) if back_again else discarding(messages))
 
     def note(self, settlement: Settlement, messages: Iterable[Message]) -> None:
         """Let those know who watch what becomes of messages."""
@@ -209,7 +206,7 @@ class Channel:
         """basic.ack of single deliveries, the frequent case."""
         if self.transaction is not None:
             for tag in tags:
-                self.settle(tag, False, acknowledged=True, requeue=False)
+                self.settle(tag, False, "acknowledged")
             return
         take = self.unacked.pop
         settled = 0
@@ -245,7 +242,11 @@ class Channel:
         self.unacked.clear()
         self.note("requeued", messages)
         self.refill(messages)
-        requeue_all(messages)
+        self.do(requeuing(messages))
+
+    def do(self, steps: Steps) -> None:
+        """Settle messages, of which there may be a million, before the client's next frames."""
+        self.line.begin(to_their_end(steps, self.line.chores))
 
     def unsettle(self, back: Iterable[tuple[int, Message]]) -> None:
         """These are unacked again, among the others in the order of delivery tags."""
@@ -333,7 +334,7 @@ class Channel:
         """
         messages = list(self.unacked.values())
         if self.transaction is not None:
-            messages += [message for _, message, _, _ in self.transaction.settled]
+            messages += [each.message for each in self.transaction.settled]
         return [each for each in messages if not isinstance(each.queue, TimedOut)]
 
     def stop(self) -> None:
@@ -362,5 +363,5 @@ class Channel:
             self.ended(consumer, reason)
             yield
         for queue, group in by_queue(messages).items():
-            yield from queue.requeuing(group, ended=True)
+            yield from queue.requeuing(group, ended=True, failed=True)
             self.line.spine.emit(MessagesRequeued(AMQP, queue.name, len(group), reason))

@@ -59,9 +59,9 @@ class Contents:
     def more_keys(self, headers: Mapping[str, Field]) -> tuple[str, ...]:
         return _texts(headers.get(_CC))
 
-    def with_count(self, content: bytes, header: str, count: int) -> bytes:
+    def with_headers(self, content: bytes, more: Mapping[str, Field]) -> bytes:
         properties = decode_properties(header_payload(content))
-        headers = {**properties.get("headers", {}), header: Field("l", count)}
+        headers = {**properties.get("headers", {}), **more}
         properties["headers"] = dict(sorted(headers.items()))
         return _replace(content, properties)
 

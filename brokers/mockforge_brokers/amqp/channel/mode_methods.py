@@ -1,13 +1,13 @@
 """confirm.* and tx.*, of which a channel can have one, channel.flow and access.request."""
 
 from ...errors import ProtocolError, RequestRefused
-from ...fairness import Steps
+from ...fairness import Steps, to_their_end
 from ..codes import ReplyCode
 from ..state.message import Message
-from ..state.queues.queue import requeue_all
+from ..state.queues.queue import DISCARDED_AT_ONCE, requeuing
 from ..state.settlements import SETTLEMENTS, Settlement
 from .channel import Channel
-from .transaction import Transaction
+from .transaction import SettledDelivery, Transaction
 
 
 def access_request(channel: Channel, **asked: object) -> None:
@@ -51,28 +51,37 @@ def _committing(channel: Channel, done: Transaction) -> Steps:
     if channel.closing:
         return
     channel.transaction = Transaction()
+    yield from to_their_end(_settling(channel, done.settled), channel.line.chores)
+    channel.send("tx.commit-ok")
+
+
+def _settling(channel: Channel, settled: list[SettledDelivery]) -> Steps:
+    """What was settled in a transaction takes effect; of its client it is no longer."""
     by_settlement: dict[Settlement, list[Message]] = {each: [] for each in SETTLEMENTS}
-    for _, message, acknowledged, requeue in done.settled:
-        if acknowledged:
-            by_settlement["acknowledged"].append(message)
+    for number, each in enumerate(settled, 1):
+        message = each.message
+        by_settlement[each.settlement].append(message)
+        if each.settlement == "acknowledged":
             message.queue.acknowledge(message)
-        elif requeue:
-            by_settlement["requeued"].append(message)
-        else:
-            by_settlement["rejected"].append(message)
+        elif each.settlement == "rejected":
             message.queue.discard(message)
+        if not number % DISCARDED_AT_ONCE:
+            yield
     for settlement, messages in by_settlement.items():
         channel.note(settlement, messages)
-    channel.refill([message for _, message, _, _ in done.settled])
-    requeue_all(by_settlement["requeued"])
-    channel.send("tx.commit-ok")
+    channel.refill([each.message for each in settled])
+    back = [each for each in settled if each.settlement == "requeued"]
+    for failed in (False, True):
+        yield from requeuing(
+            (each.message for each in back if each.failed is failed), failed=failed
+        )
 
 
 def tx_rollback(channel: Channel) -> None:
     undone = _transaction(channel)
     channel.transaction = Transaction()
     undone.forget(channel.vhost.memory)
-    channel.unsettle((tag, message) for tag, message, _, _ in undone.settled)
+    channel.unsettle((each.tag, each.message) for each in undone.settled)
     channel.send("tx.rollback-ok")
 
 

@@ -1,12 +1,23 @@
 """What a transactional channel keeps until tx.commit (AMQP 1.9)."""
 
 from collections import deque
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
 from ..state.memory import Memory
 from ..state.message import Message
+from ..state.settlements import Settlement
 from .publication import Uncommitted
+
+
+class SettledDelivery(NamedTuple):
+    """`failed`: its client could not process it, as basic.reject says."""
+
+    tag: int
+    message: Message
+    settlement: Settlement
+    failed: bool
 
 
 class Transaction(Struct):
@@ -19,8 +30,7 @@ class Transaction(Struct):
     publishes: deque[Uncommitted] = field(default_factory=deque)
     weight: int = 0
     """What the publishes take of the memory that queues have."""
-    settled: list[tuple[int, Message, bool, bool]] = field(default_factory=list)
-    """(delivery tag, message, acknowledged, requeue)"""
+    settled: list[SettledDelivery] = field(default_factory=list)
 
     def add(self, uncommitted: Uncommitted, memory: Memory) -> None:
         self.publishes.append(uncommitted)

@@ -393,6 +393,9 @@ class Connection:
         for publishing in self.unconfirmed:
             publishing.confirm()
         self.unconfirmed.clear()
+        if self.reader.work is not None:
+            # What is on its way back comes before all that it made room for.
+            return
         if self.refilled:
             refilled, self.refilled = self.refilled, []
             for consumer in refilled:

@@ -151,7 +151,7 @@ def _settled_later(channel: Channel, known: _Oldest, message: Message) -> int:
         if channel.gets != channel.last_tag:
             return 0
         waiting = channel.transaction.settled if channel.transaction is not None else ()
-        unsettled = len(channel.unacked) + sum(tag > known.tag for tag, _, _, _ in waiting)
+        unsettled = len(channel.unacked) + sum(each.tag > known.tag for each in waiting)
     elif consumer.delivered == channel.last_tag:
         unsettled = _unsettled(channel, known.tag, consumer)
     else:
@@ -174,7 +174,7 @@ def _unsettled(channel: Channel, tag: int, consumer: Consumer) -> int:
     That is the credit it lacks, but for earlier tags, which only wait for tx.commit.
     """
     waiting = channel.transaction.settled if channel.transaction is not None else ()
-    earlier = sum(each < tag and message.consumer is consumer for each, message, _, _ in waiting)
+    earlier = sum(each.tag < tag and each.message.consumer is consumer for each in waiting)
     return (consumer.prefetch or UNLIMITED) - consumer.credit - earlier
 
 

@@ -314,7 +314,9 @@ class DelayedExchange(Exchange):
         _, held = self._held.pop(number)
         memory.used -= _weight(held.content)
         self.shelf.take(number)
-        changed = self.host.contents.with_count(held.content, "x-delay", -held.delay)
+        changed = self.host.contents.with_headers(
+            held.content, {"x-delay": Field("l", -held.delay)}
+        )
         self.host.pass_on(held.route, self, changed, held.more_keys)
         memory.settle()
 

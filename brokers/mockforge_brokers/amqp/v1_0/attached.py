@@ -115,7 +115,7 @@ class Attached:
         """Their session is over, or its connection."""
         while self.outgoing:
             _, link = self.outgoing.popitem()
-            yield from self._ending(link, reason)
+            yield from self._ending(link, reason, failed=True)
         for receiving in self.incoming.values():
             self._drop_dynamic(receiving.dynamic)
             yield
@@ -129,15 +129,14 @@ class Attached:
             return True
         sending = self.outgoing.pop(handle, None)
         if sending is not None:
-            for _ in self._ending(sending, reason):
-                """All at once: a link has no more than its credit unsettled."""
+            self._session.do(self._ending(sending, reason, failed=False))
             return True
         managing = self.management.pop(handle, None)
         if managing is not None:
             self.pairs.remove(managing)
         return managing is not None
 
-    def _ending(self, link: Outgoing, reason: str) -> Steps:
+    def _ending(self, link: Outgoing, reason: str, *, failed: bool) -> Steps:
         session = self._session
         messages = session.deliveries.take(link)
         note(session, "requeued", messages)
@@ -145,7 +144,7 @@ class Attached:
             session.vhost.cancel(link.consumer)
         yield
         for queue, group in by_queue(messages).items():
-            yield from queue.requeuing(group, ended=True)
+            yield from queue.requeuing(group, ended=True, failed=failed)
         self._drop_dynamic(link.dynamic)
         session.connection.consumer_ended(session, link.consumer, reason)
 

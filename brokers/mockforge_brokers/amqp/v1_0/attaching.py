@@ -15,7 +15,7 @@ from .failures import (
     LinkFailed,
 )
 from .filters import read as read_filters
-from .links import LINK_CREDIT, MAX_MESSAGE, Incoming, Outgoing
+from .links import LINK_CREDIT, Incoming, Outgoing
 from .management_links import attach as attach_management
 from .publishing import check_not_internal
 from .wire.performatives import Composite
@@ -83,7 +83,8 @@ def _attach_incoming(session: Session, fields: dict[str, Any]) -> None:
         target = _target(session, asked)
     settles = fields.get("snd_settle_mode", _MIXED)
     count = fields.get("initial_delivery_count", 0)
-    link = Incoming(fields["name"], fields["handle"], target, settles, count)
+    most = session.connection.max_message
+    link = Incoming(fields["name"], fields["handle"], target, settles, count, most)
     link.dynamic = dynamic
     link.address = asked.get("address")
     session.links.incoming[link.handle] = link
@@ -97,7 +98,7 @@ def _attach_incoming(session: Session, fields: dict[str, Any]) -> None:
         rcv_settle_mode=0,
         source=fields.get("source"),
         target=asked,
-        max_message_size=MAX_MESSAGE,
+        max_message_size=most,
     )
     session.send_flow(handle=link.handle, delivery_count=count, link_credit=LINK_CREDIT)
 

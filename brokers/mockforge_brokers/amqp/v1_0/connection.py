@@ -41,7 +41,7 @@ from .failures import (
     SessionFailed,
 )
 from .handshake import Handshake
-from .links import Outgoing
+from .links import MAX_MESSAGE, Outgoing
 from .rows import Names, past, read_rows
 from .session import Session
 from .sessions import PROTOCOL, Sessions
@@ -79,6 +79,8 @@ class Connection:
         self.bulky = False
         self.phase = Phase.HEADER
         self.spine = environment.spine
+        self.chores = environment.chores
+        self.usage = environment.usage
         self.client = ""
         self.user = ""
         self.impersonates = False
@@ -87,6 +89,7 @@ class Connection:
         self.vhost = next(iter(vhosts.values()))
         self.max_frame = MIN_MAX_FRAME_SIZE
         self.max_payload = options.frame_max - 8
+        self.max_message = min(MAX_MESSAGE, environment.limits.amqp_message)
         self.published = 0
         self.delivered = 0
         self.unroutable = Unroutable(self.spine, self.id, "")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from ...fairness import Steps
 from ..state.message import Message
-from ..state.queues.queue import requeue_all
-from ..state.queues.quorum import QuorumQueue
+from ..state.queues.queue import discarding, requeuing
+from ..state.queues.quorum import QuorumMessage, QuorumQueue
 from ..state.queues.stream import StreamQueue
 from ..state.settlements import Settlement
 from .failures import INVALID_FIELD, SessionFailed
 from .links import SERIAL, Outgoing, serial_distance
+from .mapping import to_field
 from .wire.performatives import Composite
+from .wire.values import Symbol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,11 +92,9 @@ class Deliveries:
         found = [self._unsettled.pop(number) for number in _within(self._unsettled, first, last)]
         messages = [each.message for each in found]
         if found:
-            note(found[0].link.session, _settlement(outcome), messages)
-        # A stream keeps what it has, whatever becomes of it.
-        _accept(outcome, [each for each in messages if isinstance(each.queue, StreamQueue)])
-        others = [each for each in messages if not isinstance(each.queue, StreamQueue)]
-        _SETTLERS[outcome.name](outcome, others)
+            session = found[0].link.session
+            note(session, _settlement(outcome), messages)
+            session.do(_settling(outcome, messages))
         if self._late:
             self._confirm(first, last)
         return True
@@ -128,22 +129,48 @@ def _within(numbers: dict[int, Any], first: int, last: int) -> list[int]:
     return [number for number in numbers if 0 <= serial_distance(number, first) < span]
 
 
-def _accept(outcome: Composite, messages: list[Message]) -> None:
+def _settling(outcome: Composite, messages: list[Message]) -> Steps:
+    # A stream keeps what it has, whatever becomes of it.
+    _accept(outcome, [each for each in messages if isinstance(each.queue, StreamQueue)])
+    others = [each for each in messages if not isinstance(each.queue, StreamQueue)]
+    yield from _SETTLERS[outcome.name](outcome, others)
+
+
+def _accept(outcome: Composite, messages: list[Message]) -> Steps:
     for message in messages:
         message.queue.acknowledge(message)
+    return iter(())
 
 
-def _discard(outcome: Composite, messages: list[Message]) -> None:
-    for message in messages:
-        message.queue.discard(message)
+def _discard(outcome: Composite, messages: list[Message]) -> Steps:
+    return discarding(messages)
 
 
-def _requeue(outcome: Composite, messages: list[Message]) -> None:
-    requeue_all(messages)
+def _requeue(outcome: Composite, messages: list[Message]) -> Steps:
+    return requeuing(messages)
 
 
-def _modify(outcome: Composite, messages: list[Message]) -> None:
-    (_discard if outcome.get("undeliverable_here") else _requeue)(outcome, messages)
+def _modify(outcome: Composite, messages: list[Message]) -> Steps:
+    _annotate(messages, outcome.get("message_annotations", {}))
+    if outcome.get("undeliverable_here"):
+        return discarding(messages)
+    return requeuing(messages, failed=outcome.get("delivery_failed", False))
+
+
+def _annotate(messages: list[Message], annotations: Mapping[Any, Any]) -> None:
+    """A modified outcome says more of a message for whoever gets it next (3.4.5).
+
+    Classic queues keep what they have; names that do not begin with x- are reserved (3.2.10).
+    """
+    more = {
+        str(name): field
+        for name, value in annotations.items()
+        if isinstance(name, Symbol) and name.startswith("x-")
+        if (field := to_field(value)) is not None
+    }
+    for message in messages if more else ():
+        if isinstance(message, QuorumMessage):
+            message.annotate(more)
 
 
 def _settlement(outcome: Composite) -> Settlement:
@@ -159,7 +186,7 @@ def note(session: Session, settlement: Settlement, messages: Iterable[Message]) 
     vhost.settlements.note(vhost.name, settlement, session.connection.client, messages)
 
 
-_SETTLERS: Final[dict[str, Callable[[Composite, list[Message]], None]]] = {
+_SETTLERS: Final[dict[str, Callable[[Composite, list[Message]], Steps]]] = {
     "accepted": _accept,
     "rejected": _discard,
     "released": _requeue,

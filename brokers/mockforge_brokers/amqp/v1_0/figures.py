@@ -13,7 +13,7 @@ from ..state.message import Message
 from . import mapping
 from .addresses import MANAGEMENT
 from .connection import Connection
-from .links import MAX_MESSAGE, Incoming, Outgoing
+from .links import Incoming, Outgoing
 from .management_links import ManagementLink
 from .session import Session
 from .wire.values import Described
@@ -98,7 +98,7 @@ def _incoming(link: Incoming) -> Figures:
         "link_name": link.name,
         "snd_settle_mode": _MODES[link.settles],
         "target_address": link.address,
-        "max_message_size": MAX_MESSAGE,
+        "max_message_size": link.max_message,
         "delivery_count": link.delivery_count,
         "credit": link.credit,
         "unconfirmed_messages": 0,
@@ -130,7 +130,7 @@ def _management_in(link: ManagementLink) -> Figures:
         "link_name": link.name,
         "snd_settle_mode": "settled",
         "target_address": MANAGEMENT,
-        "max_message_size": MAX_MESSAGE,
+        "max_message_size": link.most,
         "delivery_count": link.delivery_count,
         "credit": link.credit,
         "unconfirmed_messages": 0,

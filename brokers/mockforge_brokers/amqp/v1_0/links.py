@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from ..state.consumer import Consumer
 from ..state.message import Message
+from ..state.queues.quorum import QuorumMessage
 from ..state.routing import Route
 from .addresses import Target
 from .mapping import from_content
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 LINK_CREDIT: Final = 170
 """What a sender is granted, topped up when half of it is used (RabbitMQ's max_link_credit)."""
 MAX_MESSAGE: Final = 16 * 1024 * 1024
-"""RabbitMQ's max_message_size, in bytes."""
+"""RabbitMQ's max_message_size, in bytes; a lower limit of amqp_message holds in its place."""
 SERIAL: Final = 2**32
 """Sequence numbers are of 32 bits and wrap (RFC 1982)."""
 
@@ -37,7 +38,8 @@ class Partial(Struct):
 class Incoming:
     """A link on which the client sends.
 
-    `settles`: 0 unsettled, 1 settled, 2 as each transfer says.
+    `settles`: 0 unsettled, 1 settled, 2 as each transfer says. `max_message`: bytes of the largest
+    message that we take.
     """
 
     __slots__ = (
@@ -46,6 +48,7 @@ class Incoming:
         "delivery_count",
         "dynamic",
         "handle",
+        "max_message",
         "name",
         "partial",
         "settles",
@@ -53,13 +56,20 @@ class Incoming:
     )
 
     def __init__(
-        self, name: str, handle: int, target: Target, settles: int, delivery_count: int
+        self,
+        name: str,
+        handle: int,
+        target: Target,
+        settles: int,
+        delivery_count: int,
+        max_message: int,
     ) -> None:
         self.name = name
         self.handle = handle
         self.target = target
         self.settles = settles
         self.delivery_count = delivery_count
+        self.max_message = max_message
         self.credit = LINK_CREDIT
         self.partial: Partial | None = None
         self.address: str | None = None
@@ -131,8 +141,13 @@ class Outgoing:
             consumer.credit -= 1
             if consumer.credit <= 0:
                 consumer.queue.pause(consumer)
+        failures = unacked.failures if isinstance(unacked, QuorumMessage) else None
         payload = from_content(
-            content, route.exchange.name, route.routing_key, redelivered=redelivered
+            content,
+            route.exchange.name,
+            route.routing_key,
+            redelivered=redelivered,
+            failures=failures,
         )
         if self.max_message and len(payload) > self.max_message:
             self.session.too_large(len(payload), self, unacked)

@@ -18,7 +18,7 @@ from .failures import (
     SessionFailed,
     too_large,
 )
-from .links import MAX_MESSAGE, SERIAL, link_credit
+from .links import SERIAL, link_credit
 from .management import respond
 from .wire.values import Symbol
 
@@ -29,7 +29,8 @@ _CREDIT: Final = 8
 
 
 class ManagementLink(Struct, eq=False):
-    """One half of a pair: `sends` is the client's half. `most`: bytes of a response; 0: any."""
+    """One half of a pair: `sends` is the client's half. `most`: bytes of a response, or of a
+    request; 0: any."""
 
     name: str
     handle: int
@@ -79,6 +80,8 @@ class ManagementLink(Struct, eq=False):
             )
         if not fields.get("settled") or fields.get("more"):
             raise SessionFailed(INVALID_FIELD, "a management request is one settled transfer")
+        if len(payload) > self.most:
+            raise too_large(len(payload), self.most)
         response = respond(session, payload)
         if answers.most and len(response) > answers.most:
             raise too_large(len(response), answers.most)
@@ -137,7 +140,7 @@ def attach(session: Session, fields: dict[str, Any]) -> None:
         sends,
         fields.get("initial_delivery_count", 0) if sends else 0,
         _CREDIT if sends else 0,
-        0 if sends else fields.get("max_message_size", 0),
+        session.connection.max_message if sends else fields.get("max_message_size", 0),
     )
     session.links.pairs.add(link)
     session.links.management[link.handle] = link
@@ -151,7 +154,9 @@ def attach(session: Session, fields: dict[str, Any]) -> None:
         source=fields.get("source"),
         target=fields.get("target"),
         initial_delivery_count=None if sends else 0,
-        max_message_size=MAX_MESSAGE if sends else fields.get("max_message_size"),
+        max_message_size=session.connection.max_message
+        if sends
+        else fields.get("max_message_size"),
         properties=fields.get("properties"),
     )
     if sends:

@@ -252,8 +252,19 @@ def _delivery_count(field: Field | None) -> int:
     return int(field.value)
 
 
-def from_content(content: bytes, exchange: str, routing_key: str, *, redelivered: bool) -> bytes:
-    """The sections of a message of 1.0 for 0-9-1's frames, or for what was kept beside them."""
+def from_content(
+    content: bytes,
+    exchange: str,
+    routing_key: str,
+    *,
+    redelivered: bool,
+    failures: int | None = None,
+) -> bytes:
+    """The sections of a message of 1.0 for 0-9-1's frames, or for what was kept beside them.
+
+    `failures` is how many deliveries failed, where that is not what the header x-delivery-count
+    says: what was only released counts there, too, before RabbitMQ 4.3.
+    """
     properties = contents.properties(content)
     headers: Mapping[str, Field] = properties.get("headers", {})
     deaths = headers.get("x-death")
@@ -264,7 +275,7 @@ def from_content(content: bytes, exchange: str, routing_key: str, *, redelivered
         priority=None if properties.get("priority") is None else UByte(properties["priority"]),
         ttl=None if expiration is None else _milliseconds(expiration),
         first_acquirer=not (redelivered or count or deaths is not None),
-        delivery_count=count,
+        delivery_count=count if failures is None else failures,
     )
     annotations: dict[Any, Any] = {
         Symbol("x-exchange"): _shown(exchange),

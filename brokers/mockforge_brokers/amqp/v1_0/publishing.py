@@ -22,7 +22,7 @@ from .failures import (
     error,
     too_large,
 )
-from .links import MAX_MESSAGE, Incoming, Partial
+from .links import Incoming, Partial
 from .wire import message
 from .wire.message import Sections
 from .wire.performatives import Composite
@@ -64,8 +64,8 @@ def collect(
     if payload:
         partial.pieces.append(payload)
     partial.size += len(payload)
-    if partial.size > MAX_MESSAGE:
-        raise too_large(partial.size, MAX_MESSAGE)
+    if partial.size > link.max_message:
+        raise too_large(partial.size, link.max_message)
     if fields.get("more"):
         link.partial = partial
         return None

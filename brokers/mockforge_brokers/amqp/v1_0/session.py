@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import RequestRefused
-from ...fairness import Steps
+from ...fairness import Steps, to_their_end
 from ..state.message import Message
 from . import publishing
 from .attached import Attached
 from .deliveries import RELEASED, Deliveries
 from .failures import (
     INVALID_FIELD,
+    MESSAGE_SIZE,
     TRANSFER_LIMIT,
     UNATTACHED_HANDLE,
     LinkFailed,
@@ -135,6 +136,10 @@ class Session:
         except (LinkFailed, RequestRefused) as refused:
             self.links.drop(link, as_failure(LinkFailed, refused))
             return
+        except SessionFailed as failed:
+            if failed.condition == MESSAGE_SIZE:
+                self.connection.usage.count("amqp_message")
+            raise
         self.connection.begin(self._publishing(link, delivery, steps, settled=settled))
 
     def _publishing(
@@ -283,6 +288,10 @@ class Session:
             self.reply(
                 "disposition", role=SENDER, first=first, last=last, settled=True, state=outcome
             )
+
+    def do(self, steps: Steps) -> None:
+        """Settle deliveries, however many they are, before the client's next frames."""
+        self.connection.begin(to_their_end(steps, self.connection.chores))
 
     def release(self, numbers: list[int]) -> None:
         """The client let these wait for too long: others may have them (2.6.12)."""

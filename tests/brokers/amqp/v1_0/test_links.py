@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.events import ConsumerEnded, MessageUnroutable
+from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.v1_0.wire import message, performatives
 from mockforge_brokers.amqp.v1_0.wire.frames import frame
 from mockforge_brokers.amqp.v1_0.wire.performatives import Composite
 from mockforge_brokers.amqp.v1_0.wire.values import Described, Symbol
+from mockforge_brokers.limits import Limits
 
 from ..client import Scene
 from .client import Client, Got, bodies, names
@@ -293,6 +295,81 @@ def test_what_becomes_of_a_delivery(
     assert scene.broker.vhost().queues["work"].unacked == 0
 
 
+@pytest.mark.parametrize(
+    ("outcome", "fields", "failures"),
+    [
+        ("released", {}, 0),
+        ("modified", {}, 0),
+        ("modified", {"delivery_failed": True}, 1),
+    ],
+)
+@pytest.mark.parametrize("release", ["3.13", "4.1", "4.3"])
+def test_a_quorum_queue_counts_what_failed_and_no_release(
+    release: str, outcome: str, fields: dict[str, bool], failures: int
+) -> None:
+    scene = Scene(AmqpOptions(as_version=release))
+    quorum = {"x-queue-type": "quorum"}
+    scene.broker.declare_queue("votes", durable=True, arguments=quorum)
+    scene.broker.publish("", "votes", b"1")
+    client = Client(scene).connect()
+    client.receiver("/queues/votes", credit=2)
+    (again,) = client.settle(0, outcome, **fields)
+    assert again.sections is not None
+    assert again.sections.header.get("delivery_count", 0) == failures
+    assert again.sections.header["first_acquirer"] is False
+    counts = {
+        name: int(count) for name, count in again.sections.annotations.items() if "count" in name
+    }
+    if release == "4.3":
+        more = {"x-delivery-count": failures} if failures else {}
+        assert counts == {"x-acquired-count": 1, **more}
+    else:
+        assert counts == {"x-delivery-count": 1}
+
+
+@pytest.mark.parametrize("here", [False, True])
+def test_a_modified_message_of_a_quorum_queue_says_what_was_added(here: bool) -> None:
+    scene = Scene()
+    dead = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
+    scene.broker.declare_queue("dead")
+    scene.broker.declare_queue("votes", durable=True, arguments={"x-queue-type": "quorum", **dead})
+    client = Client(scene).connect()
+    client.sender("/queues/votes")
+    client.transfer(b"1")
+    client.receiver("/queues/votes", credit=1)
+    more = {Symbol("x-opt-why"): "busy", Symbol("reserved"): 1, "x-text": 1}
+    client.settle(0, "modified", undeliverable_here=here, message_annotations=more)
+    (_, again) = client.receiver("/queues/dead" if here else "/queues/votes", handle=2, credit=1)
+    assert again.sections is not None
+    assert again.sections.annotations[Symbol("x-opt-why")] == "busy"
+    assert not {"reserved", "x-text"} & again.sections.annotations.keys()
+    assert again.sections.body == b"1"
+
+
+def test_a_classic_queue_keeps_a_modified_message_as_it_was(scene: Scene, client: Client) -> None:
+    scene.broker.publish("", "q", b"1")
+    client.receiver("/queues/q", credit=2)
+    (again,) = client.settle(0, "modified", message_annotations={Symbol("x-opt-why"): "busy"})
+    assert again.sections is not None
+    assert "x-opt-why" not in again.sections.annotations
+
+
+@pytest.mark.parametrize(("how", "failures"), [("detach", 0), ("end", 1)])
+def test_a_link_that_is_detached_fails_nothing_and_a_session_that_ends_does(
+    how: str, failures: int
+) -> None:
+    scene = Scene(AmqpOptions(as_version="4.3"))
+    quorum = {"x-queue-type": "quorum"}
+    scene.broker.declare_queue("votes", durable=True, arguments=quorum)
+    scene.broker.publish("", "votes", b"1")
+    client = Client(scene).connect()
+    client.receiver("/queues/votes", credit=1)
+    client.send(how, **({"handle": 1, "closed": True} if how == "detach" else {}))
+    (_, again) = Client(scene).connect().receiver("/queues/votes", credit=1)
+    assert again.sections is not None
+    assert again.sections.header.get("delivery_count", 0) == failures
+
+
 def test_an_unsettled_disposition_is_answered_settled(scene: Scene, client: Client) -> None:
     scene.broker.publish("", "q", b"1")
     client.receiver("/queues/q", credit=1)
@@ -499,7 +576,26 @@ def test_what_is_not_served_is_refused_by_name(client: Client) -> None:
     assert came[-1].error == ("amqp:not-implemented", "Link recovery not supported")
 
 
-# The largest message that a client takes (2.7.3).
+# The largest message that either side takes (2.7.3).
+
+
+def test_a_message_over_the_limit_of_messages_ends_its_session() -> None:
+    scene = Scene(limits=Limits(amqp_message=1000))
+    scene.broker.declare_queue("q")
+    client = Client(scene).connect()
+    attach, _ = client.sender("/queues/q")
+    assert attach["max_message_size"] == 1000
+    (accepted,) = client.transfer(payload=message.data_section(b"x" * 900))
+    assert accepted.state == "accepted"
+    assert not client.transfer(payload=message.data_section(b"x" * 900), more=True)
+    (end,) = client.transfer(payload=b"x" * 900, delivery_id=1)
+    assert (end.name, *end.error) == (
+        "end",
+        "amqp:link:message-size-exceeded",
+        "message size (1808 bytes) > maximum message size (1000 bytes)",
+    )
+    (row,) = (row for row in scene.environment.usage.views() if row.name == "amqp_message")
+    assert row.met == 1
 
 
 @pytest.mark.parametrize("settled", [0, 1])

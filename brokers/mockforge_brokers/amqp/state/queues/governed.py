@@ -64,8 +64,8 @@ class Contents(Protocol):
         """The routing keys of the header CC."""
         ...
 
-    def with_count(self, content: bytes, header: str, count: int) -> bytes:
-        """The content with this header, a number of 64 bits."""
+    def with_headers(self, content: bytes, more: Mapping[str, Field]) -> bytes:
+        """The content with these headers, in place of those of the same names."""
         ...
 
 
@@ -313,7 +313,7 @@ class GovernedQueue(Queue):
         if not self.gone:
             self._dead_letter(message, "rejected")
 
-    def put_back(self, unacked: Sequence[Message], *, ended: bool) -> None:
+    def put_back(self, unacked: Sequence[Message], *, ended: bool, failed: bool) -> None:
         self.lanes.put_back(sorted(unacked, key=_by_position))
         # Before anybody gets it: RabbitMQ's classic queues drop first, quorum queues last.
         self._shorten()

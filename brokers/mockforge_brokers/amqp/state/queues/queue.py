@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _by_position = attrgetter("position")
 AT_ONCE: Final = 256
 """Messages that come back in one step."""
+DISCARDED_AT_ONCE: Final = 16
+"""Messages that are rejected for good in one step: each may be published anew."""
 
 
 class Queue:
@@ -171,12 +173,13 @@ class Queue:
 
     def requeue(self, unacked: Iterable[Message]) -> None:
         """Unacked messages come back to where they stood, marked as redelivered."""
-        do_all(self.requeuing(tuple(unacked), ended=False))
+        do_all(self.requeuing(tuple(unacked), ended=False, failed=False))
 
-    def requeuing(self, unacked: Sequence[Message], *, ended: bool) -> Steps:
+    def requeuing(self, unacked: Sequence[Message], *, ended: bool, failed: bool) -> Steps:
         """The steps of `requeue`, or, for messages of a channel that `ended`, of what is alike.
 
-        Nobody gets any of them before the last step.
+        `failed`: they could not be processed, as far as their client says. Nobody gets any of them
+        before the last step.
         """
         for at in range(0, len(unacked), AT_ONCE):
             for message in unacked[at : at + AT_ONCE]:
@@ -187,9 +190,9 @@ class Queue:
         if self.gone:
             self.memory.release(deque(unacked))
         elif unacked:
-            self.put_back(unacked, ended=ended)
+            self.put_back(unacked, ended=ended, failed=failed)
 
-    def put_back(self, unacked: Sequence[Message], *, ended: bool) -> None:
+    def put_back(self, unacked: Sequence[Message], *, ended: bool, failed: bool) -> None:
         """These are ready again; they are no longer counted as unacked."""
         return_to(self.messages, sorted(unacked, key=_by_position))
         self.drain()
@@ -315,7 +318,20 @@ def by_queue(messages: Iterable[Message]) -> dict[Queue, list[Message]]:
     return found
 
 
-def requeue_all(messages: Iterable[Message]) -> None:
-    """Put messages of any queues back."""
+def requeuing(messages: Iterable[Message], *, ended: bool = False, failed: bool = False) -> Steps:
+    """The steps of putting messages of any queues back."""
     for queue, group in by_queue(messages).items():
-        queue.requeue(group)
+        yield from queue.requeuing(group, ended=ended, failed=failed)
+
+
+def requeue_all(messages: Iterable[Message]) -> None:
+    """Put messages of any queues back, at once."""
+    do_all(requeuing(messages))
+
+
+def discarding(messages: Iterable[Message]) -> Steps:
+    """The steps of rejecting messages of any queues for good: each may become a dead letter."""
+    for number, message in enumerate(messages, 1):
+        message.queue.discard(message)
+        if not number % DISCARDED_AT_ONCE:
+            yield

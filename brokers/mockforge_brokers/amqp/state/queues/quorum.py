@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from ....errors import RequestRefused
 from ....fairness import Steps
 from ...codes import ReplyCode
-from ..memory import COST
+from ...records import Field
+from ..memory import COST, do_all
 from ..message import Message
 from .governed import GovernedMessage, GovernedQueue
 from .queue import AT_ONCE
@@ -33,16 +34,22 @@ _by_priority_and_credit = attrgetter("priority", "credit")
 
 _stored: Final[Callable[[Message], bytes]] = vars(Message)["content"].__get__
 """A message's field, which a quorum queue's messages show with their count in it."""
+_store: Final[Callable[[Message, bytes], None]] = vars(Message)["content"].__set__
+_DELIVERY_COUNT: Final = "x-delivery-count"
+_ACQUIRED_COUNT: Final = "x-acquired-count"
 
 
 class QuorumMessage(GovernedMessage, eq=False, gc=False):
     """Its content says how often it was delivered before: the header x-delivery-count.
 
-    RabbitMQ writes it for basic.get always, for consumers from the second delivery on.
+    RabbitMQ writes it from the second delivery on, before 4.0 for basic.get always. From 4.3 on it
+    counts the deliveries that failed, and x-acquired-count all of them.
     """
 
     deliveries: int = 0
     """How often it came back."""
+    failures: int = 0
+    """How often it came back since it could not be processed, or its client was gone."""
     got: bool = False
     """basic.get has it."""
     row: int = 0
@@ -52,8 +59,21 @@ class QuorumMessage(GovernedMessage, eq=False, gc=False):
     def content(self) -> bytes:  # type: ignore[override]
         if not (self.deliveries or self.got):
             return self.stored
+        host = cast("QuorumQueue", self.queue).host
+        counts = {_DELIVERY_COUNT: self.deliveries}
+        if host.profile.counts_failures:
+            counts = {_ACQUIRED_COUNT: self.deliveries, _DELIVERY_COUNT: self.failures}
+        if host.profile.shows_no_zeros:
+            counts = {name: count for name, count in counts.items() if count}
+        if not counts:
+            return self.stored
+        headers = {name: Field("l", count) for name, count in counts.items()}
+        return host.contents.with_headers(self.stored, headers)
+
+    def annotate(self, more: Mapping[str, Field]) -> None:
+        """Whoever gets it next sees these headers as well; on disk it stays as it came."""
         contents = cast("QuorumQueue", self.queue).host.contents
-        return contents.with_count(self.stored, "x-delivery-count", self.deliveries)
+        _store(self, contents.with_headers(self.stored, more))
 
     @property
     def stored(self) -> bytes:
@@ -118,15 +138,18 @@ class QuorumQueue(GovernedQueue):
         limit = self.policy.delivery_limit
         return self.host.profile.delivery_limit if limit is None else limit
 
-    def put_back(self, unacked: Sequence[Message], *, ended: bool) -> None:
+    def put_back(self, unacked: Sequence[Message], *, ended: bool, failed: bool) -> None:
         limit = self.delivery_limit
         limited = limit is not None and limit >= 0
-        lane = _RETURNED if ended or limited else 0
+        # 4.3 takes basic.reject for an outcome of AMQP 1.0, which never sends to the end.
+        next_one = ended or limited or (failed and self.host.profile.counts_failures)
+        lane = _RETURNED if next_one else 0
         for message in cast("Sequence[QuorumMessage]", unacked):
             message.got = False
             # Counted as it comes back, not as it goes out: an acknowledged one never counts.
             message.deliveries += 1
-            if limited and message.deliveries > cast("int", limit):
+            message.failures += failed
+            if limited and self._counted(message) > cast("int", limit):
                 self._bury(message, "delivery_limit")
             else:
                 self._position = message.position = self._position + 1
@@ -138,16 +161,18 @@ class QuorumQueue(GovernedQueue):
         self._shorten()
         self._watch()
 
+    def _counted(self, message: QuorumMessage) -> int:
+        """What the delivery limit looks at."""
+        return message.failures if self.host.profile.counts_failures else message.deliveries
+
     # Deliveries that time out (RabbitMQ 4.3).
 
     def time_out(self, consumer: Consumer, unacked: Sequence[Message]) -> None:
         """These are ready again, for others: the consumer gets no more before `forgive`."""
         self.timed_out[consumer] = self.timed_out.get(consumer, 0) + len(unacked)
         self._take_off(consumer)
-        for message in cast("Sequence[QuorumMessage]", unacked):
-            # It was no delivery that failed.
-            message.deliveries -= 1
-        self.requeue(unacked)
+        # They did not fail, and are next.
+        do_all(self.requeuing(unacked, ended=True, failed=False))
         if self.policy.single_active and consumer is self.active:
             self.quiescing = False
             self.activate(self.successor())

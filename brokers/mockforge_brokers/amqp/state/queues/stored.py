@@ -334,10 +334,10 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
 
     __slots__ = ()
 
-    def put_back(self, unacked: Sequence[Message], *, ended: bool) -> None:
+    def put_back(self, unacked: Sequence[Message], *, ended: bool, failed: bool) -> None:
         for message in cast("Sequence[QuorumMessage]", unacked):
             message.row = message.row or message.position
-        super().put_back(unacked, ended=ended)
+        super().put_back(unacked, ended=ended, failed=failed)
 
     def row_of(self, message: Message) -> int:
         return cast("QuorumMessage", message).row or message.position

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _SEGMENT: Final = 500_000_000
 _DIGITS: Final = 18
+_AT_ONCE: Final = 16
+"""Messages that a consumer's filter may leave out in one step."""
 _INTERVAL: Final = re.compile(r"(\d+)([YMDhms])", re.ASCII)
 OFFSET: Final = "x-stream-offset"
 FILTER: Final = "x-stream-filter"
@@ -69,9 +71,13 @@ class StreamMessage(Message, eq=False, gc=False):
 
 
 class StreamQueue(Queue):
-    """Each consumer stands at an offset of its own; credit comes back with its acks."""
+    """Each consumer stands at an offset of its own; credit comes back with its acks.
 
-    __slots__ = ("_cursors", "_filters", "_segments", "_total", "retention")
+    A filter may leave out a million messages one after the other: what a consumer wants is looked
+    for in steps (`_looking`), and it gets all of it in its order.
+    """
+
+    __slots__ = ("_cursors", "_filters", "_looking", "_segments", "_total", "retention")
     kind: ClassVar[str] = "stream"
     plain: ClassVar[bool] = False
 
@@ -82,6 +88,8 @@ class StreamQueue(Queue):
         self.messages = cast("deque[Message]", Log())
         self._cursors: dict[Consumer, int] = {}
         self._filters: dict[Consumer, Filter] = {}
+        self._looking: set[Consumer] = set()
+        """For whom steps go on to look for what they want."""
         self._segments: deque[list[int]] = deque()
         """Of each segment its first offset and its bytes; the newest one is last."""
         self._total = 0
@@ -148,7 +156,7 @@ class StreamQueue(Queue):
         self.unacked -= len(messages)
         self.acknowledged += len(messages)
 
-    def requeuing(self, unacked: Sequence[Message], *, ended: bool) -> Steps:
+    def requeuing(self, unacked: Sequence[Message], *, ended: bool, failed: bool) -> Steps:
         if not ended:
             raise self.unsupported("basic.nack and basic.reject")
         self.unacked -= len(unacked)
@@ -195,20 +203,41 @@ class StreamQueue(Queue):
         self._filters.pop(consumer, None)
 
     def refresh(self, consumer: Consumer) -> None:
-        log = self.log
+        if consumer not in self._looking and self._read(consumer):
+            self._looking.add(consumer)
+            self.memory.do(self._look_for(consumer))
+
+    def _look_for(self, consumer: Consumer) -> Steps:
+        try:
+            while self._read(consumer):
+                yield
+        finally:
+            self._looking.discard(consumer)
+
+    def _read(self, consumer: Consumer) -> bool:
+        """Send it what comes next and is wanted; True where so much was not that it has to wait."""
+        log, left = self.log, _AT_ONCE
         while consumer.credit > 0 and not consumer.paused:
             # What retention dropped under a slow consumer is passed over.
             offset = max(self._cursors.get(consumer, log.end), log.start)
             if offset >= log.end:
-                return
+                break
+            if not left:
+                return True
             # Before it is sent: a sink may have its consumers refreshed, which leads back here.
             self._cursors[consumer] = offset + 1
             message = log[offset]
-            wanted = self._filters.get(consumer)
-            if wanted is not None and not wanted.passes(self.host, message):
-                continue
-            if consumer.wants is None or consumer.wants(message):
+            if self._wants(consumer, message):
                 self._send(consumer, self._copy(message))
+            else:
+                left -= 1
+        return False
+
+    def _wants(self, consumer: Consumer, message: StreamMessage) -> bool:
+        wanted = self._filters.get(consumer)
+        if wanted is not None and not wanted.passes(self.host, message):
+            return False
+        return consumer.wants is None or consumer.wants(message)
 
     def drain(self) -> None:
         for consumer in tuple(self.consumers):
@@ -225,7 +254,8 @@ class StreamQueue(Queue):
         # The header with its offset is put in once, when the first consumer gets the message.
         if not message.marked:
             contents = self.host.contents
-            message.content = contents.with_count(message.content, OFFSET, message.position)
+            offset = {OFFSET: Field("l", message.position)}
+            message.content = contents.with_headers(message.content, offset)
             message.marked = True
         return Message(self, message.route, message.content, message.size, message.position)
 

@@ -42,7 +42,7 @@ class TimedOut(Queue):
     def discard(self, message: Message) -> None:
         self.late_for.forgive(self.consumer, 1)
 
-    def requeuing(self, unacked: Sequence[Message], *, ended: bool) -> Steps:
+    def requeuing(self, unacked: Sequence[Message], *, ended: bool, failed: bool) -> Steps:
         if not ended:
             self.late_for.forgive(self.consumer, len(unacked))
         yield

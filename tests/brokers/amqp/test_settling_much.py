@@ -1,0 +1,178 @@
+"""What a client settles, or does not want, may be a million messages: others come between."""
+
+from typing import Any
+
+import pytest
+from mockforge_brokers.amqp.v1_0.wire.frames import performative
+from mockforge_brokers.amqp.v1_0.wire.performatives import Composite
+from mockforge_brokers.amqp.wire.frames import method
+
+from .client import Client, Scene, bodies, names, publish
+from .test_governed import declare, held
+from .test_slices import hurried
+from .test_streams import declare as declare_stream
+from .v1_0.client import Client as LaterClient
+
+
+def rejecting(scene: Scene, count: int = 300) -> Client:
+    """A client that has so many messages unacked, whose dead letters go to another queue."""
+    client = scene.client()
+    client.send("queue.declare", queue="dead")
+    declare(client, x_dead_letter_exchange="", x_dead_letter_routing_key="dead")
+    client.fake.send(b"".join(publish("", "q", b"%d" % number) for number in range(count)))
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    return client
+
+
+def nack(requeue: bool, tag: int = 0) -> bytes:
+    return method(1, "basic.nack", delivery_tag=tag, multiple=not tag, requeue=requeue)
+
+
+@pytest.mark.parametrize("end", ["wait", "vanish", "close"])
+def test_others_are_served_while_very_many_messages_are_rejected(end: str) -> None:
+    scene = hurried()
+    client, other = rejecting(scene), scene.client()
+    connection = client.fake.connection
+    connection.receive(nack(requeue=False))
+    assert connection.unfinished
+    assert 0 < len(scene.broker.vhost().queues["dead"].messages) < 300
+    assert names(other.send("queue.declare", queue="q", passive=True)) == ["queue.declare-ok"]
+    if end == "vanish":
+        client.fake.vanish()
+    elif end == "close":
+        scene.broker.disconnect(client.peer.id, "enough")
+    while connection.unfinished:
+        connection.receive(b"")
+    scene.advance(1)
+    queues = scene.broker.vhost().queues
+    assert (len(queues["q"].messages), queues["q"].unacked) == (0, 0)
+    assert held(other, "dead") == [b"%d" % number for number in range(300)]
+    assert scene.broker.memory.used == 0
+
+
+def test_what_is_rejected_behind_very_many_dies_behind_them() -> None:
+    scene = hurried()
+    client = rejecting(scene)
+    client.fake.send(
+        method(1, "basic.nack", delivery_tag=299, multiple=True, requeue=False)
+        + nack(requeue=False, tag=300)
+    )
+    assert held(scene.client(), "dead") == [b"%d" % number for number in range(300)]
+
+
+@pytest.mark.parametrize("asked", ["nack", "recover"])
+def test_others_are_served_while_very_many_messages_come_back(asked: str) -> None:
+    scene = hurried()
+    client, other = rejecting(scene, 1000), scene.client()
+    client.send("basic.cancel", consumer_tag="c")
+    connection = client.fake.connection
+    recover = method(1, "basic.recover-async", requeue=True)
+    connection.receive(nack(requeue=True) if asked == "nack" else recover)
+    assert connection.unfinished
+    assert other.send("queue.declare", queue="q", passive=True)[0]["message_count"] == 0
+    client.fake.vanish()
+    scene.advance(1)
+    back = other.send("basic.get", queue="q")[0]
+    assert (back.body, back["redelivered"], back["message_count"]) == (b"0", True, 999)
+
+
+def test_what_comes_back_goes_out_before_what_it_made_room_for() -> None:
+    scene = hurried()
+    client = scene.client()
+    client.send("queue.declare", queue="q")
+    client.send("basic.qos", prefetch_count=1000)
+    client.fake.send(b"".join(publish("", "q", b"%d" % number) for number in range(1500)))
+    assert len(bodies(client.send("basic.consume", queue="q", consumer_tag="c"))) == 1000
+    client.fake.send(nack(requeue=True))
+    again = bodies(client.received())
+    assert again == [b"%d" % number for number in range(1000)]
+
+
+@pytest.mark.parametrize("vanish", [False, True])
+def test_others_are_served_while_a_commit_rejects_very_many_messages(vanish: bool) -> None:
+    scene = hurried()
+    client, other = rejecting(scene), scene.client()
+    client.send("tx.select")
+    client.fake.send(nack(requeue=False))
+    connection = client.fake.connection
+    connection.receive(method(1, "tx.commit"))
+    assert connection.unfinished
+    if vanish:
+        client.fake.vanish()
+    else:
+        while connection.unfinished:
+            connection.receive(b"")
+        client.fake.flush()
+        assert names(client.received())[-1] == "tx.commit-ok"
+    scene.advance(1)
+    assert len(held(other, "dead")) == 300
+    assert scene.broker.memory.used == 0
+
+
+@pytest.mark.parametrize("outcome", ["rejected", "released"])
+@pytest.mark.parametrize("vanish", [False, True])
+def test_others_are_served_while_very_many_messages_are_settled_by_1_0(
+    outcome: str, vanish: bool
+) -> None:
+    scene = hurried()
+    first = rejecting(scene, 1000)
+    first.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
+    scene.advance(0)
+    client = LaterClient(scene).connect()
+    client.receiver("/queues/q", credit=1000)
+    connection = client.fake.connection
+    state = Composite(outcome, {})
+    fields: dict[str, Any] = {
+        "role": True,
+        "first": 0,
+        "last": 999,
+        "settled": True,
+        "state": state,
+    }
+    connection.receive(performative(0, "disposition", **fields))
+    assert connection.unfinished
+    if vanish:
+        client.fake.vanish()
+    else:
+        while connection.unfinished:
+            connection.receive(b"")
+    scene.advance(1)
+    queues = scene.broker.vhost().queues
+    assert len(queues["dead" if outcome == "rejected" else "q"].messages) == 1000
+    assert queues["q"].unacked == 0
+
+
+def test_others_are_served_while_a_filter_leaves_out_very_many_messages() -> None:
+    scene = hurried()
+    client, other = scene.client(), scene.client()
+    declare_stream(client, "q")
+    headers = {"x-stream-filter-value": "other"}
+    client.fake.send(publish("", "q", b"x", headers=headers) * 1000)
+    client.publish("", "q", b"wanted", headers={"x-stream-filter-value": "mine"})
+    client.send("basic.qos", prefetch_count=10)
+    arguments = {"x-stream-offset": "first", "x-stream-filter": "mine"}
+    came = client.send("basic.consume", queue="q", consumer_tag="c", arguments=arguments)
+    assert names(came) == ["basic.consume-ok"]
+    assert scene.environment.chores.waiting
+    other.publish("", "q", b"new", headers={"x-stream-filter-value": "mine"})
+    scene.advance(0)
+    assert bodies(client.received()) == [b"wanted", b"new"]
+
+
+@pytest.mark.parametrize("how", ["basic.cancel", "queue.delete", "vanish"])
+def test_nobody_looks_further_for_a_consumer_that_is_gone(how: str) -> None:
+    scene = hurried()
+    client = scene.client()
+    declare_stream(client, "q")
+    client.fake.send(publish("", "q", b"x") * 1000)
+    client.send("basic.qos", prefetch_count=10)
+    arguments = {"x-stream-offset": "first", "x-stream-filter": "mine"}
+    client.send("basic.consume", queue="q", consumer_tag="c", arguments=arguments)
+    if how == "vanish":
+        client.fake.vanish()
+    elif how == "queue.delete":
+        client.send(how, queue="q")
+    else:
+        client.send(how, consumer_tag="c")
+    scene.advance(0)
+    assert not scene.environment.chores.waiting
