@@ -20,6 +20,7 @@ from ..state.message import Message
 from ..state.queues.queue import Queue
 from ..state.queues.quorum import QuorumQueue
 from ..state.queues.timed_out import TimedOut
+from ..state.virtual_host import VirtualHost
 from .connection import Connection
 from .phase import Phase
 
@@ -94,11 +95,11 @@ class Channels:
                         marks.note(now, channel.last_tag)
                         # Queues have timeouts of their own: only what is settled is needless.
                         marks.forget(-inf, next(iter(channel.unacked)).__gt__)
-                        self._find_leak(channel, _Ages(marks, now), oldest.get(channel))
+                        self._find_leak(channel, Ages(marks, now), oldest.get(channel))
                         see_to = _release if channel.vhost.profile.deliveries_time_out else _close
-                        see_to(connection, channel, _Ages(marks, now), timeout)
+                        see_to(connection, channel, Ages(marks, now), timeout)
 
-    def _find_leak(self, channel: Channel, ages: "_Ages", known: _Oldest | None) -> None:
+    def _find_leak(self, channel: Channel, ages: "Ages", known: _Oldest | None) -> None:
         """Report what stays unacked while what came after it is settled: it was forgotten.
 
         Who merely is slow settles in the order of deliveries, or nothing.
@@ -124,18 +125,19 @@ class Channels:
         return None if marks is None else marks.since(tag)
 
 
-class _Ages:
-    """How long ago what was delivered, asked for in the order of delivery tags."""
+class Ages:
+    """How long ago what was delivered, asked for in the order of deliveries."""
 
-    def __init__(self, marks: Marks, now: float) -> None:
+    def __init__(self, marks: Marks, now: float, ahead: Callable[[int, int], int] = sub) -> None:
         self._marks = iter(marks)
         self._now = now
+        self._ahead = ahead
         self._since, self._last = next(self._marks, (now, 0))
 
-    def __getitem__(self, tag: int) -> float:
+    def __getitem__(self, number: int) -> float:
         """Seconds; 0 for what came after the last look."""
-        while self._last < tag:
-            self._since, self._last = next(self._marks, (self._now, tag))
+        while self._ahead(number, self._last) > 0:
+            self._since, self._last = next(self._marks, (self._now, number))
         return self._now - self._since
 
 
@@ -178,21 +180,21 @@ def _unsettled(channel: Channel, tag: int, consumer: Consumer) -> int:
     return (consumer.prefetch or UNLIMITED) - consumer.credit - earlier
 
 
-def timeout_of(channel: Channel, queue: Queue, default: float) -> float:
+def timeout_of(vhost: VirtualHost, queue: Queue, default: float) -> float:
     """Seconds that a delivery of this queue may take: argument or policy, the lower one."""
-    if not channel.vhost.profile.queues_have_timeouts:
+    if not vhost.profile.queues_have_timeouts:
         return default
-    definition = channel.vhost.policies.effective(queue.kind, queue.name).definition
+    definition = vhost.policies.effective(queue.kind, queue.name).definition
     field = queue.arguments.get("x-consumer-timeout")
     given = [field.value] if field is not None else []
     given += [definition["consumer-timeout"]] if "consumer-timeout" in definition else []
     return min((value / 1000 for value in given if isinstance(value, int)), default=default)
 
 
-def _close(connection: Connection, channel: Channel, ages: _Ages, default: float) -> None:
+def _close(connection: Connection, channel: Channel, ages: Ages, default: float) -> None:
     """Up to 4.2: the channel ends if the oldest delivery is late; RabbitMQ looks at no other."""
     tag, message = next(iter(channel.unacked.items()))
-    timeout = timeout_of(channel, message.queue, default)
+    timeout = timeout_of(channel.vhost, message.queue, default)
     if ages[tag] >= timeout:
         _refuse(connection, channel, f"{timeout * 1000:.0f}")
 
@@ -209,7 +211,7 @@ def _refuse(connection: Connection, channel: Channel, milliseconds: str) -> None
     connection.channels.refuse(channel, refusal, None)
 
 
-def _release(connection: Connection, channel: Channel, ages: _Ages, default: float) -> None:
+def _release(connection: Connection, channel: Channel, ages: Ages, default: float) -> None:
     """From 4.3 on: late deliveries of quorum queues go back, and their consumers are cancelled."""
     late: dict[Consumer | None, list[int]] = {}
     timeouts: dict[tuple[Consumer | None, Queue], float] = {}
@@ -221,7 +223,7 @@ def _release(connection: Connection, channel: Channel, ages: _Ages, default: flo
         if isinstance(message.queue, QuorumQueue):
             key = consumer, queue = message.consumer, message.queue
             if key not in timeouts:
-                timeouts[key] = _timeout_of_consumer(channel, consumer, queue, default)
+                timeouts[key] = timeout_of_consumer(channel.vhost, consumer, queue, default)
             if age >= timeouts[key]:
                 late.setdefault(consumer, []).append(tag)
     for consumer in late:
@@ -234,14 +236,14 @@ def _release(connection: Connection, channel: Channel, ages: _Ages, default: flo
             _cancel(connection, channel, consumer, tags)
 
 
-def _timeout_of_consumer(
-    channel: Channel, consumer: Consumer | None, queue: Queue, default: float
+def timeout_of_consumer(
+    vhost: VirtualHost, consumer: Consumer | None, queue: Queue, default: float
 ) -> float:
     """The consumer's own x-consumer-timeout holds, whatever its queue says."""
     own = consumer.arguments.get("x-consumer-timeout") if consumer is not None else None
     if own is not None:
         return float(own.value) / 1000
-    return timeout_of(channel, queue, default)
+    return timeout_of(vhost, queue, default)
 
 
 def _cancel(connection: Connection, channel: Channel, consumer: Consumer, tags: list[int]) -> None:

@@ -19,7 +19,7 @@ from .links import LINK_CREDIT, Incoming, Outgoing
 from .management_links import attach as attach_management
 from .publishing import check_not_internal
 from .wire.performatives import Composite
-from .wire.values import Described, Symbol
+from .wire.values import Described, Symbol, UInt
 
 if TYPE_CHECKING:
     from .session import Session
@@ -185,7 +185,7 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
     # All that may refuse the link is asked before there is anything of it.
     outcomes = _outcomes(asked)
     filters = read_filters(asked.get("filter"), session.vhost.clock.wall)
-    arguments = filters.arguments | _priority(fields.get("properties"))
+    arguments = filters.arguments | _arguments(fields.get("properties") or {})
     dynamic = ""
     if asked.get("dynamic"):
         dynamic = _make_temporary(session, fields["name"], asked, "source")
@@ -287,6 +287,13 @@ def _source_v1(session: Session, source: Source, asked: Composite) -> str:
     return name
 
 
-def _priority(properties: dict[Any, Any] | None) -> Table:
-    value = (properties or {}).get(Symbol("rabbitmq:priority"))
-    return {"x-priority": Field("I", int(value))} if isinstance(value, int) else {}
+def _arguments(properties: dict[Any, Any]) -> Table:
+    """What a consumer of 0-9-1 says in its arguments, as RabbitMQ reads it of an attach."""
+    found: Table = {}
+    priority = properties.get(Symbol("rabbitmq:priority"))
+    if isinstance(priority, int):
+        found["x-priority"] = Field("I", int(priority))
+    timeout = properties.get(Symbol("rabbitmq:consumer-timeout"))
+    if isinstance(timeout, UInt):
+        found["x-consumer-timeout"] = Field("i", int(timeout))
+    return found

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ...fairness import Steps
+from ..state.consumer import Consumer
 from ..state.message import Message
 from ..state.queues.queue import discarding, requeuing
 from ..state.queues.quorum import QuorumMessage, QuorumQueue
@@ -71,11 +72,11 @@ class Deliveries:
     def messages(self) -> list[Message]:
         return [each.message for each in self._unsettled.values()]
 
-    def of_quorum_queues(self) -> Iterator[int]:
-        """The only ones that time out."""
+    def of_quorum_queues(self) -> Iterator[tuple[int, Consumer]]:
+        """The only ones that time out, each with who has it."""
         for number, one in self._unsettled.items():
             if isinstance(one.message.queue, QuorumQueue):
-                yield number
+                yield number, one.link.consumer
 
     def take(self, link: Outgoing) -> list[Message]:
         """A link ends: those of it, which go back to where they came from."""

@@ -1,9 +1,11 @@
 """Deliveries that nobody settles for too long: they are released, as RabbitMQ 4.3 releases them."""
 
 from collections.abc import Mapping
+from math import inf
 
-from ..connection.overdue import Marks
+from ..connection.overdue import Ages, Marks, timeout_of_consumer
 from ..connection.phase import Phase
+from ..state.consumer import Consumer
 from .connection import Connection
 from .links import SERIAL, serial_distance
 from .session import Session
@@ -23,24 +25,26 @@ class Sessions:
                 for session in tuple(connection.sessions.open.values()):
                     if session.deliveries:
                         marks = self._marks[session] = before.get(session) or Marks()
-                        self._note(session, marks, now, now - timeout)
+                        self._note(session, marks, now, timeout)
 
     def since(self, session: Session, number: int) -> float | None:
         marks = self._marks.get(session)
         return None if marks is None else marks.since(number, serial_distance)
 
-    def _note(self, session: Session, marks: Marks, now: float, moment: float) -> None:
-        deliveries = session.deliveries
-        oldest = deliveries.oldest
+    def _note(self, session: Session, marks: Marks, now: float, timeout: float) -> None:
+        oldest = session.deliveries.oldest
         marks.note(now, (session.next_delivery - 1) % SERIAL)
-        marks.forget(moment, lambda number: serial_distance(oldest, number) > 0)
-        newest = marks.newest(moment)
-        if newest is None or not session.connection.consumers_time_out:
+        # Links and queues have timeouts of their own: only what is settled is needless.
+        marks.forget(-inf, lambda number: serial_distance(oldest, number) > 0)
+        if not session.connection.consumers_time_out:
             return
-        late = [
-            number
-            for number in deliveries.of_quorum_queues()
-            if serial_distance(newest, number) >= 0
-        ]
+        ages, timeouts = Ages(marks, now, serial_distance), dict[Consumer, float]()
+        late = []
+        for number, consumer in session.deliveries.of_quorum_queues():
+            if consumer not in timeouts:
+                queue = consumer.queue
+                timeouts[consumer] = timeout_of_consumer(session.vhost, consumer, queue, timeout)
+            if ages[number] >= timeouts[consumer]:
+                late.append(number)
         if late:
             session.release(late)

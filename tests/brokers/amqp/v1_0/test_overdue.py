@@ -2,6 +2,7 @@
 
 import pytest
 from mockforge_brokers.amqp.options import AmqpOptions
+from mockforge_brokers.amqp.v1_0.wire.values import Symbol, UInt
 
 from ..client import Scene
 from .client import Client, Got, bodies, names
@@ -84,3 +85,27 @@ def test_a_late_link_that_ends_has_nothing_to_give_back() -> None:
     assert client.settle(0, "accepted", last=2) == []
     queue = scene.broker.vhost().queues["q"]
     assert (len(queue.messages), queue.unacked) == (3, 0)
+
+
+@pytest.mark.parametrize("by", ["attach", "queue", "policy"])
+def test_a_link_its_queue_or_a_policy_may_have_a_timeout_of_its_own(by: str) -> None:
+    scene = Scene(AmqpOptions(consumer_timeout=100, heartbeat=0, as_version="4.3"))
+    arguments: dict[str, object] = {"x-queue-type": "quorum"}
+    if by == "queue":
+        arguments["x-consumer-timeout"] = 5000
+    scene.broker.declare_queue("q", durable=True, arguments=arguments)
+    scene.broker.declare_queue("other", durable=True, arguments={"x-queue-type": "quorum"})
+    if by == "policy":
+        scene.broker.set_policy("quick", "^q$", {"consumer-timeout": 5000})
+    client = Client(scene).connect()
+    properties = {Symbol("rabbitmq:consumer-timeout"): UInt(5000)} if by == "attach" else {}
+    for queue, handle in (("other", 1), ("q", 2)):
+        scene.broker.publish("", queue, b"x")
+        more = {"properties": properties} if queue == "q" else {}
+        client.receiver(f"/queues/{queue}", handle=handle, credit=1, **more)
+    scene.advance(4)
+    assert client.received() == []
+    scene.advance(3)
+    assert _released(client.received()) == [(1, 1, False, "released")]
+    scene.advance(100)
+    assert _released(client.received()) == [(0, 0, False, "released")]
