@@ -77,6 +77,7 @@ CLIENTS = [
         rabbitmq-client    | Node   | rabbitmq-client.mjs
         NestJS RMQ         | Node   | nestjs.mjs
         amqp091-go         | Go     | amqp091
+        go-amqp            | Go     | amqp10
         lapin              | Rust   | lapin
         amqp-client        | Java   | amqp/Rabbit
         Spring AMQP        | Java   | amqp/Spring
