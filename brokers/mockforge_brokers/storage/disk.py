@@ -1,5 +1,6 @@
 """The files of a data folder: who has it, what was found in its segments, and where they go on."""
 
+import errno
 import mmap
 import os
 import sys
@@ -34,6 +35,10 @@ _TRIES: Final = 10
 """Of reading a folder out of which segments go meanwhile."""
 _MOST_PIECES: Final = 1000
 """Of one call; Linux takes 1024."""
+_NO_SYNC: Final = {errno.EINVAL, errno.EBADF, getattr(errno, "ENOTSUP", errno.EINVAL)}
+"""What file systems answer that cannot sync a folder."""
+RENEWED: Final = ".new"
+"""What the name of a file ends in that is to take the place of a segment."""
 _Piece = bytes | memoryview
 
 
@@ -116,6 +121,8 @@ class SegmentFile:
 
     def close(self, size: int) -> None:
         """`size` is what was written; the room behind it is given back."""
+        if not self.open:
+            return
         self.open = False
         if self._extent > size:
             with suppress(OSError):
@@ -162,6 +169,9 @@ class Files:
             if first:
                 # Of an attempt to leave the first format that was not ended.
                 path.unlink()
+        for path in self.folder.glob(f"kept-*.seg{RENEWED}"):
+            # The segment itself is there.
+            path.unlink()
         return first
 
     def new_segment(self) -> Segment:
@@ -244,9 +254,13 @@ class Files:
             # One of an older format stays as it is, until nothing of it is wanted any more.
             segment = self.new_segment()
             SegmentFile(self.folder, segment, new=True).close(segment.size)
-        for number in segments:
+        for number, segment in segments.items():
             # A run before this one may have been killed before all of it was on disk.
-            _sync_file(path_of(self.folder, number))
+            path = path_of(self.folder, number)
+            try:
+                _sync_file(path)
+            except OSError:
+                renew(path, segment.size)
         if clean:
             # From here on it is not: that nothing was written does not mean that nothing happened.
             segment = segments[max(segments)]
@@ -358,14 +372,51 @@ def _sync_file(path: Path) -> None:
         os.close(handle)
 
 
+def renew(path: Path, size: int) -> None:
+    """Let a segment whose sync failed be another file of the same content. Raises OSError, Lost.
+
+    A system says once that it could not bring something to the disk, and may forget it then: the
+    next sync of the same file succeeds, and nothing is there. So it is written again: what the
+    system still shows of it, where the checksums are right. (PostgreSQL ends itself, and reads its
+    log; Kafka gives up the folder.)
+    """
+    with path.open("rb") as file:
+        data = file.read(size)
+    if len(data) < size or not form.is_whole(data):
+        raise Lost
+    made = path.with_name(path.name + RENEWED)
+    # Not one that the disk did not take before, either.
+    made.unlink(missing_ok=True)
+    handle = os.open(made, os.O_RDWR | os.O_CREAT | _FLAGS, OURS)
+    try:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(handle, left) :]
+        _to_disk(handle)
+    finally:
+        os.close(handle)
+    os.replace(made, path)
+    sync_folder(path.parent)
+
+
+class Lost(Exception):
+    """What the disk did not take is not in the system's memory any more, either."""
+
+
 def sync_folder(folder: Path) -> None:
-    """The names in it; only POSIX has that."""
-    with suppress(OSError):
+    """The names in it; only POSIX has that. Raises OSError."""
+    try:
         handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    except OSError:
+        # Windows' folders cannot be opened, nor one that may only be passed.
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        os.close(handle)
 
 
 def _make(folder: Path) -> None:

@@ -293,6 +293,22 @@ def frame_at(data: bytes, salt: int, at: int, version: int = VERSION) -> Frame |
     )
 
 
+def is_whole(data: bytes) -> bool:
+    """Whether a segment is all that it was: each frame follows the one before, with its values."""
+    head = read_head(data)
+    if head is None:
+        return False
+    crc, at = crc_of(head.version), HEAD
+    for frame in walk(data, head.salt, version=head.version):
+        if isinstance(frame, Broken):
+            return False
+        values = zip(frame.offsets, frame.sizes, frame.crcs, strict=True)
+        if any(crc(data[offset : offset + size]) != wanted for offset, size, wanted in values):
+            return False
+        at = frame.end
+    return at == len(data)
+
+
 def size_at(data: bytes, salt: int, at: int = 0, version: int = VERSION) -> int:
     """Bytes of the frame that begins there; 0 where none does."""
     head = _frame_head(data, salt, at, version)

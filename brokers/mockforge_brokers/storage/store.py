@@ -250,11 +250,15 @@ class Store(Facts):
             return
         self._writing = None
         self._count(group.count, group.size, self._written_began)
+        self.writable()
+        self._is_there(number)
+
+    def writable(self) -> None:
+        """What could not be written is there, and what comes now can be."""
         if self.failing:
             self.failing = ""
             self._spine.emit(DataWritable("data"))
             self._report_failing()
-        self._is_there(number)
 
     def _count(self, rows: int, size: int, began: float) -> None:
         """A group is on disk that began to grow then."""

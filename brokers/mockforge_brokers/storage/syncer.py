@@ -4,6 +4,9 @@ A write that the system took outlives the program, not the machine. About a seco
 after each 16 MB, it is on disk too; so what waits there never becomes so much that the system makes
 a writer wait. What may go only when something newer is on disk goes here: a segment of
 which all that was wanted stands in a newer one.
+
+Where a sync fails nothing is asked of the disk again until what it did not take is written anew
+(`disk.renew`): a second sync would succeed, and mean nothing.
 """
 
 import threading
@@ -36,7 +39,7 @@ class _Full(Struct):
 class Syncer:
     """`synced` is called with the place up to which all is on disk, `failed` with what is wrong.
 
-    Both come in the thread.
+    Both come in the thread. It is `failing` from then on until who writes has `renewed` it all.
     """
 
     def __init__(
@@ -51,8 +54,10 @@ class Syncer:
         self._failed = failed
         self._reached: tuple[SegmentFile, int] | None = None
         """Where writing goes on, and the place up to which all was written."""
+        self._brought = begun
+        """The place up to which it is on disk."""
         self._begun = begun
-        """The place up to which it is on disk, or on its way."""
+        """The same, or on its way."""
         self._full: SimpleQueue[_Full] = SimpleQueue()
         self._emptied: SimpleQueue[Path] = SimpleQueue()
         self._closing: list[_Full] = []
@@ -60,6 +65,7 @@ class Syncer:
         self._asked = threading.Event()
         self._hurry = threading.Event()
         self._ending = False
+        self.failing = False
         self._named = 0
         """The newest segment whose name is on disk."""
         self._thread = threading.Thread(target=self._run, name="data syncer", daemon=True)
@@ -86,6 +92,26 @@ class Syncer:
         self._emptied.put(path)
         self._asked.set()
 
+    def unsynced(self) -> dict[int, tuple[SegmentFile, int]]:
+        """What may not be on disk while it is failing: files by number, with their sizes."""
+        self._closing += _all(self._full)
+        found = {each.file.number: (each.file, each.size) for each in self._closing}
+        if self._reached is not None:
+            file, place = self._reached
+            if place > self._brought:
+                found.setdefault(file.number, (file, offset_in(place)))
+        return found
+
+    def renewed(self) -> None:
+        """All of these are on disk, and closed."""
+        self._closing.clear()
+        if self._reached is not None:
+            self._brought = self._reached[1]
+            self._reached = None
+            self._synced(self._brought)
+        self.failing = False
+        self._asked.set()
+
     def close(self) -> None:
         """All is on disk when it returns, but for the file that is being written to."""
         self._ending = True
@@ -104,13 +130,18 @@ class Syncer:
             self._hurry.clear()
             self._asked.clear()
             ending = self._ending
+            if self.failing:
+                continue
             try:
-                self._sync()
+                self._bring()
             except OSError as error:
+                self.failing = True
                 self._failed(error)
-                self._asked.set()
+            else:
+                self._let_go()
 
-    def _sync(self) -> None:
+    def _bring(self) -> None:
+        """Raises OSError."""
         self._going += _all(self._emptied)
         reached = self._reached
         self._closing += _all(self._full)
@@ -118,25 +149,31 @@ class Syncer:
             # One that the disk does not take stays the first, and those behind it stay too.
             each = self._closing[0]
             each.file.sync()
+            sync_folder(self._folder)
             del self._closing[0]
             each.file.forget(each.size)
             each.file.close(each.size)
-            sync_folder(self._folder)
-        if reached is not None:
-            file, place = reached
-            if file.open:
-                file.sync()
-                file.forget(offset_in(place))
-                if file.number != self._named:
-                    # Its own bytes are on disk; that it is there at all stands in the folder.
-                    sync_folder(self._folder)
-                    self._named = file.number
-            self._synced(place)
-        while self._going:
-            # None goes before an older one: it may say which rows of that are gone.
-            self._going[0].unlink(missing_ok=True)
-            sync_folder(self._folder)
-            del self._going[0]
+        if reached is None:
+            return
+        file, place = reached
+        if file.open:
+            file.sync()
+            if file.number != self._named:
+                # Its own bytes are on disk; that it is there at all stands in the folder.
+                sync_folder(self._folder)
+                self._named = file.number
+            file.forget(offset_in(place))
+        self._brought = place
+        self._synced(place)
+
+    def _let_go(self) -> None:
+        """None goes before an older one: it may say which rows of that are gone."""
+        # One that somebody has open is tried again with what is brought next.
+        with suppress(OSError):
+            while self._going:
+                self._going[0].unlink(missing_ok=True)
+                sync_folder(self._folder)
+                del self._going[0]
 
 
 def _all(queue: "SimpleQueue[T]") -> list[T]:

@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from . import segments as form
 from .cleaner import Cleaner, Moved, Piece
-from .disk import SEGMENT, Files, SegmentFile, sync_folder
+from .disk import SEGMENT, Files, Lost, SegmentFile, renew, sync_folder
 from .facts import Group, Kept
 from .live import Segment, place_of
 from .reading import path_of
@@ -57,7 +57,10 @@ _UNSEEN: Final = 64 * 1024
 
 
 class _Job(Struct):
-    """A frame, where it goes, and what else is due once it is there."""
+    """A frame, where it goes, and what else is due once it is there.
+
+    `renews`: it is no frame; what the disk did not take of those before is written anew.
+    """
 
     group: int
     segment: Segment
@@ -66,6 +69,12 @@ class _Job(Struct):
     size: int
     emptied: list[int] = []
     piece: Piece | None = None
+    renews: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """It is more than a piece to be read: those behind it are written when it is done."""
+        return self.renews or bool(self.pieces)
 
 
 class Writer:
@@ -89,7 +98,6 @@ class Writer:
         """The program ended and it could not be written."""
         self._synced = place_of(max(files.live.segments, default=0), 0)
         """The place up to which all is on disk."""
-        self._warned = False
         self._going: list[int] = []
         """Segments of which nothing is wanted, where each group is on disk; the thread's."""
         self._threaded = 0
@@ -265,7 +273,9 @@ class Writer:
         newest = self._live.segments[max(self._live.segments)]
         synced = place_of(newest.number, newest.size)
         pieces, _ = form.encode(newest.salt, 0, {}, flags=form.CLEAN, synced=synced)
-        with suppress(OSError):
+        try:
+            if self._syncer is not None and self._syncer.failing:
+                self._renew(self._syncer)
             file = self._opened(newest, newest.size)
             if not self.through:
                 # The frame says so.
@@ -274,23 +284,41 @@ class Writer:
             if not self.through:
                 file.sync()
             file.close(newest.size + sum(map(len, pieces)))
+        except (OSError, Lost) as error:
+            why = self._why(error, newest)
+            self.store.warn(f"the end of what was written may not be on disk: {why}")
 
     def _done(self, job: _Job, data: bytes) -> None:
         if job.piece is not None:
             self._cleaner.bring(job.piece, data)
             # What it moves of that goes with the next group.
             self._unseen = 0
-        if job.pieces:
+        if job.writes:
             self._threaded -= 1
+        if job.pieces:
             self.store.written(job.group)
+        elif job.renews:
+            self.store.writable()
+
+    def _begin_anew(self, error: OSError) -> None:
+        """The disk did not take what was written: nothing more is taken before it has that."""
+        if self._ending.is_set():
+            return
+        newest = self._live.segments[max(self._live.segments)]
+        self._threaded += 1
+        self._handed += 1
+        # Behind those that the thread has.
+        self._jobs.put(_Job(0, newest, newest.size, [], 0, renews=True))
+        why = self._why(error, newest)
+        self.store.failed(f"what was written did not come to the disk, and is written anew: {why}")
 
     # In its own.
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             # Behind one that is not there nothing can be read.
-            if self._failed is None and (not job.pieces or self._write(job)):
-                self._finished += bool(job.pieces)
+            if self._failed is None and (not job.writes or self._write(job)):
+                self._finished += job.writes
                 self._rested.set()
                 self._notify(self._done, job, self._after(job))
             else:
@@ -301,11 +329,16 @@ class Writer:
         tries = 0
         while True:
             try:
-                self._put(job)
+                if job.renews and self._syncer is not None:
+                    self._renew(self._syncer)
+                else:
+                    self._put(job)
+            except Lost as error:
+                self._stop(self._why(error, job.segment))
+                self._ending.wait()
+                return False
             except OSError as error:
-                self._stuck = True
-                self._rested.set()
-                self._notify(self.store.failed, self._why(error, job))
+                self._stop(self._why(error, job.segment))
                 if self._ending.is_set():
                     tries += 1
                     if tries >= _LAST_TRIES:
@@ -314,6 +347,20 @@ class Writer:
             else:
                 self._stuck = False
                 return True
+
+    def _stop(self, reason: str) -> None:
+        self._stuck = True
+        self._rested.set()
+        self._notify(self.store.failed, reason)
+
+    def _renew(self, syncer: Syncer) -> None:
+        """Raises OSError, Lost."""
+        self._file = None
+        for number, (file, size) in sorted(syncer.unsynced().items()):
+            # One that is open cannot be replaced everywhere.
+            file.close(size)
+            renew(path_of(self._files.folder, number), size)
+        syncer.renewed()
 
     # In one of them; never in both at a time.
 
@@ -370,13 +417,9 @@ class Writer:
 
     def _brought(self, place: int) -> None:
         self._synced = place
-        self._warned = False
 
     def _not_brought(self, error: OSError) -> None:
-        if not self._warned:
-            self._warned = True
-            why = error.strerror or error
-            self._notify(self.store.warn, f"what was written is not on disk yet: {why}")
+        self._notify(self._begin_anew, error)
 
     def _notify(self, function: Callable[..., object], *args: object) -> None:
         try:
@@ -384,8 +427,14 @@ class Writer:
         except RuntimeError:
             """The loop is closed: nobody waits any more."""
 
-    def _why(self, error: OSError, job: _Job) -> str:
-        place = path_of(self._files.folder, job.segment.number)
+    def _why(self, error: OSError | Lost, segment: Segment) -> str:
+        place = path_of(self._files.folder, segment.number)
+        if isinstance(error, Lost):
+            return (
+                f"{place}: the disk did not take the end of it, and the system does not have that "
+                "any more: it is in memory alone. Export what is needed, end the program, and see "
+                "to the disk"
+            )
         if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
             return f"{place}: the disk is full: make room, and it goes on"
         if error.errno == errno.EFBIG:

@@ -44,6 +44,11 @@ class Store:
             self.reasons.append(reason)
             self.heard.notify_all()
 
+    def writable(self):
+        with self.heard:
+            self.reasons.append("")
+            self.heard.notify_all()
+
     def warn(self, text):
         self.reasons.append(text)
 

@@ -91,12 +91,18 @@ class Dice:
 
 def keep(made, group):
     """As a store does it; returns whether it took the way for one row."""
-    if len(group.rows) == 1 and not (group.ranges or group.entities or group.runs or made.through):
-        ((row, value),) = group.rows.items()
-        if made.write_row(group.number, row, value, group.gone):
-            return True
+    if one_row(made, group):
+        return True
     write(made, group)
     return False
+
+
+def one_row(made, group):
+    """Whether it is a group of one row, and is there."""
+    if len(group.rows) != 1 or group.ranges or group.entities or group.runs or made.through:
+        return False
+    ((row, value),) = group.rows.items()
+    return made.write_row(group.number, row, value, group.gone)
 
 
 def contents(kept):

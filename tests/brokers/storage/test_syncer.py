@@ -263,34 +263,6 @@ def test_a_segment_that_is_full_is_synced_and_closed(tmp_path, monkeypatch):
     assert len(read(tmp_path)[0].log(0)) == 19
 
 
-@pytest.mark.usefixtures("at_once")
-def test_full_segments_that_the_disk_did_not_take_are_all_tried_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(writer_module, "SEGMENT", 1_000)
-    made = writer(tmp_path, through=False)
-    failing, tried = threading.Event(), threading.Semaphore(0)
-    failing.set()
-    inner = disk._to_disk
-
-    def to_disk(handle):
-        tried.release()
-        if failing.is_set():
-            raise OSError(5, "Input/output error")
-        inner(handle)
-
-    monkeypatch.setattr(disk, "_to_disk", to_disk)
-    files = []
-    for number in range(1, 20):
-        made.write(group(number, [(number, b"x" * 400)]))
-        if made._file not in files:
-            files.append(made._file)
-    assert len(files) > 4
-    for _ in range(3):
-        assert tried.acquire(timeout=20)
-    failing.clear()
-    made.close(None)
-    assert not any(each.open for each in files)
-
-
 def test_an_emptied_segment_goes_when_what_took_its_place_is_on_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(syncer, "INTERVAL", 60)
     monkeypatch.setattr(writer_module, "SEGMENT", 1_000)
@@ -301,31 +273,6 @@ def test_an_emptied_segment_goes_when_what_took_its_place_is_on_disk(tmp_path, m
     made.close(None)
     assert not (tmp_path / FIRST).exists()
     assert [at for at, _ in read(tmp_path)[0].log(0)] == [8]
-
-
-@pytest.mark.usefixtures("at_once")
-def test_a_disk_that_takes_nothing_is_reported_once_and_tried_again(tmp_path, monkeypatch):
-    made = writer(tmp_path, through=False)
-    heard = []
-    made.store.warn = heard.append
-    failing = threading.Event()
-    failing.set()
-    inner, tried = disk._to_disk, threading.Semaphore(0)
-
-    def to_disk(handle):
-        tried.release()
-        if failing.is_set():
-            raise OSError(5, "Input/output error")
-        inner(handle)
-
-    monkeypatch.setattr(disk, "_to_disk", to_disk)
-    made.write(group(1, [(1, b"x")]))
-    for _ in range(3):
-        assert tried.acquire(timeout=20)
-    assert heard == ["what was written is not on disk yet: Input/output error"]
-    failing.clear()
-    wait_until_synced(made)
-    made.close(None)
 
 
 def test_an_end_that_comes_as_the_thread_begins_anew_is_seen(tmp_path, monkeypatch):

@@ -1,0 +1,81 @@
+"""A disk that fails as Linux's do: what it did not take is forgotten, and the next sync succeeds.
+
+What was written is seen by all who read it, taken by the disk or not, as long as the system has
+memory; `stop` leaves of a folder what is on the disk.
+"""
+
+import os
+import threading
+
+from mockforge_brokers.storage import disk, syncer
+from mockforge_brokers.storage import writer as writer_module
+
+PAGE = 64
+
+
+class ForgetfulDisk:
+    """Knows of each file which pages are on the disk; `fails` says whether the next sync does."""
+
+    def __init__(self, folder, monkeypatch, fails):
+        self.folder = folder
+        self.fails = fails
+        self.failed = 0
+        self._taken = {}
+        """Pages of each file that are on the disk, as they are there."""
+        self._dirty = {}
+        self._names = {}
+        self._lock = threading.Lock()
+        self._open = []
+        """Of each file, so that no other one gets its number."""
+        inner = disk.SegmentFile._write
+
+        def write(file, pieces, at):
+            done = inner(file, pieces, at)
+            self._written(file._handle, at, done)
+            if file._through:
+                self._sync(file._handle)
+            return done
+
+        monkeypatch.setattr(disk.SegmentFile, "_write", write)
+        monkeypatch.setattr(disk, "_SYNCED", 0)
+        monkeypatch.setattr(disk, "_to_disk", self._sync)
+        for module in (disk, syncer, writer_module):
+            monkeypatch.setattr(module, "sync_folder", self._sync_folder)
+
+    def _written(self, handle, at, size):
+        number = os.fstat(handle).st_ino
+        if number not in self._dirty:
+            self._dirty[number] = set()
+            self._open.append(os.dup(handle))
+        with self._lock:
+            self._dirty[number] |= set(range(at // PAGE, (at + size - 1) // PAGE + 1))
+
+    def _sync(self, handle):
+        number = os.fstat(handle).st_ino
+        if number not in self._dirty:
+            # One that was made by somebody else than a segment's writer.
+            self._written(handle, 0, os.fstat(handle).st_size)
+        with self._lock:
+            dirty, self._dirty[number] = self._dirty[number], set()
+        if self.fails():
+            self.failed += 1
+            raise OSError(5, "Input/output error")
+        data = os.pread(handle, os.fstat(handle).st_size, 0)
+        pages = self._taken.setdefault(number, {})
+        pages |= {page: data[page * PAGE :][:PAGE] for page in dirty}
+
+    def _sync_folder(self, folder):
+        self._names = {each.name: each.stat().st_ino for each in folder.glob("kept-*.seg")}
+
+    def stop(self):
+        """The machine lost its power."""
+        for handle in self._open:
+            os.close(handle)
+        for path in self.folder.glob("kept-*"):
+            path.unlink()
+        for name, number in self._names.items():
+            pages = self._taken.get(number, {})
+            with (self.folder / name).open("wb") as file:
+                for page, data in pages.items():
+                    file.seek(page * PAGE)
+                    file.write(data)

@@ -1,0 +1,254 @@
+"""A sync that fails is not tried again and believed: what the disk did not take is written anew."""
+
+import os
+import random
+import threading
+from queue import SimpleQueue
+
+import pytest
+from mockforge_brokers.storage import disk, syncer
+from mockforge_brokers.storage import writer as writer_module
+from mockforge_brokers.storage.disk import Files
+from mockforge_brokers.storage.live import place_of
+from mockforge_brokers.storage.segments import HEAD, is_whole
+from mockforge_brokers.storage.writer import Writer
+
+from .forgetful_disk import ForgetfulDisk
+from .memory_disk import MemoryDisk
+from .test_disk import FIRST, Store, group, read, write, writer
+from .test_kills import Dice, contents, one_row
+from .test_syncer import wait_until_synced
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """The loop writes however slow the machine is, and no try waits for its time."""
+    monkeypatch.setattr(writer_module, "_WAITED", 60.0)
+    monkeypatch.setattr(writer_module, "_RETRY", 0.001)
+    monkeypatch.setattr(syncer, "INTERVAL", 0)
+
+
+class Loop:
+    """Runs what threads ask of the loop in the test's own, while it waits."""
+
+    def __init__(self, folder, *, through):
+        self.calls = SimpleQueue()
+        files = Files(folder)
+        files.read()
+        self.writer = Writer(files, lambda *call: self.calls.put(call), through=through)
+        self.writer.store = Store()
+
+    def until(self, fact):
+        while not fact():
+            function, *args = self.calls.get(timeout=20)
+            function(*args)
+
+    def until_synced(self, place):
+        tick = threading.Event()
+        for _ in range(2_000):
+            if self.writer._synced >= place:
+                return
+            tick.wait(0.01)
+            while not self.calls.empty():
+                function, *args = self.calls.get()
+                function(*args)
+        raise AssertionError("never synced")
+
+    def keep(self, group):
+        """As a store does it: the next one when this one is there."""
+        store = self.writer.store
+        if not one_row(self.writer, group):
+            self.writer.write(group)
+            self.until(lambda: store.groups[-1:] == [group.number])
+
+
+@pytest.mark.parametrize("through", [False, True])
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_said_to_be_on_disk_is_there_when_the_power_is_lost_however_often_a_sync_failed(
+    tmp_path, monkeypatch, seed, through
+):
+    monkeypatch.setattr(writer_module, "SEGMENT", 700)
+    for name in ("_AHEAD", "_AHEAD_HERE"):
+        monkeypatch.setattr(writer_module, name, 100)
+    dice, model, luck = Dice(seed), MemoryDisk(), random.Random(seed)
+    fails = threading.Event()
+    forgetful = ForgetfulDisk(tmp_path, monkeypatch, lambda: fails.is_set() and luck.random() < 0.3)
+    loop = Loop(tmp_path, through=through)
+    made = loop.writer
+    fails.set()
+    for _ in range(30):
+        group = dice.group()
+        model._apply(group)
+        loop.keep(group)
+    if not through:
+        newest = made._live.segments[max(made._live.segments)]
+        loop.until_synced(place_of(newest.number, newest.size))
+    fails.clear()
+    forgetful.stop()
+    made._files.close()
+    assert forgetful.failed
+    assert contents(read(tmp_path)[0]) == contents(model.kept())
+
+
+def failing_once(monkeypatch, error=None):
+    """The next sync of a file fails; those behind it do not, whatever that means."""
+    inner, left = disk._to_disk, iter([error or OSError(5, "Input/output error")])
+
+    def to_disk(handle):
+        if (wrong := next(left, None)) is not None:
+            raise wrong
+        inner(handle)
+
+    monkeypatch.setattr(disk, "_to_disk", to_disk)
+
+
+def test_nothing_is_confirmed_from_a_failed_sync_until_all_is_written_anew(tmp_path, monkeypatch):
+    made = writer(tmp_path, through=False)
+    before = os.stat(tmp_path / FIRST).st_ino
+    go = threading.Event()
+    inner = writer_module.renew
+
+    def renew(path, size):
+        assert go.wait(20)
+        inner(path, size)
+
+    monkeypatch.setattr(writer_module, "renew", renew)
+    failing_once(monkeypatch)
+    made.write(group(1, [(1, b"first")]))
+    made.store.wait(lambda: made.store.reasons)
+    assert made.store.reasons[0] == (
+        "what was written did not come to the disk, and is written anew: "
+        f"{tmp_path / FIRST}: Input/output error"
+    )
+    made.write(group(2, [(2, b"second")]))
+    assert not made.write_row(3, 3, b"third", ())
+    assert made.store.groups == [1]
+    assert made._synced < place_of(1, made._live.segments[1].size)
+    go.set()
+    made.store.wait(lambda: made.store.groups == [1, 2])
+    assert made.store.reasons[1:] == [""], "it can be written again"
+    wait_until_synced(made)
+    assert os.stat(tmp_path / FIRST).st_ino != before
+    made.close(None)
+    kept, notes = read(tmp_path)
+    assert (kept.logs, kept.clean, notes) == ({0: [(1, b"first"), (2, b"second")]}, True, [])
+    assert not list(tmp_path.glob("*.new"))
+
+
+def test_what_the_system_has_forgotten_too_is_said_and_nothing_more_is_taken(tmp_path, monkeypatch):
+    made = writer(tmp_path, through=False)
+    inner = writer_module.renew
+
+    def renew(path, size):
+        with path.open("r+b") as file:
+            file.seek(size - 3)
+            file.write(b"\0\0\0")
+        inner(path, size)
+
+    monkeypatch.setattr(writer_module, "renew", renew)
+    failing_once(monkeypatch)
+    made.write(group(1, [(1, b"first")]))
+    made.store.wait(lambda: len(made.store.reasons) == 2)
+    assert "the system does not have that any more" in made.store.reasons[1]
+    made.write(group(2, [(2, b"second")]))
+    assert made.read() is None
+    made.close(None)
+    assert made.store.groups == [1]
+    assert "its end is torn" in read(tmp_path)[1][0]
+
+
+def test_what_was_full_when_the_sync_failed_is_written_anew_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer_module, "SEGMENT", 500)
+    loop = Loop(tmp_path, through=False)
+    made, store = loop.writer, loop.writer.store
+    go, renewed, inner = threading.Event(), [], writer_module.renew
+
+    def renew(path, size):
+        renewed.append(path.name)
+        inner(path, size)
+
+    monkeypatch.setattr(writer_module, "renew", renew)
+    failing_once(monkeypatch)
+    failing = disk._to_disk
+    monkeypatch.setattr(disk, "_to_disk", lambda handle: (go.wait(20), failing(handle)))
+    for number in range(1, 6):
+        loop.keep(group(number, [(number, b"x" * 600)]))
+    go.set()
+    loop.until(lambda: store.reasons[-1:] == [""])
+    assert renewed == [f"kept-0000000{number}.seg" for number in range(1, 6)]
+    made.close(None)
+    assert [at for at, _ in read(tmp_path)[0].log(0)] == [1, 2, 3, 4, 5]
+
+
+def test_a_disk_that_takes_nothing_is_asked_until_it_does(tmp_path, monkeypatch):
+    loop = Loop(tmp_path, through=False)
+    store, inner = loop.writer.store, disk._to_disk
+    full = OSError(28, "No space left on device")
+
+    def to_disk(handle):
+        if len(store.reasons) < 4:
+            raise full
+        inner(handle)
+
+    monkeypatch.setattr(disk, "_to_disk", to_disk)
+    loop.keep(group(1, [(1, b"x")]))
+    loop.until(lambda: store.reasons[-1:] == [""])
+    why = f"{tmp_path / FIRST}: the disk is full: make room, and it goes on"
+    first = f"what was written did not come to the disk, and is written anew: {why}"
+    assert store.reasons[:4] == [first, why, why, why]
+    loop.keep(group(2, [(2, b"x")]))
+    loop.writer.close(None)
+    assert [at for at, _ in read(tmp_path)[0].log(0)] == [1, 2]
+
+
+def test_a_sync_that_fails_at_the_end_is_no_clean_end_unless_all_is_written_anew(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(syncer, "INTERVAL", 60)
+    for folder, fails, clean in ((tmp_path / "once", 1, True), (tmp_path / "twice", 2, False)):
+        with monkeypatch.context() as patched:
+            made = writer(folder, through=False)
+            made.write(group(1, [(1, b"first")]))
+            for _ in range(fails):
+                failing_once(patched)
+            made.close(None)
+        kept, _ = read(folder)
+        assert (kept.log(0), kept.clean) == ([(1, b"first")], clean)
+    assert "may not be on disk" in made.store.reasons[0]
+
+
+def test_a_start_whose_sync_fails_writes_the_segment_anew(tmp_path, monkeypatch):
+    made = writer(tmp_path, through=False)
+    made.write(group(1, [(1, b"first")]))
+    made._syncer.close()
+    made._files.close()
+    before = os.stat(tmp_path / FIRST).st_ino
+    failing_once(monkeypatch)
+    files = Files(tmp_path)
+    assert files.read().log(0) == [(1, b"first")]
+    files.close()
+    assert os.stat(tmp_path / FIRST).st_ino != before
+
+
+def test_what_is_left_of_a_segment_that_was_written_anew_and_killed_is_taken_away(tmp_path):
+    made = writer(tmp_path)
+    made.close(group(1, [(1, b"first")]))
+    (tmp_path / f"{FIRST}.new").write_bytes(b"half of it")
+    assert read(tmp_path)[0].log(0) == [(1, b"first")]
+    assert not (tmp_path / f"{FIRST}.new").exists()
+
+
+def test_a_segment_is_whole_where_all_of_its_frames_and_values_are(tmp_path):
+    made = writer(tmp_path)
+    write(made, group(1, [(1, b"first" * 9)]))
+    write(made, group(2, [(2, b"second" * 9)], [1]))
+    data = (tmp_path / FIRST).read_bytes()[: made._live.segments[1].size]
+    made.close(None)
+    assert is_whole(data)
+    for at in range(len(data)):
+        wrong = bytearray(data)
+        wrong[at] ^= 1
+        # Behind the head's own checksum there is nothing but room.
+        assert is_whole(bytes(wrong)) == (28 <= at < HEAD), at
+    assert not is_whole(data[:-1])
+    assert not is_whole(data + b"\0")
