@@ -44,8 +44,8 @@ OURS: Final = {
 """What we refuse and mqtt5 does not, by our words, and what decides."""
 THEIRS: Final = {
     r"Invalid (Sub|Unsub|Conn)AckReasonCode": "codes that a server sends are shown as they are",
-    r"Invalid variable byte integer": "[MQTT-1.5.5-1]: longer than it need be; we and Mosquitto "
-    "take them, and of a Remaining Length lint says so",
+    r"Invalid variable byte integer": "[MQTT-1.5.5-1]: a Remaining Length longer than it need be; "
+    "we and Mosquitto take it, and lint says so",
     r"Topic alias must be": "0, or none with an empty topic: the connection knows, not the decoder",
     r"Missing property length": "AUTH without a reason code ends there (3.15.2.1)",
 }

@@ -3,6 +3,7 @@
 from mockforge_brokers.bytes_io import ByteReader
 from mockforge_brokers.errors import ProtocolError
 from mockforge_brokers.mqtt.codes import PacketType, Reason
+from mockforge_brokers.mqtt.wire.packets import Disconnect, Request, Suback, Subscribe
 from mockforge_brokers.mqtt.wire.properties import (
     BY_NAME,
     WILL,
@@ -11,6 +12,8 @@ from mockforge_brokers.mqtt.wire.properties import (
 )
 
 from brokers.playback import to_bytes
+
+from .scene import Scene
 
 _MESSAGE = "PUBLISH WILL"
 _BOTH = "CONNECT CONNACK"
@@ -81,3 +84,25 @@ def test_a_property_comes_once_but_those_of_users_and_of_subscriptions_that_matc
             assert twice == {name: value * 2}
         else:
             assert twice == Reason.PROTOCOL_ERROR, name
+
+
+def test_a_length_within_a_packet_that_could_be_shorter_is_malformed() -> None:
+    """Mosquitto 2.0.11 was sent the same in PUBLISH, SUBSCRIBE and PUBREL: it ends them with 0x81,
+    and takes a Remaining Length that could be shorter."""
+    scene = Scene()
+    for name, raw in {
+        "a Property Length of two bytes": '32 08 00 01 "a" 00 01 80 00 "x"',
+        "of three": '82 09 00 01 80 80 00 00 01 "a" 01',
+        "of an acknowledgement": "62 05 00 01 00 80 00",
+        "a Subscription Identifier": '82 0a 00 01 03 0b 81 00 00 01 "a" 01',
+    }.items():
+        client = scene.connect(name)
+        client.send(to_bytes(raw))
+        [disconnect] = scene.got(client)
+        assert isinstance(disconnect, Disconnect), name
+        assert disconnect.code == Reason.MALFORMED_PACKET
+        assert "could be shorter [MQTT-1.5.5-1]" in disconnect.properties["reason_string"]
+    # The same lengths where they are needed.
+    wanted = {"subscription_identifier": [128], "user_property": [("k", "v" * 200)]}
+    answer = scene.ask(scene.connect("long"), Subscribe(1, [Request("a")], wanted))
+    assert [type(each) for each in answer] == [Suback]

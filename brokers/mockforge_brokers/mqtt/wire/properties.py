@@ -116,6 +116,7 @@ def decode_properties(
             f"{reader.what}: the properties do not fit into the packet [MQTT 2.2.2.1]",
             Reason.MALFORMED_PACKET,
         )
+    _check_shortest(reader, "the Property Length", start)
     reader.position = start
     values: Properties = {} if into is None else into
     if not length:
@@ -197,6 +198,7 @@ def _read_value(reader: ByteReader, row: Property) -> Any:
             if value < 0:
                 text = f"{reader.what}: {row.name} ends within its value [MQTT 2.2.2.1]"
                 raise ProtocolError(text, Reason.MALFORMED_PACKET)
+            _check_shortest(reader, row.name, place)
             reader.position = place
         case Kind.BINARY:
             return reader.take(reader.uint16())
@@ -208,6 +210,17 @@ def _read_value(reader: ByteReader, row: Property) -> Any:
         text = f"{reader.what}: {row.name} must not be {value} [MQTT {row.clause}]"
         raise ProtocolError(text, Reason.PROTOCOL_ERROR)
     return value
+
+
+def _check_shortest(reader: ByteReader, name: str, end: int) -> None:
+    """Refuse a variable byte integer that could be shorter, as Mosquitto does, which lets one be
+    in a fixed header alone; it begins where the reader is."""
+    size = end - reader.position
+    if size > 1 and not reader.data[end - 1]:
+        raise ProtocolError(
+            f"{reader.what}: {name} has {size} bytes and could be shorter [MQTT-1.5.5-1]",
+            Reason.MALFORMED_PACKET,
+        )
 
 
 def read_text(reader: ByteReader) -> str:
