@@ -5,24 +5,32 @@ each PUBACK or for a while. `burst` finds out of each such packet alone what it 
 before. So where a burst was one plain publish, and the next one begins alike, what the first took
 is kept (`Likeness`): the third is compared with it and handed on.
 
-When it may be taken. The burst has the first byte and the topic of the last one, and is as long as
-its header says; nothing of the client waits to be handled, and no route was forgotten since
-(`Router.alike`): so all holds that burst.py says of its `_forward` and `_accept`, which took the
-last one. What is left to ask is asked here: of another size that we take it, of QoS 1 that the
-packet identifier is not 0 nor any unfinished QoS 2 publish there is, and in MQTT 5 that there are
-no properties. QoS 2 and packets of more than 32 KB go through `burst` each time.
+When it may be taken. The burst has the first byte, the topic and the properties of the last one,
+and is as long as its header says; nothing of the client waits to be handled, and no route was
+forgotten since (`Router.alike`): so all holds that burst.py says of its `_forward` and `_accept`,
+which took the last one. What is left to ask is asked here: of another size that we take it, of
+QoS 1 that the packet identifier is not 0 nor any unfinished QoS 2 publish there is. QoS 2 and
+packets of more than 32 KB go through `burst` each time.
+
+Properties (MQTT 5) are those of the last two publishes, which went the general path: so nothing is
+wrong about them, and they are handed on as they are, since they have no topic alias, no expiry, no
+text that lint has to see each time, and we would write them no other way (`_as_they_are`).
 
 What comes out is the same either way; tests/brokers/mqtt/test_burst.py compares them.
 """
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
+from ..bytes_io import ByteReader
+from . import lint
 from .codes import V5, PacketType
-from .records import Message
+from .records import NO_PROPERTIES, DetailedMessage, Message, weight_of_properties
 from .state.session import LARGE
 from .state.verbatim import UNLIKE, Grants, Likeness, Verbatim
 from .wire.encode import IDS
-from .wire.frames import encode_varint
+from .wire.frames import decode_varint, encode_varint
+from .wire.properties import decode_properties, encode_properties
 
 if TYPE_CHECKING:
     from .connection import MqttConnection
@@ -69,10 +77,11 @@ def _accept_again(
     place = len(like.head)
     rest = place + 2
     packet_id = data[place:rest]
-    bare = connection.version == V5
-    if own.inbound or packet_id == _NO_ID or (bare and data[rest]):
+    properties = like.properties
+    if own.inbound or packet_id == _NO_ID or not data.startswith(properties, rest):
         return False
     tail = data[rest:]
+    body = tail[len(properties) :] if properties else tail
     for sink in grants.lowered:
         out = sink.out
         if not out:
@@ -86,7 +95,9 @@ def _accept_again(
     counts.payload_in += payload
     counts.payload_out += payload * grants.count
     for qos, begin, sessions in like.parts:
-        message = Message(route.topic_name, tail[1:] if bare else tail, qos)
+        # As most are.
+        plain = not like.values
+        message = Message(route.topic_name, body, qos) if plain else _detailed(like, body, qos)
         for session, sink in sessions:
             own_id = session.begin(message, like.cost)
             if own_id > 0:
@@ -121,12 +132,11 @@ def _fits(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
         head = bytes((like.first, length & 0x7F | 0x80, length >> 7)) + like.name
     else:
         head = bytes((like.first,)) + encode_varint(size - 4) + like.name
-    bare = connection.version == V5
     # One that ends within its packet identifier is malformed.
-    least = len(head) if like.grants is None else len(head) + 2 + bare
+    least = len(head) if like.grants is None else len(head) + 2 + len(like.properties)
     if not least <= size <= min(connection.limit, LARGE) or not data.startswith(head):
         return False
-    _fit(like, head, size, bare)
+    _fit(like, head, size)
     return True
 
 
@@ -136,38 +146,86 @@ def remember(
     grants: Grants | None,
     head: bytes,
     size: int,
+    properties: bytes = b"",
 ) -> None:
-    """Know the next publish that is like this one, which is a burst by itself."""
+    """Know the next publish that is like this one, which is a burst by itself.
+
+    `head` is all in front of its packet identifier or payload; `properties` are there if any are.
+    """
     like, first = connection.like, head[0]
     name = head[2 if head[1] < 0x80 else 3 if head[2] < 0x80 else 4 :]
-    if like.name != name or like.first != first:
+    there = properties or (b"\0" if connection.version == V5 else b"")
+    if like.name != name or like.first != first or like.properties != there:
         # Once more the same, and it is worth it: many publish each time to another topic.
         if like is UNLIKE:
-            connection.like = Likeness(first, name)
-        else:
-            like.first, like.name, like.size = first, name, 0
+            connection.like = like = Likeness()
+        like.first, like.name, like.properties, like.size = first, name, there, 0
+        like.fit, like.values = True, NO_PROPERTIES
         return
+    if properties and like.fit:
+        like.values = _as_they_are(properties)
+        like.fit = bool(like.values)
+    if not like.fit:
+        return
+    like.weight = weight_of_properties(like.values)
     router = connection.broker.router
     like.route, like.grants, like.kept = route, grants, router.keeper.keeps
-    _fit(like, head, size, connection.version == V5)
+    _fit(like, head, size)
     # Nothing is like a burst in the midst of which its route was forgotten.
     known = connection.verbatim.get(route.topic_name.encode()) is route
     like.size = size if known else 0
     router.alike.add(like)
 
 
-def _fit(like: Likeness, head: bytes, size: int, bare: bool) -> None:
+def remember_detailed(connection: "MqttConnection", data: bytes) -> None:
+    """As `remember` of a publish of MQTT 5 with properties, which went the general path: of this
+    burst, if it is one by itself."""
+    end = len(data)
+    length, body = decode_varint(data, 1, end)
+    if body + length != end or end > LARGE or data[:1] not in _FIRST[:2]:
+        return
+    topic_end = body + 2 + (data[body] << 8) + data[body + 1]
+    route = connection.verbatim.get(data[body + 2 : topic_end])
+    if route is None:
+        return
+    qos_1 = data[0] == _FIRST[1][0]
+    at = topic_end + 2 if qos_1 else topic_end
+    length, stop = decode_varint(data, at, end)
+    stop += length
+    if not qos_1:
+        remember(connection, route, None, data[:stop], end, data[at:stop])
+    elif route.qos_1 is not None and connection.session not in route.takers:
+        remember(connection, route, route.qos_1, data[:topic_end], end, data[at:stop])
+
+
+def _detailed(like: Likeness, payload: bytes, qos: int) -> Message:
+    name, values = like.route.topic_name, like.values
+    return DetailedMessage(name, payload, qos, False, values, None, (), like.weight)
+
+
+def _as_they_are(properties: bytes) -> Mapping[str, Any]:
+    """The properties, if they may be handed on as the bytes that they are; else none."""
+    reader = ByteReader(properties, what="PUBLISH")
+    values = decode_properties(reader, PacketType.PUBLISH)
+    if "topic_alias" in values or "message_expiry_interval" in values:
+        return NO_PROPERTIES
+    if encode_properties(values) != properties or not lint.has_plain_text(values):
+        return NO_PROPERTIES
+    return values
+
+
+def _fit(like: Likeness, head: bytes, size: int) -> None:
     """Let it be about packets of `size` bytes, of which one begins with `head`."""
     like.head, like.size = head, size
     like.payload = payload = size - len(head)
     grants = like.grants
     if grants is not None:
-        # Its identifier, and in MQTT 5 the length of no properties, stand behind the head.
-        like.payload = payload = payload - 2 - bare
+        # Its identifier, and in MQTT 5 the properties, stand behind the head.
+        like.payload = payload = payload - 2 - len(like.properties)
         if grants.size != size:
             fit(grants, head, len(head) - len(like.name), size)
         like.lower_head, like.parts = grants.lower_head, grants.parts
-    like.cost = payload + like.route.name_size
+    like.cost = payload + like.route.name_size + like.weight
 
 
 def fit(grants: Grants, head: bytes, body: int, size: int) -> None:

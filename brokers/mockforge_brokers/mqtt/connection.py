@@ -14,7 +14,7 @@ from ..journal import Past, Row, Splitter
 from ..misbehaviour.decisions import Changes
 from ..misbehaviour.skimming import Look, ShapeSkimmer, Skimmer
 from . import joining, lint, malformed, misbehaviour, rights, setting
-from .again import again
+from .again import again, remember_detailed
 from .authentication import Proving
 from .burst import walk
 from .codes import V5, V311, VERSION_NAMES, PacketType, Reason, dialect
@@ -27,7 +27,7 @@ from .rows import read_rows
 from .state.session import LARGE, Session
 from .state.verbatim import UNLIKE, Verbatim
 from .wire.decode import decode_body
-from .wire.packets import Disconnect, Will
+from .wire.packets import Disconnect, Publish, Will
 from .wire.properties import Properties
 
 if TYPE_CHECKING:
@@ -316,6 +316,8 @@ class MqttConnection:
         if handler is None:
             raise unexpected(PacketType(kind))
         handler(self, packet)
+        if isinstance(packet, Publish) and packet.properties and not self.closed:
+            remember_detailed(self, reader.data)
 
     def begin(self, steps: Steps) -> None:
         """Do what a packet asks for; what there is no time for is done before the next packet."""

@@ -10,6 +10,7 @@ from ..findings import ERROR
 from .codes import V5, V31, PacketType, Reason
 from .explanations import statement_in
 from .wire.packets import Connect, Packet, Publish, Request, Will
+from .wire.properties import Properties
 
 if TYPE_CHECKING:
     from .connection import MqttConnection
@@ -47,6 +48,11 @@ def check_text(connection: "MqttConnection", packet: Packet) -> None:
             where = f"{type(packet).__name__.upper()}: {name} {text[:40]!r}"
             report(connection, "MQTT-1.5.4", f"{where} has U+{ord(found[0]):04X} in it")
             return
+
+
+def has_plain_text(properties: Properties) -> bool:
+    """Whether there is no character in them that `check_text` would report."""
+    return all(text.isprintable() for _, text in _strings("", properties))
 
 
 def check_dup(connection: "MqttConnection", packet: Publish, known: bool) -> None:

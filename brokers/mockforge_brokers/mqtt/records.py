@@ -69,7 +69,7 @@ def detailed(
 ) -> Message:
     """A message of the smaller kind that these values allow."""
     if properties or identifiers or expires is not None:
-        weight = _weight_of(properties)
+        weight = weight_of_properties(properties)
         return DetailedMessage(
             topic_name, payload, qos, retain, properties, expires, identifiers, weight
         )
@@ -81,7 +81,8 @@ def cost_of(message: Message) -> int:
     return len(message.payload) + len(message.topic_name) + message.weight
 
 
-def _weight_of(properties: Mapping[str, Any]) -> int:
+def weight_of_properties(properties: Mapping[str, Any]) -> int:
+    """What properties take in bytes."""
     weight = 0
     for name, value in properties.items():
         if name == "user_property":

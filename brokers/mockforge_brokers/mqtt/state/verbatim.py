@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from ..records import NO_PROPERTIES
 from .session import Session, Sink
 
 Taker = tuple[Session, Sink, int]
@@ -86,9 +87,9 @@ class Verbatim:
 class Likeness:
     """The last publish of a client that was a burst by itself, for the next one that is like it.
 
-    A burst that begins with the byte `first` and has `name` behind its Remaining Length is: packet
-    identifier and payload alone differ. `size` and `head` are of the last one, and with them
-    `payload`, `cost`, `lower_head` and `parts`, which are those of the `grants` for this size.
+    A burst that begins with the byte `first`, and has `name` behind its Remaining Length and these
+    `properties`, is: packet identifier and payload alone differ. `size` and `head` are of the last
+    one, and with them `payload`, `cost`, `lower_head` and `parts`: those of `grants` for this size.
     `size` is 0 until the same came twice, and once the route is forgotten. `grants` is None where
     QoS is 0. With `kept` there are takers whose messages go to disk.
     """
@@ -96,6 +97,7 @@ class Likeness:
     __slots__ = (
         "cost",
         "first",
+        "fit",
         "grants",
         "head",
         "kept",
@@ -103,14 +105,25 @@ class Likeness:
         "name",
         "parts",
         "payload",
+        "properties",
         "route",
         "size",
+        "values",
+        "weight",
     )
 
-    def __init__(self, first: int, name: bytes) -> None:
-        self.first = first
-        self.name = name
-        """The topic name with its length; where QoS is 0, that of no properties too (MQTT 5)."""
+    def __init__(self) -> None:
+        self.first = 0
+        self.name = b""
+        """The topic name with its length; where QoS is 0, the properties too (MQTT 5)."""
+        self.properties = b""
+        """With their length, which is there where none are; empty before MQTT 5."""
+        self.values = NO_PROPERTIES
+        """The same by their names."""
+        self.fit = True
+        """They may be handed on as they are, as far as was looked."""
+        self.weight = 0
+        """What they take in bytes (`Message.weight`)."""
         self.head = b""
         self.lower_head = b""
         self.payload = 0
@@ -128,5 +141,5 @@ class Likeness:
 
 
 NOWHERE: Final = Verbatim(TopicCounts(None), "", ())
-UNLIKE: Final = Likeness(0, b"")
+UNLIKE: Final = Likeness()
 """Of a client that has published nothing; an empty burst is never asked about."""
