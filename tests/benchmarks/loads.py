@@ -295,8 +295,14 @@ def kafka_small(port: int) -> None:
     """Two consumers read 55 MB in batches of 2 KB at once, again and again; ten take nothing."""
     clients = _kafka_clients(port, 12)
     sessions.kafka_topic(clients[0], "small")
-    for _ in range(28_000):
-        sessions.kafka_call(clients[0], sessions.produce_request("small", 2_000), 7)
+    produced = sessions.produce_request("small", 2_000)
+    sessions.kafka_call(clients[0], produced, 7)
+    burst = encode_request(produced, 7, 1, "load") * 100
+    for _ in range(280):
+        clients[0].sendall(burst)
+        for _ in range(100):
+            answer = int.from_bytes(sessions.ask_for(clients[0], b"", 4))
+            sessions.ask_for(clients[0], b"", answer)
     part = FetchPartition(partition=0, fetch_offset=0, partition_max_bytes=100_000_000)
     asked = FetchRequest(max_wait_ms=0, min_bytes=1, max_bytes=100_000_000,
                          topics=[FetchTopic(topic="small", partitions=[part])])  # fmt: skip

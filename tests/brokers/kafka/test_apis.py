@@ -414,3 +414,48 @@ def test_the_broker_bounds_what_one_fetch_is_answered_with(wanted):
 
     # The first batch is never too large (KIP-74).
     assert [read(0), read(3), read(4)] == [3, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "least", "answers"),
+    [
+        ([1000] * 96, 1, [20, 20, 20, 20, 16]),
+        # As many as are asked for at least.
+        ([1000] * 96, 50_000, [46, 46, 4]),
+        # Large ones are sent as they lie in the log: all that there is.
+        ([30_000] * 20, 1, [20]),
+        # Where both together make small ones, portions of both.
+        ([1000] * 30 + [30_000] * 3, 1, [20, 10, 3]),
+        ([30_000] * 3 + [1000] * 30, 1, [1, 1, 1, 20, 10]),
+    ],
+)
+def test_small_batches_are_answered_in_portions(scene, monkeypatch, sizes, least, answers):
+    """They are copied; nothing is waited for while there is more."""
+    monkeypatch.setattr("mockforge_brokers.kafka.apis.logs.fetch._COPIED", 21_700)
+    scene.broker.create_topic("portions", 1)
+    for size in sizes:
+        scene.broker.publish("portions", b"v" * size)
+    found: list[int] = []
+    while sum(found) < len(sizes):
+        request = fetch("portions", sum(found), size=1 << 30, wait=60_000)
+        request.min_bytes, request.max_bytes = min(least, 1000 * (96 - sum(found))), 1 << 30
+        (part,) = scene.call(request, 12).responses[0].partitions
+        found.append(len(split_batches(part.records)))
+    assert found == answers
+
+
+def test_what_is_copied_is_bounded_for_all_partitions_of_a_fetch_together(scene, monkeypatch):
+    monkeypatch.setattr("mockforge_brokers.kafka.apis.logs.fetch._COPIED", 10_000)
+    scene.broker.create_topic("portions", 3)
+    for number in range(60):
+        size = 30_000 if number % 3 == 2 else 1000
+        scene.broker.publish("portions", b"v" * size, partition=number % 3)
+    request = fetch("portions", 0, size=1 << 30, wait=60_000)
+    request.min_bytes, request.max_bytes = 1, 1 << 30
+    request.topics[0].partitions = [
+        logs.FetchPartition(partition=one, fetch_offset=0, partition_max_bytes=1 << 30)
+        for one in range(3)
+    ]
+    parts = scene.call(request, 12).responses[0].partitions
+    # Nothing is left for those of the second one; what is not copied takes nothing of it.
+    assert [len(split_batches(part.records)) for part in parts] == [9, 0, 20]

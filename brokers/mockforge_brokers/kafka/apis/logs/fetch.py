@@ -41,6 +41,8 @@ from . import leader_hints
 
 _LARGE: Final = 16 * 1024
 """Bytes of a batch, on the average, that are not worth a copy."""
+_COPIED: Final = 2 * 1024 * 1024
+"""Bytes of small batches in one answer: to copy them is a turn of the loop."""
 _BY_ID_SINCE: Final = 13
 _FOLLOWERS_SINCE: Final = 11
 _LEADERS_SINCE: Final = 16
@@ -180,6 +182,7 @@ class Reading(Struct):
     topics: list[FetchableTopicResponse] = field(default_factory=list)
     spans: list[tuple[PartitionLog, int, Span]] = field(default_factory=list)
     size: int = 0
+    _copied: int = 0
     _moved: bool = False
     """Some partition is led elsewhere, or in another epoch."""
 
@@ -263,8 +266,7 @@ class Reading(Struct):
                     continue
                 known.told(one.high_watermark, one.log_start_offset, failed=bool(one.error_code))
                 if not self.asking.new:
-                    # What was answered goes behind the others, as in Kafka, so that a full answer
-                    # starves nobody.
+                    # As in Kafka behind the others, so that a full answer starves nobody.
                     session.move_last(name, one.partition_index)
 
     @staticmethod
@@ -322,8 +324,7 @@ class Reading(Struct):
             # KIP-74: the limit of the request holds for all partitions together, in their order.
             room = min(wanted.partition_max_bytes, self.asking.max_bytes - self.size)
             end = stable if committed else high_watermark
-            # KIP-74: the first batch goes out even if it is larger than what was allowed.
-            span = log.read(offset, room, at_least_one=not self.size, end=end)
+            span = self._read(log, offset, room, end)
             self.size += span.size
             self.spans.append((log, offset, span))
             if room < wanted.partition_max_bytes and span.next_offset < end:
@@ -341,6 +342,20 @@ class Reading(Struct):
             preferred_read_replica=near,
             records=_pieces(span),
         )
+
+    def _read(self, log: PartitionLog, offset: int, room: int, end: int) -> Span:
+        # KIP-74: the first batch goes out even if it is larger than what was allowed.
+        first = not self.size
+        left = max(_COPIED, self.asking.min_bytes) - self._copied
+        span = log.read(offset, min(room, left), at_least_one=first, end=end)
+        if room > left and span.next_offset < end:
+            self.answers_now = True
+            if not _are_small(span if span.batches else log.read(offset, 0, end=end)):
+                more = log.read(offset, room, at_least_one=first, end=end)
+                span = span if _are_small(more) else more
+        if _are_small(span):
+            self._copied += span.size
+        return span
 
     def _of_session(
         self, topic: TopicKey, wanted: FetchPartition | FetchedPartition, refusal: RequestRefused
@@ -396,12 +411,16 @@ def _diverging(
     return None
 
 
+def _are_small(span: Span) -> bool:
+    return span.size <= len(span.batches) * _LARGE
+
+
 def _pieces(span: Span) -> bytes | list[bytes]:
     """Large batches are sent as they lie in the log, small ones as one piece."""
     pieces = span.pieces
     if len(pieces) == 1:
         return pieces[0]
-    return pieces if span.size > len(span.batches) * _LARGE else b"".join(pieces)
+    return b"".join(pieces) if _are_small(span) else pieces
 
 
 def _aborted(log: PartitionLog, offset: int, end: int) -> list[AbortedTransaction]:
