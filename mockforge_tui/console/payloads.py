@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mockforge_brokers.errors import InvalidInput
 
 from .language import Kind, PlacedError, Token
+from .paths import opened
 
 if TYPE_CHECKING:
     from ..fixtures.templates import Render, Scope
@@ -154,10 +154,7 @@ def _constant(data: bytes) -> Maker:
 def _read(path: str, *, files: bool) -> bytes:
     if not files:
         raise InvalidInput(f"@{path}: files are not read for commands that come over the network")
-    try:
-        place = Path(path).expanduser()
+    with opened(path, "@") as place:
         if place.stat().st_size > _LARGEST_FILE:
             raise InvalidInput(f"@{path}: larger than {_LARGEST_FILE} bytes")
         return place.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"@{path}: {error.strerror}") from None

@@ -1,12 +1,11 @@
 """A file that takes rows as they come (`tail ... > FILE`, `export ... > FILE`)."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import BinaryIO
 
 from mockforge_brokers.errors import InvalidInput
 
+from .paths import opened
 from .results import Notice
 
 
@@ -32,29 +31,22 @@ class LateFile:
         self._file: BinaryIO | None = None
 
     def write(self, data: bytes) -> None:
-        with self._refused():
+        with opened(self.path) as place:
             if self._file is None:
-                self._file = Path(self.path).expanduser().open("wb")
+                self._file = place.open("wb")
             self._file.write(data)
 
     def flush(self) -> None:
         if self._file is not None:
-            with self._refused():
+            with opened(self.path):
                 self._file.flush()
 
     def close(self) -> None:
         """What was written is in the file from here on, or that is refused: a disk may be full."""
         file, self._file = self._file, None
         if file is not None:
-            with self._refused():
+            with opened(self.path):
                 file.close()
-
-    @contextmanager
-    def _refused(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise InvalidInput(f"{self.path}: {error.strerror}") from None
 
 
 class RowFile:

@@ -4,7 +4,6 @@ import copy
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from .completing import Completion
 from .jobs import Jobs
 from .language import Line, Problem, Token
 from .lookup import BadArgument
+from .paths import opened
 from .ports import Runtime, View
 from .registry import Registry
 from .results import Notice, Result, failed, selected
@@ -243,13 +243,9 @@ class Session:
         if line.into is None or not result.ok:
             return result
         path = self._file(line.into)
-        try:
-            Path(path).expanduser().write_text(
-                (result.as_line() if says_json(path) else result.as_text(None)) + "\n",
-                encoding="utf-8",
-            )
-        except OSError as error:
-            raise InvalidInput(f"{path}: {error.strerror}") from None
+        shown = result.as_line() if says_json(path) else result.as_text(None)
+        with opened(path) as place:
+            place.write_text(f"{shown}\n", encoding="utf-8")
         return Result(text=f"wrote {path}")
 
     def _streamed(self, call: Call, line: Line) -> Result:
