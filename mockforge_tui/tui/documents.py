@@ -32,7 +32,9 @@ class Document(Protocol):
     def indent(self, number: int) -> int: ...
 
     @property
-    def wraps(self) -> bool: ...
+    def wrapping(self) -> int:
+        """How many lines, from the first on, may be too long for a row; none behind them is."""
+        ...
 
     def find(self, text: str) -> list[int]:
         """Lines with this text, in any case where it has no capital; at most `MOST_FOUND`."""
@@ -42,10 +44,9 @@ class Document(Protocol):
 class Plain:
     """Lines that are there already."""
 
-    wraps = True
-
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = lines
+        self.wrapping = len(lines)
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -69,7 +70,7 @@ class Plain:
 class Hex:
     """`0010  71 2e ...  q.`: sixteen bytes a line, or eight where there is less room."""
 
-    wraps = False
+    wrapping = 0
 
     def __init__(self, data: bytes, width: int) -> None:
         self._data = data
@@ -113,11 +114,11 @@ class Hex:
 
 
 class Joined:
-    """Documents below each other."""
+    """Documents below each other; hex comes last."""
 
     def __init__(self, *documents: Document) -> None:
         self._documents = documents
-        self.wraps = any(each.wraps for each in documents)
+        self.wrapping = sum(each.wrapping for each in documents)
 
     def __len__(self) -> int:
         return sum(len(each) for each in self._documents)
@@ -151,35 +152,34 @@ class Wrapped:
     def __init__(self, document: Document, width: int) -> None:
         self.document = document
         self._width = max(8, width)
-        self._ends: array[int] | None = None
+        self._ends = array("L")
         self._long: dict[int, list[Line]] = {}
-        if document.wraps:
-            # Where each line ends in rows, once: any row is found by bisection, however long the
-            # document. What does not wrap (hex) has as many rows as lines.
-            ends, total = array("L"), 0
-            for number in range(len(document)):
-                total += sum(1 for _ in self._parts(number))
-                ends.append(total)
-            self._ends = ends
+        # Where each line ends in rows, once: any row is found by bisection, however long the
+        # document. What does not wrap (hex) has a row for each line behind that.
+        total = 0
+        for number in range(document.wrapping):
+            total += sum(1 for _ in self._parts(number))
+            self._ends.append(total)
+        self._added = total - document.wrapping
+        """Rows more than lines."""
 
     def __len__(self) -> int:
-        if self._ends is None:
-            return len(self.document)
-        return self._ends[-1] if self._ends else 0
+        return len(self.document) + self._added
 
     def number(self, row: int) -> int:
         """The line that a row is of."""
-        return row if self._ends is None else bisect_right(self._ends, row)
+        number = bisect_right(self._ends, row)
+        return number if number < len(self._ends) else row - self._added
 
     def row_of(self, number: int) -> int:
         """The first row of a line."""
-        if self._ends is None or not number:
-            return number
-        return self._ends[number - 1]
+        if number > len(self._ends):
+            return number + self._added
+        return self._ends[number - 1] if number else 0
 
     def row(self, row: int) -> Line:
         number = self.number(row)
-        if self._ends is None:
+        if number >= len(self._ends):
             return self.document.line(number)
         parts = self._long.get(number)
         if parts is None:

@@ -196,10 +196,12 @@ def step(row: Row, other: Row) -> str:
 class JsonDocument:
     """The unfolded lines of a JSON text, each behind the sign of its fold."""
 
-    wraps = True
-
     def __init__(self, tree: JsonTree) -> None:
         self.tree = tree
+
+    @property
+    def wrapping(self) -> int:
+        return len(self.tree.lines)
 
     def __len__(self) -> int:
         return len(self.tree.lines)

@@ -49,6 +49,9 @@ class PagedFlow(Pane):
         self._line = 0
         self._edges_shown: object = None
         self._settled = True
+        self._complete = True
+        """Whether all was looked at when the page was turned last: then nothing matches if it is
+        empty."""
         self._measured = range(0)
 
     # What is shown -----------------------------------------------------------------------
@@ -70,6 +73,7 @@ class PagedFlow(Pane):
         self._selection = self.feed.select(self._matcher())
         self._selection.tick(_SLICE)
         self._settled = False
+        self._complete = self._all_looked_at()
         self._turn_page()
         self.refresh()
 
@@ -77,12 +81,15 @@ class PagedFlow(Pane):
         """Take in what the feed has got since; asks for a repaint only where lines change."""
         changed = self._selection.tick(_SLICE)
         if self.follow:
-            if changed:
+            if changed or (not self._page and self._complete != self._all_looked_at()):
                 self._turn_page()
                 self.refresh()
+            else:
+                self._refresh_counts()
+            self._complete = self._all_looked_at()
             return
         if not self._settled:
-            self._settled = self._selection.progress >= 1
+            self._settled = self._all_looked_at()
             self._turn_page()
             self.refresh()
         elif changed and len(self._page) < self.rows_shown:
@@ -90,6 +97,12 @@ class PagedFlow(Pane):
                 (self._page[-1] + 1) if self._page else 1, self.rows_shown - len(self._page)
             )
             self.refresh()
+        self._refresh_counts()
+
+    def _all_looked_at(self) -> bool:
+        return self._selection.progress >= 1
+
+    def _refresh_counts(self) -> None:
         if self._edges() != self._edges_shown:
             self.refresh_edges()
 
@@ -247,4 +260,5 @@ class PagedFlow(Pane):
 
     def _edges(self) -> object:
         return (self.follow, self.waiting, self.overwritten, self.feed.one_of,
-                self._selection.count, self.feed.newest)  # fmt: skip
+                self._selection.count, self.feed.newest,
+                round(self._selection.progress, 2))  # fmt: skip
