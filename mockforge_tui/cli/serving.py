@@ -151,7 +151,12 @@ async def _screen(config: Config, fixtures: "FixtureSet | None", next_free: bool
         facts = instance.facts()
         with written(config, facts):
             instance.load(facts)
-            return await run_screen(instance.runtime, fall_back=run_shell)
+            return await run_screen(
+                instance.runtime,
+                fall_back=run_shell,
+                ascii_only=config.ascii_only or None,
+                theme=config.theme,
+            )
 
 
 async def _line_shell(config: Config, fixtures: "FixtureSet | None") -> int:

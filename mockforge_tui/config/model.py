@@ -84,6 +84,9 @@ class Config:
     record: str | None = None
     log_level: str = "warning"
     log_format: str = "text"
+    theme: str | None = None
+    """None: as the terminal says, else night."""
+    ascii_only: bool = False
     journal: bool = True
     busy_poll: bool = True
     data_dir: str | None = None

@@ -25,6 +25,7 @@ from .setting import (
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
 SYNCS = ("os", "commit")
+THEMES = ("night", "day", "contrast")
 
 
 def mechanism(text: str) -> str:
@@ -270,6 +271,22 @@ SETTINGS: tuple[Setting, ...] = (
         one_of(*LOG_FORMATS),
         "text or json",
         "FORMAT",
+    ),
+    Setting(
+        "theme",
+        "--theme",
+        ("console.theme",),
+        one_of(*THEMES),
+        "the screen's colours: night, day (for light terminals) or contrast",
+        "NAME",
+    ),
+    Setting(
+        "ascii_only",
+        "--ascii",
+        ("console.ascii",),
+        boolean,
+        "plain ASCII signs on the screen",
+        switch=True,
     ),
     Setting(
         "data_dir",

@@ -20,6 +20,7 @@ from textual import events
 from textual.app import App, SuspendNotSupported
 
 from ..console.history import history_file
+from ..console.paths import opened
 from ..console.results import Notice, Result
 from ..console.session import Session
 from ..exit_codes import ExitCode
@@ -29,7 +30,7 @@ from ..runtime import Runtime
 from .driver import SafeDriver, supported
 from .history import History
 from .pace import FASTEST, Pace
-from .palette import ASCII, NIGHT, PALETTES, UNICODE, Palette
+from .palette import ASCII, NIGHT, PALETTES, UNICODE, Palette, of_terminal
 from .record import Record
 from .screens.dashboard import Dashboard
 from .screens.help import HelpScreen
@@ -56,6 +57,7 @@ class ConsoleApp(App[int]):
         runtime: Runtime,
         *,
         ascii_only: bool = False,
+        palette: Palette = NIGHT,
         fps: float = 1 / FASTEST,
         history: Path | None = None,
         driver: type[Any] | None = None,
@@ -64,7 +66,7 @@ class ConsoleApp(App[int]):
     ) -> None:
         self._runtime = runtime
         self.now = now
-        self.palette: Palette = NIGHT
+        self.palette = palette
         self.glyphs = ASCII if ascii_only else UNICODE
         self.listeners = tuple(runtime.listeners)
         self.addresses = [
@@ -83,9 +85,9 @@ class ConsoleApp(App[int]):
         self._log_offered = False
         self._begun = False
         super().__init__(driver_class=driver)
-        for palette in PALETTES.values():
-            self.register_theme(palette.as_theme())
-        self.theme = NIGHT.name
+        for each in PALETTES.values():
+            self.register_theme(each.as_theme())
+        self.theme = palette.name
         self.dashboard = Dashboard(self)
 
     def get_default_screen(self) -> Dashboard:
@@ -219,7 +221,7 @@ class ConsoleApp(App[int]):
         self.push_screen(Question(question), answered)
 
     def show_help(self, pane: str) -> None:
-        self.push_screen(HelpScreen(self.session.registry, pane))
+        self.push_screen(HelpScreen(self.session.registry, pane), self.dashboard.take_up)
 
     def set_palette(self, name: str) -> None:
         self.palette = PALETTES[name]
@@ -268,9 +270,9 @@ class ScreenView:
     def screenshot(self, path: str | None) -> str:
         if path is None:
             path = time.strftime("mockforge-%Y%m%d-%H%M%S.svg")
-        target = Path(path).expanduser()
-        target.write_text(self._app.export_screenshot(title="mockforge"), encoding="utf-8")
-        return str(target)
+        with opened(path) as target:
+            target.write_text(self._app.export_screenshot(title="mockforge"), encoding="utf-8")
+            return str(target)
 
     def themes(self) -> Sequence[str]:
         return list(PALETTES)
@@ -294,16 +296,24 @@ async def run_screen(
     *,
     fall_back: Callable[[Runtime], Awaitable[int]] | None = None,
     ascii_only: bool | None = None,
+    theme: str | None = None,
 ) -> int:
     """Show the screen until the person quits; returns the exit status.
 
     When the screen itself fails, the brokers go on and `fall_back` (the line shell) takes over.
-    `ascii_only` None asks the terminal's encoding.
+    `ascii_only` None goes by the terminal's encoding, `theme` None by the ground that it names.
     """
     if ascii_only is None:
         # The screen is written to standard error.
         ascii_only = "utf" not in (getattr(sys.__stderr__, "encoding", "") or "").lower()
-    app = ConsoleApp(runtime, ascii_only=ascii_only, history=history_file(), driver=supported())
+    driver = supported(ascii_only=ascii_only)
+    app = ConsoleApp(
+        runtime,
+        ascii_only=ascii_only,
+        palette=PALETTES[theme] if theme is not None else of_terminal(os.environ),
+        history=history_file(),
+        driver=driver,
+    )
     try:
         with ended_by_signals(app):
             ended = await app.run_async()

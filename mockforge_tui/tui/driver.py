@@ -2,9 +2,15 @@
 
 import contextlib
 import queue
+import re
 import sys
+from dataclasses import astuple
+from typing import Final
 
 from textual.drivers.linux_driver import LinuxDriver
+
+from ..text import width
+from .palette import ASCII, UNICODE
 
 _ROOM = 12
 """Writes that may wait, of Textual's 30: the rest is for a frame's own control sequences."""
@@ -59,6 +65,36 @@ class SafeDriver(LinuxDriver):
         thread.join(_LAST_WRITES)
 
 
-def supported() -> type[SafeDriver] | None:
+_STAND_INS: Final = {
+    **{
+        sign: plain
+        for signs, others in zip(astuple(UNICODE), astuple(ASCII), strict=True)
+        for sign, plain in zip(signs, others, strict=True)
+    },
+    **dict(zip("–−“”‘’┤├└┌", "--\"\"''||`.", strict=True)),
+}
+_NOT_ASCII: Final = re.compile("[^\x00-\x7f]")
+
+
+def in_ascii(text: str) -> str:
+    """The same text cell by cell: `…` becomes `~`, what has no stand-in a `?` for each cell."""
+    return text if text.isascii() else _NOT_ASCII.sub(_stand_in, text)
+
+
+def _stand_in(found: re.Match[str]) -> str:
+    sign = found[0]
+    return _STAND_INS.get(sign) or "?" * width(sign)
+
+
+class AsciiDriver(SafeDriver):
+    """For terminals that have nothing else: what clients send has all of Unicode in it."""
+
+    def write(self, data: str) -> None:
+        super().write(in_ascii(data))
+
+
+def supported(*, ascii_only: bool = False) -> type[SafeDriver] | None:
     """The driver where it can run; None leaves the choice to Textual."""
-    return None if sys.platform == "win32" else SafeDriver
+    if sys.platform == "win32":
+        return None
+    return AsciiDriver if ascii_only else SafeDriver

@@ -1,5 +1,6 @@
 """The screen's colours and glyphs; no state is shown by a colour alone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -252,6 +253,12 @@ CONTRAST = Palette(
 )
 
 PALETTES = {palette.name: palette for palette in (NIGHT, DAY, CONTRAST)}
+
+
+def of_terminal(environment: Mapping[str, str]) -> Palette:
+    """The one for the terminal's ground, where it says what that is (`COLORFGBG=0;15`)."""
+    ground = environment.get("COLORFGBG", "").rpartition(";")[2]
+    return DAY if ground in ("7", "15") else NIGHT
 
 
 @dataclass(frozen=True, slots=True)
