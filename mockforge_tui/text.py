@@ -12,6 +12,7 @@ _HARMFUL = re.compile(
 )
 
 _LONE = re.compile("[\ud800-\udfff]")
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def encodable(text: str) -> str:
@@ -51,6 +52,17 @@ def clean(text: str, cells: int | None = None) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _HARMFUL.sub("·", text)
+
+
+def on_one_line(text: str) -> str:
+    """Returns text as a line to be edited: tabs as spaces, what a terminal would obey as a `·`.
+
+    Characters that are drawn with no width stay: emoji are made of them, and they are part of what
+    the line means. Who draws it goes through `clean`, which changes no place.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _OBEYED.sub("·", text.replace("\t", " "))
 
 
 def decode(data: bytes, cells: int | None = None) -> str:

@@ -160,7 +160,7 @@ def _values(
     if kind.completer.endswith("filter"):
         return _filter_terms(line, start, partial.end, candidates)
     if kind.values:
-        return _ranked(partial, [(value, "") for value in kind.values])
+        return _ranked(partial, [(value, kind.notes.get(value, "")) for value in kind.values])
     if kind.completer in ("codes", "configured"):
         # Which ones depends on what the line is about.
         return _ranked(partial, candidates(f"{kind.completer}:{line[:start]}"))

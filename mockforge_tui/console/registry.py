@@ -17,8 +17,8 @@ class Type:
     """How one kind of argument is read, completed and described.
 
     `parse` turns a token to a value and raises ValueError; `completer` names what offers its
-    values; `values` are all there are, for a closed set. `reader` names what parses instead where
-    somebody is there who knows more (a session knows saved filters).
+    values; `values` are all there are, for a closed set, with `notes` on some. `reader` names what
+    parses instead where somebody is there who knows more (a session knows saved filters).
     """
 
     name: str
@@ -26,6 +26,7 @@ class Type:
     completer: str = ""
     values: tuple[str, ...] = ()
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+    notes: Mapping[str, str] = field(default_factory=dict)
     reader: str = ""
 
 

@@ -1,6 +1,7 @@
 """The kinds of arguments that commands take."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from .. import units
@@ -24,15 +25,15 @@ def text(name: str, completer: str = "") -> Type:
     return Type(name, of_text(_not_empty), completer)
 
 
-def choice(name: str, *values: str) -> Type:
-    """One of a closed set."""
+def choice(name: str, *values: str, notes: Mapping[str, str] = MappingProxyType({})) -> Type:
+    """One of a closed set; `notes` say what some of them are."""
 
     def parse(token: Token) -> str:
         if token.value not in values:
             raise ValueError(f"{token.value!r} is not one of {', '.join(values)}")
         return token.value
 
-    return Type(name, parse, values=values)
+    return Type(name, parse, values=values, notes=notes)
 
 
 def integer(name: str, least: int = 0, most: int | None = None) -> Type:

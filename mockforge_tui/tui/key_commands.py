@@ -31,6 +31,8 @@ from .subjects import Subject, row_of
 
 _CLIPBOARD: Final = 74_994
 """Bytes that xterm's OSC 52 takes; many terminals follow it."""
+LONGEST_LINE: Final = 32_768
+"""Characters of a line to be edited: each key lays out, colours and checks all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,18 @@ def edit(chosen: Chosen) -> Deed:
     row = chosen.row
     if row is None or (row.kind != "message" and not row.held):
         return Note("select a message to edit it")
-    return Begin(edit_line(row) if row.held else publish_line(row))
+    line = edit_line(row) if row.held else publish_line(row)
+    if len(line) <= LONGEST_LINE:
+        return Begin(line)
+    begins = f"edit h{row.held}" if row.held else f"pub {_place_of(row)}"
+    size = format_size(len(row.payload or b""))
+    return Note(
+        f"{size} are too long for a line: export #{row.seq} --as raw > FILE, {begins} @FILE"
+    )
+
+
+def _place_of(row: Row) -> str:
+    return quoted(target_of(row.protocol, row.destination, row))
 
 
 def publish(chosen: Chosen) -> Deed:

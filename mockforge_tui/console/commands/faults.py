@@ -28,7 +28,10 @@ from ..types import duration as read_duration
 if TYPE_CHECKING:
     from ..session import Session
 
-_KIND = choice("kind", *(name for kind in ACTIONS.values() for name in (kind.name, *kind.aliases)))
+_SUMMARIES = {
+    name: kind.summary for kind in ACTIONS.values() for name in (kind.name, *kind.aliases)
+}
+_KIND = choice("kind", *_SUMMARIES, notes=_SUMMARIES)
 _SCOPE = Type("scope", of_text(str), "filter")
 _ID = Type("id", of_text(str), "faults")
 _WAYS = {"in": 0, "out": 1}

@@ -23,6 +23,10 @@ from .pane import Pane
 
 _SPLIT_FROM = 84
 """Cells from which headers stand beside the body."""
+_AROUND = 9
+"""Cells of the upper edge that neither title nor tabs may have."""
+_LEAST_TITLE = 40
+"""Cells of a title for which tabs give way, all but the one that is shown."""
 
 
 class Inspector(Pane):
@@ -215,9 +219,10 @@ class Inspector(Pane):
             return [(self.label, self.title_style)], []
         left = self._title()
         right = self._tab_pieces()
-        if cells(left) + cells(right) + 8 > self.outer_size.width:
+        # The flow has what is cut here; that there are other tabs nothing else says.
+        if min(cells(left), _LEAST_TITLE) + cells(right) + _AROUND > self.outer_size.width:
             right = [right[self.opened.tab]]
-        return cut(left, max(12, self.outer_size.width - cells(right) - 8)), right
+        return cut(left, max(12, self.outer_size.width - cells(right) - _AROUND)), right
 
     def _title(self) -> list[Piece]:
         palette, glyphs, row = self.palette, self.glyphs, self.opened.row

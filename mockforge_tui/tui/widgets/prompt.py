@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 
+from rich.cells import cell_len
 from rich.highlighter import Highlighter
 from rich.text import Text
 from textual import events
@@ -17,9 +18,10 @@ from textual.widgets import Input
 from ...console.completing import Completion
 from ...console.session import Session
 from ...filters import FilterError, complete_filter
-from ...text import clean
+from ...text import clean, on_one_line
 from ..drawing import strip
 from ..history import History
+from ..key_commands import LONGEST_LINE
 from .dropdown import DropDown
 from .pane import Drawn
 
@@ -40,7 +42,7 @@ class _Colours(Highlighter):
         if line.prompt.mode == FIND:
             return
         if line.prompt.mode == COMMAND:
-            for span in line.session.spans(text.plain):
+            for span in line.session.spans(line.value):
                 style = roles.get(span.role)
                 if style is not None:
                     text.stylize(style, span.start, span.end)
@@ -63,6 +65,8 @@ class _Ghost(Suggester):
         if line.prompt.mode != COMMAND:
             return None
         older = line.history.suggestion(value)
+        # What would not be drawn as it is could not be seen before it is taken.
+        older = older if clean(older) == older else ""
         line.ghost_is_history = bool(older)
         if older:
             return older
@@ -88,13 +92,24 @@ class PromptInput(Input):
 
     def validate_value(self, value: str) -> str:
         # What is pasted may hold anything.
-        return clean(value)
+        return on_one_line(value)
+
+    @property
+    def _value(self) -> Text:
+        # Private to Textual 8.2; tests/app/tui/test_safety.py guards it for each version.
+        assert self.highlighter is not None
+        return self.highlighter(Text(clean(self.value), no_wrap=True, overflow="ignore", end=""))
+
+    def _position_to_cell(self, position: int) -> int:
+        return cell_len(clean(self.value[:position]))
 
     def _on_paste(self, event: events.Paste) -> None:
         """All of it on one line: Textual's own would take the first line of a JSON text alone."""
         event.prevent_default()
         event.stop()
-        self.replace(" ".join(event.text.splitlines()), *self.selection)
+        pasted = " ".join(event.text.splitlines())
+        if self.prompt.takes(self.value + pasted):
+            self.replace(pasted, *self.selection)
 
     def action_cursor_right(self, select: bool = False) -> None:
         if self.cursor_at_end and not self.ghost_is_history:
@@ -229,6 +244,8 @@ class Prompt(Horizontal):
                     self.drop_down.close()
                 else:
                     self.leave(kept=False)
+            case "ctrl+c" if self.input.selection.is_empty:
+                self.leave(kept=False)
             case "tab":
                 self._complete()
             case "enter":
@@ -246,13 +263,22 @@ class Prompt(Horizontal):
     async def _edit(self) -> None:
         """The line in $EDITOR, for what is too long to be typed here."""
         text = await self.sign.console_app.edit(self.input.value)
-        self.input.put(text)
-        self._look()
+        if self.takes(text):
+            self.input.put(text)
+            self._look()
+
+    def takes(self, line: str) -> bool:
+        """Whether a line is short enough to be edited here; if not that is said."""
+        if len(line) <= LONGEST_LINE:
+            return True
+        most = f"{LONGEST_LINE:,} characters"
+        self.sign.console_app.note(f"a line has {most} at most: write it to a file, then @FILE")
+        return False
 
     def _enter(self) -> None:
         chosen = self.drop_down.chosen
         if chosen is not None:
-            self._accept(chosen)
+            self.accept(chosen)
             return
         text = self.input.value.strip()
         if self.mode == FILTER:
@@ -295,9 +321,9 @@ class Prompt(Horizontal):
             self._look()
         completions = self.drop_down.completions
         if self.drop_down.chosen is not None:
-            self._accept(self.drop_down.chosen)
+            self.accept(self.drop_down.chosen)
         elif len(completions) == 1:
-            self._accept(completions[0])
+            self.accept(completions[0])
         elif completions:
             shared = _shared_beginning(completions)
             first = completions[0]
@@ -307,7 +333,8 @@ class Prompt(Horizontal):
             else:
                 self.drop_down.move(1)
 
-    def _accept(self, completion: Completion) -> None:
+    def accept(self, completion: Completion) -> None:
+        """Put it into the line, in place of the word that it completes."""
         text = completion.text
         if text and not text.endswith((":", "/", ".", " ", "=")):
             text += " "
