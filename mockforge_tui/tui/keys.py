@@ -151,8 +151,10 @@ KEYS: tuple[Key, ...] = (
     Key("ctrl+x", "^x", "panic", "panic: faults off, release all", ACT, "panic", (), HELD),
     Key("S", "S", "shot", "screenshot to an SVG file", SCREEN),
     Key("ctrl+l", "^l", "repaint", "draw everything again", SCREEN),
-    Key("question_mark,f1", "?", "help", "help on this pane, searchable", SCREEN, "help"),
-    Key("q,ctrl+q,ctrl+c", "q", "quit", "quit (asks)", SCREEN, "quit"),
+    Key("question_mark,f1,ctrl+p", "? ^p", "help", "help on this pane: search, and enter does it",
+        SCREEN, "help"),
+    Key("q", "q", "leave", "back; where nothing is open: quit (asks)", SCREEN, "quit"),
+    Key("ctrl+q,ctrl+c", "^q", "quit", "quit (asks)", SCREEN),
 )  # fmt: skip
 
 

@@ -153,6 +153,19 @@ class ActingScreen(PaneScreen):
         self.flow.next_field(step)
 
     def do_back(self) -> None:
+        if not self._went_back():
+            self.set_focus(self.flow)
+
+    def do_leave(self) -> None:
+        """Back, as long as there is a way; then out of the program."""
+        if not self._went_back():
+            self.do_quit()
+
+    def do_quit(self) -> None:
+        self.console_app.ask("End the console and its brokers?", lambda: self._run("quit"))
+
+    def _went_back(self) -> bool:
+        """Undo the last thing that was opened; False where there is none."""
         here = self.here
         if isinstance(here, Inspector) and here.search.text:
             here.find("")
@@ -166,15 +179,18 @@ class ActingScreen(PaneScreen):
         elif here in self.on_demand and not self.narrow:
             self.close_pane(here)
         elif isinstance(here, Inspector):
-            back = self.panes[self.tab - 1] if self.narrow else self.flow
-            self.set_focus(self.stored if self.stored_open else back)
+            before = self.panes[self.tab - 1] if self.narrow else self.flow
+            self.set_focus(self.stored if self.stored_open else before)
         elif self.narrow and self.tab != 1:
             self.go_to(1)
         elif self.inspector_open and self.short:
             self.inspector_open = False
             self.lay_out()
-        else:
+        elif here is not self.flow:
             self.set_focus(self.flow)
+        else:
+            return False
+        return True
 
     # Looking -----------------------------------------------------------------------------
 

@@ -2,11 +2,17 @@
 
 from time import thread_time
 
+from textual import events
+
+from ..widgets.dropdown import DropDown
 from ..widgets.flow import FlowPane
+from ..widgets.header import Header
+from ..widgets.lines import KeyLine
 from ..widgets.pane import Pane
 from ..widgets.prompt import FILTER, FIND, Prompt
 from ..widgets.table import LiveTable
 from .acting import ActingScreen
+from .help import Entry
 
 
 class Dashboard(ActingScreen):
@@ -50,8 +56,21 @@ class Dashboard(ActingScreen):
     def do_help(self) -> None:
         self.console_app.show_help(self.here.place)
 
-    def do_quit(self) -> None:
-        self.console_app.ask("End the console and its brokers?", lambda: self._run("quit"))
+    def take_up(self, entry: Entry | None) -> None:
+        """Do what somebody chose in the help: press the key, or begin the line."""
+        if entry is None:
+            return
+        if entry.key:
+            self.action_press(entry.key)
+        elif entry.mode == FILTER:
+            self.open_filter(entry.line)
+        else:
+            self.prefill(entry.line)
+
+    def on_key(self, event: events.Key) -> None:
+        """What no binding took: other programs have keys that this one has not."""
+        if event.is_printable and not self.prompt.is_active:
+            self.console_app.note(f"{event.character} is no key here; ? searches the keys")
 
     # What parts of the screen report ---------------------------------------------------------
 
@@ -67,6 +86,18 @@ class Dashboard(ActingScreen):
 
     def on_live_table_opened(self, message: LiveTable.Opened) -> None:
         self.action_press("enter")
+
+    def on_header_tab_clicked(self, message: Header.TabClicked) -> None:
+        self.go_to(message.number)
+
+    def on_key_line_clicked(self, message: KeyLine.Clicked) -> None:
+        # While somebody types, keys are for the line.
+        if not self.prompt.is_active:
+            self.action_press(message.key)
+
+    def on_drop_down_taken(self, message: DropDown.Taken) -> None:
+        if self.prompt.is_active:
+            self.prompt.accept(message.completion)
 
     def on_prompt_noticed(self, message: Prompt.Noticed) -> None:
         self.result.warn(message.text)

@@ -330,7 +330,8 @@ class PaneScreen(Screen[None]):
     def open_find(self) -> None:
         self.prompt.open(FIND, self.inspector.search.text)
 
-    def open_filter(self) -> None:
+    def open_filter(self, added: str = "") -> None:
+        """Begin to type at the end of the filter in force."""
         shown = self.stored.filter if self.here is self.stored else self.console_app.session.filter
         text = shown.text if shown is not None else ""
-        self.prompt.open(FILTER, text + (" " if text else ""))
+        self.prompt.open(FILTER, text + (" " if text else "") + added)

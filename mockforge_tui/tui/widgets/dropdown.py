@@ -1,5 +1,7 @@
 """What may stand at the prompt's cursor, in a list above it."""
 
+from textual import events
+from textual.message import Message
 from textual.strip import Strip
 
 from ...console.completing import Completion
@@ -13,6 +15,13 @@ _WIDEST_NAME, _WIDEST_NOTE = 40, 48
 
 class DropDown(Drawn):
     """Open while there are completions; nothing is chosen until somebody moves into it."""
+
+    class Taken(Message):
+        """A completion was clicked on."""
+
+        def __init__(self, completion: Completion) -> None:
+            super().__init__()
+            self.completion = completion
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,6 +72,24 @@ class DropDown(Drawn):
         self._top = min(max(self._top, self._at - height + 1), self._at)
         self.refresh()
 
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        at = self._top + event.y
+        if at < len(self.completions):
+            self.post_message(self.Taken(self.completions[at]))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._scroll(-1, event)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._scroll(1, event)
+
+    def _scroll(self, lines: int, event: events.Event) -> None:
+        event.stop()
+        last = max(0, len(self.completions) - self.outer_size.height)
+        self._top = max(0, min(self._top + lines, last))
+        self.refresh()
+
     def render_line(self, y: int) -> Strip:
         palette = self.palette
         at = self._top + y
@@ -75,7 +102,7 @@ class DropDown(Drawn):
         name = palette.style(palette.bright if chosen else palette.accent, on=on)
         note = palette.style(palette.dim, on=on)
         pieces: list[Piece] = [
-            (f" {fit(clean(each.text, 60), names)} ", name),
+            (f"{self.glyphs.cursor if chosen else ' '}{fit(clean(each.text, 60), names)} ", name),
             (f"{fit(clean(each.note, 80), notes)} ", note),
         ]
         return strip(pieces, self.outer_size.width, note)

@@ -1,6 +1,8 @@
 """The first line: listeners, clients, traffic, what is held and what misbehaves."""
 
 from mockforge_brokers.protocols import letter_of
+from textual import events
+from textual.message import Message
 from textual.strip import Strip
 
 from ... import units
@@ -14,8 +16,26 @@ _TABS = ("Flow", "Conn", "Topic", "Grp", "Flt", "Log", "Lint")
 class Header(Drawn):
     """Draws the last snapshot; tells which pane is shown where there is room for one only."""
 
+    class TabClicked(Message):
+        """The number of a pane was clicked on."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
+
     narrow = False
     tab = 0
+
+    def on_click(self, event: events.Click) -> None:
+        tabs = self._tabs() if self.narrow else []
+        if len(tabs) < len(_TABS):
+            return
+        end = self.outer_size.width
+        for number in range(len(tabs), 0, -1):
+            start = end - cells(tabs[number - 1 : number])
+            if start <= event.x < end:
+                self.post_message(self.TabClicked(number))
+            end = start
 
     def update(self, narrow: bool | None = None, tab: int | None = None) -> None:
         if narrow is not None:

@@ -3,35 +3,35 @@
 from typing import ClassVar
 
 from textual import events
+from textual.message import Message
 from textual.strip import Strip
 
 from ...text import clean
 from ..drawing import Piece, cells, cut, strip
 from ..keys import FLOW, LOG, brief_keys
-from ..palette import Palette
+from ..palette import Glyphs, Palette
 from ..record import Entry, Record
 from ..rows import clock_text
 from .pane import Drawn, Pane
 
 _FRESH = 8.0
 """Seconds that a result stays where it shares its line with the keys."""
-_SIGNS = {"command": "❯", "result": "✓", "problem": "×", "note": "·", "row": " ", "more": " "}
-
 SIGN_WIDTH = 3
 
 
-def entry_pieces(entry: Entry, palette: Palette, signs: dict[str, str]) -> list[Piece]:
-    sign_style = {
-        "command": palette.key,
-        "result": palette.ok,
-        "problem": palette.error,
-    }.get(entry.kind, palette.muted)
+def entry_pieces(entry: Entry, palette: Palette, glyphs: Glyphs) -> list[Piece]:
+    sign, sign_style = {
+        "command": (glyphs.prompt, palette.key),
+        "result": (glyphs.ok, palette.ok),
+        "problem": (glyphs.error, palette.error),
+        "note": (glyphs.event, palette.muted),
+    }.get(entry.kind, (" ", palette.muted))
     text_style = {
         "command": palette.strong,
         "problem": palette.error,
         "row": palette.muted,
     }.get(entry.kind, palette.plain)
-    return [(f" {signs[entry.kind]} ", sign_style), (entry.text, text_style)]
+    return [(f" {sign} ", sign_style), (entry.text, text_style)]
 
 
 class ResultLine(Drawn):
@@ -103,10 +103,22 @@ class ResultLine(Drawn):
 
 
 class KeyLine(Drawn):
-    """The keys that help where the person is."""
+    """The keys that help where the person is; a click is the key."""
+
+    class Clicked(Message):
+        """A key was clicked on; by Textual's name."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
 
     pane = FLOW
     states: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ends: list[tuple[int, str]] = []
+        """Where each key's part of the line ends, and the key."""
 
     def show(self, pane: str, states: set[str]) -> None:
         if pane != self.pane or states != self.states:
@@ -116,6 +128,7 @@ class KeyLine(Drawn):
     def render_line(self, y: int) -> Strip:
         palette = self.palette
         pieces: list[Piece] = [(" ", palette.plain)]
+        self._ends = []
         for key in brief_keys(self.pane, set(self.states)):
             each: list[Piece] = [
                 (key.shown.split(" ")[0], palette.accented),
@@ -124,7 +137,13 @@ class KeyLine(Drawn):
             if cells(pieces) + cells(each) > self.outer_size.width:
                 break
             pieces += each
+            self._ends.append((cells(pieces) - 2, key.keys.split(",")[0]))
         return self.drawn(pieces)
+
+    def on_click(self, event: events.Click) -> None:
+        key = next((key for end, key in self._ends if event.x < end), None)
+        if key is not None and event.x:
+            self.post_message(self.Clicked(key))
 
 
 class LogPane(Pane):
@@ -200,7 +219,7 @@ class LogPane(Pane):
         if first + y >= len(entries):
             return Strip.blank(width, palette.plain)
         entry = entries[first + y]
-        pieces = entry_pieces(entry, palette, _SIGNS)
+        pieces = entry_pieces(entry, palette, self.glyphs)
         if entry.kind == "command":
             pieces = [pieces[0], (f"{clock_text(entry.time, 12)} ", palette.faintest), *pieces[1:]]
         return strip(cut(pieces, width), width, palette.plain)

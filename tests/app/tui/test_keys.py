@@ -72,6 +72,7 @@ EFFECTS: dict[str, str] = {
     "shot": RUNS + "shot",
     "repaint": "stays",
     "help": "opens help",
+    "leave": "focuses (the flow|topics and queues)|closes .*|" + ASKS + "End the console.*",
     "quit": ASKS + "End the console.*",
 }
 
@@ -104,9 +105,9 @@ def test_each_key_does_in_a_pane_what_its_table_says(pane: str, tmp_path, monkey
 def test_help_and_the_last_line_have_the_keys_of_a_pane_and_no_others(pane: str) -> None:
     async def act(stage: Stage) -> None:
         told = {
-            (typed, says)
-            for head, typed, says in help_entries(stage.app.session.registry, pane)
-            if head.startswith("Keys")
+            (entry.typed, entry.says)
+            for entry in help_entries(stage.app.session.registry, pane)
+            if entry.section.startswith("Keys")
         }
         assert told == {(key.shown, key.says) for key in KEYS if key.acts_in(pane)}
         await _reset(stage, pane)
