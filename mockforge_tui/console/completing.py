@@ -67,12 +67,12 @@ def hint(registry: Registry, text: str) -> str:
     binder.take(line.words[length:])
     if binder.pending is not None:
         return binder.pending.label.partition(" ")[2]
-    following = binder.next_positional()
     shown = []
     for parameter in command.parameters:
         if isinstance(parameter.spec, Arg):
             index = command.positionals.index(parameter)
-            if index < binder.position or (binder.tail and parameter is following):
+            # What takes the rest of a line is given, also where options stand behind it.
+            if index < binder.position or (binder.tail and index == binder.position):
                 continue
         elif parameter.name in binder.values and not parameter.spec.repeat:
             continue

@@ -69,6 +69,15 @@ def view(session: "Session", command: str) -> "View":
     return session.view
 
 
+def nobody_to_hit(session: "Session") -> str:
+    """What is said behind a new fault or hold while there is nobody whose frames it could hit."""
+    if session.connections():
+        return ""
+    return (
+        "; nobody is connected yet, and what fixtures and the prompt publish is no client's frame"
+    )
+
+
 def known(name: str, wanted: str, names: Iterable[str], what: str) -> str:
     """Returns the name if it is one of these; else the nearest one is in the complaint."""
     all_names = list(names)

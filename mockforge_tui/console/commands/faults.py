@@ -19,7 +19,7 @@ from msgspec.structs import fields
 from ... import units
 from ...fault_values import frame_match, read_quantity
 from ...filters import FilterError
-from ..lookup import BadArgument
+from ..lookup import BadArgument, nobody_to_hit
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, on_off, table
 from ..types import COUNT, DURATION, RATE, SHARE, TEXT, choice, of_text
@@ -127,7 +127,8 @@ def fault_add(
             lifetime,
         )
     )
-    return done(f"fault {rule.id}: {rule.kind} {rule.scope or 'everything'}", {"id": rule.id})
+    text = f"fault {rule.id}: {rule.kind} {rule.scope or 'everything'}"
+    return done(text + nobody_to_hit(session), {"id": rule.id})
 
 
 def _is_given(value: object) -> bool:

@@ -14,7 +14,7 @@ from ...fault_values import frame_match
 from ...filters import Filter, compile_filter
 from ..client_timeouts import patience_with
 from ..language import Token
-from ..lookup import BadArgument
+from ..lookup import BadArgument, nobody_to_hit
 from ..payloads import Payload
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, size, table
@@ -99,7 +99,7 @@ def hold(
     wall = session.runtime.clock.wall
     match = frame_match(where.text, None if way is None else _WAYS[way], wall=wall)
     rule = session.runtime.holds.add(HoldRule(match, most, timeout, decision, lifetime=lifetime))
-    return done(f"hold {rule.id}: {rule.scope}", {"id": rule.id})
+    return done(f"hold {rule.id}: {rule.scope}{nobody_to_hit(session)}", {"id": rule.id})
 
 
 def _decision(session: "Session", wanted: Wanted, code: str | None, text: str) -> Decision | None:

@@ -249,3 +249,11 @@ def test_a_number_that_is_too_big_is_no_bug_of_ours(payload: str) -> None:
     assert isinstance(decision, Edit)
     with pytest.raises(BrokerError, match="a number is too big"):
         decision.changes()
+
+
+@pytest.mark.parametrize("line", ["hold topic:a", "fault add delay topic:a 1s"])
+def test_a_rule_that_nobody_can_meet_yet_says_so(line: str) -> None:
+    scene = Scene(furnished=False)
+    assert "nobody is connected yet" in scene.run(line).as_text()
+    scene.mqtt_client("dev-7")
+    assert "nobody" not in scene.run(line).as_text()
