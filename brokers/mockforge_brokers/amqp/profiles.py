@@ -128,6 +128,15 @@ class Profile(Struct, frozen=True):
         return self.release >= (4, 3)
 
     @property
+    def quorum_queues_rank(self) -> bool:
+        """They hand out messages of a higher priority first, of 32, without being asked to.
+
+        From 4.0 on they knew two, of which the higher one had two turns of three; here they are
+        one.
+        """
+        return self.release >= (4, 3)
+
+    @property
     def shows_no_zeros(self) -> bool:
         """A message that never came back to its quorum queue has no header x-delivery-count."""
         return self.release >= (4, 0)

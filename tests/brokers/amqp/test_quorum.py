@@ -370,3 +370,55 @@ def test_in_4_3_what_was_rejected_is_next_and_without_a_limit_what_was_nacked_is
     get(client, 1)
     client.send(f"basic.{how}", delivery_tag=1, requeue=True)
     assert b"".join(body for body, *_ in get(client, 2)) == order
+
+
+# Priorities, which quorum queues of 4.3 have without an argument (rabbit_fifo, msg_priority).
+
+
+def ranked(client: Client, *priorities: int | None, **more: Any) -> None:
+    for priority in priorities:
+        given = {} if priority is None else {"priority": priority}
+        client.publish("", "q", b"%d " % (-1 if priority is None else priority), **given, **more)
+
+
+@pytest.mark.parametrize(
+    ("release", "order"),
+    [("4.1", b"1 9 -1 4 31 40 5 "), ("4.3", b"31 40 9 5 -1 4 1 ")],
+)
+def test_messages_of_a_higher_priority_are_first_in_4_3(release: str, order: bytes) -> None:
+    client = Scene(AmqpOptions(as_version=release)).client()
+    declare(client)
+    ranked(client, 1, 9, None, 4, 31, 40, 5)
+    assert b"".join(body for body, *_ in get(client, 7)) == order
+
+
+@pytest.mark.parametrize("how", ["nack", "reject"])
+def test_what_comes_back_is_next_whatever_its_priority(how: str) -> None:
+    client = Scene(AmqpOptions(as_version="4.3")).client()
+    declare(client)
+    ranked(client, 1, 2)
+    get(client, 2)
+    ranked(client, 31)
+    client.send(f"basic.{how}", delivery_tag=2, requeue=True)
+    client.send(f"basic.{how}", delivery_tag=1, requeue=True)
+    assert b"".join(body for body, *_ in get(client, 3)) == b"1 2 31 "
+
+
+def test_without_a_limit_what_is_nacked_is_last_of_the_usual_priority() -> None:
+    client = Scene(AmqpOptions(as_version="4.3")).client()
+    declare(client, x_delivery_limit=-1)
+    ranked(client, 9)
+    get(client, 1)
+    ranked(client, 5, None, 3)
+    client.send("basic.nack", delivery_tag=1, requeue=True)
+    assert b"".join(body for body, *_ in get(client, 4)) == b"5 -1 9 3 "
+
+
+def test_messages_expire_below_living_ones_of_a_higher_priority_in_4_3() -> None:
+    scene = Scene(AmqpOptions(as_version="4.3"))
+    client = scene.client()
+    declare(client)
+    ranked(client, 1, 2, expiration="1000")
+    ranked(client, 9)
+    scene.advance(1)
+    assert held(client) == [b"9 "]

@@ -29,10 +29,10 @@ class Contents:
     def __init__(self, profile: Profile = PROFILES[DEFAULT]) -> None:
         self._profile = profile
 
-    def priority(self, content: bytes) -> int:
-        """0 for a message without one."""
+    def priority(self, content: bytes, usual: int = 0) -> int:
+        """`usual` for a message without one."""
         flags = content_head.unpack_from(content)[6]
-        return content[place_of(content, flags, FLAG_PRIORITY)] if flags & FLAG_PRIORITY else 0
+        return content[place_of(content, flags, FLAG_PRIORITY)] if flags & FLAG_PRIORITY else usual
 
     def expiration(self, content: bytes) -> int:
         """In milliseconds; -1 for a message without one."""

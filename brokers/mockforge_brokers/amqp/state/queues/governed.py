@@ -46,7 +46,9 @@ _by_priority = attrgetter("priority")
 class Contents(Protocol):
     """Reads what a content says of itself; state does not look into it (channel/contents.py)."""
 
-    def priority(self, content: bytes) -> int: ...
+    def priority(self, content: bytes, usual: int = 0) -> int:
+        """`usual` for a content that has none."""
+        ...
 
     def expiration(self, content: bytes) -> int:
         """Milliseconds; -1 for none."""
@@ -160,8 +162,7 @@ class GovernedQueue(Queue):
         if policy.message_ttl is not None:
             ttl = policy.message_ttl if ttl < 0 else min(ttl, policy.message_ttl)
         expires = inf if ttl < 0 else host.clock.now() + ttl
-        # To look into the properties costs a parse: only a queue with priorities asks.
-        priority = host.contents.priority(content) if policy.max_priority else 0
+        priority = self._priority_of(content)
         if waiting or rejecting or self.stored:
             self._put(route, content, size, expires, priority)
         else:
@@ -207,6 +208,10 @@ class GovernedQueue(Queue):
             self, route, content, size, position, expires=expires, priority=priority
         )
 
+    def _priority_of(self, content: bytes) -> int:
+        # To look into the properties costs a parse: only a queue with priorities asks.
+        return self.host.contents.priority(content) if self.policy.max_priority else 0
+
     def restore(self, route: Route, content: bytes, size: int, redelivered: bool) -> None:
         self._restore(route, content, size, redelivered, inf)
 
@@ -219,8 +224,7 @@ class GovernedQueue(Queue):
     def _restore(
         self, route: Route, content: bytes, size: int, redelivered: bool, expires: float
     ) -> None:
-        priority = self.host.contents.priority(content) if self.policy.max_priority else 0
-        message = self._new(route, content, size, expires, priority)
+        message = self._new(route, content, size, expires, self._priority_of(content))
         message.redelivered = redelivered
         self.messages.append(message)
         self._watch()

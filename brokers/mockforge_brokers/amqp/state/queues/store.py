@@ -53,11 +53,14 @@ class Lanes:
 
     What a plain queue held when it became one with rules stands before all else, as it is: there
     may be a million. None of it ends by time. `weigh` counts its bytes, which nothing did before.
+
+    `each_expires`: what is over at the head of any lane goes, not only where it is next.
     """
 
-    __slots__ = ("_before", "_lanes", "count", "size")
+    __slots__ = ("_before", "_each_expires", "_lanes", "count", "size")
 
-    def __init__(self, max_priority: int = 0) -> None:
+    def __init__(self, max_priority: int = 0, *, each_expires: bool = False) -> None:
+        self._each_expires = each_expires
         self._lanes: list[deque[Message]] = [deque() for _ in range(max_priority + 1)]
         self._before: deque[Message] = deque()
         self.count = 0
@@ -108,7 +111,7 @@ class Lanes:
         for lane in reversed(self._lanes):
             while lane and lane[0].expires <= now and len(found) < most:
                 found.append(self._pop(lane))
-            if lane:
+            if lane and not self._each_expires:
                 break
         return found
 
@@ -117,7 +120,8 @@ class Lanes:
         """When the head is over; inf for never."""
         if self._before:
             return inf
-        return next((lane[0].expires for lane in reversed(self._lanes) if lane), inf)
+        heads = (lane[0].expires for lane in reversed(self._lanes) if lane)
+        return min(heads, default=inf) if self._each_expires else next(heads, inf)
 
     def put_back(self, back: "Sequence[Message]") -> None:
         """Messages return to their old places; they are in order."""
