@@ -108,8 +108,7 @@ def _replies(channel: Channel, no_ack: bool) -> Queue:
         raise _refused("reply consumer cannot acknowledge")
     if channel.reply_to:
         raise _refused("reply consumer already set")
-    name = channel.new_name(channel.new_name(f"{REPLY_TO}.") + ".")
-    return channel.vhost.open_replies(name, channel.line.id)
+    return channel.vhost.open_replies(channel.line.id)
 
 
 def _refused(text: str) -> RequestRefused:

@@ -1,5 +1,6 @@
 """What is declared in a virtual host: exchanges and queues."""
 
+from base64 import urlsafe_b64encode
 from random import Random
 from typing import Any
 
@@ -22,7 +23,7 @@ from . import arguments as rules
 from . import outdated
 from .acting import NOBODY, Acting
 from .bindings import AMQP, Bindings
-from .direct_replies import DirectReplies
+from .direct_replies import REPLY_TO, DirectReplies
 from .exchanges import (
     Binding,
     DefaultExchange,
@@ -385,8 +386,13 @@ class Topology(Bindings):
         self.memory.settle()
         return count
 
-    def open_replies(self, name: str, connection: int) -> Queue:
-        """Where the replies to one channel go, as long as it consumes them."""
+    def new_name(self, prefix: str) -> str:
+        """`amq.gen-` or the like with 22 random characters, as RabbitMQ makes them."""
+        return prefix + urlsafe_b64encode(self.random.randbytes(16)).rstrip(b"=").decode()
+
+    def open_replies(self, connection: int) -> Queue:
+        """Where the replies to one channel or link go, as long as it consumes them."""
+        name = self.new_name(self.new_name(f"{REPLY_TO}.") + ".")
         queue = self.replies.open(name, self.memory, connection)
         self._changed()
         return queue

@@ -1,6 +1,5 @@
 """A virtual host: the one entrance for messages and consumers."""
 
-from base64 import urlsafe_b64encode
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from random import Random
@@ -90,10 +89,6 @@ class VirtualHost(Topology):
         self.lint: Callable[[str, str], None] = _unheard
         """Gets what is found of messages whose publisher is not known any more."""
         super().__init__(name, spine, memory, clock, wire, random, profile, keeper)
-
-    def new_name(self, prefix: str) -> str:
-        """`amq.gen-` or the like with 22 random characters, as RabbitMQ makes them."""
-        return prefix + urlsafe_b64encode(self.random.randbytes(16)).rstrip(b"=").decode()
 
     # Messages.
 

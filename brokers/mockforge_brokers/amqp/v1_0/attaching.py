@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..records import Field, Table
 from ..state.consumer import Consumer
+from ..state.queues.queue import Queue
 from . import addresses
 from .addresses import MANAGEMENT, BadAddress, Source, Target
 from .failures import (
@@ -13,6 +14,7 @@ from .failures import (
     NOT_FOUND,
     NOT_IMPLEMENTED,
     LinkFailed,
+    SessionFailed,
 )
 from .filters import read as read_filters
 from .links import LINK_CREDIT, Incoming, Outgoing
@@ -36,6 +38,8 @@ OUTCOMES: Final = (
     "amqp:modified:list",
 )
 _TEMPORARY: Final = "temporary-queue"
+_VOLATILE: Final = "rabbitmq:volatile-queue"
+"""The capability of direct reply-to (RabbitMQ 4.2): a name for replies, and no queue."""
 _LONG_NAMES: Final = 150
 
 
@@ -130,7 +134,7 @@ def _missing(session: Session, kind: str, name: str) -> LinkFailed:
 
 def _find_queue(session: Session, name: str, asked: Composite, *, declare: bool) -> None:
     """It is there, or, by an address of version 1, is made."""
-    if name in session.vhost.queues:
+    if name in session.vhost.queues or name in session.vhost.replies:
         return
     if not declare:
         raise _missing(session, "queue", name)
@@ -159,7 +163,23 @@ def _make_temporary(session: Session, link: str, asked: Composite, what: str) ->
     return name
 
 
-def _temporary(queue: str) -> dict[str, Any]:
+def _replies(session: Session, asked: Composite, *, settled: bool) -> Queue | None:
+    """Where the replies to one link go; None where it asks for another node than that."""
+    if _VOLATILE not in asked.get("capabilities", ()) or not settled:
+        return None
+    kept = asked.get("durable") or asked.get("timeout") or asked.get("address") is not None
+    if kept or asked.get("expiry_policy") != "link-detach":
+        return None
+    replies = session.vhost.open_replies(session.connection.id)
+    try:
+        session.connection.permit("read", "queue", replies.name)
+    except SessionFailed:
+        session.vhost.close_replies(replies)
+        raise
+    return replies
+
+
+def _temporary(queue: str, capability: str = _TEMPORARY) -> dict[str, Any]:
     """The fields of a terminus that was made for its link (figure 2.34)."""
     return {
         "address": addresses.queue_address(queue),
@@ -171,7 +191,7 @@ def _temporary(queue: str) -> dict[str, Any]:
             Symbol("lifetime-policy"): Described(Symbol("amqp:delete-on-close:list"), []),
             Symbol("supported-dist-modes"): Symbol("move"),
         },
-        "capabilities": (_TEMPORARY,),
+        "capabilities": (capability,),
     }
 
 
@@ -186,23 +206,14 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
     outcomes = _outcomes(asked)
     filters = read_filters(asked.get("filter"), session.vhost.clock.wall)
     arguments = filters.arguments | _arguments(fields.get("properties") or {})
-    dynamic = ""
-    if asked.get("dynamic"):
-        dynamic = _make_temporary(session, fields["name"], asked, "source")
-        name, terminus = dynamic, _temporary(dynamic) | {"distribution_mode": "move"}
-    else:
-        name = _source(session, asked)
-        session.connection.permit("read", "queue", name)
-        terminus = dict(asked.fields)
-        terminus.pop("capabilities", None)
-    queue = session.vhost.queue(name, session.connection.id)
     settled = fields.get("snd_settle_mode") == _SETTLED
+    queue, terminus, dynamic = _node(session, fields["name"], asked, settled=settled)
     most = fields.get("max_message_size", 0)
     link = Outgoing(session, fields["name"], fields["handle"], settled=settled, max_message=most)
     link.dynamic = dynamic
     link.address, link.filters = terminus.get("address"), filters.kept
     if filters.malformed:
-        who = f"receiver '{link.name}' of queue '{name}' in vhost '{session.vhost.name}'"
+        who = f"receiver '{link.name}' of queue '{queue.name}' in vhost '{session.vhost.name}'"
         what = f"its SQL filter is not in force, it gets all messages: {filters.malformed}"
         session.vhost.warned.report(who, what)
     consumer = link.consumer = Consumer(
@@ -243,6 +254,23 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
         max_message_size=fields.get("max_message_size"),
         offered_capabilities=_FILTERS if queue.kind == "stream" else None,
     )
+
+
+def _node(
+    session: Session, link: str, asked: Composite, *, settled: bool
+) -> tuple[Queue, dict[str, Any], str]:
+    """The queue that a source stands for, the source as it is then, and what ends with its link."""
+    vhost, connection = session.vhost, session.connection
+    if not asked.get("dynamic"):
+        name = _source(session, asked)
+        connection.permit("read", "queue", name)
+        kept = {field: value for field, value in asked.fields.items() if field != "capabilities"}
+        return vhost.queue(name, connection.id), kept, ""
+    replies = _replies(session, asked, settled=settled)
+    if replies is not None:
+        return replies, _temporary(replies.name, _VOLATILE), ""
+    name = _make_temporary(session, link, asked, "source")
+    return vhost.queue(name, connection.id), _temporary(name), name
 
 
 def _outcomes(asked: Composite) -> tuple[str, ...]:

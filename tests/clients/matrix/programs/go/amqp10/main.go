@@ -142,6 +142,31 @@ func credit() {
 	Equal(in.Prefetched() == nil, true)
 }
 
+func replies() {
+	connection, session := dial(nil)
+	defer connection.Close()
+	queue := declare("requests", nil)
+	in, err := session.NewReceiver(background, "", &amqp.ReceiverOptions{
+		Credit:                    1,
+		DynamicAddress:            true,
+		RequestedSenderSettleMode: amqp.SenderSettleModeSettled.Ptr(),
+		SourceCapabilities:        []string{"rabbitmq:volatile-queue"},
+		SourceExpiryPolicy:        amqp.ExpiryPolicyLinkDetach,
+	})
+	Must(err)
+	where := in.Address()
+	request := message("2 + 2")
+	request.Properties = &amqp.MessageProperties{MessageID: "r1", ReplyTo: &where}
+	Must(sender(session, "/queues/"+queue).Send(background, request, nil))
+	asked := next(receiver(session, queue, 1))
+	reply := message("4")
+	reply.Properties = &amqp.MessageProperties{To: asked.Properties.ReplyTo, CorrelationID: asked.Properties.MessageID}
+	Must(sender(session, "").Send(background, reply, nil))
+	got := next(in)
+	Equal(string(got.GetData()), "4")
+	Equal(got.Properties.CorrelationID, "r1")
+}
+
 func large() {
 	connection, session := dial(nil)
 	defer connection.Close()
@@ -192,6 +217,7 @@ func main() {
 		{"publish", publish},
 		{"outcomes", outcomes},
 		{"credit", credit},
+		{"replies", replies},
 		{"large bodies", large},
 		{"kill", survive("kill")},
 		{"restart", survive("restart")},
