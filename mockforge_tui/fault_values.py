@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.actions import PARTS, Parameter
 from mockforge_brokers.misbehaviour.rules import Match
 from mockforge_brokers.protocols import PROTOCOLS
 
-from .filters import compile_filter, conditions, is_about, reduced
+from .filters import Filter, compile_filter, conditions
 from .nearest import get_close_matches
 from .units import parse_duration, parse_rate, parse_size
 
@@ -18,6 +19,8 @@ _ORIGIN = _PLACED | {"user", "vhost"}
 # before must hold after, too.
 _OPERATION = _PLACED | {"op", "dir"}
 _PLACE = _OPERATION | {"topic"}
+_COMMON_OPERATION = frozenset(("proto", "op", "dir"))
+_COMMON_PLACE = _COMMON_OPERATION | {"topic"}
 
 
 def read_quantity(parameter: Parameter, text: str) -> Any:
@@ -79,17 +82,34 @@ def frame_match(
     wall: Callable[[], float] = time.time,
 ) -> Match:
     """What a filter matches of frames; raises FilterError. `name` is what people see of it."""
-    origin, operation, place = (
-        None if early is None else early.matches
-        for early in (reduced(text, fields) for fields in (_ORIGIN, _OPERATION, _PLACE))
-    )
+    whole = compile_filter(text, wall=wall)
+    terms = conditions(text, wall=wall)
     return Match(
         name or text,
-        compile_filter(text, wall=wall).matches,
+        whole.matches,
         direction,
-        tuple((each.text, each.matches) for each in conditions(text, wall=wall)),
-        origin,
-        operation,
-        place,
-        contents=not is_about(text, _PLACE),
+        tuple((each.text, each.matches) for each in terms),
+        _early(terms, _ORIGIN),
+        _early(terms, _OPERATION),
+        _early(terms, _PLACE),
+        _early(terms, _COMMON_OPERATION),
+        _early(terms, _COMMON_PLACE),
+        contents=not all(_is_about(each, _PLACE) for each in terms),
+        common=all(_is_about(each, _COMMON_PLACE) for each in terms),
+        ends=any(each.fields is None or "op" in each.fields for each in terms),
     )
+
+
+def _is_about(term: Filter, fields: frozenset[str]) -> bool:
+    return term.fields is not None and term.fields <= fields
+
+
+def _early(terms: tuple[Filter, ...], fields: frozenset[str]) -> Callable[[Row], bool] | None:
+    """What the terms say that are about these fields alone; None where no term is.
+
+    Where that does not match, the filter does not match either.
+    """
+    found = tuple(each.matches for each in terms if _is_about(each, fields))
+    if len(found) > 1:
+        return lambda row: all(matches(row) for matches in found)
+    return found[0] if found else None

@@ -3,7 +3,7 @@
 One language says what is shown, tailed, held and made to fail; guide/filters.md teaches it.
 """
 
-from .compiler import Filter, compile_filter, conditions, is_about, reduced
+from .compiler import Filter, compile_filter, conditions, reduced
 from .completion import Suggestion, complete_filter
 from .fields import MESSAGES, Field, Subject, records
 from .syntax import FilterError, quote
@@ -18,7 +18,6 @@ __all__ = [
     "compile_filter",
     "complete_filter",
     "conditions",
-    "is_about",
     "quote",
     "records",
     "reduced",

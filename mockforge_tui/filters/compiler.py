@@ -38,11 +38,15 @@ _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filter:
-    """A compiled filter; call it with a row. `notes` say what it does not look at."""
+    """A compiled filter; call it with a row. `notes` say what it does not look at.
+
+    `fields` are the names of those that a condition asks about; None: it asks about others too.
+    """
 
     text: str
     matches: Callable[[Any], bool]
     notes: tuple[str, ...] = ()
+    fields: frozenset[str] | None = None
 
     def __call__(self, row: Any) -> bool:
         return self.matches(row)
@@ -79,7 +83,8 @@ def conditions(
         source = f"def matches(r):\n    return {compiler.node(part, protocol).source}\n"
         exec(compile(source, "<filter>", "exec"), compiler.names)
         start, end = _span(part)
-        found.append(Filter(text[start:end], compiler.names["matches"]))
+        fields = _fields(part, subject)
+        found.append(Filter(text[start:end], compiler.names["matches"], fields=fields))
     return tuple(found)
 
 
@@ -110,23 +115,29 @@ def reduced(text: str, fields: Collection[str]) -> Filter | None:
     return Filter(text, compiler.names["matches"])
 
 
-def is_about(text: str, fields: Collection[str]) -> bool:
-    """Whether a filter says something of these fields alone; raises FilterError."""
-    tree = parse(text)
-    return tree is None or _is_about(tree, fields)
+def _fields(node: Node, subject: Subject) -> frozenset[str] | None:
+    """The names of the fields that it asks about; None where it asks about more than these."""
+    match node:
+        case And(parts) | Or(parts):
+            found: set[str] = set()
+            for part in parts:
+                fields = _fields(part, subject)
+                if fields is None:
+                    return None
+                found |= fields
+            return frozenset(found)
+        case Not(inner):
+            return _fields(inner, subject)
+        case Term():
+            known = subject.find(node.field)
+            return None if known is None else frozenset((known[0].name,))
+        case _:
+            return None
 
 
 def _is_about(node: Node, fields: Collection[str]) -> bool:
-    match node:
-        case And(parts) | Or(parts):
-            return all(_is_about(part, fields) for part in parts)
-        case Not(inner):
-            return _is_about(inner, fields)
-        case Term():
-            found = MESSAGES.find(node.field)
-            return found is not None and found[0].name in fields
-        case _:
-            return False
+    found = _fields(node, MESSAGES)
+    return found is not None and found.issubset(fields)
 
 
 @dataclass(frozen=True, slots=True)

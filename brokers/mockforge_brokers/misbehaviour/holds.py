@@ -123,8 +123,9 @@ class Holds:
         return count
 
     def may_concern(self, row: Row) -> bool:
-        """See `Match.may_concern`."""
-        return any(rule.match.may_concern(row) for rule in self.rules.values())
+        """Whether rules can be about a connection of this protocol, number and client."""
+        origins = (rule.match.origin for rule in self.rules.values())
+        return any(origin is None or origin(row) for origin in origins)
 
     def may_match(self, parts: list[Row], *, placed: bool) -> bool:
         """See `Match.may_match`."""

@@ -17,6 +17,7 @@ from ..journal import IN, OUT, Row, mark_of
 from ..spine import Spine
 from .actions import Action, Blackhole, Delay, Drop, Inject, Refuse, Truncate, Watch, name_of
 from .in_force import InForce
+from .sieve import Sieve
 
 if TYPE_CHECKING:
     from .queue import Queue
@@ -34,10 +35,14 @@ class Match(Struct, frozen=True):
 
     `direction` None: a message is matched once, on the way where it first shows; what answers a
     matched request is then left alone. `terms` are the conditions of which all must hold, each
-    with its text. Three say sooner that nothing matches (None: that cannot be known): `origin` by
+    with its text. Some say sooner that nothing matches (None: that cannot be known): `origin` by
     protocol, connection and client alone; `operation` by these, operation and direction; `place`
-    by all of these and the destination. `contents`: some of the terms are about more than that, so
-    that of two frames alike in all this one may come nearer to a match than the other.
+    by all of these and the destination. `common_operation` and `common_place` are the same without
+    connection and client, so that what they say of a frame holds for everybody's.
+
+    `contents`: some of the terms are about more than `place`, so that of two frames alike in all
+    this one may come nearer to a match than the other; `common`: none is about more than
+    `common_place`. `ends`: it may be about a connection's beginning or end.
     """
 
     scope: str
@@ -47,15 +52,21 @@ class Match(Struct, frozen=True):
     origin: Callable[[Row], bool] | None = None
     operation: Callable[[Row], bool] | None = None
     place: Callable[[Row], bool] | None = None
+    common_operation: Callable[[Row], bool] | None = None
+    common_place: Callable[[Row], bool] | None = None
     contents: bool = True
-
-    def may_concern(self, row: Row) -> bool:
-        """Whether frames of a connection of this protocol, number and client can match."""
-        return self.origin is None or self.origin(row)
+    common: bool = False
+    ends: bool = True
 
     def may_match(self, part: Row, *, placed: bool) -> bool:
         """Whether frames with this operation (`placed`: and destination) can match."""
         early = self.place if placed else self.operation
+        way = self.direction in (None, part.direction)
+        return way and (early is None or early(part))
+
+    def may_match_of_all(self, part: Row, *, placed: bool) -> bool:
+        """As `may_match`, of whatever connection such a frame is."""
+        early = self.common_place if placed else self.common_operation
         way = self.direction in (None, part.direction)
         return way and (early is None or early(part))
 
@@ -95,9 +106,9 @@ class Rule(Struct, eq=False):
     """One fault; with a `lifetime` (seconds) it leaves by itself.
 
     `hits` counts how often it fired, `seen` how often it matched, `missed` how often it was asked
-    and did not; while it never matched, `near` is the closest thing that it saw. `effects` go on
-    after the frame that it fired for: each is called when the rule ends. `warned`: it was said that
-    it could not do what it is to do.
+    and did not; while it never matched, `near` is the closest thing that it saw, and `looking` says
+    that others may come closer. `effects` go on after the frame that it fired for: each is called
+    when the rule ends. `warned`: it was said that it could not do what it is to do.
     """
 
     match: Match
@@ -111,6 +122,7 @@ class Rule(Struct, eq=False):
     seen: int = 0
     missed: int = 0
     near: Near | None = None
+    looking: bool = True
     effects: dict[object, Callable[[], object]] = field(default_factory=dict)
     added: float = 0.0
     timer: Timer | None = None
@@ -169,12 +181,14 @@ class Faults:
         self._spine = spine
         self._random = random
         self._last = 0
+        self._sieve: Sieve[Rule] | None = None
 
     def add(self, rule: Rule) -> Rule:
         """Put a rule into force and number it."""
         self._last += 1
         rule.id = self._last
         rule.added = self._clock.now()
+        rule.looking = _may_come_nearer(rule)
         self.rules[rule.id] = rule
         if rule.lifetime is not None:
             rule.timer = self._clock.call_later(rule.lifetime, self.remove, rule.id)
@@ -207,26 +221,32 @@ class Faults:
         return count
 
     def may_concern(self, row: Row) -> bool:
-        """See `Match.may_concern`; a rule looks for what comes nearest to it among all at first."""
-        return any(
-            rule.enabled and (rule.match.may_concern(row) or _looks_around(rule))
-            for rule in self.rules.values()
-        )
+        """Whether rules can be about a connection of this protocol, number and client.
+
+        A rule looks for what comes nearest to it among all at first.
+        """
+        return self._sifted().may_concern(row)
+
+    def about(self, parts: list[Row]) -> tuple[Rule, ...]:
+        """The rules that have to be asked about a frame of these parts.
+
+        Those that can be about it, whoever's it is, and those to which it may come nearer than all
+        before. All others have seen one like it.
+        """
+        return self._sifted().of(parts, placed=True)
 
     def candidates(self, parts: list[Row], *, placed: bool) -> tuple[Rule, ...]:
-        """The rules that have to be asked about frames that look as the one with these parts does.
+        """As `about`, of all frames of one connection that look as the one with these parts does.
 
-        Those that can be about such frames (see `Match.may_match`), and those to which the next of
-        them may come nearer than this one does. All others have seen this one.
+        These have the same operation (`placed`: and destination).
         """
         found = []
-        for rule in tuple(self.rules.values()):
-            if not rule.enabled:
-                continue
-            if any(rule.match.may_match(part, placed=placed) for part in parts):
+        for rule in self._sifted().of(parts, placed=placed):
+            match = rule.match
+            if any(match.may_match(part, placed=placed) for part in parts):
                 found.append(rule)
-            elif _looks_around(rule):
-                if rule.match.contents or not placed:
+            elif rule.looking:
+                if match.contents or not placed:
                     found.append(rule)
                 else:
                     self._miss(rule, parts)
@@ -264,13 +284,13 @@ class Faults:
         Only one that names `op:open` or `op:close` can.
         """
         other = replace(row, operation="")
-        for rule in tuple(self.rules.values()):
+        for rule in self._sifted().ends:
             match = rule.match
-            if not rule.enabled or match.direction not in (None, row.direction):
+            if not isinstance(rule.action, actions) or match.direction not in (None, row.direction):
                 continue
             # A rule for all frames is not about the beginning, nor about the end.
             named = match.matches(row) and not match.matches(other)
-            if named and isinstance(rule.action, actions) and self._fires(rule):
+            if rule.enabled and named and self._fires(rule):
                 self._report(rule, row)
                 return rule
         return None
@@ -300,15 +320,22 @@ class Faults:
         """The seeded dice."""
         return self._random
 
+    def _sifted(self) -> Sieve[Rule]:
+        sieve = self._sieve
+        if sieve is None:
+            rules = (rule for rule in self.rules.values() if rule.enabled)
+            sieve = self._sieve = Sieve(rules, _looks_at_others, self._miss)
+        return sieve
+
     def _miss(self, rule: Rule, parts: list[Row]) -> None:
         """A frame of these parts is none of a rule's."""
-        looked_around = _looks_around(rule)
-        if looked_around:
-            _compare(rule, parts)
         rule.missed += 1
-        if looked_around and not _looks_around(rule):
-            # From here on frames may go past it.
-            self._refresh()
+        if rule.looking:
+            _compare(rule, parts)
+            rule.looking = _may_come_nearer(rule)
+            if not rule.looking:
+                # From here on frames may go past it.
+                self._refresh()
 
     def _fires(self, rule: Rule) -> bool:
         # Each test narrows what the next one counts: `every` and `first` count frames within the
@@ -323,6 +350,7 @@ class Faults:
             return False
         rule.seen += 1
         if rule.seen == 1:
+            rule.looking = False
             self._refresh()
         if rule.seen <= trigger.first or (rule.seen - trigger.first - 1) % trigger.every:
             return False
@@ -341,6 +369,7 @@ class Faults:
 
     def _refresh(self) -> None:
         self.active = any(rule.enabled for rule in self.rules.values())
+        self._sieve = None
         self.in_force.changed(self, active=self.active)
 
 
@@ -359,7 +388,7 @@ def _takes_away(action: Action) -> bool:
             return False
 
 
-def _looks_around(rule: Rule) -> bool:
+def _may_come_nearer(rule: Rule) -> bool:
     """Whether a frame may come nearer to a rule than all before, though it cannot match."""
     if rule.seen or rule.missed >= COMPARED:
         return False
@@ -367,6 +396,11 @@ def _looks_around(rule: Rule) -> bool:
         return len(rule.near.failed) > 1
     # Who fails the only term does not come near: one frame shows that there are others.
     return not rule.missed or len(rule.match.terms) > 1
+
+
+def _looks_at_others(rule: Rule) -> bool:
+    """Whether of frames alike in operation and destination one may come nearer than the other."""
+    return rule.looking and not rule.match.common
 
 
 def _compare(rule: Rule, parts: list[Row]) -> None:
