@@ -22,12 +22,19 @@ class Peer(Protocol):
     """`127.0.0.1:50871`"""
     listener: Listener
     """The one that it came by."""
-    principal: Principal
-    """Who it is, as far as that is known; who logs it in puts another value here."""
     opened: float
     """Wall time."""
     bytes_in: int
     bytes_out: int
+
+    @property
+    def principal(self) -> Principal:
+        """Who it is, as far as that is known."""
+        ...
+
+    def identify(self, principal: Principal) -> None:
+        """It is somebody else now: who logs it in says so, or whose connection got another name."""
+        ...
 
     @property
     def local(self) -> tuple[str, int]:

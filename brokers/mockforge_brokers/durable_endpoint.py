@@ -134,7 +134,10 @@ class DurableEndpoint(Endpoint):
             and held[0][0] <= self._store.committed
             and not isinstance(data := held[0][1], list)
             and self.lanes is None
-            and not self.environment.in_force.active
+            and (
+                not self.environment.in_force.active
+                or self.cleared == self.environment.in_force.version
+            )
         ):
             # One answer, and nothing that could stop it: as most are.
             held.clear()

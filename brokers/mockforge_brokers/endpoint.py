@@ -26,6 +26,7 @@ from .hangup import HangUp, local_address, peer_address, reset, why_lost
 from .journal import IN, OUT, Origin, Tape
 from .lanes import Lanes
 from .listener import Listener
+from .misbehaviour.skimming import UNSETTLED
 from .snapshots import ConnectionView
 from .turns import FEW
 
@@ -124,12 +125,27 @@ class Endpoint(Flow):
         turns.speaking = self
         lanes = self.lanes
         try:
-            if lanes is not None:
-                tail = lanes.receive(data)
-            elif environment.in_force.active:
-                tail = self.inspect().receive(data)
-            else:
+            if (
+                lanes is None
+                and environment.in_force.active
+                and self.cleared != environment.in_force.version
+            ):
+                lanes = self.look_again()
+            # As `Skimmer.passes`, written out, too.
+            if lanes is None or (
+                (skims := lanes.skims_in).version == environment.in_force.version
+                and (
+                    (
+                        len(data) == skims.size
+                        and data.startswith(skims.head)
+                        and (not skims.tail or data.startswith(skims.tail, skims.tail_at))
+                    )
+                    or skims.skim(data)
+                )
+            ):
                 tail = self.connection.receive(data)
+            else:
+                tail = lanes.receive(data)
         except Exception as error:
             turns.speaking = None
             self.fail(error, data)
@@ -153,23 +169,18 @@ class Endpoint(Flow):
         # At once while this turn of the loop has time, else with all others at its end.
         connection = self.connection
         at_once = self.server.turns.may_answer(self)
-        if (
-            at_once
-            and self._descriptor >= 0
-            and not (tail or connection.bulky or self.closing)
-            and self.lanes is None
-            and not self.environment.in_force.active
-        ):
+        if at_once and self._descriptor >= 0 and not (tail or connection.bulky or self.closing):
             # As `flush`, for whole frames with an answer that nothing could stop: as most are where
             # a client waits for each answer. What it does not wait for comes behind the write.
             pieces = connection.out
             answer = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            pieces.clear()
-            write_now(self.transport, self._descriptor, answer)
-            self.bytes_out += len(answer)
-            if self._tape is not None:
-                self._tape.add_exchange(data, answer)
-            return
+            if (self.lanes is None and not self.environment.in_force.active) or self._past(answer):
+                pieces.clear()
+                write_now(self.transport, self._descriptor, answer)
+                self.bytes_out += len(answer)
+                if self._tape is not None:
+                    self._tape.add_exchange(data, answer)
+                return
         if self._tape is not None and data:
             self._tape.add(IN, data, tail)
         if at_once:
@@ -178,6 +189,13 @@ class Endpoint(Flow):
             # As `wake`, whose questions are answered.
             self._awake = True
             self.server.turns.flush_soon(self)
+
+    def _past(self, answer: bytes) -> bool:
+        """Whether no rule is about an answer, and nothing waits that it would overtake."""
+        lanes, version = self.lanes, self.environment.in_force.version
+        if lanes is None:
+            return self.cleared == version
+        return lanes.skims_out.passes(answer, version)
 
     def eof_received(self) -> bool:
         while self._later is not None and self._later.work():
@@ -210,8 +228,11 @@ class Endpoint(Flow):
         self.environment.spine.emit(event)
 
     def identify(self, principal: Principal) -> None:
-        """A layer below knows who it is."""
         self.principal = principal
+        # Rules may be about it that were not before.
+        self.cleared = UNSETTLED
+        if self.lanes is not None:
+            self.lanes.unsettle()
 
     def framed(self, direction: int, heads: bytes) -> None:
         """A WebSocket below us passed frames with these heads."""

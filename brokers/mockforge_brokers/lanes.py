@@ -5,7 +5,7 @@ nothing waits: an endpoint without pays one test for each burst.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from .contract import Connection, Peer
 from .environment import Environment
@@ -13,6 +13,10 @@ from .journal import IN, OUT
 from .misbehaviour.concern import Concern
 from .misbehaviour.exchanges import Exchanges
 from .misbehaviour.lane import Lane
+from .misbehaviour.skimming import Skimmer
+
+_NOTHING: Final = Skimmer()
+"""Of the way that has no lane: nothing goes past."""
 
 
 class Inspected(Peer, Protocol):
@@ -21,6 +25,8 @@ class Inspected(Peer, Protocol):
     environment: Environment
     connection: Connection
     lanes: "Lanes | None"
+    cleared: int
+    """The version of the rules (see `InForce`) of which none can be about it."""
 
     def write(self, data: bytes) -> None: ...
 
@@ -34,7 +40,10 @@ class Inspected(Peer, Protocol):
 
 
 class Lanes:
-    """Both directions of one endpoint; a lane is there while what passes has to be looked at."""
+    """Both directions of one endpoint; a lane is there while what passes has to be looked at.
+
+    `skims_in` and `skims_out` say what goes past them unread: who has a burst asks them first.
+    """
 
     __slots__ = (
         "_concern",
@@ -44,6 +53,8 @@ class Lanes:
         "_in_force",
         "_inward",
         "_outward",
+        "skims_in",
+        "skims_out",
     )
 
     def __init__(self, endpoint: Inspected) -> None:
@@ -52,6 +63,7 @@ class Lanes:
         self._exchanges = Exchanges()
         self._inward: Lane | None = None
         self._outward: Lane | None = None
+        self.skims_in = self.skims_out = _NOTHING
         self.adopt(endpoint.connection)
 
     def adopt(self, connection: Connection) -> None:
@@ -59,8 +71,17 @@ class Lanes:
         environment = self._endpoint.environment
         self._connection = connection
         self._concern = Concern(environment.faults, environment.holds, self._endpoint, connection)
-        for lane in filter(None, (self._inward, self._outward)):
-            lane.adopt(connection)
+        if self._inward is not None:
+            self._inward.adopt(connection)
+            self.skims_in = self._inward.skimmer
+        if self._outward is not None:
+            self._outward.adopt(connection)
+            self.skims_out = self._outward.skimmer
+
+    @property
+    def needed(self) -> bool:
+        """Something of this endpoint is to be looked at, or waits."""
+        return bool(self._inward or self._outward) or self._concern.asks()
 
     def open(self) -> None:
         """Ask the rules that name `op:open` about an endpoint that was just accepted."""
@@ -87,30 +108,22 @@ class Lanes:
         connection, lane = self._connection, self._inward
         if lane is None:
             if not self._concern.asks():
-                if self._concern.over:
-                    self._give_up()
+                self._give_up()
                 return connection.receive(data)
             lane = self._lane_of(IN)
             data = connection.take_rest() + data
-        else:
-            # Nothing waits, and no rule is about any of these frames: as most are beside rules for
-            # other destinations.
-            skimmer = lane.skimmer
-            if skimmer.version == self._in_force.version and (
-                (len(data) == skimmer.size and data.startswith(skimmer.head)) or skimmer.skim(data)
-            ):
-                return connection.receive(data)
-            if lane.idle and not self._concern.asks():
-                self._inward = None
-                # A circle with its endpoint would stay until the collector comes by.
-                self._exchanges.lanes.pop(IN, None)
-                self._give_up()
-                return connection.receive(lane.take_rest() + data)
+        elif lane.idle and not self._concern.asks():
+            self._leave(IN)
+            return connection.receive(lane.take_rest() + data)
         if connection.unfinished:
             # What passed the lane already comes first.
             connection.receive(b"")
         lane.feed(data)
-        return lane.pending
+        pending = lane.pending
+        if not pending and lane.idle and not self._concern.asks():
+            # Now it is known who the client is: what it sends next need not come in here.
+            self._leave(IN)
+        return pending
 
     @property
     def look_at_output(self) -> bool:
@@ -122,25 +135,19 @@ class Lanes:
         lane = self._outward
         if lane is None:
             if not self._concern.asks():
-                if self._concern.over:
-                    self._give_up()
-                self._endpoint.write(data)
-                return
-            lane = self._lane_of(OUT)
-        else:
-            skimmer = lane.skimmer
-            if skimmer.version == self._in_force.version and (
-                (len(data) == skimmer.size and data.startswith(skimmer.head)) or skimmer.skim(data)
-            ):
-                self._endpoint.write(data)
-                return
-            if lane.idle and not self._concern.asks():
-                self._outward = None
-                self._exchanges.lanes.pop(OUT, None)
                 self._give_up()
                 self._endpoint.write(data)
                 return
+            lane = self._lane_of(OUT)
+        elif lane.idle and not self._concern.asks():
+            self._leave(OUT)
+            self._endpoint.write(data)
+            return
         lane.feed(data)
+
+    def unsettle(self) -> None:
+        """Whose connection it is has changed: nothing goes past unread."""
+        self._exchanges.unsettle()
 
     def after(self, direction: int, callback: Callable[[], object]) -> bool:
         """Call once all that waits has gone its way, and the end may be seen; False for now."""
@@ -173,8 +180,10 @@ class Lanes:
         """The lane of a direction, made where there is none."""
         if direction == OUT:
             self._outward = self._outward or self._lane(OUT, self._endpoint.forward_out)
+            self.skims_out = self._outward.skimmer
             return self._outward
         self._inward = self._inward or self._lane(IN, self._endpoint.forward_in)
+        self.skims_in = self._inward.skimmer
         return self._inward
 
     def _lane(self, direction: int, forward: Callable[[bytes], object]) -> Lane:
@@ -182,7 +191,18 @@ class Lanes:
         parts = endpoint.environment.misbehaviour
         return Lane(direction, endpoint.connection, endpoint, forward, parts, self._exchanges)
 
+    def _leave(self, direction: int) -> None:
+        """No rule is about this way any more, and nothing waits."""
+        if direction == IN:
+            self._inward, self.skims_in = None, _NOTHING
+        else:
+            self._outward, self.skims_out = None, _NOTHING
+        # A circle with its endpoint would stay until the collector comes by.
+        self._exchanges.lanes.pop(direction, None)
+        self._give_up()
+
     def _give_up(self) -> None:
-        """No lane is left, and nothing in force could ask for one."""
-        if not (self._inward or self._outward or self._in_force.active):
+        """No lane is left, and as the rules are now nothing could ask for one."""
+        if not (self._inward or self._outward):
             self._endpoint.lanes = None
+            self._endpoint.cleared = self._in_force.version

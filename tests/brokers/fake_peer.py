@@ -54,6 +54,9 @@ class FakePeer:
     def become(self, connection: Connection) -> None:
         self.connection = connection
 
+    def identify(self, principal: Principal) -> None:
+        self.principal = principal
+
     def wake(self) -> None:
         self.awake = True
 

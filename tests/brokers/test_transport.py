@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from mockforge_brokers import hangup, layered
+from mockforge_brokers.access import Principal
 from mockforge_brokers.clock import LoopClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import (
@@ -22,11 +23,13 @@ from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.actions import Delay, Duplicate, Refuse
+from mockforge_brokers.misbehaviour.rules import COMPARED
 from mockforge_brokers.tls import issue, server_context
 from mockforge_brokers.transport import Server
+from msgspec.structs import replace
 
 from .lines import LineBroker, LineConnection, is_word
-from .misbehaving import fault
+from .misbehaving import fault, hold
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -306,6 +309,80 @@ def test_a_fault_may_come_and_go_in_the_middle_of_a_frame():
         writer.write(b"rter\nx\n")
         assert await reader.readexactly(10) == b"quarter\nx\n"
         assert rule.hits == 1
+
+    run(test)
+
+
+def test_whom_no_rule_is_about_needs_no_lanes_until_it_is_somebody_else():
+    async def test(world: Serving) -> None:
+        rule = fault(matches=is_word("x"))
+        rule.match = replace(rule.match, origin=lambda row: row.origin.user == "bob")
+        rule.missed = COMPARED
+        world.environment.faults.add(rule)
+        reader, writer = await world.connect()
+        writer.write(b"x\n")
+        assert await reader.readline() == b"x\n"
+        (endpoint,) = world.server.endpoints.values()
+        assert endpoint.lanes is None
+        endpoint.identify(Principal("bob", "PLAIN"))
+        writer.write(b"a\nx\nb\n")
+        assert await reader.readexactly(4) == b"a\nb\n"
+        endpoint.identify(Principal("alice", "PLAIN"))
+        writer.write(b"x\n")
+        assert await reader.readline() == b"x\n"
+        assert (rule.hits, endpoint.lanes) == (1, None)
+        other = world.environment.faults.add(fault(matches=is_word("y")))
+        writer.write(b"y\nz\n")
+        assert await reader.readline() == b"z\n"
+        assert other.hits == 1
+
+    run(test)
+
+
+def test_who_is_known_since_its_first_frame_needs_no_lane_for_the_next():
+    async def test(world: Serving) -> None:
+        rule = fault(matches=is_word("x"))
+        rule.match = replace(rule.match, origin=lambda row: row.client == "other")
+        rule.missed = COMPARED
+        world.environment.faults.add(rule)
+        reader, writer = await world.connect()
+        await world.until(lambda: world.server.endpoints)
+        (endpoint,) = world.server.endpoints.values()
+        endpoint.connection.client = ""
+        writer.write(b"a\n")
+        assert await reader.readline() == b"a\n"
+        assert endpoint.lanes is not None
+        endpoint.connection.client = "me"
+        for _ in range(2):
+            writer.write(b"a\n")
+            assert await reader.readline() == b"a\n"
+        assert endpoint.lanes is None
+
+    run(test)
+
+
+@pytest.mark.parametrize("reads", [1, 3])
+def test_a_rule_that_comes_between_two_bursts_alike_acts_on_the_next(reads: int):
+    async def test(world: Serving) -> None:
+        other = world.environment.faults.add(fault(matches=is_word("other")))
+        other.match = replace(other.match, operation=is_word("other"))
+        reader, writer = await world.connect()
+        for _ in range(reads):
+            writer.write(b"x\n")
+            assert await reader.readline() == b"x\n"
+        rule = world.environment.faults.add(fault(matches=is_word("x")))
+        writer.write(b"x\nlast\n")
+        assert await reader.readline() == b"last\n"
+        world.environment.faults.enable(rule.id, False)
+        writer.write(b"x\n")
+        assert await reader.readline() == b"x\n"
+        world.environment.faults.enable(rule.id, True)
+        writer.write(b"x\nlast\n")
+        assert await reader.readline() == b"last\n"
+        world.environment.holds.add(hold(is_word("last")))
+        writer.write(b"a\nlast\n")
+        assert await reader.readline() == b"a\n"
+        assert (rule.hits, len(world.environment.holds.held)) == (2, 1)
 
     run(test)
 

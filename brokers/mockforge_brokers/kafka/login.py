@@ -77,8 +77,8 @@ class Login:
         principal = self._peer.principal
         if principal.certificate:
             # As Kafka's SSL listeners do: the whole subject is the name.
-            self._peer.principal = replace(
-                principal, name=principal.certificate, mechanism="certificate"
+            self._peer.identify(
+                replace(principal, name=principal.certificate, mechanism="certificate")
             )
         elif KAFKA not in self._access.anonymous or self._options.oauth:
             self._report("", "login", "SASL is wanted here, or --anonymous to let all in")
@@ -237,7 +237,7 @@ class Login:
         self.agreed = self.bare = False
         ends = [one for one in (lifetime, self._options.max_reauth or None) if one is not None]
         self.expires = self._environment.clock.now() + min(ends) if ends else None
-        self._peer.principal = replace(self._peer.principal, name=user, mechanism=self._mechanism)
+        self._peer.identify(replace(self._peer.principal, name=user, mechanism=self._mechanism))
         self.admitted = True
 
     def guard(self) -> Guard | None:

@@ -258,8 +258,8 @@ class Requests:
         api_key, version, correlation_id, client_id = header
         caller = self.caller
         served = caller.offer.served.get(api_key)
-        if client_id is not None:
-            caller.client_id = caller.login.client = client_id
+        if client_id is not None and client_id != caller.client_id:
+            caller.rename(client_id)
         if not caller.login.admitted and not caller.admit(api_key):
             raise ProtocolError(
                 f"{title(api_key)} came before the client logged in by SASL, which is wanted here"

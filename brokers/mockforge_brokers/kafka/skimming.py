@@ -28,28 +28,19 @@ class RequestSkimmer(Skimmer):
     """Of what a client sends. Requests that go past need not be remembered here: the connection
     that gets them next does that."""
 
-    __slots__ = ("_begin", "_kind", "_named", "_reader", "_size")
+    __slots__ = ("_kind", "_named", "_reader")
 
     def __init__(self, reader: RowReader) -> None:
         super().__init__()
         self._reader = reader
         self._kind, self._named = _NO_API, b""
-        self._size, self._begin = -1, b""
 
     def forget(self) -> None:
         super().forget()
         self._kind, self._named = _NO_API, b""
-        self._size = -1
 
     def skim(self, data: bytes) -> bool:
         at, end = 0, len(data)
-        # A producer that waits for each answer sends one request of the same size again and again.
-        if (
-            end == self._size
-            and data.startswith(self._begin)
-            and data.startswith(self._named, AFTER_CORRELATION_ID)
-        ):
-            return True
         kind, named = self._kind, self._named
         length = AFTER_CORRELATION_ID + len(named)
         while end - at >= _LEAST:
@@ -68,7 +59,9 @@ class RequestSkimmer(Skimmer):
                 if last == look:
                     self._kind, self._named = kind, named = last_kind, last_named
                     length = AFTER_CORRELATION_ID + len(named)
-                    self._size, self._begin = stop - at, data[at : at + 4] + kind
+                    # Who waits for each answer sends one of the same size again and again.
+                    self.size, self.head = stop - at, data[at : at + 4] + kind
+                    self.tail_at, self.tail = AFTER_CORRELATION_ID, named
             at = stop
         return at == end
 
@@ -76,38 +69,49 @@ class RequestSkimmer(Skimmer):
 class AnswerSkimmer(Skimmer):
     """Of what is sent to a client."""
 
-    __slots__ = ("_named", "_reader", "_request")
+    __slots__ = ("_begin", "_least", "_named", "_reader", "_request", "_whole")
 
     def __init__(self, reader: RowReader) -> None:
         super().__init__()
         self._reader = reader
-        self._request, self._named = (-1, -1), b""
+        self._expect((-1, -1), b"", b"")
 
     def forget(self) -> None:
         super().forget()
-        self._request, self._named = (-1, -1), b""
+        self._expect((-1, -1), b"", b"")
+
+    def _expect(self, request: tuple[int, int], named: bytes, answer: bytes) -> None:
+        """Answers to such a request that name what this one does have one of the `looks`."""
+        self._request, self._named = request, named
+        self._least = ANSWER + len(named)
+        self._whole, self._begin = len(answer), answer[:4]
 
     def skim(self, data: bytes) -> bool:
-        request, named = self._request, self._named
         requests = self._reader.requests
-        length = ANSWER + len(named)
         at, end = 0, len(data)
+        # Who waits for each answer gets one of the same size again and again.
+        if (
+            end == self._whole
+            and data.startswith(self._begin)
+            and data.startswith(self._named, ANSWER)
+            and requests.get(int.from_bytes(data[4:8], "big")) == self._request
+        ):
+            return True
         while end - at >= _LEAST:
             size, number = _SIZE_AND_NUMBER(data, at)
             stop = at + 4 + size
             if stop > end or size < 4:
                 return False
             if not (
-                data.startswith(named, at + ANSWER)
-                and requests.get(number) == request
-                and stop - at >= length
+                data.startswith(self._named, at + ANSWER)
+                and requests.get(number) == self._request
+                and stop - at >= self._least
             ):
                 look = self._reader.glance(OUT, data[at:stop])
                 if look not in self.looks:
                     return False
-                last_request, last_named, last = self._reader.answered_last
+                request, named, last = self._reader.answered_last
                 if last == look:
-                    self._request, self._named = request, named = last_request, last_named
-                    length = ANSWER + len(named)
+                    self._expect(request, named, data[at:stop])
             at = stop
         return at == end

@@ -23,7 +23,6 @@ class Concern:
         "_principal",
         "_version",
         "given",
-        "over",
     )
 
     def __init__(self, faults: Faults, holds: Holds, peer: Peer, connection: Connection) -> None:
@@ -36,8 +35,6 @@ class Concern:
         self._version = -1
         self._client = ""
         self.given = False
-        self.over = False
-        """Nothing is in force any more."""
 
     def asks(self) -> bool:
         """Whether some rule or hold can be about this connection's frames."""
@@ -50,9 +47,9 @@ class Concern:
 
     def _find_out(self) -> None:
         faults, holds, peer = self._faults, self._holds, self._peer
-        self.over = not self._in_force.active
+        active = self._in_force.active
         # Nobody knows yet which rules are about a client that has not said who it is.
-        self.given = not self.over and not self._client
-        if not (self.over or self.given):
+        self.given = active and not self._client
+        if active and not self.given:
             row = Row(peer.listener.protocol, IN, "", peer.id, self._client, origin=origin_of(peer))
             self.given = faults.may_concern(row) or holds.may_concern(row)

@@ -20,23 +20,35 @@ class Skimmer:
 
     One for each lane. `looks` are those that no rule can be about, as long as the rules have this
     `version` (see `InForce`); while it is UNSETTLED something waits in the lane or is about to, and
-    nothing may go past, whatever it looks like. So who has a burst compares `version` first.
+    nothing may go past, whatever it looks like.
 
-    Most bursts of a client that waits for each answer are one frame like the last one, so who has
-    them compares that by itself too, which spares a call: bytes of this `size` that start with
-    `head` are a frame of one of `looks`. (If AMQP's last byte is none that ends a frame, it is for
-    the connection to say so, as it is when a lane finds out.)
+    Most bursts of a client that waits for each answer are one frame like the last one: bytes of
+    this `size` that start with `head` and have `tail` at `tail_at` are a frame of one of `looks`.
+    (If AMQP's last byte is none that ends a frame, it is for the connection to say so, as it is
+    when a lane finds out.)
 
     This one knows no frame: each is read, in a protocol where none can be told without that.
     """
 
-    __slots__ = ("head", "looks", "size", "version")
+    __slots__ = ("head", "looks", "size", "tail", "tail_at", "version")
 
     def __init__(self) -> None:
         self.looks: set[Look] = set()
         self.version = UNSETTLED
         self.size = _NO_SIZE
-        self.head = b""
+        self.head = self.tail = b""
+        self.tail_at = 0
+
+    def passes(self, data: bytes, version: int) -> bool:
+        """Whether no rule of this version is about a burst, and none waits that it overtakes."""
+        return self.version == version and (
+            (
+                len(data) == self.size
+                and data.startswith(self.head)
+                and (not self.tail or data.startswith(self.tail, self.tail_at))
+            )
+            or self.skim(data)
+        )
 
     def skim(self, data: bytes) -> bool:
         return False
@@ -134,6 +146,4 @@ class ShapeSkimmer(Skimmer):
 
     def _expect(self, shape: Shape) -> None:
         self._last, self._before = shape, self._last
-        # One with a tail is compared in `skim` alone: deliveries, which come many in a burst.
-        self.size = _NO_SIZE if shape.tail else shape.size
-        self.head = shape.head
+        self.head, self.tail_at, self.tail, self.size, _, _ = shape

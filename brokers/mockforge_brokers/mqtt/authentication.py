@@ -206,7 +206,7 @@ def _advance(connection: "MqttConnection", given: Properties) -> None:
     connection.proving = None
     connection.method = proving.method
     if name or packet is not None:
-        peer.principal = replace(peer.principal, name=name, mechanism=proving.method)
+        peer.identify(replace(peer.principal, name=name, mechanism=proving.method))
     if packet is not None:
         accept(connection, packet, answer)
     else:

@@ -43,7 +43,7 @@ def log_in(connection: "MqttConnection", packet: Connect) -> None:
         report(connection, name, "connect", problem)
         raise Refused(f"not authorized: {problem}", Reason.NOT_AUTHORIZED)
     if (name, mechanism) != (peer.principal.name, peer.principal.mechanism):
-        peer.principal = replace(peer.principal, name=name, mechanism=mechanism)
+        peer.identify(replace(peer.principal, name=name, mechanism=mechanism))
 
 
 def lets_anonymous(connection: "MqttConnection") -> bool:

@@ -15,6 +15,7 @@ from mockforge_brokers.kafka.records import read_records, split_batches
 from mockforge_brokers.kafka.wire.catalog import REQUESTS
 from mockforge_brokers.kafka.wire.frames import decode_request, decode_response, encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import (
+    ApiVersionsRequest,
     MetadataRequest,
     MetadataRequestTopic,
 )
@@ -439,3 +440,16 @@ def test_what_cannot_be_set_is_said(values: dict[str, str], text: str) -> None:
     frame = encode_request(produce("orders", b"a"), 9, 7, "shop")
     with pytest.raises(InvalidInput, match=text):
         client.connection.set_fields(IN, frame, values)
+
+
+def test_a_connection_whose_requests_bear_another_client_id_is_somebody_else():
+    scene = Scene()
+    client = scene.network.connect()
+    named = []
+    client.peer.identify = lambda principal: named.append(client.connection.client)
+    for client_id in ("a", "a", "b", "a", "a"):
+        # The general path, and from the second one on that of requests like the last one.
+        scene.ask_as(client_id, client, produce("t", b"v"), 9)
+    scene.ask_as("c", client, ApiVersionsRequest(), 0)
+    scene.ask_as("a", client, produce("t", b"v"), 9)
+    assert named == ["a", "b", "a", "c", "a"]

@@ -81,7 +81,7 @@ class Login:
             self._report(client, name, f"{LOGIN} {mechanism}", problem)
             return None
         self._user = self._access.user(AMQP, name)
-        self._peer.principal = replace(self._peer.principal, name=name, mechanism=mechanism)
+        self._peer.identify(replace(self._peer.principal, name=name, mechanism=mechanism))
         return name
 
     def renew(self, client: str, secret: str | bytes) -> None:
@@ -121,7 +121,7 @@ class Login:
 
     def open(self, name: str) -> VirtualHost:
         """The virtual host, which had no problem: the client is in it from now on."""
-        self._peer.principal = replace(self._peer.principal, vhost=name)
+        self._peer.identify(replace(self._peer.principal, vhost=name))
         return self._vhosts[name]
 
     def guard(self, client: str, user: str) -> Guard | None:

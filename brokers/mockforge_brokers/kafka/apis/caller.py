@@ -161,6 +161,13 @@ class Caller:
         self._expiry: Timer | None = None
         """Rings when its login ends, which may be in a hundred years."""
 
+    def rename(self, client_id: str) -> None:
+        """Its requests bear this client id, which may be another one, from here on."""
+        changed = client_id != self.client_id
+        self.client_id = self.login.client = client_id
+        if changed:
+            self.peer.identify(self.peer.principal)
+
     def begin_charged(self) -> None:
         """A request is handled from now on whose time a quota may charge."""
         self._begun = self.environment.clock.now()

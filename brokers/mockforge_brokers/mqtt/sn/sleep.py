@@ -93,7 +93,7 @@ class Sleep:
         connection.session = None
         other.session = session
         session.attach(other.outlet, session.window)
-        other.peer.principal = connection.peer.principal
+        other.peer.identify(connection.peer.principal)
         other.renew_guard()
         other.sleep.begin(self.duration)
         self.end()

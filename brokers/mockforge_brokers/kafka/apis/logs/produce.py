@@ -123,7 +123,8 @@ def answer_on_path(caller: Caller, head: bytes, frame: Frame) -> Pieces | None:
             return None
         paths.last = path
     # Another API's request may have come in between, with another client id.
-    caller.client_id = path.client_id
+    if path.client_id is not caller.client_id:
+        caller.rename(path.client_id)
     log, base_offset = path.log, -1
     if isinstance(records, bytes):
         base_offset = append_plain(caller.cluster, log, records, path.begin)
