@@ -293,7 +293,7 @@ class Lane:
     def _concerned(self, seen: Look | None, parts: list[Row]) -> tuple[tuple[Rule, ...], bool]:
         """The faults that can be about a frame, and whether a hold can; remembered by its look."""
         if seen is None:
-            return self.faults.about(parts), self._holds.active
+            return self.faults.candidates(parts, placed=True), self._holds.active
         known = self._candidates.get(seen)
         if known is None:
             if len(self._candidates) >= _MOST_LOOKS:

@@ -227,29 +227,26 @@ class Faults:
         """
         return self._sifted().may_concern(row)
 
-    def about(self, parts: list[Row]) -> tuple[Rule, ...]:
-        """The rules that have to be asked about a frame of these parts.
-
-        Those that can be about it, whoever's it is, and those to which it may come nearer than all
-        before. All others have seen one like it.
-        """
-        return self._sifted().of(parts, placed=True)
-
     def candidates(self, parts: list[Row], *, placed: bool) -> tuple[Rule, ...]:
-        """As `about`, of all frames of one connection that look as the one with these parts does.
+        """The rules that have to be asked about frames of one connection that look as the one with
+        these parts does: they have the same operation (`placed`: and destination).
 
-        These have the same operation (`placed`: and destination).
+        Those that can be about such frames, and those to which the next of them may come nearer
+        than this one does. All others have seen this one, or one like it.
         """
         found = []
         for rule in self._sifted().of(parts, placed=placed):
             match = rule.match
-            if any(match.may_match(part, placed=placed) for part in parts):
-                found.append(rule)
-            elif rule.looking:
-                if match.contents or not placed:
+            for part in parts:
+                if match.may_match(part, placed=placed):
                     found.append(rule)
-                else:
-                    self._miss(rule, parts)
+                    break
+            else:
+                if rule.looking:
+                    if match.contents or not placed:
+                        found.append(rule)
+                    else:
+                        self._miss(rule, parts)
         return tuple(found)
 
     def ask(

@@ -97,8 +97,6 @@ def test_rules_that_are_sifted_do_and_say_what_they_do_and_say_when_all_are_aske
         parts = parts_of(chance)
         placed = chance.choice((True, False))
         about = sifted.candidates(parts, placed=placed)
-        if chance.random() < 0.5:
-            about = sifted.about(parts)
         fired = sifted.ask(parts, (set(), False), about)
         expected = all_asked.ask(parts, (set(), False))
         assert (fired and fired.rule.id) == (expected and expected.rule.id)
@@ -113,9 +111,8 @@ def test_a_kind_of_frame_is_held_against_a_rule_once_whoevers_it_is() -> None:
     for connection in range(1, 100):
         row = Row("mqtt", IN, "PUBLISH", connection, f"c{connection}", destination="a")
         assert faults.candidates([row], placed=True) == ()
-        assert faults.about([row]) == ()
     assert rule.missed == 1
-    assert faults.about([Row("mqtt", IN, "PUBLISH", destination="b")]) == ()
+    assert faults.candidates([Row("mqtt", IN, "PUBLISH", destination="b")], placed=True) == ()
     assert rule.missed == 2
 
 
@@ -133,21 +130,21 @@ def test_a_rule_that_rests_or_is_gone_is_asked_no_more() -> None:
     faults = Environment.create(ManualClock(), seed=1).faults
     rule = faults.add(made("topic:a"))
     row = Row("mqtt", IN, "PUBLISH", destination="a")
-    assert faults.about([row]) == (rule,)
+    assert faults.candidates([row], placed=True) == (rule,)
     faults.enable(rule.id, False)
-    assert faults.about([row]) == ()
+    assert faults.candidates([row], placed=True) == ()
     faults.enable(rule.id, True)
-    assert faults.about([row]) == (rule,)
+    assert faults.candidates([row], placed=True) == (rule,)
     faults.remove(rule.id)
-    assert faults.about([row]) == ()
+    assert faults.candidates([row], placed=True) == ()
 
 
 def test_what_is_remembered_of_kinds_is_bounded() -> None:
     faults = Environment.create(ManualClock(), seed=1).faults
     faults.add(made("topic:none"))
     for number in range(2_500):
-        faults.about([Row("mqtt", IN, "PUBLISH", destination=f"t/{number}")])
-    faults.about([Row("mqtt", IN, "PUBLISH", destination="t" * 60_000)])
+        faults.candidates([Row("mqtt", IN, "PUBLISH", destination=f"t/{number}")], placed=True)
+    faults.candidates([Row("mqtt", IN, "PUBLISH", destination="t" * 60_000)], placed=True)
     assert faults._sieve is not None
     known = faults._sieve._known
     assert len(known) <= 1_000
@@ -174,7 +171,7 @@ def test_a_rule_has_looked_around_after_so_many_frames() -> None:
     rule = faults.add(made("client:audit size>5"))
     row = Row("mqtt", IN, "PUBLISH", client="billing", destination="a", size=1)
     for _ in range(COMPARED):
-        assert faults.about([row]) == (rule,)
-        assert faults.ask([row], (set(), False), faults.about([row])) is None
+        assert faults.candidates([row], placed=True) == (rule,)
+        assert faults.ask([row], (set(), False), faults.candidates([row], placed=True)) is None
     assert not rule.looking
     assert faults.candidates([row], placed=True) == ()
