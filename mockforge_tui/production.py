@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen, Warned
-from mockforge_brokers.misbehaviour.rules import Rule
 
 from .brokers import Brokers
 from .entrance import publish
@@ -15,10 +14,8 @@ from .fixtures.maker import stream
 from .fixtures.messages import Incoming, Outgoing, Watch, properties_of
 from .fixtures.model import FixtureSet
 from .fixtures.not_kept import not_kept
-from .fixtures.rates import Range
 from .fixtures.running import GeneratorStatus
 from .fixtures.source.problems import FixtureError, Position, Problem
-from .outages import Outages
 from .protocols import amqp, kafka, mqtt
 from .protocols.kafka_groups import SimulatedGroup
 
@@ -35,7 +32,6 @@ class Production:
     ) -> None:
         self._time_scale = time_scale
         self._groups: list[SimulatedGroup] = []
-        self._outages: Outages | None = None
         self._brokers = brokers
         self._environment = environment
         self._seed = seed
@@ -85,9 +81,6 @@ class Production:
         for group in self._groups:
             group.stop()
         self._groups.clear()
-        if self._outages is not None:
-            self._outages.stop()
-            self._outages = None
 
     def _start_groups(self, fixtures: FixtureSet) -> None:
         broker, environment = self._brokers.kafka, self._environment
@@ -98,13 +91,6 @@ class Production:
             simulated = SimulatedGroup(group, broker, environment.clock, environment.spine, random)
             self._groups.append(simulated)
             simulated.start()
-
-    def lasting(self, rule: Rule, lasts: Range) -> None:
-        """Let a rule that fires be in force for so many seconds without chance."""
-        if self._outages is None:
-            random = stream(self._seed, "outages")
-            self._outages = Outages(self._environment.clock, self._environment.spine, random)
-        self._outages.add(rule, lasts)
 
     def status(self) -> Sequence[GeneratorStatus]:
         return self.engine.status()

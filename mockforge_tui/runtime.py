@@ -321,9 +321,7 @@ class Runtime:
             from .fixtures.native.faults import rule_of
 
             for fault in fixtures.faults:
-                rule = self.faults.add(rule_of(fault))
-                if fault.lasts is not None:
-                    self.production.lasting(rule, fault.lasts)
+                self.faults.add(rule_of(fault))
         if fixtures.holds:
             from .fixtures.native.holds import hold_rule_of
             from .fixtures.templates.scope import Scope

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
-from mockforge_brokers.events import FaultFired, Warned
+from mockforge_brokers.events import Warned
+from mockforge_brokers.journal import IN, Row
 
 from mockforge_tui.brokers import Brokers
 from mockforge_tui.config import Config
+from mockforge_tui.console.commands.faults import value_of
 from mockforge_tui.fixtures import load
 from mockforge_tui.fixtures.native.faults import rule_of
 from mockforge_tui.production import Production
@@ -135,13 +137,26 @@ failure_simulation:
     faults = one.environment.faults
     (fault,) = one.production.engine.fixtures.faults
     rule = faults.add(rule_of(fault))
-    one.production.lasting(rule, fault.lasts)
-    one.environment.spine.emit(FaultFired("kafka", rule.id, "refuse", 1, "c", "Produce"))
-    assert rule.trigger.probability == 1
+    assert value_of(rule).endswith(" 0.1% lasts 5s")
+    row = Row("kafka", IN, "Produce")
+
+    def fires() -> bool:
+        return faults.ask([row], (set(), False)) is not None
+
+    def begin() -> None:
+        while not fires():
+            """By chance, once in a thousand."""
+
+    begin()
+    assert all(fires() for _ in range(50))
     one.clock.advance(4.9)
-    assert rule.trigger.probability == 1
+    assert all(fires() for _ in range(50))
     one.clock.advance(0.2)
-    assert rule.trigger.probability == 0.001
+    assert not all(fires() for _ in range(50))
+    begin()
+    faults.enable(rule.id, False)
+    faults.enable(rule.id, True)
+    assert not all(fires() for _ in range(50))
     one.production.stop()
 
 

@@ -77,7 +77,8 @@ class Trigger(Struct, frozen=True):
     `first`: matches to let pass before; `every`: each n-th match from there on; `times`: at most
     so often; `after`: not before so many seconds since it was added; `window`: for so many
     seconds from then on; `until`: no longer so many seconds after it was added; `probability`:
-    by the seeded dice, asked last.
+    by the seeded dice, asked last. `lasts`: once it fired, it fires for each match for a while,
+    from so many seconds to so many.
     """
 
     first: int = 0
@@ -87,6 +88,7 @@ class Trigger(Struct, frozen=True):
     after: float = 0.0
     window: float | None = None
     until: float | None = None
+    lasts: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
@@ -108,7 +110,8 @@ class Rule(Struct, eq=False):
     `hits` counts how often it fired, `seen` how often it matched, `missed` how often it was asked
     and did not; while it never matched, `near` is the closest thing that it saw, and `looking` says
     that others may come closer. `effects` go on after the frame that it fired for: each is called
-    when the rule ends. `warned`: it was said that it could not do what it is to do.
+    when the rule ends. Until `lasting` (monotonic s) it fires for each match (`Trigger.lasts`).
+    `warned`: it was said that it could not do what it is to do.
     """
 
     match: Match
@@ -126,6 +129,7 @@ class Rule(Struct, eq=False):
     effects: dict[object, Callable[[], object]] = field(default_factory=dict)
     added: float = 0.0
     timer: Timer | None = None
+    lasting: float = 0.0
     warned: bool = False
 
     @property
@@ -209,6 +213,7 @@ class Faults:
         if rule is not None:
             rule.enabled = enabled
             if not enabled:
+                rule.lasting = 0.0
                 _end_effects(rule)
         self._refresh()
         return rule is not None
@@ -338,8 +343,8 @@ class Faults:
         # Each test narrows what the next one counts: `every` and `first` count frames within the
         # window, `times` counts hits, and the dice roll last, so that a seed repeats the same hits
         # whatever else goes by.
-        trigger = rule.trigger
-        age = self._clock.now() - rule.added
+        trigger, now = rule.trigger, self._clock.now()
+        age = now - rule.added
         if trigger.until is not None and age >= trigger.until:
             return False
         age -= trigger.after
@@ -349,11 +354,17 @@ class Faults:
         if rule.seen == 1:
             rule.looking = False
             self._refresh()
+        if now < rule.lasting:
+            return True
         if rule.seen <= trigger.first or (rule.seen - trigger.first - 1) % trigger.every:
             return False
         if trigger.times is not None and rule.hits >= trigger.times:
             return False
-        return trigger.probability >= 1 or self._random.random() < trigger.probability
+        if trigger.probability < 1 and self._random.random() >= trigger.probability:
+            return False
+        if trigger.lasts is not None:
+            rule.lasting = now + self._random.uniform(*trigger.lasts)
+        return True
 
     def _report(self, rule: Rule, row: Row) -> None:
         rule.hits += 1

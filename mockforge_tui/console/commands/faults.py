@@ -338,6 +338,9 @@ def _when(trigger: Trigger) -> Iterator[str]:
         yield f"for {units.format_duration(trigger.window)}"
     if trigger.until is not None:
         yield f"until {units.format_duration(trigger.until)}"
+    if trigger.lasts is not None:
+        low, high = map(units.format_duration, trigger.lasts)
+        yield f"lasts {low}" if low == high else f"lasts {low}..{high}"
 
 
 def _switched(session: "Session", number: int, *, on: bool) -> Result:
