@@ -1,8 +1,9 @@
 """The journal's newest chunks to rows, within a budget of time.
 
-While it keeps up, every frame becomes rows, in order. When it has been behind for a second it
-samples: each call takes the newest chunk of every connection first, so that a quiet client is
-not drowned by a loud one, and what it passes over is counted in bytes.
+While it keeps up, every frame becomes rows, in order. When it has worked for a second without
+having kept up, or shows what is two seconds old, it samples: each call takes the newest chunk of
+every connection first, so that a quiet client is not drowned by a loud one, and what it passes over
+is counted in bytes.
 """
 
 from collections import deque
@@ -14,7 +15,9 @@ from typing import Final
 from mockforge_brokers.journal import Chunk, Journal, Row, Splitter, Tape
 
 PATIENCE: Final = 1.0
-"""Seconds behind before rows are sampled."""
+"""Seconds of the timer, which may be those of work alone, behind before rows are sampled."""
+LATEST: Final = 2.0
+"""Seconds that a frame may wait while others come behind it."""
 _MOST_CHUNKS: Final = 4096
 _MOST_BYTES: Final = 8 * 1024 * 1024
 _LARGEST_FRAME: Final = 8 * 1024 * 1024
@@ -154,7 +157,12 @@ class Decoder:
             connections.clear()
 
     def _too_far_behind(self, now: float) -> bool:
-        return self._behind_since is not None and now - self._behind_since > PATIENCE
+        if self._behind_since is not None and now - self._behind_since > PATIENCE:
+            return True
+        waiting = self._frames[0][0] if self._frames else self._next
+        newest = self._journal.chunks[-1] if self._journal.chunks else waiting
+        # Its timer may stand still while nobody decodes: a live view would be live no more.
+        return waiting is not None and newest is not None and newest.time - waiting.time > LATEST
 
     def _pending(self) -> list[Chunk] | None:
         """Chunks not yet looked at, oldest first; None if they are too many to follow."""
@@ -250,12 +258,15 @@ class Decoder:
                 break
             frames = frames_of(chunk)
             shown = frames[-_FRAMES_OF_A_SAMPLE:]
-            left_out = sum(map(len, frames)) - sum(map(len, shown))
-            self.decoded += len(chunk.data or b"") - left_out
-            size -= len(chunk.data or b"") - left_out
-            complete = complete and not left_out
+            # What is shown, and not what the chunk has: a burst that is handled in slices leaves
+            # most of its frames to the next chunk.
+            taken = sum(map(len, shown))
+            self.decoded += taken
+            size -= taken
+            complete = complete and len(shown) == len(frames)
             found.append((chunk.seq, [row for frame in shown for row in frame_rows(chunk, frame)]))
-        self.passed_over += max(0, size)
+        if not complete:
+            self.passed_over += max(0, size)
         self._last = self._journal.seq
         self.sampling = not complete
         return [row for _, rows in sorted(found, key=lambda each: each[0]) for row in rows]

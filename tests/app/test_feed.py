@@ -17,7 +17,7 @@ from mockforge_brokers.journal import IN, OUT, Row, mark_of
 from mockforge_brokers.limits import Limits
 
 from mockforge_tui.feed import Feed
-from mockforge_tui.feed.decoder import Decoder
+from mockforge_tui.feed.decoder import LATEST, Decoder
 from mockforge_tui.feed.ring import MOST_BYTES, Ring
 from mockforge_tui.filters import compile_filter
 
@@ -184,6 +184,35 @@ def test_being_behind_for_a_second_jumps_to_the_newest() -> None:
     newest = feed.row(feed.newest)
     assert newest is not None
     assert newest.payload == b"39"
+
+
+def test_what_a_live_view_shows_is_never_much_older_than_what_came() -> None:
+    traffic = Traffic()
+    # A timer of work alone: it has not come far when a second of the clock has passed.
+    feed = _feed(traffic, timer=Ticking(0.0005))
+    for tick in range(120):
+        for number in range(40):
+            traffic.say("a", payload=f"{tick} {number}")
+        traffic.clock.advance(1 / 12)
+        feed.tick(0.002)
+        newest = feed.row(feed.newest)
+        assert newest is not None
+        assert traffic.clock.wall() - newest.time < LATEST + 1 / 6
+    assert feed.one_of > 1
+
+
+def test_a_sample_of_bursts_that_are_handled_in_slices_says_of_how_many() -> None:
+    traffic = Traffic(Limits(journal_connection=64 << 20, journal_total=128 << 20))
+    feed = _feed(traffic, timer=Ticking(0.00005))
+    one = frame(payload="flood")
+    for _ in range(5000):
+        # Handled so far: a frame of each; all others wait for the next chunk.
+        traffic.write("loud", one * 100, tail=len(one) * 99)
+        traffic.write("loud", one, tail=0)
+    feed.tick()
+    decoded, shown = feed._decoder.decoded, feed.newest * len(one)  # type: ignore[union-attr]
+    assert decoded == shown
+    assert 100 < feed.one_of <= 5000 * 101
 
 
 def test_decoding_resumes_frame_by_frame_after_a_flood_within_a_torn_frame() -> None:
@@ -566,7 +595,7 @@ def test_the_oldest_frame_that_waits_is_known_after_each_look_and_none_is_walked
     looks = Ticking(0.01)
     decoder = Decoder(traffic.journal, looks)
     for number in range(20):
-        traffic.clock.advance(1)
+        traffic.clock.advance(0.05)
         traffic.say("dev-7", payload=f"{number}")
     waiting = [chunk.time for chunk in traffic.journal.chunks]
     walks = []
