@@ -26,6 +26,8 @@ PANE_NAMES: Final = {
 
 _TABLES = (CONNECTIONS, DESTINATIONS, GROUPS, FAULTS, LINT)
 _LISTS = (*_TABLES, LOG)
+_SEARCHED = (CONNECTIONS, DESTINATIONS, GROUPS, LINT)
+"""They may have thousands of lines."""
 _ROWS = (FLOW, INSPECTOR)
 _MESSAGES = (*_ROWS, STORED)
 
@@ -108,7 +110,8 @@ KEYS: tuple[Key, ...] = (
     Key("m", "m", "mark", "mark, or take the mark away", ACT, "", _ROWS),
     Key("M", "M", "only_marked", "only marked, and back", FILTER),
     Key("colon", ":", "prompt", "command prompt", SCREEN, "command"),
-    Key("slash", "/", "filter", "filter the flow", FILTER, "filter", (FLOW, *_LISTS)),
+    Key("slash", "/", "filter", "filter the flow", FILTER, "filter", (FLOW, FAULTS, LOG)),
+    Key("slash", "/", "find", "show only lines with a text", FILTER, "find", _SEARCHED),
     Key("slash", "/", "filter", "filter the stored messages", FILTER, "filter", (STORED,)),
     Key("slash", "/", "find", "find a text in this message", FILTER, "find", (INSPECTOR,)),
     Key("n", "n", "find_next(1)", "next place of the text", FILTER, "", (INSPECTOR,)),

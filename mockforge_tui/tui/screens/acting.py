@@ -169,6 +169,8 @@ class ActingScreen(PaneScreen):
         here = self.here
         if isinstance(here, Inspector) and here.search.text:
             here.find("")
+        elif isinstance(here, LiveTable) and here.sought:
+            here.seek("")
         elif self.alone is not None:
             self.do_zoom()
         elif here is self.stored:

@@ -108,7 +108,10 @@ class Dashboard(ActingScreen):
         if message.mode == FILTER and not message.kept:
             self.flow.show(self.console_app.session.filter)
         elif message.mode == FIND and not message.kept:
-            self.inspector.find("")
+            if isinstance(here := self.here, LiveTable):
+                here.seek("")
+            else:
+                self.inspector.find("")
         if not isinstance(self.focused, Pane) and not self.prompt.is_active:
             shown = next(pane for pane in self.panes if pane.display)
             self.set_focus(shown)

@@ -318,7 +318,12 @@ class PaneScreen(Screen[None]):
             self.flow.show(self.console_app.session.filter_of(text))
 
     def try_find(self, text: str, final: bool) -> None:
-        """A text is searched in the inspector; `final` once it is entered."""
+        """A text is searched in the inspector or in a table; `final` once it is entered."""
+        if isinstance(here := self.here, LiveTable):
+            here.seek(text)
+            if final and here.chosen is None:
+                here.to_top()
+            return
         found = self.inspector.find(text, 1 if text != self.inspector.search.text else 0)
         if final and found:
             self.console_app.note(found)
@@ -328,7 +333,9 @@ class PaneScreen(Screen[None]):
         self.prompt.open(COMMAND, line, cursor)
 
     def open_find(self) -> None:
-        self.prompt.open(FIND, self.inspector.search.text)
+        here = self.here
+        before = here.sought if isinstance(here, LiveTable) else self.inspector.search.text
+        self.prompt.open(FIND, before)
 
     def open_filter(self, added: str = "") -> None:
         """Begin to type at the end of the filter in force."""

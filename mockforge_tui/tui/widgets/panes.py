@@ -107,6 +107,10 @@ class ConnectionsPane(LiveTable[ConnectionLine]):
             return 99, -record.view.id
         return rank_of(record.view.protocol), record.view.id
 
+    def words(self, record: ConnectionLine) -> str:
+        view = record.view
+        return f"c{view.id} {view.client} {view.address} {view.software}"
+
     def spans(self, record: ConnectionLine) -> bool:
         # Its reason is worth more than figures that stand still.
         return record.view.state == ENDED
@@ -114,7 +118,7 @@ class ConnectionsPane(LiveTable[ConnectionLine]):
     def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
         left, right = super().title_pieces()
         ended = self.console_app.snapshot.totals.ended
-        if ended:
+        if ended and not self.sought:
             there = sum(line.view.state != ENDED for line in self.records)
             right = [(f"{there} +{ended:,} ended", self.palette.muted)]
         return left, right
@@ -184,6 +188,9 @@ class DestinationsPane(LiveTable[DestinationLine]):
     def identity(self, record: DestinationLine) -> object:
         return record.view.protocol, record.view.kind, name_of(record.view)
 
+    def words(self, record: DestinationLine) -> str:
+        return f"{name_of(record.view)} {record.view.note}"
+
     def sort_key(self, record: DestinationLine) -> Any:
         view = record.view
         host = view.detail.get("vhost", "")
@@ -197,8 +204,15 @@ class DestinationsPane(LiveTable[DestinationLine]):
     def show(self, records: Sequence[DestinationLine]) -> None:
         self._all = records
         used = [line for line in records if _in_use(line)]
-        narrow = self.body_width <= _TREES_UP_TO
-        super().show(folded(used, self._unfolded) if narrow else used)
+        # What is looked for may be within a branch.
+        folds = self.body_width <= _TREES_UP_TO and not self.sought
+        super().show(folded(used, self._unfolded) if folds else used)
+
+    def show_again(self) -> None:
+        if not self.sought and self.chosen is not None and (root := _root(self.chosen)):
+            # What was found in a branch stays in view.
+            self._unfolded.add(root)
+        self.show(self._all)
 
     def unfold(self) -> bool:
         """Show the topics of the chosen branch; False if it is a topic or queue itself."""
@@ -316,6 +330,9 @@ class GroupsPane(LiveTable[GroupView]):
     def identity(self, record: GroupView) -> object:
         return record.protocol, name_of(record)
 
+    def words(self, record: GroupView) -> str:
+        return f"{name_of(record)} {record.state}"
+
     def sort_key(self, record: GroupView) -> Any:
         return rank_of(record.protocol), name_of(record)
 
@@ -357,6 +374,9 @@ class LintPane(LiveTable[LintLine]):
 
     def identity(self, record: LintLine) -> object:
         return record.protocol, record.finding.client, record.finding.statement
+
+    def words(self, record: LintLine) -> str:
+        return f"{record.finding.client} {record.finding.statement} {record.finding.text}"
 
     def sort_key(self, record: LintLine) -> Any:
         finding = record.finding

@@ -10,7 +10,7 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from ...text import fit
+from ...text import clean, fit
 from ..drawing import Piece, strip
 from ..palette import Glyphs, Palette
 from ..rows import fit_middle
@@ -51,6 +51,9 @@ class LiveTable(Pane, Generic[R]):
     def __init__(self) -> None:
         super().__init__()
         self.records: list[R] = []
+        self.sought = ""
+        """Only records that have this text are shown."""
+        self._given: Sequence[R] = ()
         self.pinned: Sequence[Any] = ()
         """Records above the others, with the same columns; they stay, and are not chosen."""
         self._shown = self._columns_of(())
@@ -72,8 +75,29 @@ class LiveTable(Pane, Generic[R]):
         """Whether the first column without a width takes the rest of this record's line."""
         return False
 
+    def words(self, record: R) -> str:
+        """What a record is found by; empty where the pane is not searched."""
+        return ""
+
+    def seek(self, text: str) -> None:
+        """Show only records with a text, in any case where it has no capital."""
+        self.sought = text
+        self.show_again()
+        self.refresh()
+
+    def show_again(self) -> None:
+        """The last snapshot, for another `sought`."""
+        self.show(self._given)
+
+    def _is_sought(self, record: R) -> bool:
+        words = self.words(record)
+        return self.sought in (words.lower() if self.sought == self.sought.lower() else words)
+
     def show(self, records: Sequence[R]) -> None:
         """Take a new snapshot; repaints only if it differs."""
+        self._given = records
+        if self.sought:
+            records = [each for each in records if self._is_sought(each)]
         # Views are new objects twice a second; most are equal to those before, and cost no paint.
         ordered = sorted(records, key=self.sort_key)
         if ordered != self.records or self._drawn != len(ordered):
@@ -151,6 +175,11 @@ class LiveTable(Pane, Generic[R]):
     # Drawing -----------------------------------------------------------------------------
 
     def title_pieces(self) -> tuple[list[Piece], list[Piece]]:
+        if self.sought:
+            # The pane's number is enough beside it, where a pane is narrow.
+            left = [(f"{self.label.split(' ')[0]} ", self.title_style)]
+            left.append((f"/ {clean(self.sought, 40)}", self.palette.accented))
+            return left, [(f"{len(self.records)}/{len(self._given)}", self.palette.muted)]
         count = str(len(self.records)) if self.records else ""
         return [(self.label, self.title_style)], [(count, self.palette.muted)] if count else []
 
@@ -169,7 +198,8 @@ class LiveTable(Pane, Generic[R]):
         at = self._top + y - 1
         if at >= len(self.records):
             if not self.records and y == 1:
-                return strip([(f" {self.nothing}", palette.faintest)], width, palette.plain)
+                said = f"nothing with {clean(self.sought, 40)}" if self.sought else self.nothing
+                return strip([(f" {said}", palette.faintest)], width, palette.plain)
             return Strip.blank(width, palette.plain)
         record = self.records[at]
         drawn = strip(self._pieces(record, plan, width), width, palette.plain)
