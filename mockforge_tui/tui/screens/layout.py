@@ -283,6 +283,10 @@ class PaneScreen(Screen[None]):
             self.lay_out()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if self.prompt.is_active and isinstance(self.focused, Pane):
+            # By a click: who looks something up while typing types on.
+            self.prompt.before = self.focused
+            self.set_focus(self.prompt.input)
         self.show_chosen()
         self.show_keys()
 

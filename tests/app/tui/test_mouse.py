@@ -67,3 +67,18 @@ def test_a_second_click_on_an_entry_of_the_help_does_it() -> None:
         await stage.until(lambda: stage.screen.prompt.input.value == "topic grow ")
 
     play(act)
+
+
+def test_who_clicks_on_a_row_while_typing_types_on() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("colon")
+        await stage.type("pub mqtt")
+        await _click(stage, "orders.created")
+        await stage.until(lambda: stage.flow.selected is not None)
+        await stage.until(lambda: stage.screen.focused is stage.screen.prompt.input)
+        await stage.type(":a")
+        assert stage.screen.prompt.input.value == "pub mqtt:a"
+        await stage.keys("escape")
+        await stage.until(lambda: stage.screen.focused is stage.flow)
+
+    play(act)
