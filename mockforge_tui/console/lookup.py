@@ -63,6 +63,15 @@ def amqp(session: "Session") -> "AmqpBroker":
     return broker
 
 
+_ROWS = re.compile(r"#(\d+)(?:\.\.#?(\d+))?")
+
+
+def numbers_of(text: str) -> range | None:
+    """The rows of the flow that `#7` or `#7..9` names; None where a text is neither."""
+    found = _ROWS.fullmatch(text)
+    return None if found is None else range(int(found[1]), int(found[2] or found[1]) + 1)
+
+
 def view(session: "Session", command: str) -> "View":
     if session.view is None:
         raise InvalidInput(f"{command} is for the full screen; there is none here")

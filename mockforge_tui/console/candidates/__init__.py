@@ -262,6 +262,11 @@ def _lint_clients(session: "Session") -> Iterable[Candidate]:
         yield from dict.fromkeys((each.client, protocol) for each in findings.views())
 
 
+def _rows(session: "Session") -> Iterable[Candidate]:
+    yield "@focus", "the one under the cursor"
+    yield "@marked", "those that are marked"
+
+
 def _held(session: "Session") -> Iterable[Candidate]:
     yield "@held", "all"
     for frame in session.runtime.holds.held.values():
@@ -311,6 +316,7 @@ _SOURCES: dict[str, Source] = {
     "brokers": _brokers,
     "hold-rules": _hold_rules,
     "held": _held,
+    "rows": _rows,
     "codes": _codes,
     "malformed": _malformed,
     "jobs": _jobs,

@@ -1,6 +1,5 @@
 """`export`: messages out of the brokers, to a file or to whoever reads our output."""
 
-import re
 from collections.abc import Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +14,7 @@ from ...units import counted
 from ..exports import CAPTURE, FORMS, OF_FRAMES, Ending, Form
 from ..jobs import Job
 from ..language import Kind, Token
-from ..lookup import BadArgument, view
+from ..lookup import BadArgument, numbers_of, view
 from ..registry import Arg, Opt, Type, command
 from ..results import Notice, Result, done
 from ..rows import line_of, record_of
@@ -27,7 +26,6 @@ from .stored import STORED, stored_target
 if TYPE_CHECKING:
     from ..session import Session
 
-_NUMBERS = re.compile(r"#(\d+)(?:\.\.#?(\d+))?")
 _SLICE = 200
 """Messages written in one turn of the loop."""
 _PAUSE = 0.02
@@ -43,9 +41,9 @@ def _source(token: Token) -> Source:
         return compile_filter(token.text)
     if token.value in ("@focus", "@marked"):
         return token.value
-    numbers = _NUMBERS.fullmatch(token.value)
+    numbers = numbers_of(token.value)
     if numbers is not None:
-        return range(int(numbers[1]), int(numbers[2] or numbers[1]) + 1)
+        return numbers
     found: Target | SessionTarget = STORED.parse(token)
     return found
 

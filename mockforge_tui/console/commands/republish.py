@@ -11,8 +11,9 @@ from ...fixtures.messages import (
     Outgoing,
     properties_of,
 )
-from ..lookup import BadArgument, resolved, view
-from ..registry import Arg, Opt, command
+from ..language import Token
+from ..lookup import BadArgument, numbers_of, resolved, view
+from ..registry import Arg, Opt, Type, command
 from ..results import Result, done
 from ..targets import (
     AmqpTarget,
@@ -23,34 +24,43 @@ from ..targets import (
     Target,
     origin_of,
 )
-from ..types import COUNT, TARGET, choice
+from ..types import COUNT, TARGET
 
 if TYPE_CHECKING:
+    from ..ports import View
     from ..session import Session
 
 _SOURCE = "prompt"
+_WORDS = ("@focus", "@marked")
+
+
+def _which(token: Token) -> range | str:
+    found = numbers_of(token.value)
+    if found is None and token.value not in _WORDS:
+        raise ValueError(f"{token.value!r} is none of {', '.join(_WORDS)}, #7 or #7..9")
+    return token.value if found is None else found
+
+
+_WHICH = Type("sel", _which, "rows")
 
 
 @command(
     "republish",
     group="messages",
-    examples=("republish @marked -n 3", "republish --to queue:q.mail"),
+    examples=("republish @marked -n 3", "republish --to queue:q.mail", "republish #1"),
 )
 def republish(
     session: "Session",
     which: Annotated[
-        str,
-        Arg(choice("sel", "@focus", "@marked"), "the one under the cursor, or those marked"),
+        range | str,
+        Arg(_WHICH, "@focus: the one under the cursor, @marked, or rows: #7, #7..9"),
     ] = "@focus",
     *,
     to: Annotated[Target | None, Opt(("--to",), TARGET, "somewhere else")] = None,
     times: Annotated[int, Opt(("-n", "--count"), COUNT, "how often")] = 1,
 ) -> Result:
     """Publish the selected or the marked messages again, as they were or somewhere else."""
-    rows = view(session, "republish").marked()
-    chosen = [row for row in rows if row.marked] if which == "@marked" else list(rows[:1])
-    if not chosen:
-        raise BadArgument("which", f"nothing is {'marked' if which == '@marked' else 'selected'}")
+    chosen = _chosen(view(session, "republish"), which)
     if any(row.kind != "message" for row in chosen):
         raise BadArgument("which", "only messages can be published again")
     target = None if to is None else resolved(session, to, "to")
@@ -65,6 +75,21 @@ def republish(
     job = session.jobs.run("pub", f"republish {len(messages)}", step, count=times)
     sent = job.steps * len(messages)
     return done(f"{sent} sent, the last to {places[0]}", {"sent": sent, "place": places[0]})
+
+
+def _chosen(screen: "View", which: range | str) -> list[Row]:
+    if isinstance(which, range):
+        # Rows between them that are no messages (PUBACK) were not meant.
+        rows = list(screen.numbered(which[0], which[-1]) if which else ())
+        found = [row for row in rows if row.kind == "message"] or rows
+        missing = f"row #{which.start} is not there (any more)"
+    else:
+        rows = list(screen.marked())
+        found = [row for row in rows if row.marked] if which == "@marked" else rows[:1]
+        missing = f"nothing is {'marked' if which == '@marked' else 'selected'}"
+    if not found:
+        raise BadArgument("which", missing)
+    return found
 
 
 def again(row: Row, target: Target | None) -> Outgoing:

@@ -176,6 +176,15 @@ def test_republish_sends_what_was_seen_again_or_elsewhere() -> None:
     assert (second.exchange, second.routing_key) == ("events", "r")
     assert second.properties == {"priority": 3, "headers": {"h": 1}}
     assert (third.protocol, third.destination, third.headers) == ("kafka", "copy", (("h", b"1"),))
+    scene.run("republish #1..2 --to kafka:copy")
+    assert [each.destination for each in scene.sent[3:]] == ["copy", "copy"]
+    scene.screen.rows = [Row("kafka", 0, "Metadata"), kafka]
+    # What lies between messages was not meant.
+    scene.run("republish #1..2")
+    assert [each.destination for each in scene.sent[5:]] == ["orders"]
+    assert "row #7 is not there" in scene.refused("republish #7..9").as_text()
+    assert "#7 or #7..9" in scene.refused("republish 7").as_text()
+    assert "only messages" in scene.refused("republish #1").as_text()
     scene.screen.rows = [Row("kafka", 0, "Metadata")]
     assert "only messages" in scene.refused("republish").as_text()
     assert "nothing is marked" in scene.refused("republish @marked").as_text()
