@@ -31,6 +31,15 @@ class Clock(Protocol):
         ...
 
 
+class MovableClock(Clock, Protocol):
+    """A clock that people may move on; `offset` is by how many seconds they did."""
+
+    @property
+    def offset(self) -> float: ...
+
+    def advance(self, seconds: float) -> None: ...
+
+
 class _Loop(Protocol):
     def time(self) -> float: ...
 

@@ -5,15 +5,12 @@ group of these facts is on disk. Who only gets what others sent caused none and 
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from .accepting import Accepting
 from .endpoint import Endpoint
 from .journal import IN
 from .listener import Listener
 from .storage.store import Store
-
-if TYPE_CHECKING:
-    from .transport import Server
 
 
 class DurableEndpoint(Endpoint):
@@ -21,7 +18,7 @@ class DurableEndpoint(Endpoint):
 
     __slots__ = ("_due", "_ends", "_held", "_held_size", "_seen", "_store", "_working")
 
-    def __init__(self, server: "Server", listener: Listener, store: Store) -> None:
+    def __init__(self, server: Accepting, listener: Listener, store: Store) -> None:
         super().__init__(server, listener)
         self._store = store
         self._due = 0

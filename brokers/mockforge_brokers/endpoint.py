@@ -9,8 +9,9 @@ of them, and `HangUp` waits for the peer's end so that no reset destroys what it
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
+from .accepting import Accepting
 from .access import Principal
 from .bugs import logged
 from .bulk import write_now
@@ -29,9 +30,6 @@ from .listener import Listener
 from .misbehaviour.skimming import UNSETTLED
 from .snapshots import ConnectionView
 from .turns import FEW
-
-if TYPE_CHECKING:
-    from .transport import Server
 
 _NOBODY: Final = Principal()
 
@@ -53,7 +51,7 @@ class Endpoint(Flow):
         "principal",
     )
 
-    def __init__(self, server: "Server", listener: Listener) -> None:
+    def __init__(self, server: Accepting, listener: Listener) -> None:
         super().__init__(server)
         self.listener = listener
         self.id = 0

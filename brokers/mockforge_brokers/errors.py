@@ -22,6 +22,10 @@ class TooLarge(ProtocolError):
     """A frame beyond what one of our limits takes."""
 
 
+class StreamFailed(ProtocolError):
+    """A layer below a protocol (TLS, WebSocket, PROXY) was broken, or came to no agreement."""
+
+
 class RequestRefused(BrokerError):
     """A legal request that we refuse: the code goes on the wire and the connection lives on."""
 

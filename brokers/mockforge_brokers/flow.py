@@ -5,14 +5,11 @@ protocol's own limits), so both are counted: the first to pause and the last to 
 """
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
 
+from .accepting import Accepting
 from .events import PeerCaughtUp, PeerFellBehind
 from .later import Later
 from .outgoing import Outgoing
-
-if TYPE_CHECKING:
-    from .transport import Server
 
 
 class Flow(Outgoing):
@@ -22,7 +19,7 @@ class Flow(Outgoing):
 
     id: int
 
-    def __init__(self, server: "Server") -> None:
+    def __init__(self, server: Accepting) -> None:
         super().__init__(server)
         self._later: Later | None = None
         """What the peer sent and is not handled yet, while there is such."""

@@ -8,8 +8,9 @@ import asyncio
 from typing import Any, Final, Protocol, cast
 
 from .environment import Environment
+from .errors import StreamFailed
 from .events import ProtocolViolated
-from .streams import Stream, StreamFailed
+from .streams import Stream
 
 HANDSHAKE: Final = 10.0
 """Seconds in which the layers have to be agreed on."""

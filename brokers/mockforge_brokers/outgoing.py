@@ -3,17 +3,15 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from .accepting import Accepting
 from .bulk import raw_descriptor, write_now, write_together
 from .contract import Connection
 from .events import Event
 from .journal import OUT, Tape
 from .lanes import Lanes
 from .misbehaviour.skimming import UNSETTLED
-
-if TYPE_CHECKING:
-    from .transport import Server
 
 _UNKNOWN: Final = -2
 _WORTH: Final = 1024
@@ -40,7 +38,7 @@ class Outgoing(asyncio.Protocol):
     connection: Connection
     transport: asyncio.Transport
 
-    def __init__(self, server: "Server") -> None:
+    def __init__(self, server: Accepting) -> None:
         self.server = server
         self.environment = server.environment
         self.closing = False

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Final
 
+from .errors import StreamFailed
 from .hangup import address_of
-from .streams import StreamFailed
 
 _SIGNATURE: Final = b"\r\n\r\n\x00\r\nQUIT\n"
 _LONGEST_LINE: Final = 107

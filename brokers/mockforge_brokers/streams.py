@@ -9,16 +9,12 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from .access import Principal
-from .errors import ProtocolError
+from .errors import StreamFailed
 from .first_bytes import misdirected, undecided
 from .listener import Listener
 
 _READ: Final = 64 * 1024
 _NO_TRUST: Final = ("UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_UNKNOWN", "UNKNOWN_CERTIFICATE")
-
-
-class StreamFailed(ProtocolError):
-    """The layer's rules were broken, or it could not come to an agreement: the connection ends."""
 
 
 class Stream(Protocol):

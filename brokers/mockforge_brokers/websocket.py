@@ -18,10 +18,10 @@ from wsproto.events import (
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
+from .errors import StreamFailed
 from .first_bytes import undecided
 from .journal import IN, OUT
 from .outer_frames import Outer
-from .streams import StreamFailed
 
 SUBPROTOCOLS: Final = ("mqtt", "mqttv3.1")
 """What [MQTT-6.0.0-3] names, and what clients of MQTT 3.1 ask for."""

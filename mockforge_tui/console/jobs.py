@@ -4,9 +4,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from mockforge_brokers.clock import Timer
+from mockforge_brokers.clock import Clock, Timer
 
-from .ports import Clock
 from .results import Result
 
 _SLICE = 200

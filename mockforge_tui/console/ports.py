@@ -1,10 +1,10 @@
 """What the commands need from the runtime and from the front end that shows them."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from mockforge_brokers.access import Access
-from mockforge_brokers.clock import Timer
+from mockforge_brokers.clock import MovableClock
 from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.events import BrokerRestarted
 from mockforge_brokers.journal import Journal, Row
@@ -71,21 +71,6 @@ class Production(Protocol):
         ...
 
 
-class Clock(Protocol):
-    """The brokers' clock, which a person may move on."""
-
-    @property
-    def offset(self) -> float: ...
-
-    def now(self) -> float: ...
-
-    def wall(self) -> float: ...
-
-    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer: ...
-
-    def advance(self, seconds: float) -> None: ...
-
-
 class Runtime(Protocol):
     """The brokers that run, as the commands see them."""
 
@@ -93,7 +78,7 @@ class Runtime(Protocol):
     def seed(self) -> int: ...
 
     @property
-    def clock(self) -> Clock: ...
+    def clock(self) -> MovableClock: ...
 
     @property
     def spine(self) -> Spine: ...

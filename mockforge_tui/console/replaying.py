@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from mockforge_brokers.errors import BrokerError, InvalidInput
 
 from ..entrance import make_room
-from ..fixtures.recordings import Recorded
+from ..fixtures.messages import Recorded
 from .jobs import Job
 from .language import Problem
 from .results import Notice, Result, done

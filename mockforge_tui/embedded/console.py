@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..console.jobs import Job
     from ..console.ports import Runtime
     from ..expectations.failure import Failure
-    from ..fixtures.recordings import Recorded
+    from ..fixtures.messages import Recorded
     from ..fixtures.scenarios import Scenario
     from ..scenarios.outcome import ScenarioOutcome
 

@@ -18,7 +18,8 @@ from ..bodies import BodyTooLarge
 from ..runtime import Runtime
 from .changing import body_of
 from .paths import OF_A_VHOST, PATHS, SINCE, Answer
-from .request import CREATED, NOT_FOUND, Asked, Made, Refused
+from .refusals import NOT_FOUND, Refused
+from .request import CREATED, Asked, Made
 from .sight import Sight
 from .tags import problem
 

@@ -17,17 +17,8 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
 
 from .reading import connection, exchange_name, parameter_rows, vhost_name
-from .request import (
-    CREATED,
-    NO_CONTENT,
-    Asked,
-    Made,
-    Refused,
-    bad_request,
-    invalid,
-    missing,
-    not_found,
-)
+from .refusals import Refused, bad_request, invalid, missing, not_found
+from .request import CREATED, NO_CONTENT, Asked, Made
 
 _SOURCE = "management"
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from mockforge_brokers.amqp.connection.ends import NODE
 
-from .request import CREATED, NO_CONTENT, Asked, bad_request, not_found
+from .refusals import bad_request, not_found
+from .request import CREATED, NO_CONTENT, Asked
 
 _NAME: Final = "cluster_name"
 """RabbitMQ keeps it among the global parameters, too."""

@@ -11,7 +11,8 @@ from mockforge_brokers.amqp.profiles import (
     in_words,
 )
 
-from .request import NO_CONTENT, Asked, bad_request
+from .refusals import bad_request
+from .request import NO_CONTENT, Asked
 
 
 def flags(asked: Asked) -> Any:

@@ -9,7 +9,8 @@ from mockforge_brokers.amqp.connection.ends import NODE
 from mockforge_brokers.amqp.state.memory import DISK
 
 from .node import listeners
-from .request import Asked, bad_request
+from .refusals import bad_request
+from .request import Asked
 
 OK: Final = {"status": "ok"}
 _SEVERAL_SINCE: Final = (4, 1)

@@ -7,7 +7,8 @@ from typing import Any
 from mockforge_brokers.amqp.connection.quotas import OF_USER, OF_VHOST
 
 from .reading import vhost_name
-from .request import NO_CONTENT, Asked, Refused, bad_request, invalid, not_found
+from .refusals import Refused, bad_request, invalid, not_found
+from .request import NO_CONTENT, Asked
 
 
 def of_vhosts(asked: Asked) -> Any:

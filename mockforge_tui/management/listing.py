@@ -6,7 +6,7 @@ from typing import Any
 
 from mockforge_brokers.expressions import compiled
 
-from .request import bad_request
+from .refusals import bad_request
 
 Row = Mapping[str, Any]
 _DIGITS = 9

@@ -16,7 +16,8 @@ from mockforge_brokers.amqp.state.memory import DISK, MEMORY
 from mockforge_brokers.memory import resident
 
 from .listing import listed, picked
-from .request import Asked, not_found
+from .refusals import not_found
+from .request import Asked
 
 _TYPES: Final = {
     "direct": "AMQP direct exchange, as per the AMQP specification",

@@ -17,7 +17,8 @@ from .cluster import cluster_name
 from .health import OK
 from .listing import listed, picked
 from .node import contexts, exchange_types, listeners
-from .request import Asked, Refused, bad_request, not_found
+from .refusals import Refused, bad_request, not_found
+from .request import Asked
 
 _BY_PLACE = itemgetter("vhost", "name")
 _ALIVENESS = "aliveness-test"

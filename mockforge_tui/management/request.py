@@ -1,4 +1,4 @@
-"""What a path's function gets, and how it refuses."""
+"""What a path's function gets."""
 
 from __future__ import annotations
 
@@ -7,46 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from .refusals import bad_request, missing
+from .sight import Sight
+
 if TYPE_CHECKING:
     from mockforge_brokers.amqp.broker import AmqpBroker
 
     from ..runtime import Runtime
-    from .sight import Sight
 
 CREATED, NO_CONTENT = 201, 204
-NOT_FOUND = {"error": "Object Not Found", "reason": "Not Found"}
-
-
-class Refused(Exception):
-    """`status` with a JSON body of `error` and `reason`."""
-
-    def __init__(self, status: int, error: str, reason: str | list[str]) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.body = {"error": error, "reason": reason}
-
-
-def not_found() -> Refused:
-    return Refused(404, NOT_FOUND["error"], NOT_FOUND["reason"])
-
-
-def bad_request(reason: str) -> Refused:
-    return Refused(400, "bad_request", reason)
-
-
-def invalid(problem: str) -> Refused:
-    """Of what RabbitMQ keeps as a parameter; clients look for these words."""
-    return bad_request(f"Validation failed\n\n{problem}\n")
 
 
 class Made(Struct, frozen=True):
     """What an answer of 201 names by its header Location."""
 
     location: str
-
-
-def missing(name: str) -> Refused:
-    return bad_request(f"[{{key_missing,{name}}}]")
 
 
 class Asked(Struct, frozen=True):

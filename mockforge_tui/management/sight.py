@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from mockforge_brokers.access import Access, Guard
 from mockforge_brokers.permissions import escaped
 
-from .request import Refused
+from .refusals import Refused
 
 AMQP: Final = "amqp"
 _SEES_ALL: Final = frozenset(("administrator", "monitoring"))

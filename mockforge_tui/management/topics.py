@@ -7,7 +7,8 @@ from typing import Any
 from mockforge_brokers.amqp.definitions import topic_permissions
 
 from .reading import vhost_name
-from .request import CREATED, NO_CONTENT, Asked, bad_request, not_found
+from .refusals import bad_request, not_found
+from .request import CREATED, NO_CONTENT, Asked
 
 
 def every(asked: Asked) -> Any:

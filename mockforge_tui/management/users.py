@@ -10,7 +10,8 @@ from mockforge_brokers.amqp import granting
 
 from .listing import listed
 from .reading import one
-from .request import CREATED, NO_CONTENT, Asked, Refused, bad_request, missing, not_found
+from .refusals import Refused, bad_request, missing, not_found
+from .request import CREATED, NO_CONTENT, Asked
 
 
 def users(asked: Asked) -> Any:

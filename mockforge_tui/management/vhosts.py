@@ -7,7 +7,8 @@ from mockforge_brokers.amqp.connection.ends import NODE
 from mockforge_brokers.amqp.definitions import queue_type_of, words
 
 from .reading import vhost_name
-from .request import CREATED, NO_CONTENT, Asked, bad_request
+from .refusals import bad_request
+from .request import CREATED, NO_CONTENT, Asked
 
 
 def put_vhost(asked: Asked) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Any, Final, Protocol
 
-from mockforge_brokers.clock import Clock, Timer
+from mockforge_brokers.clock import MovableClock, Timer
 from mockforge_brokers.errors import BrokerError, InvalidInput
 from mockforge_brokers.misbehaviour.rules import Rule
 
@@ -18,10 +18,10 @@ from ..expectations.waiting import Outcome, Waiting
 from ..fixtures.engine import FixtureEngine
 from ..fixtures.expected.model import Came, Expectation
 from ..fixtures.maker import make
-from ..fixtures.messages import Outgoing
+from ..fixtures.messages import Outgoing, Recorded
 from ..fixtures.model import Fault
 from ..fixtures.native.faults import rule_of
-from ..fixtures.recordings import Recorded, parse_recording
+from ..fixtures.recordings import parse_recording
 from ..fixtures.scenarios import (
     Advance,
     Capture,
@@ -42,15 +42,6 @@ from ..fixtures.scenarios import (
 from ..fixtures.templates.scope import Scope
 from ..recordings import Recording, Recordings
 from .outcome import ScenarioOutcome, Status, StepOutcome
-
-
-class MovableClock(Clock, Protocol):
-    """A clock that can be moved on; `offset` is by how much it was, in seconds."""
-
-    @property
-    def offset(self) -> float: ...
-
-    def advance(self, seconds: float) -> None: ...
 
 
 class Stage(Observed, Protocol):

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mockforge_brokers.errors import StreamFailed
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.outer_frames import Heads, HeadSplitter, OuterFrames
-from mockforge_brokers.streams import StreamFailed
 from mockforge_brokers.websocket import WebSocketStream
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import BytesMessage, CloseConnection, Ping, Request

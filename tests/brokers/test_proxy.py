@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mockforge_brokers.clock import LoopClock
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.errors import StreamFailed
 from mockforge_brokers.events import ClientBehindProxy, ProtocolViolated
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.proxy import ProxyStream
-from mockforge_brokers.streams import StreamFailed
 from mockforge_brokers.transport import Server
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"

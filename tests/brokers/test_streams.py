@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mockforge_brokers.access import Principal
-from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.errors import InvalidInput, StreamFailed
 from mockforge_brokers.listener import Listener
-from mockforge_brokers.streams import Stream, StreamFailed, layers
+from mockforge_brokers.streams import Stream, layers
 from mockforge_brokers.tls import Issued, issue, own_names, server_context
 from mockforge_brokers.websocket import WebSocketStream
 from wsproto import ConnectionType, WSConnection

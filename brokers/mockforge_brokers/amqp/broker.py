@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
 from ..contract import Peer
@@ -27,6 +27,7 @@ from .connection.quotas import OF_USER, OF_VHOST, Quotas, checked
 from .consumers import ConsumerView
 from .counting import MethodCounts
 from .event_exchange import EventExchange
+from .events import AMQP
 from .figures import Management
 from .inside import Inside
 from .lint import Lint
@@ -53,8 +54,6 @@ from .views import (
     metrics,
     view_of_queue,
 )
-
-AMQP: Final = "amqp"
 
 
 class AmqpBroker(Verbs):

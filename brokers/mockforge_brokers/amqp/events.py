@@ -1,11 +1,14 @@
 """Facts that the AMQP broker emits on the spine."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from msgspec import field
 
 from ..events import Event
+
+AMQP: Final = "amqp"
+"""The protocol, in events and views."""
 
 
 class ExchangeDeclared(Event, frozen=True):

@@ -7,11 +7,11 @@ from ..environment import Environment
 from ..journal import IN, Origin, Row, Splitter, Tape
 from ..spine import Spine
 from .channel.unroutable import Unroutable
+from .events import AMQP
 from .rows import read_rows
 from .wire.frames import method
 from .wire.units import UnitSplitter
 
-AMQP: Final = "amqp"
 _NO_QUEUES: Final[Mapping[str, str]] = {}
 
 

@@ -6,13 +6,13 @@ from typing import Any, Final
 from ..errors import ProtocolError
 from ..journal import Row
 from .codes import ReplyCode
+from .events import AMQP
 from .records import Field, plain
 from .wire import methods
 from .wire.frames import BODY, HEADER, HEARTBEAT, METHOD, Frame, split
 from .wire.properties import decode_properties
 from .wire.version_0_8 import VERSIONS
 
-AMQP: Final = "amqp"
 _MESSAGES: Final = frozenset(("basic.publish", "basic.return", "basic.deliver", "basic.get-ok"))
 _UNANSWERED: Final = frozenset(("basic.deliver", "basic.ack", "basic.nack", "basic.reject"))
 _ANSWERED: Final = {"basic.return": "basic.publish", "basic.get-empty": "basic.get"}

@@ -14,6 +14,7 @@ from .connection.connection import Connection
 from .connection.phase import Phase
 from .consumers import stands_by, timed_out
 from .counting import MethodCounts
+from .events import AMQP
 from .records import plain
 from .sampling import Counted, Rates
 from .state.exchanges import Binding, Exchange
@@ -31,7 +32,6 @@ from .v1_0.session import Session
 from .v1_0.wire.performatives import SHAPES
 from .wire import content as contents
 
-AMQP: Final = "amqp"
 _MOST_LABELS: Final = 1000
 _MOST_LINKS: Final = 20
 

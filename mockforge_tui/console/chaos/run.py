@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from mockforge_brokers.clock import Timer
+from mockforge_brokers.clock import MovableClock, Timer
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.misbehaviour.rules import Faults
 
 from ...units import parse_duration
-from ..ports import Clock
 from ..results import Result
 from .presets import NEWEST, Preset, lines_of
 from .verdict import Observer
@@ -63,7 +62,7 @@ class Run:
     presets: Sequence[Preset]
     given: Sequence[Pair]
     seed: int
-    clock: Clock
+    clock: MovableClock
     faults: Faults
     execute: Callable[[str], Result]
     observer: Observer

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 from weakref import ref
 
-from mockforge_brokers.clock import Timer
+from mockforge_brokers.clock import MovableClock, Timer
 from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.events import (
     ClientIdentified,
@@ -23,7 +23,6 @@ from mockforge_brokers.snapshots import ConnectionView
 from mockforge_brokers.spine import Spine
 
 from ...brokers import Brokers
-from ..ports import Clock
 from .aftermath import ended_by_itself
 from .arrivals import Arrival, Arrivals, host_of
 from .identity import Identify, name_of
@@ -61,7 +60,7 @@ class Observer:
         spine: Spine,
         faults: Faults,
         over: EndedConnections,
-        clock: Clock,
+        clock: MovableClock,
         identify: Identify,
     ) -> None:
         self._brokers = brokers

@@ -41,6 +41,7 @@ from mockforge_brokers.mqtt.wire.packets import (
     Will,
 )
 
+from mockforge_tui.bodies import Bodies
 from mockforge_tui.brokers import Brokers
 from mockforge_tui.console.chaos.run import Run
 from mockforge_tui.console.generators import generator_of
@@ -153,6 +154,7 @@ class Scene:
         }
         self.production = Production(self.brokers, environment, seed=1)
         self.spine = environment.spine
+        self.bodies = Bodies(environment.usage)
         self.faults, self.holds = environment.faults, environment.holds
         self.usage, self.access = environment.usage, environment.access
         self.store = environment.store

@@ -2,7 +2,7 @@
 
 from ...errors import ProtocolError, RequestRefused
 from ..codes import ReplyCode
-from ..events import ConsumerStarted
+from ..events import AMQP, ConsumerStarted
 from ..lint import NO_PREFETCH, SINGLE_ACTIVE
 from ..profiles import GLOBAL_QOS
 from ..records import Table
@@ -11,7 +11,7 @@ from ..state.consumer import Consumer
 from ..state.direct_replies import REPLY_TO
 from ..state.queues.governed import GovernedQueue
 from ..state.queues.queue import Queue
-from .channel import AMQP, Channel
+from .channel import Channel
 from .delivery import Delivery, get_ok
 
 

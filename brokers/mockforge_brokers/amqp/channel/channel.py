@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any
 
 from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps, to_their_end
 from ..codes import ReplyCode
-from ..events import ConsumerEnded, MessagesRequeued
+from ..events import AMQP, ConsumerEnded, MessagesRequeued
 from ..state.consumer import Consumer
 from ..state.message import Message
 from ..state.queues.queue import Queue, by_queue, discarding, requeuing
@@ -19,8 +19,6 @@ from .line import Line
 from .publishing import Publishing
 from .transaction import SettledDelivery, Transaction
 from .unknown_tags import unknown_tag
-
-AMQP: Final = "amqp"
 
 
 def _check_requeuing(messages: Iterable[Message]) -> None:

@@ -4,9 +4,8 @@ from typing import Final
 
 from ...journal import IN, Row
 from ...spine import Spine
-from ..events import MessageUnroutable
+from ..events import AMQP, MessageUnroutable
 
-AMQP: Final = "amqp"
 _MOST_REMEMBERED: Final = 1000
 _MOST_EMITTED: Final = 100
 _LOOKED_AT: Final = 4096

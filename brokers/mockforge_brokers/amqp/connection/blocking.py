@@ -2,16 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Protocol
 
 from ...clock import Clock
 from ...contract import Peer
 from ...spine import Spine
-from ..events import PublisherBlocked, PublisherUnblocked
+from ..events import AMQP, PublisherBlocked, PublisherUnblocked
 from ..state.memory import Memory
 from ..wire.frames import method
-
-AMQP: Final = "amqp"
 
 
 class Publisher(Protocol):

@@ -6,12 +6,12 @@ from ...errors import NotServed, ProtocolError, RequestRefused
 from ...events import RequestDenied
 from ...fairness import Steps
 from ...usage import Usage
-from ..channel.channel import AMQP, Channel
+from ..channel.channel import Channel
 from ..channel.handlers import HANDLERS, strip_line_ends
 from ..channel.line import Line
 from ..channel.permissions import check
 from ..codes import ReplyCode, reply_text
-from ..events import ChannelClosed, ChannelOpened
+from ..events import AMQP, ChannelClosed, ChannelOpened
 from ..lint import DECLARED_OTHERWISE
 from ..profiles import LARGE_BODY, MOST_OF_4_0
 from ..state.message import Message

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from ...errors import ProtocolError
 from ...events import ProtocolViolated
 from ...fairness import Steps
-from ..channel.channel import AMQP
 from ..codes import ReplyCode, reply_text
+from ..events import AMQP
 from ..options import AmqpOptions
 from .failures import FramingLost, ReaderCrashed, at_fault
 from .phase import Phase

@@ -13,11 +13,12 @@ from ...first_bytes import misdirected
 from ...journal import Past, Row, Splitter
 from ...misbehaviour.skimming import ShapeSkimmer, Skimmer
 from .. import misbehaviour
-from ..channel.channel import AMQP, Channel
+from ..channel.channel import Channel
 from ..channel.publishing import Publishing
 from ..channel.unroutable import Unroutable
 from ..codes import ReplyCode
 from ..counting import MethodCounts
+from ..events import AMQP
 from ..lint import Lint
 from ..options import AmqpOptions
 from ..state.consumer import Consumer

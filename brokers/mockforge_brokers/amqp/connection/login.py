@@ -13,8 +13,8 @@ from ...errors import ProtocolError
 from ...events import AccessDenied
 from ...permissions import escaped
 from ..attempts import Source
-from ..channel.channel import AMQP
 from ..codes import ReplyCode
+from ..events import AMQP
 from ..options import USUAL_MECHANISMS
 from ..state.virtual_host import VirtualHost
 from ..wire.field_table import read_table

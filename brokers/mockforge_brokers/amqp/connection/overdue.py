@@ -11,9 +11,9 @@ from operator import sub
 from typing import Final, NamedTuple
 
 from ...errors import RequestRefused
-from ..channel.channel import AMQP, Channel
+from ..channel.channel import Channel
 from ..codes import ReplyCode
-from ..events import MessagesRequeued
+from ..events import AMQP, MessagesRequeued
 from ..lint import UNACKED_LEAK
 from ..state.consumer import UNLIMITED, Consumer
 from ..state.message import Message

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ...errors import RequestRefused
 from ...spine import Spine
 from ..codes import ReplyCode
-from ..events import BindingAdded, BindingRemoved
+from ..events import AMQP, BindingAdded, BindingRemoved
 from ..profiles import Profile
 from ..records import Table, plain
 from . import outdated
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .keeper import Keeper
-
-AMQP: Final = "amqp"
 
 
 class Bindings:

@@ -10,6 +10,7 @@ from ...fairness import Steps
 from ...spine import Spine
 from ..codes import ReplyCode
 from ..events import (
+    AMQP,
     BindingRemoved,
     ExchangeDeclared,
     ExchangeDeleted,
@@ -22,7 +23,7 @@ from ..records import Table, plain
 from . import arguments as rules
 from . import outdated
 from .acting import NOBODY, Acting
-from .bindings import AMQP, Bindings
+from .bindings import Bindings
 from .direct_replies import REPLY_TO, DirectReplies
 from .exchanges import (
     Binding,

@@ -10,11 +10,10 @@ from ...errors import RequestRefused
 from ...fairness import Steps
 from ...spine import Spine
 from ..codes import ReplyCode
-from ..events import PolicyRemoved, PolicySet
+from ..events import AMQP, PolicyRemoved, PolicySet
 from ..profiles import DEFAULT, PROFILES, Profile
 from ..records import Field
 from .acting import NOBODY
-from .bindings import AMQP
 from .consumer import Consumer
 from .dead_letters import Dead, DeadLetters, Rewriter
 from .exchanges import Destination, Exchange, Watcher

@@ -1,0 +1,31 @@
+"""How a path's function refuses."""
+
+from __future__ import annotations
+
+NOT_FOUND = {"error": "Object Not Found", "reason": "Not Found"}
+
+
+class Refused(Exception):
+    """`status` with a JSON body of `error` and `reason`."""
+
+    def __init__(self, status: int, error: str, reason: str | list[str]) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.body = {"error": error, "reason": reason}
+
+
+def not_found() -> Refused:
+    return Refused(404, NOT_FOUND["error"], NOT_FOUND["reason"])
+
+
+def bad_request(reason: str) -> Refused:
+    return Refused(400, "bad_request", reason)
+
+
+def invalid(problem: str) -> Refused:
+    """Of what RabbitMQ keeps as a parameter; clients look for these words."""
+    return bad_request(f"Validation failed\n\n{problem}\n")
+
+
+def missing(name: str) -> Refused:
+    return bad_request(f"[{{key_missing,{name}}}]")
