@@ -1,6 +1,6 @@
 """What transport, brokers and connections expect of each other."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -284,6 +284,10 @@ class Broker(Protocol):
         ...
 
     def connections(self) -> list[ConnectionView]: ...
+
+    def clients(self) -> Iterator[str]:
+        """The names of those that are connected, without the work of their views."""
+        ...
 
     def connection(self, number: int) -> ConnectionView | None:
         """One of them by its number; None once it is gone."""

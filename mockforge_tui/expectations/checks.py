@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple, assert_never
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import Event
+from mockforge_brokers.kafka.snapshots import host_of
 from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import DestinationView, GroupView
 
@@ -196,6 +197,8 @@ class OrderCheck(Check):
 
 
 _Partition = tuple[str, int]
+_Client = tuple[str, str]
+"""Its name (client.id) and its host: all that a group knows of where its member reads."""
 
 
 class _NotCommitted(NamedTuple):
@@ -203,6 +206,8 @@ class _NotCommitted(NamedTuple):
     """Records that its members have to read, by partition."""
     begun: bool
     """There are such partitions, and a member reads each of them."""
+    alike: set[str]
+    """Names of members that other clients have, too, which began to read at other places."""
 
 
 class GroupCheck(Check):
@@ -214,16 +219,12 @@ class GroupCheck(Check):
 
     def look(self) -> State:
         expected = self._expected
-        groups = [
-            group
-            for broker in self._observed.brokers.values()
-            for group in broker.groups()
-            if group.name == expected.group
-        ]
-        if not groups:
+        kafka = self._observed.brokers.kafka
+        # Asked again and again while it waits, however many other groups there are.
+        group = None if kafka is None else kafka.group(expected.group)
+        if group is None:
             self._seen = "there is no such group"
             return State.OPEN
-        group = groups[0]
         offsets = [
             each
             for each in group.detail.get("offsets", ())
@@ -239,6 +240,9 @@ class GroupCheck(Check):
         if left.behind:
             places = ", ".join(f"{topic} p{number}" for topic, number in left.behind)
             self._seen += f"; nothing is committed in {places}"
+        if left.alike:
+            names = ", ".join(sorted(left.alike))
+            self._seen += f"; several clients are called {names}, give each its own client.id"
         return State.MET if lag <= expected.lag else State.OPEN
 
     def _not_committed(self, group: GroupView, committed: set[_Partition]) -> "_NotCommitted":
@@ -249,8 +253,8 @@ class GroupCheck(Check):
         never had any: whoever only commits (`assign`) chose its partitions itself.
         """
         kafka = self._observed.brokers.kafka
-        readers: dict[_Partition, str] = {
-            (topic, number): member.client
+        readers: dict[_Partition, _Client] = {
+            (topic, number): (member.client, member.host)
             for member in group.detail.get("members", ())
             for topic, numbers in member.assigned
             for number in numbers
@@ -259,6 +263,7 @@ class GroupCheck(Check):
         starts = self._starts() if readers.keys() - committed else {}
         behind: dict[_Partition, int] = {}
         known: list[bool] = []
+        alike: set[str] = set()
         for topic in sorted({topic for topic, _ in readers} or whole):
             if kafka is None or not kafka.has_topic(topic):
                 continue
@@ -268,25 +273,26 @@ class GroupCheck(Check):
                 at = topic, number
                 if at in committed or (readers and at not in readers):
                     continue
-                start = starts.get((readers.get(at, ""), at))
-                known.append(start is not None)
-                if end > (start := max(first, start or 0)):
+                client = readers.get(at, ("", ""))
+                found = starts.get((client, at), set())
+                known.append(bool(found))
+                # Of two clients of one name it is the one that has more to read: better it waits
+                # too long for one that skipped what was there (`auto.offset.reset=latest`) than
+                # too short for one that did not.
+                if end > (start := max(first, min(found, default=0))):
                     behind[at] = end - start
-        return _NotCommitted(behind, bool(known) and all(known))
+                    if len(found) > 1:
+                        alike.add(client[0])
+        return _NotCommitted(behind, bool(known) and all(known), alike)
 
-    def _starts(self) -> dict[tuple[str, _Partition], int]:
-        """Where clients began to read partitions.
-
-        Of two clients of one name it is the one that has more to read: better it waits too long
-        for one that skipped what was there (`auto.offset.reset=latest`) than too short for one
-        that did not.
-        """
+    def _starts(self) -> dict[tuple[_Client, _Partition], set[int]]:
+        """Where clients began to read partitions."""
         kafka = self._observed.brokers.kafka
-        starts: dict[tuple[str, _Partition], int] = {}
+        starts: dict[tuple[_Client, _Partition], set[int]] = {}
         for view in () if kafka is None else kafka.connections():
+            client = view.client, host_of(view.address)
             for each in view.detail.get("fetching", ()):
-                place = view.client, (each.topic, each.partition)
-                starts[place] = min(each.first, starts.get(place, each.first))
+                starts.setdefault((client, (each.topic, each.partition)), set()).add(each.first)
         return starts
 
     @property
@@ -363,10 +369,11 @@ class ClientCheck(Check):
     def look(self) -> State:
         expected = self._expected
         self._there = sum(
-            fnmatchcase(view.client, expected.name)
+            fnmatchcase(client, expected.name)
             for protocol, broker in self._observed.brokers.items()
             if expected.protocol in ("", protocol)
-            for view in broker.connections()
+            # Ten thousand views, a hundred times a second, would leave no time for clients.
+            for client in broker.clients()
         )
         return State.MET if bool(self._there) == expected.connected else State.OPEN
 

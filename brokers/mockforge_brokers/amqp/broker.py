@@ -1,6 +1,6 @@
 """The AMQP broker: its connections and virtual hosts, restarts, and what it shows."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -377,6 +377,9 @@ class AmqpBroker(Verbs):
 
     def connections(self) -> list[ConnectionView]:
         return [connection_view(connection) for connection in self._all()]
+
+    def clients(self) -> Iterator[str]:
+        return (each.client for each in self._all())
 
     def connection(self, number: int) -> ConnectionView | None:
         found = self._find(number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import convert, to_builtins
@@ -137,6 +137,9 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
     def connections(self) -> list[ConnectionView]:
         return [connection_view(one) for one in self._connections.values()]
 
+    def clients(self) -> Iterator[str]:
+        return (each.client for each in self._connections.values())
+
     def connection(self, number: int) -> ConnectionView | None:
         found = self._connections.get(number)
         return connection_view(found) if found is not None else None
@@ -148,6 +151,10 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
 
     def groups(self) -> list[GroupView]:
         return [group_view(self.cluster, group) for group in self.cluster.groups.by_id.values()]
+
+    def group(self, name: str) -> GroupView | None:
+        found = self.cluster.groups.by_id.get(name)
+        return None if found is None else group_view(self.cluster, found)
 
     def metrics(self) -> list[Metric]:
         return families(self.cluster, self.counters)

@@ -5,6 +5,11 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 
+def host_of(address: str) -> str:
+    """The host of a peer's address, as Kafka's descriptions of groups show it: `/10.0.0.1`."""
+    return "/" + address.rpartition(":")[0].strip("[]")
+
+
 class OpenTransactionView(Struct, frozen=True):
     """A transaction that is open in a partition, from its first batch on.
 

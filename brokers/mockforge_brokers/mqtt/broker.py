@@ -1,6 +1,6 @@
 """The MQTT broker: its connections, its state, and what people may ask of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -174,6 +174,9 @@ class MqttBroker:
 
     def connections(self) -> list[ConnectionView]:
         return [views.connection_view(each) for each in self._connections.values()]
+
+    def clients(self) -> Iterator[str]:
+        return (each.client for each in self._connections.values())
 
     def connection(self, number: int) -> ConnectionView | None:
         found = self._connections.get(number)

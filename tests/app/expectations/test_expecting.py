@@ -9,6 +9,7 @@ import pytest
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import LintFound, MessageSeen
 from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest
 from mockforge_brokers.kafka.wire.messages.logs import FetchPartition, FetchRequest, FetchTopic
 from mockforge_brokers.kafka.wire.messages.offsets import (
     OffsetCommitRequest,
@@ -279,6 +280,21 @@ def test_a_fault_is_waited_for_until_it_fires(expecting: Expecting) -> None:
     assert expecting.outcomes[0].ok
 
 
+def test_clients_are_looked_for_by_name_and_not_by_their_views(
+    expecting: Expecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = expecting.scene
+    scene.mqtt_client("dev-7")
+    scene.ask(scene.kafka_client(), MetadataRequest(topics=[]), 9, "svc")
+    scene.amqp_client()
+    for broker in scene.brokers.values():
+        assert list(broker.clients()) == [view.client for view in broker.connections()]
+        monkeypatch.setattr(broker, "connections", None)
+    for name, protocol, connected in (("dev-*", "mqtt", True), ("svc", "", True), ("x", "", False)):
+        expecting.begin(Client(name, connected, protocol))
+        assert expecting.outcomes.pop().ok
+
+
 def test_a_fault_that_there_is_not_is_refused(expecting: Expecting) -> None:
     with pytest.raises(InvalidInput, match="there is no fault 9"):
         expecting.begin(FaultHit("9"))
@@ -516,6 +532,27 @@ def test_a_group_that_has_committed_nothing_is_behind_by_what_came_since_it_read
     expecting.outcomes.clear()
     expecting.begin(GroupAt("billing", topic="typo", within=0))
     assert not expecting.outcomes[0].ok
+
+
+def test_of_clients_of_one_name_those_elsewhere_are_others_and_those_beside_it_are_named(
+    expecting: Expecting,
+) -> None:
+    scene = expecting.scene
+    scene.run("topic add orders -p 1")
+    scene.run("pub kafka:orders 1 -n 3")
+    member, _ = scene.join("billing", "svc", {"orders": [0]})
+    fetch(scene, member, 3)
+    elsewhere = scene.kafka_client()
+    elsewhere.peer.address = "10.0.0.9:50000"
+    fetch(scene, elsewhere, 0)
+    expecting.begin(GroupAt("billing", within=0))
+    assert expecting.outcomes.pop().ok, "it has no more to read"
+    fetch(scene, scene.kafka_client(), 0)
+    expecting.begin(GroupAt("billing", within=0))
+    assert expecting.failure().seen == (
+        "lag 3, stable with 1 members; nothing is committed in orders p0; several clients are"
+        " called svc, give each its own client.id"
+    )
 
 
 def test_a_queue_has_consumers_as_many_as_are_asked_for(expecting: Expecting) -> None:

@@ -17,7 +17,7 @@ from ..acls import allows_some, resource
 from ..codes import ApiKey, ErrorCode
 from ..login import Login
 from ..options import KafkaOptions
-from ..snapshots import FetchWait
+from ..snapshots import FetchWait, host_of
 from ..state.cluster import Cluster
 from ..state.fetch_sessions import FetchSession
 from ..state.logs.log import PartitionLog
@@ -244,7 +244,7 @@ class Caller:
     @property
     def client_host(self) -> str:
         """As Kafka's group descriptions show it."""
-        return "/" + self.peer.address.rpartition(":")[0].strip("[]")
+        return host_of(self.peer.address)
 
     @property
     def name(self) -> str:
