@@ -78,7 +78,13 @@ class DurableEndpoint(Endpoint):
                 self._keep_read(data, tail)
                 self.wake()
                 return
-            store.commit()
+            store.commit(settle=False)
+            if self._due <= store.committed and not self._held:
+                try:
+                    super()._answer(data, tail)
+                finally:
+                    store.settle()
+                return
         if self._held or self._due > store.committed:
             # Held, which wakes nobody: there is no reason to wait for the turn's end.
             self._keep_read(data, tail)

@@ -39,8 +39,12 @@ class Disk(Protocol):
     def write_row(self, group: int, row: int, value: bytes, gone: Collection[int]) -> bool:
         """As `write` of a group with this row, and rows that are gone. Nothing is called back.
 
-        True where it is there when this returns; False: nothing was done.
+        True where it is there when this returns; False: nothing was done. `settle` is to follow.
         """
+        ...
+
+    def settle(self) -> None:
+        """Note what `write_row` wrote: whoever waited for it may be told before."""
         ...
 
     def read(self) -> Kept | None:
@@ -101,6 +105,8 @@ class Store(Facts):
         """Changes of whom groups were written for in this turn of the loop."""
         self.patience = Patience(clock, lambda: self.facts, self._commit)
         self._writing: Group | None = None
+        self._unsettled: tuple[int, float] | None = None
+        """Bytes of a row that is written, and when its group began to grow."""
         self._timer: Timer | None = None
         self._eager = eager and not prompt
         self._watched = not self._eager
@@ -161,14 +167,19 @@ class Store(Facts):
         self._crowd = 0
         self.commit()
 
-    def commit(self) -> None:
+    def commit(self, *, settle: bool = True) -> None:
         """Write what was gathered, where the disk does not make us wait.
 
-        Only between two calls of the loop, or behind all that one of them does to the state.
+        Only between two calls of the loop, or behind all that one of them does to the state. Who
+        does not `settle` with it does so when those are answered who waited.
         """
+        if self._unsettled is not None:
+            self.settle()
         ready = self._armed and self.prompt and self._writing is None
         if ready and not self.patience.waits() and not self._write_one():
             self._close_group()
+        if settle and self._unsettled is not None:
+            self.settle()
 
     def _write_one(self) -> bool:
         """Write a group of one row, if it is that: all that is not asked of such a one is left out.
@@ -185,11 +196,19 @@ class Store(Facts):
         self._only_row_is_there()
         self._armed = False
         self.patience.closed()
-        self._count(1, len(value), self._began)
+        self._unsettled = len(value), self._began
         self.committed = number
         if self._waiting:
             self._call_waiting(number)
         return True
+
+    def settle(self) -> None:
+        """Note what a group of one row changed: who waited for it has its answer by now."""
+        one = self._unsettled
+        if one is not None:
+            self._unsettled = None
+            self.disk.settle()
+            self._count(1, *one)
 
     def _commit(self) -> None:
         if self._armed and self._writing is None:
@@ -339,6 +358,7 @@ class Store(Facts):
 
     def figures(self) -> dict[str, object]:
         """Sizes in bytes, times in seconds."""
+        self.settle()
         return {
             "folder": self.place,
             "failing": self.failing,
@@ -367,6 +387,7 @@ class Store(Facts):
     def _end(self) -> None:
         last = None
         try:
+            self.settle()
             last = self._take_group() if self._armed or self._due else None
         finally:
             self._armed = self._due = False

@@ -77,6 +77,11 @@ class _Job(Struct):
         return self.renews or bool(self.pieces)
 
 
+_Row = tuple[float, int, int, int, tuple[int, ...], SegmentFile, Syncer]
+"""One that the system has, behind the newest segment's last group: when its write began, its
+number, the bytes before its value, those of that, the numbers that are gone with it, and where."""
+
+
 class Writer:
     """`store.Disk` on a folder's files; `call` runs a function in the loop's thread."""
 
@@ -112,6 +117,8 @@ class Writer:
         """When it last made us wait."""
         self._unseen = 0
         """Bytes that may yet be written without the cleaner."""
+        self._row: _Row | None = None
+        """It is written, and not noted yet."""
         self._syncer: Syncer | None = None
         if not through:
             self._syncer = Syncer(files.folder, self._synced, self._brought, self._not_brought)
@@ -121,6 +128,7 @@ class Writer:
     # In the loop's thread.
 
     def write(self, group: Group) -> None:
+        self.settle()
         job = self._job(group)
         if self.through or not self._write_here(job):
             self._threaded += 1
@@ -129,6 +137,8 @@ class Writer:
 
     def write_row(self, group: int, row: int, value: bytes, gone: Collection[int]) -> bool:
         """As `store.Disk` has it: where a segment is open to which the loop writes."""
+        if self._row is not None:
+            self.settle()
         if self._unseen <= 0:
             return False
         file, segment, syncer = self._file, self._newest, self._syncer
@@ -142,21 +152,30 @@ class Writer:
             or (begun := time.monotonic()) < self._threaded_until
         ):
             return False
-        at, live = segment.size, self._live
+        at = segment.size
         pieces, _ = form.encode_row(segment.salt, group, row, value, 0, self._synced, gone)
         try:
             file.write(at, pieces, _AHEAD_HERE)
         except OSError:
             # Whoever writes it now does so at the same place.
             return False
+        self._row = begun, row, len(pieces[0]), len(value), tuple(gone), file, syncer
+        return True
+
+    def settle(self) -> None:
+        if self._row is None:
+            return
+        begun, row, head, size, gone, file, syncer = self._row
+        self._row = None
         self._look_at(begun)
-        live.put_row(segment, at, row, len(value))
+        segment, live = self._newest, self._live
+        at = segment.size
+        live.put_row(segment, at, row, size)
         for number in gone:
             live.remove(number)
-        segment.size = self._size = end = at + len(pieces[0]) + len(value)
+        segment.size = self._size = end = at + head + size
         self._unseen -= end - at
         syncer.written(file, place_of(segment.number, end))
-        return True
 
     def _write_here(self, job: _Job) -> bool:
         """False where the thread is to write it."""
@@ -233,6 +252,7 @@ class Writer:
         return self._files.look() if self.wait() else None
 
     def wait(self) -> bool:
+        self.settle()
         while self._handed > self._finished:
             if self._stuck:
                 return False
@@ -242,10 +262,12 @@ class Writer:
 
     def sizes(self) -> dict[str, int]:
         """Bytes of all segments, and of what is wanted in them."""
+        self.settle()
         segments = self._live.segments.values()
         return {"segments": sum(each.size for each in segments), "live": self._live.size}
 
     def close(self, last: Group | None) -> None:
+        self.settle()
         with ExitStack() as steps:
             # The last one first, and each whatever those before it raise.
             steps.callback(self._files.close)
@@ -304,6 +326,7 @@ class Writer:
         """The disk did not take what was written: nothing more is taken before it has that."""
         if self._ending.is_set():
             return
+        self.settle()
         newest = self._live.segments[max(self._live.segments)]
         self._threaded += 1
         self._handed += 1

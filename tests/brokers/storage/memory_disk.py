@@ -15,6 +15,7 @@ class MemoryDisk:
         self.store = None
         self.closed = False
         self.full = False
+        self.settled = 0
         self.alone = 0
         """Groups of one row that were written by the way for these."""
 
@@ -36,6 +37,9 @@ class MemoryDisk:
         self.alone += 1
         self._apply(Group(group, {row: value}, list(gone)))
         return True
+
+    def settle(self):
+        self.settled += 1
 
     def commit(self):
         group, self.waiting = self.waiting, None

@@ -102,7 +102,9 @@ def one_row(made, group):
     if len(group.rows) != 1 or group.ranges or group.entities or group.runs or made.through:
         return False
     ((row, value),) = group.rows.items()
-    return made.write_row(group.number, row, value, group.gone)
+    written = made.write_row(group.number, row, value, group.gone)
+    made.settle()
+    return written
 
 
 def contents(kept):
