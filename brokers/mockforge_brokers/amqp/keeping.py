@@ -81,7 +81,11 @@ class ExchangeRow(Struct):
 
 
 class QueueRow(Struct):
-    """`number` is its log's; `delivered` the last position that a consumer may have got."""
+    """`number` is its log's; `delivered` the last position of which a consumer got something.
+
+    `bound`: no consumer got any behind this one, also where more happened than was written; -1
+    where nobody knows.
+    """
 
     vhost: str
     name: bytes
@@ -89,6 +93,7 @@ class QueueRow(Struct):
     arguments: bytes
     number: int
     delivered: int
+    bound: int = -1
 
 
 class BindingRow(Struct):
@@ -125,7 +130,13 @@ class StoringKeeper(Keeper):
     def adopt(self, host: Topology, queue: Queue) -> None:
         if kept.outlives(queue):
             is_kept = _always if kept.keeps_all(queue) else self.is_persistent
-            keeping = Keeping(self._store, self._store.new_log(OWNER), is_kept, header_frame)
+            keeping = Keeping(
+                self._store,
+                self._store.new_log(OWNER),
+                is_kept,
+                header_frame,
+                partial(self.queue_changed, host, queue.name),
+            )
             store_in(queue, host, keeping)
 
     def adopt_exchange(self, exchange: Exchange) -> None:
@@ -227,7 +238,13 @@ class StoringKeeper(Keeper):
         keeping, arguments = found.keeping, write_table(found.arguments)
         return _encode(
             QueueRow(
-                vhost, raw(name), found.auto_delete, arguments, keeping.number, keeping.delivered
+                vhost,
+                raw(name),
+                found.auto_delete,
+                arguments,
+                keeping.number,
+                keeping.delivered,
+                keeping.bound,
             )
         )
 
@@ -304,8 +321,10 @@ def _name(host: Topology, name: str) -> bytes:
 
 def _kept_queue(found: Kept, row: QueueRow) -> KeptQueue:
     rows = found.log(row.number)
-    # Of who got what before a kill nothing is known: all of it may have been delivered.
-    delivered = row.delivered if found.clean else rows[-1][0] if rows else 0
+    delivered = row.delivered
+    if not found.clean:
+        # What is not known to be below all that was delivered may have been.
+        delivered = row.bound if row.bound >= 0 else rows[-1][0] if rows else 0
     return KeptQueue(
         row.name,
         row.auto_delete,
@@ -313,7 +332,8 @@ def _kept_queue(found: Kept, row: QueueRow) -> KeptQueue:
         list(_messages(rows, delivered)),
         rows[0][0] if rows else 0,
         row.number,
-        row.delivered,
+        delivered,
+        max(row.bound, delivered),
     )
 
 

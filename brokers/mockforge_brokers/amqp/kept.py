@@ -63,6 +63,8 @@ class KeptQueue(Struct):
     """Of its log on disk; 0 where nothing is kept there."""
     delivered: int = 0
     """The last position that a consumer may have got, on disk."""
+    bound: int = 0
+    """None behind this one was delivered, and that is on disk."""
 
 
 class KeptHeld(Struct):
@@ -235,7 +237,8 @@ def _queue(queue: Queue, outstanding: list[Message], clock: Clock) -> KeptQueue:
 
 def _on_disk(made: KeptQueue, queue: Queue) -> KeptQueue:
     if queue.stored:
-        made.number, made.delivered = queue.keeping.number, queue.keeping.delivered
+        keeping = queue.keeping
+        made.number, made.delivered, made.bound = keeping.number, keeping.delivered, keeping.bound
     return made
 
 
@@ -337,7 +340,7 @@ def _hold(restored: DelayedExchange, kept: KeptExchange, vhost: VirtualHost, clo
 
 def _fill(restored: Queue, queue: KeptQueue, vhost: VirtualHost, clock: Clock) -> None:
     if queue.number and restored.stored:
-        restored.keeping.stand_on(queue.number, queue.delivered)
+        restored.keeping.stand_on(queue.number, queue.delivered, queue.bound)
     last = 0
     for offset, message in enumerate(queue.messages, queue.start):
         route = vhost.origin(_text(message.exchange), _text(message.routing_key))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..events import ClientIdentified, ConnectionClosed, Event
@@ -148,6 +148,9 @@ class _Traced:
         channel = self._channel = self._channel or tracer.channel_of(consumer)
         queue, connection = consumer.queue.name, consumer.connection
         tracer.delivered(queue, route, content, redelivered, connection, channel)
+
+    def work(self, call: Callable[[], object]) -> None:
+        self.sink.work(call)
 
     def holds(self, consumer: Consumer) -> bool:
         return self.sink.holds(consumer)

@@ -1,12 +1,14 @@
 """What AMQP has on disk: durable entities and persistent messages, once each."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from mockforge_brokers.amqp.broker import AmqpBroker
-from mockforge_brokers.amqp.records import Buried, packed, unpacked
+from mockforge_brokers.amqp.records import Buried, packed, plain, unpacked
 from mockforge_brokers.amqp.state.queues import stored
 from mockforge_brokers.amqp.wire.frames import HEADER
+from msgspec import msgpack
 
 from ..storage.memory_disk import MemoryDisk
 from .client import Client, Scene, bodies, names
@@ -260,6 +262,97 @@ def test_redelivered_is_exact_after_an_end_and_on_the_safe_side_after_a_kill() -
     disk.store.close()
     ended = Scene(disk=MemoryDisk(), found=disk.kept())
     assert [again for _, again in drain(ended.client(), "q")] == [True, False, False]
+
+
+def test_what_may_have_been_delivered_before_a_kill_says_so_after_a_clean_end_too() -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    client.send("queue.declare", queue="q", durable=True)
+    client.publish("", "q", b"0", **PERSISTENT)
+    scene.advance(0.01)
+    again = MemoryDisk()
+    again.rows, again.entities = disk.rows, disk.entities
+    killed = Scene(disk=again, found=disk.kept(clean=False))
+    again.store.close()
+    ended = Scene(disk=MemoryDisk(), found=again.kept())
+    assert drain(killed.client(), "q") == drain(ended.client(), "q") == [(b"0", True)]
+
+
+QUORUM = {"x-queue-type": "quorum"}
+
+
+def counted(scene: Scene) -> list[tuple[bytes, bool, int]]:
+    """(body, redelivered, x-delivery-count) of all in the queue."""
+    client, found = scene.client(), []
+    while (got := client.send("basic.get", queue="q")[0]).name == "basic.get-ok":
+        count = plain(got.properties["headers"])["x-delivery-count"]
+        found.append((got.body, got["redelivered"], count))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("clean", [True, False])
+@pytest.mark.parametrize("how", ["nobody", "consumer", "get"])
+def test_of_a_quorum_queue_what_was_delivered_says_so_and_nothing_else(
+    how: str, clean: bool
+) -> None:
+    """Asked of RabbitMQ 3.10.8, which was killed, or ended: both times the same."""
+    scene, disk = on_disk()
+    client = scene.client()
+    client.send("queue.declare", queue="q", durable=True, arguments=QUORUM)
+    for number in range(6):
+        client.publish("", "q", b"%d" % number, **PERSISTENT)
+    taken = {"nobody": 0, "consumer": 3, "get": 2}[how]
+    if how == "consumer":
+        client.send("basic.qos", prefetch_count=3)
+        assert len(bodies(client.send("basic.consume", queue="q"))) == 3
+    for _ in range(2 if how == "get" else 0):
+        client.send("basic.get", queue="q")
+    scene.advance(0.01)
+    if clean:
+        disk.store.close()
+    again = Scene(disk=MemoryDisk(), found=disk.kept(clean=clean))
+    assert counted(again) == [
+        (b"%d" % number, number < taken, int(number < taken)) for number in range(6)
+    ]
+
+
+def test_a_quorum_queue_of_an_older_folder_says_of_all_that_it_may_have_been_delivered() -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    client.send("queue.declare", queue="q", durable=True, arguments=QUORUM)
+    client.publish("", "q", b"0", **PERSISTENT)
+    scene.advance(0.01)
+    rows = disk.entities["amqp.queue"]
+    for name, value in rows.items():
+        row = msgpack.decode(value)
+        del row["bound"]
+        rows[name] = msgpack.encode(row)
+    again = Scene(disk=MemoryDisk(), found=disk.kept(clean=False))
+    assert counted(again) == [(b"0", True, 1)]
+
+
+def test_a_first_delivery_waits_until_the_disk_knows_of_it_and_few_others_do() -> None:
+    """Else a kill would leave a message that says that nobody has seen it."""
+    scene, disk = on_disk()
+    client = scene.client()
+    client.send("queue.declare", queue="q", durable=True, arguments=QUORUM)
+    client.send("basic.consume", queue="q")
+    worked = 0
+    work = client.peer.work
+
+    def counted_work(call: Callable[[], object]) -> None:
+        nonlocal worked
+        worked += 1
+        work(call)
+
+    client.peer.work = counted_work
+    for number in range(4000):
+        facts = disk.store.facts
+        before = worked
+        client.publish("", "q", b"%d" % number, **PERSISTENT)
+        # The message itself, and the note of the queue.
+        assert disk.store.facts - facts == 1 + (worked - before)
+    assert 32 < worked < 200
 
 
 def test_a_restart_writes_nothing_and_goes_on_with_the_same_rows() -> None:

@@ -12,6 +12,8 @@ from ..wire.frames import HEADER, METHOD, head, method
 from ..wire.methods import BY_NAME, shortstr
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..state.consumer import Consumer
     from .channel import Channel
 
@@ -79,6 +81,9 @@ class Delivery:
             out += (self._prefix, _tag.pack(tag, redelivered), route.rendered, content)
         if line.outgoing > _BURST:
             line.hold_back()
+
+    def work(self, call: Callable[[], object]) -> None:
+        self._line.peer.work(call)
 
     def holds(self, consumer: Consumer) -> bool:
         return self._channel.holds(consumer)

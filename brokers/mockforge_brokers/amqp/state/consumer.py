@@ -26,6 +26,10 @@ class Sink(Protocol):
         """Send a message; `unacked` comes back by acknowledgement or requeue (None: it is gone)."""
         ...
 
+    def work(self, call: Callable[[], object]) -> None:
+        """Do it in the consumer's name: what it sends then waits for what this keeps on disk."""
+        ...
+
     def holds(self, consumer: Consumer) -> bool:
         """Whether its consumer has messages that are not settled."""
         ...

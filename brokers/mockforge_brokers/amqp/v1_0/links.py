@@ -16,6 +16,8 @@ from .wire import values
 from .wire.frames import HEAD_SIZE, frame
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .session import Session
 
 LINK_CREDIT: Final = 170
@@ -153,6 +155,9 @@ class Outgoing:
             self.session.too_large(len(payload), self, unacked)
         else:
             self.session.send(self, payload, unacked)
+
+    def work(self, call: Callable[[], object]) -> None:
+        self.session.connection.peer.work(call)
 
     def holds(self, consumer: Consumer) -> bool:
         return self.session.deliveries.holds(self)

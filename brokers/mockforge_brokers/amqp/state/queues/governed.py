@@ -223,11 +223,12 @@ class GovernedQueue(Queue):
 
     def _restore(
         self, route: Route, content: bytes, size: int, redelivered: bool, expires: float
-    ) -> None:
+    ) -> GovernedMessage:
         message = self._new(route, content, size, expires, self._priority_of(content))
         message.redelivered = redelivered
         self.messages.append(message)
         self._watch()
+        return message
 
     def _refuses(self, size: int) -> bool:
         """As `_full`, but that what is over and still there is no reason."""

@@ -127,6 +127,15 @@ class QuorumQueue(GovernedQueue):
             message.got = True
         return message
 
+    def _restore(
+        self, route: Route, content: bytes, size: int, redelivered: bool, expires: float
+    ) -> GovernedMessage:
+        message = super()._restore(route, content, size, redelivered, expires)
+        if isinstance(message, QuorumMessage):
+            # How often it came back before is not kept: once, at least, since its client was gone.
+            message.deliveries = message.failures = int(redelivered)
+        return message
+
     def _refuses(self, size: int) -> bool:
         self.rejecting = super()._refuses(size)
         return self.rejecting

@@ -3,7 +3,8 @@
 A queue of each type has a class here that does the same and names to the store what came and what
 went. `store_in` lets a queue, in place, be one of them, as `govern` does with plain ones; both have
 the same slots. Where messages are delivered, requeued or counted nothing is written: what was not
-acknowledged is there again after a start, and says that it may have been delivered.
+acknowledged is there again after a start, and says that it may have been delivered. Of a quorum
+queue it is known after a kill, too, behind which position nothing was: as in RabbitMQ.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ _NEVER: Final = b"\xff"
 """No content begins so: it begins with a header frame (2), or as what is packed (records.py)."""
 
 
+_AHEAD: Final = 1000
+"""Positions that are said to be delivered before they are, at most: a thirty-second part."""
 _MANY: Final = 8
 """Messages from which on it is worth to ask whether all are alike."""
 Around = tuple["Route | None", int, int, bytes, bytes]
@@ -62,24 +65,29 @@ class Keeping(Struct, eq=False):
 
     `fresh` are those, by position, that came since the last group and are not done with: what is
     acknowledged meanwhile is never written. `head` is the header of the last persistent one
-    (`head_of`): publishers send the same many times.
+    (`head_of`): publishers send the same many times. `changed` writes the queue's own row.
     """
 
     store: Store
     number: int
     is_persistent: Callable[[bytes], bool]
     head_of: Callable[[bytes], bytes]
+    changed: Callable[[], object]
     delivered: int = 0
     """The last position of which a consumer got something, or might have."""
+    bound: int = -1
+    """No consumer got anything behind this one, as the disk has it; -1: that is not written."""
     fresh: dict[int, Message] = {}
     head: bytes = _NEVER
     around: Around = (None, -1, -1, b"", b"")
     """Of the last message of which a row was made."""
 
-    def stand_on(self, number: int, delivered: int) -> None:
+    def stand_on(self, number: int, delivered: int, bound: int) -> None:
         """Its rows are on disk already, in this log."""
         self.store.known_log(number, OWNER)
         self.number, self.delivered = number, delivered
+        if self.bound >= 0:
+            self.bound = bound
 
     def catch_up(self) -> None:
         fresh = self.fresh
@@ -342,6 +350,43 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
     def row_of(self, message: Message) -> int:
         return cast("QuorumMessage", message).row or message.position
 
+    def _deliver_unacked(self, consumer: Consumer, message: Message) -> None:
+        self._deliver_by(super(StoredQueue, self)._deliver_unacked, consumer, message)
+
+    def _deliver_no_ack(self, consumer: Consumer, message: Message) -> None:
+        self._deliver_by(super()._deliver_no_ack, consumer, message)
+
+    def _deliver_by(
+        self,
+        deliver: Callable[[Consumer, Message], None],
+        consumer: Consumer,
+        message: Message,
+    ) -> None:
+        """What was never delivered must not say so once it was: its consumer waits for that."""
+        row = self.row_of(message)
+        if row <= self.keeping.bound:
+            self.keeping.delivered = max(self.keeping.delivered, row)
+            deliver(consumer, message)
+            return
+
+        def noted() -> None:
+            self._note(row)
+            deliver(consumer, message)
+
+        consumer.sink.work(noted)
+
+    def _took(self, message: Message, no_ack: bool) -> None:
+        self._note(self.row_of(message))
+        if no_ack:
+            self._settled(message)
+
+    def _note(self, row: int) -> None:
+        keeping = self.keeping
+        keeping.delivered = max(keeping.delivered, row)
+        if row > keeping.bound:
+            keeping.bound = row + min(row >> 5, _AHEAD)
+            keeping.changed()
+
     def _rows_of(self, messages: Sequence[Message]) -> Iterable[int]:
         return map(self.row_of, messages)
 
@@ -404,6 +449,8 @@ def store_in(queue: Queue, host: Host, keeping: Keeping) -> None:
     queue.__class__ = _STORED[type(queue)]
     queue.host = host
     queue.keeping = keeping
+    if isinstance(queue, StoredQuorumQueue):
+        keeping.bound = 0
 
 
 StoredQueue.governed_class = StoredGovernedQueue
