@@ -1,7 +1,7 @@
 """What Kafka has on disk is what it would keep over a restart."""
 
 from mockforge_brokers.kafka.codes import AlterConfigOp, ErrorCode
-from mockforge_brokers.kafka.records import read_batch_header
+from mockforge_brokers.kafka.records import Record, build_batch, read_batch_header
 from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.state.logs.transactions import Marker
@@ -81,6 +81,25 @@ def test_what_compaction_took_is_gone_from_disk():
     assert kept(reopened(disk)) == kept(scene)
     (log,) = reopened(disk).broker.cluster.topics["accounts"].logs
     assert (log.log_start_offset, log.records) == (0, 2)
+
+
+def test_a_batch_that_two_compactions_in_a_moment_took_is_gone_from_disk():
+    """The first one leaves a part of it, which the second one takes before that is written."""
+    disk = MemoryDisk()
+    scene = begun(disk)
+    scene.broker.create_topic("accounts", 1, {"cleanup.policy": "compact"})
+    (log,) = scene.broker.cluster.topics["accounts"].logs
+    now = int(scene.clock.wall() * 1000)
+    records = [Record(0, now, key, b"old") for key in (b"a", b"b")]
+    scene.broker.cluster.append(log, build_batch(records))
+    scene.clock.advance(1)
+    for key in (b"a", b"b"):
+        scene.broker.publish("accounts", b"new", key=key)
+        assert scene.broker.compact_topic("accounts") == 1
+    assert [offset for offset, _ in disk.kept().log(log.number)] == [0], "not written yet"
+    scene.clock.advance(1)
+    assert [offset for offset, _ in disk.kept().log(log.number)] == [2, 3]
+    assert kept(reopened(disk)) == kept(scene)
 
 
 def test_altered_configurations_of_brokers_and_groups_are_kept():

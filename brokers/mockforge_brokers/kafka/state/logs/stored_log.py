@@ -74,6 +74,8 @@ class StoredLog(PartitionLog):
             self._disk.remove(self.number, offset)
         for offset, batch in now.items():
             if before.get(offset) is not batch:
+                # In place of the one that stands there, or that would be there again without it.
+                self._disk.remove(self.number, offset)
                 self._disk.append(self.number, offset, bytes(batch))
         return True
 
