@@ -259,8 +259,11 @@ class Files:
             path = path_of(self.folder, number)
             try:
                 _sync_file(path)
-            except OSError:
-                renew(path, segment.size)
+            except OSError as error:
+                try:
+                    renew(path, segment.size)
+                except Lost:
+                    raise error from None
         if clean:
             # From here on it is not: that nothing was written does not mean that nothing happened.
             segment = segments[max(segments)]

@@ -10,6 +10,7 @@ from mockforge_brokers.storage import disk, syncer
 from mockforge_brokers.storage import writer as writer_module
 from mockforge_brokers.storage.disk import Files
 from mockforge_brokers.storage.live import place_of
+from mockforge_brokers.storage.refused import DataError
 from mockforge_brokers.storage.segments import HEAD, is_whole
 from mockforge_brokers.storage.writer import Writer
 
@@ -228,6 +229,19 @@ def test_a_start_whose_sync_fails_writes_the_segment_anew(tmp_path, monkeypatch)
     assert files.read().log(0) == [(1, b"first")]
     files.close()
     assert os.stat(tmp_path / FIRST).st_ino != before
+
+
+def test_a_start_that_cannot_write_a_segment_anew_is_refused_by_name(tmp_path, monkeypatch):
+    made = writer(tmp_path)
+    write(made, group(1, [(1, b"damaged"), (2, b"kept")]))
+    made.close(group(2, [], [1]))
+    data = (tmp_path / FIRST).read_bytes()
+    # Of a row that is gone: it is read, and not copied as if it were whole.
+    (tmp_path / FIRST).write_bytes(data.replace(b"damaged", b"DAMAGED"))
+    failing_once(monkeypatch)
+    with pytest.raises(DataError, match=f"--data-dir {tmp_path}: Input/output error"):
+        read(tmp_path)
+    assert read(tmp_path)[0].log(0) == [(2, b"kept")]
 
 
 def test_what_is_left_of_a_segment_that_was_written_anew_and_killed_is_taken_away(tmp_path):
