@@ -10,6 +10,7 @@ before he says more would wait for what others said as well.
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Final
 
@@ -33,6 +34,19 @@ def keep_large_blocks() -> None:
     zeros.
     """
     bytes(_LARGEST_BLOCK)
+
+
+def give_back_memory() -> None:
+    """Have the system take what is free between what is not, where malloc is glibc's.
+
+    By itself it gives back what is free at the end of its memory: hardly anything, once something
+    small that lives on came behind what is large. It takes 20 ms for blocks of 1 MB, ten times as
+    much for such as small records have.
+    """
+    import ctypes
+
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def write_together(transport: asyncio.Transport, pieces: Sequence[bytes]) -> None:

@@ -10,6 +10,7 @@ from .clock import Clock
 from .durations import Histogram
 from .ended import EndedConnections
 from .fairness import Chores, Turn
+from .freed import Freed
 from .journal import Journal
 from .limits import Limits
 from .listener import Listener
@@ -40,6 +41,7 @@ class Environment(Struct):
     unserved: Unserved
     usage: Usage
     chores: Chores
+    freed: Freed
     ended: EndedConnections
     limits: Limits = field(default_factory=Limits)
     turn: Turn = field(default_factory=Turn)
@@ -91,6 +93,7 @@ class Environment(Struct):
             unserved=Unserved(spine),
             usage=usage,
             chores=Chores(turn, clock.call_later),
+            freed=Freed(clock),
             ended=ended,
             limits=limits,
             turn=turn,

@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from typing import Final, NamedTuple, TypedDict
 
 from . import unix_socket
-from .bulk import keep_large_blocks
+from .bulk import give_back_memory, keep_large_blocks
 from .busy_poll import BusyPoll
 from .contract import Broker
 from .datagrams import DatagramBroker, DatagramPort, bound_datagrams, join
@@ -55,6 +55,7 @@ class Server:
         self.endpoints: dict[int, Endpoint] = {}
         self._loop = asyncio.get_running_loop()
         keep_large_blocks()
+        environment.freed.give_back = give_back_memory
         self.call_later = self._loop.call_later
         store = environment.store
         self.turns = Turns(

@@ -155,7 +155,6 @@ class Cluster:
         topic = self.topics.named(name)
         self.topics.remove(topic)
         for log in topic.logs:
-            log.delete()
             self.bounds.forget(log)
             self._keeper.log_gone(log)
         self.replication.forget(topic)
@@ -343,7 +342,6 @@ class Cluster:
         """Forget all without a word: the broker is stopped."""
         for topic in self.topics.values():
             for log in topic.logs:
-                log.delete()
                 self.bounds.forget(log)
         self.topics.clear()
         self.nodes.clear()

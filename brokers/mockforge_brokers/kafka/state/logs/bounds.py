@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ....environment import Environment
+from ....fairness import Steps
 from ...events import LogTruncated
 from ..configs.broker import BrokerConfig
 from .log import PartitionLog
+from .segment import Segment
 from .topic import Topic
 
 _PAUSE: Final = 1.0
@@ -48,12 +50,16 @@ class Bounds:
 
     def truncate(self, log: PartitionLog, offset: int, reason: str) -> int:
         """Records below `offset` leave; returns how many."""
-        return self._drop(log, lambda: log.truncate_before(offset), reason)
+        return self._drop_for_good(log, lambda: log.truncate_before(offset), reason)
 
     def forget(self, log: PartitionLog) -> None:
-        """The log is no more."""
+        """The log is no more: its records are let go of bit by bit."""
         self.cost -= log.cost
         self._unreported.pop((log.topic, log.partition), None)
+        segments = log.delete()
+        if segments:
+            self._environment.chores.do(_let_go(segments))
+            self._environment.freed.add(log.cost)
 
     def watch_age(self) -> None:
         """Look for old segments from now on, as long as there are topics."""
@@ -63,20 +69,34 @@ class Bounds:
             self._environment.clock.call_later(pause, self._check_age)
 
     def _check_age(self) -> None:
-        self._armed = False
+        self._environment.chores.do(self._look_at_ages())
+
+    def _look_at_ages(self) -> Steps:
+        """Of each log, of which there may be a hundred thousand."""
         wall = int(self._environment.clock.wall() * 1000)
-        for topic in self._topics.values():
-            keep = topic.config.number("retention.ms") if topic.config.deletes else -1
-            for log in topic.logs if keep >= 0 else ():
-                self._drop_older(log, wall - keep, f"older than retention.ms={keep}")
-        if self._topics:
-            self.watch_age()
+        try:
+            for topic in tuple(self._topics.values()):
+                keep = topic.config.number("retention.ms") if topic.config.deletes else -1
+                for log in tuple(topic.logs) if keep >= 0 else ():
+                    self._drop_older(log, wall - keep, f"older than retention.ms={keep}")
+                    yield
+        finally:
+            self._armed = False
+            if self._topics:
+                self.watch_age()
 
     def _drop_older(self, log: PartitionLog, timestamp: int, reason: str) -> None:
-        self._drop(log, lambda: log.drop_older_than(timestamp), reason)
+        self._drop_for_good(log, lambda: log.drop_older_than(timestamp), reason)
 
     def _logs(self) -> list[PartitionLog]:
         return [log for topic in self._topics.values() for log in topic.logs]
+
+    def _drop_for_good(self, log: PartitionLog, drop: Callable[[], int], reason: str) -> int:
+        """What leaves makes no room for what comes."""
+        before = log.cost
+        left = self._drop(log, drop, reason)
+        self._environment.freed.add(before - log.cost)
+        return left
 
     def _drop(self, log: PartitionLog, drop: Callable[[], int], reason: str = "") -> int:
         """Let `drop` take records from a log, count and report them; returns how many left.
@@ -111,3 +131,10 @@ class Bounds:
             self._environment.spine.emit(event)
         self._unreported[key] = (reported_at, unreported)
         return left
+
+
+def _let_go(segments: list[Segment]) -> Steps:
+    """To free a million batches at once would hold up everybody."""
+    while segments:
+        segments.pop()
+        yield

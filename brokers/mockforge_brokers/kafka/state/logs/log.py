@@ -30,6 +30,7 @@ from .admission import admit, first_batch, look_through, too_large
 from .epochs import LeaderEpochs
 from .policy import Policy
 from .producers import KeptProducer, Producer, ProducerTable
+from .segment import Segment
 from .segments import UNBOUNDED, Segments, segment_size
 from .transactions import AbortedTransaction, LogTransactions, Marker
 
@@ -222,11 +223,15 @@ class PartitionLog(Segments):
         """Whether records get the broker's time."""
         return self.policy is not None and self.policy.append_time
 
-    def delete(self) -> None:
-        """It is no more: who waits for it is answered, and who knows it keeps no records."""
+    def delete(self) -> list[Segment]:
+        """It is no more: who waits for it is answered, and who knows it keeps no records.
+
+        Returns what it had.
+        """
         self.deleted = True
-        self.segments, self._bases = [], []
+        segments, self.segments, self._bases = self.segments, [], []
         self.terms = object()
+        return segments
 
     def _by_policy(self, batch: Buffer, header: BatchHeader) -> tuple[Buffer, BatchHeader]:
         policy = self.policy
