@@ -180,6 +180,10 @@ def _append(
         if caller.version < _ZSTD_SINCE and len(batch) > _CODEC_BYTE:
             _check_codec(batch)
         look_at = caller.looks_at(log)
+        base_offset = -1 if look_at else append_plain(caller.cluster, log, batch, begin)
+        if base_offset >= 0:
+            caller.messages_in += log.high_watermark - base_offset
+            return PartitionResult(index, 0, base_offset, -1, log.log_start_offset)
         appended = caller.cluster.append(
             log, batch, client=caller.client_id, begin=begin, look_at=look_at
         )
