@@ -1,5 +1,7 @@
 """The cluster: topics, their configuration, and the bounds of all logs."""
 
+from random import Random
+
 import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
@@ -11,10 +13,13 @@ from mockforge_brokers.kafka.records import Record, build_batch, read_batch_head
 from mockforge_brokers.kafka.state.cluster import Cluster
 from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
+from mockforge_brokers.kafka.state.logs.largest import LargestLogs
+from mockforge_brokers.kafka.state.logs.log import PartitionLog
 from mockforge_brokers.kafka.state.logs.partitioner import murmur2
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.usage import REPORT_EVERY
 
+from ..calls import calls_of
 from .refusals import refused
 
 
@@ -240,3 +245,54 @@ def test_watchers_see_records_of_their_topic_and_no_others():
 def test_murmur2_is_javas(key, value):
     # The figures are those of Kafka's own UtilsTest.
     assert murmur2(key) == value & 0xFFFFFFFF
+
+
+def test_room_is_made_without_a_look_at_all_of_very_many_logs_each_time():
+    def calls(partitions):
+        """Of 200 records at the limit, which each let an old one go."""
+        scene = Scene(Limits(kafka_total=partitions * 2_000))
+        cluster = scene.cluster
+        logs = cluster.create_topic("t", partitions, source="test").logs
+        batch = build_batch([Record(0, 1000, None, bytes(400))])
+        for number in range(4 * partitions):
+            cluster.append(logs[number % partitions], batch)
+        assert cluster.bounds.cost > partitions * 1_000
+        counted = calls_of(lambda: [cluster.append(log, batch) for log in logs[:200]])
+        assert cluster.bounds.cost <= partitions * 2_000
+        return counted
+
+    assert calls(2_000) < 1.5 * calls(200)
+
+
+def test_the_largest_logs_make_room_however_they_came_to_be_so():
+    """By chance: logs that grow, shrink and go, as a look at all of them says."""
+    random = Random(1)
+    logs = [PartitionLog("t", number) for number in range(30)]
+    largest, came = LargestLogs(lambda: (one for one in logs if not one.deleted), 20_000), 0
+    for _ in range(2_000):
+        log = random.choice([one for one in logs if not one.deleted])
+        if random.random() < 0.002:
+            log.delete()
+            continue
+        if random.random() < 0.1:
+            log.truncate_before(random.randrange(log.high_watermark + 1))
+            continue
+        batch = build_batch([Record(0, 1000, None, bytes(random.randrange(2_000)))])
+        before = log.cost
+        log.append(batch)
+        came += log.cost - before
+        largest.look(log, came)
+        taken = largest.take()
+        if taken is None:
+            # All of those were met: the next look is at all.
+            largest.look(log, came)
+            taken = largest.take()
+        able = [one for one in logs if not one.deleted and one.can_shrink]
+        if taken is None:
+            assert not able
+            continue
+        # Others may have grown since the last look at all of them, by so much.
+        assert taken in able
+        assert taken.cost >= max(one.cost for one in able) - 20_000
+        taken.drop_oldest_segment()
+        largest.put(taken)

@@ -1,16 +1,19 @@
 """What bounds the logs: bytes of one and of all, and age. The oldest segments leave."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from ....environment import Environment
 from ....fairness import Steps
 from ...events import LogTruncated
 from ..configs.broker import BrokerConfig
+from .largest import LargestLogs
 from .log import PartitionLog
 from .segment import Segment
 from .topic import Topic
 
+_LOOKS: Final = 64
+"""So often all of them are looked at for the largest, while as much comes as they may have."""
 _PAUSE: Final = 1.0
 """Seconds between two events about the same partition, when its limit is met again and again."""
 
@@ -29,6 +32,9 @@ class Bounds:
         self._total = environment.limits.kafka_total
         self._unreported: dict[tuple[str, int], tuple[float, int]] = {}
         self._armed = False
+        self._gone = 0
+        """Bytes that left."""
+        self._largest = LargestLogs(self._logs, self._total // _LOOKS)
 
     def grown(self, log: PartitionLog, cost: int) -> None:
         """A log costs so much more."""
@@ -41,12 +47,13 @@ class Bounds:
         reason = f"larger than retention.bytes={log.max_bytes}"
         while log.cost > log.max_bytes and self._drop(log, log.drop_oldest_segment, reason):
             pass
-        while self.cost > self._total:
-            # One whose newest batch alone is large gives nothing: then it is up to the others.
-            able = (one for one in self._logs() if one.can_shrink)
-            largest = max(able, key=lambda one: one.cost, default=None)
-            if largest is None or not self._drop(largest, largest.drop_oldest_segment):
-                break
+        if self.cost <= self._total:
+            return
+        # One whose newest batch alone is large gives nothing: then it is up to the others.
+        self._largest.look(log, self.cost + self._gone)
+        while self.cost > self._total and (largest := self._largest.take()) is not None:
+            if self._drop(largest, largest.drop_oldest_segment):
+                self._largest.put(largest)
 
     def truncate(self, log: PartitionLog, offset: int, reason: str) -> int:
         """Records below `offset` leave; returns how many."""
@@ -55,6 +62,7 @@ class Bounds:
     def forget(self, log: PartitionLog) -> None:
         """The log is no more: its records are let go of bit by bit."""
         self.cost -= log.cost
+        self._gone += log.cost
         self._unreported.pop((log.topic, log.partition), None)
         segments = log.delete()
         if segments:
@@ -88,8 +96,8 @@ class Bounds:
     def _drop_older(self, log: PartitionLog, timestamp: int, reason: str) -> None:
         self._drop_for_good(log, lambda: log.drop_older_than(timestamp), reason)
 
-    def _logs(self) -> list[PartitionLog]:
-        return [log for topic in self._topics.values() for log in topic.logs]
+    def _logs(self) -> Iterator[PartitionLog]:
+        return (log for topic in self._topics.values() for log in topic.logs)
 
     def _drop_for_good(self, log: PartitionLog, drop: Callable[[], int], reason: str) -> int:
         """What leaves makes no room for what comes."""
@@ -106,6 +114,7 @@ class Bounds:
         before = log.cost
         left = drop()
         self.cost += log.cost - before
+        self._gone += before - log.cost
         self.truncated += left
         if not left:
             return 0

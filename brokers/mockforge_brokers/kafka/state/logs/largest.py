@@ -1,0 +1,49 @@
+"""The largest of very many logs, without a look at all of them each time that room is made."""
+
+from collections.abc import Callable, Iterable
+from heapq import heapify, heappop, heappush
+from itertools import count
+
+from .log import PartitionLog
+
+
+class LargestLogs:
+    """As of the last look at all of them, but for those that are named since.
+
+    After so many bytes of `growth`, of whichever logs, all are looked at anew.
+    """
+
+    __slots__ = ("_all", "_growth", "_heap", "_number", "_until")
+
+    def __init__(self, all_logs: Callable[[], Iterable[PartitionLog]], growth: int) -> None:
+        self._all = all_logs
+        self._growth = growth
+        self._until = -1
+        self._number = count()
+        self._heap: list[tuple[int, int, PartitionLog]] = []
+
+    def look(self, log: PartitionLog, came: int) -> None:
+        """`log` has grown; `came` are all bytes that came to any so far."""
+        if came <= self._until and self._heap:
+            self.put(log)
+            return
+        number = self._number
+        self._heap = [(-one.cost, next(number), one) for one in self._all() if one.can_shrink]
+        heapify(self._heap)
+        self._until = came + self._growth
+
+    def put(self, log: PartitionLog) -> None:
+        heappush(self._heap, (-log.cost, next(self._number), log))
+
+    def take(self) -> PartitionLog | None:
+        """The largest that can give something: it is put back as what it is then."""
+        heap = self._heap
+        while heap:
+            cost, _, log = heappop(heap)
+            if log.deleted or not log.can_shrink:
+                continue
+            if -cost <= log.cost:
+                return log
+            # It has shrunk since.
+            self.put(log)
+        return None
