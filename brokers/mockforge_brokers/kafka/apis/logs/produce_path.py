@@ -40,7 +40,7 @@ from ...records import HEADER_SIZE, Buffer, Scattered
 from ...state.logs.log import Begin, PartitionLog
 from ...varints import read_uvarint, write_uvarint
 from ...wire.produce import PartitionResult, write_response
-from ...wire.splitter import LARGE, Frame
+from ...wire.splitter import Frame
 
 _API_AND_VERSION: Final = slice(4, 8)
 AFTER_CORRELATION_ID: Final = 12
@@ -150,14 +150,12 @@ class ProducePath:
             length, end = length - 1, size - len(_FLEXIBLE_END)
         if length < 0 or at + length != end:
             return None
-        if size < LARGE:
-            return head[at:end]
+        if isinstance(frame, bytes):
+            return frame[at:end]
         body = at + HEADER_SIZE
         # A header that stands in two pieces is rare, and the general path joins them.
         if len(head) < body:
             return None
-        if isinstance(frame, bytes):
-            return Scattered([head[at:body], head[body:end]])
         *between, last = frame[1:]
         # The log keeps whole reads as they are, and what is a part of one as a copy of its own.
         pieces = [head[at:body], head[body:], *map(bytes, between)]
