@@ -84,6 +84,25 @@ class KafkaProducer:
         self._producer.flush(0)
 
 
+class Renewed(KafkaProducer):
+    """It looks what became of each record: one that was refused it sends again, by a producer with
+    another id."""
+
+    def __init__(self, mockforge: MockForge, name: str, **settings: Any) -> None:
+        super().__init__(mockforge, name, **settings)
+        self._again = lambda: KafkaProducer(mockforge, name, **settings)
+
+    def send(self, number: int) -> None:
+        refused: list[object] = []
+        while True:
+            value = f"{self.name}-{number}".encode()
+            self._producer.produce("orders", value, on_delivery=lambda *of: refused.append(of[0]))
+            assert self._producer.flush(40) == 0
+            if refused.pop() is None:
+                return
+            self._producer = self._again()._producer
+
+
 class AmqpPublisher:
     """Correct as it is: confirms, a new connection where the old one ended, again after a nack."""
 
@@ -136,6 +155,32 @@ class Blind(AmqpPublisher):
 
     confirms = False
     retries = False
+
+
+class Patient(AmqpPublisher):
+    """Gives up waiting for a confirm that is lost, and sends again."""
+
+    def __init__(self, mockforge: MockForge, name: str) -> None:
+        self._lost = lambda: sum(report(mockforge, name)["faults"].values())
+        self._tag = 0
+        self._confirmed: set[int] = set()
+        super().__init__(mockforge, name)
+
+    def _connect(self) -> None:
+        self._channel = pika.BlockingConnection(self._parameters).channel()
+        self._channel._impl.confirm_delivery(
+            lambda frame: self._confirmed.add(frame.method.delivery_tag)
+        )
+
+    def send(self, number: int) -> None:
+        while True:
+            self._tag, lost = self._tag + 1, self._lost()
+            self._channel._impl.basic_publish("", "orders", f"{self.name}-{number}".encode())
+            # In place of a time-out, which would depend on how fast anybody is.
+            while self._tag not in self._confirmed and self._lost() == lost:
+                self._channel.connection.process_data_events(0.02)
+            if self._tag in self._confirmed:
+                return
 
 
 PRODUCERS: Final = {
@@ -211,6 +256,54 @@ def test_the_report_tells_careless_from_correct(
     assert other["verdict"] == verdict or (verdict is DOUBLES and other["doubled"]), other
     assert other["clean"] == (verdict is CLEAN)
     for client in clients:
+        client.close()
+
+
+def test_a_replaced_producer_begins_anew_or_has_lost_what_it_sent(mockforge: MockForge) -> None:
+    mockforge.run("topic add orders -p 1")
+    mockforge.run("topic add warm -p 1")
+    idempotent = {"enable.idempotence": True}
+    correct = Renewed(mockforge, "correct", **idempotent)
+    careless = KafkaProducer(mockforge, "careless", **idempotent)
+    for client in (correct, careless):
+        client.send(1)
+        mockforge.run(f"chaos start zombie-producer -s client={client.name} -s topic=orders")
+        client.send(2)
+        client.send(3)
+        mockforge.run("chaos stop")
+        found = report(mockforge, client.name)
+        assert found["faults"] == {"refuse": 1}
+        assert found["verdict"] == (CLEAN if client is correct else LACKS)
+        client.close()
+
+
+def test_who_sends_again_when_a_confirm_is_lost_doubles_and_who_wants_none_does_not(
+    mockforge: MockForge,
+) -> None:
+    mockforge.run("queue add orders")
+    correct, careless = Patient(mockforge, "correct"), Blind(mockforge, "careless")
+    mockforge.run("chaos start lossy-answers -s loss=100%")
+    switch(mockforge, "off")
+    for client in (correct, careless):
+        client.send(1)
+    switch(mockforge, "on")
+    sending = Thread(target=correct.send, args=(2,), daemon=True)
+    sending.start()
+    careless.send(2)
+    wait_for(lambda: sum(report(mockforge, "correct")["faults"].values()) >= 2, 40)
+    switch(mockforge, "off")
+    sending.join(40)
+    assert not sending.is_alive()
+    for client in (correct, careless):
+        client.send(3)
+    wait_for(lambda: report(mockforge, "careless").get("sent") == 3, 40)
+    mockforge.run("chaos stop")
+    one, other = (report(mockforge, name) for name in ("correct", "careless"))
+    # Nothing is missing: whoever receives it knows it by its id.
+    assert one["verdict"].startswith(DOUBLES)
+    assert set(one["doubled"]) == {"correct-2"}
+    assert (other["verdict"], other["faults"]) == (CLEAN, {})
+    for client in (correct, careless):
         client.close()
 
 
