@@ -19,7 +19,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 SERVERS = os.environ["KAFKA_BOOTSTRAP_SERVERS"]
-TOPIC = f"{RUN}-kaskade"
+TOPIC = f"0-{RUN}-kaskade"
+"""The first of the list: the screen has no room for those of all clients."""
 _CONTROLS = re.compile(
     r"\x1b(?:\[[0-9;?<>=]*[a-zA-Z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[P_^].*?\x1b\\|.)"
 )
