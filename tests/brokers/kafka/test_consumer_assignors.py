@@ -54,6 +54,21 @@ def test_a_newcomer_takes_no_more_than_its_share(counts, now, newcomer):
     assert moved <= len(later[newcomer])
 
 
+def test_members_of_two_topics_are_not_compared_each_with_each():
+    asked = []
+
+    class Topics(frozenset):
+        def __contains__(self, topic):
+            asked.append(topic)
+            return super().__contains__(topic)
+
+    few, many = TOPICS[:2]
+    now = {f"m{number:03}": Topics([(few, many)[number % 2]]) for number in range(200)}
+    assignment = uniform(now, {few: 100, many: 1000}, {})
+    assert sorted(map(len, assignment.values())) == [1] * 100 + [10] * 100
+    assert len(asked) < 20 * len(now)
+
+
 def test_range_gives_neighbours_and_the_first_ones_get_the_odd_ones():
     topic, other = TOPICS[:2]
     both = frozenset([topic, other])

@@ -110,12 +110,19 @@ def _even_out(kept: dict[str, set[Key]], subscriptions: Subscriptions) -> None:
     while moved:
         moved = False
         by_load = sorted(kept, key=lambda member: len(kept[member]))
+        held = [(member, {key[0] for key in kept[member]}) for member in reversed(by_load)]
+        # Who reads other topics has nothing to give: to look for it with each of them would hold
+        # up the loop in a large group.
+        givers: dict[frozenset[bytes], list[str]] = {}
         for poor in by_load:
-            for rich in reversed(by_load):
+            topics = subscriptions[poor]
+            if topics not in givers:
+                givers[topics] = [rich for rich, has in held if not topics.isdisjoint(has)]
+            for rich in givers[topics]:
                 if len(kept[rich]) - len(kept[poor]) < 2:
                     # Or so it seems by the order before this round: the next one looks again.
                     break
-                readable = (key for key in kept[rich] if key[0] in subscriptions[poor])
+                readable = (key for key in kept[rich] if key[0] in topics)
                 key = max(readable, default=None)
                 if key is not None:
                     kept[rich].discard(key)
