@@ -161,7 +161,7 @@ def _values(
         return _filter_terms(line, start, partial.end, candidates)
     if kind.values:
         return _ranked(partial, [(value, kind.notes.get(value, "")) for value in kind.values])
-    if kind.completer in ("codes", "configured"):
+    if kind.completer in ("codes", "configured", "config-keys"):
         # Which ones depends on what the line is about.
         return _ranked(partial, candidates(f"{kind.completer}:{line[:start]}"))
     return _ranked(partial, candidates(kind.completer)) if kind.completer else []

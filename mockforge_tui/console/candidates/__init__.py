@@ -30,8 +30,9 @@ class Candidates:
         if name.startswith("codes:"):
             # By what the line is about, not by the line: there are few of those.
             name = f"codes:{' '.join(spoken_of(self._session, name[6:].split()))}"
-        elif name.startswith("configured:"):
-            name = f"configured:{kafka.kind_of(name.split())}"
+        elif name.startswith(("configured:", "config-keys:")):
+            completer, _, line = name.partition(":")
+            name = f"{completer}:{kafka.kind_of(line.split())}"
         now = self._session.runtime.clock.now()
         kept = self._kept.get(name)
         if kept is not None and 0 <= now - kept[0] < _FRESH:
@@ -51,6 +52,8 @@ class Candidates:
             return _codes(self._session, name[6:].split())
         if name.startswith("configured:"):
             return kafka.configured(self._session, name.removeprefix("configured:"))
+        if name.startswith("config-keys:"):
+            return kafka.config_keys(self._session, name.removeprefix("config-keys:"))
         if name.startswith("field:"):
             return _FIELDS.get(name.removeprefix("field:"), _none)(self._session)
         return _SOURCES.get(name, _none)(self._session)

@@ -59,8 +59,10 @@ def _resources(session: "Session") -> Iterable[Candidate]:
                 yield f"{kind}:{name}", ""
 
 
+ALL_NODES = "all"
+"""In place of a node's number."""
 CONFIGURED_KINDS = ("topic", "group", "broker")
-"""What `config show` shows the configuration of."""
+"""What `config` shows and sets the configuration of."""
 
 
 def kind_of(words: Sequence[str]) -> str:
@@ -80,7 +82,16 @@ def configured(session: "Session", kind: str = "") -> Iterable[Candidate]:
         groups = kafka.cluster.groups.by_id, kafka.cluster.configuring.groups.own
         yield from ((name, "group") for name in dict.fromkeys(chain(*groups)))
     if kind in ("broker", ""):
+        yield ALL_NODES, "all nodes"
         yield from ((str(node), f"node kafka/{node}") for node in kafka.nodes.ids)
+
+
+def config_keys(session: "Session", kind: str = "") -> Iterable[Candidate]:
+    """Keys that act on what is of this kind, with what they mean."""
+    broker = session.runtime.brokers.kafka
+    if broker is not None and kind:
+        for key in broker.served_keys(kind):
+            yield f"{key.name}=", key.meaning
 
 
 def _principals(session: "Session") -> Iterable[Candidate]:
@@ -91,6 +102,7 @@ def _principals(session: "Session") -> Iterable[Candidate]:
 
 
 SOURCES: dict[str, Source] = {
+    "config-keys": config_keys,
     "configured": configured,
     "principals": _principals,
     "acl-operations": _acl_operations,

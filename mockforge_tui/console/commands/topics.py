@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from ..lookup import BadArgument, kafka, known, matching
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, done, table
-from ..types import COUNT, GLOB, PAIR, TOPIC, text
+from ..types import CONFIG, COUNT, GLOB, PAIR, TOPIC, text
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -162,7 +162,7 @@ def topic_grow(
 def topic_set(
     session: "Session",
     name: Annotated[str, Arg(TOPIC, "a Kafka topic")],
-    pair: Annotated[tuple[str, str], Arg(PAIR, "a setting; without a value: its default")],
+    pair: Annotated[tuple[str, str], Arg(CONFIG, "a setting; without a value: its default")],
 ) -> Result:
     """Change a Kafka topic's configuration."""
     key, value = pair

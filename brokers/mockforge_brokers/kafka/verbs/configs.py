@@ -1,4 +1,4 @@
-"""Configurations as they are in force, with where each value comes from."""
+"""Configurations as they are in force, with where each value comes from, and single values set."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from ...errors import PlainRefusals
-from ..codes import ConfigSource
+from ..codes import AlterConfigOp, ConfigSource
 from ..state.cluster import Cluster
+from ..state.configs.broker import ALL_NODES, broker_keys, is_fixed
 from ..state.configs.group import GROUP_CONFIGS
-from ..state.configs.keys import ConfigKey, Sourced
+from ..state.configs.keys import Change, ConfigKey, Sourced
 from ..state.configs.topic import TOPIC_CONFIGS
+from .source import PROMPT
 
 _SOURCES = {
     ConfigSource.DYNAMIC_TOPIC_CONFIG: "topic",
@@ -46,9 +48,43 @@ class ConfigVerbs:
         groups = self.cluster.configuring.groups
         return _views(GROUP_CONFIGS.values(), lambda key: groups.sources(name, key))
 
-    def node_configuration(self, node: int) -> list[ConfigView]:
+    def node_configuration(self, node: int | None) -> list[ConfigView]:
+        """Of one node, or with None what holds for all."""
         config = self.cluster.config
-        return _views(config.keys(str(node)), lambda key: config.sources(key, str(node)))
+        place = ALL_NODES if node is None else str(node)
+        own = ConfigSource.DYNAMIC_BROKER_CONFIG if node is None else None
+        return _views(
+            config.keys(place),
+            lambda key: [one for one in config.sources(key, place) if one.source != own],
+        )
+
+    def configure_group(
+        self, name: str, key: str, value: str | None, *, source: str = PROMPT
+    ) -> None:
+        """Set one value of a group; None puts it back to its default."""
+        with PlainRefusals():
+            self.cluster.configuring.group(name, [_change(key, value)], source=source)
+
+    def configure_node(
+        self, node: int | None, key: str, value: str | None, *, source: str = PROMPT
+    ) -> None:
+        """The same of a node, or with None of all nodes."""
+        place = ALL_NODES if node is None else str(node)
+        with PlainRefusals():
+            self.cluster.configuring.node(place, [_change(key, value)], source=source)
+
+    def served_keys(self, kind: str) -> list[ConfigKey]:
+        """Keys of a `topic`, `group` or `broker` that act, and that may be set while it runs."""
+        known = {"topic": TOPIC_CONFIGS, "group": GROUP_CONFIGS, "broker": broker_keys()}[kind]
+        return [
+            key
+            for key in known.values()
+            if key.served and not (kind == "broker" and is_fixed(key.name))
+        ]
+
+
+def _change(key: str, value: str | None) -> Change:
+    return key, AlterConfigOp.SET if value is not None else AlterConfigOp.DELETE, value
 
 
 def _views(keys: Iterable[ConfigKey], sources: Callable[[str], list[Sourced]]) -> list[ConfigView]:
