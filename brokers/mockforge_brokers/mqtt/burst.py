@@ -239,6 +239,9 @@ def _accept(  # noqa: C901
             if stop > end:
                 break
             topic_end = body + 2 + (data[body] << 8) + data[body + 1]
+            # One that ends before its payload begins is malformed.
+            if topic_end + 2 + bare > stop:
+                break
             found = routes.get(data[body + 2 : topic_end])
             # What a publisher sends to itself and its PUBACKs go out in one order, which writing
             # all PUBACKs at the end of the stretch would change.
@@ -257,7 +260,7 @@ def _accept(  # noqa: C901
                 fit(grants, head, body - position, size)
         rest = topic_end + 2
         packet_id = data[topic_end:rest]
-        if rest + bare > stop or packet_id == _NO_ID or (bare and data[rest]):
+        if packet_id == _NO_ID or (bare and data[rest]):
             break
         counts = route.counts
         # QoS 1 and 2 share one room of identifiers, and this one is taken until its PUBREL.

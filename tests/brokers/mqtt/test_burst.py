@@ -403,6 +403,10 @@ def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
 @example((ONE_5, [sent(LEARN_5, stream(publish("a", properties={"topic_alias": 1}), version=5))]))
 @example((ONE_5, [sent(LEARN_5, stream(publish("a", b"x", 1, properties={"topic_alias": 1}),
                                        version=5))]))  # fmt: skip
+# Packets that end before their topic does, or behind it: what follows looks like the rest of it.
+@example((Setting(takers=(Taker("#", 0),)), [sent(LEARN, bytes.fromhex("3200 0001 61 0001 78"))]))
+@example((Setting(takers=(Taker("#", 0),)), [sent(LEARN, bytes.fromhex("3203 0001 61 0001 78"))]))
+@example((MIXED, [sent(LEARN, bytes.fromhex("3402 0001 61 0001 78"))]))
 # The publisher's own topic, and topics that nobody or only QoS 0 takes.
 @example((Setting(own="a"), [sent(LEARN, stream(publish("a", b"x", 1), publish("a")) * 3)]))
 @example((Setting(), [sent(LEARN, stream(publish("a", b"x", 1), publish("nobody", b"x", 2)) * 3)]))
