@@ -241,13 +241,14 @@ class SnConnection(MqttConnection):
             # One QoS 1 or 2 message at a time (6.6).
             properties={"receive_maximum": 1},
         )
+        own = self.session
         try:
             handshake.check(packet, self.options)
             self.broker.redirects.check(packet.client_id)
             rights.log_in(self, packet)
-            self._let_go(connect)
             # Before it gets a place among those of whom more is kept.
             handshake.check_room(self, packet, connect.client_id)
+            self._let_go(connect)
             kept = self.gateway.take_up(connect.client_id, clean=connect.clean_session)
             if connect.will:
                 kept.will = will
@@ -255,6 +256,9 @@ class SnConnection(MqttConnection):
             self.outlet.topics = kept.topics
             handshake.accept(self, packet)
         except handshake.Refused as error:
+            if own is not None and own.sink is None and own.client_id == connect.client_id:
+                # For the will that was kept of it there is no room any more.
+                self.broker.registry.close(own, publish_will=False)
             refuse_connect(self, error)
             return
         self.broker.silence.allow(self, tolerated(connect.duration))

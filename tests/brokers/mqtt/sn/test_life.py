@@ -446,3 +446,41 @@ def test_sessions_topic_ids_and_wills_outlive_a_restart_of_the_broker(hard: bool
     field.advance(100)
     got = [each.topic_name for each in seen.take() if isinstance(each, Publish)]
     assert got[-2:] == ["mine", "lw"]
+
+
+def test_a_client_whose_new_will_has_no_room_is_refused_and_lost_as_any_other() -> None:
+    field = Field(limits=Limits(mqtt_wills=10))
+    listener = field.subscriber("lw")
+    device = with_will(field)
+    assert device.ask(sn.Connect("d", 60, will=True)) == [sn.WillTopicRequest()]
+    assert device.ask(sn.WillTopic("lw", 1)) == [sn.WillMessageRequest()]
+    assert device.ask(sn.WillMessage(b"too long for it")) == [sn.Connack(1)]
+    assert device.client.peer.ended == "closed"
+    assert [message.payload for message in listener.take()] == [b"gone"]
+    assert "d" not in field.broker.registry.by_client
+
+
+def test_a_session_ends_in_its_time_where_the_will_that_was_kept_of_it_has_no_room() -> None:
+    field = Field(MqttOptions(session_expiry_before_5=100), limits=Limits(mqtt_wills=10))
+    device = with_will(field, clean=False)
+    # Published at the console, and somebody else's stands in its place.
+    assert field.broker.publish_will("d")
+    other = field.device()
+    assert other.ask(sn.Connect("e", 60, will=True)) == [sn.WillTopicRequest()]
+    assert other.ask(sn.WillTopic("lw", 1)) == [sn.WillMessageRequest()]
+    assert other.ask(sn.WillMessage(b"others")) == [sn.Connack(0)]
+    assert device.ask(sn.Connect("d", 60, False)) == [sn.Connack(1)]
+    assert device.client.peer.ended == "closed"
+    assert "d" in field.broker.registry.by_client
+    field.advance(101)
+    assert "d" not in field.broker.registry.by_client
+
+
+def test_another_will_that_has_no_room_is_congestion_and_the_one_before_stays() -> None:
+    field = Field(limits=Limits(mqtt_wills=10))
+    listener = field.subscriber("lw")
+    device = with_will(field)
+    assert device.ask(sn.WillMessageUpdate(b"too long for it")) == [sn.WillMessageResponse(1)]
+    assert device.ask(sn.WillMessageUpdate(b"in time")) == [sn.WillMessageResponse(0)]
+    field.advance(91)
+    assert [message.payload for message in listener.take()] == [b"in time"]
