@@ -29,6 +29,8 @@ _HASH: Final = re.compile(r"\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([\w+/=]+)\$([\w
 _RABBIT: Final = re.compile(r"\$rabbit\$(sha256|sha512|md5)\$([\w+/=]+)", re.ASCII)
 """A password's hash as RabbitMQ exports it: four bytes of salt, and the digest of both."""
 _MOST_REMEMBERED: Final = 4096
+_MOST_OF_NAMES: Final = 1024 * 1024
+"""Characters of the names that one guard remembers: a topic's may have 64 KB."""
 OPEN: Final = frozenset(each.name for each in PROTOCOLS.values() if each.anonymous)
 """Protocols whose clients need not log in before somebody gave users."""
 ALL_TAGS: Final = ("administrator",)
@@ -189,7 +191,7 @@ class Guard:
     """What one connection may do, remembered; good until the rules change."""
 
     __slots__ = (
-        *("_covers", "_known", "_missing", "_report", "_user"),
+        *("_covers", "_known", "_known_size", "_missing", "_report", "_user"),
         *("free", "rules", "strict", "terms"),
     )
 
@@ -214,13 +216,16 @@ class Guard:
         self._missing = missing
         self._report = report
         self._known: dict[tuple[str, str], str] = {}
+        self._known_size = 0
 
     def denial(self, operation: str, name: str) -> str:
         """Why it may not, with the rule that denies or the one that is missing; empty if it may."""
         known = self._known.get((operation, name))
         if known is None:
-            if len(self._known) >= _MOST_REMEMBERED:
+            self._known_size += len(name)
+            if len(self._known) >= _MOST_REMEMBERED or self._known_size > _MOST_OF_NAMES:
                 self._known.clear()
+                self._known_size = len(name)
             known = self._known[operation, name] = self._ask(operation, name)
             if known:
                 self._report(f"{operation} {name}", known)

@@ -73,6 +73,16 @@ def test_a_denial_names_the_rule_that_denies_or_the_one_that_is_missing_and_is_t
     assert [what for what, _ in told] == ["write a", "write b"]
 
 
+def test_what_was_asked_of_long_names_is_remembered_up_to_a_size() -> None:
+    access = Access()
+    access.add_rule(rule_of("allow alice read mqtt:a/#"))
+    guard = access.guard("mqtt", "alice", lambda what, why: None)
+    assert guard is not None
+    for number in range(50):
+        assert guard.denial("read", f"{number}".ljust(60_000, "x"))
+    assert sum(len(name) for _, name in guard._known) <= 1 << 20
+
+
 @pytest.mark.parametrize(
     ("text", "kept"),
     [

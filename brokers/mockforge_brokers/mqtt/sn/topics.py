@@ -7,6 +7,8 @@ from .messages import TopicIdType
 
 _LAST: Final = 0xFFFE
 """0x0000 and 0xFFFF are reserved (5.3.11)."""
+_MOST_OF_NAMES: Final = 4 * 1024 * 1024
+"""Characters of the names of one client: each may have 64 KB."""
 
 
 class TopicIds:
@@ -21,6 +23,8 @@ class TopicIds:
         self.known: set[str] = set()
         """Names of which the client knows our id: it asked for it, or acknowledged a REGISTER."""
         self._ids: dict[str, int] = {}
+        self._size = 0
+        """Characters of those names."""
         self._predefined = predefined
         self._ids_of_predefined = {name: number for number, name in predefined.items()}
         self._most = min(most, _LAST)
@@ -33,8 +37,10 @@ class TopicIds:
         number = self._ids.get(topic_name)
         if number is None:
             number = len(self.names) + 1
-            if number > self._most:
+            size = self._size + len(topic_name)
+            if number > self._most or size > _MOST_OF_NAMES:
                 return 0
+            self._size = size
             self.names[number] = topic_name
             self._ids[topic_name] = number
         return number

@@ -166,6 +166,19 @@ def test_a_client_that_forgot_a_topic_id_is_told_it_once_more() -> None:
     assert field.broker.sessions()[0]["inflight"] == 0
 
 
+def test_long_names_of_one_clients_topics_are_bounded_by_their_length() -> None:
+    device = Field().connected()
+    for number in range(1, 200):
+        [answer] = device.ask(sn.Register(number, f"{number}/".ljust(60_000, "x")))
+        assert isinstance(answer, sn.Regack)
+        if answer.code:
+            break
+    assert answer == sn.Regack(0, number, 1)
+    assert number < 100
+    # One that it has is known as before.
+    assert device.ask(sn.Register(7, "1/".ljust(60_000, "x"))) == [sn.Regack(1, 7)]
+
+
 def test_topics_of_one_client_are_bounded() -> None:
     field = Field(limits=Limits(mqtt_sn_topics=2))
     device = field.connected()
