@@ -49,7 +49,7 @@ from .codes import V5, PacketType
 from .lint_warnings import LAST_OF_MANY, MANY
 from .records import Message
 from .state.session import LARGE, RELEASED, Session, Sink
-from .state.verbatim import NOWHERE, Grants
+from .state.verbatim import NOWHERE, Grants, Verbatim
 from .wire.encode import IDS
 from .wire.frames import check_size, decode_varint
 
@@ -225,6 +225,8 @@ def _accept(  # noqa: C901
     grants = _NOBODY
     head, size, payload, cost = b"", 0, 0, 0
     payload_in = payload_out = 0
+    met: dict[bytes, tuple[Verbatim, Grants, int, int]] = {}
+    """What is known of headers of this stretch, whose topics may take turns."""
     begun: set[Session] | None = set() if connection.broker.router.keeper.keeps else None
     while looks >= 0 and position + 6 <= end and data[position] == first:
         stop = position + size
@@ -242,20 +244,26 @@ def _accept(  # noqa: C901
             # One that ends before its payload begins is malformed.
             if topic_end + 2 + bare > stop:
                 break
-            found = routes.get(data[body + 2 : topic_end])
-            # What a publisher sends to itself and its PUBACKs go out in one order, which writing
-            # all PUBACKs at the end of the stretch would change.
-            if found is None or own in found.takers:
-                break
-            takers = found.qos_2 if twice else found.qos_1
-            if takers is None:
-                break
-            last, route, grants = route, found, takers
-            if begun is not None:
-                begun |= found.takers
-            head, size = data[position:topic_end], stop - position
-            payload = stop - topic_end - 2 - bare
-            cost = payload + route.name_size
+            head, size, last = data[position:topic_end], stop - position, route
+            known = met.get(head)
+            if known is not None:
+                route, grants, payload, cost = known
+            else:
+                found = routes.get(head[body - position + 2 :])
+                # What a publisher sends to itself and its PUBACKs go out in one order, which
+                # writing all PUBACKs at the end of the stretch would change.
+                if found is None or own in found.takers:
+                    break
+                takers = found.qos_2 if twice else found.qos_1
+                if takers is None:
+                    break
+                route, grants = found, takers
+                if begun is not None:
+                    begun |= found.takers
+                payload = stop - topic_end - 2 - bare
+                cost = payload + route.name_size
+                if packet_ids:
+                    met[head] = route, grants, payload, cost
             if grants.size != size:
                 fit(grants, head, body - position, size)
         rest = topic_end + 2
