@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _FIRST: Final = (b"\x30", b"\x32", b"\x34")
 """What a packet begins with, by the QoS that it has for who takes it."""
+_LONGEST: Final = 2048
+"""Bytes of topic and properties together that a connection keeps: they may have 32 KB."""
 _NO_ID: Final = b"\0\0"
 _PUBACK_HEAD: Final = b"\x40\x02"
 
@@ -155,6 +157,8 @@ def remember(
     like, first = connection.like, head[0]
     name = head[2 if head[1] < 0x80 else 3 if head[2] < 0x80 else 4 :]
     there = properties or (b"\0" if connection.version == V5 else b"")
+    if len(name) + len(properties) > _LONGEST:
+        return
     if like.name != name or like.first != first or like.properties != there:
         # Once more the same, and it is worth it: many publish each time to another topic.
         if like is UNLIKE:

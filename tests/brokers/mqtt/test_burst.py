@@ -19,6 +19,7 @@ from mockforge_brokers.mqtt.codes import PacketType
 from mockforge_brokers.mqtt.connection import MqttConnection
 from mockforge_brokers.mqtt.records import cost_of
 from mockforge_brokers.mqtt.state.session import Session
+from mockforge_brokers.mqtt.state.verbatim import UNLIKE
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import (
     Ack,
@@ -546,6 +547,7 @@ def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
           [alone(*sized(1, 1, 2, 3, 4, **JSON), version=5)]))  # fmt: skip
 @example((Setting(version=5, takers=(Taker("b", 1),)),
           [alone(*sized(1, 1, 2, 3, 4, **JSON), version=5)]))  # fmt: skip
+@example((ONE, [alone(*[publish("t" * 3_000)] * 4, *qos_1("t" * 3_000, 1, 4))]))
 @example((Setting(takers=(Taker("a", 1),), own="a"), [alone(*qos_1("a", 1, 4))]))
 def test_fast_path_and_general_path_have_the_same_outcome(
     script: tuple[Setting, list[Action]],
@@ -645,6 +647,17 @@ def test_what_is_like_the_last_publish_but_for_its_size_is_not_walked_again(
         scene.ask(scene.publisher, publish("a", b"y" * size, number * qos, **more))
     # Where there are no properties the first learns its route, before two that are alike.
     assert len(walked) == (2 if detailed else 3)
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_very_long_topics_and_properties_are_not_kept_to_be_compared(qos: int) -> None:
+    scene = Crowd(Setting(version=5, takers=(Taker("#", 1),)))
+    long = {"user_property": [("key", "v" * 30_000)]}
+    for number in range(1, 5):
+        scene.ask(scene.publisher, publish("t" * 30_000, b"x", number * qos))
+        scene.ask(scene.publisher, publish("a", b"x", number * qos, properties=long))
+    assert scene.publisher.connection.like is UNLIKE
+    assert len(scene.takers[0].take()) > 8 * 30_000
 
 
 def known_sessions(name: str) -> int:
