@@ -23,7 +23,12 @@ class TooLarge(ProtocolError):
 
 
 class StreamFailed(ProtocolError):
-    """A layer below a protocol (TLS, WebSocket, PROXY) was broken, or came to no agreement."""
+    """A layer below a protocol (TLS, WebSocket, PROXY) was broken, or came to no agreement.
+
+    `before` are the bytes for what stands above that came before that in the same read.
+    """
+
+    before = b""
 
 
 class RequestRefused(BrokerError):

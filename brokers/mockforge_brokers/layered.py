@@ -68,6 +68,9 @@ class Layered(asyncio.Protocol, asyncio.Transport):
         try:
             data = stream.received(data)
         except StreamFailed as error:
+            if error.before:
+                # What it sent before that has its effect, however it was cut into reads.
+                inner.data_received(error.before)
             self._fail(error.text)
             return
         if stream.open and self._timer is not None:

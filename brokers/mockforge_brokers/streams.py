@@ -110,6 +110,10 @@ class TlsStream:
             pass
         except ssl.SSLZeroReturnError:
             self.ended = True
+        except ssl.SSLError as error:
+            failed = StreamFailed(explain_tls(error))
+            failed.before = b"".join(pieces)
+            raise failed from error
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def sent(self, data: bytes) -> bytes:
@@ -156,7 +160,11 @@ class Stacked:
         return self._lower.ended or self._upper.ended
 
     def received(self, data: bytes) -> bytes:
-        plain = self._lower.received(data)
+        try:
+            plain = self._lower.received(data)
+        except StreamFailed as error:
+            error.before = self._upper.received(error.before) if error.before else b""
+            raise
         return self._upper.received(plain) if plain else b""
 
     def sent(self, data: bytes) -> bytes:

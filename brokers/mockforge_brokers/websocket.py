@@ -69,11 +69,20 @@ class WebSocketStream:
         self._early: list[bytes] = []
 
     def received(self, data: bytes) -> bytes:
+        pieces: list[bytes] = []
+        try:
+            self._read(data, pieces)
+        except StreamFailed as error:
+            error.before = b"".join(pieces) + error.before
+            raise
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _read(self, data: bytes, pieces: list[bytes]) -> None:
+        """Add what is carried to `pieces`."""
         if not self.open:
             data = self._request(data)
         elif self._outer is not None:
             self._outer.passed(IN, data)
-        pieces: list[bytes] = []
         try:
             if data:
                 self._ws.receive_data(data)
@@ -92,7 +101,6 @@ class WebSocketStream:
             # wsproto decodes a request's target and host without a thought for those it cannot.
             self._reject(400, f"No WebSocket: {error}.")
             raise StreamFailed(f"WebSocket: {error}") from error
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def sent(self, data: bytes) -> bytes:
         if not self.open:

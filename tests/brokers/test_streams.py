@@ -1,5 +1,6 @@
-"""TLS and WebSocket as layers, with clients of the standard library and of wsproto: no sockets."""
+"""TLS and WebSocket as layers, with clients of the standard library and of wsproto."""
 
+import asyncio
 import ssl
 from itertools import pairwise
 from pathlib import Path
@@ -8,10 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mockforge_brokers.access import Principal
+from mockforge_brokers.clock import LoopClock
+from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput, StreamFailed
 from mockforge_brokers.listener import Listener
+from mockforge_brokers.mqtt.broker import MqttBroker
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.packets import Connect, Publish
 from mockforge_brokers.streams import Stream, layers
 from mockforge_brokers.tls import Issued, issue, own_names, server_context
+from mockforge_brokers.transport import Server
 from mockforge_brokers.websocket import WebSocketStream
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
@@ -319,6 +326,49 @@ def test_an_unmasked_frame_closes_the_connection() -> None:
         browser.stream.received(b"\x82\x02ab")
     browser.hear(browser.stream.answer())
     assert isinstance(browser.events[-1], CloseConnection)
+
+
+def test_what_came_before_a_broken_rule_in_the_same_read_is_not_lost() -> None:
+    for broken in ("text", "unmasked"):
+        browser = Browser(WebSocketStream())
+        first = browser.ws.send(BytesMessage(b"one")) + browser.ws.send(BytesMessage(b"two"))
+        wrong = browser.ws.send(TextMessage("x")) if broken == "text" else b"\x82\x02ab"
+        with pytest.raises(StreamFailed) as failed:
+            browser.stream.received(first + wrong)
+        assert failed.value.before == b"onetwo", broken
+
+
+def test_what_came_before_a_broken_record_in_the_same_read_is_not_lost(issued: Issued) -> None:
+    stream = serving(plain_context(issued), [])
+    client = Client(stream, trusting(issued))
+    client.shake_hands()
+    client.tls.write(b"hello")
+    record = b"\x17\x03\x03\x00\x20" + bytes(32)
+    with pytest.raises(StreamFailed) as failed:
+        stream.received(client.outgoing.read() + record)
+    assert failed.value.before == b"hello"
+
+
+def test_a_publish_in_front_of_a_text_frame_is_published() -> None:
+    async def published() -> int:
+        environment = Environment.create(LoopClock(asyncio.get_running_loop()))
+        broker = MqttBroker(environment)
+        server = Server(broker, environment)
+        listener = await server.listen(Listener("mqtt", websocket=True))
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        ws = WSConnection(ConnectionType.CLIENT)
+        asked = Request(host="localhost", target="/mqtt", subprotocols=["mqtt"])
+        writer.write(ws.send(asked))
+        ws.receive_data(await reader.readuntil(b"\r\n\r\n"))
+        assert isinstance(next(iter(ws.events())), AcceptConnection)
+        packets = encode_packet(Connect("c"), 4) + encode_packet(Publish("t", b"x"), 4)
+        writer.write(ws.send(BytesMessage(packets)) + ws.send(TextMessage("no")))
+        await reader.read()
+        writer.close()
+        await server.close()
+        return broker.router.count("t").published
+
+    assert asyncio.run(published()) == 1
 
 
 HEAD = "GET /mqtt HTTP/1.1\r\nHost: localhost\r\n"
