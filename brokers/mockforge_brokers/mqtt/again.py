@@ -39,6 +39,8 @@ _FIRST: Final = (b"\x30", b"\x32", b"\x34")
 """What a packet begins with, by the QoS that it has for who takes it."""
 _LONGEST: Final = 2048
 """Bytes of topic and properties together that a connection keeps: they may have 32 KB."""
+_MOST_SIZES: Final = 8
+"""Sizes of which a connection keeps what was made for them."""
 _NO_ID: Final = b"\0\0"
 _PUBACK_HEAD: Final = b"\x40\x02"
 
@@ -80,10 +82,10 @@ def _accept_again(
     rest = place + 2
     packet_id = data[place:rest]
     properties = like.properties
-    if own.inbound or packet_id == _NO_ID or not data.startswith(properties, rest):
+    wrong = properties and not data.startswith(properties, rest)
+    if wrong or own.inbound or packet_id == _NO_ID:
         return False
     tail = data[rest:]
-    body = tail[len(properties) :] if properties else tail
     for sink in grants.lowered:
         out = sink.out
         if not out:
@@ -97,7 +99,7 @@ def _accept_again(
     counts.payload_in += payload
     counts.payload_out += payload * grants.count
     for qos, begin, sessions in like.parts:
-        # As most are.
+        body = tail[len(properties) :] if properties else tail
         plain = not like.values
         message = Message(route.topic_name, body, qos) if plain else _detailed(like, body, qos)
         for session, sink in sessions:
@@ -124,6 +126,13 @@ def _accept_again(
 def _fits(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
     """Whether a burst is alike but for its size; `like` is of that size then."""
     size = len(data)
+    known = like.sizes.get(size)
+    if known is not None:
+        if not data.startswith(known[0]):
+            return False
+        like.head, like.payload, like.cost, like.lower_head, like.parts = known
+        like.size = size
+        return True
     if size < len(like.name) + 2:
         return False
     # As `encode_varint`, written out for what most are.
@@ -139,6 +148,9 @@ def _fits(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
     if not least <= size <= min(connection.limit, LARGE) or not data.startswith(head):
         return False
     _fit(like, head, size)
+    if len(like.sizes) >= _MOST_SIZES:
+        like.sizes.clear()
+    like.sizes[size] = head, like.payload, like.cost, like.lower_head, like.parts
     return True
 
 
@@ -165,6 +177,7 @@ def remember(
             connection.like = like = Likeness()
         like.first, like.name, like.properties, like.size = first, name, there, 0
         like.fit, like.values = True, NO_PROPERTIES
+        like.sizes.clear()
         return
     if properties and like.fit:
         like.values = _as_they_are(properties)
@@ -174,6 +187,7 @@ def remember(
     like.weight = weight_of_properties(like.values)
     router = connection.broker.router
     like.route, like.grants, like.kept = route, grants, router.keeper.keeps
+    like.sizes.clear()
     _fit(like, head, size)
     # Nothing is like a burst in the midst of which its route was forgotten.
     known = connection.verbatim.get(route.topic_name.encode()) is route

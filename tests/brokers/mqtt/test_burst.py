@@ -522,6 +522,9 @@ def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
 @example((Setting(takers=(Taker("a", 1),), disk=True), [alone(*sized(1)), ("ack", 0, b"", [])]))
 @example((Setting(takers=(Taker("#", 1), Taker("#", 0))),
           [alone(*qos_1("a", 1, 3)), sent(bytes.fromhex("3204 0001 6100"))]))  # fmt: skip
+@example((MIXED, [alone(*sized(1, 1, 1, 1, 2, 3, 2, 1, 3), publish("b", b"yy", 9),
+                        *sized(1, 2, 9, 2)), ("return", 0, b"\1", []),
+                  alone(*sized(1, 2, 3, 2, 3))]))  # fmt: skip
 @example((ONE, [alone(*[publish("a")] * 3, *[publish("b")] * 3, publish("a", b"longer")),
                 sent(bytes.fromhex("3085 00 0001 6178 78")),
                 sent(bytes.fromhex("3106 0001 6178 7878"))]))  # fmt: skip

@@ -108,6 +108,7 @@ class Likeness:
         "properties",
         "route",
         "size",
+        "sizes",
         "values",
         "weight",
     )
@@ -130,11 +131,14 @@ class Likeness:
         """Bytes of its payload."""
         self.cost = 0
         self.kept = False
+        self.sizes: dict[int, tuple[bytes, int, int, bytes, tuple[Part, ...]]] = {}
+        """By some other sizes: `head`, `payload`, `cost`, `lower_head` and `parts`."""
         self.forget()
 
     def forget(self) -> None:
         """Know nobody any more to whom it went, nor keep them."""
         self.size = 0
+        self.sizes.clear()
         self.route = NOWHERE
         self.grants: Grants | None = None
         self.parts: tuple[Part, ...] = ()
