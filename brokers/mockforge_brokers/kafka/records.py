@@ -44,7 +44,7 @@ _DELETE_HORIZON = 0x40
 class Scattered:
     """A large batch in the pieces in which it was read; the first one is its header.
 
-    To join them is to copy them: it lies so in the log, and is sent so. Who reads it joins it.
+    To join them is to copy them, which is done once, when its place in the log is known.
     """
 
     __slots__ = ("_size", "pieces")
@@ -68,7 +68,7 @@ class Scattered:
 
 
 Buffer = bytes | Scattered
-"""A batch that comes, or that lies in a log."""
+"""A batch that comes."""
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -144,10 +144,8 @@ class Record(NamedTuple):
     headers: Headers = ()
 
 
-def read_batch_header(data: Buffer, at: int = 0) -> BatchHeader:
+def read_batch_header(data: bytes, at: int = 0) -> BatchHeader:
     """The header of the batch at `at`. Raises ProtocolError for older formats and short data."""
-    if isinstance(data, Scattered):
-        data = data.pieces[0]
     if len(data) - at > 16 and data[at + 16] != 2:
         raise ProtocolError(
             f"record batch: message format v{data[at + 16]} is not taken, only v2 (Kafka 0.11)"
@@ -163,10 +161,9 @@ def header_of(batch: bytes) -> BatchHeader:
     return tuple.__new__(BatchHeader, unpack_header(batch))
 
 
-def is_control(batch: Buffer) -> bool:
+def is_control(batch: bytes) -> bool:
     """Whether a stored batch is a transaction's marker, which no consumer shows."""
-    # Nobody sends one of those.
-    return isinstance(batch, bytes) and bool(batch[_ATTRIBUTES_LOW] & _CONTROL)
+    return bool(batch[_ATTRIBUTES_LOW] & _CONTROL)
 
 
 def split_batches(data: bytes) -> list[tuple[BatchHeader, bytes]]:
@@ -194,18 +191,12 @@ def check_crc(batch: Buffer, header: BatchHeader) -> bool:
     return crc == header.crc
 
 
-def placed(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> Buffer:
+def place(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> bytes:
     """The batch at its place in the log: both fields lie outside of the CRC."""
-    if isinstance(batch, bytes):
-        return place(batch, base_offset, partition_leader_epoch)
-    header, *rest = batch.pieces
-    return Scattered([place(header, base_offset, partition_leader_epoch, len(batch)), *rest])
-
-
-def place(batch: bytes, base_offset: int, partition_leader_epoch: int, size: int = 0) -> bytes:
-    """The same of one that is in one piece, or of the header of one with so many bytes in all."""
-    length = (size or len(batch)) - LENGTH_COUNTS_FROM
-    head = _PLACE.pack(base_offset, length, partition_leader_epoch)
+    head = _PLACE.pack(base_offset, len(batch) - LENGTH_COUNTS_FROM, partition_leader_epoch)
+    if isinstance(batch, Scattered):
+        header, *rest = batch.pieces
+        return b"".join((head, header[_PLACE.size :], *rest))
     if len(batch) < _SMALL:
         return head + batch[_PLACE.size :]
     return b"".join((head, memoryview(batch)[_PLACE.size :]))
@@ -266,12 +257,11 @@ def _sealed(batch: bytes) -> bytes:
     return batch[:_CRC_AT] + crc.to_bytes(4, "big") + batch[CRC_FROM:]
 
 
-def read_records(batch: Buffer, first: int = 0) -> Iterator[Record]:
+def read_records(batch: bytes, first: int = 0) -> Iterator[Record]:
     """The records of one batch, decompressed and decoded. Raises ProtocolError on the way.
 
     Those in front of the offset `first` are passed by, for a fifth of what it takes to read them.
     """
-    batch = bytes(batch)
     header = read_batch_header(batch)
     data = decompress(header.compression, batch[HEADER_SIZE : header.size])
     yield from decoded_records(header, data, first=first)

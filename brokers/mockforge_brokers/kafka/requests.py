@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from ..errors import ProtocolError
 from ..events import ClientIdentified
@@ -158,7 +158,7 @@ class Requests:
         caller = self.caller
         if caller.produce_paths.last is None:
             return False
-        head = frame if isinstance(frame, bytes) else cast("bytes", frame[0])
+        head = frame if isinstance(frame, bytes) else frame[0]
         answer = answer_on_path(caller, head, frame)
         if answer is None:
             return False

@@ -10,7 +10,6 @@ from ..clock import Clock
 from .compression import decompress
 from .records import (
     HEADER_SIZE,
-    Buffer,
     Record,
     decoded_records,
     offset_and_end,
@@ -41,7 +40,7 @@ class Unpacked:
         self._looks = 0
         self._armed = False
 
-    def records(self, stored: Buffer, first: int) -> Iterator[Record]:
+    def records(self, stored: bytes, first: int) -> Iterator[Record]:
         """As `read_records`, but that it may raise at once."""
         batch = self._found.pop(id(stored), None)
         if batch is None:
@@ -72,11 +71,10 @@ class _Batch:
 
     __slots__ = ("_data", "_header", "_offsets", "_places", "size", "stored")
 
-    def __init__(self, stored: Buffer) -> None:
-        batch = bytes(stored)
+    def __init__(self, stored: bytes) -> None:
         self.stored = stored
-        self._header = header = read_batch_header(batch)
-        self._data = decompress(header.compression, batch[HEADER_SIZE : header.size])
+        self._header = header = read_batch_header(stored)
+        self._data = decompress(header.compression, stored[HEADER_SIZE : header.size])
         self.size = len(stored) + len(self._data)
         self._offsets = [0]
         """Of the records at the places, counted from the batch's first."""

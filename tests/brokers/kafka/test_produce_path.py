@@ -11,8 +11,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mockforge_brokers.kafka import requests as kafka_requests
 from mockforge_brokers.kafka.apis.logs import produce_path
-from mockforge_brokers.kafka.records import Scattered, read_batch_header, read_records
-from mockforge_brokers.kafka.state.kept import KeptCluster
 from mockforge_brokers.kafka.varints import write_uvarint
 from mockforge_brokers.kafka.wire.frames import encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest
@@ -20,7 +18,7 @@ from msgspec import Struct
 
 from brokers.branches import missed_branches
 
-from .scene import Scene, fetch, produce
+from .scene import Scene, produce
 
 IDS = (b"\1" * 16, b"\2" * 16)
 
@@ -127,21 +125,13 @@ def play(
     ]
     return (
         client.take(),
-        joined(cluster.dump()),
+        cluster.dump(),
         Counter(map(repr, events)),
         seen,
         broker.metrics(),
         view,
         (client.peer.ended, client.peer.reason),
     )
-
-
-def joined(kept: KeptCluster) -> KeptCluster:
-    """Without regard to the pieces in which large batches lie in their logs."""
-    for topic in kept.topics:
-        for log in topic.logs:
-            log.batches = [one if isinstance(one, bytes) else b"".join(one) for one in log.batches]
-    return kept
 
 
 def make(scene: Scene, name: str, topic_id: bytes, config: dict[str, str] | None = None) -> None:
@@ -259,56 +249,6 @@ def test_fast_path_and_general_path_have_the_same_outcome(
     for watched in (False, True):
         general = play(steps, cuts, fast=False, watched=watched)
         assert play(steps, cuts, fast=True, watched=watched) == general
-
-
-def test_a_large_batch_lies_in_the_log_as_it_was_read_and_is_sent_so():
-    scene = Scene()
-    scene.broker.create_topic("t", 1)
-    client = scene.network.connect()
-    scene.ask(client, produce("t", b"v"), 9)
-    client.take()
-    value = bytes(range(256)) * 1600
-    frame = encode_request(produce("t", value), 9, 2, "shop")
-    reads = [frame[at : at + 100_000] for at in range(0, len(frame), 100_000)]
-    # Another one behind it, which begins in its last read.
-    reads[-1] += frame[:50_000]
-    for read in reads:
-        client.send(read)
-    log = scene.broker.cluster.topics["t"].logs[0]
-    _, batch = log.read(0, 1 << 20).batches
-    assert isinstance(batch, Scattered)
-    assert [piece for piece in batch.pieces if any(piece is read for read in reads)] == reads[1:-1]
-    assert [one.value for one in read_records(batch)] == [value]
-    assert read_batch_header(batch)[:2] == (1, len(batch) - 12)
-    client.send(frame[50_000:])
-    client.take()
-    consumer = scene.network.connect().connection
-    consumer.receive(encode_request(fetch("t", 1), 12, 1, "shop"))
-    lying = log.read(1, 1 << 20).pieces
-    sent = [one for one in consumer.out if any(one is piece for piece in lying)]
-    assert sent == lying
-    assert [(one.offset, one.value) for one in scene.broker.read("t", 0, 0, 9)] == [
-        *((0, b"v"), (1, value), (2, value))
-    ]
-
-
-def test_large_batches_in_pieces_outlive_a_restart_and_are_found_by_time_and_compacted():
-    scene = Scene()
-    scene.broker.create_topic("t", 1)
-    client = scene.network.connect()
-    values = [bytes([number]) * 50_000 for number in range(4)]
-    for value in (b"v", *values):
-        scene.ask(client, produce("t", value), 9)
-    log = scene.broker.cluster.topics["t"].logs[0]
-    assert [isinstance(one, Scattered) for one in log.batches(0, 9)] == [False, *[True] * 4]
-    scene.broker.restart()
-    log = scene.broker.cluster.topics["t"].logs[0]
-    assert [isinstance(one, Scattered) for one in log.batches(0, 9)] == [False, *[True] * 4]
-    assert [one.value for one in scene.broker.read("t", 0, 0, 9)] == [b"v", *values]
-    assert scene.broker.offsets_at("t", 1) == [0]
-    scene.broker.configure_topic("t", "cleanup.policy", "compact")
-    scene.broker.compact_topic("t")
-    assert [one.value for one in scene.broker.read("t", 0, 0, 9)] == values[-1:]
 
 
 def test_a_connection_knows_so_many_partitions_and_begins_anew_behind_them():

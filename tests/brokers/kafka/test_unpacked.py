@@ -10,7 +10,6 @@ from mockforge_brokers.kafka import unpacked
 from mockforge_brokers.kafka.codes import Compression
 from mockforge_brokers.kafka.records import (
     Record,
-    Scattered,
     build_batch,
     place,
     read_batch_header,
@@ -46,8 +45,6 @@ BATCHES = {name: place(made, 500, 0) for name, made in batches()}
 @pytest.mark.parametrize("name", BATCHES)
 def test_a_page_has_what_a_whole_reading_has_there(name: str) -> None:
     stored, remembered = BATCHES[name], Unpacked(ManualClock())
-    if name == "plain":
-        stored = Scattered([stored[:61], stored[61:]])
     for first in (0, 1999, 500, 501, 599, 600, 601, 1100, 1998, 2000, 700):
         assert list(remembered.records(stored, first)) == list(read_records(stored, first))
 

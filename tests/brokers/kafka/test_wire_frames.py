@@ -159,25 +159,6 @@ def test_frames_come_out_whole_however_the_bytes_arrive() -> None:
         assert splitter.pending == 0
 
 
-def test_a_large_frame_within_a_read_is_cut_behind_what_stands_in_front_of_its_records() -> None:
-    large = (40_000).to_bytes(4, "big") + bytes(range(250)) * 160
-    splitter = Splitter(1 << 20)
-    read = FRAMES[0] + large + large[:39_000]
-    first, second = splitter.cut(read)
-    assert (first, whole(second)) == (FRAMES[0], large)
-    assert isinstance(second, list)
-    assert [len(piece) for piece in second] == [1024, len(large) - 1024]
-    # What begins in a read whose greater part it is is not copied either.
-    splitter = Splitter(1 << 20)
-    splitter.cut(FRAMES[0] + large[:39_000])
-    [third] = splitter.cut(large[39_000:])
-    assert isinstance(third, list)
-    assert [len(piece) for piece in third] == [1024, 37_976, 1004]
-    assert isinstance(third[0], bytes)
-    assert isinstance(third[1], memoryview)
-    assert whole(third) == large
-
-
 def test_a_large_frame_that_came_in_several_reads_is_handed_out_as_these() -> None:
     head, large = FRAMES[0], (40_000).to_bytes(4, "big") + bytes(40_000)
     middle, end = bytes(20_000), bytes(40_004 - 20_007)
@@ -187,7 +168,6 @@ def test_a_large_frame_that_came_in_several_reads_is_handed_out_as_these() -> No
     [frame, *others] = splitter.cut(end + head + head[:3])
     assert (frame, others) == ([large[:7], middle, end], [head])
     assert isinstance(frame, list)
-    # A read that is of this frame alone is handed out itself.
     assert frame[1] is middle
     assert splitter.pending == 3
     assert splitter.cut(head[3:]) == [head]

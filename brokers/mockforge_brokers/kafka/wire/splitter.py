@@ -7,13 +7,8 @@ from ...errors import ProtocolError, TooLarge
 LARGE: Final = 32 * 1024
 """Bytes of a frame that are worth no copy more than there must be."""
 
-_HEAD: Final = 1024
-"""Bytes of a large frame's first piece where it is a part of a read: for who looks at what stands
-in front of its records."""
-
-Piece = bytes | memoryview
-Frame = bytes | list[Piece]
-"""A whole frame, or a large one in the pieces in which it was read; the first one is bytes."""
+Frame = bytes | list[bytes]
+"""A whole frame, or a large one in the pieces in which it was read."""
 
 
 def whole(frame: Frame) -> bytes:
@@ -28,7 +23,7 @@ class Splitter:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         # A large frame comes in many reads: they are joined once, when it is whole.
-        self._pieces: list[Piece] = []
+        self._pieces: list[bytes] = []
         self._pending = 0
         self._wanted = 0
 
@@ -54,27 +49,29 @@ class Splitter:
         return [whole(frame) for frame in self.cut(data)]
 
     def cut(self, data: bytes) -> list[Frame]:
-        """The same, with large frames in pieces."""
+        """The same, with large frames that came in several reads as these."""
         frames: list[Frame] = []
         at = 0
         if self._pieces:
             missing = self._wanted - self._pending
             if missing > len(data):
-                self._keep(data, 0)
+                self._keep(data)
                 return frames
             if missing > 0:
                 # What it ends with may be the beginning of the next one's read.
-                frames.append(self._completed(data, missing))
-                at = missing
+                pieces, at = self._pieces, missing
+                pieces.append(data[:missing])
+                frames.append(pieces if self._wanted > LARGE else b"".join(pieces))
+                self._pieces, self._pending, self._wanted = [], 0, 0
             else:
                 # Not even its size was there, or it is an impossible one.
-                self._keep(data, 0)
+                self._keep(data)
                 data = self.take()
         end = len(data)
         while end - at >= 4:
             size = int.from_bytes(data[at : at + 4], "big", signed=True)
             if not 0 <= size <= self._limit:
-                self._keep(data, at)
+                self._keep(data[at:])
                 if frames:
                     return frames
                 kind = ProtocolError if size < 0 else TooLarge
@@ -83,34 +80,13 @@ class Splitter:
             if stop > end:
                 self._wanted = stop - at
                 break
-            large = size >= LARGE
-            frames.append(_pieces(data, at, stop) if large else data[at:stop])
+            frames.append(data[at:stop])
             at = stop
         if at < end:
-            self._keep(data, at)
+            self._keep(data[at:])
         return frames
 
-    def _completed(self, data: bytes, missing: int) -> Frame:
-        """What was kept, with so many bytes of `data`."""
-        pieces, large = self._pieces, self._wanted > LARGE
-        self._pieces, self._pending, self._wanted = [], 0, 0
-        if not large:
-            return b"".join((*pieces, data[:missing]))
-        pieces.append(data if missing == len(data) else memoryview(data)[:missing])
-        return pieces
-
-    def _keep(self, data: bytes, at: int) -> None:
-        """Keep what stands from `at` on."""
-        left = len(data) - at
-        if not left:
-            return
-        self._pending += left
-        # A view keeps all of what was read, most of which is to be its own.
-        if at and self._wanted > LARGE and left > LARGE and 2 * left > len(data):
-            self._pieces += _pieces(data, at, len(data))
-        else:
-            self._pieces.append(data[at:])
-
-
-def _pieces(data: bytes, at: int, stop: int) -> list[Piece]:
-    return [data[at : at + _HEAD], memoryview(data)[at + _HEAD : stop]]
+    def _keep(self, data: bytes) -> None:
+        if data:
+            self._pieces.append(data)
+            self._pending += len(data)

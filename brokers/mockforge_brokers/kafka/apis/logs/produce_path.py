@@ -40,7 +40,7 @@ from ...records import HEADER_SIZE, Buffer, Scattered
 from ...state.logs.log import Begin, PartitionLog
 from ...varints import read_uvarint, write_uvarint
 from ...wire.produce import PartitionResult, write_response
-from ...wire.splitter import Frame
+from ...wire.splitter import LARGE, Frame
 
 _API_AND_VERSION: Final = slice(4, 8)
 AFTER_CORRELATION_ID: Final = 12
@@ -140,7 +140,7 @@ class ProducePath:
             at, end = at + 4, size
         else:
             last = frame if isinstance(frame, bytes) else frame[-1]
-            if last[-len(_FLEXIBLE_END) :] != _FLEXIBLE_END:
+            if not last.endswith(_FLEXIBLE_END):
                 return None
             try:
                 length, at = read_uvarint(head, at)
@@ -150,16 +150,16 @@ class ProducePath:
             length, end = length - 1, size - len(_FLEXIBLE_END)
         if length < 0 or at + length != end:
             return None
-        if isinstance(frame, bytes):
-            return frame[at:end]
+        if size < LARGE:
+            return head[at:end]
         body = at + HEADER_SIZE
         # A header that stands in two pieces is rare, and the general path joins them.
         if len(head) < body:
             return None
+        if isinstance(frame, bytes):
+            return Scattered([head[at:body], head[body:end]])
         *between, last = frame[1:]
-        # The log keeps whole reads as they are, and what is a part of one as a copy of its own.
-        pieces = [head[at:body], head[body:], *map(bytes, between)]
-        return Scattered([*pieces, bytes(last[: len(last) + end - size])])
+        return Scattered([head[at:body], head[body:], *between, last[: len(last) + end - size]])
 
     @property
     def key(self) -> bytes:

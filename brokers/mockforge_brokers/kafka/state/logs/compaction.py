@@ -18,7 +18,6 @@ from ....errors import ProtocolError
 from ....fairness import Steps
 from ...records import (
     BatchHeader,
-    Buffer,
     Record,
     read_batch_header,
     read_records,
@@ -87,7 +86,7 @@ class Compaction:
                     self._newest[record.key] = record.offset
 
     @staticmethod
-    def _decoded(batch: Buffer) -> list[Record] | None:
+    def _decoded(batch: bytes) -> list[Record] | None:
         """None: it cannot be."""
         try:
             return list(read_records(batch))
@@ -108,7 +107,7 @@ class Compaction:
         # Batches of before the end only, but what came into the segment meanwhile is kept too.
         for offset, batch in zip(segment.offsets, segment.batches, strict=True):
             header = read_batch_header(batch)
-            kept: Buffer | None = batch
+            kept: bytes | None = batch
             if offset < self._end:
                 records = self._decoded(batch)
                 if records is None:
@@ -121,7 +120,7 @@ class Compaction:
                 made.add(offset, kept, read_batch_header(kept).max_timestamp)
         return made
 
-    def _kept(self, batch: Buffer, header: BatchHeader, records: list[Record]) -> Buffer | None:
+    def _kept(self, batch: bytes, header: BatchHeader, records: list[Record]) -> bytes | None:
         """What is left of a batch; None: nothing."""
         producer_id = header.producer_id
         may_leave = self._is_aborted(header)

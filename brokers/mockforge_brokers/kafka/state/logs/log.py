@@ -16,11 +16,9 @@ from ...records import (
     BatchHeader,
     Buffer,
     Record,
-    Scattered,
     build_marker,
     crc32c,
     place,
-    placed,
     read_batch_header,
     read_records,
     unpack_header,
@@ -64,15 +62,12 @@ Begin = Callable[["PartitionLog", BatchHeader], object]
 
 
 class KeptLog(Struct):
-    """One partition as a restart keeps it; batches with their offsets, oldest first.
-
-    Of one in pieces these are listed.
-    """
+    """One partition as a restart keeps it; batches with their offsets, oldest first."""
 
     log_start_offset: int
     high_watermark: int
     leader_epoch: int
-    batches: list[bytes | list[bytes]]
+    batches: list[bytes]
     producers: list[KeptProducer]
     open_transactions: dict[int, int] = {}
     aborted: list[AbortedTransaction] = []
@@ -161,7 +156,7 @@ class PartitionLog(Segments):
         if header.producer_id >= 0:
             return self._append_of_producer(batch, header, begin)
         base_offset = self.high_watermark
-        self._store(base_offset, placed(batch, base_offset, self.leader_epoch), header)
+        self._store(base_offset, place(batch, base_offset, self.leader_epoch), header)
         append_time = header.max_timestamp if header.attributes & _APPEND_TIME else -1
         return Appended(base_offset, header.record_count, False, append_time)
 
@@ -261,7 +256,7 @@ class PartitionLog(Segments):
         if transactional:
             # Before it is stored: who waits for it must not take it for stable.
             self.transactions.open.setdefault(header.producer_id, base_offset)
-        self._store(base_offset, placed(batch, base_offset, self.leader_epoch), header)
+        self._store(base_offset, place(batch, base_offset, self.leader_epoch), header)
         producers.appended(header, base_offset)
         append_time = header.max_timestamp if header.attributes & _APPEND_TIME else -1
         return Appended(base_offset, header.record_count, False, append_time)
@@ -299,15 +294,15 @@ class PartitionLog(Segments):
         )
         offset = self.high_watermark
         header = read_batch_header(batch)
-        marked = place(batch, offset, self.leader_epoch)
-        self._keep(offset, marked, header.last_offset_delta, header.max_timestamp)
+        placed = place(batch, offset, self.leader_epoch)
+        self._keep(offset, placed, header.last_offset_delta, header.max_timestamp)
         self.transactions.end(marker.producer_id, offset, committed=marker.committed)
         self.producers.marked(marker, timestamp)
         if self.watchlist:
             self.watchlist.notify(len(batch))
         return offset
 
-    def _store(self, base_offset: int, batch: Buffer, header: BatchHeader) -> None:
+    def _store(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
         self._keep(base_offset, batch, header.last_offset_delta, header.max_timestamp)
         size = len(batch)
         self.records_in += header.record_count
@@ -337,11 +332,7 @@ class PartitionLog(Segments):
             self.log_start_offset,
             self.high_watermark,
             self.leader_epoch,
-            [
-                batch if isinstance(batch, bytes) else batch.pieces
-                for segment in self.segments
-                for batch in segment.batches
-            ],
+            [batch for segment in self.segments for batch in segment.batches],
             self.producers.dump(),
             dict(self.transactions.open),
             list(self.transactions.aborted),
@@ -358,8 +349,7 @@ class PartitionLog(Segments):
         """Take up what `dump` gave; the log must be empty."""
         self.leader_epoch = kept.leader_epoch
         self.log_start_offset = self.high_watermark = kept.log_start_offset
-        for each in kept.batches:
-            batch = each if isinstance(each, bytes) else Scattered(each)
+        for batch in kept.batches:
             header = read_batch_header(batch)
             self.epochs.begin(header.partition_leader_epoch, header.base_offset)
             gap = max(0, header.base_offset - self.high_watermark)
@@ -404,7 +394,7 @@ class PartitionLog(Segments):
                     return TimedOffset(found.offset, found.timestamp, epoch)
         return NOWHERE
 
-    def _first_at(self, batch: Buffer, timestamp: int) -> Record | None:
+    def _first_at(self, batch: bytes, timestamp: int) -> Record | None:
         for record in read_records(batch):
             if record.timestamp >= timestamp and record.offset >= self.log_start_offset:
                 return record

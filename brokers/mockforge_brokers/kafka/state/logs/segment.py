@@ -2,23 +2,17 @@
 
 from typing import Final
 
-from ...records import Buffer, Scattered
-
 BATCH_OVERHEAD: Final = 128
 """Bytes that a stored batch costs beside its data, so that tiny batches are bounded too."""
 
 
 class Segment:
-    """`ends` are the byte positions after each batch; `removed` counts compacted records.
+    """`ends` are the byte positions after each batch; `removed` counts compacted records."""
 
-    `scattered`: some batches are in pieces.
-    """
-
-    __slots__ = ("batches", "cost", "ends", "max_timestamp", "offsets", "removed", "scattered")
+    __slots__ = ("batches", "cost", "ends", "max_timestamp", "offsets", "removed")
 
     def __init__(self) -> None:
-        self.batches: list[Buffer] = []
-        self.scattered = False
+        self.batches: list[bytes] = []
         self.offsets: list[int] = []
         self.ends: list[int] = []
         self.max_timestamp = -1
@@ -29,10 +23,8 @@ class Segment:
     def size(self) -> int:
         return self.ends[-1] if self.ends else 0
 
-    def add(self, base_offset: int, batch: Buffer, max_timestamp: int) -> None:
+    def add(self, base_offset: int, batch: bytes, max_timestamp: int) -> None:
         size, ends = len(batch), self.ends
-        if batch.__class__ is Scattered:
-            self.scattered = True
         ends.append(ends[-1] + size if ends else size)
         self.offsets.append(base_offset)
         self.batches.append(batch)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
-from ...records import Buffer, Scattered, read_batch_header
+from ...records import read_batch_header
 from .segment import BATCH_OVERHEAD, Segment
 
 UNBOUNDED: Final = 2**63 - 1
@@ -16,28 +16,11 @@ _LARGEST_SEGMENT: Final = 1024 * 1024
 
 
 class Span(NamedTuple):
-    """What one read found: whole batches, and the offset after the last of their records.
+    """What one read found: whole batches, and the offset after the last of their records."""
 
-    `scattered`: some of them may be in pieces.
-    """
-
-    batches: list[Buffer]
+    batches: list[bytes]
     size: int
     next_offset: int
-    scattered: bool = False
-
-    @property
-    def pieces(self) -> list[bytes]:
-        """Their bytes as they lie in the log."""
-        if not self.scattered:
-            return cast("list[bytes]", self.batches)
-        found: list[bytes] = []
-        for batch in self.batches:
-            if isinstance(batch, Scattered):
-                found += batch.pieces
-            else:
-                found.append(batch)
-        return found
 
 
 def segment_size(bound: int) -> int:
@@ -77,7 +60,7 @@ class Segments:
         return sum(segment.size for segment in self.segments)
 
     def _keep(
-        self, base_offset: int, batch: Buffer, last_offset_delta: int, max_timestamp: int
+        self, base_offset: int, batch: bytes, last_offset_delta: int, max_timestamp: int
     ) -> None:
         segments = self.segments
         if not segments or segments[-1].cost >= self.segment_bytes:
@@ -102,8 +85,8 @@ class Segments:
         first = max(0, bisect_right(self.segments[at].offsets, offset) - 1)
         if offset < self.gaps_below:
             at, first = self._over_gap(offset, at, first)
-        found: list[Buffer] = []
-        size, scattered = 0, False
+        found: list[bytes] = []
+        size = 0
         for number in range(at, len(self.segments)):
             segment = self.segments[number]
             # `ends` are sums of sizes: one search finds how many batches fit into what is left.
@@ -115,13 +98,12 @@ class Segments:
                 last = min(last, bisect_left(segment.offsets, end))
             if last > first:
                 found += segment.batches[first:last]
-                scattered = scattered or segment.scattered
                 size += segment.ends[last - 1] - before
             if last < len(segment.batches):
                 next_offset = segment.offsets[max(first, last)]
-                return Span(found, size, next_offset if found else offset, scattered)
+                return Span(found, size, next_offset if found else offset)
             first = 0
-        return Span(found, size, self.high_watermark, scattered)
+        return Span(found, size, self.high_watermark)
 
     def _over_gap(self, offset: int, at: int, first: int) -> tuple[int, int]:
         """The next batch after this one, where this one ends before the offset."""
@@ -213,12 +195,12 @@ class Segments:
         self._bases.pop(0)
         self.cost -= segment.cost
 
-    def batches(self, first_offset: int, last_offset: int) -> Iterator[Buffer]:
+    def batches(self, first_offset: int, last_offset: int) -> Iterator[bytes]:
         """The batches that hold the records from `first_offset` up to `last_offset`."""
         for run in self.runs(first_offset, last_offset):
             yield from run
 
-    def runs(self, first_offset: int, last_offset: int) -> Iterator[list[Buffer]]:
+    def runs(self, first_offset: int, last_offset: int) -> Iterator[list[bytes]]:
         """The same, those of one segment together."""
         at = max(0, bisect_right(self._bases, first_offset) - 1)
         for segment in self.segments[at:]:

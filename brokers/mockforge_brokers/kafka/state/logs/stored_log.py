@@ -49,12 +49,10 @@ class StoredLog(PartitionLog):
         return -1 if self._disk.failing else super().append_plain(batch, begin)
 
     def _keep(
-        self, base_offset: int, batch: Buffer, last_offset_delta: int, max_timestamp: int
+        self, base_offset: int, batch: bytes, last_offset_delta: int, max_timestamp: int
     ) -> None:
-        # What is written is in one piece, and so it need not lie here in others as well.
-        row = bytes(batch)
-        super()._keep(base_offset, row, last_offset_delta, max_timestamp)
-        self._disk.append(self._number or self.number, base_offset, row)
+        super()._keep(base_offset, batch, last_offset_delta, max_timestamp)
+        self._disk.append(self._number or self.number, base_offset, batch)
 
     def truncate_before(self, offset: int) -> int:
         before = self.log_start_offset
@@ -76,7 +74,7 @@ class StoredLog(PartitionLog):
             if before.get(offset) is not batch:
                 # In place of the one that stands there, or that would be there again without it.
                 self._disk.remove(self.number, offset)
-                self._disk.append(self.number, offset, bytes(batch))
+                self._disk.append(self.number, offset, batch)
         return True
 
     def compacted(self, end: int) -> None:
