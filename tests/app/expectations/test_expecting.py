@@ -128,6 +128,10 @@ def test_only_what_came_after_a_mark_counts(expecting: Expecting) -> None:
     expecting.scene.run("pub kafka:orders 1")
     expecting.begin(Came(ORDERS), since=expecting.scene.record.newest)
     assert expecting.outcomes == []
+    expecting.scene.run("pub kafka:orders 2")
+    expecting.scene.advance(0)
+    (outcome,) = expecting.outcomes
+    assert [message.text for message in outcome.messages] == ["2"]
 
 
 def test_a_cancelled_one_calls_nobody(expecting: Expecting) -> None:
