@@ -302,8 +302,11 @@ class Store(Facts):
                 callback()
 
     def failed(self, reason: str) -> None:
-        """Nothing can be written for now; the writer tries again by itself."""
-        if not self.failing:
+        """Nothing can be written for now; the writer tries again by itself.
+
+        What is wrong may become worse meanwhile: the newest reason stands.
+        """
+        if reason != self.failing:
             self.failing = reason
             self._spine.emit(DataWriteFailed("data", reason))
         self._report_failing()

@@ -6,17 +6,22 @@ import threading
 from queue import SimpleQueue
 
 import pytest
+from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.events import DataWriteFailed
 from mockforge_brokers.storage import disk, syncer
 from mockforge_brokers.storage import writer as writer_module
 from mockforge_brokers.storage.disk import Files
 from mockforge_brokers.storage.live import place_of
 from mockforge_brokers.storage.refused import DataError
 from mockforge_brokers.storage.segments import HEAD, is_whole
+from mockforge_brokers.storage.store import Store
 from mockforge_brokers.storage.writer import Writer
 
 from .forgetful_disk import ForgetfulDisk
 from .memory_disk import MemoryDisk
-from .test_disk import FIRST, Store, group, read, write, writer
+from .test_disk import FIRST, group, read, write, writer
+from .test_disk import Store as Told
 from .test_kills import Dice, contents, one_row
 from .test_syncer import wait_until_synced
 
@@ -37,7 +42,11 @@ class Loop:
         files = Files(folder)
         files.read()
         self.writer = Writer(files, lambda *call: self.calls.put(call), through=through)
-        self.writer.store = Store()
+        self.writer.store = Told()
+
+    def keep_in(self, store):
+        self.writer.store = store
+        return store
 
     def until(self, fact):
         while not fact():
@@ -156,6 +165,25 @@ def test_what_the_system_has_forgotten_too_is_said_and_nothing_more_is_taken(tmp
     made.close(None)
     assert made.store.groups == [1]
     assert "its end is torn" in read(tmp_path)[1][0]
+
+
+def test_what_is_in_memory_alone_is_told_to_whoever_looks_at_the_log_and_the_state(
+    tmp_path, monkeypatch
+):
+    """With the store itself, which says first that all is written anew."""
+    environment = Environment.create(ManualClock(1.0), seed=1)
+    told = []
+    environment.spine.watch(told.append, DataWriteFailed)
+    made = Loop(tmp_path, through=False)
+    kept = made.keep_in(Store(environment.clock, environment.spine, made.writer, 0.005))
+    monkeypatch.setattr(disk.form, "is_whole", lambda data: False)
+    failing_once(monkeypatch)
+    kept.append(kept.new_log(), 0, b"first")
+    environment.clock.advance(0.005)
+    made.until(lambda: "in memory alone" in kept.failing)
+    assert "is written anew" in told[0].reason
+    assert [each.reason for each in told[1:]] == [kept.failing]
+    made.writer.close(None)
 
 
 def test_what_was_full_when_the_sync_failed_is_written_anew_too(tmp_path, monkeypatch):

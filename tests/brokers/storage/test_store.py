@@ -137,6 +137,20 @@ def test_failing_is_reported_once_and_ends_with_the_next_group():
     assert (kept.failing, emitted[1:], told) == ("", [DataWritable("data")], [True, True, False])
 
 
+def test_a_reason_that_becomes_another_one_is_reported_too():
+    kept, _, environment = store()
+    emitted = []
+    environment.spine.watch(emitted.append, DataWriteFailed, DataWritable)
+    for reason in ("is written anew", "the disk is full", "the disk is full", "in memory alone"):
+        kept.failed(reason)
+        assert kept.failing == reason
+    assert [each.reason for each in emitted] == [
+        "is written anew",
+        "the disk is full",
+        "in memory alone",
+    ]
+
+
 def test_the_end_writes_what_was_gathered():
     kept, disk, _ = store()
     kept.append(kept.new_log(), 0, b"a")
