@@ -131,7 +131,9 @@ class Decoder:
                 if chunk.data is not None:
                     found += ([row] for row in self._feed(chunk))
             else:
-                found.append(frame_rows(*frames.popleft()))
+                waiting, frame = frames.popleft()
+                self.decoded += len(frame)
+                found.append(frame_rows(waiting, frame))
             if timer() >= deadline:
                 break
         return found
@@ -185,6 +187,7 @@ class Decoder:
         while True:
             while frames:
                 chunk, frame = frames.popleft()
+                self.decoded += len(frame)
                 rows += frame_rows(chunk, frame)
                 if timer() >= deadline:
                     self._next = next(coming, None)
@@ -217,10 +220,13 @@ class Decoder:
             data = head + data
         lane.lost[direction] = False
         try:
-            self._frames.extend((chunk, frame) for frame in splitter.feed(data))
+            frames = splitter.feed(data)
         except Exception as error:  # hostile bytes, or a bug in a splitter: both are shown raw
             lane.splitters[direction] = None
             return [raw_row(chunk, data, error=str(error) or type(error).__name__)]
+        self._frames.extend((chunk, frame) for frame in frames)
+        # They count once they are rows: of those that wait a sample may leave some out.
+        self.decoded -= sum(map(len, frames))
         if splitter.pending > _LARGEST_FRAME:
             lane.splitters[direction] = None
             lane.lost[direction] = True
@@ -246,7 +252,7 @@ class Decoder:
     # Samples ----------------------------------------------------------------------------
 
     def _sample(self, deadline: float, budget: float) -> list[Row]:
-        self._frames.clear()
+        rows = self._leave_waiting()
         self._lanes.clear()
         self._behind_since = self._next = None
         newest, complete, size = self._newest(deadline - budget / 2)
@@ -269,7 +275,18 @@ class Decoder:
             self.passed_over += max(0, size)
         self._last = self._journal.seq
         self.sampling = not complete
-        return [row for _, rows in sorted(found, key=lambda each: each[0]) for row in rows]
+        found.sort(key=lambda each: each[0])
+        return rows + [row for _, of_chunk in found for row in of_chunk]
+
+    def _leave_waiting(self) -> list[Row]:
+        """Let go of the chunk whose frames wait; its newest ones are shown as those of others."""
+        frames = self._frames
+        while len(frames) > _FRAMES_OF_A_SAMPLE:
+            self.passed_over += len(frames.popleft()[1])
+        rows = [row for chunk, frame in frames for row in frame_rows(chunk, frame)]
+        self.decoded += sum(len(frame) for _, frame in frames)
+        frames.clear()
+        return rows
 
     def _newest(self, deadline: float) -> tuple[list[Chunk], bool, int]:
         """Chunks in the order of their worth, whether those are all, and the bytes of all."""

@@ -201,6 +201,37 @@ def test_what_a_live_view_shows_is_never_much_older_than_what_came() -> None:
     assert feed.one_of > 1
 
 
+def test_what_is_left_of_a_burst_for_what_came_behind_it_is_said() -> None:
+    traffic = Traffic(Limits(journal_connection=64 << 20, journal_total=128 << 20))
+    feed = _feed(traffic, timer=Ticking(0.00005))
+    one = frame(payload="burst")
+    traffic.write("loud", one * 3000)
+    for _ in range(25):
+        traffic.clock.advance(1 / 12)
+        feed.tick(0.002)
+    before = feed.newest
+    assert before < 2000
+    assert feed.one_of == 1
+    traffic.say("quiet", payload="ping")
+    traffic.clock.advance(1 / 12)
+    feed.tick(0.002)
+    # The newest of the burst, as of any chunk in a sample, and the one behind it.
+    shown = ["burst"] * 8 + ["ping"]
+    assert _shown(feed, before) == shown
+    decoder = feed._decoder
+    assert decoder is not None
+    assert decoder.sampled
+    assert decoder.passed_over == (3000 - before - 8) * len(one)
+    assert decoder.decoded == (before + 8) * len(one) + len(frame(payload="ping"))
+    assert feed.one_of > 2
+    # It keeps up, and all are shown.
+    for _ in range(12):
+        traffic.say("quiet", payload="ping")
+        feed.tick(0.002)
+    assert _shown(feed, before) == [*shown, *["ping"] * 12]
+    assert feed.one_of == 1
+
+
 def test_a_sample_of_bursts_that_are_handled_in_slices_says_of_how_many() -> None:
     traffic = Traffic(Limits(journal_connection=64 << 20, journal_total=128 << 20))
     feed = _feed(traffic, timer=Ticking(0.00005))
