@@ -14,7 +14,7 @@ from ..state.queues.stream import StreamQueue
 from ..state.settlements import Settlement
 from .failures import INVALID_FIELD, SessionFailed
 from .links import SERIAL, Outgoing, serial_distance
-from .mapping import to_field
+from .mapping import to_table
 from .wire.performatives import Composite
 from .wire.values import Symbol
 
@@ -163,12 +163,11 @@ def _annotate(messages: list[Message], annotations: Mapping[Any, Any]) -> None:
 
     Classic queues keep what they have; names that do not begin with x- are reserved (3.2.10).
     """
-    more = {
-        str(name): field
+    more = to_table(
+        (name, value)
         for name, value in annotations.items()
         if isinstance(name, Symbol) and name.startswith("x-")
-        if (field := to_field(value)) is not None
-    }
+    )
     for message in messages if more else ():
         if isinstance(message, QuorumMessage):
             message.annotate(more)

@@ -76,7 +76,7 @@ def to_field(value: Any) -> Field | None:
             found = (to_field(item) for item in items)
             return Field("A", tuple(item for item in found if item is not None))
         case dict():
-            return Field("F", _to_table(value.items()))
+            return Field("F", to_table(value.items()))
     for kind, code in _TO_FIELD:
         if isinstance(value, kind):
             return _scalar(code, value)
@@ -100,7 +100,8 @@ def _scalar(code: str, value: Any) -> Field:
     return Field(code, int(value))
 
 
-def _to_table(items: Iterable[tuple[Any, Any]]) -> Table:
+def to_table(items: Iterable[tuple[Any, Any]]) -> Table:
+    """Those of them that 0-9-1 has something alike for, and whose names it can write."""
     found = {}
     for key, value in items:
         field = to_field(value)
@@ -111,7 +112,7 @@ def _to_table(items: Iterable[tuple[Any, Any]]) -> Table:
 
 def headers_of(sections: Sections) -> Table:
     """The 0-9-1 headers that a message of 1.0 has."""
-    found = _to_table(sections.application.items())
+    found = to_table(sections.application.items())
     for key, value in sections.annotations.items():
         name = str(key) if isinstance(key, Symbol) else ""
         if name == "x-cc":

@@ -346,6 +346,25 @@ def test_a_modified_message_of_a_quorum_queue_says_what_was_added(here: bool) ->
     assert again.sections.body == b"1"
 
 
+@pytest.mark.parametrize("longest", ["x-" + "a" * 253, "x-" + "a" * 254])
+def test_what_is_added_under_a_name_that_no_header_has_is_left_out(longest: str) -> None:
+    scene = Scene()
+    scene.broker.declare_queue("votes", durable=True, arguments={"x-queue-type": "quorum"})
+    scene.broker.publish("", "votes", b"1")
+    client = Client(scene).connect()
+    client.receiver("/queues/votes", credit=2)
+    deep: Any = 1
+    for _ in range(55):
+        deep = [deep]
+    more = {Symbol(longest): 1, Symbol("x-why"): "busy", Symbol("x-deep"): deep}
+    for number in range(2):
+        client.settle(number, "modified", message_annotations=more)
+    (_, again) = Client(scene).connect().receiver("/queues/votes", credit=1)
+    assert again.sections is not None
+    assert again.sections.annotations[Symbol("x-why")] == "busy"
+    assert (Symbol(longest) in again.sections.annotations) == (len(longest) <= 255)
+
+
 def test_a_classic_queue_keeps_a_modified_message_as_it_was(scene: Scene, client: Client) -> None:
     scene.broker.publish("", "q", b"1")
     client.receiver("/queues/q", credit=2)
