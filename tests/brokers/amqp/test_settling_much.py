@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from mockforge_brokers.amqp.v1_0.wire.frames import performative
 from mockforge_brokers.amqp.v1_0.wire.performatives import Composite
+from mockforge_brokers.amqp.v1_0.wire.values import Symbol
 from mockforge_brokers.amqp.wire.frames import method
 
 from .client import Client, Scene, bodies, names, publish
@@ -109,7 +110,13 @@ def test_others_are_served_while_a_commit_rejects_very_many_messages(vanish: boo
     assert scene.broker.memory.used == 0
 
 
-@pytest.mark.parametrize("outcome", ["rejected", "released"])
+def settled(outcome: str, **fields: Any) -> bytes:
+    """A disposition for a thousand messages."""
+    state = Composite(outcome, fields)
+    return performative(0, "disposition", role=True, first=0, last=999, settled=True, state=state)
+
+
+@pytest.mark.parametrize("outcome", ["accepted", "rejected", "released"])
 @pytest.mark.parametrize("vanish", [False, True])
 def test_others_are_served_while_very_many_messages_are_settled_by_1_0(
     outcome: str, vanish: bool
@@ -121,15 +128,7 @@ def test_others_are_served_while_very_many_messages_are_settled_by_1_0(
     client = LaterClient(scene).connect()
     client.receiver("/queues/q", credit=1000)
     connection = client.fake.connection
-    state = Composite(outcome, {})
-    fields: dict[str, Any] = {
-        "role": True,
-        "first": 0,
-        "last": 999,
-        "settled": True,
-        "state": state,
-    }
-    connection.receive(performative(0, "disposition", **fields))
+    connection.receive(settled(outcome))
     assert connection.unfinished
     if vanish:
         client.fake.vanish()
@@ -138,8 +137,35 @@ def test_others_are_served_while_very_many_messages_are_settled_by_1_0(
             connection.receive(b"")
     scene.advance(1)
     queues = scene.broker.vhost().queues
-    assert len(queues["dead" if outcome == "rejected" else "q"].messages) == 1000
+    if outcome == "accepted":
+        assert scene.broker.memory.used == 0
+    else:
+        assert len(queues["dead" if outcome == "rejected" else "q"].messages) == 1000
     assert queues["q"].unacked == 0
+
+
+@pytest.mark.parametrize("vanish", [False, True])
+def test_others_are_served_while_very_many_messages_get_more_annotations(vanish: bool) -> None:
+    scene = hurried()
+    quorum = {"x-queue-type": "quorum"}
+    scene.broker.declare_queue("votes", durable=True, arguments=quorum)
+    for _ in range(1000):
+        scene.broker.publish("", "votes", b"x")
+    queue = scene.broker.vhost().queues["votes"]
+    messages = tuple(queue.messages)
+    client = LaterClient(scene).connect()
+    client.receiver("/queues/votes", credit=1000)
+    connection = client.fake.connection
+    connection.receive(settled("modified", message_annotations={Symbol("x-why"): "busy"}))
+    assert 0 < sum(b"x-why" in message.content for message in messages) < 1000
+    if vanish:
+        client.fake.vanish()
+    else:
+        while connection.unfinished:
+            connection.receive(b"")
+    scene.advance(1)
+    assert (len(queue.messages), queue.unacked) == (1000, 0)
+    assert all(b"x-why" in message.content for message in messages)
 
 
 def test_others_are_served_while_a_filter_leaves_out_very_many_messages() -> None:

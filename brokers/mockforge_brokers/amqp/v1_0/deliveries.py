@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from ...fairness import Steps
 from ..state.consumer import Consumer
 from ..state.message import Message
-from ..state.queues.queue import discarding, requeuing
+from ..state.queues.queue import AT_ONCE, discarding, requeuing
 from ..state.queues.quorum import QuorumMessage, QuorumQueue
 from ..state.queues.stream import StreamQueue
 from ..state.settlements import Settlement
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .session import Session
 
 RELEASED: Final = Composite("released", {})
+_ANNOTATED_AT_ONCE: Final = 16
+"""Messages that get more annotations in one step: all headers of each are written anew."""
 
 
 class Unsettled:
@@ -132,15 +134,16 @@ def _within(numbers: dict[int, Any], first: int, last: int) -> list[int]:
 
 def _settling(outcome: Composite, messages: list[Message]) -> Steps:
     # A stream keeps what it has, whatever becomes of it.
-    _accept(outcome, [each for each in messages if isinstance(each.queue, StreamQueue)])
+    yield from _accept(outcome, [each for each in messages if isinstance(each.queue, StreamQueue)])
     others = [each for each in messages if not isinstance(each.queue, StreamQueue)]
     yield from _SETTLERS[outcome.name](outcome, others)
 
 
 def _accept(outcome: Composite, messages: list[Message]) -> Steps:
-    for message in messages:
+    for number, message in enumerate(messages, 1):
         message.queue.acknowledge(message)
-    return iter(())
+        if not number % AT_ONCE:
+            yield
 
 
 def _discard(outcome: Composite, messages: list[Message]) -> Steps:
@@ -152,13 +155,14 @@ def _requeue(outcome: Composite, messages: list[Message]) -> Steps:
 
 
 def _modify(outcome: Composite, messages: list[Message]) -> Steps:
-    _annotate(messages, outcome.get("message_annotations", {}))
+    yield from _annotate(messages, outcome.get("message_annotations", {}))
     if outcome.get("undeliverable_here"):
-        return discarding(messages)
-    return requeuing(messages, failed=outcome.get("delivery_failed", False))
+        yield from discarding(messages)
+    else:
+        yield from requeuing(messages, failed=outcome.get("delivery_failed", False))
 
 
-def _annotate(messages: list[Message], annotations: Mapping[Any, Any]) -> None:
+def _annotate(messages: list[Message], annotations: Mapping[Any, Any]) -> Steps:
     """A modified outcome says more of a message for whoever gets it next (3.4.5).
 
     Classic queues keep what they have; names that do not begin with x- are reserved (3.2.10).
@@ -168,9 +172,11 @@ def _annotate(messages: list[Message], annotations: Mapping[Any, Any]) -> None:
         for name, value in annotations.items()
         if isinstance(name, Symbol) and name.startswith("x-")
     )
-    for message in messages if more else ():
+    for number, message in enumerate(messages if more else (), 1):
         if isinstance(message, QuorumMessage):
             message.annotate(more)
+        if not number % _ANNOTATED_AT_ONCE:
+            yield
 
 
 def _settlement(outcome: Composite) -> Settlement:
