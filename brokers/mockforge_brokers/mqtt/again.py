@@ -41,6 +41,8 @@ _LONGEST: Final = 2048
 """Bytes of topic and properties together that a connection keeps: they may have 32 KB."""
 _MOST_SIZES: Final = 8
 """Sizes of which a connection keeps what was made for them."""
+_BETWEEN: Final = (0x80 + 2, 0x4000 + 3)
+"""Sizes between those with a length of one, two and three bytes."""
 _NO_ID: Final = b"\0\0"
 _PUBACK_HEAD: Final = b"\x40\x02"
 
@@ -133,7 +135,8 @@ def _fits(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
         like.head, like.payload, like.cost, like.lower_head, like.parts = known
         like.size = size
         return True
-    if size < len(like.name) + 2:
+    # A body of a byte more than the packet just below these sizes has a longer length, too.
+    if size < len(like.name) + 2 or size in _BETWEEN:
         return False
     # As `encode_varint`, written out for what most are.
     if size < 0x80 + 2:
@@ -200,7 +203,9 @@ def remember_detailed(connection: "MqttConnection", data: bytes) -> None:
     burst, if it is one by itself."""
     end = len(data)
     length, body = decode_varint(data, 1, end)
-    if body + length != end or end > LARGE or data[:1] not in _FIRST[:2]:
+    # A last byte of 0 adds nothing: the length is not as short as can be, as ours would be.
+    longer = body > 2 and not data[body - 1]
+    if longer or body + length != end or end > LARGE or data[:1] not in _FIRST[:2]:
         return
     topic_end = body + 2 + (data[body] << 8) + data[body + 1]
     route = connection.verbatim.get(data[body + 2 : topic_end])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -213,7 +213,11 @@ def pieces_of(data: bytes, cuts: Cuts) -> Iterator[bytes]:
 
 
 def play(stage: Setting, actions: list[Action], *, fast: bool) -> list[object]:
-    with patch.dict(burst._PLAIN, clear=not fast):
+    known = connection_module.remember_detailed if fast else Mock()
+    with (
+        patch.dict(burst._PLAIN, clear=not fast),
+        patch.object(connection_module, "remember_detailed", known),
+    ):
         scene = Crowd(stage)
         for action in actions:
             scene.act(action)
@@ -370,6 +374,23 @@ def alone(*packets: Packet, version: int = 4) -> Action:
 
 def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
     return ("send", 0, b"".join(parts), list(cuts))
+
+
+def next_begun(qos: int, version: int = 4, **more: Any) -> Action:
+    """The largest packet with a length of two bytes, and the next one's first byte in its read."""
+    least = encode_packet(sized(qos, 0, **more)[0], version)
+    packets = sized(qos, 0x3FFF + 2 - len(least), 1, **more)
+    assert len(encode_packet(packets[0], version)) == 0x4002
+    return sent(stream(*packets, version=version), cuts=(0x4003,))
+
+
+def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
+    """Three times a packet with a length that takes a byte more than it has to."""
+    least = encode_packet(sized(qos, 0, **more)[0], version)
+    (packet,) = sized(qos, size or 0x7F + 2 - len(least), **more)
+    data = encode_packet(packet, version)
+    data = bytes((data[0], data[1] | 0x80, 0)) + data[2:]
+    return ("send", 0, data * 3, [len(data)] * 2)
 
 
 @settings(
@@ -530,6 +551,14 @@ def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
                 sent(bytes.fromhex("3106 0001 6178 7878"))]))  # fmt: skip
 @example((ONE_5, [alone(*qos_1("a", 1, 3), version=5), sent(bytes.fromhex("3205 0001 6100 04")),
                   sent(bytes.fromhex("3208 0001 6100 0500 7878"))]))  # fmt: skip
+# Reads of sizes that no packet has: one with the next one's first byte, a length that is too long.
+@example((MIXED, [action for qos in (0, 1) for action in (
+              alone(*sized(qos, 1, 1, 1)), next_begun(qos), overlong(qos))]))  # fmt: skip
+@example((Setting(version=5, takers=(Taker("a", 1), Taker("+", 0))),
+          [action for qos in (0, 1) for action in (
+              alone(*sized(qos, 1, 1, 1, 1, **JSON), version=5),
+              next_begun(qos, version=5, **JSON), overlong(qos, version=5, **JSON),
+              overlong(qos, size=9, version=5, **JSON))]))  # fmt: skip
 # The same with properties: those that may go on as they are, others, and takers of each QoS.
 @example((Setting(version=5, takers=(Taker("a", 2), Taker("+", 0))),
           [alone(*sized(0, *SIZES, **JSON), version=5),
