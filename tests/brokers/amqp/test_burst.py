@@ -376,6 +376,7 @@ def test_large_body_frames_have_the_same_outcome(data: bytes) -> None:
             assert play(chunks, mode, fast=True) == play(chunks, mode, fast=False)
 
 
+@pytest.mark.timeout(600)
 def test_every_damage_at_every_cut_has_the_same_outcome() -> None:
     for damage in DAMAGED:
         data = PLAIN + damage + PLAIN
@@ -434,8 +435,6 @@ def test_a_large_body_is_looked_at_once_for_each_of_its_frames(largest: int) -> 
     assert read <= 3 * len(frames.split(data)) + 2
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_acknowledgements_on_a_channel_that_was_closed_are_passed_by_one_for_one() -> None:
     def effort(count: int) -> int:
         client = Scene().client()
@@ -446,5 +445,7 @@ def test_acknowledgements_on_a_channel_that_was_closed_are_passed_by_one_for_one
     assert effort(800) < 6 * effort(200)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
     assert missed_branches(burst, __file__, "same_outcome", tmp_path) == ""
