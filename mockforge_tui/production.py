@@ -50,14 +50,23 @@ class Production:
         """
         self.stop()
         self.engine = self._build(fixtures)
-        self._declare(fixtures, restored=only is not None)
+        restored = only is not None
+        # Half a snapshot helps nobody: generators, reactions and faults are to come yet.
+        self._declare(not_kept(fixtures) if restored else fixtures, refusals=not restored)
         self._begin(fixtures, start=start, only=only)
 
     def exchange(self, fixtures: FixtureSet, *, start: bool) -> None:
-        """As `load`, but what ran goes on where these cannot be declared. Raises FixtureError."""
-        self._declare(fixtures, restored=False)
+        """As `load`, but what ran goes on where these cannot be declared. Raises FixtureError.
+
+        What was declared before that stays.
+        """
+        self._declare(fixtures._replace(retained=(), cluster_id=None))
         self.stop()
         self.engine = self._build(fixtures)
+        # This takes the place of what clients see, and is published: nothing stops it any more, nor
+        # do the reactions from before answer it.
+        after = FixtureSet(retained=fixtures.retained, cluster_id=fixtures.cluster_id)
+        self._declare(after, refusals=False)
         self._begin(fixtures, start=start)
 
     def _begin(
@@ -114,15 +123,14 @@ class Production:
         finally:
             self._depth = before
 
-    def _declare(self, fixtures: FixtureSet, *, restored: bool) -> None:
-        wanted = not_kept(fixtures) if restored else fixtures
-        for position, declare in declarations(self._brokers, wanted):
+    def _declare(self, fixtures: FixtureSet, *, refusals: bool = True) -> None:
+        """With `refusals` FixtureError says what cannot be declared, else a warning does."""
+        for position, declare in declarations(self._brokers, fixtures):
             try:
                 declare()
             except InvalidInput as error:
-                if not restored:
+                if refusals:
                     raise FixtureError([Problem("error", position, str(error))]) from None
-                # Half a snapshot helps nobody: generators, reactions and faults are to come yet.
                 self._environment.spine.emit(Warned("fixtures", str(position), str(error)))
         for protocol in _protocols(fixtures) - set(self._brokers):
             text = "not served here: its fixtures stay idle"

@@ -61,13 +61,16 @@ class FixtureWatch:
         # Beside the loop: clients are served meanwhile.
         report = await asyncio.to_thread(read_fixtures, self._paths, runtime.config)
         protocol = next(iter(runtime.brokers))
+        stays = ""
         try:
             if report.errors:
                 raise FixtureError(report.errors)
+            stays = "what was declared before it stays, and "
             # They were rehearsed on empty brokers: here something may be in the way.
             runtime.reload(report.fixtures)
         except FixtureError as error:
-            runtime.spine.emit(FixturesKept(protocol, f"{error}; the fixtures from before go on"))
+            text = f"{error}; {stays}the fixtures from before go on"
+            runtime.spine.emit(FixturesKept(protocol, text))
             return
         self._follow(report.fixtures.assets)
         count = len(report.fixtures.generators)

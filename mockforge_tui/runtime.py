@@ -258,7 +258,8 @@ class Runtime:
         """Go on with other fixtures: connections, messages and what people added stay as they are.
 
         Generators begin anew; faults and holds of the files before are replaced. Raises
-        FixtureError where what is there is in the way, and then those before go on.
+        FixtureError where what is there is in the way, and then those before go on, beside what
+        was declared before that.
         """
         self.production.exchange(fixtures, start=self.config.auto_produce)
         before = self._fixtures

@@ -105,6 +105,36 @@ faults: [{id: slow, where: "proto:amqp", do: {delay: %s}}]
     asyncio.run(story())
 
 
+def test_retained_messages_and_the_cluster_id_of_an_edit_wait_until_nothing_is_in_its_way(tmp_path):
+    declared = """
+mockforge: 1
+kafka: {cluster: {id: id-%s}, topics: {t-%s: {}}}
+amqp: {exchanges: [{name: shop, type: %s}]}
+mqtt: {retained: {a/b: {payload: %s}}}
+reactions: [{id: r, when: {mqtt: a/b}, do: [{publish: {to: {mqtt: out/x}, value: 9}}]}]
+"""
+
+    async def story() -> None:
+        file = tmp_path / "f.yaml"
+        file.write_text(declared % (1, 1, "direct", 1))
+        one = Watched(tmp_path)
+        kafka, mqtt = one.runtime.brokers.kafka, one.runtime.brokers.mqtt
+        seen: list[tuple[str, bytes]] = []
+        mqtt.watch(lambda event: seen.append((event.destination, event.payload)))
+        file.write_text(declared % (2, 2, "topic", 2))
+        await one.watch.reload()
+        (event,) = one.events
+        assert "what was declared before it stays" in event.reason
+        assert kafka.has_topic("t-2")
+        assert (seen, kafka.cluster.cluster_id) == ([], "id-1")
+        file.write_text(declared % (3, 3, "direct", 3))
+        await one.watch.reload()
+        assert (seen, kafka.cluster.cluster_id) == ([("a/b", b"3")], "id-3")
+        await one.runtime.stop()
+
+    asyncio.run(story())
+
+
 def test_a_new_file_of_a_watched_folder_is_seen(tmp_path):
     async def story() -> None:
         (tmp_path / "f.yaml").write_text(FILE % ("one", 1, "1s"))
