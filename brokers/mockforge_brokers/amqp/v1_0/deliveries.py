@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from .session import Session
 
 RELEASED: Final = Composite("released", {})
-_ANNOTATED_AT_ONCE: Final = 16
-"""Messages that get more annotations in one step: all headers of each are written anew."""
 
 
 class Unsettled:
@@ -172,10 +170,10 @@ def _annotate(messages: list[Message], annotations: Mapping[Any, Any]) -> Steps:
         for name, value in annotations.items()
         if isinstance(name, Symbol) and name.startswith("x-")
     )
-    for number, message in enumerate(messages if more else (), 1):
+    for message in messages if more else ():
         if isinstance(message, QuorumMessage):
+            # All its headers are written anew, which may be very many.
             message.annotate(more)
-        if not number % _ANNOTATED_AT_ONCE:
             yield
 
 

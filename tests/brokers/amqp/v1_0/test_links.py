@@ -10,6 +10,7 @@ from mockforge_brokers.amqp.v1_0.wire import message, performatives
 from mockforge_brokers.amqp.v1_0.wire.frames import frame
 from mockforge_brokers.amqp.v1_0.wire.performatives import Composite
 from mockforge_brokers.amqp.v1_0.wire.values import Described, Symbol
+from mockforge_brokers.events import Warned
 from mockforge_brokers.limits import Limits
 
 from ..client import Scene
@@ -363,6 +364,25 @@ def test_what_is_added_under_a_name_that_no_header_has_is_left_out(longest: str)
     assert again.sections is not None
     assert again.sections.annotations[Symbol("x-why")] == "busy"
     assert (Symbol(longest) in again.sections.annotations) == (len(longest) <= 255)
+
+
+@pytest.mark.parametrize("release", ["3.13", "4.3"])
+def test_what_is_added_again_and_again_has_an_end(release: str) -> None:
+    scene = Scene(AmqpOptions(as_version=release))
+    scene.broker.declare_queue("votes", durable=True, arguments={"x-queue-type": "quorum"})
+    scene.broker.publish("", "votes", b"1")
+    client = Client(scene).connect()
+    client.receiver("/queues/votes", credit=20)
+    for number in range(20):
+        more = {Symbol(f"x-{number}"): "a" * 10_000}
+        client.settle(number, "modified", message_annotations=more)
+    (_, again) = Client(scene).connect().receiver("/queues/votes", credit=1)
+    assert again.sections is not None
+    added = {name for name in again.sections.annotations if name.removeprefix("x-").isdecimal()}
+    assert added == {f"x-{number}" for number in range(13)}
+    assert [each.text for each in scene.emitted(Warned)] == [
+        "annotations are left out: a message's headers have at most 131072 bytes"
+    ]
 
 
 def test_a_classic_queue_keeps_a_modified_message_as_it_was(scene: Scene, client: Client) -> None:

@@ -36,6 +36,7 @@ from .store import Lanes
 if TYPE_CHECKING:
     from ..consumer import Consumer
     from ..routing import Route
+    from ..warned_once import WarnedOnce
 
 _A_FEW: Final = 2
 """Messages that are taken out for one that comes while very many are over."""
@@ -78,6 +79,7 @@ class Host(Protocol):
     clock: Clock
     contents: Contents
     profile: Profile
+    warned: WarnedOnce
     rejected: bool
     """Set by a queue that refuses what is just being published."""
 

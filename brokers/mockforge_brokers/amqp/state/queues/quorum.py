@@ -30,6 +30,8 @@ _LOW_MARK: Final = 0.8
 """A queue that rejects takes messages again below so much of its length."""
 _RETRY: Final = 180.0
 """Seconds until a dead letter that found no queue is tried again, as in RabbitMQ."""
+_MOST_HEADERS: Final = 128 * 1024
+"""Bytes of a message beside its body, with what clients add: the largest frame by default."""
 
 
 _by_priority_and_credit = attrgetter("priority", "credit")
@@ -73,9 +75,19 @@ class QuorumMessage(GovernedMessage, eq=False, gc=False):
         return host.contents.with_headers(self.stored, headers)
 
     def annotate(self, more: Mapping[str, Field]) -> None:
-        """Whoever gets it next sees these headers as well; on disk it stays as it came."""
-        contents = cast("QuorumQueue", self.queue).host.contents
-        _store(self, contents.with_headers(self.stored, more))
+        """Whoever gets it next sees these headers as well; on disk it stays as it came.
+
+        It gets no more of them than a publisher could have sent: who adds some may do so for ever.
+        """
+        queue = cast("QuorumQueue", self.queue)
+        host = queue.host
+        made = host.contents.with_headers(self.stored, more)
+        if len(made) - self.size <= _MOST_HEADERS:
+            _store(self, made)
+            return
+        what = f"queue '{queue.name}' in vhost '{host.name}'"
+        text = f"annotations are left out: a message's headers have at most {_MOST_HEADERS} bytes"
+        host.warned.report(what, text)
 
     @property
     def stored(self) -> bytes:
