@@ -188,8 +188,8 @@ class ActingScreen(PaneScreen):
         elif self.inspector_open and self.short:
             self.inspector_open = False
             self.lay_out()
-        elif here is not self.flow:
-            self.set_focus(self.flow)
+        elif here is not self.top:
+            self.set_focus(self.top)
         else:
             return False
         return True

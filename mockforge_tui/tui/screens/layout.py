@@ -133,6 +133,11 @@ class PaneScreen(Screen[None]):
         return self.faults, self.log_pane, self.lint
 
     @property
+    def top(self) -> Pane:
+        """The flow, or what was opened in its place."""
+        return self.stored if self.stored_open else self.flow
+
+    @property
     def narrow(self) -> bool:
         return self.app.size.width < _NARROW
 
@@ -183,8 +188,7 @@ class PaneScreen(Screen[None]):
         self.fit_side()
         self.header.update(narrow=self.narrow, tab=self.tab - 1)
         if isinstance(self.focused, Pane) and self.focused not in shown:
-            first = self.stored if self.stored in shown else self.flow
-            self.set_focus(first if first in shown else next(iter(shown)))
+            self.set_focus(self.top if self.top in shown else next(iter(shown)))
 
     @property
     def log_width(self) -> int:
@@ -220,8 +224,7 @@ class PaneScreen(Screen[None]):
             chosen = self.stored if self.stored_open else self.panes[self.tab - 1]
             with_inspector = self.inspector_open and chosen is not self.log_pane
             return {chosen, self.inspector} if with_inspector else {chosen}
-        top = self.stored if self.stored_open else self.flow
-        shown: set[Pane] = {top, self.connections, self.destinations}
+        shown: set[Pane] = {self.top, self.connections, self.destinations}
         if not self.short:
             shown.add(self.groups)
         if self.inspector_open:
@@ -272,7 +275,7 @@ class PaneScreen(Screen[None]):
         self.opened.discard(pane)
         self.tab = 1
         self.lay_out()
-        self.set_focus(self.flow)
+        self.set_focus(self.top)
 
     def open_log(self) -> None:
         """Show the log without taking the focus, where there is room for it."""

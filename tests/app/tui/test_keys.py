@@ -233,6 +233,28 @@ def _look(stage: Stage) -> dict[str, object]:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("pane", ["2", "5"])
+def test_q_and_esc_go_back_to_the_stored_messages_that_are_open_in_place_of_the_flow(
+    pane: str,
+) -> None:
+    async def act(stage: Stage) -> None:
+        screen = stage.screen
+        for back in ("escape", "q"):
+            await stage.keys("3", "enter")
+            await stage.until(lambda: screen.here is screen.stored)
+            await stage.keys(pane, back)
+            await stage.until(lambda: screen.here is screen.stored)
+            await stage.keys(back)
+            await stage.until(lambda: screen.here is screen.destinations)
+            assert screen.flow.display
+            await stage.keys(back)
+            await stage.until(lambda: screen.here is screen.flow)
+        await stage.keys("q")
+        await stage.shows("End the console")
+
+    play(act)
+
+
 def test_enter_where_nothing_is_chosen_is_for_the_first_record() -> None:
     async def act(stage: Stage) -> None:
         await stage.keys("2", "enter")
