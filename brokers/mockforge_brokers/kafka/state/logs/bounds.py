@@ -40,20 +40,29 @@ class Bounds:
         """A log costs so much more."""
         self.cost += cost
         if log.cost > log.max_bytes or self.cost > self._total:
-            self.keep(log)
+            self.keep(log, cost)
 
-    def keep(self, log: PartitionLog) -> None:
-        """The oldest segments leave: of this partition, then of the largest ones."""
+    def compacted(self, cost: int) -> None:
+        """What was compacted costs so much more: mostly less."""
+        self.cost += cost
+        self._gone -= cost
+
+    def keep(self, log: PartitionLog, cost: int = 0) -> None:
+        """The oldest segments leave: of this partition, then of the largest ones.
+
+        `cost` is by how much it has grown.
+        """
         reason = f"larger than retention.bytes={log.max_bytes}"
         while log.cost > log.max_bytes and self._drop(log, log.drop_oldest_segment, reason):
             pass
         if self.cost <= self._total:
             return
         # One whose newest batch alone is large gives nothing: then it is up to the others.
-        self._largest.look(log, self.cost + self._gone)
+        self._largest.look(log, self.cost + self._gone, cost)
         while self.cost > self._total and (largest := self._largest.take()) is not None:
-            if self._drop(largest, largest.drop_oldest_segment):
-                self._largest.put(largest)
+            # Of a half whose records were deleted before none leaves, and still there is room.
+            self._drop(largest, largest.drop_oldest_segment)
+            self._largest.put(largest)
 
     def truncate(self, log: PartitionLog, offset: int, reason: str) -> int:
         """Records below `offset` leave; returns how many."""

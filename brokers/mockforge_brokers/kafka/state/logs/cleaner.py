@@ -94,7 +94,7 @@ class Cleaner:
         cost = log.cost
         for _ in compaction.steps():
             # What is appended between two steps is counted where it is appended.
-            self._bounds.cost += log.cost - cost
+            self._bounds.compacted(log.cost - cost)
             yield
             cost = log.cost
         if compaction.removed:
