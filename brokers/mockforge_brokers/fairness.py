@@ -149,7 +149,11 @@ class Chores:
 
     def soon(self, call: Callable[[], object]) -> None:
         """Call it in the loop's next turn, or in a later one where others take the time."""
-        self._wait(_one_step(call))
+        self.later(_one_step(call))
+
+    def later(self, steps: Steps) -> None:
+        """Begin with these steps in the loop's next turn: whoever asks has used its own time."""
+        self._wait(steps)
 
     def finish(self) -> None:
         """Do all that waits: somebody has to see the end of it."""

@@ -307,6 +307,14 @@ def test_a_chore_is_done_in_slices_and_others_come_between() -> None:
     assert log.index("b") < 4, "b did not wait for the end of a"
 
 
+def test_a_chore_for_later_takes_none_of_the_time_of_who_asks() -> None:
+    ticking, log = Ticking(2.0), list[str]()
+    ticking.chores.later(map(log.append, "aa"))
+    assert log == []
+    ticking.clock.advance(0)
+    assert log == ["a", "a"]
+
+
 def test_a_chore_that_must_be_over_is_finished_at_once() -> None:
     ticking, log = Ticking(0.0), list[int]()
     ticking.chores.do(log.append(number) for number in range(100))

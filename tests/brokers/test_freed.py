@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from mockforge_brokers import freed
 from mockforge_brokers.clock import ManualClock
+from mockforge_brokers.fairness import Turn
 from mockforge_brokers.freed import WORTH, Freed
 
 STATM = Path("/proc/self/statm")
@@ -88,20 +89,67 @@ def test_deleted_topics_and_records_count_and_what_makes_room_for_others_does_no
     assert times == ["records", "topic", "age"]
 
 
-def test_a_deleted_topic_is_let_go_of_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    from .kafka.scene import Scene
+class Slices:
+    """A scene where a slice is up after one step, and how many there were."""
 
-    scene = Scene()
-    scene.broker.create_topic("t", 1, {"retention.bytes": "100000"})
-    for _ in range(200):
-        scene.broker.publish("t", bytes(1000), partition=0)
-    (log,) = scene.broker.cluster.topics["t"].logs
-    assert len(log.segments) > 2
-    # A slice is up after one step.
-    chores = scene.environment.chores
-    scene.environment.turn.length = -1.0
-    scene.broker.delete_topic("t")
-    assert (log.segments, scene.broker.cluster.bounds.cost) == ([], 0)
-    assert chores.waiting == 1
-    scene.clock.advance(0)
-    assert chores.waiting == 0
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from .kafka.scene import Scene
+
+        self.scene = Scene()
+        self.scene.environment.turn.length = -1.0
+        self.begun = 0
+        begin = Turn.begin
+
+        def counted(turn: Turn) -> None:
+            self.begun += 1
+            begin(turn)
+
+        monkeypatch.setattr(Turn, "begin", counted)
+
+    def made(self) -> int:
+        """Segments of two topics with three partitions each."""
+        for name in "tu":
+            configs = {"retention.bytes": "100000", "retention.ms": "1000"}
+            self.scene.broker.create_topic(name, 3, configs)
+            for number in range(150):
+                self.scene.broker.publish(name, bytes(1000), partition=number % 3)
+        topics = self.scene.broker.cluster.topics.values()
+        logs = [log for topic in topics for log in topic.logs]
+        assert all(len(log.segments) > 1 for log in logs)
+        self.begun = 0
+        return sum(len(log.segments) for log in logs)
+
+    def after(self) -> int:
+        """How many it takes to let go of what left."""
+        assert self.scene.broker.cluster.bounds.cost == 0
+        assert (self.begun, self.scene.environment.chores.waiting) == (0, 1)
+        self.scene.clock.advance(0)
+        assert self.scene.environment.chores.waiting == 0
+        return self.begun
+
+
+def test_what_leaves_is_let_go_of_in_slices_however_many_topics_it_is_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slices = Slices(monkeypatch)
+    broker = slices.scene.broker
+    segments = slices.made()
+    for name in "tu":
+        broker.delete_topic(name)
+    assert slices.after() > segments
+    segments = slices.made()
+    broker.cluster.clear()
+    assert slices.after() > segments
+    segments = slices.made()
+    for topic in broker.cluster.topics.values():
+        for log in topic.logs:
+            broker.cluster.delete_records(log, log.high_watermark, reason="test")
+    assert slices.after() > segments
+
+
+def test_what_is_old_is_let_go_of_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    slices = Slices(monkeypatch)
+    segments = slices.made()
+    slices.scene.clock.advance(400)
+    assert slices.scene.broker.cluster.bounds.cost == 0
+    assert slices.begun > segments

@@ -154,8 +154,8 @@ class Cluster:
         """The topic, its records and what groups committed of it go."""
         topic = self.topics.named(name)
         self.topics.remove(topic)
+        self.bounds.forget(topic.logs)
         for log in topic.logs:
-            self.bounds.forget(log)
             self._keeper.log_gone(log)
         self.replication.forget(topic)
         self._keeper.topic_changed(name)
@@ -341,8 +341,7 @@ class Cluster:
     def stop(self) -> None:
         """Forget all without a word: the broker is stopped."""
         for topic in self.topics.values():
-            for log in topic.logs:
-                self.bounds.forget(log)
+            self.bounds.forget(topic.logs)
         self.topics.clear()
         self.nodes.clear()
         self.replication.clear()

@@ -1,6 +1,6 @@
 """What bounds the logs: bytes of one and of all, and age. The oldest segments leave."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from ....environment import Environment
@@ -34,6 +34,8 @@ class Bounds:
         self._armed = False
         self._gone = 0
         """Bytes that left."""
+        self._leaving: list[Segment] = []
+        """What left for good, and is yet to be let go of."""
         self._largest = LargestLogs(self._logs, self._total // _LOOKS)
 
     def grown(self, log: PartitionLog, cost: int) -> None:
@@ -68,15 +70,22 @@ class Bounds:
         """Records below `offset` leave; returns how many."""
         return self._drop_for_good(log, lambda: log.truncate_before(offset), reason)
 
-    def forget(self, log: PartitionLog) -> None:
-        """The log is no more: its records are let go of bit by bit."""
-        self.cost -= log.cost
-        self._gone += log.cost
-        self._unreported.pop((log.topic, log.partition), None)
-        segments = log.delete()
-        if segments:
-            self._environment.chores.do(_let_go(segments))
+    def forget(self, logs: Sequence[PartitionLog]) -> None:
+        """The logs are no more: their records are let go of bit by bit."""
+        for log in logs:
+            self.cost -= log.cost
+            self._gone += log.cost
+            self._unreported.pop((log.topic, log.partition), None)
+            self._let_go(log.delete())
             self._environment.freed.add(log.cost)
+
+    def _let_go(self, segments: list[Segment]) -> None:
+        """To free a million batches at once would hold up everybody."""
+        if segments:
+            if not self._leaving:
+                # One for all that leaves, since each would have a slice of its own.
+                self._environment.chores.later(_emptied(self._leaving))
+            self._leaving += segments
 
     def watch_age(self) -> None:
         """Look for old segments from now on, as long as there are topics."""
@@ -110,8 +119,9 @@ class Bounds:
 
     def _drop_for_good(self, log: PartitionLog, drop: Callable[[], int], reason: str) -> int:
         """What leaves makes no room for what comes."""
-        before = log.cost
+        before, segments = log.cost, log.segments.copy()
         left = self._drop(log, drop, reason)
+        self._let_go(segments[: len(segments) - len(log.segments)])
         self._environment.freed.add(before - log.cost)
         return left
 
@@ -151,8 +161,7 @@ class Bounds:
         return left
 
 
-def _let_go(segments: list[Segment]) -> Steps:
-    """To free a million batches at once would hold up everybody."""
+def _emptied(segments: list[Segment]) -> Steps:
     while segments:
         segments.pop()
         yield
