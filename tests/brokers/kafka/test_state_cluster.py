@@ -1,5 +1,6 @@
 """The cluster: topics, their configuration, and the bounds of all logs."""
 
+import gc
 from random import Random
 
 import pytest
@@ -306,6 +307,21 @@ def test_of_records_that_were_deleted_before_the_space_leaves_until_there_is_roo
     scene.fill(second, 1, size=45_000)
     assert first.cost + second.cost == scene.cluster.bounds.cost <= 50_000
     assert first.records == 1
+
+
+def test_logs_that_made_room_are_not_kept_when_they_are_deleted():
+    scene = Scene(Limits(kafka_total=200_000))
+    cluster = scene.cluster
+    for name in ("gone", "stays"):
+        for log in cluster.create_topic(name, 50, source="test").logs:
+            scene.fill(log, 3)
+    assert cluster.bounds.truncated
+    del log
+    cluster.delete_topic("gone", source="test")
+    scene.clock.advance(0)
+    gc.collect()
+    kept = [one.topic for one in gc.get_objects() if isinstance(one, PartitionLog)]
+    assert ("gone" in kept, kept.count("stays")) == (False, 50)
 
 
 def test_the_largest_logs_make_room_however_they_came_to_be_so():

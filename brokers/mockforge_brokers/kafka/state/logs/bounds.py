@@ -78,6 +78,7 @@ class Bounds:
             self._unreported.pop((log.topic, log.partition), None)
             self._let_go(log.delete())
             self._environment.freed.add(log.cost)
+        self._largest.deleted(len(logs))
 
     def _let_go(self, segments: list[Segment]) -> None:
         """To free a million batches at once would hold up everybody."""
