@@ -179,6 +179,8 @@ class Endpoint(Flow):
                 if self._tape is not None:
                     self._tape.add_exchange(data, answer)
                 return
+            # Joined already, for `flush` below.
+            pieces[:] = (answer,)
         if self._tape is not None and data:
             self._tape.add(IN, data, tail)
         if at_once:

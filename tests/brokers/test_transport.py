@@ -20,10 +20,12 @@ from mockforge_brokers.events import (
     ProtocolViolated,
 )
 from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.lanes import Lanes
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.actions import Delay, Duplicate, Refuse
 from mockforge_brokers.misbehaviour.rules import COMPARED
+from mockforge_brokers.misbehaviour.skimming import Skimmer
 from mockforge_brokers.tls import issue, server_context
 from mockforge_brokers.transport import Server
 from msgspec.structs import replace
@@ -398,6 +400,36 @@ def test_an_answer_can_be_delayed_on_its_way_out():
         writer.write(b"x\n")
         assert await reader.readline() == b"x\n"
         assert loop.time() - began >= 0.05
+
+    run(test)
+
+
+def test_an_answer_that_a_rule_may_be_about_is_joined_once(monkeypatch):
+    asked: list[bytes] = []
+    sent: list[bytes] = []
+    send = Lanes.send
+
+    def passes(skimmer: Skimmer, data: bytes, version: int) -> bool:
+        asked.append(data)
+        return False
+
+    def look_at(lanes: Lanes, data: bytes) -> None:
+        sent.append(data)
+        send(lanes, data)
+
+    async def test(world: Serving) -> None:
+        world.environment.faults.add(fault(matches=is_word("y", OUT), direction=OUT))
+        reader, writer = await world.connect()
+        # After so much the socket is written to past the loop.
+        for _ in range(3):
+            writer.write(b"x" * 1000 + b"\n")
+            await reader.readline()
+        monkeypatch.setattr(Skimmer, "passes", passes)
+        monkeypatch.setattr(Lanes, "send", look_at)
+        writer.write(b"a\ny\nb\n")
+        assert await reader.readexactly(4) == b"a\nb\n"
+        assert asked == sent == [b"a\ny\nb\n"]
+        assert asked[0] is sent[0]
 
     run(test)
 
