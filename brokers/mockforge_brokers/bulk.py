@@ -41,7 +41,8 @@ def give_back_memory() -> None:
 
     By itself it gives back what is free at the end of its memory: hardly anything, once something
     small that lives on came behind what is large. It takes 20 ms for blocks of 1 MB, ten times as
-    much for such as small records have.
+    much for such as small records have. A thread would spare nobody that: malloc's lock is held all
+    the while, and the loop waits for it with the first of its own blocks.
     """
     import ctypes
 

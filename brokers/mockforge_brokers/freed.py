@@ -9,6 +9,8 @@ WORTH: Final = 64 * 1024 * 1024
 """Bytes that are worth it: what is given back is looked for in all that malloc has."""
 _PAUSE: Final = 1.0
 """Seconds until then: more may follow, or others want it meanwhile."""
+_APART: Final = 1_000
+"""Times as long as it took until it is done once more: everybody waits meanwhile."""
 
 
 def _nothing() -> None:
@@ -26,15 +28,20 @@ class Freed:
         self._clock = clock
         self._size = 0
         self._armed = False
+        self._earliest = 0.0
 
     def add(self, size: int) -> None:
         """So many bytes, as far as they are known, are wanted no more."""
         self._size += size
         if self._size >= WORTH and not self._armed:
             self._armed = True
-            self._clock.call_later(_PAUSE, self._ring)
+            rest = self._earliest - self._clock.now()
+            self._clock.call_later(max(_PAUSE, rest), self._ring)
 
     def _ring(self) -> None:
         self._armed = False
         self._size = 0
+        begun = self._clock.now()
         self.give_back()
+        now = self._clock.now()
+        self._earliest = now + (now - begun) * _APART

@@ -55,6 +55,22 @@ def test_much_is_given_back_once_a_moment_later() -> None:
     assert times == [11], "it is counted anew"
 
 
+def test_what_took_long_is_done_again_as_much_later() -> None:
+    clock, times = ManualClock(), []
+    counted = Freed(clock)
+
+    def give_back() -> None:
+        times.append(clock.now())
+        clock.advance(0.2)
+
+    counted.give_back = give_back
+    for _ in range(500):
+        # As records do that leave by their age.
+        counted.add(WORTH)
+        clock.advance(1)
+    assert [round(each) for each in times] == [1, 201, 401]
+
+
 @pytest.mark.skipif(not has_malloc_trim(), reason="only Linux with glibc gives it back and says so")
 def test_what_is_free_between_what_is_not_is_given_back() -> None:
     done = subprocess.run([sys.executable, "-c", LEFT], capture_output=True, text=True, check=True)
