@@ -1,6 +1,7 @@
 """What AMQP has on disk: durable entities and persistent messages, once each."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -353,6 +354,60 @@ def test_a_first_delivery_waits_until_the_disk_knows_of_it_and_few_others_do() -
         # The message itself, and the note of the queue.
         assert disk.store.facts - facts == 1 + (worked - before)
     assert 32 < worked < 200
+
+
+def bound_of(disk: MemoryDisk) -> int:
+    """What the disk has of its one queue."""
+    (value,) = disk.entities["amqp.queue"].values()
+    return int(msgpack.decode(value)["bound"])
+
+
+def test_whichever_consumer_gets_what_the_disk_does_not_know_of_waits_for_it() -> None:
+    """One raises the bound for all; the others' deliveries behind it wait for the same."""
+    scene, disk = on_disk()
+    publisher = scene.client()
+    publisher.send("queue.declare", queue="q", durable=True, arguments=QUORUM)
+    scene.advance(0.01)
+    due = [0, 0, 0]
+
+    def waits_in(number: int, call: Callable[[], object]) -> None:
+        # As the socket of a client does it.
+        facts = disk.store.facts
+        call()
+        if disk.store.facts != facts:
+            due[number] = disk.store.group
+
+    clients = [scene.client() for _ in due]
+    for number, client in enumerate(clients):
+        client.send("basic.consume", queue="q")
+        client.peer.work = partial(waits_in, number)
+    waited = 0
+    for position in range(1, 1500):
+        publisher.publish("", "q", b"%d" % position, **PERSISTENT)
+        (number,) = (at for at, client in enumerate(clients) if bodies(client.received()))
+        if position > bound_of(disk):
+            assert due[number] > disk.store.committed, position
+            waited += 1
+        if position % 11 == 0:
+            scene.advance(0.01)
+    assert waited > 100
+
+
+def test_two_who_get_what_the_disk_does_not_know_of_both_wait_for_it() -> None:
+    scene, disk = on_disk()
+    client = scene.client()
+    client.send("queue.declare", queue="q", durable=True, arguments=QUORUM)
+    for number in range(68):
+        client.publish("", "q", b"%d" % number, **PERSISTENT)
+    for _ in range(66):
+        client.send("basic.get", queue="q")
+    scene.advance(0.01)
+    before = disk.store.facts
+    for _ in range(2):
+        assert bound_of(disk) == 66
+        assert names(scene.client().send("basic.get", queue="q")) == ["basic.get-ok"]
+        assert disk.store.facts > before
+        before = disk.store.facts
 
 
 def test_a_restart_writes_nothing_and_goes_on_with_the_same_rows() -> None:

@@ -76,7 +76,12 @@ class Keeping(Struct, eq=False):
     delivered: int = 0
     """The last position of which a consumer got something, or might have."""
     bound: int = -1
-    """No consumer got anything behind this one, as the disk has it; -1: that is not written."""
+    """No consumer got anything behind this one, as the group `noted` says; -1: that is not written.
+    Before that is on disk the one there is `sure`, and who gets something behind it waits."""
+    noted: int = 0
+    sure: int = 0
+    waiting: dict[Consumer, int] = {}
+    """The last group that a consumer of a quorum queue was made to wait for."""
     fresh: dict[int, Message] = {}
     head: bytes = _NEVER
     around: Around = (None, -1, -1, b"", b"")
@@ -363,14 +368,19 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
         message: Message,
     ) -> None:
         """What was never delivered must not say so once it was: its consumer waits for that."""
-        row = self.row_of(message)
-        if row <= self.keeping.bound:
-            self.keeping.delivered = max(self.keeping.delivered, row)
+        row, keeping = self.row_of(message), self.keeping
+        if row <= keeping.bound and (
+            keeping.noted <= keeping.store.committed
+            or row <= keeping.sure
+            or keeping.waiting.get(consumer, 0) >= keeping.noted
+        ):
+            keeping.delivered = max(keeping.delivered, row)
             deliver(consumer, message)
             return
 
         def noted() -> None:
             self._note(row)
+            keeping.waiting[consumer] = keeping.store.group
             deliver(consumer, message)
 
         consumer.sink.work(noted)
@@ -381,11 +391,20 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
             self._settled(message)
 
     def _note(self, row: int) -> None:
-        keeping = self.keeping
+        keeping, store = self.keeping, self.keeping.store
         keeping.delivered = max(keeping.delivered, row)
         if row > keeping.bound:
-            keeping.bound = row + min(row >> 5, _AHEAD)
+            if keeping.noted <= store.committed:
+                keeping.sure = keeping.bound
+            keeping.bound, keeping.noted = row + min(row >> 5, _AHEAD), store.group
             keeping.changed()
+        elif keeping.noted > store.committed and row > keeping.sure:
+            # It is noted for another one, and not on disk yet: who gets this waits as well.
+            keeping.changed()
+
+    def remove(self, consumer: Consumer) -> None:
+        super().remove(consumer)
+        self.keeping.waiting.pop(consumer, None)
 
     def _rows_of(self, messages: Sequence[Message]) -> Iterable[int]:
         return map(self.row_of, messages)
