@@ -261,15 +261,16 @@ class Store(Facts):
         self._watched = not self._eager
         return group
 
-    def written(self, number: int) -> None:
-        """The group of this number is on disk."""
+    def written(self, number: int, *, writable: bool = True) -> None:
+        """The group of this number is on disk; what comes now can be too, or is not `writable`."""
         group = self._writing
         if group is None or group.number != number:
             # It was closed meanwhile, and nobody waits any more; or `lose` waited for it.
             return
         self._writing = None
         self._count(group.count, group.size, self._written_began)
-        self.writable()
+        if writable:
+            self.writable()
         self._is_there(number)
 
     def writable(self) -> None:

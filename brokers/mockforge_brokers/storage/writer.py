@@ -107,6 +107,8 @@ class Writer:
         """Segments of which nothing is wanted, where each group is on disk; the thread's."""
         self._threaded = 0
         """Groups that the thread has; while it has one the loop does not write."""
+        self._renewals = 0
+        """Among them what is to be written anew: until that is done not all is well."""
         self._handed = self._finished = 0
         """Groups that it was given so far, and that it has written."""
         self._stuck = False
@@ -317,9 +319,11 @@ class Writer:
             self._unseen = 0
         if job.writes:
             self._threaded -= 1
+        if job.renews:
+            self._renewals -= 1
         if job.pieces:
-            self.store.written(job.group)
-        elif job.renews:
+            self.store.written(job.group, writable=not self._renewals)
+        elif job.renews and not self._renewals:
             self.store.writable()
 
     def _begin_anew(self, error: OSError) -> None:
@@ -330,6 +334,7 @@ class Writer:
         newest = self._live.segments[max(self._live.segments)]
         self._threaded += 1
         self._handed += 1
+        self._renewals += 1
         # Behind those that the thread has.
         self._jobs.put(_Job(0, newest, newest.size, [], 0, renews=True))
         why = self._why(error, newest)

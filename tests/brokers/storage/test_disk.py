@@ -34,7 +34,7 @@ class Store:
         self.reasons = []
         self.heard = threading.Condition()
 
-    def written(self, number):
+    def written(self, number, *, writable=True):
         with self.heard:
             self.groups.append(number)
             self.heard.notify_all()

@@ -8,7 +8,7 @@ from queue import SimpleQueue
 import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
-from mockforge_brokers.events import DataWriteFailed
+from mockforge_brokers.events import DataWritable, DataWriteFailed
 from mockforge_brokers.storage import disk, syncer
 from mockforge_brokers.storage import writer as writer_module
 from mockforge_brokers.storage.disk import Files
@@ -184,6 +184,42 @@ def test_what_is_in_memory_alone_is_told_to_whoever_looks_at_the_log_and_the_sta
     assert "is written anew" in told[0].reason
     assert [each.reason for each in told[1:]] == [kept.failing]
     made.writer.close(None)
+
+
+def test_a_group_that_is_there_before_all_is_written_anew_does_not_say_that_all_is_well(
+    tmp_path, monkeypatch
+):
+    environment = Environment.create(ManualClock(1.0), seed=1)
+    told = []
+    environment.spine.watch(told.append, DataWriteFailed, DataWritable)
+    made = Loop(tmp_path, through=False)
+    kept = made.keep_in(
+        Store(environment.clock, environment.spine, made.writer, 0.005, prompt=True)
+    )
+    may_sync, may_write, may_renew = (threading.Event() for _ in range(3))
+    write, renew = disk.SegmentFile.write, writer_module.renew
+    failing_once(monkeypatch)
+    failing = disk._to_disk
+    monkeypatch.setattr(disk, "_to_disk", lambda handle: (may_sync.wait(20), failing(handle)))
+    log = kept.new_log()
+    kept.append(log, 0, b"by the loop")
+    kept.commit()
+    monkeypatch.setattr(writer_module, "_LARGE", 0)
+    monkeypatch.setattr(
+        disk.SegmentFile, "write", lambda *given: (may_write.wait(20), write(*given))
+    )
+    monkeypatch.setattr(writer_module, "renew", lambda *given: (may_renew.wait(20), renew(*given)))
+    kept.append(log, 1, bytes(100_000))
+    kept.commit()
+    may_sync.set()
+    made.until(lambda: kept.failing)
+    may_write.set()
+    made.until(lambda: kept.committed == 2)
+    assert "is written anew" in kept.failing
+    may_renew.set()
+    made.until(lambda: not kept.failing)
+    assert [type(each) for each in told] == [DataWriteFailed, DataWritable]
+    kept.close()
 
 
 def test_what_was_full_when_the_sync_failed_is_written_anew_too(tmp_path, monkeypatch):
