@@ -1,8 +1,10 @@
 """`republish`: send messages again that were seen."""
 
+from itertools import cycle
 from typing import TYPE_CHECKING, Annotated, Any
 
-from mockforge_brokers.journal import Row
+from mockforge_brokers.errors import BrokerError
+from mockforge_brokers.journal import IN, Row
 
 from ...fixtures.messages import (
     AmqpMessage,
@@ -14,7 +16,7 @@ from ...fixtures.messages import (
 from ..language import Token
 from ..lookup import BadArgument, numbers_of, resolved, view
 from ..registry import Arg, Opt, Type, command
-from ..results import Result, done
+from ..results import Notice, Result, done
 from ..targets import (
     AmqpTarget,
     BareTarget,
@@ -59,29 +61,46 @@ def republish(
     to: Annotated[Target | None, Opt(("--to",), TARGET, "somewhere else")] = None,
     times: Annotated[int, Opt(("-n", "--count"), COUNT, "how often")] = 1,
 ) -> Result:
-    """Publish the selected or the marked messages again, as they were or somewhere else."""
+    """Publish the selected or the marked messages again, as they were or somewhere else.
+
+    Of rows #7..9 those that came in, not what was delivered of them.
+    """
     chosen = _chosen(view(session, "republish"), which)
     if any(row.kind != "message" for row in chosen):
         raise BadArgument("which", "only messages can be published again")
     target = None if to is None else resolved(session, to, "to")
-    messages = [again(row, target) for row in chosen]
     places: list[str] = []
+    sent = 0
+    rows = cycle(chosen)
 
+    # One message each: a range may be all that the flow has.
     def step() -> bool:
-        for message in messages:
-            places[:] = [session.runtime.publish(message).place]
+        nonlocal sent
+        try:
+            places[:] = [session.runtime.publish(again(next(rows), target)).place]
+        except BrokerError as error:
+            if not places:
+                raise
+            session.report(Notice("problem", f"republish stopped: {error}"))
+            return False
+        sent += 1
         return True
 
-    job = session.jobs.run("pub", f"republish {len(messages)}", step, count=times)
-    sent = job.steps * len(messages)
-    return done(f"{sent} sent, the last to {places[0]}", {"sent": sent, "place": places[0]})
+    count = times * len(chosen)
+    job = session.jobs.run("pub", f"{count} messages", step, count=count)
+    data = {"sent": sent, "place": places[0]}
+    if job.stopped:
+        return done(f"{sent} sent, the last to {places[0]}", data)
+    return done(f"job {job.id} sends {count} messages", {**data, "job": job.id})
 
 
 def _chosen(screen: "View", which: range | str) -> list[Row]:
     if isinstance(which, range):
-        # Rows between them that are no messages (PUBACK) were not meant.
+        # Rows between them that are no messages (PUBACK) were not meant, nor the deliveries of one
+        # that is among them.
         rows = list(screen.numbered(which[0], which[-1]) if which else ())
-        found = [row for row in rows if row.kind == "message"] or rows
+        messages = [row for row in rows if row.kind == "message"]
+        found = [row for row in messages if row.direction == IN] or messages or rows
         missing = f"row #{which.start} is not there (any more)"
     else:
         rows = list(screen.marked())
