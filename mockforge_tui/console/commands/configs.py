@@ -84,6 +84,9 @@ def config_set(
         broker.configure_group(name, key, value or None)
     else:
         broker.configure_node(_node(session, name), key, value or None)
+    if value:
+        # As `config show` has it: a secret stays one.
+        value = next(one.value for one in _views(session, kind, name) if one.key == key)
     return done(
         f"{kind} {name}: {key} is {value or 'its default'}",
         {"kind": kind, "name": name, "config": {key: value}},

@@ -57,6 +57,13 @@ def test_a_secret_is_hidden(scene: Scene) -> None:
     assert "a secret" not in scene.run("config show broker 1 --all").text
 
 
+def test_a_secret_that_is_set_is_not_said(scene: Scene) -> None:
+    key = "listener.name.plaintext.ssl.key.password"
+    said = scene.run(f"config set broker 1 {key}=sesame")
+    assert said.text == f"broker 1: {key} is (hidden)"
+    assert said.data["config"] == {key: "(hidden)"}
+
+
 def test_values_of_each_kind_are_set_and_put_back(scene: Scene) -> None:
     for kind, name, key in (
         ("topic", "orders", "retention.ms"),
