@@ -100,8 +100,10 @@ class ClientStory:
     def arrived_late(self, message: Coming) -> None:
         """It came behind the run."""
         sent = self.withheld.arrived(message)
-        if sent is not None and (stream := self.streams.get(sent[0])) is not None:
-            stream.arrived(sent[1])
+        if sent is not None:
+            # As during the run, to whichever address.
+            for stream in self.streams.values():
+                stream.arrived(sent[1])
 
     @property
     def outside(self) -> bool:

@@ -127,6 +127,17 @@ def test_what_was_aborted_and_never_came_again_is_told_apart_from_what_was_never
     assert found(scene)["verdict"] == "not sent 1: o-2"
 
 
+def test_what_was_aborted_may_come_to_another_address_behind_the_run(scene: Scene) -> None:
+    scene.run("topic add u")
+    append(scene, (0, b"o-1"))
+    transact(scene, (0, b"o-2"), committed=False)
+    scene.run("chaos stop")
+    assert found(scene)["aborted"] == ["o-2"]
+    batch = build_batch([Record(0, 0, None, b"o-2", ())])
+    scene.kafka.cluster.append(scene.kafka.cluster.topics["u"].logs[0], batch, client="c")
+    assert found(scene)["verdict"] == CLEAN
+
+
 def test_aborted_ids_count_among_those_that_are_remembered(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
