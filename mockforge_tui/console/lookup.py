@@ -80,7 +80,8 @@ def view(session: "Session", command: str) -> "View":
 
 def nobody_to_hit(session: "Session") -> str:
     """What is said behind a new fault or hold while there is nobody whose frames it could hit."""
-    if session.connections():
+    # No views: among very many clients each line of a preset would make them all.
+    if any(True for broker in session.runtime.brokers.values() for _ in broker.clients()):
         return ""
     return (
         "; nobody is connected yet, and what fixtures and the prompt publish is no client's frame"
