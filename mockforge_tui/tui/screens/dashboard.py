@@ -108,8 +108,8 @@ class Dashboard(ActingScreen):
         if message.mode == FILTER and not message.kept:
             self.flow.show(self.console_app.session.filter)
         elif message.mode == FIND and not message.kept:
-            if isinstance(here := self.here, LiveTable):
-                here.seek("")
+            if isinstance(asked := self.asked, LiveTable):
+                asked.seek("")
             else:
                 self.inspector.find("")
         if not isinstance(self.focused, Pane) and not self.prompt.is_active:

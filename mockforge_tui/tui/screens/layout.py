@@ -153,6 +153,12 @@ class PaneScreen(Screen[None]):
             focused = self.prompt.before
         return focused if isinstance(focused, Pane) else self.flow
 
+    @property
+    def asked(self) -> Pane:
+        """The pane that the line being typed filters or searches."""
+        subject = self.prompt.subject
+        return subject if isinstance(subject, Pane) else self.flow
+
     def look_at(self) -> Pane:
         """`here`; where nothing in it is chosen yet, its first record is from now on."""
         here = self.here
@@ -314,7 +320,7 @@ class PaneScreen(Screen[None]):
 
     def try_filter(self, text: str, final: bool) -> None:
         """A filter is being typed; `final` once it is entered."""
-        if self.here is self.stored:
+        if self.asked is self.stored:
             if final:
                 problem = self.stored.narrow(self.console_app.session.filter_of(text))
                 if problem:
@@ -326,10 +332,10 @@ class PaneScreen(Screen[None]):
 
     def try_find(self, text: str, final: bool) -> None:
         """A text is searched in the inspector or in a table; `final` once it is entered."""
-        if isinstance(here := self.here, LiveTable):
-            here.seek(text)
-            if final and here.chosen is None:
-                here.to_top()
+        if isinstance(asked := self.asked, LiveTable):
+            asked.seek(text)
+            if final and asked.chosen is None:
+                asked.to_top()
             return
         found = self.inspector.find(text, 1 if text != self.inspector.search.text else 0)
         if final and found:

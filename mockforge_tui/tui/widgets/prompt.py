@@ -191,6 +191,9 @@ class Prompt(Horizontal):
         self.filter_problem: FilterError | None = None
         self.is_active = False
         self.before: Widget | None = None
+        """Where the keys go when the person is done here."""
+        self.subject: Widget | None = None
+        """Whose line it is: a click on another pane changes `before` alone."""
         self.sign = Sign()
         self.input = PromptInput(self, session, history)
 
@@ -203,6 +206,7 @@ class Prompt(Horizontal):
         self.mode = self.sign.mode = mode
         self.filter_problem = None
         self._activate()
+        self.subject = self.before
         self.input.put(text, cursor)
         if mode == FILTER or text:
             self._look()

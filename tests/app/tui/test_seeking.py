@@ -54,6 +54,60 @@ def test_slash_leaves_the_lines_with_a_text_and_esc_brings_the_others_back(
     play(act, size, real=_many)
 
 
+async def _look_up(stage: Stage, pane: Any) -> None:
+    """Click on a pane while typing: the keys are the line's again."""
+    await stage.pilot.click(offset=(pane.region.x + 3, pane.region.y + 3))
+    await stage.until(lambda: stage.screen.here is pane)
+    await stage.until(lambda: stage.screen.focused is stage.screen.prompt.input)
+
+
+def test_who_clicks_on_another_table_while_finding_finds_on_in_the_first() -> None:
+    async def act(stage: Stage) -> None:
+        topics, connections = stage.screen.destinations, stage.screen.connections
+        await stage.keys("3")
+        before = len(topics.records)
+        await stage.keys("slash")
+        await stage.type("4")
+        await _look_up(stage, connections)
+        await stage.type("3")
+        assert (topics.sought, connections.sought) == ("43", "")
+        await stage.keys("escape")
+        await stage.until(lambda: not topics.sought)
+        assert len(topics.records) == before
+
+    play(act, real=_many)
+
+
+def test_who_clicks_on_a_table_while_searching_the_inspector_searches_on_there() -> None:
+    async def act(stage: Stage) -> None:
+        search, connections = stage.screen.inspector.search, stage.screen.connections
+        await stage.keys("3", "j", "8", "slash")
+        await stage.type("part")
+        await _look_up(stage, connections)
+        await stage.type("i")
+        assert (search.text, connections.sought) == ("parti", "")
+        await stage.keys("escape")
+        await stage.until(lambda: not search.text)
+
+    play(act, real=_many)
+
+
+def test_who_clicks_elsewhere_while_filtering_stored_messages_filters_these() -> None:
+    async def act(stage: Stage) -> None:
+        stored = stage.screen.stored
+        await stage.keys("3", "enter")
+        await stage.until(lambda: stage.screen.here is stored)
+        await stage.keys("slash")
+        await stage.type("key:a")
+        await _look_up(stage, stage.screen.connections)
+        await stage.keys("enter")
+        await stage.until(lambda: stored.filter is not None)
+        assert stored.filter.text == "key:a"
+        assert stage.app.session.filter.text == ""
+
+    play(act)
+
+
 def test_what_nothing_has_is_said_and_esc_while_typing_leaves_all() -> None:
     async def act(stage: Stage) -> None:
         await stage.keys("3", "slash")
