@@ -210,6 +210,29 @@ class AclFilter(Struct, frozen=True):
     operation: int
     permission: int
 
+    @classmethod
+    def of(cls, acl: Acl) -> AclFilter:
+        """The one that means this entry alone."""
+        return cls(
+            ResourceType[acl.kind.upper()],
+            acl.name,
+            PatternType[acl.pattern_type.upper()],
+            acl.principal,
+            acl.host,
+            OPERATION_NUMBERS[acl.operation],
+            permission_of(acl),
+        )
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it can mean one entry alone."""
+        numbers = (self.resource_type, self.pattern_type, self.operation, self.permission)
+        return (
+            _ANY not in numbers
+            and self.pattern_type != PatternType.MATCH
+            and None not in (self.name, self.principal, self.host)
+        )
+
     def matches(self, acl: Acl) -> bool:
         return (
             self.resource_type in (_ANY, ResourceType[acl.kind.upper()])
@@ -307,7 +330,14 @@ def create(access: Access, wanted: Iterable[Acl]) -> None:
 def delete(access: Access, wanted: Iterable[AclFilter]) -> list[list[Acl]]:
     """Take back what each filter matches of what is there; what else a rule said stays, as ACLs."""
     entries = list(listed(access))
-    found = [[each for each in entries if one.matches(each[1])] for one in wanted]
+    # Programs list what is there and name each of it: thousands by thousands to compare.
+    exact: dict[AclFilter, list[tuple[int, Acl]]] = {}
+    for each in entries:
+        exact.setdefault(AclFilter.of(each[1]), []).append(each)
+    found = [
+        exact.get(one, []) if one.is_exact else [each for each in entries if one.matches(each[1])]
+        for one in wanted
+    ]
     gone: dict[int, set[Acl]] = {}
     for number, acl in chain.from_iterable(found):
         gone.setdefault(number, set()).add(acl)

@@ -22,7 +22,9 @@ from mockforge_brokers.kafka.wire.messages.consumer_groups import (
 )
 from mockforge_brokers.kafka.wire.messages.transactions import DescribeTransactionsRequest
 from mockforge_brokers.permissions import acl_of, rule_of
+from msgspec.structs import replace
 
+from ..calls import calls_of
 from .authorizing import OPEN_GRANTS, RECORDED, RECORDED_OPEN, REQUESTS, grid
 from .scene import produce
 from .test_access import Guarded, error_of_produce
@@ -340,6 +342,34 @@ def test_deleting_one_acl_of_a_short_rule_leaves_the_others():
         "allow alice read kafka:topic:orders. prefixed",
         "allow alice describe_configs kafka:topic:orders. prefixed",
     ]
+
+
+def test_very_many_filters_that_name_one_acl_each_are_not_compared_with_all():
+    def calls(count):
+        scene = Guarded(*(f"allow alice read kafka:topic:t{n} literal" for n in range(count)))
+        wanted = [AclFilter(2, f"t{n}", 3, "User:alice", "*", 3, 3) for n in range(count)]
+        found = []
+        counted = calls_of(lambda: found.extend(delete(scene.access, wanted)))
+        assert [[acl.name for acl in each] for each in found] == [[one.name] for one in wanted]
+        assert not list(listed(scene.access))
+        return counted
+
+    assert calls(400) < 5 * calls(100)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("resource_type", 3), ("name", "u"), ("name", "*"), ("pattern_type", 4), ("host", "10.0.0.1"),
+     ("principal", "User:bob"), ("operation", 4), ("permission", 2)],
+)  # fmt: skip
+def test_a_filter_that_names_one_acl_means_no_other(field, value):
+    scene = Guarded("allow alice read kafka:topic:t literal")
+    one = AclFilter(2, "t", 3, "User:alice", "*", 3, 3)
+    wider = [replace(one, **{each: None}) for each in ("name", "principal", "host")]
+    wider += [replace(one, **{each: 1}) for each in ("resource_type", "operation", "permission")]
+    wider += [replace(one, pattern_type=each) for each in (1, 2)]
+    found = delete(scene.access, [replace(one, **{field: value}), one, *wider])
+    assert [len(each) for each in found] == [0, 1, *(1 for _ in wider)]
 
 
 def test_the_acls_of_one_request_are_made_by_the_rights_before_it():
