@@ -43,7 +43,8 @@ class FixtureWatch:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_EVERY)
-            stamps = stamps_of(self._paths, self._assets)
+            # Beside the loop: there may be thousands of them.
+            stamps = await asyncio.to_thread(stamps_of, self._paths, self._assets)
             if stamps != self._seen:
                 self._seen = stamps
                 await self.reload()

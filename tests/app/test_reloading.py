@@ -1,8 +1,12 @@
 """`--watch`: changed files are loaded while the brokers run, bad ones are not."""
 
 import asyncio
+import threading
 from pathlib import Path
 
+import pytest
+
+from mockforge_tui import reloading
 from mockforge_tui.config import Config
 from mockforge_tui.fixtures.events import FixturesKept, FixturesReloaded
 from mockforge_tui.rehearsal import read_fixtures
@@ -151,3 +155,27 @@ def test_a_new_file_of_a_watched_folder_is_seen(tmp_path):
         await one.runtime.stop()
 
     asyncio.run(story())
+
+
+def test_a_look_at_very_many_files_holds_up_no_client(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    stamps_of = reloading.stamps_of
+    threads: list[threading.Thread] = []
+
+    def look(*given):
+        threads.append(threading.current_thread())
+        return stamps_of(*given)
+
+    async def story() -> None:
+        (tmp_path / "f.yaml").write_text(FILE % ("one", 1, "1s"))
+        one = Watched(tmp_path)
+        looked = asyncio.Event()
+        one.watch.looked = looked.set
+        monkeypatch.setattr(reloading, "stamps_of", look)
+        one.watch.start()
+        await looked.wait()
+        await one.watch.stop()
+        await one.runtime.stop()
+
+    asyncio.run(story())
+    assert threads
+    assert threading.main_thread() not in threads
