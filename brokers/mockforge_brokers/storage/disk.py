@@ -410,7 +410,7 @@ def sync_folder(folder: Path) -> None:
     """The names in it; only POSIX has that. Raises OSError."""
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except OSError:
+    except PermissionError:
         # Windows' folders cannot be opened, nor one that may only be passed.
         return
     try:

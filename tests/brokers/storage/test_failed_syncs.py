@@ -222,6 +222,40 @@ def test_a_group_that_is_there_before_all_is_written_anew_does_not_say_that_all_
     kept.close()
 
 
+def failing_to_open(monkeypatch, folder, errors):
+    """The folder cannot be opened so often; its files can."""
+    inner, left = os.open, iter(errors)
+
+    def opened(path, *given, **options):
+        if path == folder and (wrong := next(left, None)) is not None:
+            raise wrong
+        return inner(path, *given, **options)
+
+    monkeypatch.setattr(os, "open", opened)
+
+
+def test_a_name_is_not_on_disk_where_its_folder_cannot_be_opened(tmp_path, monkeypatch):
+    made = writer(tmp_path, through=False)
+    failing_to_open(monkeypatch, tmp_path, [OSError(24, "Too many open files")] * 2)
+    made.write(group(1, [(1, b"first")]))
+    made.store.wait(lambda: made.store.reasons[-1:] == [""])
+    why = f"{tmp_path / FIRST}: Too many open files"
+    first = f"what was written did not come to the disk, and is written anew: {why}"
+    assert made.store.reasons == [first, why, ""]
+    wait_until_synced(made)
+    made.close(None)
+    assert read(tmp_path)[0].log(0) == [(1, b"first")]
+
+
+def test_a_folder_that_may_only_be_passed_is_not_asked(tmp_path, monkeypatch):
+    made = writer(tmp_path, through=False)
+    failing_to_open(monkeypatch, tmp_path, [PermissionError(13, "Permission denied")])
+    made.write(group(1, [(1, b"first")]))
+    wait_until_synced(made)
+    made.close(None)
+    assert made.store.reasons == []
+
+
 def test_what_was_full_when_the_sync_failed_is_written_anew_too(tmp_path, monkeypatch):
     monkeypatch.setattr(writer_module, "SEGMENT", 500)
     loop = Loop(tmp_path, through=False)
