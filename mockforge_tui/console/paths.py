@@ -25,4 +25,9 @@ def opened(named: str, sign: str = "") -> Iterator[Path]:
     try:
         yield path
     except OSError as error:
-        raise InvalidInput(f"{sign}{named}: {error.strerror}") from None
+        raise refused(named, error, sign) from None
+
+
+def refused(named: str, error: OSError, sign: str = "") -> InvalidInput:
+    """What the system says of it, as a line's failure."""
+    return InvalidInput(f"{sign}{named}: {error.strerror}")

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from mockforge_brokers.errors import InvalidInput
 
-from .paths import opened
+from .paths import opened, refused
 from .results import Notice
 
 
@@ -31,10 +31,14 @@ class LateFile:
         self._file: BinaryIO | None = None
 
     def write(self, data: bytes) -> None:
-        with opened(self.path) as place:
-            if self._file is None:
+        if self._file is None:
+            with opened(self.path) as place:
                 self._file = place.open("wb")
+        # For each row: to resolve the name again would take longer than to write.
+        try:
             self._file.write(data)
+        except OSError as error:
+            raise refused(self.path, error) from None
 
     def flush(self) -> None:
         if self._file is not None:

@@ -128,3 +128,15 @@ def test_a_full_disk_is_the_files_affair_not_a_bug_nor_the_next_lines() -> None:
     scene.run("tail mqtt:a -n 1 > /dev/full")
     assert scene.run("pub mqtt:a x").ok
     assert scene.reported("problem") == [problem]
+
+
+def test_the_name_of_a_file_is_not_resolved_for_each_of_its_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(busy=False, files=True)
+    path = tmp_path / "all.txt"
+    asked: list[Path] = []
+    monkeypatch.setattr(Path, "expanduser", lambda given: asked.append(given) or given)
+    scene.run(f"export kafka:orders > {path}")
+    # As it is opened, and as it is closed.
+    assert len(path.read_text().splitlines()) > len(asked) == 2
