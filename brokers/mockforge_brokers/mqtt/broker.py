@@ -322,6 +322,8 @@ class MqttBroker:
                 self.restore(left)
         if isinstance(left, Kept):
             self.take_up(left)
+        if self._gateway is not None:
+            self._gateway.forget_others()
         event = BrokerRestarted("mqtt", len(connections), self._kept_in_words())
         self.environment.spine.emit(event)
         return event

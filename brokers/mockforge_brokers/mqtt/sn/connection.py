@@ -241,7 +241,6 @@ class SnConnection(MqttConnection):
             # One QoS 1 or 2 message at a time (6.6).
             properties={"receive_maximum": 1},
         )
-        own = self.session
         try:
             handshake.check(packet, self.options)
             self.broker.redirects.check(packet.client_id)
@@ -250,17 +249,14 @@ class SnConnection(MqttConnection):
             handshake.check_room(self, packet, connect.client_id)
             self._let_go(connect)
             kept = self.gateway.take_up(connect.client_id, clean=connect.clean_session)
-            if connect.will:
-                kept.will = will
-            packet.will = self.will = kept.will
+            packet.will = self.will = will if connect.will else kept.will
             self.outlet.topics = kept.topics
             handshake.accept(self, packet)
         except handshake.Refused as error:
-            if own is not None and own.sink is None and own.client_id == connect.client_id:
-                # For the will that was kept of it there is no room any more.
-                self.broker.registry.close(own, publish_will=False)
             refuse_connect(self, error)
             return
+        if not connect.clean_session:
+            self.gateway.keep(connect.client_id, kept, self.will)
         self.broker.silence.allow(self, tolerated(connect.duration))
 
     def _let_go(self, connect: sn.Connect) -> None:

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ...environment import Environment
+from ..handshake import message_of
 from ..options import MqttOptions
+from ..records import cost_of
 from ..state.sessions import Sessions
 from ..wire.packets import Will
 from .codec import cut, encode, unwrap, wrap
@@ -41,6 +43,7 @@ class Gateway:
         self._environment = environment
         self._sessions = sessions
         self._kept: dict[str, Kept] = {}
+        sessions.on_end = self._forget
         self._announcing = False
 
     # What the transport asks.
@@ -81,25 +84,37 @@ class Gateway:
     # What connections ask.
 
     def take_up(self, client: str, *, clean: bool) -> Kept:
-        """Topic ids and will of a client that connects; what was is gone with CleanSession.
-
-        So it is where the session that it belongs to is over.
-        """
+        """Topic ids and will of a client that connects; with CleanSession it has none yet."""
         kept = None if clean else self._kept.get(client)
-        if kept is None or client not in self._sessions.by_client:
+        if kept is None:
             most = self._environment.limits.mqtt_sn_topics
             kept = Kept(TopicIds(self.options.sn_topics, most))
         # A new connection is told each id again (6.10).
         kept.topics.known.clear()
-        self._kept.pop(client, None)
-        if not clean:
-            if len(self._kept) >= _MOST_KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[client] = kept
         return kept
+
+    def keep(self, client: str, kept: Kept, will: Will | None) -> None:
+        """As long as its session, which it has without CleanSession."""
+        if client not in self._sessions.by_client:
+            return
+        self._kept.pop(client, None)
+        if len(self._kept) >= _MOST_KEPT:
+            self._forget(next(iter(self._kept)))
+        self._kept[client] = kept
+        self.keep_will(client, will)
 
     def keep_will(self, client: str, will: Will | None) -> None:
         """Another will; nothing where the client's data goes with its connection."""
         kept = self._kept.get(client)
         if kept is not None:
             kept.will = will
+            self._sessions.keep_will(client, 0 if will is None else cost_of(message_of(will)))
+
+    def forget_others(self) -> None:
+        """Keep nothing of those who have no session after a restart."""
+        for client in self._kept.keys() - self._sessions.by_client.keys():
+            self._forget(client)
+
+    def _forget(self, client: str) -> None:
+        if self._kept.pop(client, None) is not None:
+            self._sessions.keep_will(client, 0)

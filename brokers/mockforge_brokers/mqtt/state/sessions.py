@@ -1,5 +1,6 @@
 """All sessions by client identifier: taken up, left, expired, and the wills they leave."""
 
+from collections.abc import Callable
 from typing import Final
 
 from ...environment import Environment
@@ -14,6 +15,10 @@ EXPIRED: Final = "it expired"
 WITH_CONNECTION: Final = "its connection ended"
 
 
+def _nothing(client_id: str) -> None:
+    """Nothing is kept of clients but their sessions."""
+
+
 class Sessions:
     """The sessions that exist, connected or not."""
 
@@ -26,7 +31,11 @@ class Sessions:
         self.most = 0
         """That there were at a time."""
         self.will_bytes = 0
-        """What the wills of all of them cost."""
+        """What the wills of all of them cost, and those that are kept beside them."""
+        self.on_end: Callable[[str], object] = _nothing
+        """Hears of which client there is no session any more."""
+        self._kept_wills: dict[str, int] = {}
+        """By client, what wills cost that are kept beside its session, which mostly has it, too."""
         self._environment = environment
         self._router = router
         sessions = self.by_client
@@ -125,7 +134,8 @@ class Sessions:
             session.ended = True
             self._stop_timers(session)
         self.by_client.clear()
-        self.dropped = self.will_bytes = 0
+        self.dropped = 0
+        self.will_bytes = sum(self._kept_wills.values())
 
     def end(self, session: Session, reason: str) -> None:
         """Forget a session and what it holds; a connected client is sent away."""
@@ -147,6 +157,7 @@ class Sessions:
             sink.close(Reason.ADMINISTRATIVE_ACTION, reason)
         taken = router.redeliver(left) if left else 0
         self._publish_will(session)
+        self.on_end(session.client_id)
         self.dropped += session.dropped
         self.expired += reason == EXPIRED
         lost = len(session.queue) + len(session.inflight) - taken
@@ -155,8 +166,8 @@ class Sessions:
     def has_room_for(self, will: Message, client_id: str) -> bool:
         """Whether a client may leave a will, in place of what its session has; else it counts."""
         session = self.by_client.get(client_id)
-        before = None if session is None else session.will
-        size = self.will_bytes + cost_of(will) - (0 if before is None else cost_of(before))
+        before = self._will_size(client_id, None if session is None else session.will)
+        size = self.will_bytes + cost_of(will) - before
         if size <= self._environment.limits.mqtt_wills:
             return True
         self._environment.usage.count("mqtt_wills")
@@ -167,10 +178,27 @@ class Sessions:
 
         What it has as `expires` is a span, which begins then.
         """
-        for each, sign in ((session.will, -1), (will, 1)):
-            if each is not None:
-                self.will_bytes += sign * cost_of(each)
+        before = session.will
+        if will is not before:
+            name = session.client_id
+            self.will_bytes += self._will_size(name, will) - self._will_size(name, before)
         session.will, session.will_delay = will, delay
+
+    def keep_will(self, client_id: str, size: int) -> None:
+        """A client's will of so many bytes is kept beside its session, or none, where it is 0."""
+        session = self.by_client.get(client_id)
+        will = None if session is None else session.will
+        before = self._will_size(client_id, will)
+        if size:
+            self._kept_wills[client_id] = size
+        else:
+            self._kept_wills.pop(client_id, None)
+        self.will_bytes += self._will_size(client_id, will) - before
+
+    def _will_size(self, client_id: str, will: Message | None) -> int:
+        """What a client's wills cost, if this is its session's."""
+        size = 0 if will is None else cost_of(will)
+        return max(size, self._kept_wills.get(client_id, 0))
 
     def publish_will(self, session: Session) -> bool:
         """Before its time; it is not published again. False where there is none."""

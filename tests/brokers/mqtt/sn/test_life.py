@@ -2,6 +2,7 @@
 
 import pytest
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.events import (
     ClientConnected,
     ConnectionRefused,
@@ -12,6 +13,7 @@ from mockforge_brokers.mqtt.events import (
 from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.mqtt.sn import gateway
 from mockforge_brokers.mqtt.sn import messages as sn
+from mockforge_brokers.mqtt.sn.connection import SnConnection
 from mockforge_brokers.mqtt.sn.messages import SnMessage
 from mockforge_brokers.mqtt.wire.packets import Publish
 
@@ -460,20 +462,66 @@ def test_a_client_whose_new_will_has_no_room_is_refused_and_lost_as_any_other() 
     assert "d" not in field.broker.registry.by_client
 
 
-def test_a_session_ends_in_its_time_where_the_will_that_was_kept_of_it_has_no_room() -> None:
+def will_bytes(field: Field) -> int:
+    [view] = [each for each in field.environment.usage.views() if each.name == "mqtt_wills"]
+    return view.used
+
+
+def comes(field: Field, name: str, payload: bytes) -> SnMessage:
+    """The answer to a client that would leave a will."""
+    device = field.device()
+    assert device.ask(sn.Connect(name, 60, False, will=True)) == [sn.WillTopicRequest()]
+    assert device.ask(sn.WillTopic("lw", 1)) == [sn.WillMessageRequest()]
+    [connack] = device.ask(sn.WillMessage(payload))
+    return connack
+
+
+@pytest.mark.parametrize("how", ["disconnects", "is lost", "published", "denied"])
+def test_a_will_that_is_kept_beside_its_session_counts_once_and_until_that_ends(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     field = Field(MqttOptions(session_expiry_before_5=100), limits=Limits(mqtt_wills=10))
+    if how == "denied":
+        monkeypatch.setattr(SnConnection, "may_leave", lambda *_: False)
     device = with_will(field, clean=False)
-    # Published at the console, and somebody else's stands in its place.
-    assert field.broker.publish_will("d")
-    other = field.device()
-    assert other.ask(sn.Connect("e", 60, will=True)) == [sn.WillTopicRequest()]
-    assert other.ask(sn.WillTopic("lw", 1)) == [sn.WillMessageRequest()]
-    assert other.ask(sn.WillMessage(b"others")) == [sn.Connack(0)]
-    assert device.ask(sn.Connect("d", 60, False)) == [sn.Connack(1)]
-    assert device.client.peer.ended == "closed"
-    assert "d" in field.broker.registry.by_client
+    assert will_bytes(field) == 6
+    if how == "published":
+        assert field.broker.publish_will("d")
+    elif how == "is lost":
+        field.advance(91)
+    else:
+        device.ask(sn.Disconnect())
+    assert will_bytes(field) == 6
+    assert comes(field, "e", b"others") == sn.Connack(1)
+    # For its own there is room, and for another one in place of it.
+    again = field.device()
+    assert again.ask(sn.Connect("d", 60, False)) == [sn.Connack(0)]
+    assert again.ask(sn.WillMessageUpdate(b"in time!")) == [sn.WillMessageResponse(0)]
+    assert will_bytes(field) == 10
+    field.broker.restart()
+    assert will_bytes(field) == 10
     field.advance(101)
     assert "d" not in field.broker.registry.by_client
+    assert will_bytes(field) == 0
+    assert comes(field, "e", b"others") == sn.Connack(0)
+    assert will_bytes(field) == 8
+
+
+def test_nothing_is_kept_of_who_has_no_session_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "_MOST_KEPT", 2)
+    field = Field(MqttOptions(session_expiry_before_5=100))
+    for name in ("d", "e", "f"):
+        assert comes(field, name, b"gone") == sn.Connack(0)
+    # One too many: its session's will is what counts.
+    assert will_bytes(field) == 3 * 6
+    field.advance(91)
+    assert will_bytes(field) == 2 * 6
+    field.device().ask(sn.Connect("e", 60))
+    assert will_bytes(field) == 6
+    # Nor of whose session is lost by a restart.
+    monkeypatch.setattr(MqttBroker, "restore", lambda *_: None)
+    field.broker.restart(hard=True)
+    assert will_bytes(field) == 0
 
 
 def test_another_will_that_has_no_room_is_congestion_and_the_one_before_stays() -> None:
