@@ -27,7 +27,7 @@ from .state.keeper import Keeper
 from .state.memory import DISK, Memory
 from .state.plugin_exchanges import DelayedExchange
 from .state.policies import NamedPolicy
-from .state.queues.stored import OWNER, Keeping, MessageRow, raw, store_in
+from .state.queues.stored import OWNER, Keeping, Marks, MessageRow, raw, store_in
 from .state.stored_delays import HeldRow, StoredShelf
 from .state.topic_permissions import TopicPermission
 from .wire.content import flags, header_frame, header_payload
@@ -84,7 +84,7 @@ class QueueRow(Struct):
     """`number` is its log's; `delivered` the last position of which a consumer got something.
 
     `bound`: no consumer got any behind this one, also where more happened than was written; -1
-    where nobody knows.
+    where nobody knows. `marks` are these two by priority, where the queue hands out by it.
     """
 
     vhost: str
@@ -94,6 +94,7 @@ class QueueRow(Struct):
     number: int
     delivered: int
     bound: int = -1
+    marks: Marks = {}
 
 
 class BindingRow(Struct):
@@ -245,6 +246,7 @@ class StoringKeeper(Keeper):
                 keeping.number,
                 keeping.delivered,
                 keeping.bound,
+                keeping.by_priority,
             )
         )
 
@@ -274,6 +276,16 @@ class StoringKeeper(Keeper):
                 if isinstance(exchange, DelayedExchange):
                     # One of an older folder has no log yet in its row.
                     self.exchange_changed(host, exchange.name)
+        for each in state.vhosts:
+            self._renew_marks(self._vhosts[each.name], each.queues)
+
+    def _renew_marks(self, host: VirtualHost, queues: Iterable[KeptQueue]) -> None:
+        """Marks by priority that are on disk say nothing of what is handed out in order from now
+        on."""
+        for each in queues:
+            name = each.name.decode("utf-8", "surrogateescape")
+            if each.marks and host.queues[name].keeping.marks is None:
+                self.queue_changed(host, name)
 
     @staticmethod
     def read(found: Kept) -> KeptState:
@@ -321,10 +333,11 @@ def _name(host: Topology, name: str) -> bytes:
 
 def _kept_queue(found: Kept, row: QueueRow) -> KeptQueue:
     rows = found.log(row.number)
-    delivered = row.delivered
+    delivered, marks = row.delivered, row.marks
     if not found.clean:
         # What is not known to be below all that was delivered may have been.
         delivered = row.bound if row.bound >= 0 else rows[-1][0] if rows else 0
+        marks = {rank: (bound, bound) for rank, (_, bound) in marks.items()}
     return KeptQueue(
         row.name,
         row.auto_delete,
@@ -334,6 +347,7 @@ def _kept_queue(found: Kept, row: QueueRow) -> KeptQueue:
         row.number,
         delivered,
         max(row.bound, delivered),
+        marks,
     )
 
 

@@ -17,6 +17,7 @@ from .state.policies import NamedPolicy
 from .state.queues.governed import GovernedMessage, GovernedQueue, govern
 from .state.queues.queue import Queue
 from .state.queues.quorum import QuorumQueue
+from .state.queues.stored import Marks
 from .state.queues.stream import StreamQueue
 from .state.topic_permissions import TopicPermission
 from .state.virtual_host import VirtualHost
@@ -65,6 +66,8 @@ class KeptQueue(Struct):
     """The last position that a consumer may have got, on disk."""
     bound: int = 0
     """None behind this one was delivered, and that is on disk."""
+    marks: Marks = {}
+    """These two by priority, where the queue hands out by it."""
 
 
 class KeptHeld(Struct):
@@ -239,6 +242,7 @@ def _on_disk(made: KeptQueue, queue: Queue) -> KeptQueue:
     if queue.stored:
         keeping = queue.keeping
         made.number, made.delivered, made.bound = keeping.number, keeping.delivered, keeping.bound
+        made.marks = keeping.by_priority
     return made
 
 
@@ -340,7 +344,7 @@ def _hold(restored: DelayedExchange, kept: KeptExchange, vhost: VirtualHost, clo
 
 def _fill(restored: Queue, queue: KeptQueue, vhost: VirtualHost, clock: Clock) -> None:
     if queue.number and restored.stored:
-        restored.keeping.stand_on(queue.number, queue.delivered, queue.bound)
+        restored.keeping.stand_on(queue.number, queue.delivered, queue.bound, queue.marks)
     last = 0
     for offset, message in enumerate(queue.messages, queue.start):
         route = vhost.origin(_text(message.exchange), _text(message.routing_key))
@@ -355,13 +359,17 @@ def _fill(restored: Queue, queue: KeptQueue, vhost: VirtualHost, clock: Clock) -
         if message.reason and isinstance(restored, QuorumQueue):
             restored.restore_undelivered(route, content, message.size, message.reason)
             continue
+        redelivered = message.redelivered
+        if queue.marks and redelivered and isinstance(restored, QuorumQueue):
+            delivered, _ = queue.marks.get(restored.rank_of(content), (0, 0))
+            redelivered = message.position <= delivered
         if message.expires is None:
-            restored.restore(route, content, message.size, message.redelivered)
+            restored.restore(route, content, message.size, redelivered)
             continue
         if not isinstance(restored, GovernedQueue):
             restored = govern(restored, vhost)
         expires = clock.now() + message.expires - clock.wall()
-        restored.restore_expiring(route, content, message.size, message.redelivered, expires)
+        restored.restore_expiring(route, content, message.size, redelivered, expires)
     if last:
         restored.continue_at(last + 1)
 

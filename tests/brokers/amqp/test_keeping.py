@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from mockforge_brokers.amqp.broker import AmqpBroker
+from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.records import Buried, packed, plain, unpacked
 from mockforge_brokers.amqp.state.queues import stored
 from mockforge_brokers.amqp.wire.frames import HEADER
@@ -315,6 +316,76 @@ def test_of_a_quorum_queue_what_was_delivered_says_so_and_nothing_else(
     assert counted(again) == [
         (b"%d" % number, number < taken, int(number < taken)) for number in range(6)
     ]
+
+
+RANKED = AmqpOptions(as_version="4.3")
+
+
+def carried_over(
+    disk: MemoryDisk, *, clean: bool, version: str = "4.3"
+) -> tuple[Scene, MemoryDisk]:
+    """A broker of this version that goes on with what is on the disk, as a new one does."""
+    again = MemoryDisk()
+    again.rows = dict(disk.rows)
+    again.entities = {kind: dict(rows) for kind, rows in disk.entities.items()}
+    return Scene(AmqpOptions(as_version=version), disk=again, found=disk.kept(clean=clean)), again
+
+
+def ranked(*priorities: int | None) -> tuple[Scene, MemoryDisk, Client]:
+    """A quorum queue with a message of each of these, named by its number."""
+    disk = MemoryDisk()
+    scene = Scene(RANKED, disk=disk)
+    client = scene.client()
+    client.send("queue.declare", queue="q", durable=True, arguments=QUORUM)
+    for number, priority in enumerate(priorities):
+        more = {} if priority is None else {"priority": priority}
+        client.publish("", "q", b"%d" % number, **PERSISTENT, **more)
+    return scene, disk, client
+
+
+@pytest.mark.parametrize("clean", [True, False])
+@pytest.mark.parametrize("version", ["4.3", "3.13"])
+def test_what_was_delivered_by_priority_says_so_and_nothing_that_came_before(
+    version: str, clean: bool
+) -> None:
+    scene, disk, client = ranked(1, 1, 9, 40, 9, None)
+    assert [client.send("basic.get", queue="q")[0].body for _ in range(2)] == [b"3", b"2"]
+    # It is in another lane now.
+    client.send("basic.nack", delivery_tag=2, requeue=True)
+    scene.advance(0.01)
+    if clean:
+        disk.store.close()
+    second, _ = carried_over(disk, clean=clean, version=version)
+    found = drain(second.client(), "q")
+    assert sorted(found) == [(b"%d" % number, number in (2, 3)) for number in range(6)]
+    # What another release delivers in its own order counts as well.
+    third, again = carried_over(disk, clean=clean, version=version)
+    taker = third.client()
+    taken = {2, 3} | {int(taker.send("basic.get", queue="q")[0].body) for _ in range(3)}
+    third.advance(0.01)
+    fourth, _ = carried_over(again, clean=False)
+    say_so = {int(body) for body, redelivered in drain(fourth.client(), "q") if redelivered}
+    assert say_so == (taken if version == "4.3" else {0, 1, 2, 3})
+
+
+def test_a_folder_in_which_priorities_were_not_told_apart_has_one_mark_for_all() -> None:
+    scene, disk, client = ranked(1, 9)
+    client.send("basic.get", queue="q")
+    scene.advance(0.01)
+    rows = disk.entities["amqp.queue"]
+    for name, value in rows.items():
+        row = msgpack.decode(value, strict=False)
+        del row["marks"]
+        rows[name] = msgpack.encode(row)
+    second, again = carried_over(disk, clean=False)
+    client = second.client()
+    client.publish("", "q", b"2", **PERSISTENT, priority=20)
+    client.publish("", "q", b"3", **PERSISTENT, priority=19)
+    client.send("basic.get", queue="q")
+    second.advance(0.01)
+    third, _ = carried_over(again, clean=False)
+    found = [(b"2", True), (b"3", False), (b"1", True), (b"0", True)]
+    assert drain(third.client(), "q") == found
 
 
 def test_a_quorum_queue_of_an_older_folder_says_of_all_that_it_may_have_been_delivered() -> None:

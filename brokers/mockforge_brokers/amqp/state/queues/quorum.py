@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from ..routing import Route
 
 _USUAL: Final = 4
-_RETURNED: Final = 32
-"""The lane of what came back, the last one: what was published stands below it by its priority, or
-in lane 0 of a release without them."""
+RANKS: Final = 32
+"""Priorities, and the lane of what came back, the last one: what was published stands below it by
+its priority, or in lane 0 of a release without them."""
 _LOW_MARK: Final = 0.8
 """A queue that rejects takes messages again below so much of its length."""
 _RETRY: Final = 180.0
@@ -116,15 +116,15 @@ class QuorumQueue(GovernedQueue):
         """The single active consumer is to give way to another, and gets no more."""
         super().prepare(*given)
         ranked = self.host.profile.quorum_queues_rank
-        lanes = Lanes(_RETURNED, each_expires=True) if ranked else Lanes(1)
+        lanes = Lanes(RANKS, each_expires=True) if ranked else Lanes(1)
         self.messages = cast("deque[Message]", lanes)
 
     def _priority_of(self, content: bytes) -> int:
-        """Of 32; who gives none has the usual one, as a message of AMQP 1.0."""
-        host = self.host
-        if not host.profile.quorum_queues_rank:
-            return 0
-        return min(host.contents.priority(content, _USUAL), _RETURNED - 1)
+        return self.rank_of(content) if self.host.profile.quorum_queues_rank else 0
+
+    def rank_of(self, content: bytes) -> int:
+        """Who gives none has the usual one, as a message of AMQP 1.0."""
+        return min(self.host.contents.priority(content, _USUAL), RANKS - 1)
 
     def take(self, no_ack: bool) -> Message | None:
         if self.policy.single_active:
@@ -175,7 +175,7 @@ class QuorumQueue(GovernedQueue):
         limited = limit is not None and limit >= 0
         # 4.3 takes basic.reject for an outcome of AMQP 1.0, which never sends to the end.
         next_one = ended or limited or (failed and self.host.profile.counts_failures)
-        lane = _RETURNED if next_one else _USUAL * self.host.profile.quorum_queues_rank
+        lane = RANKS if next_one else _USUAL * self.host.profile.quorum_queues_rank
         for message in cast("Sequence[QuorumMessage]", unacked):
             message.got = False
             # Counted as it comes back, not as it goes out: an acknowledged one never counts.

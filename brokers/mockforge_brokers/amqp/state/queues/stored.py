@@ -24,7 +24,7 @@ from ..memory import COST
 from ..message import Message
 from .governed import GovernedQueue, Host
 from .queue import Queue
-from .quorum import QuorumMessage, QuorumQueue
+from .quorum import RANKS, QuorumMessage, QuorumQueue
 from .stream import StreamQueue
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ _AHEAD: Final = 1000
 """Positions that are said to be delivered before they are, at most: a thirty-second part."""
 _MANY: Final = 8
 """Messages from which on it is worth to ask whether all are alike."""
+Marks = dict[int, tuple[int, int]]
+"""By priority what a Keeping has as `delivered` and `bound`."""
 Around = tuple["Route | None", int, int, bytes, bytes]
 """What stands before and behind a content, for messages of this route, body size and length."""
 
@@ -58,6 +60,15 @@ class MessageRow(Struct, array_like=True):
     expires: float | None = None
     moment: float | None = None
     reason: str = ""
+
+
+class Mark(Struct, eq=False):
+    """As a Keeping's of the same names, of the messages of one priority."""
+
+    delivered: int = 0
+    bound: int = 0
+    noted: int = 0
+    sure: int = 0
 
 
 class Keeping(Struct, eq=False):
@@ -82,17 +93,29 @@ class Keeping(Struct, eq=False):
     sure: int = 0
     waiting: dict[Consumer, int] = {}
     """The last group that a consumer of a quorum queue was made to wait for."""
+    marks: dict[int, Mark] | None = None
+    """Of a queue that hands out by priority: `delivered` and `bound` are the furthest of them."""
     fresh: dict[int, Message] = {}
     head: bytes = _NEVER
     around: Around = (None, -1, -1, b"", b"")
     """Of the last message of which a row was made."""
 
-    def stand_on(self, number: int, delivered: int, bound: int) -> None:
+    def stand_on(self, number: int, delivered: int, bound: int, marks: Marks) -> None:
         """Its rows are on disk already, in this log."""
         self.store.known_log(number, OWNER)
         self.number, self.delivered = number, delivered
         if self.bound >= 0:
             self.bound = bound
+        if self.marks is not None:
+            # A folder in which priorities were not told apart has one mark for all.
+            found = marks or dict.fromkeys(range(RANKS), (delivered, bound))
+            self.marks = {rank: Mark(*mark) for rank, mark in found.items()}
+
+    @property
+    def by_priority(self) -> Marks:
+        """Of `marks` what is to be known after a start."""
+        marks = self.marks or {}
+        return {rank: (mark.delivered, mark.bound) for rank, mark in marks.items()}
 
     def catch_up(self) -> None:
         fresh = self.fresh
@@ -368,43 +391,55 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
         message: Message,
     ) -> None:
         """What was never delivered must not say so once it was: its consumer waits for that."""
-        row, keeping = self.row_of(message), self.keeping
-        if row <= keeping.bound and (
-            keeping.noted <= keeping.store.committed
-            or row <= keeping.sure
-            or keeping.waiting.get(consumer, 0) >= keeping.noted
+        row, keeping, mark = self.row_of(message), self.keeping, self._mark_of(message)
+        if row <= mark.bound and (
+            mark.noted <= keeping.store.committed
+            or row <= mark.sure
+            or keeping.waiting.get(consumer, 0) >= mark.noted
         ):
+            mark.delivered = max(mark.delivered, row)
             keeping.delivered = max(keeping.delivered, row)
             deliver(consumer, message)
             return
 
         def noted() -> None:
-            self._note(row)
+            self._note(row, mark)
             keeping.waiting[consumer] = keeping.store.group
             deliver(consumer, message)
 
         consumer.sink.work(noted)
 
     def _took(self, message: Message, no_ack: bool) -> None:
-        self._note(self.row_of(message))
+        self._note(self.row_of(message), self._mark_of(message))
         if no_ack:
             self._settled(message)
 
-    def _note(self, row: int) -> None:
+    def _note(self, row: int, mark: Keeping | Mark) -> None:
         keeping, store = self.keeping, self.keeping.store
+        mark.delivered = max(mark.delivered, row)
         keeping.delivered = max(keeping.delivered, row)
-        if row > keeping.bound:
-            if keeping.noted <= store.committed:
-                keeping.sure = keeping.bound
-            keeping.bound, keeping.noted = row + min(row >> 5, _AHEAD), store.group
+        if row > mark.bound:
+            if mark.noted <= store.committed:
+                mark.sure = mark.bound
+            mark.bound, mark.noted = row + min(row >> 5, _AHEAD), store.group
+            keeping.bound = max(keeping.bound, mark.bound)
             keeping.changed()
-        elif keeping.noted > store.committed and row > keeping.sure:
+        elif mark.noted > store.committed and row > mark.sure:
             # It is noted for another one, and not on disk yet: who gets this waits as well.
             keeping.changed()
 
     def remove(self, consumer: Consumer) -> None:
         super().remove(consumer)
         self.keeping.waiting.pop(consumer, None)
+
+    def _mark_of(self, message: Message) -> Keeping | Mark:
+        marks = self.keeping.marks
+        if marks is None:
+            return self.keeping
+        # What came back is in another lane.
+        came_back = cast("QuorumMessage", message).row
+        rank = self.rank_of(message.stored) if came_back else message.priority
+        return marks.setdefault(rank, Mark())
 
     def _rows_of(self, messages: Sequence[Message]) -> Iterable[int]:
         return map(self.row_of, messages)
@@ -470,6 +505,8 @@ def store_in(queue: Queue, host: Host, keeping: Keeping) -> None:
     queue.keeping = keeping
     if isinstance(queue, StoredQuorumQueue):
         keeping.bound = 0
+        if host.profile.quorum_queues_rank:
+            keeping.marks = {}
 
 
 StoredQueue.governed_class = StoredGovernedQueue
