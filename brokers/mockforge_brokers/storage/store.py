@@ -105,8 +105,8 @@ class Store(Facts):
         """Changes of whom groups were written for in this turn of the loop."""
         self.patience = Patience(clock, lambda: self.facts, self._commit)
         self._writing: Group | None = None
-        self._unsettled: tuple[int, float] | None = None
-        """Bytes of a row that is written, and when its group began to grow."""
+        self._unsettled: tuple[int, float, float] | None = None
+        """Bytes of a row that is written, when its group began to grow, and when it was written."""
         self._timer: Timer | None = None
         self._eager = eager and not prompt
         self._watched = not self._eager
@@ -196,7 +196,7 @@ class Store(Facts):
         self._only_row_is_there()
         self._armed = False
         self.patience.closed()
-        self._unsettled = len(value), self._began
+        self._unsettled = len(value), self._began, self._clock.now()
         self.committed = number
         if self._waiting:
             self._call_waiting(number)
@@ -268,7 +268,7 @@ class Store(Facts):
             # It was closed meanwhile, and nobody waits any more; or `lose` waited for it.
             return
         self._writing = None
-        self._count(group.count, group.size, self._written_began)
+        self._count(group.count, group.size, self._written_began, self._clock.now())
         if writable:
             self.writable()
         self._is_there(number)
@@ -280,12 +280,12 @@ class Store(Facts):
             self._spine.emit(DataWritable("data"))
             self._report_failing()
 
-    def _count(self, rows: int, size: int, began: float) -> None:
-        """A group is on disk that began to grow then."""
+    def _count(self, rows: int, size: int, began: float, now: float) -> None:
+        """A group that began to grow then is on disk now."""
         self.commits += 1
         self.rows_written += rows
         self.bytes_written += size
-        self._last_commit = now = self._clock.now()
+        self._last_commit = now
         if now - began > self.longest:
             self.longest = now - began
 

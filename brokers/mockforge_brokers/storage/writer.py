@@ -77,9 +77,9 @@ class _Job(Struct):
         return self.renews or bool(self.pieces)
 
 
-_Row = tuple[float, int, int, int, tuple[int, ...], SegmentFile, Syncer]
-"""One that the system has, behind the newest segment's last group: when its write began, its
-number, the bytes before its value, those of that, the numbers that are gone with it, and where."""
+_Row = tuple[int, int, int, tuple[int, ...], SegmentFile, Syncer]
+"""One that the system has, behind the newest segment's last group: its number, the bytes before its
+value, those of that, the numbers that are gone with it, and where."""
 
 
 class Writer:
@@ -161,15 +161,16 @@ class Writer:
         except OSError:
             # Whoever writes it now does so at the same place.
             return False
-        self._row = begun, row, len(pieces[0]), len(value), tuple(gone), file, syncer
+        # Now: before `settle` those are answered who waited, and that is not the disk's time.
+        self._look_at(begun)
+        self._row = row, len(pieces[0]), len(value), tuple(gone), file, syncer
         return True
 
     def settle(self) -> None:
         if self._row is None:
             return
-        begun, row, head, size, gone, file, syncer = self._row
+        row, head, size, gone, file, syncer = self._row
         self._row = None
-        self._look_at(begun)
         segment, live = self._newest, self._live
         at = segment.size
         live.put_row(segment, at, row, size)

@@ -151,6 +151,16 @@ def test_a_reason_that_becomes_another_one_is_reported_too():
     ]
 
 
+def test_the_answers_between_a_row_and_its_note_are_no_part_of_its_wait():
+    kept, _, environment = store(at_once=True, prompt=True)
+    kept.append(kept.new_log(), 0, b"a")
+    written = environment.clock.wall()
+    kept.commit(settle=False)
+    environment.clock.advance(2)
+    kept.settle()
+    assert (kept.commits, kept.longest, kept.last_commit) == (1, 0, pytest.approx(written))
+
+
 def test_the_end_writes_what_was_gathered():
     kept, disk, _ = store()
     kept.append(kept.new_log(), 0, b"a")

@@ -113,6 +113,31 @@ def test_a_system_that_makes_the_loop_wait_twice_gets_the_next_from_the_thread(
 
 
 @pytest.mark.usefixtures("never")
+@pytest.mark.parametrize("who", ["disk", "answer"])
+def test_only_the_time_that_the_system_takes_for_a_row_says_that_it_makes_us_wait(
+    tmp_path, monkeypatch, who
+):
+    """Those who waited for it are answered before it is noted, however long that takes."""
+    monkeypatch.setattr(writer_module, "_WAITED", 0.01)
+    now, write = [1.0], disk.SegmentFile.write
+
+    def slow_write(*given):
+        now[0] += 0.02 * (who == "disk")
+        write(*given)
+
+    made = writer(tmp_path, through=False)
+    monkeypatch.setattr(writer_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    made.write(group(1, [(1, b"x")]))
+    monkeypatch.setattr(disk.SegmentFile, "write", slow_write)
+    for number in (2, 3):
+        assert made.write_row(number, number, b"x", ())
+        now[0] += 0.02 * (who == "answer")
+        made.settle()
+    assert made.write_row(4, 4, b"x", ()) == (who == "answer")
+    made.close(None)
+
+
+@pytest.mark.usefixtures("never")
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux's device")
 def test_what_the_loop_cannot_write_the_thread_tries_again(tmp_path, monkeypatch):
     monkeypatch.setattr(writer_module, "_RETRY", 0.01)
