@@ -3,10 +3,13 @@
 It was asked with `group.consumer.assignment.interval.ms=0`, so that it assigns at once as we do.
 """
 
+from itertools import count
+
 import pytest
 from mockforge_brokers.errors import InvalidInput, RequestRefused
 from mockforge_brokers.kafka.events import GroupEmptied, GroupRebalanced, MemberJoined, MemberLeft
 from mockforge_brokers.kafka.state import patterns
+from mockforge_brokers.kafka.state.groups.consumer import matching
 from mockforge_brokers.kafka.state.groups.consumer.member import (
     HeartbeatRequest as HeartbeatOfGroup,
 )
@@ -574,6 +577,93 @@ def test_a_pattern_is_matched_once_for_each_version_of_the_topics():
         return calls_of(lambda: group.heartbeat(HeartbeatOfGroup("m", epoch)))
 
     assert calls(40) == calls(4)
+
+
+def _in_slices(scene):
+    """A slice is up at once."""
+    scene.environment.turn.length = -1.0
+
+
+def _by(pattern):
+    return {"subscribed_topic_names": None, "subscribed_topic_regex": pattern}
+
+
+def test_a_pattern_is_matched_by_very_many_topics_bit_by_bit(scene):
+    for number in range(50):
+        scene.broker.create_topic(f"other{number}", 1)
+    _in_slices(scene)
+    epoch, assigned = scene.join("a", **_by("t|u"))
+    assert assigned == {}
+    scene.clock.advance(0)
+    epoch, assigned = scene.heartbeat("a", epoch)
+    assert assigned == {**ALL, "u": [0, 1]}
+    assert scene.heartbeat("a", epoch, assigned) == (epoch, None)
+    # What was known holds until more is.
+    scene.broker.create_topic("other", 1)
+    assert scene.heartbeat("a", epoch, assigned) == (epoch, None)
+    scene.clock.advance(0)
+    assert scene.heartbeat("a", epoch, assigned) == (epoch, None)
+
+
+def test_a_member_whose_pattern_took_long_gets_of_what_others_read_already(scene):
+    scene.join("a")
+    _in_slices(scene)
+    epoch, assigned = scene.join("b", **_by("t+"))
+    assert assigned == {}
+    scene.clock.advance(0)
+    scene.heartbeat("b", epoch, {})
+    scene.heartbeat("a", epoch, ALL)
+    scene.heartbeat("a", epoch, {"t": [0, 1]})
+    assert scene.describe()[3]["b"][2] == {"t": [2, 3]}
+
+
+def test_topics_that_come_while_a_pattern_is_matched_are_found_and_those_that_go_are_not(scene):
+    topics, turn = scene.broker.cluster.topics, scene.environment.turn
+    matched = matching.MatchedTopics(scene.environment, topics, lambda: {"t|u.*"})
+    # The time is up after the first name.
+    turn.now, turn.until = count().__next__, 0
+    assert matched.of("t|u.*") == set()
+    scene.broker.create_topic("u2", 1)
+    scene.broker.delete_topic("t")
+    assert matched.of("t|u.*") == set()
+    scene.clock.advance(0)
+    assert (matched.of("t|u.*"), matched.late, matched.round) == ({"u", "u2"}, True, 1)
+
+
+def test_a_topic_that_comes_is_all_that_is_matched_anew(scene, monkeypatch):
+    asked = []
+
+    class Listening:
+        def fullmatch(self, name):
+            asked.append(name)
+            return name in "tu"
+
+    monkeypatch.setattr(matching, "compiled", lambda pattern: Listening())
+    epoch, _ = scene.join("a", **_by("t|u"))
+    assert sorted(asked) == ["t", "u"]
+    scene.broker.create_topic("u2", 1)
+    scene.broker.delete_topic("u")
+    epoch, _ = scene.heartbeat("a", epoch, ALL)
+    assert asked[2:] == ["u2"]
+    scene.broker.create_topic("u", 1)
+    assert scene.heartbeat("a", epoch, ALL)[1] == {**ALL, "u": [0]}
+    assert asked[3:] == ["u"]
+
+
+def test_of_very_many_patterns_those_of_members_are_remembered(scene):
+    for number in range(250):
+        scene.join("a", **_by(f"t|{number}"))
+    matched = scene.broker.cluster.groups.by_id["g"].topics._matched
+    assert len(matched._by_pattern) <= 101
+
+
+def test_a_pattern_that_nobody_has_any_more_is_not_matched_to_its_end(scene, monkeypatch):
+    _in_slices(scene)
+    scene.join("a", **_by("u"))
+    scene.heartbeat("a", -1)
+    monkeypatch.setattr(scene.broker.cluster.topics, "newer_than", None)
+    scene.clock.advance(0)
+    assert scene.environment.chores.waiting == 0
 
 
 def test_a_member_is_assigned_only_what_it_reads(scene):

@@ -13,7 +13,11 @@ from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.state.logs.log import PartitionLog
 from mockforge_brokers.kafka.state.logs.transactions import AbortedTransaction, LogTransactions
-from mockforge_brokers.kafka.state.transactions.transaction import LAST_EPOCH, ProducerIdAndEpoch
+from mockforge_brokers.kafka.state.transactions.transaction import (
+    LAST_EPOCH,
+    ProducerIdAndEpoch,
+    Transaction,
+)
 from mockforge_brokers.kafka.wire.frames import encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest
 from mockforge_brokers.kafka.wire.messages.features import FeatureUpdateKey, UpdateFeaturesRequest
@@ -456,6 +460,38 @@ def test_ids_are_listed_by_patterns_of_re2_alone(pattern):
     scene = Scene()
     answer = scene.call(ListTransactionsRequest(transactional_id_pattern=pattern), 2)
     assert answer.error_code == ErrorCode.INVALID_REGULAR_EXPRESSION
+
+
+def test_very_many_ids_are_looked_at_by_a_pattern_while_others_are_served():
+    scene = Scene()
+    for number in range(50):
+        scene.broker.cluster.transactions.take(f"id{number}", 60.0)
+    # A slice is up after one step.
+    scene.environment.turn.length = -1.0
+    client, other = scene.network.connect(), scene.network.connect()
+    scene.ask(client, ListTransactionsRequest(transactional_id_pattern="id(1|2)."), 2)
+    assert not client.peek()
+    scene.ask(other, ListTransactionsRequest(), 2)
+    answer = scene.answer(other, ListTransactionsRequest.api_key, 2)
+    assert len(answer.transaction_states) == 50
+    scene.clock.advance(0)
+    scene.network.settle()
+    answer = scene.answer(client, ListTransactionsRequest.api_key, 2)
+    assert len(answer.transaction_states) == 20
+
+
+def test_who_is_gone_has_no_ids_looked_at(monkeypatch):
+    scene = Scene()
+    for number in range(50):
+        scene.broker.cluster.transactions.take(f"id{number}", 60.0)
+    scene.environment.turn.length = -1.0
+    client = scene.network.connect()
+    scene.ask(client, ListTransactionsRequest(transactional_id_pattern="id.*"), 2)
+    asked = []
+    monkeypatch.setattr(Transaction, "transactional_id", property(asked.append))
+    client.vanish()
+    scene.clock.advance(0)
+    assert (scene.environment.chores.waiting, asked) == (0, [])
 
 
 def test_a_reset_brings_back_the_levels_of_a_new_cluster(cluster):

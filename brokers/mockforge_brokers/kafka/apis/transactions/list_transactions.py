@@ -1,8 +1,11 @@
 """ListTransactions 0-2: all transactional ids, filtered (KIP-664, KIP-994, KIP-1152)."""
 
 from ....errors import RequestRefused
+from ....expressions import Expression
+from ....fairness import Steps
 from ...codes import ApiKey
 from ...state.patterns import compiled
+from ...state.purgatory import Parked
 from ...state.transactions.transaction import Transaction, TransactionState
 from ...wire.messages.transactions import (
     ListedTransactionState,
@@ -15,8 +18,9 @@ from ..handler import MessageHandler
 _STATES = {state.value: state for state in TransactionState}
 
 
-def handle(caller: Caller, request: ListTransactionsRequest) -> ListTransactionsResponse:
-    unknown = [name for name in request.state_filters if name not in _STATES]
+def handle(
+    caller: Caller, request: ListTransactionsRequest
+) -> ListTransactionsResponse | Parked[ListTransactionsResponse]:
     try:
         text = request.transactional_id_pattern
         pattern = compiled(text, "Transaction ID pattern") if text else None
@@ -25,21 +29,54 @@ def handle(caller: Caller, request: ListTransactionsRequest) -> ListTransactions
             error_code=caller.denied(ApiKey.LIST_TRANSACTIONS, refusal), transaction_states=[]
         )
     wall, nodes = caller.environment.clock.wall(), caller.cluster.nodes
-    return ListTransactionsResponse(
-        unknown_state_filters=unknown,
-        transaction_states=[
-            ListedTransactionState(
-                transactional_id=one.transactional_id,
-                producer_id=one.producer_id,
-                transaction_state=one.state.value,
-            )
-            for one in caller.cluster.transactions.by_id.values()
-            if nodes.coordinator(one.transactional_id) == caller.node
-            and _fits(one, request, wall)
-            and (pattern is None or pattern.fullmatch(one.transactional_id))
-            and caller.may_know("transactional_id", one.transactional_id)
-        ],
+    response = ListTransactionsResponse(
+        unknown_state_filters=[name for name in request.state_filters if name not in _STATES],
+        transaction_states=[],
     )
+    fitting = [
+        one
+        for one in caller.cluster.transactions.by_id.values()
+        if nodes.coordinator(one.transactional_id) == caller.node and _fits(one, request, wall)
+    ]
+    if pattern is None:
+        _list(caller, fitting, response)
+        return response
+    # A pattern and many ids may take long: the rest is looked at when others had their turn.
+    answer: Parked[ListTransactionsResponse] = Parked()
+    steps = _matching(caller, fitting, pattern, answer, response)
+    if caller.environment.turn.work(steps):
+        caller.environment.chores.later(steps)
+    return answer
+
+
+def _matching(
+    caller: Caller,
+    ones: list[Transaction],
+    pattern: Expression,
+    answer: Parked[ListTransactionsResponse],
+    response: ListTransactionsResponse,
+) -> Steps:
+    found = []
+    for one in ones:
+        if answer.done:
+            return
+        if pattern.fullmatch(one.transactional_id):
+            found.append(one)
+        yield
+    _list(caller, found, response)
+    answer.complete(response)
+
+
+def _list(caller: Caller, ones: list[Transaction], response: ListTransactionsResponse) -> None:
+    response.transaction_states = [
+        ListedTransactionState(
+            transactional_id=one.transactional_id,
+            producer_id=one.producer_id,
+            transaction_state=one.state.value,
+        )
+        for one in ones
+        if caller.may_know("transactional_id", one.transactional_id)
+    ]
 
 
 def _fits(one: Transaction, request: ListTransactionsRequest, wall: float) -> bool:

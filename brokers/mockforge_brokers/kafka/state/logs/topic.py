@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from random import Random
 from typing import Final
 
@@ -31,7 +32,7 @@ class KeptTopic(Struct):
 class Topic:
     """A named list of partition logs, all of one configuration."""
 
-    __slots__ = ("_make_log", "config", "logs", "name", "topic_id", "total_bytes", "wall")
+    __slots__ = ("_make_log", "added", "config", "logs", "name", "topic_id", "total_bytes", "wall")
 
     def __init__(
         self,
@@ -50,6 +51,8 @@ class Topic:
         self.total_bytes = total_bytes
         """What all logs of the broker may take together."""
         self.logs: list[PartitionLog] = []
+        self.added = 0
+        """The version of the topics since which it is there."""
         self._make_log = make_log
 
     def grow(self, partitions: int) -> None:
@@ -141,6 +144,7 @@ class Topics(dict[str, Topic]):
         self[topic.name] = self.by_id[topic.topic_id] = topic
         self._metric_names[_metric_name(topic.name)] = topic.name
         self.version += 1
+        topic.added = self.version
 
     def remove(self, topic: Topic) -> None:
         name = topic.name
@@ -155,6 +159,11 @@ class Topics(dict[str, Topic]):
         self.by_id.clear()
         self._metric_names.clear()
         self.version += 1
+
+    def newer_than(self, version: int) -> list[str]:
+        """Names of those that came after it."""
+        # The newest ones are the last.
+        return list(takewhile(lambda name: self[name].added > version, reversed(self)))
 
     def logs(self) -> Iterator[PartitionLog]:
         """Of all partitions."""

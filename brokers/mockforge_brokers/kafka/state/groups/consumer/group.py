@@ -72,7 +72,7 @@ class ConsumerGroup:
         self.group_id = group_id
         self.epoch = 1
         self.members = ConsumerMembers(group_id)
-        self.topics = SubscribedTopics(self.members, topics)
+        self.topics = SubscribedTopics(environment, self.members, topics)
         self.target = TargetAssignment(self.members, self.topics)
         self.offsets = GroupOffsets()
         self.rebalances = Rebalances(group_id, environment)

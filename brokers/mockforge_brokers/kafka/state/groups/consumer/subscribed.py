@@ -5,27 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from .....environment import Environment
 from ...logs.topic import Topics
-from ...patterns import compiled
 from ..embedded import Partitions
 from .assignors import Key
+from .matching import MatchedTopics
 from .member import ConsumerMember, MayKnow
 from .members import ConsumerMembers
 
-_MOST_PATTERNS: Final = 100
-"""Whose matches one group remembers; its members mostly have the same one, of one user."""
+_MOST_KNOWN: Final = 100
+"""Patterns of whose matches one group remembers who may know them, mostly one of one user."""
 
 
 class SubscribedTopics:
     """`partitions`: how many each topic has, by topic id, as of the group's newest epoch."""
 
-    def __init__(self, members: ConsumerMembers, topics: Topics) -> None:
+    def __init__(self, environment: Environment, members: ConsumerMembers, topics: Topics) -> None:
         self.partitions: dict[bytes, int] = {}
         self._members = members
         self._topics = topics
+        self._matched = MatchedTopics(environment, topics, self._patterns)
         self._seen = -1
         """The version of the topics when it was last looked whether these have changed."""
-        self._matched: tuple[int, dict[tuple[str, MayKnow | None], frozenset[str]]] = (-1, {})
+        self._known: tuple[object, dict[tuple[str, MayKnow | None], frozenset[str]]] = (None, {})
         """By pattern and who may know of what the topics, of one version of the topics."""
 
     def of(self, member: ConsumerMember) -> frozenset[str]:
@@ -35,7 +37,7 @@ class SubscribedTopics:
         was asked about by name.
         """
         # Each heartbeat asks, in a cluster of thousands of topics: found once for each version.
-        wish = (self._topics.version, member.topic_names, member.topic_regex, member.may_know)
+        wish = (self._version, member.topic_names, member.topic_regex, member.may_know)
         known, found = member.resolved
         if known != wish:
             found = self._resolved(member)
@@ -51,16 +53,23 @@ class SubscribedTopics:
         return named | matched if named else matched
 
     def _matching(self, pattern: str, may_know: MayKnow | None) -> frozenset[str]:
-        """The topics that it matches from their first character to their last one."""
-        version, found = self._matched
-        if version != self._topics.version or len(found) >= _MOST_PATTERNS:
-            self._matched = _, found = self._topics.version, {}
+        """The topics that it matches, as far as that is known by now."""
+        matched = self._matched.of(pattern)
+        version, found = self._known
+        if version != self._version or len(found) >= _MOST_KNOWN:
+            self._known = _, found = self._version, {}
         names = found.get((pattern, may_know))
         if names is None:
-            matches = compiled(pattern).fullmatch
-            matched = (name for name in self._topics if matches(name))
-            names = found[pattern, may_know] = frozenset(filter(may_know or bool, matched))
+            there = (name for name in matched if name in self._topics)
+            names = found[pattern, may_know] = frozenset(filter(may_know or bool, there))
         return names
+
+    @property
+    def _version(self) -> tuple[int, int]:
+        return self._topics.version, self._matched.round
+
+    def _patterns(self) -> set[str]:
+        return {member.topic_regex for member in self._members.values()}
 
     def ids_of(self, member: ConsumerMember) -> frozenset[bytes]:
         return frozenset(self._topics[name].topic_id for name in self.of(member))
@@ -97,7 +106,10 @@ class SubscribedTopics:
         self.partitions = self._counted()
 
     def changed(self) -> bool:
-        """Whether topics came, went or grew since the epoch began."""
+        """Whether topics came, went or grew since the epoch began, or it is known only now."""
+        if self._matched.late:
+            self._matched.late = False
+            return True
         # Each heartbeat asks, and topics change rarely: they are counted only when one did.
         if self._seen == self._topics.version:
             return False
