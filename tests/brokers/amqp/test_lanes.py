@@ -1,5 +1,6 @@
 """Lanes of messages beside a plain list: what a plain queue held comes before all else."""
 
+import tracemalloc
 from collections import deque
 from collections.abc import Iterator
 from math import inf
@@ -63,6 +64,29 @@ def test_they_do_what_a_list_does(seed: int) -> None:
         assert len(lanes) == len(model)
         if weighed:
             assert lanes.size == sum(each.size for each in model)
+
+
+def test_lanes_that_nobody_uses_take_no_memory() -> None:
+    tracemalloc.start()
+    try:
+        made = [Lanes(255) for _ in range(100)]
+        for lanes in made:
+            lanes.append(governed(0, inf))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A deque is of some 700 bytes.
+    assert taken < 100 * 2_000
+
+
+def test_lanes_are_in_their_order_whichever_is_used_first() -> None:
+    lanes = Lanes(9)
+    for priority in (3, 0, 200, 9, 4, 3, 10):
+        message = governed(priority, inf)
+        message.priority = priority
+        lanes.append(message)
+    popped = [lanes.popleft().priority for _ in range(len(lanes))]
+    assert popped == [200, 9, 10, 4, 3, 3, 0]
 
 
 class Walked(list[Message]):

@@ -49,7 +49,8 @@ def _place(ready: deque[_Stored], position: int) -> int:
 class Lanes:
     """Oldest first in each lane, the highest lane first. A queue without priorities has one.
 
-    What a plain queue's deque can do where both are used, and more: `size` counts the bytes.
+    What a plain queue's deque can do where both are used, and more: `size` counts the bytes. A lane
+    is made with its first message, and stays: most priorities are never used.
 
     What a plain queue held when it became one with rules stands before all else, as it is: there
     may be a million. None of it ends by time. `weigh` counts its bytes, which nothing did before.
@@ -57,11 +58,14 @@ class Lanes:
     `each_expires`: what is over at the head of any lane goes, not only where it is next.
     """
 
-    __slots__ = ("_before", "_each_expires", "_lanes", "count", "size")
+    __slots__ = ("_before", "_each_expires", "_lanes", "_last", "_order", "count", "size")
 
     def __init__(self, max_priority: int = 0, *, each_expires: bool = False) -> None:
         self._each_expires = each_expires
-        self._lanes: list[deque[Message]] = [deque() for _ in range(max_priority + 1)]
+        self._last = max_priority
+        self._lanes: dict[int, deque[Message]] = {}
+        self._order: list[deque[Message]] = []
+        """The highest first."""
         self._before: deque[Message] = deque()
         self.count = 0
         self.size = 0
@@ -70,7 +74,7 @@ class Lanes:
         return self.count
 
     def __iter__(self) -> "Iterator[Message]":
-        return chain(self._before, chain.from_iterable(reversed(self._lanes)))
+        return chain(self._before, chain.from_iterable(self._order))
 
     def take_over(self, messages: "deque[Message]") -> None:
         """These were in the queue before there were lanes."""
@@ -79,7 +83,7 @@ class Lanes:
 
     def weigh(self, most: int) -> bool:
         """Count the bytes of some of those; False when those of all are counted."""
-        before, lane = self._before, self._lanes[0]
+        before, lane = self._before, self._lane(0)
         # From behind: what goes meanwhile goes from the front, and was never counted.
         for _ in range(min(most, len(before))):
             message = before.pop()
@@ -88,7 +92,7 @@ class Lanes:
         return bool(before)
 
     def append(self, message: "Message") -> None:
-        self._lanes[min(message.priority, len(self._lanes) - 1)].append(message)
+        self._lane(message.priority).append(message)
         self.count += 1
         self.size += message.size
 
@@ -97,7 +101,7 @@ class Lanes:
         if self._before:
             self.count -= 1
             return self._before.popleft()
-        return self._pop(next(lane for lane in reversed(self._lanes) if lane))
+        return self._pop(next(lane for lane in self._order if lane))
 
     def expired(self, now: float, most: int) -> "list[Message]":
         """Take out what is over at the head; what stands behind a living one, or in a lower lane,
@@ -108,7 +112,7 @@ class Lanes:
         found: list[Message] = []
         if self._before:
             return found
-        for lane in reversed(self._lanes):
+        for lane in self._order:
             while lane and lane[0].expires <= now and len(found) < most:
                 found.append(self._pop(lane))
             if lane and not self._each_expires:
@@ -120,12 +124,11 @@ class Lanes:
         """When the head is over; inf for never."""
         if self._before:
             return inf
-        heads = (lane[0].expires for lane in reversed(self._lanes) if lane)
+        heads = (lane[0].expires for lane in self._order if lane)
         return min(heads, default=inf) if self._each_expires else next(heads, inf)
 
     def put_back(self, back: "Sequence[Message]") -> None:
         """Messages return to their old places; they are in order."""
-        last = len(self._lanes) - 1
         self.count += len(back)
         if self._before and back:
             end = bisect_right(back, self._before[-1].position, key=_by_position)
@@ -134,16 +137,27 @@ class Lanes:
                 return_to(self._before, older)
         by_lane: dict[int, list[Message]] = {}
         for message in back:
-            by_lane.setdefault(min(message.priority, last), []).append(message)
+            by_lane.setdefault(min(message.priority, self._last), []).append(message)
         for priority, mine in by_lane.items():
-            return_to(self._lanes[priority], mine)
+            return_to(self._lane(priority), mine)
         self.size += sum(message.size for message in back)
 
     def clear(self) -> None:
-        for lane in self._lanes:
+        for lane in self._order:
             lane.clear()
         self._before.clear()
         self.count = self.size = 0
+
+    def _lane(self, priority: int) -> "deque[Message]":
+        """Its own, or the highest one."""
+        lane = self._lanes.get(priority)
+        if lane is not None:
+            return lane
+        at = min(priority, self._last)
+        if at not in self._lanes:
+            self._lanes[at] = deque()
+            self._order = [self._lanes[each] for each in sorted(self._lanes, reverse=True)]
+        return self._lanes[at]
 
     def _pop(self, lane: "deque[Message]") -> "Message":
         message = lane.popleft()
