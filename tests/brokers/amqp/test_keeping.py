@@ -388,6 +388,13 @@ def test_a_folder_in_which_priorities_were_not_told_apart_has_one_mark_for_all()
     assert drain(third.client(), "q") == found
 
 
+def test_a_queue_of_which_nobody_got_anything_has_no_marks_after_a_start_either() -> None:
+    scene, disk, _ = ranked(1, 9)
+    scene.advance(0.01)
+    again, _ = carried_over(disk, clean=False)
+    assert again.broker.vhost().queues["q"].keeping.marks == {}
+
+
 def test_a_quorum_queue_of_an_older_folder_says_of_all_that_it_may_have_been_delivered() -> None:
     scene, disk = on_disk()
     client = scene.client()

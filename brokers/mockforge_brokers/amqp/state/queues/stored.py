@@ -108,8 +108,9 @@ class Keeping(Struct, eq=False):
             self.bound = bound
         if self.marks is not None:
             # A folder in which priorities were not told apart has one mark for all.
-            found = marks or dict.fromkeys(range(RANKS), (delivered, bound))
-            self.marks = {rank: Mark(*mark) for rank, mark in found.items()}
+            if bound and not marks:
+                marks = dict.fromkeys(range(RANKS), (delivered, bound))
+            self.marks = {rank: Mark(*mark) for rank, mark in marks.items()}
 
     @property
     def by_priority(self) -> Marks:
