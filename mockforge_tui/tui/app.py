@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import shlex
+import shutil
 import signal
 import sys
 import tempfile
@@ -234,15 +235,18 @@ class ConsoleApp(App[int]):
     async def action_quit(self) -> None:
         self.dashboard.do_quit()
 
-    async def edit(self, text: str) -> str:
+    async def edit(self, text: str, most: int) -> str:
         """Let the person edit a text in $EDITOR; the screen is theirs meanwhile.
 
         The editor is waited for without stopping the loop, and nothing is painted: the thread
         that writes has ended, and Textual would wait for it for ever. Where there is no editor,
-        or it says that it failed (vi's `:cq`), the text is the old one.
+        or it says that it failed (vi's `:cq`), the text is the old one. So it is where theirs has
+        more than `most` characters: the file stays, and is named.
         """
         editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-        with tempfile.TemporaryDirectory(prefix="mockforge-") as folder:
+        with contextlib.ExitStack() as gone:
+            folder = tempfile.mkdtemp(prefix="mockforge-")
+            gone.callback(shutil.rmtree, folder, ignore_errors=True)
             path = Path(folder) / "line.txt"
             path.write_text(text + "\n", encoding="utf-8", errors="surrogateescape")
             try:
@@ -255,7 +259,13 @@ class ConsoleApp(App[int]):
             if status:
                 self.note(f"{editor} ended with status {status}: the line is as it was")
                 return text
-            return " ".join(path.read_text(encoding="utf-8", errors="replace").split("\n")).strip()
+            lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+            edited = " ".join(lines).strip()
+            if len(edited) > most:
+                gone.pop_all()
+                self.note(f"a line has {most:,} characters at most: yours is kept in {path}")
+                return text
+            return edited
 
 
 class ScreenView:

@@ -266,10 +266,8 @@ class Prompt(Horizontal):
 
     async def _edit(self) -> None:
         """The line in $EDITOR, for what is too long to be typed here."""
-        text = await self.sign.console_app.edit(self.input.value)
-        if self.takes(text):
-            self.input.put(text)
-            self._look()
+        self.input.put(await self.sign.console_app.edit(self.input.value, LONGEST_LINE))
+        self._look()
 
     def takes(self, line: str) -> bool:
         """Whether a line is short enough to be edited here; if not that is said."""

@@ -1,5 +1,11 @@
 """What is typed and pasted at the prompt is what is sent; what is asked is shown whole."""
 
+import contextlib
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+
 import pytest
 from mockforge_brokers.journal import IN
 from mockforge_brokers.misbehaviour.actions import ACTIONS
@@ -139,5 +145,31 @@ def test_what_is_too_long_for_a_line_is_not_put_into_one() -> None:
         stage.screen.prompt.input._on_paste(Paste(large))
         assert stage.screen.prompt.input.value == ""
         assert "write it to a file" in stage.screen.result.text
+
+    play(act)
+
+
+@pytest.mark.parametrize("size", [32_000, 33_000])
+def test_what_was_written_in_an_editor_is_the_line_or_is_kept_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    editor = f"import sys; open(sys.argv[1], 'a').write('pub mqtt:a/b ' + 'x' * {size})"
+    monkeypatch.setenv("VISUAL", shlex.join([sys.executable, "-c", editor]))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("mockforge_tui.tui.app.ConsoleApp.suspend", contextlib.nullcontext)
+    written = "pub mqtt:a/b " + "x" * size
+
+    async def act(stage: Stage) -> None:
+        line, result = stage.screen.prompt.input, stage.screen.result
+        await stage.keys("colon", "y", "ctrl+o")
+        if size < 32_768:
+            await stage.until(lambda: line.value == f"y {written}")
+            assert not list(tmp_path.iterdir())
+            return
+        await stage.until(lambda: "32,768 characters at most" in result.text)
+        (kept,) = tmp_path.glob("*/line.txt")
+        assert kept.read_text() == f"y\n{written}"
+        assert str(kept) in result.text
+        assert line.value == "y"
 
     play(act)
