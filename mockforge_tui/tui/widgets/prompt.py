@@ -108,8 +108,9 @@ class PromptInput(Input):
         event.prevent_default()
         event.stop()
         pasted = " ".join(event.text.splitlines())
-        if self.prompt.takes(self.value + pasted):
-            self.replace(pasted, *self.selection)
+        start, end = sorted(self.selection)
+        if self.prompt.takes(self.value[:start] + pasted + self.value[end:]):
+            self.replace(pasted, start, end)
 
     def action_cursor_right(self, select: bool = False) -> None:
         if self.cursor_at_end and not self.ghost_is_history:

@@ -10,6 +10,7 @@ import pytest
 from mockforge_brokers.journal import IN
 from mockforge_brokers.misbehaviour.actions import ACTIONS
 from textual.events import Paste
+from textual.widgets.input import Selection
 
 from mockforge_tui.text import clean, on_one_line
 
@@ -145,6 +146,19 @@ def test_what_is_too_long_for_a_line_is_not_put_into_one() -> None:
         stage.screen.prompt.input._on_paste(Paste(large))
         assert stage.screen.prompt.input.value == ""
         assert "write it to a file" in stage.screen.result.text
+
+    play(act)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_what_is_pasted_over_a_selection_is_as_long_as_what_is_there_then(backwards: bool) -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("colon")
+        line = stage.screen.prompt.input
+        line.put("a" * 20_000)
+        line.selection = Selection(20_000, 1) if backwards else Selection(1, 20_000)
+        line._on_paste(Paste("b" * 20_000))
+        assert line.value == "a" + "b" * 20_000
 
     play(act)
 
