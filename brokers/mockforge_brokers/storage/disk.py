@@ -170,7 +170,7 @@ class Files:
                 # Of an attempt to leave the first format that was not ended.
                 path.unlink()
         for path in self.folder.glob(f"kept-*.seg{RENEWED}"):
-            # The segment itself is there.
+            # The segment itself is there, or nothing is wanted of it.
             path.unlink()
         return first
 
@@ -399,6 +399,21 @@ def renew(path: Path, size: int) -> None:
     finally:
         os.close(handle)
     os.replace(made, path)
+    sync_folder(path.parent)
+
+
+def let_go(path: Path) -> None:
+    """Take away a segment of which nothing is wanted, on disk, too. Raises OSError.
+
+    It may have gone before, and the sync behind that failed: another one alone would mean nothing.
+    So the folder is changed anew; what is left of that by a kill the next start takes away.
+    """
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        made = path.with_name(path.name + RENEWED)
+        made.touch(OURS)
+        made.unlink()
     sync_folder(path.parent)
 
 

@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from .disk import SegmentFile, sync_folder
+from .disk import SegmentFile, let_go, sync_folder
 from .live import offset_in
 
 T = TypeVar("T")
@@ -171,8 +171,7 @@ class Syncer:
         # One that somebody has open is tried again with what is brought next.
         with suppress(OSError):
             while self._going:
-                self._going[0].unlink(missing_ok=True)
-                sync_folder(self._folder)
+                let_go(self._going[0])
                 del self._going[0]
 
 

@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from . import segments as form
 from .cleaner import Cleaner, Moved, Piece
-from .disk import SEGMENT, Files, Lost, SegmentFile, renew, sync_folder
+from .disk import SEGMENT, Files, Lost, SegmentFile, let_go, renew
 from .facts import Group, Kept
 from .live import Segment, place_of
 from .reading import path_of
@@ -438,8 +438,7 @@ class Writer:
         # One that somebody has open is tried again behind the next group.
         with suppress(OSError):
             while self._going:
-                path_of(self._files.folder, self._going[0]).unlink(missing_ok=True)
-                sync_folder(self._files.folder)
+                let_go(path_of(self._files.folder, self._going[0]))
                 del self._going[0]
 
     # In the syncer's.

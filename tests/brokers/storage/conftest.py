@@ -11,6 +11,5 @@ def unsynced(monkeypatch):
         ("disk._to_disk", lambda handle: None),
         ("disk.sync_folder", lambda folder: None),
         ("syncer.sync_folder", lambda folder: None),
-        ("writer.sync_folder", lambda folder: None),
     ):
         monkeypatch.setattr(f"mockforge_brokers.storage.{name}", value)

@@ -8,7 +8,6 @@ import os
 import threading
 
 from mockforge_brokers.storage import disk, syncer
-from mockforge_brokers.storage import writer as writer_module
 
 PAGE = 64
 
@@ -39,7 +38,7 @@ class ForgetfulDisk:
         monkeypatch.setattr(disk.SegmentFile, "_write", write)
         monkeypatch.setattr(disk, "_SYNCED", 0)
         monkeypatch.setattr(disk, "_to_disk", self._sync)
-        for module in (disk, syncer, writer_module):
+        for module in (disk, syncer):
             monkeypatch.setattr(module, "sync_folder", self._sync_folder)
 
     def _written(self, handle, at, size):

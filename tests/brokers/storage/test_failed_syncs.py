@@ -3,6 +3,7 @@
 import os
 import random
 import threading
+from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
@@ -13,6 +14,7 @@ from mockforge_brokers.storage import disk, syncer
 from mockforge_brokers.storage import writer as writer_module
 from mockforge_brokers.storage.disk import Files
 from mockforge_brokers.storage.live import place_of
+from mockforge_brokers.storage.reading import paths_in
 from mockforge_brokers.storage.refused import DataError
 from mockforge_brokers.storage.segments import HEAD, is_whole
 from mockforge_brokers.storage.store import Store
@@ -254,6 +256,38 @@ def test_a_folder_that_may_only_be_passed_is_not_asked(tmp_path, monkeypatch):
     wait_until_synced(made)
     made.close(None)
     assert made.store.reasons == []
+
+
+@pytest.mark.parametrize("through", [False, True])
+def test_a_segment_whose_going_did_not_come_to_the_disk_goes_anew_before_the_next_one_does(
+    tmp_path, monkeypatch, through
+):
+    """Else the next one is gone after a loss of power, and it is there: the start is refused."""
+    monkeypatch.setattr(writer_module, "SEGMENT", 1_000)
+    made = writer(tmp_path, through=through)
+    told, sync_folder, touch = [], disk.sync_folder, Path.touch
+
+    def synced(folder):
+        oldest = paths_in(folder)[0].name
+        if oldest != FIRST:
+            told.append(oldest)
+            if len(told) == 1:
+                raise OSError(5, "Input/output error")
+        sync_folder(folder)
+
+    def touched(path, *given):
+        told.append(path.name)
+        touch(path, *given)
+
+    monkeypatch.setattr(disk, "sync_folder", synced)
+    monkeypatch.setattr(Path, "touch", touched)
+    for number in range(1, 9):
+        write(made, group(number, [(number, b"x" * 600)], [number - 1]))
+    made.close(None)
+    second = "kept-00000002.seg"
+    assert told[:3] == [second, f"{FIRST}.new", second], "the folder changed before it was asked"
+    assert not list(tmp_path.glob("*.new"))
+    assert [at for at, _ in read(tmp_path)[0].log(0)] == [8]
 
 
 def test_what_was_full_when_the_sync_failed_is_written_anew_too(tmp_path, monkeypatch):
