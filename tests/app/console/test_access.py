@@ -101,8 +101,7 @@ def test_virtual_hosts_come_and_go(scene: Scene) -> None:
 
 
 def test_a_connection_shows_who_it_is_and_what_it_came_over(scene: Scene) -> None:
-    peer = scene.networks["mqtt"].connect().peer
-    peer.listener = Listener("mqtt", tls=object())
+    peer = scene.networks["mqtt"].connect(Listener("mqtt", tls=object())).peer
     peer.principal = Principal("alice", "password", "TLSv1.3", "CN=alice", "localhost")
     shown = scene.run(f"conn show c{peer.id}").data
     assert (shown["user"], shown["mechanism"], shown["tls"]) == ("alice", "password", "TLSv1.3")
