@@ -198,8 +198,7 @@ class Endpoint(Flow):
         return lanes.skims_out.passes(answer, version)
 
     def eof_received(self) -> bool:
-        while self._later is not None and self._later.work():
-            """Only a layer below us tells of an end before all that came is handled."""
+        self.catch_up()
         if not self.closing and self._dark(IN):
             # The end of its bytes is lost as they are.
             return True
@@ -208,6 +207,11 @@ class Endpoint(Flow):
             return True
         self._follow()
         return False
+
+    def catch_up(self) -> None:
+        """Handle all that came: a layer below us tells of its end before that had its turns."""
+        while self._later is not None and self._later.work():
+            pass
 
     def _follow(self) -> None:
         """The client left, and the last of its frames is handled."""

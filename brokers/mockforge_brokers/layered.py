@@ -31,6 +31,8 @@ class Inner(Protocol):
 
     def eof_received(self) -> bool | None: ...
 
+    def catch_up(self) -> None: ...
+
     def pause_writing(self) -> None: ...
 
     def resume_writing(self) -> None: ...
@@ -71,6 +73,7 @@ class Layered(asyncio.Protocol, asyncio.Transport):
             if error.before:
                 # What it sent before that has its effect, however it was cut into reads.
                 inner.data_received(error.before)
+                inner.catch_up()
             self._fail(error.text)
             return
         if stream.open and self._timer is not None:

@@ -349,11 +349,13 @@ def test_what_came_before_a_broken_record_in_the_same_read_is_not_lost(issued: I
     assert failed.value.before == b"hello"
 
 
-def test_a_publish_in_front_of_a_text_frame_is_published() -> None:
+@pytest.mark.parametrize("turn", [1.0, 0.0])
+def test_a_publish_in_front_of_a_text_frame_is_published(turn: float) -> None:
     async def published() -> int:
         environment = Environment.create(LoopClock(asyncio.get_running_loop()))
         broker = MqttBroker(environment)
         server = Server(broker, environment)
+        environment.turn.length = turn
         listener = await server.listen(Listener("mqtt", websocket=True))
         reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
         ws = WSConnection(ConnectionType.CLIENT)
