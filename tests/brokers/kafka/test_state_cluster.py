@@ -312,16 +312,17 @@ def test_of_records_that_were_deleted_before_the_space_leaves_until_there_is_roo
 def test_logs_that_made_room_are_not_kept_when_they_are_deleted():
     scene = Scene(Limits(kafka_total=200_000))
     cluster = scene.cluster
-    for name in ("gone", "stays"):
+    # Names of its own: what other tests left behind is in this process, too.
+    for name in ("room.gone", "room.stays"):
         for log in cluster.create_topic(name, 50, source="test").logs:
             scene.fill(log, 3)
     assert cluster.bounds.truncated
     del log
-    cluster.delete_topic("gone", source="test")
+    cluster.delete_topic("room.gone", source="test")
     scene.clock.advance(0)
     gc.collect()
     kept = [one.topic for one in gc.get_objects() if isinstance(one, PartitionLog)]
-    assert ("gone" in kept, kept.count("stays")) == (False, 50)
+    assert ("room.gone" in kept, kept.count("room.stays")) == (False, 50)
 
 
 def test_the_largest_logs_make_room_however_they_came_to_be_so():
