@@ -27,7 +27,8 @@ from .state.keeper import Keeper
 from .state.memory import DISK, Memory
 from .state.plugin_exchanges import DelayedExchange
 from .state.policies import NamedPolicy
-from .state.queues.stored import OWNER, Keeping, Marks, MessageRow, raw, store_in
+from .state.queues.message_rows import OWNER, Keeping, Marks, MessageRow, raw
+from .state.queues.stored import store_in
 from .state.stored_delays import HeldRow, StoredShelf
 from .state.topic_permissions import TopicPermission
 from .wire.content import flags, header_frame, header_payload

@@ -15,9 +15,9 @@ from .state.message import Message
 from .state.plugin_exchanges import DelayedExchange, Held
 from .state.policies import NamedPolicy
 from .state.queues.governed import GovernedMessage, GovernedQueue, govern
+from .state.queues.message_rows import Marks
 from .state.queues.queue import Queue
 from .state.queues.quorum import QuorumQueue
-from .state.queues.stored import Marks
 from .state.queues.stream import StreamQueue
 from .state.topic_permissions import TopicPermission
 from .state.virtual_host import VirtualHost

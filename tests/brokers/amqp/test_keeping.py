@@ -8,7 +8,7 @@ import pytest
 from mockforge_brokers.amqp.broker import AmqpBroker
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.records import Buried, packed, plain, unpacked
-from mockforge_brokers.amqp.state.queues import stored
+from mockforge_brokers.amqp.state.queues import message_rows
 from mockforge_brokers.amqp.wire.frames import HEADER
 from msgspec import msgpack
 
@@ -572,7 +572,7 @@ def test_what_could_not_be_written_down_is_written_down_the_next_time(monkeypatc
     scene.advance(0.01)
     client.publish("", "q", b"kept", **PERSISTENT)
     with monkeypatch.context() as failing:
-        failing.setattr(stored, "packed", lambda content: 1 / 0)
+        failing.setattr(message_rows, "packed", lambda content: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             scene.advance(0.01)
     assert drain(reopened(scene, disk).client(), "q") == [(b"kept", True)]
@@ -606,7 +606,7 @@ def test_a_burst_of_messages_that_are_alike_is_kept_as_each_would_be(
     monkeypatch: pytest.MonkeyPatch, odd: str
 ) -> None:
     def rows_of(many: int) -> dict[int, bytes]:
-        monkeypatch.setattr(stored, "_MANY", many)
+        monkeypatch.setattr(message_rows, "_MANY", many)
         scene, disk = on_disk()
         client = scene.client()
         client.send("queue.declare", queue="q", durable=True)

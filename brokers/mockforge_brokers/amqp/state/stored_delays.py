@@ -8,7 +8,7 @@ from ...clock import Clock
 from ...storage.store import Store
 from ..records import packed
 from .plugin_exchanges import Held, Shelf
-from .queues.stored import OWNER, raw
+from .queues.message_rows import OWNER, raw
 
 _encode: Final = msgpack.Encoder().encode
 

@@ -17,7 +17,7 @@ from .store import return_to
 if TYPE_CHECKING:
     from ..routing import Route
     from .governed import Host
-    from .stored import Keeping
+    from .message_rows import Keeping
 
 _by_position = attrgetter("position")
 AT_ONCE: Final = 256

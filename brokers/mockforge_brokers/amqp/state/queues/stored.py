@@ -10,199 +10,26 @@ queue it is known after a kill, too, behind which position nothing was: as in Ra
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, cast
 
-from msgspec import Struct, msgpack
-
-from ....storage.facts import Run, row_number
-from ....storage.store import Store
-from ...records import packed
 from ..memory import COST
 from ..message import Message
 from .governed import GovernedQueue, Host
+from .message_rows import Keeping, Mark, dead_row, live_row, stream_row
 from .queue import Queue
-from .quorum import RANKS, QuorumMessage, QuorumQueue
+from .quorum import QuorumMessage, QuorumQueue
 from .stream import StreamQueue
 
 if TYPE_CHECKING:
     from ..consumer import Consumer
     from ..routing import Route
 
-
-OWNER: Final = "amqp"
-_NEVER: Final = b"\xff"
-"""No content begins so: it begins with a header frame (2), or as what is packed (records.py)."""
-
-
 _AHEAD: Final = 1000
 """Positions that are said to be delivered before they are, at most: a thirty-second part."""
-_MANY: Final = 8
-"""Messages from which on it is worth to ask whether all are alike."""
-Marks = dict[int, tuple[int, int]]
-"""By priority what a Keeping has as `delivered` and `bound`."""
-Around = tuple["Route | None", int, int, bytes, bytes]
-"""What stands before and behind a content, for messages of this route, body size and length."""
-
-
-class MessageRow(Struct, array_like=True):
-    """A message on disk; `expires` and `moment` are wall times.
-
-    `reason` is that for which it died, where its dead letter found no queue yet.
-    """
-
-    exchange: bytes
-    routing_key: bytes
-    content: bytes
-    size: int
-    expires: float | None = None
-    moment: float | None = None
-    reason: str = ""
-
-
-class Mark(Struct, eq=False):
-    """As a Keeping's of the same names, of the messages of one priority."""
-
-    delivered: int = 0
-    bound: int = 0
-    noted: int = 0
-    sure: int = 0
-
-
-class Keeping(Struct, eq=False):
-    """Where the messages of one queue go; a `store.Source` of what came to a plain one.
-
-    `fresh` are those, by position, that came since the last group and are not done with: what is
-    acknowledged meanwhile is never written. `head` is the header of the last persistent one
-    (`head_of`): publishers send the same many times. `changed` writes the queue's own row.
-    """
-
-    store: Store
-    number: int
-    is_persistent: Callable[[bytes], bool]
-    head_of: Callable[[bytes], bytes]
-    changed: Callable[[], object]
-    delivered: int = 0
-    """The last position of which a consumer got something, or might have."""
-    bound: int = -1
-    """No consumer got anything behind this one, as the group `noted` says; -1: that is not written.
-    Before that is on disk the one there is `sure`, and who gets something behind it waits."""
-    noted: int = 0
-    sure: int = 0
-    waiting: dict[Consumer, int] = {}
-    """The last group that a consumer of a quorum queue was made to wait for."""
-    marks: dict[int, Mark] | None = None
-    """Of a queue that hands out by priority: `delivered` and `bound` are the furthest of them."""
-    fresh: dict[int, Message] = {}
-    head: bytes = _NEVER
-    around: Around = (None, -1, -1, b"", b"")
-    """Of the last message of which a row was made."""
-
-    def stand_on(self, number: int, delivered: int, bound: int, marks: Marks) -> None:
-        """Its rows are on disk already, in this log."""
-        self.store.known_log(number, OWNER)
-        self.number, self.delivered = number, delivered
-        if self.bound >= 0:
-            self.bound = bound
-        if self.marks is not None:
-            # A folder in which priorities were not told apart has one mark for all.
-            if bound and not marks:
-                marks = dict.fromkeys(range(RANKS), (delivered, bound))
-            self.marks = {rank: Mark(*mark) for rank, mark in marks.items()}
-
-    @property
-    def by_priority(self) -> Marks:
-        """Of `marks` what is to be known after a start."""
-        marks = self.marks or {}
-        return {rank: (mark.delivered, mark.bound) for rank, mark in marks.items()}
-
-    def catch_up(self) -> None:
-        fresh = self.fresh
-        if not fresh:
-            return
-        if len(fresh) >= _MANY and (run := _run_of(self.number, fresh)):
-            self.store.fill_run(run)
-        else:
-            self._fill_each(fresh)
-        # Only now: what could not be written down is asked for again.
-        self.fresh = {}
-
-    def _fill_each(self, fresh: dict[int, Message]) -> None:
-        rows: dict[int, bytes] = {}
-        route, size, length, before, after = self.around
-        for number, message in enumerate_rows(self.number, fresh):
-            content = packed(message.content)
-            if message.route is not route or message.size != size or len(content) != length:
-                # What stands around the content is the same for messages that are alike.
-                route, size, length = message.route, message.size, len(content)
-                before, after = _around(route, size, length)
-            rows[number] = b"%b%b%b" % (before, content, after)
-        self.around = route, size, length, before, after
-        self.store.fill(rows)
-
-
 _position_of = attrgetter("position")
-_content_of = attrgetter("content")
-_route_of = attrgetter("route")
-_size_of = attrgetter("size")
-_encode = msgpack.Encoder().encode
-
-
-def enumerate_rows(log: int, messages: dict[int, Message]) -> Iterator[tuple[int, Message]]:
-    """Each with the number of its row."""
-    first = row_number(log, 0)
-    return zip(map(first.__or__, messages), messages.values(), strict=True)
-
-
-def _run_of(log: int, messages: dict[int, Message]) -> Run | None:
-    """All of them, where they are alike: what is asked of each is asked in C."""
-    values = messages.values()
-    contents = list(map(_content_of, values))
-    if (
-        set(map(type, contents)) == {bytes}
-        and len(set(map(len, contents))) == 1
-        and len(set(map(_route_of, values))) == 1
-        and len(set(map(_size_of, values))) == 1
-    ):
-        one = next(iter(values))
-        return Run(
-            _numbers(log, messages), contents, *_around(one.route, one.size, len(one.content))
-        )
-    return None
-
-
-def _numbers(log: int, messages: dict[int, Message]) -> Sequence[int]:
-    first, last = next(iter(messages)), next(reversed(messages))
-    if last - first < len(messages):
-        return range(row_number(log, first), row_number(log, last) + 1)
-    return list(map(row_number(log, 0).__or__, messages))
-
-
-def _around(route: Route, size: int, length: int) -> tuple[bytes, bytes]:
-    """What `_row` has before and behind a content of `length` bytes."""
-    names = raw(route.exchange.name), raw(route.routing_key)
-    whole = _encode((*names, bytes(length), size, None, None))
-    behind = len(_encode(size)) + 2
-    return whole[: len(whole) - behind - length], whole[len(whole) - behind :]
-
-
-def _row(route: Route, content: bytes, size: int, expires: float | None) -> bytes:
-    # As a MessageRow, without the object.
-    names = raw(route.exchange.name), raw(route.routing_key)
-    return _encode((*names, packed(content), size, expires, None))
-
-
-def _dead_row(message: Message, reason: str) -> bytes:
-    route = message.route
-    names = raw(route.exchange.name), raw(route.routing_key)
-    return _encode(MessageRow(*names, packed(message.stored), message.size, reason=reason))
-
-
-def raw(name: str) -> bytes:
-    """A name as it is on the wire, whatever bytes it has."""
-    return name.encode("utf-8", "surrogateescape")
 
 
 class StoredQueue(Queue):
@@ -356,7 +183,7 @@ class StoredGovernedQueue(StoredQueue, GovernedQueue):
         if keeping.is_persistent(content):
             clock = self.host.clock
             until = None if expires == inf else clock.wall() + expires - clock.now()
-            row = _row, (route, content, size, until)
+            row = live_row, (route, content, size, until)
             # Before it is there: it may be gone again when this returns.
             keeping.store.append_late(keeping.number, self._position + 1, row)
         super()._put(route, content, size, expires, priority)
@@ -448,7 +275,7 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
     # Dead letters that found no queue yet.
 
     def hold_back(self, message: Message, reason: str, seconds: float) -> None:
-        keeping, late = self.keeping, (_dead_row, (message, reason))
+        keeping, late = self.keeping, (dead_row, (message, reason))
         keeping.store.append_late(keeping.number, self.row_of(message), late)
         super().hold_back(message, reason, seconds)
 
@@ -476,8 +303,7 @@ class StoredStreamQueue(StreamQueue):
         offset = self.log.end
         super()._append(route, content, size, moment)
         keeping = self.keeping
-        names = raw(route.exchange.name), raw(route.routing_key)
-        row = _encode(MessageRow(*names, packed(content), size, None, moment))
+        row = stream_row(route, content, size, moment)
         keeping.store.append(keeping.number, offset, row)
 
     def _retain(self) -> None:

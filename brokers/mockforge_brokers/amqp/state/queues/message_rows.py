@@ -1,0 +1,194 @@
+"""What a durable queue has on disk: its messages as rows, and what is known of who got them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, msgpack
+
+from ....storage.facts import Run, row_number
+from ....storage.store import Store
+from ...records import packed
+from ..message import Message
+from .quorum import RANKS
+
+if TYPE_CHECKING:
+    from ..consumer import Consumer
+    from ..routing import Route
+
+OWNER: Final = "amqp"
+_NEVER: Final = b"\xff"
+"""No content begins so: it begins with a header frame (2), or as what is packed (records.py)."""
+_MANY: Final = 8
+"""Messages from which on it is worth to ask whether all are alike."""
+Marks = dict[int, tuple[int, int]]
+"""By priority what a Keeping has as `delivered` and `bound`."""
+Around = tuple["Route | None", int, int, bytes, bytes]
+"""What stands before and behind a content, for messages of this route, body size and length."""
+
+
+class MessageRow(Struct, array_like=True):
+    """A message on disk; `expires` and `moment` are wall times.
+
+    `reason` is that for which it died, where its dead letter found no queue yet.
+    """
+
+    exchange: bytes
+    routing_key: bytes
+    content: bytes
+    size: int
+    expires: float | None = None
+    moment: float | None = None
+    reason: str = ""
+
+
+class Mark(Struct, eq=False):
+    """As a Keeping's of the same names, of the messages of one priority."""
+
+    delivered: int = 0
+    bound: int = 0
+    noted: int = 0
+    sure: int = 0
+
+
+class Keeping(Struct, eq=False):
+    """Where the messages of one queue go; a `store.Source` of what came to a plain one.
+
+    `fresh` are those, by position, that came since the last group and are not done with: what is
+    acknowledged meanwhile is never written. `head` is the header of the last persistent one
+    (`head_of`): publishers send the same many times. `changed` writes the queue's own row.
+    """
+
+    store: Store
+    number: int
+    is_persistent: Callable[[bytes], bool]
+    head_of: Callable[[bytes], bytes]
+    changed: Callable[[], object]
+    delivered: int = 0
+    """The last position of which a consumer got something, or might have."""
+    bound: int = -1
+    """No consumer got anything behind this one, as the group `noted` says; -1: that is not written.
+    Before that is on disk the one there is `sure`, and who gets something behind it waits."""
+    noted: int = 0
+    sure: int = 0
+    waiting: dict[Consumer, int] = {}
+    """The last group that a consumer of a quorum queue was made to wait for."""
+    marks: dict[int, Mark] | None = None
+    """Of a queue that hands out by priority: `delivered` and `bound` are the furthest of them."""
+    fresh: dict[int, Message] = {}
+    head: bytes = _NEVER
+    around: Around = (None, -1, -1, b"", b"")
+    """Of the last message of which a row was made."""
+
+    def stand_on(self, number: int, delivered: int, bound: int, marks: Marks) -> None:
+        """Its rows are on disk already, in this log."""
+        self.store.known_log(number, OWNER)
+        self.number, self.delivered = number, delivered
+        if self.bound >= 0:
+            self.bound = bound
+        if self.marks is not None:
+            # A folder in which priorities were not told apart has one mark for all.
+            if bound and not marks:
+                marks = dict.fromkeys(range(RANKS), (delivered, bound))
+            self.marks = {rank: Mark(*mark) for rank, mark in marks.items()}
+
+    @property
+    def by_priority(self) -> Marks:
+        """Of `marks` what is to be known after a start."""
+        marks = self.marks or {}
+        return {rank: (mark.delivered, mark.bound) for rank, mark in marks.items()}
+
+    def catch_up(self) -> None:
+        fresh = self.fresh
+        if not fresh:
+            return
+        if len(fresh) >= _MANY and (run := _run_of(self.number, fresh)):
+            self.store.fill_run(run)
+        else:
+            self._fill_each(fresh)
+        # Only now: what could not be written down is asked for again.
+        self.fresh = {}
+
+    def _fill_each(self, fresh: dict[int, Message]) -> None:
+        rows: dict[int, bytes] = {}
+        route, size, length, before, after = self.around
+        for number, message in enumerate_rows(self.number, fresh):
+            content = packed(message.content)
+            if message.route is not route or message.size != size or len(content) != length:
+                # What stands around the content is the same for messages that are alike.
+                route, size, length = message.route, message.size, len(content)
+                before, after = _around(route, size, length)
+            rows[number] = b"%b%b%b" % (before, content, after)
+        self.around = route, size, length, before, after
+        self.store.fill(rows)
+
+
+_content_of = attrgetter("content")
+_route_of = attrgetter("route")
+_size_of = attrgetter("size")
+_encode = msgpack.Encoder().encode
+
+
+def enumerate_rows(log: int, messages: dict[int, Message]) -> Iterator[tuple[int, Message]]:
+    """Each with the number of its row."""
+    first = row_number(log, 0)
+    return zip(map(first.__or__, messages), messages.values(), strict=True)
+
+
+def _run_of(log: int, messages: dict[int, Message]) -> Run | None:
+    """All of them, where they are alike: what is asked of each is asked in C."""
+    values = messages.values()
+    contents = list(map(_content_of, values))
+    if (
+        set(map(type, contents)) == {bytes}
+        and len(set(map(len, contents))) == 1
+        and len(set(map(_route_of, values))) == 1
+        and len(set(map(_size_of, values))) == 1
+    ):
+        one = next(iter(values))
+        return Run(
+            _numbers(log, messages), contents, *_around(one.route, one.size, len(one.content))
+        )
+    return None
+
+
+def _numbers(log: int, messages: dict[int, Message]) -> Sequence[int]:
+    first, last = next(iter(messages)), next(reversed(messages))
+    if last - first < len(messages):
+        return range(row_number(log, first), row_number(log, last) + 1)
+    return list(map(row_number(log, 0).__or__, messages))
+
+
+def _around(route: Route, size: int, length: int) -> tuple[bytes, bytes]:
+    """What `live_row` has before and behind a content of `length` bytes."""
+    whole = _encode((*_names(route), bytes(length), size, None, None))
+    behind = len(_encode(size)) + 2
+    return whole[: len(whole) - behind - length], whole[len(whole) - behind :]
+
+
+def live_row(route: Route, content: bytes, size: int, expires: float | None) -> bytes:
+    """Of a message that is over at this wall time; None: never."""
+    # As a MessageRow, without the object.
+    return _encode((*_names(route), packed(content), size, expires, None))
+
+
+def dead_row(message: Message, reason: str) -> bytes:
+    """Of one that died for this reason, and whose dead letter found no queue yet."""
+    names = _names(message.route)
+    return _encode(MessageRow(*names, packed(message.stored), message.size, reason=reason))
+
+
+def stream_row(route: Route, content: bytes, size: int, moment: float) -> bytes:
+    """Of a message that came at this wall time."""
+    return _encode(MessageRow(*_names(route), packed(content), size, None, moment))
+
+
+def _names(route: Route) -> tuple[bytes, bytes]:
+    return raw(route.exchange.name), raw(route.routing_key)
+
+
+def raw(name: str) -> bytes:
+    """A name as it is on the wire, whatever bytes it has."""
+    return name.encode("utf-8", "surrogateescape")
