@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.actions import PARTS, Parameter
 from mockforge_brokers.misbehaviour.rules import Match
 from mockforge_brokers.protocols import PROTOCOLS
 
-from .filters import Filter, compile_filter, conditions
+from .filters import compile_filter, conditions, reduced
 from .nearest import get_close_matches
 from .units import parse_duration, parse_rate, parse_size
 
@@ -89,27 +88,12 @@ def frame_match(
         whole.matches,
         direction,
         tuple((each.text, each.matches) for each in terms),
-        _early(terms, _ORIGIN),
-        _early(terms, _OPERATION),
-        _early(terms, _PLACE),
-        _early(terms, _COMMON_OPERATION),
-        _early(terms, _COMMON_PLACE),
-        contents=not all(_is_about(each, _PLACE) for each in terms),
-        common=all(_is_about(each, _COMMON_PLACE) for each in terms),
+        reduced(terms, _ORIGIN),
+        reduced(terms, _OPERATION),
+        reduced(terms, _PLACE),
+        reduced(terms, _COMMON_OPERATION),
+        reduced(terms, _COMMON_PLACE),
+        contents=not all(each.is_about(_PLACE) for each in terms),
+        common=all(each.is_about(_COMMON_PLACE) for each in terms),
         ends=any(each.fields is None or "op" in each.fields for each in terms),
     )
-
-
-def _is_about(term: Filter, fields: frozenset[str]) -> bool:
-    return term.fields is not None and term.fields <= fields
-
-
-def _early(terms: tuple[Filter, ...], fields: frozenset[str]) -> Callable[[Row], bool] | None:
-    """What the terms say that are about these fields alone; None where no term is.
-
-    Where that does not match, the filter does not match either.
-    """
-    found = tuple(each.matches for each in terms if _is_about(each, fields))
-    if len(found) > 1:
-        return lambda row: all(matches(row) for matches in found)
-    return found[0] if found else None

@@ -5,7 +5,7 @@ from typing import Final
 
 from mockforge_brokers.journal import IN, Row, Tape
 
-from ..filters import Filter, reduced
+from ..filters import Filter, conditions, reduced
 from .decoder import client_of
 
 _OF_A_TAPE: Final = frozenset(("proto", "conn", "user", "address", "listener", "vhost"))
@@ -14,8 +14,8 @@ _OF_A_TAPE: Final = frozenset(("proto", "conn", "user", "address", "listener", "
 
 def may_match(where: Filter) -> Callable[[Tape], bool]:
     """Whether a row of a tape may match, by what the filter says of connections alone."""
-    named = reduced(where.text, _OF_A_TAPE | {"client"})
-    unnamed = reduced(where.text, _OF_A_TAPE)
+    terms = conditions(where.text)
+    named, unnamed = reduced(terms, _OF_A_TAPE | {"client"}), reduced(terms, _OF_A_TAPE)
 
     def wanted(tape: Tape) -> bool:
         row = Row(tape.protocol, IN, "", tape.connection, client_of(tape), origin=tape.origin())

@@ -3,8 +3,9 @@
 One language says what is shown, tailed, held and made to fail; guide/filters.md teaches it.
 """
 
-from .compiler import Filter, compile_filter, conditions, reduced
+from .compiler import Filter, compile_filter
 from .completion import Suggestion, complete_filter
+from .conditions import conditions, reduced
 from .fields import MESSAGES, Field, Subject, records
 from .syntax import FilterError, quote
 

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -51,6 +51,10 @@ class Filter:
     def __call__(self, row: Any) -> bool:
         return self.matches(row)
 
+    def is_about(self, fields: frozenset[str]) -> bool:
+        """Whether a condition asks about these fields alone."""
+        return self.fields is not None and self.fields <= fields
+
 
 def compile_filter(
     text: str, subject: Subject = MESSAGES, *, wall: Callable[[], float] = time.time
@@ -64,80 +68,8 @@ def compile_filter(
     tree = parse(text)
     if tree is None:
         return Filter(text, lambda row: True)
-    compiler = _Compiler(subject, wall)
-    source = f"def matches(r):\n    return {compiler.node(tree).source}\n"
-    exec(compile(source, "<filter>", "exec"), compiler.names)
-    return Filter(text, compiler.names["matches"], tuple(compiler.notes))
-
-
-def conditions(
-    text: str, subject: Subject = MESSAGES, *, wall: Callable[[], float] = time.time
-) -> tuple[Filter, ...]:
-    """What must all hold for a filter to match, each with its own text; raises FilterError."""
-    tree = parse(text)
-    parts = tree.parts if isinstance(tree, And) else (tree,) if tree is not None else ()
-    protocol = _Compiler(subject, wall).only_protocol(parts)
-    found = []
-    for part in parts:
-        compiler = _Compiler(subject, wall)
-        source = f"def matches(r):\n    return {compiler.node(part, protocol).source}\n"
-        exec(compile(source, "<filter>", "exec"), compiler.names)
-        start, end = _span(part)
-        fields = _fields(part, subject)
-        found.append(Filter(text[start:end], compiler.names["matches"], fields=fields))
-    return tuple(found)
-
-
-def _span(node: Node) -> tuple[int, int]:
-    match node:
-        case And(parts) | Or(parts):
-            return _span(parts[0])[0], _span(parts[-1])[1]
-        case Not(inner):
-            start, end = _span(inner)
-            return max(0, start - 1), end
-        case _:
-            return node.start, node.end
-
-
-def reduced(text: str, fields: Collection[str]) -> Filter | None:
-    """What a filter says of these fields alone; raises FilterError.
-
-    Where it does not match, the filter does not match either; None where it says nothing.
-    """
-    tree = parse(text)
-    parts = tree.parts if isinstance(tree, And) else (tree,) if tree is not None else ()
-    found = tuple(part for part in parts if _is_about(part, fields))
-    if not found:
-        return None
-    compiler = _Compiler(MESSAGES, time.time)
-    source = f"def matches(r):\n    return {compiler.node(And(found)).source}\n"
-    exec(compile(source, "<filter>", "exec"), compiler.names)
-    return Filter(text, compiler.names["matches"])
-
-
-def _fields(node: Node, subject: Subject) -> frozenset[str] | None:
-    """The names of the fields that it asks about; None where it asks about more than these."""
-    match node:
-        case And(parts) | Or(parts):
-            found: set[str] = set()
-            for part in parts:
-                fields = _fields(part, subject)
-                if fields is None:
-                    return None
-                found |= fields
-            return frozenset(found)
-        case Not(inner):
-            return _fields(inner, subject)
-        case Term():
-            known = subject.find(node.field)
-            return None if known is None else frozenset((known[0].name,))
-        case _:
-            return None
-
-
-def _is_about(node: Node, fields: Collection[str]) -> bool:
-    found = _fields(node, MESSAGES)
-    return found is not None and found.issubset(fields)
+    compiler = Compiler(subject, wall)
+    return Filter(text, compiler.function(tree), tuple(compiler.notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +78,7 @@ class _Code:
     source: str
 
 
-class _Compiler:
+class Compiler:
     """Writes expressions; what is not a plain literal goes by name into the function's globals.
 
     No text of the filter gets into the source but as the repr of a str, bytes or number.
@@ -157,6 +89,13 @@ class _Compiler:
         self.names: dict[str, Any] = {"wall": wall, "json_of": JsonReader(), **subject.helpers}
         self.notes: list[str] = []
         self.count = 0
+
+    def function(self, node: Node, protocol: str = "") -> Callable[[Any], bool]:
+        """What a row matches, of which this is the protocol if one is named."""
+        source = f"def matches(r):\n    return {self.node(node, protocol).source}\n"
+        exec(compile(source, "<filter>", "exec"), self.names)
+        matches: Callable[[Any], bool] = self.names["matches"]
+        return matches
 
     def node(self, node: Node, protocol: str = "") -> _Code:
         match node:

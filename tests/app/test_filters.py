@@ -457,7 +457,7 @@ def test_a_quoted_value_means_exactly_itself(name: str) -> None:
     ],
 )
 def test_what_a_filter_says_of_connections_alone(text: str, says: dict[str, bool] | None) -> None:
-    origin = reduced(text, {"proto", "conn", "client"})
+    origin = reduced(conditions(text), frozenset(("proto", "conn", "client")))
     if says is None:
         assert origin is None
     else:
