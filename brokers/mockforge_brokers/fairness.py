@@ -145,7 +145,7 @@ class Chores:
     def do(self, steps: Steps) -> None:
         """Begin with these steps now."""
         if self._some(steps):
-            self._wait(steps)
+            self.later(steps)
 
     def soon(self, call: Callable[[], object]) -> None:
         """Call it in the loop's next turn, or in a later one where others take the time."""
@@ -153,7 +153,10 @@ class Chores:
 
     def later(self, steps: Steps) -> None:
         """Begin with these steps in the loop's next turn: whoever asks has used its own time."""
-        self._wait(steps)
+        self._waiting.append(steps)
+        if not self._armed:
+            self._armed = True
+            self._call_later(0, self._next)
 
     def finish(self) -> None:
         """Do all that waits: somebody has to see the end of it."""
@@ -166,12 +169,6 @@ class Chores:
         turn = self._turn
         turn.begin()
         return turn.work(steps)
-
-    def _wait(self, steps: Steps) -> None:
-        self._waiting.append(steps)
-        if not self._armed:
-            self._armed = True
-            self._call_later(0, self._next)
 
     def _next(self) -> None:
         self._armed = False

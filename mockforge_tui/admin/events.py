@@ -2,21 +2,19 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from mockforge_brokers.events import Event
 from mockforge_brokers.journal import Row
 from msgspec.structs import asdict
+from starlette.types import Receive, Scope, Send
 
 from ..console.results import to_json
 from ..feed.facts import event_row
 from ..filters import Filter
 from ..runtime import Runtime
-from .hanging_up import Receive, hung_up
-
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+from .hanging_up import hung_up
 
 _MOST_BYTES: Final = 1024 * 1024
 """Bytes that wait for a reader; what comes then is left out, counted and reported."""

@@ -1,15 +1,9 @@
 """Who may use the admin port: the right Host and Origin, and the token where there is one."""
 
 import hmac
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from starlette.requests import ClientDisconnect
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
@@ -22,7 +16,7 @@ class Guard:
     since a token is required there.
     """
 
-    def __init__(self, app: App, host: str, token: str | None) -> None:
+    def __init__(self, app: ASGIApp, host: str, token: str | None) -> None:
         self._app = app
         self._any_host = host not in ("127.0.0.1", "::1", "localhost")
         self._token = token

@@ -1,11 +1,12 @@
 """Clients that hang up before they are answered."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from starlette.types import Receive
+
 T = TypeVar("T")
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 async def hung_up(receive: Receive) -> None:

@@ -3,15 +3,13 @@
 import asyncio
 import base64
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
+
+from starlette.types import Receive, Scope, Send
 
 from ..console.jobs import Jobs
 from ..console.results import Notice, Result, to_json
-from .hanging_up import Receive, hung_up
-
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+from .hanging_up import hung_up
 
 MEDIA_TYPE: Final = "application/jsonl"
 _MOST_BYTES: Final = 4 * 1024 * 1024

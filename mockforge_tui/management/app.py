@@ -24,7 +24,7 @@ from .sight import Sight
 from .tags import problem
 
 if TYPE_CHECKING:
-    from ..admin.guard import Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
 _LOGIN = {"WWW-Authenticate": 'Basic realm="RabbitMQ Management"'}
 

@@ -61,7 +61,7 @@ class RecordVerbs:
         offset = appended.base_offset
         if self.environment.journal is not None:
             for placed in log.batches(offset, offset):
-                self._inside.produced(source, topic, partition, bytes(placed))
+                self._inside.produced(source, topic, partition, placed)
         return partition, offset
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> list[RecordView]:
