@@ -8,6 +8,7 @@ from mockforge_brokers.amqp.v1_0.wire.performatives import Composite
 from mockforge_brokers.amqp.v1_0.wire.values import Symbol
 from mockforge_brokers.amqp.wire.frames import method
 
+from ..fake_peer import finish
 from .client import Client, Scene, bodies, names, publish
 from .test_governed import declare, held
 from .test_slices import hurried
@@ -42,8 +43,7 @@ def test_others_are_served_while_very_many_messages_are_rejected(end: str) -> No
         client.fake.vanish()
     elif end == "close":
         scene.broker.disconnect(client.peer.id, "enough")
-    while connection.unfinished:
-        connection.receive(b"")
+    finish(connection)
     scene.advance(1)
     queues = scene.broker.vhost().queues
     assert (len(queues["q"].messages), queues["q"].unacked) == (0, 0)
@@ -101,8 +101,7 @@ def test_others_are_served_while_a_commit_rejects_very_many_messages(vanish: boo
     if vanish:
         client.fake.vanish()
     else:
-        while connection.unfinished:
-            connection.receive(b"")
+        finish(connection)
         client.fake.flush()
         assert names(client.received())[-1] == "tx.commit-ok"
     scene.advance(1)
@@ -133,8 +132,7 @@ def test_others_are_served_while_very_many_messages_are_settled_by_1_0(
     if vanish:
         client.fake.vanish()
     else:
-        while connection.unfinished:
-            connection.receive(b"")
+        finish(connection)
     scene.advance(1)
     queues = scene.broker.vhost().queues
     if outcome == "accepted":
@@ -161,8 +159,7 @@ def test_others_are_served_while_very_many_messages_get_more_annotations(vanish:
     if vanish:
         client.fake.vanish()
     else:
-        while connection.unfinished:
-            connection.receive(b"")
+        finish(connection)
     scene.advance(1)
     assert (len(queue.messages), queue.unacked) == (1000, 0)
     assert all(b"x-why" in message.content for message in messages)

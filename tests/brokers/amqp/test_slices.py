@@ -14,6 +14,7 @@ from mockforge_brokers.amqp.v1_0.wire.frames import frame, performative
 from mockforge_brokers.amqp.wire.frames import method
 from mockforge_brokers.limits import Limits
 
+from ..fake_peer import finish
 from .client import Client, Scene, bodies, names, publish
 from .test_governed import declare, drain, held
 from .v1_0.client import Client as LaterClient
@@ -108,8 +109,7 @@ def test_others_are_served_while_a_message_goes_to_very_many_queues(confirming: 
     assert not scene.broker.vhost().queues["wide-999"].messages
     scene.broker.vhost().delete_queue("wide-999")
     assert other.send("queue.declare", queue="q")[0].name == "queue.declare-ok"
-    while connection.unfinished:
-        connection.receive(b"")
+    finish(connection)
     assert bool(connection.out) == confirming
     assert len(scene.broker.vhost().queues["wide-998"].messages) == 2
     assert scene.broker.memory.used == 2 * 999 * (1 + COST)
@@ -127,8 +127,7 @@ def test_who_comes_behind_a_message_to_very_many_queues_does_not_overtake_it() -
     connection = client.fake.connection
     connection.receive(first + second)
     assert connection.unfinished
-    while connection.unfinished:
-        connection.receive(b"")
+    finish(connection)
     assert [client.send("basic.get", queue=queues[-1], no_ack=True)[0].body for _ in "12"] == [
         b"first",
         b"second",
@@ -149,8 +148,7 @@ def test_others_are_served_while_a_message_that_expires_goes_to_very_many_queues
     connection = client.fake.connection
     connection.receive(publish("amq.fanout", "", b"x", expiration="1000"))
     assert connection.unfinished
-    while connection.unfinished:
-        connection.receive(b"")
+    finish(connection)
     assert len(scene.broker.vhost().queues["wide-999"].messages) == 1
     scene.advance(1)
     assert scene.broker.memory.used == 0
@@ -167,8 +165,7 @@ def test_messages_of_a_commit_come_in_their_order_to_very_many_queues() -> None:
     connection.receive(method(1, "tx.commit"))
     assert connection.unfinished
     assert not scene.broker.vhost().queues["wide-999"].messages
-    while connection.unfinished:
-        connection.receive(b"")
+    finish(connection)
     client.fake.flush()
     assert names(client.received()) == ["tx.commit-ok"]
     assert held(client, "wide-999") == [b"1", b"2"]
@@ -222,8 +219,7 @@ def test_what_dies_in_the_first_of_very_many_queues_comes_behind_the_message_its
         # The dead letters of others do not wait for it.
         other.publish("", "to-wide-1", b"other")
         assert held(other, "wide-1") == [b"x", b"other"]
-        while connection.unfinished:
-            connection.receive(b"")
+        finish(connection)
     came = [] if vanish else ["amq.fanout"]
     assert [got["exchange"] for got in drain(other, "wide-999")] == [*came, ""]
 
@@ -540,8 +536,7 @@ def test_others_are_served_while_a_message_of_amqp_1_0_goes_to_very_many_queues(
     assert scene.broker.vhost().queues["wide-0"].messages
     assert not scene.broker.vhost().queues["wide-999"].messages
     assert other.send("queue.declare", queue="q")[0].name == "queue.declare-ok"
-    while connection.unfinished:
-        connection.receive(b"")
+    finish(connection)
     client.fake.flush()
     (disposition,) = client.received()
     assert disposition.state == "accepted"
@@ -564,8 +559,7 @@ def test_a_link_may_go_while_its_message_goes_to_very_many_queues(end: str) -> N
     else:
         connection.receive(performative(0, "detach", handle=0, closed=True))
     scene.advance(0)
-    while connection.unfinished:
-        connection.receive(b"")
+    finish(connection)
     assert scene.client().send("queue.declare", queue="q")[0].name == "queue.declare-ok"
     if end == "detach":
         client.fake.flush()
