@@ -127,11 +127,13 @@ class Production:
         """With `refusals` FixtureError says what cannot be declared, else a warning does."""
         for position, declare in declarations(self._brokers, fixtures):
             try:
-                declare()
+                text = declare()
             except InvalidInput as error:
                 if refusals:
                     raise FixtureError([Problem("error", position, str(error))]) from None
-                self._environment.spine.emit(Warned("fixtures", str(position), str(error)))
+                text = str(error)
+            if text is not None:
+                self._environment.spine.emit(Warned("fixtures", str(position), text))
         for protocol in _protocols(fixtures) - set(self._brokers):
             text = "not served here: its fixtures stay idle"
             self._environment.spine.emit(Warned(protocol, protocol, text))
@@ -159,8 +161,11 @@ def _protocols(fixtures: FixtureSet) -> set[str]:
 
 def declarations(
     brokers: Brokers, fixtures: FixtureSet
-) -> Iterator[tuple[Position, Callable[[], object]]]:
-    """What the fixtures need: its place, and what declares it or raises InvalidInput."""
+) -> Iterator[tuple[Position, Callable[[], str | None]]]:
+    """What the fixtures need: its place, and what declares it or raises InvalidInput.
+
+    That returns how it differs, where something else of this name is there and stays.
+    """
     if brokers.kafka is not None:
         yield from kafka.declarations(brokers.kafka, fixtures)
     if brokers.mqtt is not None:

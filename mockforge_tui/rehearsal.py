@@ -67,9 +67,12 @@ class _Rehearsal:
         for position, declare in declarations(self._brokers, fixtures):
             with self._listening(position):
                 try:
-                    declare()
+                    text = declare()
                 except InvalidInput as error:
                     self._problems.error(position, str(error))
+                else:
+                    if text is not None:
+                        self._problems.warning(position, text)
         self._count_replicas(fixtures)
         trial = Trial()
         for generator in fixtures.generators:

@@ -44,8 +44,8 @@ def virtual_hosts(config: Config) -> tuple[str, ...]:
 
 def declarations(
     amqp: "AmqpBroker", fixtures: "FixtureSet"
-) -> Iterator[tuple["Position", Callable[[], object]]]:
-    """What fixtures need: its place, and what declares it or raises InvalidInput."""
+) -> Iterator[tuple["Position", Callable[[], None]]]:
+    """See `production.declarations`."""
     for each in fixtures.definitions:
         yield each.position, partial(amqp.define, each.section, each.item)
     for exchange in fixtures.exchanges:

@@ -100,8 +100,8 @@ def lacking(kafka: "KafkaBroker | None", fixtures: "FixtureSet | None") -> str:
 
 def declarations(
     kafka: "KafkaBroker", fixtures: "FixtureSet"
-) -> Iterator[tuple["Position", Callable[[], object]]]:
-    """What fixtures need: its place, and what declares it or raises InvalidInput."""
+) -> Iterator[tuple["Position", Callable[[], str | None]]]:
+    """See `production.declarations`."""
     if fixtures.cluster_id is not None:
         text, position = fixtures.cluster_id
         yield position, partial(setattr, kafka.cluster, "cluster_id", text)
@@ -109,13 +109,38 @@ def declarations(
         yield topic.position, partial(_declare_topic, kafka, topic)
 
 
-def _declare_topic(kafka: "KafkaBroker", topic: "Topic") -> None:
-    if not kafka.has_topic(topic.name):
-        replicas = topic.replication_factor
-        if replicas is not None:
-            # Files that are written for a larger cluster work here too; `check` says so.
-            replicas = min(replicas, kafka.options.nodes)
-        kafka.create_topic(topic.name, topic.partitions, topic.config, replicas=replicas)
+def _declare_topic(kafka: "KafkaBroker", topic: "Topic") -> str | None:
+    if kafka.has_topic(topic.name):
+        return _differences(kafka, topic)
+    replicas = topic.replication_factor
+    if replicas is not None:
+        # Files that are written for a larger cluster work here too; `check` says so.
+        replicas = min(replicas, kafka.options.nodes)
+    kafka.create_topic(topic.name, topic.partitions, topic.config, replicas=replicas)
+    return None
+
+
+def _differences(kafka: "KafkaBroker", topic: "Topic") -> str | None:
+    """How a topic that is there, from before or by a client, differs from what a file says.
+
+    It stays as it is: there may be records in it, and clients that count its partitions.
+    """
+    name, wanted = topic.name, topic.partitions
+    there = kafka.cluster.topics.named(name)
+    found = []
+    if wanted is not None and wanted != (count := len(there.logs)):
+        remedy = (
+            f"topic grow {name} -p {wanted}"
+            if wanted > count
+            else f"none ever goes; topic rm {name}, then load the file again"
+        )
+        found.append(f"{count} partitions and not {wanted} ({remedy})")
+    found += [
+        f"{key}={there.config.value(key)} and not {value} (topic set {name} {key}={value})"
+        for key, value in topic.config.items()
+        if there.config.value(key) != value
+    ]
+    return f"topic {name} is there already, with {', '.join(found)}" if found else None
 
 
 def publish(broker: "KafkaBroker", message: "KafkaMessage") -> Receipt:

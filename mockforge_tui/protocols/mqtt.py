@@ -44,8 +44,8 @@ def build(environment: "Environment", config: Config) -> "MqttBroker":
 
 def declarations(
     mqtt: "MqttBroker", fixtures: "FixtureSet"
-) -> Iterator[tuple["Position", Callable[[], object]]]:
-    """What fixtures need: its place, and what declares it or raises InvalidInput."""
+) -> Iterator[tuple["Position", Callable[[], None]]]:
+    """See `production.declarations`."""
     for retained in fixtures.retained:
         yield retained.position, partial(_retain, mqtt, retained)
 

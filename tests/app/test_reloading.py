@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from mockforge_brokers.events import Warned
 
 from mockforge_tui import reloading
 from mockforge_tui.config import Config
@@ -75,6 +76,42 @@ def test_a_bad_edit_keeps_what_was_loaded_and_says_so_in_one_line(tmp_path):
         assert "\n" not in event.reason
         assert one.runtime.production.engine.emit("a")[0].payload == b"1"
         assert one.delays() == [1.0]
+        await one.runtime.stop()
+
+    asyncio.run(story())
+
+
+def test_a_topic_that_an_edit_wants_otherwise_stays_and_is_named_with_the_remedy(tmp_path):
+    declared = """
+mockforge: 1
+kafka: {topics: {orders: {partitions: %s, config: {retention.ms: %s}}}}
+"""
+
+    async def story() -> None:
+        file = tmp_path / "f.yaml"
+        file.write_text(declared % (3, 1000))
+        one = Watched(tmp_path)
+        warned: list[Warned] = []
+        one.runtime.spine.watch(warned.append, Warned)
+        kafka = one.runtime.brokers.kafka
+        for partitions, retention, text in (
+            (3, 1000, None),
+            (6, 1000, "3 partitions and not 6 (topic grow orders -p 6)"),
+            (2, 1000, "3 partitions and not 2 (none ever goes; topic rm orders, then load the"),
+            (3, 5000, "retention.ms=1000 and not 5000 (topic set orders retention.ms=5000)"),
+        ):
+            file.write_text(declared % (partitions, retention))
+            await one.watch.reload()
+            assert isinstance(one.events[-1], FixturesReloaded)
+            found = [(each.about, each.text) for each in warned]
+            if text is None:
+                assert found == []
+            else:
+                ((place, said),) = found
+                assert place == f"{file}:3:18"
+                assert said.startswith(f"topic orders is there already, with {text}")
+            warned.clear()
+        assert len(kafka.offsets("orders")) == 3
         await one.runtime.stop()
 
     asyncio.run(story())
