@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Timer
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from ..fixtures.expected.model import Came, Expectation
     from ..fixtures.messages import Outgoing
 
+_START: Final = 60.0
+"""Seconds until a process is ready: Python, all that is loaded, and large fixtures."""
 _GRACE: Final = 10.0
 _MORE: Final = 30.0
 """Seconds for an answer beside what is waited for."""
@@ -268,12 +271,30 @@ class ProcessForge(RemoteForge):
     def _ready(self) -> dict[str, Any]:
         """The ready line. Raises LocalError."""
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
+        late = Event()
+
+        def end() -> None:
+            # Which ends the read, on any system. It is not asked: what hangs may not listen.
+            late.set()
+            self._process.kill()
+
+        timer = Timer(_START, end)
+        timer.start()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            timer.cancel()
+            timer.join()
+        if late.is_set() or not line:
             self._process.wait()
             self._log.seek(0)
-            text = self._log.read().strip()
-            raise LocalError(f"mockforge-tui ended before it was ready: {text}")
+            text = self._log.read().strip() or "it said nothing"
+            when = (
+                f"was not ready within {_START:g} s"
+                if late.is_set()
+                else "ended before it was ready"
+            )
+            raise LocalError(f"mockforge-tui {when}: {text}")
         ready: dict[str, Any] = json.loads(line)
         if "admin" not in ready:
             raise InvalidInput("brokers of a process are asked over their admin port: admin=True")

@@ -1,6 +1,7 @@
 """Console commands from Python: the same answers from brokers in this process and in another."""
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from mockforge_brokers.errors import InvalidInput, LocalError
 
 from mockforge_tui import MockForge
-from mockforge_tui.embedded import ExpectationFailed
+from mockforge_tui.embedded import ExpectationFailed, remote
 from mockforge_tui.embedded.base import Forge
 from mockforge_tui.embedded.remote import ProcessForge, RemoteForge
 
@@ -198,3 +199,14 @@ def test_brokers_in_a_process_write_warnings_that_nobody_reads(tmp_path: Path) -
 def test_a_process_without_an_admin_port_is_refused_and_ends() -> None:
     with pytest.raises(InvalidInput, match="admin=True"):
         ProcessForge(admin=False)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a file that is never read to its end")
+def test_a_process_that_is_never_ready_is_ended_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = tmp_path / "f.yaml"
+    os.mkfifo(endless)
+    monkeypatch.setattr(remote, "_START", 0.2)
+    with pytest.raises(LocalError, match=r"not ready within 0\.2 s"):
+        ProcessForge(endless)
