@@ -1,8 +1,9 @@
 """What faults and holds match, and how their parameters are written: at the prompt and in files."""
 
+import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from mockforge_brokers.misbehaviour.actions import PARTS, Parameter
 from mockforge_brokers.misbehaviour.rules import Match
@@ -18,8 +19,11 @@ _ORIGIN = _PLACED | {"user", "vhost"}
 # before must hold after, too.
 _OPERATION = _PLACED | {"op", "dir"}
 _PLACE = _OPERATION | {"topic"}
+_PROTOCOL = frozenset(("proto",))
 _COMMON_OPERATION = frozenset(("proto", "op", "dir"))
 _COMMON_PLACE = _COMMON_OPERATION | {"topic"}
+
+_HEX: Final = re.compile(r"(?:[0-9a-f]{2})+")
 
 
 def read_quantity(parameter: Parameter, text: str) -> Any:
@@ -62,8 +66,8 @@ def read_packet(text: str) -> str:
     """A malformed packet's name as it is known, or bytes in hex behind 0x; raises ValueError."""
     name = text.lower()
     if name.startswith("0x"):
-        if not bytes.fromhex(name[2:]):
-            raise ValueError(f"{text} has no bytes")
+        if not _HEX.fullmatch(name, 2):
+            raise ValueError(f"{text!r} is no bytes: 0x and two hex digits for each")
         return name
     known = [each for protocol in PROTOCOLS.values() for each in protocol.malformed]
     if name not in known:
@@ -93,6 +97,7 @@ def frame_match(
         reduced(terms, _PLACE),
         reduced(terms, _COMMON_OPERATION),
         reduced(terms, _COMMON_PLACE),
+        reduced(terms, _PROTOCOL),
         contents=not all(each.is_about(_PLACE) for each in terms),
         common=all(each.is_about(_COMMON_PLACE) for each in terms),
         ends=any(each.fields is None or "op" in each.fields for each in terms),

@@ -14,7 +14,7 @@ from ..usage import Usage
 from .actions import Refuse
 from .decisions import AT_ONCE, Changes, Decision, Edit, Release
 from .in_force import InForce
-from .rules import Match, applicable, matching
+from .rules import Match, applicable, check_possible, matching
 
 
 class HoldRule(Struct, eq=False):
@@ -34,6 +34,9 @@ class HoldRule(Struct, eq=False):
     hits: int = 0
     added: float = 0.0
     timer: Timer | None = None
+
+    def __post_init__(self) -> None:
+        check_possible(self.match, self.decision)
 
     @property
     def scope(self) -> str:

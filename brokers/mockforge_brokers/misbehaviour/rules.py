@@ -14,6 +14,7 @@ from ..clock import Clock, Timer
 from ..errors import InvalidInput
 from ..events import FaultFired, Warned
 from ..journal import IN, OUT, Row, mark_of
+from ..protocols import title_of
 from ..spine import Spine
 from .actions import Action, Blackhole, Delay, Drop, Inject, Refuse, Truncate, Watch, name_of
 from .in_force import InForce
@@ -40,6 +41,8 @@ class Match(Struct, frozen=True):
     by all of these and the destination. `common_operation` and `common_place` are the same without
     connection and client, so that what they say of a frame holds for everybody's.
 
+    `protocol` says so by the protocol alone.
+
     `contents`: some of the terms are about more than `place`, so that of two frames alike in all
     this one may come nearer to a match than the other; `common`: none is about more than
     `common_place`. `ends`: it may be about a connection's beginning or end.
@@ -54,6 +57,7 @@ class Match(Struct, frozen=True):
     place: Callable[[Row], bool] | None = None
     common_operation: Callable[[Row], bool] | None = None
     common_place: Callable[[Row], bool] | None = None
+    protocol: Callable[[Row], bool] | None = None
     contents: bool = True
     common: bool = False
     ends: bool = True
@@ -74,11 +78,11 @@ class Match(Struct, frozen=True):
 class Trigger(Struct, frozen=True):
     """When a matching rule fires. All conditions that are set must hold.
 
-    `first`: matches to let pass before; `every`: each n-th match from there on; `times`: at most
-    so often; `after`: not before so many seconds since it was added; `window`: for so many
-    seconds from then on; `until`: no longer so many seconds after it was added; `probability`:
-    by the seeded dice, asked last. `lasts`: once it fired, it fires for each match for a while,
-    from so many seconds to so many.
+    `first`: matches to let pass before; `last`: the number of the last one for which it may;
+    `every`: each n-th match from the first on; `times`: at most so often; `after`: not before so
+    many seconds since it was added; `window`: for so many seconds from then on; `until`: no longer
+    so many seconds after it was added; `probability`: by the seeded dice, asked last. `lasts`: once
+    it fired, it fires for each match for a while, from so many seconds to so many.
     """
 
     first: int = 0
@@ -89,12 +93,21 @@ class Trigger(Struct, frozen=True):
     window: float | None = None
     until: float | None = None
     lasts: tuple[float, float] | None = None
+    last: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
             raise InvalidInput(f"fault: probability is 0 to 1, not {self.probability:g}")
         if self.every < 1:
             raise InvalidInput(f"fault: every is 1 or more, not {self.every}")
+        if self.window == 0:
+            raise InvalidInput("fault: window is above 0, or it would never fire")
+        if self.until is not None and self.until <= self.after:
+            raise InvalidInput(_too_short("until", self.until, self.after))
+
+
+def _too_short(name: str, end: float, begin: float) -> str:
+    return f"fault: {name} is {end:g} s, and it begins after {begin:g} s: it would never fire"
 
 
 class Near(Struct, frozen=True):
@@ -131,6 +144,11 @@ class Rule(Struct, eq=False):
     timer: Timer | None = None
     lasting: float = 0.0
     warned: bool = False
+
+    def __post_init__(self) -> None:
+        check_possible(self.match, self.action)
+        if self.lifetime is not None and self.lifetime <= self.trigger.after:
+            raise InvalidInput(_too_short("for", self.lifetime, self.trigger.after))
 
     @property
     def kind(self) -> str:
@@ -358,6 +376,8 @@ class Faults:
             return True
         if rule.seen <= trigger.first or (rule.seen - trigger.first - 1) % trigger.every:
             return False
+        if trigger.last is not None and rule.seen > trigger.last:
+            return False
         if trigger.times is not None and rule.hits >= trigger.times:
             return False
         if trigger.probability < 1 and self._random.random() >= trigger.probability:
@@ -419,7 +439,21 @@ def _compare(rule: Rule, parts: list[Row]) -> None:
         if match.direction not in (None, part.direction):
             failed.append(f"--dir {'out' if match.direction else 'in'}")
         if len(failed) < len(match.terms) and (near is None or len(failed) < len(near.failed)):
-            rule.near = near = Near(part, tuple(failed))
+            # All may be as it says, and its action for others: with a code of another protocol.
+            rule.near = near = Near(part, tuple(failed) or (f"what {rule.kind} is for",))
+
+
+def check_possible(match: Match, action: object) -> None:
+    """Raises InvalidInput where no frame that matches could be `applicable`."""
+    if isinstance(action, Inject) and match.direction == IN:
+        raise InvalidInput("inject: it goes to the client, behind what that gets: dir is out")
+    if isinstance(action, Refuse):
+        if match.direction == OUT:
+            raise InvalidInput("refuse: only what a client sends can be refused: dir is in")
+        protocol = match.protocol
+        if protocol is not None and not any(protocol(Row(each, IN, "")) for each in action.codes):
+            whose = " and ".join(title_of(each) for each in action.codes)
+            raise InvalidInput(f"refuse: {action.code} is a code of {whose}, not of {match.scope}")
 
 
 def applicable(action: object, parts: list[Row]) -> list[Row]:

@@ -123,7 +123,7 @@ def fault_add(
         Rule(
             match_of(session, scope, way),
             make_action(named, values),
-            Trigger(first, every, times, share, start, window, until),
+            Trigger(first, every, times, share, start, window, until, last=nth),
             lifetime,
         )
     )

@@ -216,8 +216,9 @@ def test_fault_add_reads_scope_and_duration() -> None:
         ("fault add delay clint:x 1s", "did you mean client?", "clint"),
         ("fault add explode topic:x", "is not one of", "explode"),
         ("fault add inject op:PUBACK bad-utf", "nearest: bad-utf8", "bad-utf"),
-        ("fault add inject op:PUBACK 0xZZ", "hexadecimal", "0xZZ"),
-        ("fault add inject op:PUBACK 0x", "has no bytes", "0x"),
+        ("fault add inject op:PUBACK 0xZZ", "two hex digits for each", "0xZZ"),
+        ("fault add inject op:PUBACK 0xD00", "two hex digits for each", "0xD00"),
+        ("fault add inject op:PUBACK 0x", "'0x' is no bytes", "0x"),
     ],
 )
 def test_mistakes_of_fault_add(line: str, text: str, blamed: str) -> None:

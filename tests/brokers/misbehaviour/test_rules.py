@@ -11,6 +11,7 @@ from mockforge_brokers.misbehaviour.actions import (
     ACTIONS,
     Delay,
     Disconnect,
+    Inject,
     Refuse,
     find,
     make_action,
@@ -18,7 +19,8 @@ from mockforge_brokers.misbehaviour.actions import (
 )
 from mockforge_brokers.misbehaviour.codes import resolve_code
 from mockforge_brokers.misbehaviour.exchanges import Exchanges
-from mockforge_brokers.misbehaviour.rules import Rule
+from mockforge_brokers.misbehaviour.holds import HoldRule
+from mockforge_brokers.misbehaviour.rules import Match, Rule
 from msgspec.structs import replace
 
 from ..misbehaving import fault
@@ -101,6 +103,7 @@ def test_open_exchanges_are_bounded_and_the_oldest_goes() -> None:
         ({"first": 1, "every": 3}, [2, 5]),
         ({"times": 2}, [1, 2]),
         ({"first": 1, "every": 2, "times": 2}, [2, 4]),
+        ({"first": 3, "last": 4}, [4]),
         ({"probability": 0.0}, []),
     ],
 )
@@ -142,10 +145,43 @@ def test_only_requests_of_a_protocol_that_has_the_code_are_refused() -> None:
     assert world.fires(row(IN, protocol="mqtt"))
 
 
-@pytest.mark.parametrize("trigger", [{"probability": 1.1}, {"every": 0}])
-def test_impossible_conditions_are_refused(trigger: dict[str, float]) -> None:
+def test_of_what_is_about_one_match_alone_chance_makes_no_other() -> None:
+    fired = {tuple(World(fault(first=2, last=3, times=1, probability=0.3)).run(9))}
+    for seed in range(20):
+        world = World(fault(first=2, last=3, times=1, probability=0.3))
+        world.faults.reseed(seed)
+        fired.add(tuple(world.run(9)))
+    assert fired == {(), (3,)}
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        {"probability": 1.1},
+        {"every": 0},
+        {"window": 0.0},
+        {"until": 0.0},
+        {"after": 3.0, "until": 3.0},
+        {"lifetime": 0.0},
+        {"after": 3.0, "lifetime": 3.0},
+    ],
+)
+def test_impossible_conditions_are_refused(trigger: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         fault(**trigger)
+
+
+def test_an_action_for_the_other_way_or_another_protocol_is_refused() -> None:
+    refuse = Refuse("QUOTA_EXCEEDED", {"mqtt": 0x97})
+    with pytest.raises(InvalidInput, match="dir is in"):
+        fault(refuse, direction=OUT)
+    with pytest.raises(InvalidInput, match="dir is out"):
+        fault(Inject("0xc000"), direction=IN)
+    kafka = Match("proto:kafka", lambda row: True, protocol=lambda row: row.protocol == "kafka")
+    with pytest.raises(InvalidInput, match="QUOTA_EXCEEDED is a code of MQTT, not of proto:kafka"):
+        Rule(kafka, refuse)
+    with pytest.raises(InvalidInput, match="not of proto:kafka"):
+        HoldRule(kafka, decision=refuse)
 
 
 # Actions and codes.
@@ -224,6 +260,15 @@ def test_the_other_direction_is_what_keeps_a_rule_from_matching() -> None:
     assert not world.fires(row(IN))
     assert rule.near is not None
     assert rule.near.failed == ("--dir out",)
+
+
+def test_what_a_rule_cannot_do_to_the_frame_that_it_is_about_is_what_keeps_it_from_firing() -> None:
+    rule = fault(Refuse("NACK", {"amqp": 120}), lambda one: one.operation == "Produce")
+    rule.match = replace(rule.match, terms=terms(operation="Produce"))
+    world = World(rule)
+    assert not world.fires(row(IN))
+    assert rule.near is not None
+    assert rule.near.failed == ("what refuse is for",)
 
 
 def test_a_rule_does_not_fire_any_more_after_its_until() -> None:
