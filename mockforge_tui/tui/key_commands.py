@@ -3,7 +3,7 @@
 Nothing here knows the screen, which runs the line, begins it at the prompt, or says why not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,8 +76,8 @@ class Chosen:
     subject: Subject | None
     live: bool = False
     """It is the newest message of a flow that goes on, which changes under the finger."""
-    marks: bool = False
-    """Some rows of the flow are marked."""
+    marks: Set[int] = frozenset()
+    """Numbers of the marked rows of the flow."""
 
     @property
     def row(self) -> Row | None:
@@ -241,6 +241,18 @@ def timeline(chosen: Chosen) -> Deed:
     if row is None or not row.connection or not row.seq:
         return Note("select a message, or what answers one, to see what became of it")
     return Run(f"timeline #{row.seq}")
+
+
+def diff(chosen: Chosen) -> Deed:
+    """With the marked one that is nearest, else with the one before it; the older one is first."""
+    row = chosen.row
+    if row is None or not row.seq or row.kind != "message":
+        return Note("select a message of the flow to compare it")
+    others = sorted(chosen.marks - {row.seq}, key=lambda number: abs(number - row.seq))
+    if not others:
+        return Run(f"diff #{row.seq}")
+    first, second = sorted((row.seq, others[0]))
+    return Run(f"diff #{first} #{second}")
 
 
 def panic(chosen: Chosen) -> Deed:

@@ -76,6 +76,8 @@ KEYS: tuple[Key, ...] = (
         (*_MESSAGES, CONNECTIONS, DESTINATIONS, GROUPS)),
     Key("t", "t", "timeline", "what became of this message: who got it, and when", LOOK, "",
         _ROWS),
+    Key("d", "d", "diff", "what differs from the marked message, or the one before", LOOK, "diff",
+        _ROWS, PAUSED),
     Key("space", "space", "switch", "switch a fault off or on", ACT, "on/off", (FAULTS,)),
     Key("D", "D", "remove", "remove a fault, or a hold with all it holds", ACT, "remove",
         (FAULTS,)),

@@ -270,6 +270,12 @@ def _rows(session: "Session") -> Iterable[Candidate]:
     yield "@marked", "those that are marked"
 
 
+def _messages(session: "Session") -> Iterable[Candidate]:
+    if session.view is not None:
+        yield from _rows(session)
+    yield from _targets(session)
+
+
 def _held(session: "Session") -> Iterable[Candidate]:
     yield "@held", "all"
     for frame in session.runtime.holds.held.values():
@@ -320,6 +326,7 @@ _SOURCES: dict[str, Source] = {
     "hold-rules": _hold_rules,
     "held": _held,
     "rows": _rows,
+    "messages": _messages,
     "codes": _codes,
     "malformed": _malformed,
     "jobs": _jobs,

@@ -121,19 +121,27 @@ def _course_of(row: Row, courses: list[Course]) -> Course | None:
 
 
 def _newest(session: "Session", which: str) -> Course:
+    return courses_of(session, which, "which")[-1]
+
+
+def courses_of(session: "Session", which: str, argument: str) -> list[Course]:
+    """The messages of a target that the journal has, oldest first, at least one.
+
+    Raises BadArgument, InvalidInput.
+    """
     try:
         target = parse_target(which)
     except ValueError as error:
-        raise BadArgument("which", str(error)) from None
-    place: Place | BareTarget = resolved(session, target, "which")
+        raise BadArgument(argument, str(error)) from None
+    place: Place | BareTarget = resolved(session, target, argument)
     if isinstance(place, BareTarget):
-        raise BadArgument("which", f"{which} is not known")
+        raise BadArgument(argument, f"{which} is not known")
     if place.protocol not in session.runtime.brokers:
-        raise BadArgument("which", f"{title_of(place.protocol)} does not run here")
+        raise BadArgument(argument, f"{title_of(place.protocol)} does not run here")
     found = [each for each in _courses(session, place.protocol) if is_of(each, place)]
     if not found:
-        raise BadArgument("which", f"the journal has no message of {which}")
-    return found[-1]
+        raise BadArgument(argument, f"the journal has no message of {which}")
+    return found
 
 
 def _courses(session: "Session", protocol: str, moment: float = inf) -> list[Course]:

@@ -8,7 +8,7 @@ from mockforge_brokers.snapshots import GroupView
 from ...feed.exchange import Exchange
 from ...filters import Filter
 from ..filter_keys import FilterKeys
-from ..key_commands import KEY_COMMANDS, Begin, Chosen, Copy, Deed, Note, Run, timeline, why
+from ..key_commands import KEY_COMMANDS, Begin, Chosen, Copy, Deed, Note, Run, diff, timeline, why
 from ..keys import KEYS, key_of
 from ..narrowing import (
     packet_of,
@@ -120,7 +120,7 @@ class ActingScreen(PaneScreen):
     def chosen(self) -> Chosen:
         """The same for keys that act."""
         live = self.here is self.flow and self.flow.selected is None
-        return Chosen(self.subject(), live, bool(self.console_app.feed.marks))
+        return Chosen(self.subject(), live, frozenset(self.console_app.feed.marks))
 
     # Moving ------------------------------------------------------------------------------
 
@@ -245,6 +245,10 @@ class ActingScreen(PaneScreen):
     def do_timeline(self) -> None:
         self.look_at()
         self._carry_out(timeline(self.chosen()))
+
+    def do_diff(self) -> None:
+        self.look_at()
+        self._carry_out(diff(self.chosen()))
 
     def do_tab(self, step: int) -> None:
         if not self._open_inspector():

@@ -44,7 +44,7 @@ TABLES = [
 ]
 OF_ONE = ["producer ls orders", "topic show orders", "exchange show events"]
 """Tables of something that empty brokers do not have."""
-FOR_THE_SCREEN = ("filter", "shot", "theme", "republish", "quit", "why #", "timeline #")
+FOR_THE_SCREEN = ("filter", "shot", "theme", "republish", "quit", "why #", "timeline #", "diff #")
 """Refused where there is no screen, or no console that could quit."""
 
 

@@ -18,6 +18,7 @@ from mockforge_tui.tui.key_commands import (
     Deed,
     Note,
     Run,
+    diff,
     timeline,
     why,
 )
@@ -145,11 +146,32 @@ def test_a_timeline_is_of_a_frame(subject: Subject | None, deed: Deed) -> None:
     assert timeline(Chosen(subject)) == deed
 
 
+@pytest.mark.parametrize(
+    ("subject", "marks", "deed"),
+    [
+        (MESSAGE, (), Run("diff #7")),
+        (MESSAGE, (7,), Run("diff #7")),
+        (MESSAGE, (3, 7), Run("diff #3 #7")),
+        (MESSAGE, (1, 5, 12), Run("diff #5 #7")),
+        (MESSAGE, (8,), Run("diff #7 #8")),
+        (ACK, (), Note("select a message of the flow to compare it")),
+        (HELD, (), Note("select a message of the flow to compare it")),
+        (OPEN, (), Note("select a message of the flow to compare it")),
+    ],
+)
+def test_a_message_is_compared_with_the_nearest_marked_one_else_with_the_one_before(
+    subject: Subject, marks: tuple[int, ...], deed: Deed
+) -> None:
+    assert diff(Chosen(subject, marks=frozenset(marks))) == deed
+
+
 def test_the_newest_message_of_a_live_flow_is_read_but_not_published_again() -> None:
     live = Chosen(MESSAGE, live=True)
     assert live.settled_row is None
     assert KEY_COMMANDS["republish"](live) == Note("select a message to publish it again")
-    assert KEY_COMMANDS["republish"](replace(live, marks=True)) == Run("republish @marked")
+    assert KEY_COMMANDS["republish"](replace(live, marks=frozenset({3}))) == Run(
+        "republish @marked"
+    )
     # To edit it is no accident: the line is looked at before it is entered.
     assert KEY_COMMANDS["edit"](live) == Begin("pub mqtt:a/b on")
 
