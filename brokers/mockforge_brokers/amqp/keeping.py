@@ -28,6 +28,7 @@ from .state.memory import DISK, Memory
 from .state.plugin_exchanges import DelayedExchange
 from .state.policies import NamedPolicy
 from .state.queues.message_rows import OWNER, Keeping, Marks, MessageRow, raw
+from .state.queues.quorum import Returned
 from .state.queues.stored import store_in
 from .state.stored_delays import HeldRow, StoredShelf
 from .state.topic_permissions import TopicPermission
@@ -86,6 +87,7 @@ class QueueRow(Struct):
 
     `bound`: no consumer got any behind this one, also where more happened than was written; -1
     where nobody knows. `marks` are these two by priority, where the queue hands out by it.
+    `returns` is the number of the log of what came back.
     """
 
     vhost: str
@@ -96,6 +98,7 @@ class QueueRow(Struct):
     delivered: int
     bound: int = -1
     marks: Marks = {}
+    returns: int = 0
 
 
 class BindingRow(Struct):
@@ -248,6 +251,7 @@ class StoringKeeper(Keeper):
                 keeping.delivered,
                 keeping.bound,
                 keeping.by_priority,
+                keeping.returns,
             )
         )
 
@@ -339,17 +343,34 @@ def _kept_queue(found: Kept, row: QueueRow) -> KeptQueue:
         # What is not known to be below all that was delivered may have been.
         delivered = row.bound if row.bound >= 0 else rows[-1][0] if rows else 0
         marks = {rank: (bound, bound) for rank, (_, bound) in marks.items()}
+    messages = list(_messages(rows, delivered))
+    if row.returns:
+        messages = _returned(messages, dict(found.log(row.returns)))
     return KeptQueue(
         row.name,
         row.auto_delete,
         row.arguments,
-        list(_messages(rows, delivered)),
+        messages,
         rows[0][0] if rows else 0,
         row.number,
         delivered,
         max(row.bound, delivered),
         marks,
+        row.returns,
     )
+
+
+def _returned(messages: list[KeptMessage], returns: dict[int, bytes]) -> list[KeptMessage]:
+    """With what is known of those that came back, in the order in which they stand since."""
+    decoder = msgpack.Decoder(Returned)
+    for message in messages:
+        if (value := returns.get(message.position)) is not None:
+            message.returned = decoder.decode(value)
+    return sorted(messages, key=_place)
+
+
+def _place(message: KeptMessage) -> int:
+    return message.position if message.returned is None else message.returned.position
 
 
 def _held(rows: Iterable[tuple[int, bytes]]) -> Iterable[KeptHeld]:

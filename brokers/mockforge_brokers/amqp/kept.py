@@ -17,8 +17,9 @@ from .state.policies import NamedPolicy
 from .state.queues.governed import GovernedMessage, GovernedQueue, govern
 from .state.queues.message_rows import Marks
 from .state.queues.queue import Queue
-from .state.queues.quorum import QuorumQueue
+from .state.queues.quorum import QuorumMessage, QuorumQueue, Returned
 from .state.queues.stream import StreamQueue
+from .state.routing import Route
 from .state.topic_permissions import TopicPermission
 from .state.virtual_host import VirtualHost
 from .wire.content import flags, header_payload
@@ -49,6 +50,8 @@ class KeptMessage(Struct, omit_defaults=True):
     """Where it stands on disk; 0 where nothing is kept there."""
     reason: str = ""
     """For which it died, where its dead letter found no queue yet (at-least-once)."""
+    returned: Returned | None = None
+    """Of a quorum queue's that came back before."""
 
 
 class KeptQueue(Struct):
@@ -68,6 +71,8 @@ class KeptQueue(Struct):
     """None behind this one was delivered, and that is on disk."""
     marks: Marks = {}
     """These two by priority, where the queue hands out by it."""
+    returns: int = 0
+    """Of its log of what came back; 0 where that is not kept."""
 
 
 class KeptHeld(Struct):
@@ -242,7 +247,7 @@ def _on_disk(made: KeptQueue, queue: Queue) -> KeptQueue:
     if queue.stored:
         keeping = queue.keeping
         made.number, made.delivered, made.bound = keeping.number, keeping.delivered, keeping.bound
-        made.marks = keeping.by_priority
+        made.marks, made.returns = keeping.by_priority, keeping.returns
     return made
 
 
@@ -273,6 +278,7 @@ def _message(message: Message, away: bool, clock: Clock) -> KeptMessage:
         away or message.redelivered,
         None if expires == math.inf else clock.wall() + expires - clock.now(),
         position=message.queue.row_of(message) if message.queue.stored else 0,
+        returned=message.returned(away=away) if isinstance(message, QuorumMessage) else None,
     )
 
 
@@ -344,7 +350,9 @@ def _hold(restored: DelayedExchange, kept: KeptExchange, vhost: VirtualHost, clo
 
 def _fill(restored: Queue, queue: KeptQueue, vhost: VirtualHost, clock: Clock) -> None:
     if queue.number and restored.stored:
-        restored.keeping.stand_on(queue.number, queue.delivered, queue.bound, queue.marks)
+        restored.keeping.stand_on(
+            queue.number, queue.delivered, queue.bound, queue.marks, queue.returns
+        )
     last = 0
     for offset, message in enumerate(queue.messages, queue.start):
         route = vhost.origin(_text(message.exchange), _text(message.routing_key))
@@ -359,19 +367,44 @@ def _fill(restored: Queue, queue: KeptQueue, vhost: VirtualHost, clock: Clock) -
         if message.reason and isinstance(restored, QuorumQueue):
             restored.restore_undelivered(route, content, message.size, message.reason)
             continue
-        redelivered = message.redelivered
-        if queue.marks and redelivered and isinstance(restored, QuorumQueue):
-            delivered, _ = queue.marks.get(restored.rank_of(content), (0, 0))
-            redelivered = message.position <= delivered
+        if message.returned is not None and isinstance(restored, QuorumQueue):
+            last = max(last, _restore_returned(restored, message, message.returned, route, clock))
+            continue
+        redelivered = message.redelivered and _was_delivered(restored, queue, message, content)
         if message.expires is None:
             restored.restore(route, content, message.size, redelivered)
             continue
         if not isinstance(restored, GovernedQueue):
             restored = govern(restored, vhost)
-        expires = clock.now() + message.expires - clock.wall()
+        expires = _expires(message, clock)
         restored.restore_expiring(route, content, message.size, redelivered, expires)
     if last:
         restored.continue_at(last + 1)
+
+
+def _was_delivered(restored: Queue, queue: KeptQueue, message: KeptMessage, content: bytes) -> bool:
+    """By the mark of its priority, where there are such."""
+    if not (queue.marks and isinstance(restored, QuorumQueue)):
+        return True
+    delivered, _ = queue.marks.get(restored.rank_of(content), (0, 0))
+    return message.position <= delivered
+
+
+def _restore_returned(
+    restored: QuorumQueue, message: KeptMessage, returned: Returned, route: Route, clock: Clock
+) -> int:
+    """Returns the last position that it had on disk; 0 where nothing is kept there."""
+    row = message.position
+    if row:
+        restored.continue_at(returned.position)
+    content, expires = unpacked(message.content), _expires(message, clock)
+    restored.restore_returned(route, content, message.size, returned, expires, row)
+    return returned.position if row else 0
+
+
+def _expires(message: KeptMessage, clock: Clock) -> float:
+    """By the clock."""
+    return math.inf if message.expires is None else clock.now() + message.expires - clock.wall()
 
 
 def in_words(vhosts: Iterable[VirtualHost]) -> str:

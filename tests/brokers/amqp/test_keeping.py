@@ -164,7 +164,8 @@ def test_what_was_acknowledged_is_gone(arguments: dict[str, Any]) -> None:
     client.send("basic.nack", delivery_tag=9, multiple=True, requeue=True)
     client.send("basic.get", queue="q", no_ack=True)
     scene.advance(0.01)
-    assert rows(disk) == 4
+    # Of those that came back a quorum queue has the counts beside them.
+    assert rows(disk) == (8 if "x-queue-type" in arguments else 4)
     assert {body for body, _ in drain(reopened(scene, disk).client(), "q")} == {
         b"5", b"6", b"7", b"8"
     }  # fmt: skip
@@ -316,6 +317,87 @@ def test_of_a_quorum_queue_what_was_delivered_says_so_and_nothing_else(
     assert counted(again) == [
         (b"%d" % number, number < taken, int(number < taken)) for number in range(6)
     ]
+
+
+def come_back(scene: Scene, **arguments: Any) -> Client:
+    """Six messages: 1 and 3 came back three times, 0 as often and is out; so are 2, 4 and 5."""
+    client = scene.client()
+    arguments = {**QUORUM, **arguments}
+    client.send("queue.declare", queue="q", durable=True, arguments=arguments)
+    for number in range(6):
+        client.publish("", "q", b"%d" % number, **PERSISTENT)
+    for _ in range(6):
+        client.send("basic.get", queue="q")
+    for tag in (1, 2, 4, 7, 8, 9, 10, 11, 12):
+        if tag > 6:
+            client.send("basic.get", queue="q")
+        client.send("basic.nack", delivery_tag=tag, requeue=True)
+        scene.advance(0.01)
+    client.send("basic.get", queue="q")
+    return client
+
+
+def in_order(scene: Scene) -> list[tuple[bytes, int]]:
+    """(body, x-delivery-count) of all in the queue, as they come."""
+    client, found = scene.client(), []
+    while (got := client.send("basic.get", queue="q", no_ack=True)[0]).name == "basic.get-ok":
+        assert got["redelivered"]
+        found.append((got.body, plain(got.properties["headers"])["x-delivery-count"]))
+    return found
+
+
+@pytest.mark.parametrize("limit", [{}, {"x-delivery-limit": 9}])
+@pytest.mark.parametrize("how", ["ended", "killed", "restarted", "restarted in memory"])
+def test_how_often_messages_came_back_and_where_they_stand_outlives_a_start(
+    how: str, limit: dict[str, Any]
+) -> None:
+    """Asked of RabbitMQ 3.10.8, which was killed, or ended: both times it had the counts."""
+    scene, disk = (Scene(), MemoryDisk()) if how == "restarted in memory" else on_disk()
+    come_back(scene, **limit).fake.vanish()
+    scene.advance(0.01)
+    alike = Scene()
+    come_back(alike, **limit).fake.vanish()
+    expected = in_order(alike)
+    assert sorted(expected) == [(b"%d" % at, count) for at, count in enumerate((4, 3, 1, 3, 1, 1))]
+    if how.startswith("restarted"):
+        scene.broker.restart()
+    else:
+        scene = reopened(scene, disk, clean=how == "ended")
+    assert in_order(scene) == expected
+
+
+def test_a_restart_itself_counts_as_the_end_of_the_clients_who_had_a_message() -> None:
+    scene = Scene()
+    come_back(scene)
+    scene.broker.restart()
+    found = in_order(scene)
+    assert sorted(found) == [(b"%d" % at, count) for at, count in enumerate((4, 3, 1, 3, 1, 1))]
+    # What had no end of its own client stands behind, as it did.
+    assert [body for body, _ in found][-2:] == [b"1", b"3"]
+
+
+@pytest.mark.parametrize("how", ["acknowledged", "rejected", "together", "purged", "deleted"])
+def test_of_what_is_gone_no_count_stays(how: str) -> None:
+    scene, disk = on_disk()
+    come_back(scene).fake.vanish()
+    scene.advance(0.01)
+    # Once more behind a start: what was found is to be let go of, too.
+    again = MemoryDisk()
+    again.rows, again.entities = dict(disk.rows), disk.entities
+    scene = Scene(disk=again, found=disk.kept(clean=True))
+    assert rows(again) == 12
+    client = scene.client()
+    if how in ("purged", "deleted"):
+        client.send({"purged": "queue.purge", "deleted": "queue.delete"}[how], queue="q")
+    else:
+        for _ in range(6):
+            client.send("basic.get", queue="q")
+        for tag in (6,) if how == "together" else range(1, 7):
+            name = "basic.reject" if how == "rejected" else "basic.ack"
+            more = {"requeue": False} if how == "rejected" else {"multiple": how == "together"}
+            client.send(name, delivery_tag=tag, **more)
+    scene.advance(0.01)
+    assert rows(again) == 0
 
 
 RANKED = AmqpOptions(as_version="4.3")

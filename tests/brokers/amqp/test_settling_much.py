@@ -77,6 +77,30 @@ def test_others_are_served_while_very_many_messages_come_back(asked: str) -> Non
     assert (back.body, back["redelivered"], back["message_count"]) == (b"0", True, 999)
 
 
+def test_others_are_served_while_very_many_messages_come_back_once_too_often() -> None:
+    scene = hurried()
+    client = scene.client()
+    client.send("queue.declare", queue="dead")
+    arguments = {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": 0,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": "dead",
+    }
+    client.send("queue.declare", queue="q", durable=True, arguments=arguments)
+    client.fake.send(b"".join(publish("", "q", b"%d" % number) for number in range(1000)))
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    connection = client.fake.connection
+    connection.receive(nack(requeue=True))
+    assert connection.unfinished
+    queues = scene.broker.vhost().queues
+    assert 0 < len(queues["dead"].messages) < 1000
+    finish(connection)
+    assert (len(queues["q"].messages), queues["q"].unacked) == (0, 0)
+    assert held(scene.client(), "dead") == [b"%d" % number for number in range(1000)]
+    assert scene.broker.memory.used == 0
+
+
 def test_what_comes_back_goes_out_before_what_it_made_room_for() -> None:
     scene = hurried()
     client = scene.client()

@@ -1,7 +1,8 @@
 """A channel: its consumers, what they have unacked, and what comes back of it."""
 
+from collections import Counter
 from collections.abc import Iterable
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from ...errors import ProtocolError, RequestRefused
@@ -20,12 +21,15 @@ from .publishing import Publishing
 from .transaction import SettledDelivery, Transaction
 from .unknown_tags import unknown_tag
 
+_queue_of = attrgetter("queue")
+_consumer_of = attrgetter("consumer")
+
 
 def _check_requeuing(messages: Iterable[Message]) -> None:
     """Raise ProtocolError where one is a stream's, which takes nothing back."""
-    for message in messages:
-        if isinstance(message.queue, StreamQueue):
-            raise message.queue.unsupported("basic.nack and basic.reject")
+    for queue in dict.fromkeys(map(_queue_of, messages)):
+        if isinstance(queue, StreamQueue):
+            raise queue.unsupported("basic.nack and basic.reject")
 
 
 class Channel:
@@ -255,12 +259,12 @@ class Channel:
     def refill(self, messages: list[Message]) -> None:
         """The consumers of these messages have credit again, from the end of this burst on."""
         outstanding = self.outstanding
-        for message in messages:
-            consumer = message.consumer
+        consumer: Consumer | None
+        for consumer, number in Counter(map(_consumer_of, messages)).items():
             if consumer is not None:
-                outstanding -= 1
-                consumer.credit += 1
-                if consumer.credit == 1:
+                outstanding -= number
+                consumer.credit += number
+                if consumer.credit <= number:
                     self.line.refilled.append(consumer)
         if self.limit:
             self.outstanding = outstanding

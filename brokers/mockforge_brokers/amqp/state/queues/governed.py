@@ -320,8 +320,8 @@ class GovernedQueue(Queue):
         if not self.gone:
             self._dead_letter(message, "rejected")
 
-    def put_back(self, unacked: Sequence[Message], *, ended: bool, failed: bool) -> None:
-        self.lanes.put_back(sorted(unacked, key=_by_position))
+    def put_back(self, back: Sequence[Message]) -> None:
+        self.lanes.put_back(sorted(back, key=_by_position))
         # Before anybody gets it: RabbitMQ's classic queues drop first, quorum queues last.
         self._shorten()
         self.drain()

@@ -12,7 +12,7 @@ from ....storage.facts import Run, row_number
 from ....storage.store import Store
 from ...records import packed
 from ..message import Message
-from .quorum import RANKS
+from .quorum import RANKS, QuorumMessage
 
 if TYPE_CHECKING:
     from ..consumer import Consumer
@@ -75,6 +75,8 @@ class Keeping(Struct, eq=False):
     sure: int = 0
     waiting: dict[Consumer, int] = {}
     """The last group that a consumer of a quorum queue was made to wait for."""
+    returns: int = 0
+    """The log of what came back to a quorum queue, by its rows; 0 as long as nothing did."""
     marks: dict[int, Mark] | None = None
     """Of a queue that hands out by priority: `delivered` and `bound` are the furthest of them."""
     fresh: dict[int, Message] = {}
@@ -82,10 +84,13 @@ class Keeping(Struct, eq=False):
     around: Around = (None, -1, -1, b"", b"")
     """Of the last message of which a row was made."""
 
-    def stand_on(self, number: int, delivered: int, bound: int, marks: Marks) -> None:
-        """Its rows are on disk already, in this log."""
-        self.store.known_log(number, OWNER)
-        self.number, self.delivered = number, delivered
+    def stand_on(
+        self, number: int, delivered: int, bound: int, marks: Marks, returns: int = 0
+    ) -> None:
+        """Its rows are on disk already, in this log, and what came back of them in `returns`."""
+        for log in (number, returns) if returns else (number,):
+            self.store.known_log(log, OWNER)
+        self.number, self.delivered, self.returns = number, delivered, returns
         if self.bound >= 0:
             self.bound = bound
         if self.marks is not None:
@@ -178,6 +183,11 @@ def dead_row(message: Message, reason: str) -> bytes:
     """Of one that died for this reason, and whose dead letter found no queue yet."""
     names = _names(message.route)
     return _encode(MessageRow(*names, packed(message.stored), message.size, reason=reason))
+
+
+def returned_row(message: QuorumMessage) -> bytes:
+    """Of one that came back, and that has its own row already."""
+    return _encode(message.returned())
 
 
 def stream_row(route: Route, content: bytes, size: int, moment: float) -> bytes:

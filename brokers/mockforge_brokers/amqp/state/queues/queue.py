@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .message_rows import Keeping
 
 _by_position = attrgetter("position")
+_queue_of = attrgetter("queue")
 AT_ONCE: Final = 256
 """Messages that come back in one step."""
 DISCARDED_AT_ONCE: Final = 16
@@ -179,22 +180,31 @@ class Queue:
         """The steps of `requeue`, or, for messages of a channel that `ended`, of what is alike.
 
         `failed`: they could not be processed, as far as their client says. Nobody gets any of them
-        before the last step.
+        before the last step, in which nothing is done for each by itself.
         """
+        back: list[Message] = []
         for at in range(0, len(unacked), AT_ONCE):
-            for message in unacked[at : at + AT_ONCE]:
+            some = unacked[at : at + AT_ONCE]
+            for message in some:
                 message.redelivered = True
                 message.consumer = None
+            back += some if self.gone else self.come_back(some, ended=ended, failed=failed)
             yield
         self.unacked -= len(unacked)
         if self.gone:
-            self.memory.release(deque(unacked))
+            self.memory.release(deque(back))
         elif unacked:
-            self.put_back(unacked, ended=ended, failed=failed)
+            self.put_back(back)
 
-    def put_back(self, unacked: Sequence[Message], *, ended: bool, failed: bool) -> None:
+    def come_back(
+        self, unacked: Sequence[Message], *, ended: bool, failed: bool
+    ) -> Sequence[Message]:
+        """Some of those that are to be ready again; returns which of them really are."""
+        return unacked
+
+    def put_back(self, back: Sequence[Message]) -> None:
         """These are ready again; they are no longer counted as unacked."""
-        return_to(self.messages, sorted(unacked, key=_by_position))
+        return_to(self.messages, sorted(back, key=_by_position))
         self.drain()
 
     def touch(self) -> None:
@@ -312,8 +322,12 @@ class Queue:
 
 def by_queue(messages: Iterable[Message]) -> dict[Queue, list[Message]]:
     """Messages of any queues, those of each one together and in their order."""
+    each = list(messages)
+    if len(queues := set(map(_queue_of, each))) == 1:
+        # As it mostly is, of however many.
+        return {queues.pop(): each}
     found: dict[Queue, list[Message]] = {}
-    for message in messages:
+    for message in each:
         found.setdefault(message.queue, []).append(message)
     return found
 

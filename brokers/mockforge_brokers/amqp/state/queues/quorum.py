@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
+from msgspec import Struct
+
 from ....errors import RequestRefused
 from ....fairness import Steps
 from ...codes import ReplyCode
@@ -41,6 +43,18 @@ _stored: Final[Callable[[Message], bytes]] = vars(Message)["content"].__get__
 _store: Final[Callable[[Message, bytes], None]] = vars(Message)["content"].__set__
 _DELIVERY_COUNT: Final = "x-delivery-count"
 _ACQUIRED_COUNT: Final = "x-acquired-count"
+
+
+class Returned(Struct, array_like=True, frozen=True):
+    """What is to be known after a start of a message that came back: its counts and its place.
+
+    `position` and `priority` are those that it has since then.
+    """
+
+    position: int
+    priority: int
+    deliveries: int
+    failures: int
 
 
 class QuorumMessage(GovernedMessage, eq=False, gc=False):
@@ -93,6 +107,13 @@ class QuorumMessage(GovernedMessage, eq=False, gc=False):
     def stored(self) -> bytes:
         return _stored(self)
 
+    def returned(self, *, away: bool = False) -> Returned | None:
+        """None: it never came back. One that is `away` comes back as its client's end has it."""
+        deliveries, failures = self.deliveries + away, self.failures + away
+        if not deliveries:
+            return None
+        return Returned(self.position, RANKS if away else self.priority, deliveries, failures)
+
 
 class QuorumQueue(GovernedQueue):
     """What is asked of a quorum queue beside what any governed queue does.
@@ -144,9 +165,25 @@ class QuorumQueue(GovernedQueue):
     ) -> GovernedMessage:
         message = super()._restore(route, content, size, redelivered, expires)
         if isinstance(message, QuorumMessage):
-            # How often it came back before is not kept: once, at least, since its client was gone.
+            # It did not come back before its client was gone.
             message.deliveries = message.failures = int(redelivered)
         return message
+
+    def restore_returned(
+        self,
+        route: Route,
+        content: bytes,
+        size: int,
+        returned: Returned,
+        expires: float,
+        row: int,
+    ) -> None:
+        """As `restore_expiring`, of one that came back before and is on disk at `row`."""
+        message = cast("QuorumMessage", self._new(route, content, size, expires, returned.priority))
+        message.redelivered, message.row = True, row
+        message.deliveries, message.failures = returned.deliveries, returned.failures
+        self.messages.append(message)
+        self._watch()
 
     def _refuses(self, size: int) -> bool:
         self.rejecting = super()._refuses(size)
@@ -170,12 +207,15 @@ class QuorumQueue(GovernedQueue):
         limit = self.policy.delivery_limit
         return self.host.profile.delivery_limit if limit is None else limit
 
-    def put_back(self, unacked: Sequence[Message], *, ended: bool, failed: bool) -> None:
+    def come_back(
+        self, unacked: Sequence[Message], *, ended: bool, failed: bool
+    ) -> Sequence[Message]:
         limit = self.delivery_limit
         limited = limit is not None and limit >= 0
         # 4.3 takes basic.reject for an outcome of AMQP 1.0, which never sends to the end.
         next_one = ended or limited or (failed and self.host.profile.counts_failures)
         lane = RANKS if next_one else _USUAL * self.host.profile.quorum_queues_rank
+        back: list[Message] = []
         for message in cast("Sequence[QuorumMessage]", unacked):
             message.got = False
             # Counted as it comes back, not as it goes out: an acknowledged one never counts.
@@ -184,9 +224,14 @@ class QuorumQueue(GovernedQueue):
             if limited and self._counted(message) > cast("int", limit):
                 self._bury(message, "delivery_limit")
             else:
+                message.row = message.row or message.position
                 self._position = message.position = self._position + 1
                 message.priority = lane
-                self.lanes.append(message)
+                back.append(message)
+        return back
+
+    def put_back(self, back: Sequence[Message]) -> None:
+        self.lanes.extend(back)
         if self.quiescing:
             self._give_way()
         self.drain()

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from math import inf
 from operator import attrgetter
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .stream import StreamMessage
 
 _by_position = attrgetter("position")
+_priority_of = attrgetter("priority")
+_size_of = attrgetter("size")
 
 
 _Stored = TypeVar("_Stored", bound="Message")
@@ -135,12 +137,24 @@ class Lanes:
             older, back = back[:end], back[end:]
             if older:
                 return_to(self._before, older)
-        by_lane: dict[int, list[Message]] = {}
-        for message in back:
-            by_lane.setdefault(min(message.priority, self._last), []).append(message)
-        for priority, mine in by_lane.items():
+        for priority, mine in self._by_lane(back):
             return_to(self._lane(priority), mine)
-        self.size += sum(message.size for message in back)
+        self.size += sum(map(_size_of, back))
+
+    def extend(self, messages: "Sequence[Message]") -> None:
+        """`append`, of many."""
+        for priority, mine in self._by_lane(messages):
+            self._lane(priority).extend(mine)
+        self.count += len(messages)
+        self.size += sum(map(_size_of, messages))
+
+    def _by_lane(self, messages: "Sequence[Message]") -> "Iterable[tuple[int, Sequence[Message]]]":
+        if len(priorities := set(map(_priority_of, messages))) == 1:
+            return ((priorities.pop(), messages),)
+        by_lane: dict[int, list[Message]] = {}
+        for message in messages:
+            by_lane.setdefault(min(message.priority, self._last), []).append(message)
+        return by_lane.items()
 
     def clear(self) -> None:
         for lane in self._order:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, cast
 from ..memory import COST
 from ..message import Message
 from .governed import GovernedQueue, Host
-from .message_rows import Keeping, Mark, dead_row, live_row, stream_row
+from .message_rows import OWNER, Keeping, Mark, dead_row, live_row, returned_row, stream_row
 from .queue import Queue
 from .quorum import QuorumMessage, QuorumQueue
 from .stream import StreamQueue
@@ -194,14 +194,51 @@ class StoredGovernedQueue(StoredQueue, GovernedQueue):
 
 
 class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
-    """A message keeps the row that it had at first, wherever it comes back to."""
+    """A message keeps the row that it had at first, wherever it comes back to.
+
+    How often it came back, and where it stands since, is in a log of its own (`Keeping.returns`).
+    """
 
     __slots__ = ()
 
-    def put_back(self, unacked: Sequence[Message], *, ended: bool, failed: bool) -> None:
-        for message in cast("Sequence[QuorumMessage]", unacked):
-            message.row = message.row or message.position
-        super().put_back(unacked, ended=ended, failed=failed)
+    def come_back(
+        self, unacked: Sequence[Message], *, ended: bool, failed: bool
+    ) -> Sequence[Message]:
+        first = {id(message) for message in unacked if not cast("QuorumMessage", message).row}
+        back = super().come_back(unacked, ended=ended, failed=failed)
+        keeping = self.keeping
+        if back and not keeping.returns:
+            keeping.returns = keeping.store.new_log(OWNER)
+            keeping.changed()
+        for message in cast("Sequence[QuorumMessage]", back):
+            put = keeping.store.append_late if id(message) in first else keeping.store.replace
+            put(keeping.returns, message.row, (returned_row, (message,)))
+        return back
+
+    def _settled(self, message: Message) -> None:
+        super()._settled(message)
+        self._forget_return(message)
+
+    def acknowledge_all(self, messages: Sequence[Message], size: int) -> None:
+        super().acknowledge_all(messages, size)
+        for message in messages:
+            self._forget_return(message)
+
+    def _forget_return(self, message: Message) -> None:
+        row = cast("QuorumMessage", message).row
+        if row and self.keeping.returns:
+            self.keeping.store.remove(self.keeping.returns, row)
+
+    def take_all(self) -> deque[Message]:
+        messages, keeping = super().take_all(), self.keeping
+        if keeping.returns and not self._has_others():
+            keeping.store.trim(keeping.returns, self._position + 1)
+        return messages
+
+    def end(self) -> None:
+        super().end()
+        if self.keeping.returns:
+            self.keeping.store.drop(self.keeping.returns)
 
     def row_of(self, message: Message) -> int:
         return cast("QuorumMessage", message).row or message.position
