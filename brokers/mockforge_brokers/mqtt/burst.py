@@ -29,9 +29,11 @@ In each case the packet is whole, within our Maximum Packet Size, its Remaining 
 can be, and has no properties. `bare` is how many bytes say the latter: in MQTT 5 one, which is 0,
 before it none.
 
-What it leaves to the general path. Everything else: the first packet of a topic, retained messages,
-DUP, properties, whatever is malformed, oversized or forbidden, and every other packet type. So no
-error is raised here, and none has to be: the general path meets the same bytes next.
+Retained messages that nobody takes at present have a way of their own (`retaining`).
+
+What it leaves to the general path. Everything else: the first packet of a topic, other retained
+messages, DUP, properties, whatever is malformed, oversized or forbidden, and every other packet
+type. So no error is raised here, and none has to be: the general path meets the same bytes next.
 
 What comes out is the same either way, byte for byte and count for count; tests/brokers/mqtt/
 test_burst.py compares them. A sink with output was woken for it already, so that only the first
@@ -48,10 +50,11 @@ from .again import fit, remember
 from .codes import V5, PacketType
 from .lint_warnings import LAST_OF_MANY, MANY
 from .records import Message
+from .retaining import RETAINED_QOS_0, RETAINED_QOS_1, retain
 from .state.session import LARGE, RELEASED, Session, Sink
 from .state.verbatim import NOWHERE, Grants, Verbatim
 from .wire.encode import IDS
-from .wire.frames import check_size, decode_varint
+from .wire.frames import check_size, decode_plain_length, decode_varint
 
 if TYPE_CHECKING:
     from .connection import MqttConnection
@@ -75,8 +78,6 @@ _unpacked: Final = Struct(">HH").iter_unpack
 _BETWEEN_LOOKS: Final = 128
 """Packets in and out between two looks at the time."""
 _NO_ID: Final = b"\0\0"
-_NOT_PLAIN: Final = (-1, 0)
-"""A length and a beginning of which no packet is made: it would end before its topic."""
 _NO_MESSAGE: Final = Message("", b"", 0)
 _NOBODY: Final = Grants(0, ())
 
@@ -115,17 +116,6 @@ def walk(connection: "MqttConnection", data: bytes, position: int) -> int:
     return position
 
 
-def _length(data: bytes, position: int, end: int) -> tuple[int, int]:
-    """A Remaining Length of two to four bytes and where the body begins, if it is a plain one."""
-    stop = min(position + 5, end)
-    for last in range(position + 2, stop):
-        byte = data[last]
-        if byte < 0x80:
-            # A last byte of 0 adds nothing: the length is not as short as can be.
-            return decode_varint(data, position + 1, end) if byte else _NOT_PLAIN
-    return _NOT_PLAIN
-
-
 def _forward(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
     """QoS 0: what goes to the same sinks is handed on as one slice of the burst."""
     routes = connection.verbatim
@@ -140,7 +130,7 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
     while position + 4 <= end and data[position] == _QOS_0:
         length, body = data[position + 1], position + 2
         if length > 0x7F:
-            length, body = _length(data, position, end)
+            length, body = decode_plain_length(data, position, end)
         stop = body + length
         if stop > end:
             break
@@ -236,7 +226,7 @@ def _accept(  # noqa: C901
         else:
             length, body = data[position + 1], position + 2
             if length > 0x7F:
-                length, body = _length(data, position, end)
+                length, body = decode_plain_length(data, position, end)
             stop = body + length
             if stop > end:
                 break
@@ -477,6 +467,8 @@ _PLAIN: Final[dict[int, Callable[["MqttConnection", bytes, int, int], int]]] = {
     _QOS_0: _forward,
     _QOS_1: _accept,
     _QOS_2: _accept,
+    RETAINED_QOS_0: retain,
+    RETAINED_QOS_1: retain,
     _PUBACK: _settle,
     _PUBREC: _receive,
     _PUBREL: _release,

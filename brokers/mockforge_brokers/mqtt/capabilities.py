@@ -45,6 +45,11 @@ def check_message(message: Publish | Will, options: MqttOptions) -> None:
         raise limited(problem, Reason.TOPIC_NAME_INVALID, setting)
 
 
+def limits_topics(options: MqttOptions) -> bool:
+    """Whether `topic_problem` may find one."""
+    return options.topic_levels_maximum is not None or options.topic_bytes_maximum is not None
+
+
 def topic_problem(topic: str, options: MqttOptions) -> tuple[str, str]:
     """Why a topic name or filter is more than is served here and by which setting, or twice ""."""
     if options.ingest_prefix and topic.startswith(options.ingest_prefix):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mockforge_brokers.journal import IN
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.misbehaviour.lane import Lane
-from mockforge_brokers.mqtt import again, burst
+from mockforge_brokers.mqtt import again, burst, retaining
 from mockforge_brokers.mqtt import connection as connection_module
 from mockforge_brokers.mqtt.codes import PacketType
 from mockforge_brokers.mqtt.connection import MqttConnection
@@ -71,6 +71,10 @@ class Setting(Struct, frozen=True):
     maximum_qos: int = 2
     disk: bool = False
     """Sessions that last are kept."""
+    retained: int = 1000
+    """How many messages are."""
+    options: tuple[tuple[str, object], ...] = ()
+    """Other settings of the broker."""
     faulty: bool = False
     """Each third packet of the publisher vanishes, and its PUBRELs are held for a moment."""
 
@@ -88,12 +92,17 @@ class Crowd(Scene):
     def __init__(self, stage: Setting) -> None:
         self.disk = MemoryDisk()
         super().__init__(
-            Limits(mqtt_session_queue=stage.queue, mqtt_packet=stage.packet),
+            Limits(
+                mqtt_session_queue=stage.queue,
+                mqtt_packet=stage.packet,
+                mqtt_retained=stage.retained,
+            ),
             journal=False,
             disk=self.disk if stage.disk else None,
             receive_maximum=stage.unanswered,
             qos2_hand_on=stage.hand_on,
             maximum_qos=stage.maximum_qos,
+            **dict(stage.options),
         )
         environment = self.environment
         if stage.hurried:
@@ -243,7 +252,7 @@ publishes = st.builds(
     topic_name=st.sampled_from(TOPICS),
     payload=st.sampled_from([b"", b"x", b"y" * 64, b"z" * 130, b"w" * 17_000]),
     qos=st.sampled_from([0, 0, 1, 1, 2, 2]),
-    retain=st.sampled_from([False] * 9 + [True]),
+    retain=st.sampled_from([False] * 4 + [True]),
     packet_id=st.integers(1, 5),
     properties=st.sampled_from([{}] * 7 + [{"content_type": "x"}, {"topic_alias": 1}]),
 )
@@ -328,6 +337,9 @@ LEARN_5 = stream(publish("a"), publish("b/c"), version=5)
 ONE = Setting(takers=(Taker("#", 1),))
 HURRIED = Setting(takers=(Taker("#", 1),), hurried=True)
 ONE_5 = Setting(version=5, takers=(Taker("#", 1),))
+FEW = Setting(takers=(Taker("a", 1), Taker("q/+", 0)))
+FEW_5 = Setting(version=5, takers=(Taker("a", 1), Taker("q/+", 0)))
+HURRIED_ALONE = Setting(takers=(Taker("a", 1),), hurried=True)
 MIXED = Setting(takers=(Taker("a", 0), Taker("#", 2), Taker("+", 1)))
 
 
@@ -370,6 +382,14 @@ def alone(*packets: Packet, version: int = 4) -> Action:
     """Each is a burst by itself."""
     bursts = [encode_packet(packet, version) for packet in packets]
     return ("rush", 0, b"".join(bursts), [*map(len, bursts)])
+
+
+def kept(first: int, *topic_names: str, payload: bytes = b"x") -> list[Publish]:
+    """Retained, of QoS 1 with identifiers from `first` on, or QoS 0 where that is 0."""
+    return [
+        publish(name, payload, first and first + place, retain=True)
+        for place, name in enumerate(topic_names)
+    ]
 
 
 def sent(*parts: bytes, cuts: tuple[int, ...] = ()) -> Action:
@@ -510,6 +530,8 @@ def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
           [alone(*[publish("a")] * 4, version=5), alone(*qos_1("a", 1, 4), version=5),
            sent(bytes.fromhex("3207 0001 61 0001 01 01")),
            sent(bytes.fromhex("3207 0001 61 0000 00 78"))]))  # fmt: skip
+@example((Setting(version=5, takers=(Taker("a", 1, window=2),), queue=2),
+          [alone(*qos_1("a", 1, 7), version=5), ("ack", 0, b"", [])]))  # fmt: skip
 # An unfinished QoS 2 publish, other sizes, another route, what is incomplete or on disk.
 @example((Setting(takers=(Taker("#", 1),)),
           [alone(*qos_1("a", 1, 3), *twice("b/c", 7), *qos_1("a", 6, 9),
@@ -579,6 +601,71 @@ def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
           [alone(*sized(1, 1, 2, 3, 4, **JSON), version=5)]))  # fmt: skip
 @example((Setting(version=5, takers=(Taker("b", 1),)),
           [alone(*sized(1, 1, 2, 3, 4, **JSON), version=5)]))  # fmt: skip
+# Retained messages: that nobody takes, of topics with one parent and with others, and with takers.
+@example((FEW, [sent(stream(*kept(9, "s/1", "s/2", "r", "s/1", "/s", "s/3", "s s", "s/4", "$x")))]))
+@example(
+    (
+        FEW,
+        [
+            sent(
+                stream(*kept(0, "s/1", "s/2", "s/t/u", "s/t/v", "q/1", "q/c", "r", "a", "b")),
+                stream(publish("s/1", b"", retain=True), *kept(0, "s/3", "s/1")),
+            )
+        ],
+    )
+)
+@example((FEW_5, [sent(stream(*kept(1, "s/1", "s/2", "q/c", "s/3", ""), version=5)),
+                  sent(stream(*kept(4, "s/1", "s/2"), version=5))]))  # fmt: skip
+@example((Setting(version=5, takers=(Taker("a", 1),),
+                  options=(("tell_no_subscribers", False),)),
+          [sent(stream(*kept(1, "s/1", "s/2", "a", "s/3"), version=5))]))  # fmt: skip
+@example(
+    (
+        Setting(takers=(Taker("s/+", 1), Taker("+/1/#", 0), Taker("$share/g/q/1/x", 1))),
+        [sent(stream(*kept(1, "s/1", "s", "q/1", "q/2", "q/1/x", "q/1/y/z", "q/2/x")))],
+    )
+)
+@example((Setting(takers=(Taker("s/t/#", 1), Taker("q/t", 0))),
+          [sent(stream(*kept(1, "s/t", "s/t/u", "s/v", "q/t/u", "q/u", "q/t")))]))  # fmt: skip
+@example((Setting(takers=(Taker("a", 1),), retained=3),
+          [sent(stream(*kept(1, "s/1", "s/2", "s/3", "s/4", "s/1", "a", "q/1")))]))  # fmt: skip
+@example((Setting(version=5, takers=(Taker("a", 1),), retained=1),
+          [sent(stream(*kept(1, "s/1", "s/2", "s/3"), version=5))]))  # fmt: skip
+@example(
+    (
+        Setting(takers=(Taker("a", 1),), disk=True),
+        [sent(stream(*kept(1, "s/1", "s/2", "s/1")), stream(*kept(0, "s/3", "s/1")))],
+    )
+)
+@example((HURRIED_ALONE, [sent(stream(*kept(1, *[f"s/{each}" for each in range(300)])),
+                               stream(Pingreq()))]))  # fmt: skip
+@example((Setting(version=5, takers=(Taker("a", 1),), unanswered=3),
+          [sent(stream(*kept(1, "s/1", "s/2", "s/3", "s/4"), version=5))]))  # fmt: skip
+# Those that are damaged, long, not served, limited, or have an identifier that is in use.
+@example((FEW, [sent(stream(*kept(1, "s/1", "s/2"), *twice("s/3", 7), *kept(6, "s/4", "s/5"),
+                            *twice("s/6", 8, retain=True)))]))  # fmt: skip
+@example((FEW, [sent(stream(publish("s/1", b"z" * 200, 1, retain=True),
+                            publish("s/2", b"z" * 20_000, retain=True)), cuts=(99,))]))  # fmt: skip
+@example((FEW, [sent(stream(*kept(1, "s/1")), bytes.fromhex("3307 0003 732f 31 0000"))]))
+@example((FEW, [sent(stream(*kept(1, "s/1")), bytes.fromhex("3308 0003 732f 31 0000 78"))]))
+@example((FEW, [sent(stream(*kept(0, "s/1")), bytes.fromhex("3106 0003 732f ff 78"))]))
+@example((FEW, [sent(stream(*kept(0, "s/1")), bytes.fromhex("3180 8080 0100"), b"x")]))
+@example((FEW, [sent(stream(*kept(0, "s/1")), bytes.fromhex("3104 0009 732f 31 78"))]))
+@example((FEW, [sent(stream(*kept(0, "s/1")), bytes.fromhex("3106 0003 732f 2b 78"))]))
+@example((FEW, [sent(stream(*kept(0, "s/1")), bytes.fromhex("3106 0003 732f 23 78"))]))
+@example((FEW, [sent(stream(*kept(0, "s/1")), bytes.fromhex("3106 0003 732f 01 78"))]))
+@example((FEW, [sent(stream(*kept(0, "s/1")), bytes.fromhex("3185 00 0002 732f 78"))]))
+@example((FEW_5, [sent(stream(*kept(0, "s/1"), version=5), bytes.fromhex("3107 0003 732f 31 00 78"),
+                       bytes.fromhex("3109 0003 732f 31 02 01 01 78"))]))  # fmt: skip
+@example((Setting(packet=64), [sent(stream(*kept(1, "s/1"), *kept(2, "s/2", payload=b"z" * 64)))]))
+@example((Setting(takers=(Taker("a", 0),), maximum_qos=0), [sent(stream(*kept(1, "s/1")))]))
+@example((Setting(takers=(Taker("a", 0),), options=(("retain_available", False),)),
+          [sent(stream(*kept(0, "s/1")))]))  # fmt: skip
+@example((Setting(takers=(Taker("a", 0),), options=(("topic_levels_maximum", 2),)),
+          [sent(stream(*kept(1, "s/1", "s/1/2")))]))  # fmt: skip
+@example((Setting(version=5, takers=(Taker("a", 0),),
+                  options=(("ingest_prefix", "s/"), ("tell_no_subscribers", True))),
+          [sent(stream(*kept(1, "s/1", "s/1/2", "t"), version=5))]))  # fmt: skip
 @example((ONE, [alone(*[publish("t" * 3_000)] * 4, *qos_1("t" * 3_000, 1, 4))]))
 @example((Setting(takers=(Taker("a", 1),), own="a"), [alone(*qos_1("a", 1, 4))]))
 def test_fast_path_and_general_path_have_the_same_outcome(
@@ -656,7 +743,7 @@ def test_large_packets_may_be_cut_anywhere(data: bytes, hurried: bool, cuts: Cut
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
-    assert missed_branches(burst, __file__, "same_outcome", tmp_path, again) == ""
+    assert missed_branches(burst, __file__, "same_outcome", tmp_path, again, retaining) == ""
 
 
 @pytest.mark.parametrize("disk", [False, True])

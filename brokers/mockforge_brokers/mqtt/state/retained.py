@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from msgspec import Struct
+
 from ..records import Message, cost_of
 from .topics import weight_of
 
 
-class _Node:
+# A tree is no cycle, and the collector would walk over all of it time and again.
+class _Node(Struct, gc=False, eq=False):
     """One level of topics; `children` are those below it, a dict of its own once there are any."""
 
-    __slots__ = ("children", "message")
-
-    def __init__(self) -> None:
-        self.children = _NONE
-        self.message: Message | None = None
+    children: "dict[str, _Node]"
+    message: Message | None = None
 
 
 # Nearly all are leaves: a dict in each of 100,000 would take 6 MB, and a good part of the time.
@@ -31,7 +31,11 @@ class RetainedMessages:
     def __init__(self, limit: int, most_bytes: int) -> None:
         self._limit = limit
         self._most_bytes = most_bytes
-        self._root = _Node()
+        self._root = _Node(_NONE)
+        self._parent = ""
+        self._siblings: dict[str, _Node] | None = None
+        """The nodes below the topic whose name and slash are `_parent`: that of the last message.
+        None once nodes were taken out, of which it may be one."""
         self.count = 0
         self.weight = 0
         """Of their topic names together (`weight_of`)."""
@@ -54,16 +58,15 @@ class RetainedMessages:
             if self.bytes + cost - (cost_of(older) if older else 0) > self._most_bytes:
                 self.remove(message.topic_name)
                 return TOO_LARGE
-        node = self._root
-        for level in message.topic_name.split("/"):
-            child = node.children.get(level)
-            if child is None:
-                child = _Node()
-                if node.children is _NONE:
-                    node.children = {level: child}
-                else:
-                    node.children[level] = child
-            node = child
+        # Devices leave many in a row that differ in their last level alone.
+        topic_name = message.topic_name
+        place = topic_name.rfind("/") + 1
+        siblings, level = self._siblings, topic_name[place:]
+        if siblings is None or topic_name[:place] != self._parent:
+            siblings = self._beside(topic_name[:place])
+        node = siblings.get(level)
+        if node is None:
+            node = siblings[level] = _Node(_NONE)
         before = node.message
         if before is None:
             self.count += 1
@@ -75,6 +78,21 @@ class RetainedMessages:
         self.bytes += cost
         node.message = message
         return ""
+
+    def _beside(self, parent: str) -> dict[str, _Node]:
+        """All that is below a topic, given with its slash; "" is for what has none."""
+        node = self._root
+        for level in parent.split("/")[:-1]:
+            if node.children is _NONE:
+                node.children = {}
+            child = node.children.get(level)
+            if child is None:
+                child = node.children[level] = _Node(_NONE)
+            node = child
+        if node.children is _NONE:
+            node.children = {}
+        self._parent, self._siblings = parent, node.children
+        return node.children
 
     def get(self, topic_name: str) -> Message | None:
         node = self._root
@@ -102,6 +120,7 @@ class RetainedMessages:
         path[-1].message = None
         self.count -= 1
         self.weight -= weight_of(topic_name)
+        self._siblings = None
         for parent, level, node in zip(path[-2::-1], levels[::-1], path[::-1], strict=False):
             if node.children or node.message is not None:
                 break
@@ -130,7 +149,8 @@ class RetainedMessages:
         return [node.message for node in _below(self._root) if node.message is not None]
 
     def clear(self) -> None:
-        self._root = _Node()
+        self._root = _Node(_NONE)
+        self._siblings = None
         self.count = self.weight = self.payload_bytes = self.bytes = 0
 
     def _find(self, levels: list[str]) -> "Iterator[_Node | None]":

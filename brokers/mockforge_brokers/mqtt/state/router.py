@@ -13,7 +13,7 @@ from .keeper import FORGETFUL, Keeper
 from .retained import TOO_LARGE, TOO_MANY
 from .session import OWN, Session, Sink, may_read
 from .subscriptions import Share, Subscription, SubscriptionTrie
-from .topics import SHARE, matches, weight_of
+from .topics import SHARE, matches, overlap, weight_of
 from .verbatim import Likeness, TopicCounts, Verbatim
 
 MOST_ROUTES: Final = 10_000
@@ -98,6 +98,10 @@ class Router:
         """Those of verbatim routes, each once."""
         self.moment = 0
         """Another one whenever something changed that routes depend on."""
+        self._parent = ""
+        self._parent_at = -1
+        self._parent_read = False
+        """Whether at that moment somebody took something right below that topic."""
         self.alike: set[Likeness] = set()
         """What next publishes are compared with: it knows routes, and forgets them with us."""
         self._watchers: dict[int, tuple[str | None, Watcher]] = {}
@@ -133,6 +137,33 @@ class Router:
             reached += self._deliver(Recipient(session, [subscription]), message, variants)
         route.counts.delivered += reached
         return reached
+
+    def retain_for_nobody(self, message: Message) -> bool:
+        """`publish` of a retained message with a payload whose topic nobody takes; False, and
+        nothing is done, where somebody may. Its topic does not begin with $.
+
+        A route for each of 100,000 topics would be made for nothing, and the routes of others be
+        forgotten for them: what reaches none of those with the same parent needs none.
+        """
+        topic_name = message.topic_name
+        place = topic_name.rfind("/") + 1
+        if self._parent_at != self.moment or topic_name[:place] != self._parent:
+            self._parent, self._parent_at = topic_name[:place], self.moment
+            self._parent_read = self._may_take_below(self._parent)
+        if self._parent_read:
+            route = self._routes.get(topic_name) or self._find(topic_name)
+            if route.recipients or route.shares or route.watchers:
+                return False
+        self.count(topic_name).published += 1
+        self.retain(message)
+        return True
+
+    def _may_take_below(self, parent: str) -> bool:
+        """Whether anybody may take what is published right below a topic, given with its slash."""
+        for topic_filter, _ in self._watchers.values():
+            if topic_filter is None or overlap(topic_filter, parent + "+"):
+                return True
+        return self.subscriptions.reaches_below(parent)
 
     def highest_qos(self, topic_name: str) -> int:
         """That somebody subscribed to a topic with; 0 where nobody did."""

@@ -276,6 +276,22 @@ class SubscriptionTrie:
             shares += node.shares.values()
         return plain, shares
 
+    def reaches_below(self, parent: str) -> bool:
+        """Whether some filter may match a topic right below this one, given with its slash.
+
+        It does not begin with $.
+        """
+        nodes = [self._root]
+        for level in parent.split("/")[:-1]:
+            deeper: list[_Node] = []
+            for node in nodes:
+                children = node.children
+                if "#" in children:
+                    return True
+                deeper += [children[each] for each in (level, "+") if each in children]
+            nodes = deeper
+        return any(node.children for node in nodes)
+
     def of_session(
         self, session: "Session", topic_name: str, held: Collection[str]
     ) -> tuple[bool, list[str]]:

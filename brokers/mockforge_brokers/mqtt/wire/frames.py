@@ -9,6 +9,10 @@ MAXIMUM_LENGTH: Final = 268_435_455
 """What four bytes of Remaining Length can say."""
 
 
+NOT_PLAIN: Final = (-1, 0)
+"""A length and a beginning of which no packet is made: it would end before its topic."""
+
+
 def encode_varint(value: int) -> bytes:
     """A variable byte integer of one to four bytes, the shortest [MQTT-1.5.5-1]."""
     if value < 0x80:
@@ -38,6 +42,18 @@ def decode_varint(data: bytes, position: int, end: int) -> tuple[int, int]:
                 Reason.MALFORMED_PACKET,
             )
     return -1, position
+
+
+def decode_plain_length(data: bytes, position: int, end: int) -> tuple[int, int]:
+    """A Remaining Length of two to four bytes of the packet at `position`, and where its body
+    begins; NOT_PLAIN where it is not all there, or not as short as can be."""
+    stop = min(position + 5, end)
+    for last in range(position + 2, stop):
+        byte = data[last]
+        if byte < 0x80:
+            # A last byte of 0 adds nothing: the length is not as short as can be.
+            return decode_varint(data, position + 1, end) if byte else NOT_PLAIN
+    return NOT_PLAIN
 
 
 class PacketSplitter:
