@@ -20,10 +20,10 @@ of these facts forgets all routes. What is left to ask of each packet is in its 
             QoS 0 without identifier. Of QoS 2 it is one that is handed on at once and not at its
             PUBREL, does not exceed our Receive Maximum and is not the one of a hundred at which
             lint looks; no taker of QoS 2 has its identifiers kept on disk.
-  _settle   PUBACK of four bytes for a QoS 1 message in flight, nothing being left to resend.
-  _receive  PUBREC of four bytes for a QoS 2 message in flight.
-  _complete PUBCOMP of four bytes for one whose PUBREC came, nothing being left to resend.
-  _release  PUBREL of four bytes for an unfinished QoS 2 publish that was handed on already.
+  settle    PUBACK of four bytes for a QoS 1 message in flight, nothing being left to resend.
+  receive   PUBREC of four bytes for a QoS 2 message in flight.
+  complete  PUBCOMP of four bytes for one whose PUBREC came, nothing being left to resend.
+  release   PUBREL of four bytes for an unfinished QoS 2 publish that was handed on already.
 
 In each case the packet is whole, within our Maximum Packet Size, its Remaining Length as short as
 can be, and has no properties. `bare` is how many bytes say the latter: in MQTT 5 one, which is 0,
@@ -40,18 +40,18 @@ test_burst.py compares them. A sink with output was woken for it already, so tha
 piece of a burst costs the call.
 """
 
-from collections.abc import Callable, Iterator
-from struct import Struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ..bytes_io import ByteReader
 from . import joining, lint
+from .acknowledgements import PUBACK, PUBCOMP, PUBREC, PUBREL, complete, receive, release, settle
 from .again import fit, remember
 from .codes import V5, PacketType
 from .lint_warnings import LAST_OF_MANY, MANY
 from .records import Message
 from .retaining import RETAINED_QOS_0, RETAINED_QOS_1, retain
-from .state.session import LARGE, RELEASED, Session, Sink
+from .state.session import LARGE, Session, Sink
 from .state.verbatim import NOWHERE, Grants, Verbatim
 from .wire.encode import IDS
 from .wire.frames import check_size, decode_plain_length, decode_varint
@@ -62,23 +62,11 @@ if TYPE_CHECKING:
 _QOS_0: Final = 0x30
 _QOS_1: Final = 0x32
 _QOS_2: Final = 0x34
-_PUBACK: Final = 0x40
-_PUBREC: Final = 0x50
-_PUBREL: Final = 0x62
-_PUBCOMP: Final = 0x70
-_PUBACK_HEAD: Final = b"\x40\x02"
-_PUBREC_HEAD: Final = b"\x50\x02"
-_PLAIN_PUBACK: Final = 0x4002
-_PLAIN_PUBREC: Final = 0x5002
-_PLAIN_PUBREL: Final = 0x6202
-_PLAIN_PUBCOMP: Final = 0x7002
-"""The first two bytes of an acknowledgement without code and properties."""
-
-_unpacked: Final = Struct(">HH").iter_unpack
 _BETWEEN_LOOKS: Final = 128
 """Packets in and out between two looks at the time."""
 _NO_ID: Final = b"\0\0"
-_NO_MESSAGE: Final = Message("", b"", 0)
+_PUBACK_HEAD: Final = b"\x40\x02"
+_PUBREC_HEAD: Final = b"\x50\x02"
 _NOBODY: Final = Grants(0, ())
 
 
@@ -344,133 +332,14 @@ def _accepted(
     connection.counts.sent[kind] += count
 
 
-def _fours(data: bytes, position: int) -> Iterator[tuple[int, int]]:
-    """Of each four bytes from there on the first two, and the packet identifier behind them."""
-    # One acknowledgement alone, as many send them, is not worth a view.
-    if not position and not len(data) % 4:
-        return _unpacked(data)
-    return _unpacked(memoryview(data)[position : len(data) - (len(data) - position) % 4])
-
-
-def _settle(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
-    """PUBACKs without a reason code, of messages that are in flight."""
-    session = connection.session
-    start = position
-    # While something is left to resend, which comes first depends on each single PUBACK.
-    if session is None or session.unsent:
-        return position
-    inflight, freed, beside = session.inflight, 0, 0
-    name, name_size = "", 0
-    for head, packet_id in _fours(data, position):
-        if head != _PLAIN_PUBACK:
-            break
-        message = inflight.get(packet_id)
-        if message is None or message.qos != 1:
-            break
-        del inflight[packet_id]
-        # Those of one topic have one name, which is not measured again.
-        if message.topic_name is not name:
-            name = message.topic_name
-            name_size = len(name)
-        freed += len(message.payload)
-        beside += name_size + message.weight
-        position += 4
-    if position > start:
-        session.inflight_bytes -= freed + beside
-        session.inflight_payload -= freed
-        _freed(connection, session, PacketType.PUBACK, data[start:position])
-    return position
-
-
-def _receive(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
-    """PUBRECs without a reason code, each answered with its PUBREL."""
-    session = connection.session
-    assert session is not None
-    start = position
-    inflight = session.inflight
-    for head, packet_id in _fours(data, position):
-        if head != _PLAIN_PUBREC:
-            break
-        message = inflight.get(packet_id)
-        if message is None or message.qos != 2:
-            break
-        # It stays in flight as RELEASED: the window is not free before PUBCOMP (MQTT 5, 4.9).
-        session.received(packet_id)
-        position += 4
-    if position > start:
-        _answer(connection, b"\x62", data[start:position])
-    return position
-
-
-def _complete(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
-    """PUBCOMPs without a reason code."""
-    session = connection.session
-    assert session is not None
-    start = position
-    if session.unsent:
-        return position
-    inflight = session.inflight
-    for head, packet_id in _fours(data, position):
-        if head != _PLAIN_PUBCOMP or inflight.get(packet_id, _NO_MESSAGE) is not RELEASED:
-            break
-        del inflight[packet_id]
-        position += 4
-    if position > start:
-        _freed(connection, session, PacketType.PUBCOMP, data[start:position])
-    return position
-
-
-def _release(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
-    """PUBRELs without a reason code, each answered with its PUBCOMP."""
-    session = connection.session
-    assert session is not None
-    if session.withheld:
-        return position
-    start = position
-    inbound = session.inbound
-    for head, packet_id in _fours(data, position):
-        if head != _PLAIN_PUBREL or packet_id not in inbound:
-            break
-        inbound.remove(packet_id)
-        position += 4
-    if position > start:
-        session.inbound_changed()
-        _answer(connection, b"\x70", data[start:position])
-    return position
-
-
-def _freed(connection: "MqttConnection", session: Session, kind: int, packets: bytes) -> None:
-    """The packet identifiers of these are free again, and what waits for one may go."""
-    connection.counts.received[kind] += len(packets) // 4
-    session.freed_by(packets)
-    # Nothing is left to resend where this is called.
-    if session.queue:
-        session.pump()
-
-
-def _answer(connection: "MqttConnection", first: bytes, packets: bytes) -> None:
-    """As many packets of four bytes as came, which differ in their first byte."""
-    count = len(packets) // 4
-    if count == 1:
-        connection.out.append(first + packets[1:])
-    else:
-        answer = bytearray(packets)
-        answer[::4] = first * count
-        connection.out.append(bytes(answer))
-    # PUBREC is answered by PUBREL, and that by PUBCOMP: each by the type that is next.
-    counts, kind = connection.counts, first[0] >> 4
-    counts.received[kind - 1] += count
-    counts.sent[kind] += count
-
-
 _PLAIN: Final[dict[int, Callable[["MqttConnection", bytes, int, int], int]]] = {
     _QOS_0: _forward,
     _QOS_1: _accept,
     _QOS_2: _accept,
     RETAINED_QOS_0: retain,
     RETAINED_QOS_1: retain,
-    _PUBACK: _settle,
-    _PUBREC: _receive,
-    _PUBREL: _release,
-    _PUBCOMP: _complete,
+    PUBACK: settle,
+    PUBREC: receive,
+    PUBREL: release,
+    PUBCOMP: complete,
 }

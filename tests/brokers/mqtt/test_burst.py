@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mockforge_brokers.journal import IN
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.misbehaviour.lane import Lane
-from mockforge_brokers.mqtt import again, burst, retaining
+from mockforge_brokers.mqtt import acknowledgements, again, burst, retaining
 from mockforge_brokers.mqtt import connection as connection_module
 from mockforge_brokers.mqtt.codes import PacketType
 from mockforge_brokers.mqtt.connection import MqttConnection
@@ -743,7 +743,8 @@ def test_large_packets_may_be_cut_anywhere(data: bytes, hurried: bool, cuts: Cut
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
-    assert missed_branches(burst, __file__, "same_outcome", tmp_path, again, retaining) == ""
+    more = (acknowledgements, again, retaining)
+    assert missed_branches(burst, __file__, "same_outcome", tmp_path, *more) == ""
 
 
 @pytest.mark.parametrize("disk", [False, True])

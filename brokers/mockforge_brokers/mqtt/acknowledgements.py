@@ -1,0 +1,148 @@
+"""The fast path of acknowledgements: what subscribers send of what they got, and publishers PUBREL.
+
+Each function is one of burst.py's for a stretch of packets of one kind, and stops in front of the
+first that is not plain; there it says which are.
+"""
+
+from collections.abc import Iterator
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from .codes import PacketType
+from .records import Message
+from .state.session import RELEASED, Session
+
+if TYPE_CHECKING:
+    from .connection import MqttConnection
+
+PUBACK: Final = 0x40
+PUBREC: Final = 0x50
+PUBREL: Final = 0x62
+PUBCOMP: Final = 0x70
+_PLAIN_PUBACK: Final = 0x4002
+_PLAIN_PUBREC: Final = 0x5002
+_PLAIN_PUBREL: Final = 0x6202
+_PLAIN_PUBCOMP: Final = 0x7002
+"""The first two bytes of an acknowledgement without code and properties."""
+
+_NO_MESSAGE: Final = Message("", b"", 0)
+_unpacked: Final = Struct(">HH").iter_unpack
+
+
+def _fours(data: bytes, position: int) -> Iterator[tuple[int, int]]:
+    """Of each four bytes from there on the first two, and the packet identifier behind them."""
+    # One acknowledgement alone, as many send them, is not worth a view.
+    if not position and not len(data) % 4:
+        return _unpacked(data)
+    return _unpacked(memoryview(data)[position : len(data) - (len(data) - position) % 4])
+
+
+def settle(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
+    """PUBACKs without a reason code, of messages that are in flight."""
+    session = connection.session
+    start = position
+    # While something is left to resend, which comes first depends on each single PUBACK.
+    if session is None or session.unsent:
+        return position
+    inflight, freed, beside = session.inflight, 0, 0
+    name, name_size = "", 0
+    for head, packet_id in _fours(data, position):
+        if head != _PLAIN_PUBACK:
+            break
+        message = inflight.get(packet_id)
+        if message is None or message.qos != 1:
+            break
+        del inflight[packet_id]
+        # Those of one topic have one name, which is not measured again.
+        if message.topic_name is not name:
+            name = message.topic_name
+            name_size = len(name)
+        freed += len(message.payload)
+        beside += name_size + message.weight
+        position += 4
+    if position > start:
+        session.inflight_bytes -= freed + beside
+        session.inflight_payload -= freed
+        _freed(connection, session, PacketType.PUBACK, data[start:position])
+    return position
+
+
+def receive(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
+    """PUBRECs without a reason code, each answered with its PUBREL."""
+    session = connection.session
+    assert session is not None
+    start = position
+    inflight = session.inflight
+    for head, packet_id in _fours(data, position):
+        if head != _PLAIN_PUBREC:
+            break
+        message = inflight.get(packet_id)
+        if message is None or message.qos != 2:
+            break
+        # It stays in flight as RELEASED: the window is not free before PUBCOMP (MQTT 5, 4.9).
+        session.received(packet_id)
+        position += 4
+    if position > start:
+        _answer(connection, b"\x62", data[start:position])
+    return position
+
+
+def complete(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
+    """PUBCOMPs without a reason code."""
+    session = connection.session
+    assert session is not None
+    start = position
+    if session.unsent:
+        return position
+    inflight = session.inflight
+    for head, packet_id in _fours(data, position):
+        if head != _PLAIN_PUBCOMP or inflight.get(packet_id, _NO_MESSAGE) is not RELEASED:
+            break
+        del inflight[packet_id]
+        position += 4
+    if position > start:
+        _freed(connection, session, PacketType.PUBCOMP, data[start:position])
+    return position
+
+
+def release(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
+    """PUBRELs without a reason code, each answered with its PUBCOMP."""
+    session = connection.session
+    assert session is not None
+    if session.withheld:
+        return position
+    start = position
+    inbound = session.inbound
+    for head, packet_id in _fours(data, position):
+        if head != _PLAIN_PUBREL or packet_id not in inbound:
+            break
+        inbound.remove(packet_id)
+        position += 4
+    if position > start:
+        session.inbound_changed()
+        _answer(connection, b"\x70", data[start:position])
+    return position
+
+
+def _freed(connection: "MqttConnection", session: Session, kind: int, packets: bytes) -> None:
+    """The packet identifiers of these are free again, and what waits for one may go."""
+    connection.counts.received[kind] += len(packets) // 4
+    session.freed_by(packets)
+    # Nothing is left to resend where this is called.
+    if session.queue:
+        session.pump()
+
+
+def _answer(connection: "MqttConnection", first: bytes, packets: bytes) -> None:
+    """As many packets of four bytes as came, which differ in their first byte."""
+    count = len(packets) // 4
+    if count == 1:
+        connection.out.append(first + packets[1:])
+    else:
+        answer = bytearray(packets)
+        answer[::4] = first * count
+        connection.out.append(bytes(answer))
+    # PUBREC is answered by PUBREL, and that by PUBCOMP: each by the type that is next.
+    counts, kind = connection.counts, first[0] >> 4
+    counts.received[kind - 1] += count
+    counts.sent[kind] += count
