@@ -162,11 +162,11 @@ def test_a_fault_that_is_over_still_says_how_often_it_fired(mockforge: Any) -> N
 
 
 def test_a_fault_says_when_and_which_way_in_the_words_of_files(mockforge: Any) -> None:
-    said = {"api": "Produce", "partition": 1, "dir": "out", "once": True, "allow_unused": True}
+    said = {"api": "Produce", "partition": 1, "dir": "in", "once": True, "allow_unused": True}
     with mockforge.faults.kafka(refuse="NOT_ENOUGH_REPLICAS", **said):
         [refused] = mockforge.run("fault ls").records
     assert refused["scope"] == "proto:kafka op:Produce partition:1"
-    assert refused["value"] == "NOT_ENOUGH_REPLICAS out 1 times"
+    assert refused["value"] == "NOT_ENOUGH_REPLICAS in 1 times"
     with mockforge.faults.mqtt(client="a-*", partition="5s", allow_unused=True):
         [parted] = mockforge.run("fault ls").records
     assert (parted["kind"], parted["scope"]) == ("partition", "proto:mqtt client:a-*")

@@ -94,6 +94,8 @@ def test_consumers_of_both_kinds_of_group_meet_the_trouble_and_read_on(
     reader = KafkaReader(mockforge, "c", **settings)
     mockforge.run("pub kafka:orders 1")
     wait_for(lambda: reader.poll() or reader.done, 40)
+    # A commit that is refused would end its coordinator before it sends another heartbeat.
+    mockforge.kafka.wait_group("c", topic="orders", lag=0, within=40)
     mockforge.run(f"chaos start {preset} --seed 5")
 
     def met() -> bool:

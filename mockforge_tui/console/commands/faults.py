@@ -173,7 +173,7 @@ def fault_ls(session: "Session") -> Result:
             "value": value_of(rule),
             "hits": rule.hits,
             "seen": rule.seen,
-            "closest": closest(rule),
+            "closest": closest(rule, now),
             "left": None if rule.expires is None else max(0.0, rule.expires - now),
         }
         for rule in session.runtime.faults.rules.values()
@@ -272,12 +272,21 @@ def _packet(
         raise BadArgument("scope", str(error), place) from None
 
 
-def closest(rule: Rule) -> str:
+def closest(rule: Rule, now: float) -> str:
     """Of a rule that never fired: what came nearest, and why it was not that."""
     if rule.hits:
         return ""
+    trigger, age = rule.trigger, now - rule.added
+    if age < trigger.after:
+        # Until then nothing is counted, whatever comes.
+        return f"begins in {units.format_duration(trigger.after - age)}"
     if rule.seen:
         return "matched, but its trigger has not let it fire"
+    ends = [] if trigger.until is None else [trigger.until]
+    if trigger.window is not None:
+        ends.append(trigger.after + trigger.window)
+    if ends and age >= min(ends):
+        return "over: nothing that matches came in its time"
     if rule.near is None:
         return "" if not rule.missed else "nothing like it passed"
     row = rule.near.row
@@ -326,11 +335,13 @@ def _shown(parameter: Parameter, value: Any) -> str:
 def _when(trigger: Trigger) -> Iterator[str]:
     if trigger.probability < 1:
         yield f"{trigger.probability * 100:.3g}%"
-    if trigger.first:
+    if trigger.last is not None:
+        yield f"match {trigger.last} alone"
+    elif trigger.first:
         yield f"after {trigger.first}"
     if trigger.every > 1:
         yield f"1 of {trigger.every}"
-    if trigger.times is not None:
+    if trigger.times is not None and trigger.last is None:
         yield f"{trigger.times} times"
     if trigger.after:
         yield f"from {units.format_duration(trigger.after)} on"

@@ -209,6 +209,34 @@ def test_fault_add_reads_scope_and_duration() -> None:
     assert "250ms ±50ms 10% 3 times" in scene.run("fault ls").as_text()
 
 
+def test_why_a_rule_did_not_fire_goes_by_its_times() -> None:
+    scene = Scene(busy=False)
+
+    def said(line: str, later: str = "") -> str:
+        scene.run("fault clear")
+        scene.run(line)
+        number = max(scene.faults.rules)
+        frame = Row("mqtt", 0, "PUBLISH", destination="t", connection=1)
+        scene.faults.ask([frame], (set(), False))
+        if later:
+            scene.run(f"clock advance {later}")
+        (rule,) = scene.run("fault ls").records
+        assert rule["id"] == number
+        return str(rule["closest"])
+
+    assert said("fault add watch op:PUBLISH --start 1h").startswith("begins in ")
+    assert said("fault add watch op:PUBLISH --nth 2") == (
+        "matched, but its trigger has not let it fire"
+    )
+    late = said("fault add watch op:SUBSCRIBE topic:t --window 1m", "2m")
+    assert late == "over: nothing that matches came in its time"
+    assert said("fault add watch op:SUBSCRIBE topic:t --until 1m", "2m") == late
+    assert said("fault add watch op:SUBSCRIBE topic:t") == "PUBLISH t: not op:SUBSCRIBE"
+    scene.run("fault clear")
+    scene.run("fault add watch op:PUBLISH --nth 3")
+    assert "match 3 alone" in scene.run("fault ls").as_text()
+
+
 @pytest.mark.parametrize(
     ("line", "text", "blamed"),
     [

@@ -102,7 +102,7 @@ def test_rules_that_are_sifted_do_and_say_what_they_do_and_say_when_all_are_aske
         assert (fired and fired.rule.id) == (expected and expected.rule.id)
         for one, other in zip(sifted.rules.values(), all_asked.rules.values(), strict=True):
             assert (one.hits, one.seen) == (other.hits, other.seen)
-            assert (nearest(one), closest(one)) == (nearest(other), closest(other))
+            assert (nearest(one), closest(one, 0.0)) == (nearest(other), closest(other, 0.0))
 
 
 def test_a_kind_of_frame_is_held_against_a_rule_once_whoevers_it_is() -> None:
