@@ -23,6 +23,8 @@ from .unknown_tags import unknown_tag
 
 _queue_of = attrgetter("queue")
 _consumer_of = attrgetter("consumer")
+_size_of = attrgetter("size")
+_whose = attrgetter("queue", "consumer")
 
 
 def _check_requeuing(messages: Iterable[Message]) -> None:
@@ -30,6 +32,18 @@ def _check_requeuing(messages: Iterable[Message]) -> None:
     for queue in dict.fromkeys(map(_queue_of, messages)):
         if isinstance(queue, StreamQueue):
             raise queue.unsupported("basic.nack and basic.reject")
+
+
+def _by_queue_and_consumer(
+    messages: list[Message],
+) -> Iterable[tuple[tuple[Queue, Consumer | None], list[Message]]]:
+    if len(whose := set(map(_whose, messages))) == 1:
+        # As it mostly is, of however many.
+        return ((whose.pop(), messages),)
+    groups: dict[tuple[Queue, Consumer | None], list[Message]] = {}
+    for message in messages:
+        groups.setdefault((message.queue, message.consumer), []).append(message)
+    return groups.items()
 
 
 class Channel:
@@ -123,19 +137,22 @@ class Channel:
         settled = self.transaction.settled if self.transaction is not None else ()
         return any(each.message.consumer is consumer for each in settled)
 
-    def take_unacked(self, tag: int, multiple: bool) -> list[tuple[int, Message]]:
-        """What was unacked under one tag, or up to it (0: all); raises RequestRefused (406)."""
+    def take_unacked(self, tag: int, multiple: bool) -> dict[int, Message]:
+        """What was unacked under one tag, or up to it (0: all), by their tags.
+
+        Raises RequestRefused (406).
+        """
         unacked = self.unacked
         if not multiple:
             message = unacked.pop(tag, None)
             if message is None:
                 raise unknown_tag(self, tag)
-            back = [(tag, message)]
+            back = {tag: message}
         elif tag and tag not in unacked:
             raise unknown_tag(self, tag)
         # Tags only grow, so the newest one means all of them: no search.
         elif not tag or next(reversed(unacked)) == tag:
-            back = list(unacked.items())
+            back = dict(unacked)
             unacked.clear()
         else:
             keys = []
@@ -143,7 +160,7 @@ class Channel:
                 keys.append(key)
                 if key == tag:
                     break
-            back = [(key, unacked.pop(key)) for key in keys]
+            back = {key: unacked.pop(key) for key in keys}
         return back
 
     def settle(
@@ -153,21 +170,21 @@ class Channel:
         back = self.take_unacked(tag, multiple)
         if settlement != "acknowledged":
             try:
-                _check_requeuing(message for _, message in back)
+                _check_requeuing(back.values())
             except ProtocolError:
                 # The connection ends by it, and gives back what it has: all of this among it.
-                self.unsettle(back)
+                self.unsettle(back.items())
                 raise
         if self.transaction is not None:
             # Out of the unacked from here on, and back among them by tx.rollback: who rolls back
             # may acknowledge them once more, as with RabbitMQ.
-            for key, message in back:
+            for key, message in back.items():
                 self.transaction.settled.append(SettledDelivery(key, message, settlement, failed))
             return
-        messages = [message for _, message in back]
+        messages = list(back.values())
         self.note(settlement, messages)
         if settlement == "acknowledged":
-            self._done_with(back)
+            self._done_with(messages)
             return
         self.refill(messages)
         back_again = settlement == "requeued"
@@ -182,19 +199,11 @@ class Channel:
         settled = [each for each in messages if not isinstance(each.queue, TimedOut)]
         vhost.settlements.note(vhost.name, settlement, self.line.client, settled)
 
-    def _done_with(self, back: list[tuple[int, Message]]) -> None:
+    def _done_with(self, messages: list[Message]) -> None:
         """These are acknowledged: counted by queue and consumer, of which there are few."""
-        groups: dict[tuple[Queue, Consumer | None], list[Message]] = {}
-        for _, message in back:
-            key = message.queue, message.consumer
-            group = groups.get(key)
-            if group is None:
-                groups[key] = [message]
-            else:
-                group.append(message)
-        for (queue, consumer), messages in groups.items():
-            number = len(messages)
-            queue.acknowledge_all(messages, sum([message.size for message in messages]))
+        for (queue, consumer), group in _by_queue_and_consumer(messages):
+            number = len(group)
+            queue.acknowledge_all(group, sum(map(_size_of, group)))
             if consumer is not None:
                 consumer.credit += number
                 if self.limit:
@@ -247,7 +256,7 @@ class Channel:
         self.do(requeuing(messages))
 
     def do(self, steps: Steps) -> None:
-        """Settle messages, of which there may be a million, before the client's next frames."""
+        """Do with very many messages what a method asks for, before the client's next frames."""
         self.line.begin(to_their_end(steps, self.line.chores))
 
     def unsettle(self, back: Iterable[tuple[int, Message]]) -> None:
