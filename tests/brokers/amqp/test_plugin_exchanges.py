@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 from mockforge_brokers.amqp.events import MessageUnroutable
 from mockforge_brokers.amqp.state.plugin_exchanges import jump_hash
+from mockforge_brokers.amqp.wire.frames import method
 from mockforge_brokers.limits import Limits
 
-from .client import Client, Got, Scene, names
+from ..fake_peer import finish
+from .client import Client, Got, Scene, names, publish
 from .test_governed import drain, held
+from .test_slices import hurried
 
 
 def declare(client: Client, kind: str, name: str = "x", **arguments: Any) -> Got:
@@ -218,6 +221,49 @@ def test_history_reaches_queues_behind_an_exchange(client: Client) -> None:
     client.publish("x", "k", b"1")
     client.send("exchange.bind", destination="behind", source="x", routing_key="")
     assert held(client, "late") == [b"1"]
+
+
+def long_history() -> tuple[Scene, Client]:
+    scene = hurried()
+    client = scene.client()
+    declare(client, "x-recent-history", x_recent_history_length=1000)
+    client.fake.send(b"".join(publish("x", "k", b"%d" % number) for number in range(1000)))
+    finish(client.fake.connection)
+    client.send("queue.declare", queue="late")
+    return scene, client
+
+
+def test_others_are_served_while_a_binding_gets_a_long_history() -> None:
+    scene, client = long_history()
+    other = scene.client()
+    bound = method(1, "queue.bind", queue="late", exchange="x", no_wait=True)
+    client.fake.connection.receive(bound + publish("", "late", b"after the binding"))
+    assert client.fake.connection.unfinished
+    assert 0 < other.send("queue.declare", queue="late", passive=True)[0]["message_count"] < 1000
+    finish(client.fake.connection)
+    # What the client sent behind it comes behind it.
+    expected = [b"%d" % number for number in range(1000)]
+    assert held(other, "late") == [*expected, b"after the binding"]
+
+
+@pytest.mark.parametrize("to", ["queue", "exchange"])
+def test_a_long_history_ends_with_the_one_who_gets_it(to: str) -> None:
+    scene, client = long_history()
+    declare(client, "fanout", "behind")
+    bind(client, "late", exchange="behind")
+    used = scene.broker.memory.used
+    host = scene.broker.vhost()
+    if to == "queue":
+        host.bind_queue("late", "x", "", {})
+        scene.broker.vhost().delete_queue("late")
+    else:
+        host.bind_exchange("behind", "x", "", {})
+        host.delete_exchange("behind")
+        assert 0 < len(host.queues["late"].messages) < 1000
+        host.purge("late")
+    scene.advance(1)
+    assert scene.broker.memory.used == used
+    assert not any(queue.messages for queue in host.queues.values())
 
 
 # x-delayed-message.

@@ -56,7 +56,7 @@ def exchange_bind(
 ) -> None:
     _permit_key(channel, source, routing_key)
     _lint_binding(channel, source, routing_key)
-    channel.vhost.bind_exchange(destination, source, routing_key, arguments)
+    channel.vhost.bind_exchange(destination, source, routing_key, arguments, channel.do)
     if not no_wait:
         channel.send("exchange.bind-ok")
 
@@ -147,7 +147,7 @@ def queue_bind(
     name, key = _names(channel, queue, routing_key)
     _permit_key(channel, exchange, key)
     _lint_binding(channel, exchange, key)
-    channel.vhost.bind_queue(name, exchange, key, arguments, channel.line.id)
+    channel.vhost.bind_queue(name, exchange, key, arguments, channel.line.id, channel.do)
     if not no_wait:
         channel.send("queue.bind-ok")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...errors import RequestRefused
+from ...fairness import Steps
 from ...spine import Spine
 from ..codes import ReplyCode
 from ..events import AMQP, BindingAdded, BindingRemoved
@@ -12,6 +14,7 @@ from ..profiles import Profile
 from ..records import Table, plain
 from . import outdated
 from .exchanges import Binding, BindingId, Destination, Exchange, binding_id
+from .memory import Memory
 from .queues.queue import Queue
 from .refusals import check_not_default, locked
 
@@ -21,11 +24,17 @@ if TYPE_CHECKING:
     from .keeper import Keeper
 
 
+Do = Callable[[Steps], object]
+
+
 class Bindings:
     """What Topology declares is found, bound and unbound here, with RabbitMQ's refusals."""
 
-    def __init__(self, name: str, spine: Spine, profile: Profile, keeper: Keeper) -> None:
+    def __init__(
+        self, name: str, spine: Spine, memory: Memory, profile: Profile, keeper: Keeper
+    ) -> None:
         self.name = name
+        self.memory = memory
         self.keeper = keeper
         self.profile = profile
         self.exchanges: dict[str, Exchange] = {}
@@ -65,12 +74,21 @@ class Bindings:
     # Bind and unbind.
 
     def bind_queue(
-        self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: int = 0
+        self,
+        queue: str,
+        exchange: str,
+        routing_key: str,
+        arguments: Table,
+        connection: int = 0,
+        do: Do | None = None,
     ) -> None:
-        """Let messages of an exchange reach a queue; to do it twice is no error."""
+        """Let messages of an exchange reach a queue; to do it twice is no error.
+
+        `do` does the steps in which an exchange with a history passes it on.
+        """
         destination = self.queue(queue, connection)
         check_not_default(exchange)
-        self._bind(self.exchange(exchange), Binding(destination, routing_key, arguments))
+        self._bind(self.exchange(exchange), Binding(destination, routing_key, arguments), do)
 
     def unbind_queue(
         self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: int = 0
@@ -82,13 +100,18 @@ class Bindings:
         self._unbind(exchange, "queue", queue, routing_key, arguments)
 
     def bind_exchange(
-        self, destination: str, source: str, routing_key: str, arguments: Table
+        self,
+        destination: str,
+        source: str,
+        routing_key: str,
+        arguments: Table,
+        do: Do | None = None,
     ) -> None:
         """Let messages of an exchange reach another one (RabbitMQ's extension)."""
         check_not_default(source)
         check_not_default(destination)
         origin = self.exchange(source)
-        self._bind(origin, Binding(self.exchange(destination), routing_key, arguments))
+        self._bind(origin, Binding(self.exchange(destination), routing_key, arguments), do)
 
     def unbind_exchange(
         self, destination: str, source: str, routing_key: str, arguments: Table
@@ -97,11 +120,11 @@ class Bindings:
         check_not_default(destination)
         self._unbind(source, "exchange", destination, routing_key, arguments)
 
-    def _bind(self, exchange: Exchange, binding: Binding) -> None:
+    def _bind(self, exchange: Exchange, binding: Binding, do: Do | None) -> None:
         outdated.check_binding(self.profile, exchange.type, binding.routing_key)
         if self._add(exchange, binding):
             self._emit_binding(BindingAdded, exchange, binding)
-            exchange.bound(binding)
+            (do or self.memory.do)(exchange.bound(binding))
 
     def _add(self, exchange: Exchange, binding: Binding) -> bool:
         """False: the same was there already."""

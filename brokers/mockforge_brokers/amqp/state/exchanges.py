@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from ...clock import Clock
 from ...errors import RequestRefused
+from ...fairness import Steps
 from ..codes import ReplyCode
 from ..records import Field, Table, text_of
 from .memory import Memory
@@ -94,7 +95,7 @@ class Exchange:
         self.bindings: dict[BindingId, Binding] = {}
         self.definition: Definition = NO_DEFINITION
         """What policies set for it."""
-        self.ended = False
+        self.gone = False
         """It was deleted; a transaction may still have messages that were routed by it."""
         self.published = 0
         self.unroutable = 0
@@ -143,12 +144,13 @@ class Exchange:
         """Whether it keeps a message with such headers for later."""
         return False
 
-    def bound(self, binding: Binding) -> None:
-        """A binding is there now."""
+    def bound(self, binding: Binding) -> Steps:
+        """What is to be done as a binding is there now."""
+        return iter(())
 
     def end(self) -> None:
         """It is gone: it holds nothing any more."""
-        self.ended = True
+        self.gone = True
 
     def _index(self, binding: Binding) -> None:
         """Prepare for `match`."""

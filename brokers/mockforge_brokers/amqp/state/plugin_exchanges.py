@@ -31,6 +31,8 @@ from .routing import Route
 
 _PROPERTIES: Final = ("correlation_id", "message_id", "timestamp")
 _HISTORY: Final = 20
+_AT_ONCE: Final = 64
+"""Messages of a history that a new binding gets in one step: each is routed anew."""
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 """What Erlang reads as one."""
 
@@ -183,7 +185,7 @@ class RecentHistoryExchange(FanoutExchange):
         return self._remember
 
     def _remember(self, route: Route, content: bytes, source: str) -> None:
-        if self.ended:
+        if self.gone:
             return
         field = self.host.contents.header(content, "x-recent-history-no-store")
         if field is None or field.value is not True:
@@ -201,9 +203,14 @@ class RecentHistoryExchange(FanoutExchange):
         while self.history:
             self._forget_oldest()
 
-    def bound(self, binding: Binding) -> None:
-        for route, content in tuple(self.history):
+    def bound(self, binding: Binding) -> Steps:
+        history = tuple(self.history)
+        for number, (route, content) in enumerate(history, 1):
+            if binding.destination.gone:
+                return
             self.host.pass_on(route, binding.destination, content, route.more_keys)
+            if not number % _AT_ONCE:
+                yield
 
 
 class Held(Struct, eq=False):
@@ -286,7 +293,7 @@ class DelayedExchange(Exchange):
         return _delay(headers) > 0
 
     def _hold(self, delay: int, route: Route, content: bytes, source: str) -> None:
-        if self.ended:
+        if self.gone:
             return
         if self.shelf.number and self.host.keeper.failing:
             self.host.rejected = True

@@ -73,8 +73,7 @@ class Topology(Bindings):
         profile: Profile,
         keeper: Keeper,
     ) -> None:
-        super().__init__(name, spine, profile, keeper)
-        self.memory = memory
+        super().__init__(name, spine, memory, profile, keeper)
         self.clock = clock
         self.contents = contents
         self.random = random
