@@ -15,6 +15,13 @@ MAX_DECOMPRESSED = 128 * 1024 * 1024
 
 _GZIP_WINDOW = 31  # zlib's notation for a gzip header and a window of 32 KiB
 
+_GZIP_MAGIC = b"\x1f\x8b\x08"
+_NO_MEMBER = 18
+"""Bytes, header and trailer, behind a member that Java does not look at."""
+_MOST_MEMBERS = 1000
+"""Of one batch: clients write one, and each takes its time, be it empty."""
+_FIRST_LOOK = 4096
+
 # Java's snappy stream: magic, version, compatible version, then blocks with their size.
 _XERIAL_MAGIC = b"\x82SNAPPY\x00"
 _XERIAL_HEADER = _XERIAL_MAGIC + struct.pack(">ii", 1, 1)
@@ -63,11 +70,39 @@ def decompress(codec: Compression, data: bytes, limit: int = MAX_DECOMPRESSED) -
 
 
 def _decompress_gzip(data: bytes, limit: int) -> bytes:
+    """All members, one behind the other: as Java, which leaves what follows and begins none."""
+    view, at, room = memoryview(data), 0, limit
+    pieces: list[bytes] = []
+    for _ in range(_MOST_MEMBERS):
+        at, room = _decompress_member(view, at, room, pieces)
+        if room < 0:
+            raise zlib.error(_over(limit))
+        if len(data) - at <= _NO_MEMBER or not data.startswith(_GZIP_MAGIC, at):
+            return b"".join(pieces)
+    raise zlib.error(f"more than {_MOST_MEMBERS:,} members")
+
+
+def _decompress_member(
+    view: memoryview, at: int, room: int, pieces: list[bytes]
+) -> tuple[int, int]:
+    """Returns where it ends, and how much room is left; below 0: it did not fit.
+
+    It is handed over bit by bit: what is not its own would be copied.
+    """
     stream = zlib.decompressobj(wbits=_GZIP_WINDOW)
-    plain = stream.decompress(data, limit)
-    if not stream.eof:
-        raise zlib.error("truncated" if not stream.unconsumed_tail else _over(limit))
-    return plain
+    size = _FIRST_LOOK
+    while not stream.eof:
+        given = view[at : at + size]
+        if not given:
+            raise zlib.error("truncated")
+        plain = stream.decompress(given, room + 1)
+        room -= len(plain)
+        if room < 0:
+            break
+        pieces.append(plain)
+        at += len(given) - len(stream.unused_data)
+        size *= 4
+    return at, room
 
 
 def _compress_snappy(data: bytes) -> bytes:

@@ -3,6 +3,8 @@
 `CASES` are made from one good batch of three records; `codes(call, topic)` asks a broker.
 """
 
+import gzip
+
 import google_crc32c
 from mockforge_brokers.kafka.codes import Compression
 from mockforge_brokers.kafka.compression import compress
@@ -71,6 +73,23 @@ for _codec in list(Compression)[1:]:
             "bytes behind the records": (batch(BODY + b"\0\0", _codec), INVALID),
         }.items()
     }
+
+
+_HALF = len(BODY) // 3
+_MEMBERS = gzip.compress(BODY[:_HALF], mtime=0), gzip.compress(BODY[_HALF:], mtime=0)
+_WHOLE = gzip.compress(BODY, mtime=0)
+CASES |= {
+    f"gzip: {name}": (batch(b"", Compression.GZIP, raw=raw), code)
+    for name, raw, code in (
+        ("two members", b"".join(_MEMBERS), GOOD),
+        ("a member without records behind", _WHOLE + gzip.compress(b"", mtime=0), GOOD),
+        ("a second member cut short", _MEMBERS[0] + _MEMBERS[1][:-4], UNKNOWN),
+        ("a few bytes behind", _WHOLE + b"bytes", GOOD),
+        ("many bytes behind", _WHOLE + b"bytes" * 10, GOOD),
+        ("zeros behind", _WHOLE + bytes(40), GOOD),
+        ("a further header behind", _WHOLE + _WHOLE[:10], GOOD),
+    )
+}
 
 
 def produce(call, topic, records):

@@ -40,6 +40,31 @@ def test_clients_own_bytes_are_read(codec: Compression, text: str) -> None:
     assert decompress(codec, bytes.fromhex(text)) == b"a" * 20
 
 
+@pytest.mark.parametrize("more", [b"", b"bytes that begin no member", bytes(40), b"\x1f\x8b\x08"])
+def test_all_members_of_gzip_are_read_and_what_follows_them_is_left(more: bytes) -> None:
+    made = gzip.compress(b"one ") + gzip.compress(PLAIN) + gzip.compress(b" three")
+    assert decompress(Compression.GZIP, made + more) == b"one " + PLAIN + b" three"
+
+
+@pytest.mark.parametrize("end", [-1, -9, -20])
+def test_a_further_member_of_gzip_that_is_cut_short_is_a_protocol_error(end: int) -> None:
+    made = gzip.compress(b"one") + gzip.compress(PLAIN)[:end]
+    with pytest.raises(ProtocolError, match="truncated"):
+        decompress(Compression.GZIP, made)
+
+
+def test_the_limit_holds_for_all_members_of_gzip_together() -> None:
+    made = gzip.compress(b"a" * 60) + gzip.compress(b"a" * 60)
+    assert len(decompress(Compression.GZIP, made, limit=120)) == 120
+    with pytest.raises(ProtocolError, match="more than 119 bytes when decompressed"):
+        decompress(Compression.GZIP, made, limit=119)
+
+
+def test_more_members_of_gzip_than_any_client_writes_are_a_protocol_error() -> None:
+    with pytest.raises(ProtocolError, match="more than 1,000 members"):
+        decompress(Compression.GZIP, gzip.compress(b"") * 1001)
+
+
 def test_snappy_is_written_in_the_framing_that_java_reads() -> None:
     made = compress(Compression.SNAPPY, PLAIN)
     assert made.startswith(b"\x82SNAPPY\x00\x00\x00\x00\x01\x00\x00\x00\x01")
