@@ -1,5 +1,7 @@
 """What groups committed: the first commit, transactions, and what is forgotten."""
 
+from random import Random
+
 import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
@@ -8,7 +10,11 @@ from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.consumer.member import HeartbeatRequest
 from mockforge_brokers.kafka.state.groups.coordinator import Groups
-from mockforge_brokers.kafka.state.groups.offsets import UNCOMMITTED, CommittedOffset
+from mockforge_brokers.kafka.state.groups.offsets import (
+    UNCOMMITTED,
+    CommittedOffset,
+    GroupOffsets,
+)
 from mockforge_brokers.kafka.state.keeper import Keeper
 from mockforge_brokers.kafka.wire.messages.offsets import (
     OffsetCommitRequest,
@@ -140,3 +146,22 @@ def test_what_is_kept_of_a_group_says_which_protocol_it_speaks_now(scene):
     wish = HeartbeatRequest("m", 0, topic_names=frozenset(), owned=frozenset())
     scene.groups.heartbeat("g", wish)
     assert scene.keeper.groups == ["g"]
+
+
+def test_an_offset_is_unstable_as_long_as_an_open_transaction_would_move_it():
+    random = Random(7)
+    for _ in range(50):
+        offsets = GroupOffsets()
+        for _ in range(60):
+            producer, place = random.randrange(3), (random.choice("tu"), random.randrange(2))
+            match random.randrange(6):
+                case 0:
+                    offsets.settle(producer, committed=random.random() < 0.5)
+                case 1:
+                    offsets.forget(place[0])
+                case _:
+                    offsets.hold(producer, *place, CommittedOffset(1, order=offsets.next_order()))
+            for topic in "tu":
+                for number in range(2):
+                    held = any((topic, number) in each for each in offsets.pending.values())
+                    assert offsets.is_unstable(topic, number) == held

@@ -1,5 +1,6 @@
 """What a group committed."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -43,12 +44,14 @@ UNCOMMITTED: Final = CommittedOffset(NO_OFFSET)
 class GroupOffsets:
     """Committed offsets by topic and partition, and those that open transactions would commit."""
 
-    __slots__ = ("_newest", "pending", "topics")
+    __slots__ = ("_held", "_newest", "pending", "topics")
 
     def __init__(self) -> None:
         self.topics: dict[str, dict[int, CommittedOffset]] = {}
         self.pending: dict[int, dict[tuple[str, int], CommittedOffset]] = {}
         """By producer id: what counts when its transaction is committed (KIP-98)."""
+        self._held: Counter[tuple[str, int]] = Counter()
+        """How many transactions would move each: a fetch asks of every partition."""
         self._newest = 0
 
     def __bool__(self) -> bool:
@@ -77,17 +80,26 @@ class GroupOffsets:
         self, producer_id: int, topic: str, partition: int, committed: CommittedOffset
     ) -> None:
         """Keep an offset back until the producer's transaction ends."""
-        self.pending.setdefault(producer_id, {})[topic, partition] = committed
+        held = self.pending.setdefault(producer_id, {})
+        if (topic, partition) not in held:
+            self._held[topic, partition] += 1
+        held[topic, partition] = committed
 
     def settle(self, producer_id: int, *, committed: bool) -> None:
         """The producer's transaction ended; what was committed after its own commit stands."""
         for (topic, partition), held in self.pending.pop(producer_id, {}).items():
+            self._let_go(topic, partition)
             if committed and held.order > self.fetch(topic, partition).order:
                 self.commit(topic, partition, held)
 
     def is_unstable(self, topic: str, partition: int) -> bool:
         """Whether an open transaction would move this offset (KIP-447)."""
-        return any((topic, partition) in held for held in self.pending.values())
+        return (topic, partition) in self._held
+
+    def _let_go(self, topic: str, partition: int) -> None:
+        self._held[topic, partition] -= 1
+        if not self._held[topic, partition]:
+            del self._held[topic, partition]
 
     def commit(self, topic: str, partition: int, committed: CommittedOffset) -> None:
         self.topics.setdefault(topic, {})[partition] = committed
@@ -108,5 +120,6 @@ class GroupOffsets:
         for held in self.pending.values():
             for key in [key for key in held if key[0] == topic]:
                 del held[key]
+                self._let_go(*key)
                 found = True
         return found
