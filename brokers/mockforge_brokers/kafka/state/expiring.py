@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from ...environment import Environment
+from ...fairness import Steps
 from ..events import OffsetsExpired
 from .configs.broker import BrokerConfig
 from .groups.classic.group import Group
@@ -42,7 +43,7 @@ class Expiring:
         self._groups = groups
         self._transactions = transactions
         self._topics = topics
-        self._armed: set[Callable[[], None]] = set()
+        self._armed: set[Callable[[], Steps]] = set()
 
     def watch(self) -> None:
         """Look from now on, as long as there is anything."""
@@ -57,27 +58,39 @@ class Expiring:
                 self._armed.add(look)
                 self._environment.clock.call_later(pause, self._ring, look)
 
-    def _ring(self, look: Callable[[], None]) -> None:
-        self._armed.discard(look)
-        look()
-        if self._topics or self._groups.by_id or self._transactions.by_id:
-            self.watch()
+    def _ring(self, look: Callable[[], Steps]) -> None:
+        self._environment.chores.do(self._round(look))
+
+    def _round(self, look: Callable[[], Steps]) -> Steps:
+        """There may be ten thousand groups, and ten times as many logs."""
+        try:
+            yield from look()
+        finally:
+            self._armed.discard(look)
+            if self._topics or self._groups.by_id or self._transactions.by_id:
+                self.watch()
 
     def _since(self, key: str, seconds: float) -> float:
         """The wall time before which it is too long ago."""
         return self._environment.clock.wall() - self._config.number(key) * seconds
 
-    def _look_at_offsets(self) -> None:
+    def _look_at_offsets(self) -> Steps:
         before = self._since("offsets.retention.minutes", 60)
         for group in tuple(self._groups.by_id.values()):
-            expired = [
-                place
-                for place, offset in self._unread(group)
-                if self._is_old(group, offset, before)
-                # What a transaction is about to move stays until that has ended.
-                and not group.offsets.is_unstable(*place)
-            ]
-            self._expire(group, expired)
+            # Between two steps one goes, and another may come by its name.
+            if self._groups.by_id.get(group.group_id) is group:
+                self._look_at_group(group, before)
+            yield
+
+    def _look_at_group(self, group: AnyGroup, before: float) -> None:
+        expired = [
+            place
+            for place, offset in self._unread(group)
+            if self._is_old(group, offset, before)
+            # What a transaction is about to move stays until that has ended.
+            and not group.offsets.is_unstable(*place)
+        ]
+        self._expire(group, expired)
 
     def _unread(self, group: AnyGroup) -> Iterator[tuple[tuple[str, int], CommittedOffset]]:
         """What was committed of topics that no member reads."""
@@ -106,12 +119,13 @@ class Expiring:
         if group.empty and not group.offsets:
             self._groups.delete(group.group_id, source=SILENCE)
 
-    def _look_at_ids(self) -> None:
+    def _look_at_ids(self) -> Steps:
         before = self._since("transactional.id.expiration.ms", 0.001)
-        self._transactions.expire(before)
+        yield from self._transactions.expire(before)
 
-    def _look_at_producers(self) -> None:
+    def _look_at_producers(self) -> Steps:
         before = self._since("producer.id.expiration.ms", 0.001) * 1000
-        for topic in self._topics.values():
-            for log in topic.logs:
+        for topic in tuple(self._topics.values()):
+            for log in tuple(topic.logs):
                 log.producers.expire(int(before), log.transactions.open.keys())
+                yield

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from ....environment import Environment
 from ....errors import RequestRefused
+from ....fairness import Steps
 from ...codes import ErrorCode
 from ...events import TransactionAborted
 from ...options import KafkaOptions
@@ -304,12 +305,15 @@ class Transactions:
             self.by_id[transactional_id] = one
         return one
 
-    def expire(self, before: float) -> None:
+    def expire(self, before: float) -> Steps:
         """Forget the ids that were not used since this wall time, but those with a transaction."""
         for one in tuple(self.by_id.values()):
-            if not one.is_open and one.updated <= before:
+            # Between two steps one goes, and another may come by its name.
+            there = self.by_id.get(one.transactional_id) is one
+            if there and not one.is_open and one.updated <= before:
                 del self.by_id[one.transactional_id]
                 self._keeper.transaction_changed(one.transactional_id)
+            yield
 
     def _make_room(self, transactional_id: str) -> None:
         """Past the limit the id that is idle for the longest time is forgotten."""
