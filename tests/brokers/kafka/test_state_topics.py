@@ -16,6 +16,7 @@ from mockforge_brokers.kafka.state.watching import Watchers
 from mockforge_brokers.limits import Limits
 
 from .refusals import refused
+from .scene import Scene
 
 
 def make_topic(name, topic_id, partitions=1):
@@ -79,6 +80,35 @@ def test_a_limit_refuses_the_next_topic_or_partition_and_is_reported(limits, che
     with refused(ErrorCode.POLICY_VIOLATION):
         check(topic_limits)
     assert [event.limit for event in events if isinstance(event, LimitReached)] == [*limits]
+
+
+def test_another_topic_costs_no_more_where_many_are(monkeypatch):
+    broker, asked = Scene().broker, []
+    value = TopicConfig.value
+    monkeypatch.setattr(
+        TopicConfig, "value", lambda self, key: asked.append(key) or value(self, key)
+    )
+    costs = []
+    for number in range(100):
+        asked.clear()
+        broker.create_topic(f"t{number}", 2)
+        costs.append(len(asked))
+    assert costs[-1] == costs[1]
+    assert broker.cluster.topics.partitions == 200
+
+
+def test_how_many_partitions_there_are_is_known_after_each_change():
+    broker = Scene().broker
+    topics = broker.cluster.topics
+    for change in (
+        lambda: broker.create_topic("a", 2),
+        lambda: broker.create_topic("b", 3),
+        lambda: broker.cluster.grow_topic("a", 5, source="test"),
+        lambda: broker.cluster.delete_topic("b", source="test"),
+        lambda: broker.cluster.stop(),
+    ):
+        change()
+        assert topics.partitions == sum(len(topic.logs) for topic in topics.values())
 
 
 def append(log, values=(b"a", b"b")):

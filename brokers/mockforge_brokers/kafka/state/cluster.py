@@ -129,18 +129,18 @@ class Cluster:
         count = self.options.default_partitions if partitions is None else partitions
         config = self.check_new_topic(name, count, configs or {})
         topic = self._made(name, new_topic_id(self._environment.random), config)
-        topic.grow(count)
+        self.topics.grow(topic, count)
         self.replication.created(topic.logs)
         self._keeper.topic_changed(name)
         self._environment.spine.emit(TopicCreated("kafka", name, count, source))
         self.configuring.warn_of_unserved(f"topic {name}", dict(config.own), TOPIC_CONFIGS)
-        self._watch()
+        self._watch(topic)
         return topic
 
-    def _watch(self) -> None:
+    def _watch(self, *new: Topic) -> None:
         """What looks at the clock does so from now on."""
         self.bounds.watch_age()
-        self.cleaner.watch()
+        self.cleaner.watch(*new)
         self.expiring.watch()
 
     def _made(self, name: str, topic_id: bytes, config: TopicConfig) -> Topic:
@@ -183,9 +183,8 @@ class Cluster:
         """Add partitions until there are `partitions` of them."""
         topic = self.check_growth(name, partitions)
         before = len(topic.logs)
-        topic.grow(partitions)
+        self.topics.grow(topic, partitions)
         self.replication.created(topic.logs[before:])
-        self.topics.version += 1
         self._keeper.topic_changed(name)
         self._environment.spine.emit(TopicGrown("kafka", name, partitions, source))
 
@@ -325,14 +324,14 @@ class Cluster:
         self.configuring.client_metrics.restore(kept.client_metrics)
         for one in kept.topics:
             topic = self._made(one.name, one.topic_id, TopicConfig(self.config, one.config))
-            topic.grow(len(one.logs))
+            self.topics.grow(topic, len(one.logs))
             for log, log_kept in zip(topic.logs, one.logs, strict=True):
                 log.restore(log_kept)
                 self.bounds.grown(log, log.cost)
             self._keeper.topic_changed(topic.name)
         self.replication.restore(kept.leaders)
         self.nodes.restore(kept.coordinators, kept.homes)
-        self._watch()
+        self._watch(*self.topics.values())
         self.groups.restore(kept.groups)
         self.transactions.restore(kept.transactions)
         self.features.restore(kept.features, kept.features_epoch)

@@ -47,7 +47,7 @@ class Configuring:
         def bound(topic: Topic) -> None:
             for log in topic.logs:
                 bounds.keep(log)
-            cleaner.watch()
+            cleaner.watch(topic)
 
         def changed() -> None:
             for topic in topics.values():

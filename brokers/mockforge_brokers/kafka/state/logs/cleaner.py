@@ -42,9 +42,9 @@ class Cleaner:
         self._broker = broker
         self._armed = False
 
-    def watch(self) -> None:
-        """Look from now on, where a topic is compacted."""
-        if self._armed or not any(topic.config.compacts for topic in self._topics.values()):
+    def watch(self, *topics: Topic) -> None:
+        """Look from now on, where one of these is compacted."""
+        if self._armed or not any(topic.config.compacts for topic in topics):
             return
         self._armed = True
         pause = self._broker.number("log.cleaner.backoff.ms") / 1000
@@ -77,7 +77,7 @@ class Cleaner:
                     # Our own bug: the logs behind it are compacted all the same.
                     failed = failed or error
         self._armed = False
-        self.watch()
+        self.watch(*self._topics.values())
         if failed is not None:
             # The loop reports it; the next round finds it again, or no more.
             raise failed

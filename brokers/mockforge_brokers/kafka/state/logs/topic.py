@@ -129,12 +129,14 @@ def new_topic_id(random: Random) -> bytes:
 class Topics(dict[str, Topic]):
     """All topics by name; `version` is another one after each that came, went or grew.
 
-    Who grows one raises it. Only `add` and `remove` change what is in it.
+    Only `add`, `grow` and `remove` change what is in it.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.version = 0
+        self.partitions = 0
+        """Of all topics: a sum for each new one would cost more with each that is there."""
         self.by_id: dict[bytes, Topic] = {}
         self._metric_names: dict[str, str] = {}
         self._former_names: dict[bytes, str] = {}
@@ -143,11 +145,20 @@ class Topics(dict[str, Topic]):
     def add(self, topic: Topic) -> None:
         self[topic.name] = self.by_id[topic.topic_id] = topic
         self._metric_names[_metric_name(topic.name)] = topic.name
+        self.partitions += len(topic.logs)
         self.version += 1
         topic.added = self.version
 
+    def grow(self, topic: Topic, partitions: int) -> None:
+        """Add partitions to one of them until there are so many."""
+        before = len(topic.logs)
+        topic.grow(partitions)
+        self.partitions += len(topic.logs) - before
+        self.version += 1
+
     def remove(self, topic: Topic) -> None:
         name = topic.name
+        self.partitions -= len(topic.logs)
         del self[name], self.by_id[topic.topic_id], self._metric_names[_metric_name(name)]
         self._former_names[topic.topic_id] = name
         if len(self._former_names) > _REMEMBERED_IDS:
@@ -158,6 +169,7 @@ class Topics(dict[str, Topic]):
         super().clear()
         self.by_id.clear()
         self._metric_names.clear()
+        self.partitions = 0
         self.version += 1
 
     def newer_than(self, version: int) -> list[str]:
