@@ -19,7 +19,9 @@ _ROOM: Final = 4 * MIB
 _BASE: Final = 1_000
 _ITEM: Final = 100
 _PLAIN: Final = frozenset({int, float, bool, type(None)})
-_FLAT: Final = _PLAIN | {str}
+_LITTLE: Final = 1024
+"""Bytes that a client sent of which no detail can be large: to look at each of them would cost more
+than all the rest of a short connection."""
 
 
 class EndedConnection(Struct, frozen=True):
@@ -82,11 +84,7 @@ class EndedConnections:
 def _weight(view: ConnectionView) -> int:
     detail = view.detail
     size = _BASE + _ITEM * (1 + len(detail)) + len(view.client) + len(view.software)
-    values = detail.values()
-    # Most of a detail is flat, and to look at each of them costs more than all the rest.
-    if _FLAT.issuperset(map(type, values)):
-        return size + len("".join(map(str, values)))
-    return size + sum(_size(each) for each in values)
+    return size if view.bytes_in <= _LITTLE else size + sum(map(_size, detail.values()))
 
 
 def _size(value: Any) -> int:

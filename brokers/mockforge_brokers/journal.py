@@ -17,12 +17,16 @@ OUT: Final = 1
 
 _OVERHEAD: Final = 224
 """Bytes that a chunk costs beside its data: itself, its numbers, its places in two deques."""
-_TAPE: Final = 1536
-"""Bytes that a tape costs beside its chunks: its deque and what reads its frames."""
+_TAPE: Final = 1024
+"""Bytes that a tape costs beside its chunks: itself, its list and what reads its frames."""
+_FEW: Final = 64
+"""Chunks of a tape up to which the oldest leaves a list at no cost."""
 _SLACK: Final = 9
 """Where the limit of all is met, one part in 2 to the power of this is made free."""
 _SLACK_OF_ONE: Final = 6
 """The same where one connection's share is met: some fifty small frames at a time."""
+_SLACK_OF_ENDED: Final = 8
+"""The same where too many connections ended: some ten tapes at a time."""
 _MARKED: Final = 128
 """Bytes of a frame, from each end, that its mark is of."""
 _MOST_HOLES: Final = 256
@@ -200,7 +204,9 @@ class Tape:
         self.owner = owner
         self._place = place
         self._known = NOWHERE
-        self.chunks: deque[Chunk] = deque()
+        # A list until the first has to leave. Most connections are short, and an empty deque takes
+        # more room than their chunks.
+        self.chunks: list[Chunk] | deque[Chunk] = []
         self.size = 0
         self.left = 0
         self.weight = _TAPE
@@ -305,24 +311,28 @@ class Tape:
     def pop_oldest(self) -> int:
         """Let the oldest chunk go, which left the common order; returns the bytes it took."""
         chunks = self.chunks
-        chunk = chunks.popleft()
+        if len(chunks) > _FEW:
+            chunks = self._queue()
+        chunk = chunks[0]
+        del chunks[0]
         cost = len(chunk.data or b"") + _OVERHEAD
         chunk.data = None
         self.size -= cost
         self.left += 1
         return cost if chunks else cost + self.weight
 
-    def leave(self) -> None:
-        """Let all chunks go, of which there are some."""
-        # Behind very many connections this is done for each that ends.
+    def leave(self) -> int:
+        """Let all chunks go; returns the bytes that they and the tape took."""
         chunks = self.chunks
+        if not chunks:
+            return 0
         for chunk in chunks:
             chunk.data = None
-        count, freed = len(chunks), self.size
+        freed = self.size + self.weight
+        self.left += len(chunks)
         chunks.clear()
         self.size = 0
-        self.left += count
-        self.journal.chunks_left(count, freed + self.weight)
+        return freed
 
     def _shrink(self, tail: int = 0) -> None:
         # The newest chunk stays, whatever its size: somebody may look at it right now. So does a
@@ -340,7 +350,7 @@ class Tape:
 
         They leave holes in the common order.
         """
-        chunks, size, before = self.chunks, self.size, len(self.chunks)
+        chunks, size, before = self._queue(), self.size, len(self.chunks)
         while size > goal and len(chunks) > 1:
             chunk = chunks.popleft()
             size -= len(chunk.data or b"") + _OVERHEAD
@@ -350,6 +360,13 @@ class Tape:
         self.left += gone
         self.journal.chunks_left(gone, freed)
         return gone
+
+    def _queue(self) -> deque[Chunk]:
+        """The chunks as what many may leave one by one."""
+        chunks = self.chunks
+        if isinstance(chunks, list):
+            chunks = self.chunks = deque(chunks)
+        return chunks
 
 
 class Journal:
@@ -430,22 +447,30 @@ class Journal:
 
     def tape_ended(self, tape: Tape) -> None:
         """Keep so many tapes of ended connections, and no more."""
-        ended = self._ended
         self._open.discard(tape)
-        ended.append(tape)
-        if len(ended) > self.limits.journal_ended:
+        self._ended.append(tape)
+        if len(self._ended) > self.limits.journal_ended:
+            self._let_ended_go()
+
+    def _let_ended_go(self) -> None:
+        # A few more than must be: then this is not called for each connection that ends.
+        ended, most = self._ended, self.limits.journal_ended
+        count = freed = 0
+        for _ in range(len(ended) - most + (most >> _SLACK_OF_ENDED)):
             oldest = ended.popleft()
             self.ended_left += 1
-            for each in (oldest, oldest.beside):
-                if each is not None and each.chunks:
-                    each.leave()
+            for tape in (oldest, oldest.beside):
+                if tape is not None:
+                    count += len(tape.chunks)
+                    freed += tape.leave()
+        self.chunks_left(count, freed)
 
     def tape_closed(self, tape: Tape) -> None:
         """One beside another is over; it is the other one that counts as a connection."""
         self._open.discard(tape)
 
     def chunks_left(self, count: int, cost: int) -> None:
-        """So many chunks of one tape left from among the others, and the bytes that they took."""
+        """So many chunks left from among the others, and the bytes that they took."""
         self.size -= cost
         self.left += count
         self._holes = holes = self._holes + count

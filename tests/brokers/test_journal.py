@@ -10,7 +10,7 @@ from .lines import LineBroker, LineConnection
 
 CHUNK = 100 + 224
 """What a chunk of 100 bytes counts."""
-TAPE = 1536
+TAPE = 1024
 
 
 def journal(connection: int = 10_000, total: int = 100_000) -> Journal:
