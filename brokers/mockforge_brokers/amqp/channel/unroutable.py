@@ -39,8 +39,9 @@ class Unroutable:
         self.last: tuple[str, str] | None = None
         self._spine = spine
         self._units: dict[int, None] = {}
-        self._emitted: set[tuple[str, str]] = set()
-        self._confirmed: set[tuple[str, str]] = set()
+        # Of dictionaries, since an empty set takes three times the room, and most stay empty.
+        self._emitted: dict[tuple[str, str], None] = {}
+        self._confirmed: dict[tuple[str, str], None] = {}
 
     @property
     def remembered(self) -> int:
@@ -60,7 +61,7 @@ class Unroutable:
         emitted = self._emitted
         if (exchange, routing_key) in emitted or len(emitted) >= _MOST_EMITTED:
             return
-        emitted.add((exchange, routing_key))
+        emitted[exchange, routing_key] = None
         self._spine.emit(
             MessageUnroutable(AMQP, self.connection, self.client, exchange, routing_key, returned)
         )
@@ -73,14 +74,14 @@ class Unroutable:
         confirmed = self._confirmed
         if (exchange, routing_key) in confirmed or len(confirmed) >= _MOST_EMITTED:
             return False
-        confirmed.add((exchange, routing_key))
+        confirmed[exchange, routing_key] = None
         return True
 
     def routed(self, frame: bytes, content: bytes, exchange: str, routing_key: str) -> None:
         """What did not get through before did now, perhaps the very same message."""
         self._units.pop(_identity(frame, content), None)
-        self._emitted.discard((exchange, routing_key))
-        self._confirmed.discard((exchange, routing_key))
+        self._emitted.pop((exchange, routing_key), None)
+        self._confirmed.pop((exchange, routing_key), None)
         if self.last == (exchange, routing_key):
             self.last = None
 

@@ -150,7 +150,7 @@ class Caller:
         """That of its last fetch; it is the broker's, and outlives the connection."""
         self.parked_fetch: ParkedFetch | None = None
         """One that waits for bytes, for who asks why it gets nothing."""
-        self.wrote_to: set[tuple[str, int]] = set()
+        self.wrote_to: dict[tuple[str, int], None] = {}
         self.unknown_topics: dict[str, None] = {}
         """Topics that were asked for and are not there, the newest last."""
         self._reported: dict[tuple[ApiKey, int], float] = {}
@@ -201,7 +201,7 @@ class Caller:
     def note_written(self, log: PartitionLog) -> None:
         if len(self.wrote_to) >= _MOST_NOTED:
             self.wrote_to.clear()
-        self.wrote_to.add((log.topic, log.partition))
+        self.wrote_to[log.topic, log.partition] = None
 
     def note_unknown(self, topic: str) -> None:
         self.unknown_topics.pop(topic, None)
