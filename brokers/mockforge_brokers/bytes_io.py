@@ -41,7 +41,11 @@ class ByteReader:
         return layout.unpack(self.take(layout.size))
 
     def uint8(self) -> int:
-        return self.take(1)[0]
+        start = self.position
+        if start >= self.end:
+            self.take(1)
+        self.position = start + 1
+        return self.data[start]
 
     def uint16(self) -> int:
         start = self.position

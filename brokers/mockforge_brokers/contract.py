@@ -226,6 +226,14 @@ class Connection(Owner, Protocol):
         """
         ...
 
+    def let_go(self) -> None:
+        """The last call: its socket is gone, and it is asked for nothing any more.
+
+        What it knows and is known by would stay until the collector comes by, which costs more than
+        all the rest of a short connection.
+        """
+        ...
+
     def shutdown(self) -> None:
         """The broker ends: put the protocol's close frame to `out` and close the peer."""
         ...

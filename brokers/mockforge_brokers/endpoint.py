@@ -167,14 +167,17 @@ class Endpoint(Flow):
         # At once while this turn of the loop has time, else with all others at its end.
         connection = self.connection
         at_once = self.server.turns.may_answer(self)
-        if at_once and self._descriptor >= 0 and not (tail or connection.bulky or self.closing):
+        if at_once and not (tail or connection.bulky or self.closing):
             # As `flush`, for whole frames with an answer that nothing could stop: as most are where
             # a client waits for each answer. What it does not wait for comes behind the write.
             pieces = connection.out
             answer = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             if (self.lanes is None and not self.environment.in_force.active) or self._past(answer):
                 pieces.clear()
-                write_now(self.transport, self._descriptor, answer)
+                if self._descriptor >= 0:
+                    write_now(self.transport, self._descriptor, answer)
+                else:
+                    self._write_by_loop(answer)
                 self.bytes_out += len(answer)
                 if self._tape is not None:
                     self._tape.add_exchange(data, answer)
@@ -199,14 +202,22 @@ class Endpoint(Flow):
 
     def eof_received(self) -> bool:
         self.catch_up()
-        if not self.closing and self._dark(IN):
-            # The end of its bytes is lost as they are.
-            return True
-        if not self.closing and self.transport.can_write_eof() and self._waits(IN, self._follow):
-            # What it sent before it left is delayed or held, and still has its effect.
+        if (
+            not self.closing
+            and (self.lanes is not None or self.environment.in_force.active)
+            and self._end_is_withheld()
+        ):
             return True
         self._follow()
         return False
+
+    def _end_is_withheld(self) -> bool:
+        """Whether a rule has it that its end is not seen, or not yet."""
+        if self._dark(IN):
+            # The end of its bytes is lost as they are.
+            return True
+        # What it sent before it left is delayed or held, and still has its effect.
+        return self.transport.can_write_eof() and self._waits(IN, self._follow)
 
     def catch_up(self) -> None:
         """Handle all that came: a layer below us tells of its end before that had its turns."""
@@ -265,8 +276,8 @@ class Endpoint(Flow):
         if self._tape is not None:
             self._tape.end(self.connection.past())
         self.server.forget(self)
-        # The two know each other: together they would stay until the collector comes by, which
-        # costs more than all the rest of a short connection.
+        self.connection.let_go()
+        # The two know each other, too.
         del self.connection
 
     def _end_outer(self, tape: Tape) -> None:

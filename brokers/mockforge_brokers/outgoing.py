@@ -139,12 +139,15 @@ class Outgoing(asyncio.Protocol):
         if self._descriptor >= 0:
             write_now(self.transport, self._descriptor, data)
         else:
-            if self._descriptor == _UNKNOWN and self.bytes_out > _WORTH:
-                self._descriptor = raw_descriptor(self.transport)
-            self.transport.write(data)
+            self._write_by_loop(data)
         self.bytes_out += len(data)
         if self._tape is not None:
             self._tape.add(OUT, data)
+
+    def _write_by_loop(self, data: bytes) -> None:
+        if self._descriptor == _UNKNOWN and self.bytes_out > _WORTH:
+            self._descriptor = raw_descriptor(self.transport)
+        self.transport.write(data)
 
     def _write_bulky(self, pieces: list[bytes]) -> None:
         self.bytes_out += (size := sum(map(len, pieces)))

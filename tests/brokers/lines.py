@@ -111,6 +111,9 @@ class LineConnection:
         self.lost.append(reason)
         self._broker.live.pop(self.peer.id, None)
 
+    def let_go(self) -> None:
+        """Nothing that it has knows it."""
+
     def past(self) -> Past:
         return Past(self.client, _splitter, _rows)
 

@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from mockforge_brokers.amqp.broker import AmqpBroker
+from mockforge_brokers.amqp.records import table
+from mockforge_brokers.amqp.wire.frames import PROTOCOL_HEADER, method
 from mockforge_brokers.clock import AdjustableClock, LoopClock, ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import ConnectionClosed
@@ -201,6 +204,67 @@ def test_an_ended_kafka_connection_leaves_nothing_for_the_collector() -> None:
         finally:
             gc.enable()
         names = ("KafkaConnection", "Requests", "Caller", "Waiting")
+        assert {name: left[name] for name in names if left[name]} == {}
+        await server.close()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_an_ended_amqp_connection_leaves_nothing_for_the_collector(closes: bool) -> None:
+    plain = {"client_properties": table({}), "mechanism": "PLAIN", "locale": "en_US"}
+    consume = {"consumer_tag": "c", "arguments": table({})}
+    consume |= dict.fromkeys(("no_local", "no_ack", "exclusive", "no_wait"), False)
+    asked = [
+        (PROTOCOL_HEADER, "connection.start"),
+        (method(0, "connection.start-ok", response="\0guest\0guest", **plain), "connection.tune"),
+        (method(0, "connection.tune-ok", channel_max=9, frame_max=131_072, heartbeat=60), ""),
+        (method(0, "connection.open", virtual_host="/"), "connection.open-ok"),
+        (method(1, "channel.open"), "channel.open-ok"),
+        (method(1, "basic.consume", queue="q", **consume), "basic.consume-ok"),
+    ]
+    if closes:
+        close = method(
+            0, "connection.close", reply_code=200, reply_text="", class_id=0, method_id=0
+        )
+        asked.append((close, "connection.close-ok"))
+
+    async def main() -> None:
+        environment = Environment.create(LoopClock(asyncio.get_running_loop()), seed=1)
+        broker = AmqpBroker(environment)
+        broker.declare_queue("q")
+        server = Server(broker, environment)
+        port = (await server.listen(Listener("amqp"))).port
+
+        async def visit() -> None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for frame, answer in asked:
+                writer.write(frame)
+                if answer:
+                    head = await reader.readexactly(7)
+                    await reader.readexactly(int.from_bytes(head[3:]) + 1)
+            writer.close()
+            await writer.wait_closed()
+            while server.endpoints:
+                await asyncio.sleep(0)
+
+        await visit()
+        before = objects()
+        gc.disable()
+        try:
+            for _ in range(3):
+                await visit()
+            left = Counter(type(each).__name__ for each in gc.get_objects()) - before
+        finally:
+            gc.enable()
+        names = (
+            "Connection",
+            "Channel",
+            "Consumer",
+            "Delivery",
+            "Heartbeat",
+            "Handshake",
+        )
         assert {name: left[name] for name in names if left[name]} == {}
         await server.close()
 

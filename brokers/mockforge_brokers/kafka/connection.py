@@ -143,6 +143,9 @@ class KafkaConnection:
             self._refusal.cancel()
         self._on_lost(self)
 
+    def let_go(self) -> None:
+        """Its requests know it no more since its end."""
+
     def violated(self, reason: str) -> None:
         """This connection ends; the answers given before still go out."""
         self._environment.spine.emit(ProtocolViolated("kafka", self._peer.id, self.client, reason))

@@ -224,6 +224,8 @@ class MqttConnection:
         self._leave(publish_will=True)
         self.broker.silence.allow(self, 0)
         self.broker.forget(self)
+
+    def let_go(self) -> None:
         self.outlet.let_go()
 
     def shutdown(self) -> None:

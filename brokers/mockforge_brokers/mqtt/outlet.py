@@ -73,7 +73,7 @@ class Outlet:
         self._aliases: dict[str, int] = {}
 
     def let_go(self) -> None:
-        """Its connection is over: know it no more, so that nobody has to find the two of them."""
+        """Know its connection no more."""
         self.close = _closed
 
     @property

@@ -30,6 +30,8 @@ class Blocking:
     `wanted`: the client asks to be notified (its capability `connection.blocked`).
     """
 
+    __slots__ = ("_later", "_line", "_memory", "_say", "blocked", "wanted")
+
     def __init__(
         self, line: Publisher, memory: Memory, clock: Clock, say: Callable[[bytes], object]
     ) -> None:

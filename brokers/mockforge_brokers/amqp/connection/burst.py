@@ -84,6 +84,20 @@ _LARGE: Final = 16 * 1024
 class BurstReader:
     """`other(kind, channel, frame)` is the general path: it gets each frame that is left to it."""
 
+    __slots__ = (
+        "_at",
+        "_channels",
+        "_last",
+        "_other",
+        "_publications",
+        "_turn",
+        "held",
+        "holding",
+        "largest",
+        "unfinished",
+        "work",
+    )
+
     def __init__(
         self, channels: Channels, other: Callable[[int, int, bytes], None], turn: Turn
     ) -> None:

@@ -34,6 +34,21 @@ class Channels:
     `publishes` counts the messages that came, however their frames did.
     """
 
+    __slots__ = (
+        "_assemblies",
+        "_delivered_before",
+        "_line",
+        "_quotas",
+        "_spare",
+        "_usage",
+        "channel_max",
+        "counts",
+        "largest",
+        "method_frame",
+        "open",
+        "publishes",
+    )
+
     def __init__(self, line: Line, largest: int, usage: Usage, quotas: Quotas) -> None:
         """`usage` counts the messages that were larger."""
         self._usage = usage
@@ -165,6 +180,10 @@ class Channels:
         for channel in living:
             yield from channel.ending(reason)
 
+    def let_go(self) -> None:
+        """Know its connection no more, which is gone (`contract.Connection`)."""
+        del self._line
+
     def _open(self, number: int, kind: int, payload: bytes) -> None:
         if kind != METHOD:
             raise unexpected_frame()
@@ -268,6 +287,8 @@ class Channels:
         # We may have closed it in the midst of a content, whose rest is dropped.
         self._let_go(channel.number)
         del self.open[channel.number]
+        # It publishes no more. The two know each other: see `let_go`.
+        del channel.publishing
 
     def _let_go(self, number: int) -> Assembly | None:
         assembly = self._assemblies.pop(number, None)

@@ -31,6 +31,8 @@ class Closing:
     `forget` is called once, when it is over.
     """
 
+    __slots__ = ("_clock", "_connection", "_forget", "_options", "_peer", "_timer", "deaf")
+
     def __init__(
         self,
         connection: Connection,

@@ -241,6 +241,12 @@ class Connection:
     def past(self) -> Past:
         return journaling.past(self.client, self._queue_names, self.unroutable)
 
+    def let_go(self) -> None:
+        self.channels.let_go()
+        self.heartbeat = None
+        del self.handshake, self.reader, self.begin, self.blocking, self._flow, self.hold_back
+        del self.set_writable, self._closing, self.connection_lost, self.shutdown
+
     def splitter(self, direction: int) -> Splitter:
         return UnitSplitter()
 

@@ -53,6 +53,8 @@ class Handshake:
     `login` knows who may log in, and to which virtual host.
     """
 
+    __slots__ = ("_lint", "_login", "_named", "_options", "_send", "agreement", "expected")
+
     def __init__(
         self,
         options: AmqpOptions,

@@ -15,6 +15,8 @@ class Heartbeat:
     While `listening` says no the client's bytes are left unread, and its silence is our doing.
     """
 
+    __slots__ = ("_beat", "_clock", "_interval", "_listening", "_silent", "_timer", "quiet")
+
     def __init__(
         self,
         clock: Clock,

@@ -30,6 +30,17 @@ LOGIN: Final = "login with"
 class Login:
     """Lets one client in, or reports why not."""
 
+    __slots__ = (
+        "_access",
+        "_environment",
+        "_mechanisms",
+        "_peer",
+        "_protocol",
+        "_quotas",
+        "_user",
+        "_vhosts",
+    )
+
     def __init__(
         self,
         peer: Peer,

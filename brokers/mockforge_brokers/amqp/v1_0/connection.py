@@ -196,6 +196,9 @@ class Connection:
     def past(self) -> Past:
         return past(self.client, self.names, self.unroutable)
 
+    def let_go(self) -> None:
+        """Left to the collector: sessions that end may still be at work."""
+
     def splitter(self, direction: int) -> Splitter:
         return FrameSplitter()
 

@@ -145,7 +145,9 @@ class Sessions:
         if self.by_client.get(session.client_id) is session:
             del self.by_client[session.client_id]
         session.changed()
-        self._stop_timers(session)
+        if session.will_due is not None:
+            # It was without a connection.
+            self._stop_timers(session)
         router = self._router
         left: list[tuple[str, Message]] = []
         if router.redelivers_shares and (session.inflight or session.queue):
