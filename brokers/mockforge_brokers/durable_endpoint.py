@@ -47,13 +47,15 @@ class DurableEndpoint(Endpoint):
         if self._working:
             super().handle(data)
             return
-        # As `work`, written out: this is on the way of each message.
+        # As `work`, written out: this is on the way of each message, as `_answer` is.
+        store = self._store
         self._working = True
-        self._seen = self._store.facts
+        self._seen = store.facts
         try:
-            super().handle(data)
+            Endpoint.handle(self, data)
         finally:
-            self._note()
+            if self._seen != store.facts:
+                self._note()
             self._working = False
 
     def _set_writable(self, writable: bool) -> None:
@@ -70,27 +72,23 @@ class DurableEndpoint(Endpoint):
     # Writing.
 
     def _answer(self, data: bytes, tail: int) -> None:
-        self._note()
         store = self._store
-        if self._due > store.committed and store.prompt:
+        if self._seen != store.facts:
+            self._seen, self._due = store.facts, store.group
+        if (
+            self._due > store.committed
+            and store.prompt
+            and not (self.server.turns.may_answer(self) and store.commit_for(self))
+        ):
             # What all of this turn caused is written as one, before they are answered.
-            if not (self.server.turns.may_answer(self) and store.may_commit(self)):
-                self._keep_read(data, tail)
-                self.wake()
-                return
-            store.commit(settle=False)
-            if self._due <= store.committed and not self._held:
-                try:
-                    super()._answer(data, tail)
-                finally:
-                    store.settle()
-                return
-        if self._held or self._due > store.committed:
+            self._keep_read(data, tail)
+            self.wake()
+        elif self._held or self._due > store.committed:
             # Held, which wakes nobody: there is no reason to wait for the turn's end.
             self._keep_read(data, tail)
             self._hold()
         else:
-            super()._answer(data, tail)
+            Endpoint._answer(self, data, tail)
 
     def _keep_read(self, data: bytes, tail: int) -> None:
         if self._tape is not None and data:

@@ -204,23 +204,6 @@ def test_where_the_disk_makes_nobody_wait_an_answer_leaves_when_its_fact_is_writ
     run(test, prompt=True)
 
 
-def test_an_answer_leaves_before_what_was_written_for_it_is_noted():
-    async def test(scene):
-        one, _ = scene.join()
-        noted, write = [], one.transport.write
-        one.transport.write = lambda data: (noted.append(scene.disk.settled), write(data))
-        for number in range(3):
-            one.data_received(b"keep %d\n" % number)
-            assert (scene.disk.settled, scene.store.commits) == (number + 1, number + 1)
-        assert noted == [0, 1, 2]
-        one.transport.write = lambda data: 1 // 0
-        with pytest.raises(ZeroDivisionError):
-            one.data_received(b"keep more\n")
-        assert (scene.disk.settled, scene.store.commits) == (4, 4)
-
-    run(test, prompt=True)
-
-
 def test_where_many_speak_all_facts_of_the_turn_are_written_as_one_before_the_answers():
     async def test(scene):
         ends = [scene.join() for _ in range(6)]

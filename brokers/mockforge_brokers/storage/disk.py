@@ -56,7 +56,7 @@ class SegmentFile:
         if through:
             flags |= _SYNCED
         self._handle = os.open(path_of(folder, segment.number), flags, OURS)
-        self._extent = os.fstat(self._handle).st_size
+        self.extent = os.fstat(self._handle).st_size
         """How much of the file is there, with the room that was made ahead."""
         if new:
             try:
@@ -74,26 +74,26 @@ class SegmentFile:
         time; to write to what is there already does not.
         """
         size = sum(map(len, pieces))
-        there = at + size <= self._extent
-        if (there or not ahead) and len(pieces) <= _MOST_PIECES and self._write(pieces, at) == size:
+        there = at + size <= self.extent
+        if (there or not ahead) and len(pieces) <= _MOST_PIECES and self.put(pieces, at) == size:
             if not there:
-                self._extent = at + size
+                self.extent = at + size
             return
         left: list[_Piece] = [*pieces]
-        if ahead and at + size > self._extent:
+        if ahead and at + size > self.extent:
             left.append(bytes(ahead))
         done = 0
         # Where the disk has room for the pieces alone, that is enough.
         while done < size:
             some, left = left[:_MOST_PIECES], left[_MOST_PIECES:]
-            count = self._write(some, at + done)
+            count = self.put(some, at + done)
             done += count
             if count < sum(map(len, some)):
                 left = [memoryview(b"".join(some))[count:], *left]
-        self._extent = max(self._extent, at + done)
+        self.extent = max(self.extent, at + done)
 
-    def _write(self, pieces: Sequence[_Piece], at: int) -> int:
-        """Returns how many bytes of them are there."""
+    def put(self, pieces: Sequence[_Piece], at: int) -> int:
+        """Write what the system takes at once: so many bytes of them are there."""
         if _VECTORS:
             return os.pwritev(self._handle, pieces, at)
         os.lseek(self._handle, at, os.SEEK_SET)
@@ -124,7 +124,7 @@ class SegmentFile:
         if not self.open:
             return
         self.open = False
-        if self._extent > size:
+        if self.extent > size:
             with suppress(OSError):
                 os.truncate(self._handle, size)
         with suppress(OSError):

@@ -334,7 +334,7 @@ class Facts(ABC):
         rows = cast("dict[int, bytes]", self._rows)
         # What encodes may raise: till it is done with nothing that was gathered is let go of.
         if self._is_late:
-            rows = {number: _encoded(row) for number, row in self._rows.items()}
+            rows = {number: encoded(row) for number, row in self._rows.items()}
         entities: list[tuple[str, bytes, bytes | None]] = []
         if self._entities:
             entities = [(kind, name, encode()) for (kind, name), encode in self._entities.items()]
@@ -356,26 +356,6 @@ class Facts(ABC):
         self.group += 1
         return group
 
-    def _only_row(self) -> tuple[int, bytes] | None:
-        """The one row of which the group is, beside those that are gone; None where it is more."""
-        if self.sources:
-            self.catch_up()
-        rows = self._rows
-        if len(rows) != 1 or self._runs or self._entities or self._ranges:
-            return None
-        ((number, row),) = rows.items()
-        return number, _encoded(row) if self._is_late else cast("bytes", row)
-
-    def _only_row_is_there(self) -> None:
-        """It is written, with all that was gone, and a new group begins."""
-        self._rows.clear()
-        self._is_late = False
-        if self._gone:
-            self._gone.clear()
-        if self._replacing:
-            self._replacing.clear()
-        self.group += 1
-
     def _forget_owners(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Of logs that are gone as a whole."""
         for first, end in ranges:
@@ -383,5 +363,5 @@ class Facts(ABC):
                 self._owners.pop(first >> POSITION_BITS, None)
 
 
-def _encoded(row: bytes | Late) -> bytes:
+def encoded(row: bytes | Late) -> bytes:
     return row if isinstance(row, bytes) else row[0](*row[1])

@@ -20,7 +20,10 @@ _ENTRY: Final = 16
 """Bytes of a row in its frame's index."""
 
 Key = tuple[str, bytes]
-_first = itemgetter(0)
+Row = tuple[int, int, int, tuple[int, ...]]
+"""One that has a frame of its own: its number, where that begins, the bytes of its value, and the
+numbers that are gone with it."""
+_first, _third, _last = itemgetter(0), itemgetter(2), itemgetter(3)
 
 
 class Segment(Struct):
@@ -159,6 +162,30 @@ class Live:
             return
         rows[number] = (segment.number << _SIZE | at) << _SIZE | size
         segment.live += size + _ENTRY
+
+    def put_rows(self, segment: Segment, rows: Sequence[Row]) -> None:
+        """`put_row` of each, and `remove` of what is gone with it."""
+        head = segment.number << _SIZE
+        places = {number: (head | at) << _SIZE | size for number, at, size, _ in rows}
+        lowest = min(places)
+        log = lowest >> POSITION_BITS
+        known = self._logs.get(log)
+        if (
+            known is None
+            or len(places) < len(rows)
+            or max(places) >> POSITION_BITS != log
+            or lowest < max(self._lows.get(log, 0), self._behind_spans(log))
+            or not known.keys().isdisjoint(places)
+            or any(map(_last, rows))
+        ):
+            for number, at, size, gone in rows:
+                self.put_row(segment, at, number, size)
+                for each in gone:
+                    self.remove(each)
+            return
+        # As most are: no call for each.
+        known |= places
+        segment.live += sum(map(_third, rows)) + _ENTRY * len(rows)
 
     def remove(self, number: int) -> None:
         log = number >> POSITION_BITS

@@ -27,7 +27,11 @@ _MOST_HURRIED: Final = 256
 
 
 class Patience:
-    """`facts` counts what comes to the store, `close` writes the group; it is `waiting`, or not."""
+    """`facts` counts what comes to the store, `close` writes the group; it is `waiting`, or not.
+
+    Where it is `idle` nothing of the present group was sent to anybody: it is not to be asked, nor
+    told that the group is written.
+    """
 
     __slots__ = (
         "_came",
@@ -38,6 +42,7 @@ class Patience:
         "_hurried",
         "_left",
         "_next",
+        "idle",
         "waiting",
     )
 
@@ -49,17 +54,20 @@ class Patience:
         self._came = 0
         self._left = 0
         self.waiting = False
+        self.idle = True
         self._hurried = 0
         """Groups that are yet to be written without a wait."""
         self._next = _HURRIED
 
     def sent(self, count: int) -> None:
         """So many messages of this group were sent to consumers."""
+        self.idle = False
         self._came += count
         self._left += count
 
     def done(self, count: int) -> None:
         """So many of them are acknowledged."""
+        self.idle = False
         self._left -= count
         if self._left <= 0 and self.waiting:
             # Not in the midst of what acknowledged them.
@@ -86,6 +94,7 @@ class Patience:
         self._group += 1
         self._came = self._left = 0
         self.waiting = False
+        self.idle = not self._hurried
 
     def _look(self, group: int, before: int) -> None:
         """Once in each turn of the loop that brings facts."""

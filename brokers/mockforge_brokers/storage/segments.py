@@ -77,6 +77,16 @@ _FORMATS: Final = {
 }
 _NOW: Final = _FORMATS[VERSION]
 _ROW: Final = Layout("<QII")
+ROW: Final = _NOW.size + _ROW.size
+"""Bytes of a frame of one row, beside its value and what is gone."""
+NUMBER: Final = 8
+"""Bytes of one that is gone."""
+_pack_head, _pack_row, _crc, _extend = (
+    _NOW.head.pack,
+    _ROW.pack,
+    google_crc32c.value,
+    google_crc32c.extend,
+)
 _NOTHING: Final = _NOW.crc(b"")
 
 Entity = tuple[str, bytes, bytes | None]
@@ -221,19 +231,16 @@ def encode_row(
     flags: int = 0,
     synced: int = 0,
     gone: Collection[int] = (),
-) -> tuple[list[bytes], Sequence[int]]:
-    """As `encode`, of one row and what is gone, as who waits for each confirm causes."""
-    size, crc = len(value), _NOW.crc
-    index = _ROW.pack(number, size, crc(value))
+) -> Sequence[bytes]:
+    """As `encode`, of one row and what is gone, as who waits for each confirm causes: in pieces."""
+    size = len(value)
+    index = _pack_row(number, size, _crc(value))
     if gone:
         index += _packed("Q", array("Q", gone))
-    head = _NOW.head.pack(
-        _FRAME_MAGIC, flags, 1, len(gone), 0, 0, size, group, synced, crc(index), _NOTHING
+    head = _pack_head(
+        _FRAME_MAGIC, flags, 1, len(gone), 0, 0, size, group, synced, _crc(index), _NOTHING
     )
-    return [
-        head + _NOW.salted(head, salt).to_bytes(_CRC, "little") + index,
-        value,
-    ], (size,)
+    return head, _extend(salt, head).to_bytes(_CRC, "little"), index, value
 
 
 def crc_of(version: int) -> Callable[[bytes], int]:

@@ -22,7 +22,7 @@ from typing import Final, Protocol
 from ..clock import Clock, Timer
 from ..events import DataWritable, DataWriteFailed, Warned
 from ..spine import Spine
-from .facts import Facts, Group, Kept
+from .facts import Facts, Group, Kept, encoded
 from .patience import LONGEST, Patience
 
 _FEW: Final = 2
@@ -39,12 +39,12 @@ class Disk(Protocol):
     def write_row(self, group: int, row: int, value: bytes, gone: Collection[int]) -> bool:
         """As `write` of a group with this row, and rows that are gone. Nothing is called back.
 
-        True where it is there when this returns; False: nothing was done. `settle` is to follow.
+        True where it is there when this returns; False: nothing was done.
         """
         ...
 
-    def settle(self) -> None:
-        """Note what `write_row` wrote: whoever waited for it may be told before."""
+    def alone(self) -> tuple[int, int]:
+        """How many rows `write_row` wrote so far, and their bytes."""
         ...
 
     def read(self) -> Kept | None:
@@ -91,9 +91,10 @@ class Store(Facts):
         self.committed = 0
         self.failing = ""
         self._last_commit: float | None = None
-        self.commits = 0
-        self.rows_written = 0
-        self.bytes_written = 0
+        self._commits = 0
+        self._rows_written = 0
+        self._bytes_written = 0
+        """These but for rows that the disk wrote alone, and counted."""
         self.longest = 0.0
         """Seconds from the first fact of a group to its being on disk, at most."""
         self.disk = disk
@@ -105,8 +106,6 @@ class Store(Facts):
         """Changes of whom groups were written for in this turn of the loop."""
         self.patience = Patience(clock, lambda: self.facts, self._commit)
         self._writing: Group | None = None
-        self._unsettled: tuple[int, float, float] | None = None
-        """Bytes of a row that is written, when its group began to grow, and when it was written."""
         self._timer: Timer | None = None
         self._eager = eager and not prompt
         self._watched = not self._eager
@@ -116,6 +115,18 @@ class Store(Facts):
         self._waiting: defaultdict[int, list[Callable[[], object]]] = defaultdict(list)
         self._on_failing: list[Callable[[], object]] = []
         self._on_close: list[Callable[[], object]] = []
+
+    @property
+    def commits(self) -> int:
+        return self._commits + self.disk.alone()[0]
+
+    @property
+    def rows_written(self) -> int:
+        return self._rows_written + self.disk.alone()[0]
+
+    @property
+    def bytes_written(self) -> int:
+        return self._bytes_written + self.disk.alone()[1]
 
     @property
     def last_commit(self) -> float | None:
@@ -151,8 +162,8 @@ class Store(Facts):
         else:
             self._close_group()
 
-    def may_commit(self, who: object) -> bool:
-        """Whether to write now what this client caused, and not with that of others a little later.
+    def commit_for(self, who: object) -> bool:
+        """`commit` what this client caused, or False: that is to be done at the turn's end.
 
         One client, or a few, get their confirms at once. Where many speak in the same turn of the
         loop one write for all costs much less.
@@ -160,55 +171,64 @@ class Store(Facts):
         if who is not self._committer:
             self._committer = who
             self._crowd += 1
-        return self._crowd <= _FEW
+        if self._crowd > _FEW:
+            return False
+        self.commit()
+        return True
 
     def commit_all(self) -> None:
         """At the end of a turn of the loop."""
         self._crowd = 0
         self.commit()
 
-    def commit(self, *, settle: bool = True) -> None:
+    def commit(self) -> None:
         """Write what was gathered, where the disk does not make us wait.
 
-        Only between two calls of the loop, or behind all that one of them does to the state. Who
-        does not `settle` with it does so when those are answered who waited.
+        Only between two calls of the loop, or behind all that one of them does to the state.
         """
-        if self._unsettled is not None:
-            self.settle()
-        ready = self._armed and self.prompt and self._writing is None
-        if ready and not self.patience.waits() and not self._write_one():
+        if (
+            self._armed
+            and self.prompt
+            and self._writing is None
+            and (self.patience.idle or not self.patience.waits())
+            and not self._write_one()
+        ):
             self._close_group()
-        if settle and self._unsettled is not None:
-            self.settle()
 
     def _write_one(self) -> bool:
         """Write a group of one row, if it is that: all that is not asked of such a one is left out.
 
         So it is with each message of a client that waits for its confirm before it sends the next.
         """
-        one = self._only_row()
-        if one is None:
+        if self.sources:
+            self.catch_up()
+        rows = self._rows
+        if len(rows) != 1 or self._runs or self._entities or self._ranges:
             return False
-        row, value = one
+        ((row, value),) = rows.items()
+        if not isinstance(value, bytes):
+            value = encoded(value)
         number, gone = self.group, self._gone
         if not self.disk.write_row(number, row, value, gone):
             return False
-        self._only_row_is_there()
+        # As of `_take`, but that nobody else has these.
+        rows.clear()
+        gone.clear()
+        if self._is_late:
+            self._is_late = False
+        if self._replacing:
+            self._replacing.clear()
+        self.group = number + 1
         self._armed = False
-        self.patience.closed()
-        self._unsettled = len(value), self._began, self._clock.now()
+        if not self.patience.idle:
+            self.patience.closed()
+        self._last_commit = now = self._clock.now()
+        if now - self._began > self.longest:
+            self.longest = now - self._began
         self.committed = number
         if self._waiting:
             self._call_waiting(number)
         return True
-
-    def settle(self) -> None:
-        """Note what a group of one row changed: who waited for it has its answer by now."""
-        one = self._unsettled
-        if one is not None:
-            self._unsettled = None
-            self.disk.settle()
-            self._count(1, *one)
 
     def _commit(self) -> None:
         if self._armed and self._writing is None:
@@ -268,7 +288,11 @@ class Store(Facts):
             # It was closed meanwhile, and nobody waits any more; or `lose` waited for it.
             return
         self._writing = None
-        self._count(group.count, group.size, self._written_began, self._clock.now())
+        self._commits += 1
+        self._rows_written += group.count
+        self._bytes_written += group.size
+        self._last_commit = now = self._clock.now()
+        self.longest = max(self.longest, now - self._written_began)
         if writable:
             self.writable()
         self._is_there(number)
@@ -279,15 +303,6 @@ class Store(Facts):
             self.failing = ""
             self._spine.emit(DataWritable("data"))
             self._report_failing()
-
-    def _count(self, rows: int, size: int, began: float, now: float) -> None:
-        """A group that began to grow then is on disk now."""
-        self.commits += 1
-        self.rows_written += rows
-        self.bytes_written += size
-        self._last_commit = now
-        if now - began > self.longest:
-            self.longest = now - began
 
     def _is_there(self, number: int) -> None:
         self.committed = number
@@ -362,7 +377,6 @@ class Store(Facts):
 
     def figures(self) -> dict[str, object]:
         """Sizes in bytes, times in seconds."""
-        self.settle()
         return {
             "folder": self.place,
             "failing": self.failing,
@@ -391,7 +405,6 @@ class Store(Facts):
     def _end(self) -> None:
         last = None
         try:
-            self.settle()
             last = self._take_group() if self._armed or self._due else None
         finally:
             self._armed = self._due = False

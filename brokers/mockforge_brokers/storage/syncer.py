@@ -52,8 +52,9 @@ class Syncer:
         self._folder = folder
         self._synced = synced
         self._failed = failed
-        self._reached: tuple[SegmentFile, int] | None = None
-        """Where writing goes on, and the place up to which all was written."""
+        self.reached: tuple[SegmentFile, int] | None = None
+        """Where writing goes on, and the place up to which all was written: as `written` has it,
+        for who writes but little."""
         self._brought = begun
         """The place up to which it is on disk."""
         self._begun = begun
@@ -63,6 +64,8 @@ class Syncer:
         self._closing: list[_Full] = []
         self._going: list[Path] = []
         self._asked = threading.Event()
+        self.resting = True
+        """Nobody has `asked` since it looked last."""
         self._hurry = threading.Event()
         self._ending = False
         self.failing = False
@@ -74,30 +77,35 @@ class Syncer:
     # In whichever thread writes; never in two at a time.
 
     def written(self, file: SegmentFile, place: int) -> None:
-        self._reached = file, place
-        if not self._asked.is_set():
-            self._asked.set()
+        self.reached = file, place
+        if self.resting:
+            self.ask()
         if place - self._begun > STEP:
             self._begun = place
             self._hurry.set()
 
+    def ask(self) -> None:
+        """Something is to be brought to the disk, or to go."""
+        self.resting = False
+        self._asked.set()
+
     def full(self, file: SegmentFile, size: int) -> None:
         """It is closed here."""
         self._full.put(_Full(file, size))
-        self._asked.set()
+        self.ask()
         self._hurry.set()
 
     def emptied(self, path: Path) -> None:
         """Nothing is wanted of it once all that was written is on disk."""
         self._emptied.put(path)
-        self._asked.set()
+        self.ask()
 
     def unsynced(self) -> dict[int, tuple[SegmentFile, int]]:
         """What may not be on disk while it is failing: files by number, with their sizes."""
         self._closing += _all(self._full)
         found = {each.file.number: (each.file, each.size) for each in self._closing}
-        if self._reached is not None:
-            file, place = self._reached
+        if self.reached is not None:
+            file, place = self.reached
             if place > self._brought:
                 found.setdefault(file.number, (file, offset_in(place)))
         return found
@@ -105,18 +113,18 @@ class Syncer:
     def renewed(self) -> None:
         """All of these are on disk, and closed."""
         self._closing.clear()
-        if self._reached is not None:
-            self._brought = self._reached[1]
-            self._reached = None
+        if self.reached is not None:
+            self._brought = self.reached[1]
+            self.reached = None
             self._synced(self._brought)
         self.failing = False
-        self._asked.set()
+        self.ask()
 
     def close(self) -> None:
         """All is on disk when it returns, but for the file that is being written to."""
         self._ending = True
         self._hurry.set()
-        self._asked.set()
+        self.ask()
         self._thread.join()
 
     # In its own.
@@ -129,6 +137,7 @@ class Syncer:
             # Before it looks, also whether it is the end: what comes from here on asks anew.
             self._hurry.clear()
             self._asked.clear()
+            self.resting = True
             ending = self._ending
             if self.failing:
                 continue
@@ -143,7 +152,7 @@ class Syncer:
     def _bring(self) -> None:
         """Raises OSError."""
         self._going += _all(self._emptied)
-        reached = self._reached
+        reached = self.reached
         self._closing += _all(self._full)
         while self._closing:
             # One that the disk does not take stays the first, and those behind it stay too.

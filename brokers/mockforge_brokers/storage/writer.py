@@ -6,7 +6,9 @@ hand that to a thread and to be called back takes ten times as long as the write
 itself (3 us, and 0.3 us for each KB), so the loop does it. Large groups, all for a while when the
 system makes the loop wait again and again, and what could not be written go to the thread, too.
 One row alone, as each message of a client that waits for its confirm, has a way of its own
-(`write_row`): what such a group never needs is not asked there.
+(`write_row`): what such a group never needs is not asked there, and what it changes in memory is
+noted for many of them at once. (To copy it into a file that is mapped is no faster: what the system
+does when a page is written to for the first time costs as much as the call.)
 
 All that takes a step of Python for each row is done in the loop, at once for a whole group: a
 second thread that runs Python would take the interpreter from the loop for milliseconds. The thread
@@ -16,10 +18,10 @@ writes, waits for the disk and reads pieces for the cleaner, for which it needs 
 import errno
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, suppress
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
@@ -27,7 +29,7 @@ from . import segments as form
 from .cleaner import Cleaner, Moved, Piece
 from .disk import SEGMENT, Files, Lost, SegmentFile, let_go, renew
 from .facts import Group, Kept
-from .live import Segment, place_of
+from .live import Row, Segment, place_of
 from .reading import path_of
 from .store import Store
 from .syncer import Syncer
@@ -53,7 +55,7 @@ what the syncer brings to the disk each second."""
 _THREADED: Final = 1.0
 """Seconds for which the thread writes after that."""
 _UNSEEN: Final = 64 * 1024
-"""Bytes of single rows behind which the cleaner is asked again; it looks at four times as many."""
+"""Bytes of rows alone behind which the cleaner is asked again; it looks at four times as many."""
 
 
 class _Job(Struct):
@@ -65,7 +67,7 @@ class _Job(Struct):
     group: int
     segment: Segment
     at: int
-    pieces: list[bytes]
+    pieces: Sequence[bytes]
     size: int
     emptied: list[int] = []
     piece: Piece | None = None
@@ -77,9 +79,17 @@ class _Job(Struct):
         return self.renews or bool(self.pieces)
 
 
-_Row = tuple[int, int, int, tuple[int, ...], SegmentFile, Syncer]
-"""One that the system has, behind the newest segment's last group: its number, the bytes before its
-value, those of that, the numbers that are gone with it, and where."""
+class _Open(NamedTuple):
+    """Where rows alone are written: up to `until` there is room, and nobody else is to be asked.
+
+    `place` is that of the segment's beginning.
+    """
+
+    file: SegmentFile
+    syncer: Syncer
+    salt: int
+    place: int
+    until: int
 
 
 class Writer:
@@ -117,10 +127,14 @@ class Writer:
         self._threaded_until = 0.0
         self._waited = -_AGAIN
         """When it last made us wait."""
-        self._unseen = 0
-        """Bytes that may yet be written without the cleaner."""
-        self._row: _Row | None = None
-        """It is written, and not noted yet."""
+        self._open: _Open | None = None
+        """None where what comes next is a group."""
+        self._alone: list[Row] = []
+        """Rows that are written behind the newest group, and not noted yet."""
+        self._alone_at = 0
+        """Where the next one goes."""
+        self._alone_rows = self._alone_bytes = 0
+        """Those of all that were noted."""
         self._syncer: Syncer | None = None
         if not through:
             self._syncer = Syncer(files.folder, self._synced, self._brought, self._not_brought)
@@ -130,7 +144,7 @@ class Writer:
     # In the loop's thread.
 
     def write(self, group: Group) -> None:
-        self.settle()
+        self._settle()
         job = self._job(group)
         if self.through or not self._write_here(job):
             self._threaded += 1
@@ -138,47 +152,54 @@ class Writer:
             self._jobs.put(job)
 
     def write_row(self, group: int, row: int, value: bytes, gone: Collection[int]) -> bool:
-        """As `store.Disk` has it: where a segment is open to which the loop writes."""
-        if self._row is not None:
-            self.settle()
-        if self._unseen <= 0:
+        """As `store.Disk` has it: where a segment is open to which the loop writes.
+
+        Whoever waits for the row is answered next, so all but the write itself is left for later.
+        """
+        opened = self._open
+        if opened is None:
             return False
-        file, segment, syncer = self._file, self._newest, self._syncer
-        if (
-            self._threaded
-            or syncer is None
-            or file is None
-            or file.number != segment.number
-            or segment.size > SEGMENT
-            or len(value) > _SMALL
-            or (begun := time.monotonic()) < self._threaded_until
-        ):
+        file, syncer, salt, place, until = opened
+        at, size = self._alone_at, len(value)
+        end = at + form.ROW + size
+        if gone:
+            end += form.NUMBER * len(gone)
+        if end > until:
             return False
-        at = segment.size
-        pieces, _ = form.encode_row(segment.salt, group, row, value, 0, self._synced, gone)
+        pieces = form.encode_row(salt, group, row, value, 0, self._synced, gone)
+        begun = time.monotonic()
         try:
-            file.write(at, pieces, _AHEAD_HERE)
+            if file.put(pieces, at) != end - at:
+                # Whoever writes it now does so at the same place.
+                return False
         except OSError:
-            # Whoever writes it now does so at the same place.
             return False
-        # Now: before `settle` those are answered who waited, and that is not the disk's time.
-        self._look_at(begun)
-        self._row = row, len(pieces[0]), len(value), tuple(gone), file, syncer
+        if (now := time.monotonic()) - begun > _WAITED:
+            self._made_wait(now)
+        self._alone_at = end
+        self._alone.append((row, at, size, tuple(gone)))
+        syncer.reached = file, place + end
+        if syncer.resting:
+            syncer.ask()
         return True
 
-    def settle(self) -> None:
-        if self._row is None:
+    def alone(self) -> tuple[int, int]:
+        self._settle()
+        return self._alone_rows, self._alone_bytes
+
+    def _settle(self) -> None:
+        """Note the rows that were written alone: before anything else is written, or looked at."""
+        rows = self._alone
+        if not rows:
             return
-        row, head, size, gone, file, syncer = self._row
-        self._row = None
-        segment, live = self._newest, self._live
-        at = segment.size
-        live.put_row(segment, at, row, size)
-        for number in gone:
-            live.remove(number)
-        segment.size = self._size = end = at + head + size
-        self._unseen -= end - at
-        syncer.written(file, place_of(segment.number, end))
+        self._alone = []
+        newest = self._newest
+        self._live.put_rows(newest, rows)
+        self._alone_rows += len(rows)
+        self._alone_bytes += sum(size for _, _, size, _ in rows)
+        newest.size = self._size = self._alone_at
+        if self._syncer is not None and self._file is not None:
+            self._syncer.written(self._file, place_of(newest.number, newest.size))
 
     def _write_here(self, job: _Job) -> bool:
         """False where the thread is to write it."""
@@ -190,19 +211,29 @@ class Writer:
         except OSError:
             # It says what is wrong, and tries again until it is there.
             return False
-        self._look_at(begun)
+        self._open_behind(job)
+        if (now := time.monotonic()) - begun > _WAITED:
+            self._made_wait(now)
         if job.piece is not None:
             # A read, which may have to wait for the disk.
             self._jobs.put(_Job(0, job.segment, job.at, [], 0, [], job.piece))
         self.store.written(job.group)
         return True
 
-    def _look_at(self, begun: float) -> None:
-        """Whether the system made us wait for this write, and for another one just before."""
-        if (now := time.monotonic()) - begun > _WAITED:
-            if now - self._waited < _AGAIN:
-                self._threaded_until = now + _THREADED
-            self._waited = now
+    def _open_behind(self, job: _Job) -> None:
+        """Rows alone may follow it."""
+        file, syncer, segment = self._file, self._syncer, job.segment
+        if file is not None and syncer is not None:
+            at = self._alone_at = job.at + job.size
+            until = min(file.extent, at + _UNSEEN, SEGMENT)
+            self._open = _Open(file, syncer, segment.salt, place_of(segment.number, 0), until)
+
+    def _made_wait(self, now: float) -> None:
+        """The system did that with this write, and maybe with another one just before."""
+        if now - self._waited < _AGAIN:
+            self._threaded_until = now + _THREADED
+            self._open = None
+        self._waited = now
 
     def _job(self, group: Group) -> _Job:
         live = self._live
@@ -210,7 +241,7 @@ class Writer:
         if newest.size > SEGMENT:
             newest = self._files.new_segment()
         self._newest = newest
-        self._unseen = _UNSEEN
+        self._open = None
         for number in group.gone:
             live.remove(number)
         for bounds in group.ranges:
@@ -226,8 +257,8 @@ class Writer:
         synced = place_of(newest.number, at) if self.through else self._synced
         if len(rows) == 1 and not (group.gone or group.ranges or entities or group.runs):
             ((row, value),) = rows.items()
-            pieces, sizes = form.encode_row(newest.salt, group.number, row, value, flags, synced)
-            live.put_row(newest, at, row, sizes[0])
+            pieces = form.encode_row(newest.salt, group.number, row, value, flags, synced)
+            live.put_row(newest, at, row, len(value))
         else:
             pieces, sizes = form.encode(
                 newest.salt,
@@ -255,7 +286,7 @@ class Writer:
         return self._files.look() if self.wait() else None
 
     def wait(self) -> bool:
-        self.settle()
+        self._settle()
         while self._handed > self._finished:
             if self._stuck:
                 return False
@@ -265,12 +296,12 @@ class Writer:
 
     def sizes(self) -> dict[str, int]:
         """Bytes of all segments, and of what is wanted in them."""
-        self.settle()
+        self._settle()
         segments = self._live.segments.values()
         return {"segments": sum(each.size for each in segments), "live": self._live.size}
 
     def close(self, last: Group | None) -> None:
-        self.settle()
+        self._settle()
         with ExitStack() as steps:
             # The last one first, and each whatever those before it raise.
             steps.callback(self._files.close)
@@ -317,7 +348,7 @@ class Writer:
         if job.piece is not None:
             self._cleaner.bring(job.piece, data)
             # What it moves of that goes with the next group.
-            self._unseen = 0
+            self._open = None
         if job.writes:
             self._threaded -= 1
         if job.renews:
@@ -331,7 +362,8 @@ class Writer:
         """The disk did not take what was written: nothing more is taken before it has that."""
         if self._ending.is_set():
             return
-        self.settle()
+        self._settle()
+        self._open = None
         newest = self._live.segments[max(self._live.segments)]
         self._threaded += 1
         self._handed += 1

@@ -26,16 +26,16 @@ class ForgetfulDisk:
         self._lock = threading.Lock()
         self._open = []
         """Of each file, so that no other one gets its number."""
-        inner = disk.SegmentFile._write
+        inner = disk.SegmentFile.put
 
-        def write(file, pieces, at):
+        def put(file, pieces, at):
             done = inner(file, pieces, at)
             self._written(file._handle, at, done)
             if file._through:
                 self._sync(file._handle)
             return done
 
-        monkeypatch.setattr(disk.SegmentFile, "_write", write)
+        monkeypatch.setattr(disk.SegmentFile, "put", put)
         monkeypatch.setattr(disk, "_SYNCED", 0)
         monkeypatch.setattr(disk, "_to_disk", self._sync)
         for module in (disk, syncer):

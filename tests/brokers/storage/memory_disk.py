@@ -15,9 +15,8 @@ class MemoryDisk:
         self.store = None
         self.closed = False
         self.full = False
-        self.settled = 0
-        self.alone = 0
-        """Groups of one row that were written by the way for these."""
+        self.rows_alone = []
+        """Values of the rows that were written by the way for these."""
 
     def store_for(self, environment, interval=0.005, *, eager=False, prompt=False):
         self.store = environment.store = Store(
@@ -34,12 +33,12 @@ class MemoryDisk:
     def write_row(self, group, row, value, gone):
         if not self.at_once or self.full:
             return False
-        self.alone += 1
+        self.rows_alone.append(value)
         self._apply(Group(group, {row: value}, list(gone)))
         return True
 
-    def settle(self):
-        self.settled += 1
+    def alone(self):
+        return len(self.rows_alone), sum(map(len, self.rows_alone))
 
     def commit(self):
         group, self.waiting = self.waiting, None

@@ -98,6 +98,7 @@ def test_what_is_said_to_be_on_disk_is_there_when_the_power_is_lost_however_ofte
         model._apply(group)
         loop.keep(group)
     if not through:
+        made.alone()
         newest = made._live.segments[max(made._live.segments)]
         loop.until_synced(place_of(newest.number, newest.size))
     fails.clear()

@@ -9,6 +9,14 @@ LOGS = 3
 ROW = st.tuples(st.integers(1, LOGS), st.integers(0, 12))
 STEP = st.one_of(
     st.tuples(st.just("put"), st.lists(ROW, min_size=1, max_size=6, unique=True)),
+    st.tuples(
+        st.just("alone"),
+        st.one_of(
+            st.lists(st.tuples(each, gone), min_size=1, max_size=6)
+            for each in (ROW, st.tuples(st.just(1), st.integers(0, 12)))
+            for gone in (st.just([]), st.lists(ROW, max_size=1))
+        ),
+    ),
     st.tuples(st.just("run"), st.tuples(ROW, st.sets(st.integers(0, 6), min_size=1))),
     st.tuples(st.just("remove"), ROW),
     st.tuples(st.just("trim"), ROW),
@@ -22,10 +30,24 @@ def number_of(row):
     return row_number(*row)
 
 
+def applied_alone(live, segment, at, value, wanted):
+    rows = [
+        (number_of(row), at + 100 * index, index, tuple(map(number_of, gone)))
+        for index, (row, gone) in enumerate(value)
+    ]
+    live.put_rows(segment, rows)
+    for number, begins, size, gone in rows:
+        wanted[number] = (segment.number, begins, size)
+        for each in gone:
+            wanted.pop(each, None)
+
+
 def applied(live, segment, at, step, wanted):
     """One step for both; `wanted` is {row number or entity: (segment, at, size)}."""
     what, value = step
-    if what == "put":
+    if what == "alone":
+        applied_alone(live, segment, at, value, wanted)
+    elif what == "put":
         numbers = list(map(number_of, value))
         sizes = [number % 7 for number in numbers]
         if len(numbers) == 1:

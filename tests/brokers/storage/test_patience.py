@@ -1,6 +1,8 @@
 """Whether a group waits for acknowledgements, and for how long; on a manual clock."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.storage.patience import Patience
 
@@ -127,3 +129,41 @@ def test_each_wait_in_vain_lets_twice_as_many_go_at_once_up_to_a_bound():
     groups.clock.advance(0)
     groups.sent()
     assert not groups.commit(), "one that was worth it"
+
+
+@example(
+    [
+        *(("sent", MANY), ("commit", 0)),
+        *[("wait", 0)] * 3,
+        *[("commit", 0)] * 4,
+        *(("sent", MANY), ("commit", 0)),
+    ]
+)
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.sampled_from(["sent", "done"]), st.sampled_from([1, 15, 16, MANY])),
+            st.tuples(st.sampled_from(["commit", "turn", "wait"]), st.just(0)),
+        ),
+        max_size=60,
+    )
+)
+def test_whoever_neither_asks_nor_tells_it_while_it_is_idle_misses_nothing(steps):
+    always, seldom = Groups(), Groups()
+    for what, count in steps:
+        seen = []
+        for each in (always, seldom):
+            patience = each.patience
+            match what:
+                case "sent":
+                    each.sent(count)
+                case "done":
+                    patience.done(count)
+                case "commit" if each is seldom and patience.idle:
+                    each.closed += 1
+                case "commit":
+                    each.commit()
+                case "turn" | "wait":
+                    each.clock.advance(0.002 * (what == "wait"))
+            seen.append((each.closed, patience.waiting))
+        assert seen[0] == seen[1]

@@ -151,16 +151,6 @@ def test_a_reason_that_becomes_another_one_is_reported_too():
     ]
 
 
-def test_the_answers_between_a_row_and_its_note_are_no_part_of_its_wait():
-    kept, _, environment = store(at_once=True, prompt=True)
-    kept.append(kept.new_log(), 0, b"a")
-    written = environment.clock.wall()
-    kept.commit(settle=False)
-    environment.clock.advance(2)
-    kept.settle()
-    assert (kept.commits, kept.longest, kept.last_commit) == (1, 0, pytest.approx(written))
-
-
 def test_the_end_writes_what_was_gathered():
     kept, disk, _ = store()
     kept.append(kept.new_log(), 0, b"a")
@@ -307,18 +297,18 @@ def test_a_group_of_one_row_has_a_way_of_its_own():
         kept.commit()
         assert (kept.committed, kept.group) == (position + 1, position + 2)
     assert (list(disk.rows.values()), called, by_late) == ([b"a", b"late", b"c"], [1, 2, 3], [1])
-    assert (disk.alone, kept.commits, kept.rows_written, kept.bytes_written) == (3, 3, 3, 6)
+    assert (disk.alone(), kept.commits, kept.rows_written, kept.bytes_written) == ((3, 6), 3, 3, 6)
     assert (kept.lag, kept.last_commit) == (0, environment.clock.wall())
     assert kept.longest == pytest.approx(0.001)
     kept.remove(log, 0)
     kept.replace(log, 1, (bytes, (b"new",)))
     kept.commit()
-    assert (list(disk.rows.values()), disk.alone) == ([b"new", b"c"], 4)
+    assert (list(disk.rows.values()), kept.commits) == ([b"new", b"c"], 4)
     kept.remove(log, 1)
     kept.append(log, 3, b"d")
     kept.commit()
     kept.commit()
-    assert (list(disk.rows.values()), disk.alone, kept.commits) == ([b"c", b"d"], 5, 5)
+    assert (list(disk.rows.values()), disk.alone()[0], kept.commits) == ([b"c", b"d"], 5, 5)
 
 
 def _two(kept, log):
@@ -340,7 +330,7 @@ def test_a_group_of_more_than_one_row_is_written_as_a_whole(more):
     kept.append(log, 1, b"a")
     more(kept, log)
     kept.commit()
-    assert (disk.alone, kept.committed, next(iter(disk.rows.values()))) == (0, 1, b"a")
+    assert (disk.alone(), kept.committed, next(iter(disk.rows.values()))) == ((0, 0), 1, b"a")
 
 
 def test_one_row_that_cannot_be_encoded_is_there_for_the_next_try():
@@ -524,14 +514,12 @@ def test_of_a_crowd_that_speaks_in_one_turn_the_first_ones_are_written_at_once()
     for number in range(8):
         kept.append(log, number, b"a")
         # Each but the first speaks twice in a row.
-        at_once.append(kept.may_commit(clients[(number + 1) // 2]))
-        if at_once[-1]:
-            kept.commit()
+        at_once.append(kept.commit_for(clients[(number + 1) // 2]))
     assert at_once == [True] * 3 + [False] * 5
     assert len(disk.rows) == 3
     kept.commit_all()
     assert len(disk.rows) == 8
-    assert kept.may_commit(clients[0]), "a turn later"
+    assert kept.commit_for(clients[0]), "a turn later"
 
 
 def test_what_a_broker_loses_is_its_own_and_what_others_gathered_stays():

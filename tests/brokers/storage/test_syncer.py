@@ -11,7 +11,7 @@ from mockforge_brokers.storage import writer as writer_module
 from mockforge_brokers.storage.live import place_of
 from mockforge_brokers.storage.reading import Reader, paths_in
 from mockforge_brokers.storage.refused import DataError
-from mockforge_brokers.storage.segments import HEAD, read_head, walk
+from mockforge_brokers.storage.segments import HEAD, NUMBER, ROW, read_head, walk
 
 from .test_disk import FIRST, full, group, read, writer
 
@@ -119,20 +119,20 @@ def test_only_the_time_that_the_system_takes_for_a_row_says_that_it_makes_us_wai
 ):
     """Those who waited for it are answered before it is noted, however long that takes."""
     monkeypatch.setattr(writer_module, "_WAITED", 0.01)
-    now, write = [1.0], disk.SegmentFile.write
+    now, put = [1.0], disk.SegmentFile.put
 
-    def slow_write(*given):
+    def slow_put(*given):
         now[0] += 0.02 * (who == "disk")
-        write(*given)
+        return put(*given)
 
     made = writer(tmp_path, through=False)
     monkeypatch.setattr(writer_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     made.write(group(1, [(1, b"x")]))
-    monkeypatch.setattr(disk.SegmentFile, "write", slow_write)
+    monkeypatch.setattr(disk.SegmentFile, "put", slow_put)
     for number in (2, 3):
         assert made.write_row(number, number, b"x", ())
         now[0] += 0.02 * (who == "answer")
-        made.settle()
+        made.alone()
     assert made.write_row(4, 4, b"x", ()) == (who == "answer")
     made.close(None)
 
@@ -166,14 +166,63 @@ def test_frames_say_up_to_where_all_was_on_disk_before_them(tmp_path):
     assert end.synced == place_of(1, end.at), "what ends by itself has all on disk"
 
 
-def wait_until_synced(made):
-    place = place_of(max(made._live.segments), made._live.segments[max(made._live.segments)].size)
+def wait_until_synced(made, place=0):
+    """Up to there; without a place all that is noted."""
+    newest = made._live.segments[max(made._live.segments)]
+    place = place or place_of(newest.number, newest.size)
     woken = threading.Event()
     for _ in range(2_000):
         if made._synced >= place:
             return
         woken.wait(0.01)
     raise AssertionError("never synced")
+
+
+@pytest.mark.usefixtures("at_once")
+def test_rows_that_nothing_follows_are_brought_to_the_disk(tmp_path):
+    """Each of them tells the thread; to note them may wait for the next group."""
+    made = writer(tmp_path, through=False)
+    made.write(group(1, [(1, b"x")]))
+    for number in range(2, 5):
+        wait_until_synced(made)
+        assert made.write_row(number, number, b"x", ())
+        wait_until_synced(made, place_of(1, made._alone_at))
+    assert made._alone, "none of them is noted yet"
+    made.close(None)
+
+
+def test_whoever_looks_at_rows_that_were_written_alone_finds_all_noted(tmp_path):
+    made = writer(tmp_path, through=False)
+    made.write(group(1, [(1, b"x" * 10), (2, b"x" * 10)]))
+    before = made.sizes()
+    for number in (3, 4):
+        assert made.write_row(number, number, b"x" * 30, (number - 2,))
+    assert made.alone() == (2, 60)
+    assert made.write_row(5, 5, b"x" * 30, ())
+    after = made.sizes()
+    assert after["live"] - before["live"] == 3 * (30 + 16) - 2 * (10 + 16)
+    assert after["segments"] - before["segments"] == 3 * (ROW + 30) + 2 * NUMBER
+    assert [at for at, _ in made.read().log(0)] == [3, 4, 5]
+    assert made.alone() == (3, 90)
+    made.close(None)
+    assert [at for at, _ in read(tmp_path)[0].log(0)] == [3, 4, 5]
+
+
+def test_rows_alone_go_where_room_was_made_and_a_group_makes_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer_module, "_UNSEEN", 1_000)
+    monkeypatch.setattr(writer_module, "_AHEAD_HERE", 500)
+    made = writer(tmp_path, through=False)
+    alone = []
+    for number in range(1, 20):
+        alone.append(made.write_row(number, number, b"x" * 100, ()))
+        extent = (tmp_path / FIRST).stat().st_size
+        if not alone[-1]:
+            made.write(group(number, [(number, b"x" * 100)]))
+        else:
+            assert extent == (tmp_path / FIRST).stat().st_size, "it never grows the file"
+    assert alone[:5] == [False, True, True, False, True]
+    made.close(None)
+    assert [at for at, _ in read(tmp_path)[0].log(0)] == list(range(1, 20))
 
 
 def unsynced(folder, monkeypatch, *, segment=None):

@@ -46,12 +46,12 @@ class StoredLog(PartitionLog):
 
     def append_plain(self, batch: bytes, begin: Begin | None = None) -> int:
         # Who cannot keep it refuses it, with the reason.
-        return -1 if self._disk.failing else super().append_plain(batch, begin)
+        return -1 if self._disk.failing else PartitionLog.append_plain(self, batch, begin)
 
     def _keep(
         self, base_offset: int, batch: bytes, last_offset_delta: int, max_timestamp: int
     ) -> None:
-        super()._keep(base_offset, batch, last_offset_delta, max_timestamp)
+        PartitionLog._keep(self, base_offset, batch, last_offset_delta, max_timestamp)
         self._disk.append(self._number or self.number, base_offset, batch)
 
     def truncate_before(self, offset: int) -> int:
