@@ -19,7 +19,8 @@ of these facts forgets all routes. What is left to ask of each packet is in its 
             itself. Who subscribed with a lower QoS gets it with the first byte of that, and at
             QoS 0 without identifier. Of QoS 2 it is one that is handed on at once and not at its
             PUBREL, does not exceed our Receive Maximum and is not the one of a hundred at which
-            lint looks; no taker of QoS 2 has its identifiers kept on disk.
+            lint looks; no taker of QoS 2 has its identifiers kept on disk. Those that go to the
+            same takers are handed on together (`runs`).
   settle    PUBACK of four bytes for a QoS 1 message in flight, nothing being left to resend.
   receive   PUBREC of four bytes for a QoS 2 message in flight.
   complete  PUBCOMP of four bytes for one whose PUBREC came, nothing being left to resend.
@@ -46,14 +47,14 @@ from typing import TYPE_CHECKING, Final
 from ..bytes_io import ByteReader
 from . import joining, lint
 from .acknowledgements import PUBACK, PUBCOMP, PUBREC, PUBREL, complete, receive, release, settle
-from .again import fit, remember
+from .again import remember
 from .codes import V5, PacketType
 from .lint_warnings import LAST_OF_MANY, MANY
 from .records import Message
 from .retaining import RETAINED_QOS_0, RETAINED_QOS_1, retain
+from .runs import Header, Run, give_each, look_up
 from .state.session import LARGE, Session, Sink
-from .state.verbatim import NOWHERE, Grants, Verbatim
-from .wire.encode import IDS
+from .state.verbatim import NOWHERE, Grants
 from .wire.frames import check_size, decode_plain_length, decode_varint
 
 if TYPE_CHECKING:
@@ -189,7 +190,6 @@ def _accept(  # noqa: C901
     connection: "MqttConnection", data: bytes, position: int, end: int
 ) -> int:
     """QoS 1 or 2: each subscriber's packet gets its own id, the publisher its PUBACK or PUBREC."""
-    routes = connection.verbatim
     bare = int(connection.version == V5)
     turn, looks = connection.turn, 0
     end = min(end, position + connection.limit)
@@ -199,13 +199,13 @@ def _accept(  # noqa: C901
     twice = first == _QOS_2
     room = _room(connection, own) if twice else 0
     packet_ids: list[bytes] = []
+    run = Run(connection)
+    messages, pieces = run.messages, run.pieces
     route = last = NOWHERE
-    grants = _NOBODY
-    head, size, payload, cost = b"", 0, 0, 0
-    payload_in = payload_out = 0
-    met: dict[bytes, tuple[Verbatim, Grants, int, int]] = {}
+    grants, counts, qos, begin, cost = _NOBODY, NOWHERE.counts, 0, b"", 0
+    head, size = b"", 0
+    met: dict[bytes, Header] = {}
     """What is known of headers of this stretch, whose topics may take turns."""
-    begun: set[Session] | None = set() if connection.broker.router.keeper.keeps else None
     while looks >= 0 and position + 6 <= end and data[position] == first:
         stop = position + size
         if route is last and size and stop <= end and data.startswith(head, position):
@@ -224,31 +224,20 @@ def _accept(  # noqa: C901
                 break
             head, size, last = data[position:topic_end], stop - position, route
             known = met.get(head)
-            if known is not None:
-                route, grants, payload, cost = known
-            else:
-                found = routes.get(head[body - position + 2 :])
-                # What a publisher sends to itself and its PUBACKs go out in one order, which
-                # writing all PUBACKs at the end of the stretch would change.
-                if found is None or own in found.takers:
+            if known is None:
+                known = look_up(connection, head, body - position, size)
+                if known is None:
                     break
-                takers = found.qos_2 if twice else found.qos_1
-                if takers is None:
-                    break
-                route, grants = found, takers
-                if begun is not None:
-                    begun |= found.takers
-                payload = stop - topic_end - 2 - bare
-                cost = payload + route.name_size
-                if packet_ids:
-                    met[head] = route, grants, payload, cost
-            if grants.size != size:
-                fit(grants, head, body - position, size)
+                met[head] = known
+            route, grants, counts, qos, begin, cost = known
+            if route.sinks is not run.sinks or not begin:
+                run.turn_to(route.sinks, grants.together)
+            if size > LARGE:
+                run.large = True
         rest = topic_end + 2
         packet_id = data[topic_end:rest]
         if packet_id == _NO_ID or (bare and data[rest]):
             break
-        counts = route.counts
         # QoS 1 and 2 share one room of identifiers, and this one is taken until its PUBREL.
         if twice:
             number = int.from_bytes(packet_id)
@@ -260,45 +249,21 @@ def _accept(  # noqa: C901
         elif unreleased and int.from_bytes(packet_id) in unreleased:
             break
         tail = data[rest:stop]
-        for sink in grants.lowered:
-            out = sink.out
-            if not out:
-                sink.wake()
-            out += (grants.lower_head, tail)
-            sink.messages_out += 1
         counts.published += 1
         counts.delivered += grants.count
-        payload_in += payload
-        payload_out += payload * grants.count
-        for qos, begin, sessions in grants.parts:
-            message = Message(route.topic_name, tail[1:] if bare else tail, qos)
-            for session, sink in sessions:
-                own_id = session.begin(message, cost)
-                if own_id > 0:
-                    out = sink.out
-                    if not out:
-                        sink.wake()
-                    out += (begin, IDS[own_id], tail)
-                    sink.messages_out += 1
-                    continue
-                payload_out -= payload
-                # What waits in the session's queue is delivered; what a full one lost is not.
-                counts.delivered += own_id
-            looks += len(sessions)
-        # Then the pieces leave by writev, without being joined (bulk.py).
-        if size > LARGE:
-            for sink in route.sinks:
-                sink.bulky = True
+        if begin:
+            messages.append(Message(route.topic_name, tail[1:] if bare else tail, qos))
+            pieces += (begin, cost, tail)
+        else:
+            give_each(connection, route, grants, head, tail)
         packet_ids.append(packet_id)
         position = stop
-        looks += 1
+        looks += grants.count + 1
         if looks > _BETWEEN_LOOKS:
+            run.hand_on()
             looks = turn.look()
+    run.hand_on()
     if packet_ids:
-        connection.counts.payload_in += payload_in
-        connection.counts.payload_out += payload_out
-        for session in begun or ():
-            session.begun(len(packet_ids))
         _accepted(connection, own, packet_ids, twice=twice)
         if size == len(data) <= LARGE and not twice:
             remember(connection, route, grants, head, size)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mockforge_brokers.journal import IN
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.misbehaviour.lane import Lane
-from mockforge_brokers.mqtt import acknowledgements, again, burst, retaining
+from mockforge_brokers.mqtt import acknowledgements, again, burst, retaining, runs
 from mockforge_brokers.mqtt import connection as connection_module
 from mockforge_brokers.mqtt.codes import PacketType
 from mockforge_brokers.mqtt.connection import MqttConnection
@@ -45,7 +45,10 @@ LASTING = 1000
 
 
 class Taker(Struct, frozen=True):
-    """A subscriber; `window` is its Receive Maximum, `size` its Maximum Packet Size (0: none)."""
+    """A subscriber; `window` is its Receive Maximum, `size` its Maximum Packet Size (0: none).
+
+    `also` is another filter, with its QoS.
+    """
 
     topic_filter: str
     qos: int
@@ -53,6 +56,7 @@ class Taker(Struct, frozen=True):
     """0: the publisher's."""
     window: int = 0
     size: int = 0
+    also: tuple[str, int] | None = None
 
 
 class Setting(Struct, frozen=True):
@@ -139,7 +143,8 @@ class Crowd(Scene):
             f"taker {number}", version, **{name: value for name, value in limits.items() if value}
         )
         if not window:
-            self.ask(client, Subscribe(1, [Request(taker.topic_filter, taker.qos)]))
+            also = [Request(*taker.also)] if taker.also else []
+            self.ask(client, Subscribe(1, [Request(taker.topic_filter, taker.qos), *also]))
         return client
 
     def act(self, action: Action) -> None:
@@ -272,7 +277,7 @@ damage = st.sampled_from(
         "40",
     ]
 ).map(bytes.fromhex)
-runs = st.tuples(st.one_of(publishes, publishes, publishes, others), st.integers(1, 4))
+streaks = st.tuples(st.one_of(publishes, publishes, publishes, others), st.integers(1, 4))
 cuts = st.lists(st.sampled_from([1, 2, 3, 5, 9, 20, 70, 300, 17_003]), max_size=12)
 behind_acks = st.sampled_from(["", "", "40020fff", "4003000110", "50020001", "70020001", "4002"])
 stages = st.builds(
@@ -312,7 +317,7 @@ def scripts(draw: st.DrawFn) -> tuple[Setting, list[Action]]:
             case "send":
                 parts = [
                     encode_packet(packet, stage.version) * times
-                    for packet, times in draw(st.lists(runs, max_size=8))
+                    for packet, times in draw(st.lists(streaks, max_size=8))
                 ]
                 if draw(st.integers(0, 4)) == 0:
                     parts.append(draw(damage))
@@ -321,7 +326,7 @@ def scripts(draw: st.DrawFn) -> tuple[Setting, list[Action]]:
                 # Each packet is a burst by itself, most like the one before.
                 bursts = [
                     encode_packet(packet, stage.version)
-                    for packet, times in draw(st.lists(runs, max_size=6))
+                    for packet, times in draw(st.lists(streaks, max_size=6))
                     for _ in range(times)
                 ]
                 actions.append((what, 0, b"".join(bursts), [*map(len, bursts)]))
@@ -512,6 +517,19 @@ def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
            ("ack", 1, b"", []), ("ack", 0, b"", [])]))  # fmt: skip
 @example((Setting(takers=(Taker("a", 2),)), [sent(stream(*twice("a", *range(1, 251))))]))
 @example((HURRIED, [sent(stream(*twice("a", *range(1, 200))), stream(Pingreq()))]))
+# The same takers, who get one topic with one QoS and another with several.
+@example(
+    (
+        Setting(takers=(Taker("a", 1, also=("b", 0)), Taker("a", 1, also=("b", 1)))),
+        [
+            sent(stream(publish("a"), publish("b"))),
+            sent(stream(*[publish("ab"[each % 2], b"x", each) for each in range(1, 9)])),
+        ],
+    )
+)
+@example((Setting(takers=(Taker("a", 2, also=("b", 1)), Taker("a", 2, also=("b", 2)))),
+          [sent(stream(*twice("a", 1), *twice("b", 2), *twice("a", 3, 4), *twice("b", 5, 6),
+                       *twice("a", 7)))]))  # fmt: skip
 # A lower Maximum QoS; sessions on disk; faults and holds on the way in.
 @example((Setting(takers=(Taker("a", 1),), maximum_qos=1),
           [sent(LEARN, stream(publish("a", b"x", 1), *twice("a", 2)))]))  # fmt: skip
@@ -743,7 +761,7 @@ def test_large_packets_may_be_cut_anywhere(data: bytes, hurried: bool, cuts: Cut
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
-    more = (acknowledgements, again, retaining)
+    more = (acknowledgements, again, retaining, runs)
     assert missed_branches(burst, __file__, "same_outcome", tmp_path, *more) == ""
 
 

@@ -16,7 +16,7 @@ up, to go on in a later one.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -263,6 +263,27 @@ class Session:
         self.inflight_bytes += cost
         self.inflight_payload += len(message.payload)
         return packet_id
+
+    def begin_all(self, messages: Sequence[Message], cost: int, payload: int) -> int:
+        """As `begin` of each of these, of which all cost and have so much together: the packet id
+        of the first, from which on theirs follow each other. 0, and nothing is done, where they
+        would not, or some would wait."""
+        inflight, first = self.inflight, self.last_id + 1
+        ids = range(first, first + len(messages))
+        if (
+            self.queue
+            or self.unsent
+            or len(inflight) + len(messages) > self.window
+            or self.inflight_bytes + cost > self._most_bytes
+            or ids[-1] > LAST_ID
+            or not inflight.keys().isdisjoint(ids)
+        ):
+            return 0
+        self.last_id = ids[-1]
+        inflight.update(zip(ids, messages, strict=True))
+        self.inflight_bytes += cost
+        self.inflight_payload += payload
+        return first
 
     def begin_waiting(self, message: Message, cost: int) -> int:
         """Put in flight what waited long enough: its packet id."""
