@@ -27,6 +27,11 @@ def ok(asked: Asked) -> Any:
     return OK
 
 
+def alone(asked: Asked) -> Any:
+    """What would be lost without this node: there is no other that could have it."""
+    return {**OK, "reason": "single node cluster"}
+
+
 def alarms(asked: Asked) -> Any:
     return _alarms(asked, "in the cluster")
 
