@@ -221,13 +221,15 @@ class Channel:
             return
         take = self.unacked.pop
         settled = 0
+        watched = bool(self.vhost.settlements.watchers)
         done: list[Message] = []
         for tag in tags:
             message = take(tag, None)
             if message is None:
                 self.note("acknowledged", done)
                 raise unknown_tag(self, tag)
-            done.append(message)
+            if watched:
+                done.append(message)
             message.queue.acknowledge(message)
             consumer = message.consumer
             if consumer is not None:
@@ -237,7 +239,8 @@ class Channel:
                 # acknowledgements are counted.
                 if credit == 1:
                     self.line.refilled.append(consumer)
-        self.note("acknowledged", done)
+        if watched:
+            self.note("acknowledged", done)
         if self.limit:
             # Not a count of before: an acknowledgement may let another consumer begin (quorum.py).
             self.outstanding -= settled

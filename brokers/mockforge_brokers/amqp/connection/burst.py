@@ -341,8 +341,9 @@ class BurstReader:
         size_of_all = len(data)
         tags = []
         number = int.from_bytes(data[at + 1 : at + 3], "big")
-        channel = self._channels.ready(number)
-        if channel is None:
+        # As `Channels.ready`, written out.
+        channel = self._channels.open.get(number)
+        if channel is None or channel.closing or channel.assembling:
             return self._frame(data, first)
         while size_of_all - at >= _ack.size:
             kind, to, size, method, tag, bits, end = _ack.unpack_from(data, at)
@@ -353,7 +354,8 @@ class BurstReader:
         if not tags:
             return self._frame(data, first)
         self._channels.counts.received["basic.ack"] += len(tags)
-        channel.publishing.confirm()
+        if channel.publishing.unconfirmed:
+            channel.publishing.confirm()
         try:
             channel.acknowledge(tags)
         except RequestRefused as refusal:
