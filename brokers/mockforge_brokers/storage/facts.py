@@ -162,8 +162,8 @@ class Facts(ABC):
         if owner:
             self._owners[number] = owner
 
-    def append(self, log: int, position: int, value: bytes | Late) -> None:
-        """A new row."""
+    def append(self, log: int, position: int, value: bytes | Late, *, awaited: bool = True) -> None:
+        """A new row; nobody waits for one that is not `awaited`."""
         if self._still:
             return
         if self._runs:
@@ -174,21 +174,22 @@ class Facts(ABC):
             # It stands on disk, and would again if this one went in the same group.
             self._gone.discard(number)
             self._replacing.add(number)
-        self.facts += 1
         if not self._armed:
             self._arm()
-        if not self._watched:
-            self._watch()
+        if awaited:
+            self.facts += 1
+            if not self._watched:
+                self._watch()
 
-    def append_late(self, log: int, position: int, late: Late) -> None:
+    def append_late(self, log: int, position: int, late: Late, *, awaited: bool = True) -> None:
         """A new row that is encoded when its group is written: many are gone again by then."""
         self._is_late = True
-        self.append(log, position, late)
+        self.append(log, position, late, awaited=awaited)
 
-    def replace(self, log: int, position: int, late: Late) -> None:
+    def replace(self, log: int, position: int, late: Late, *, awaited: bool = True) -> None:
         """A row in place of the one that stands there."""
         if not self._still:
-            self.append_late(log, position, late)
+            self.append_late(log, position, late, awaited=awaited)
             self._replacing.add(log << POSITION_BITS | position)
 
     def touch(self, source: Source, count: int = 1, *, passing: bool = False) -> None:

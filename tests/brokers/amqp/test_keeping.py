@@ -376,6 +376,16 @@ def test_a_restart_itself_counts_as_the_end_of_the_clients_who_had_a_message() -
     assert [body for body, _ in found][-2:] == [b"1", b"3"]
 
 
+def test_who_gives_messages_back_does_not_wait_for_the_disk() -> None:
+    scene, disk = on_disk()
+    client = come_back(scene)
+    before, on_it = disk.store.facts, dict(disk.rows)
+    client.send("basic.recover", requeue=True)
+    assert disk.store.facts == before
+    scene.advance(0.01)
+    assert disk.rows != on_it
+
+
 @pytest.mark.parametrize("how", ["acknowledged", "rejected", "together", "purged", "deleted"])
 def test_of_what_is_gone_no_count_stays(how: str) -> None:
     scene, disk = on_disk()

@@ -197,6 +197,7 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
     """A message keeps the row that it had at first, wherever it comes back to.
 
     How often it came back, and where it stands since, is in a log of its own (`Keeping.returns`).
+    Nobody waits for that: a kill in the next moment leaves a count that is one less.
     """
 
     __slots__ = ()
@@ -212,7 +213,7 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
             keeping.changed()
         for message in cast("Sequence[QuorumMessage]", back):
             put = keeping.store.append_late if id(message) in first else keeping.store.replace
-            put(keeping.returns, message.row, (returned_row, (message,)))
+            put(keeping.returns, message.row, (returned_row, (message,)), awaited=False)
         return back
 
     def _settled(self, message: Message) -> None:
