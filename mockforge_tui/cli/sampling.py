@@ -71,7 +71,7 @@ def _play(production: Production, names: Sequence[str], count: int) -> None:
 
 def lines(found: Iterator[tuple[float, Row]], form: str) -> Iterator[bytes]:
     """What to write of each message: `text` is for people, the others are those of `export`."""
-    write = None if form == "text" else FORMS[form]()
+    write = None if form == "text" else FORMS[form]({})
     for seconds, row in found:
         yield _as_text(seconds, row) if write is None else write(row)
 

@@ -5,16 +5,20 @@ import base64
 import csv
 import io
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from mockforge_brokers.journal import Row
 
 from ..recordings import Lines
+from .again.forms import CommandLines, FixtureFile
+from .again.mqtt import command_lines
 from .captured.pytest_file import PytestFile
-from .mosquitto_pub import command_lines
 from .pcapng import Capture
 from .results import for_json, to_json
 from .rows import record_of
+
+if TYPE_CHECKING:
+    from .session import Session
 
 CAPTURE: Final = "pcapng"
 OF_FRAMES: Final = (CAPTURE, "pytest")
@@ -89,17 +93,29 @@ def hexadecimal() -> Form:
     return lambda row: (row.payload or b"").hex().encode() + b"\n"
 
 
-FORMS: Final[Mapping[str, Callable[[], Form]]] = {
-    "jsonl": json_lines,
-    "csv": comma_separated,
-    "raw": raw,
-    "hex": hexadecimal,
-    "recording": Lines,
-    CAPTURE: Capture,
-    "pytest": PytestFile,
-    "mosquitto_pub": lambda: command_lines,
+Addresses = Mapping[str, str]
+"""Where each protocol's clients connect without TLS."""
+
+FORMS: Final[Mapping[str, Callable[[Addresses], Form]]] = {
+    "jsonl": lambda _: json_lines(),
+    "csv": lambda _: comma_separated(),
+    "raw": lambda _: raw(),
+    "hex": lambda _: hexadecimal(),
+    "recording": lambda _: Lines(),
+    CAPTURE: lambda _: Capture(),
+    "pytest": lambda _: PytestFile(),
+    "cli": CommandLines,
+    "fixture": lambda _: FixtureFile(),
+    "mosquitto_pub": lambda _: command_lines,
 }
 """By name: what makes the writer of one export."""
+
+
+def form_of(session: "Session", name: str) -> Form:
+    """The writer of one export."""
+    found = session.runtime.listeners
+    plain = {each.protocol: each.reachable for each in reversed(found) if each.name == "plain"}
+    return FORMS[name](plain)
 
 
 def encoded(payload: bytes | None) -> tuple[str, str]:

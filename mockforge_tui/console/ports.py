@@ -196,6 +196,10 @@ class View(Protocol):
 
     def set_theme(self, name: str) -> None: ...
 
+    def copy(self, text: str) -> str:
+        """Ask the terminal to keep a text; returns the file that has it too (empty: none)."""
+        ...
+
     def numbered(self, first: int, last: int) -> Sequence[Row]:
         """Rows of the flow by their numbers, as far as they are still there."""
         ...

@@ -28,6 +28,7 @@ from ..exit_codes import ExitCode
 from ..feed import Feed
 from ..filters import Filter
 from ..runtime import Runtime
+from ..state_folder import state_file
 from .driver import SafeDriver, supported
 from .history import History
 from .pace import FASTEST, Pace
@@ -61,6 +62,7 @@ class ConsoleApp(App[int]):
         palette: Palette = NIGHT,
         fps: float = 1 / FASTEST,
         history: Path | None = None,
+        copies: Path | None = None,
         driver: type[Any] | None = None,
         timer: Callable[[], float] = thread_time,
         now: Callable[[], float] = time.monotonic,
@@ -81,6 +83,7 @@ class ConsoleApp(App[int]):
         self.snapshot = Snapshot(self.session, self.feed)
         self.record = Record()
         self.history = History(history)
+        self.copies = copies
         self.pace = Pace(1 / fps)
         self._snapshot_due = 0.0
         self._log_offered = False
@@ -284,6 +287,19 @@ class ScreenView:
             target.write_text(self._app.export_screenshot(title="mockforge"), encoding="utf-8")
             return str(target)
 
+    def copy(self, text: str) -> str:
+        self._app.copy_to_clipboard(text)
+        path = self._app.copies
+        if path is None:
+            return ""
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CREAT, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+        except OSError:
+            return ""
+        return str(path)
+
     def themes(self) -> Sequence[str]:
         return list(PALETTES)
 
@@ -322,6 +338,7 @@ async def run_screen(
         ascii_only=ascii_only,
         palette=PALETTES[theme] if theme is not None else of_terminal(os.environ),
         history=history_file(),
+        copies=state_file("copied.txt"),
         driver=driver,
     )
     try:

@@ -18,7 +18,6 @@ from ..console.targets import place_of
 from ..units import format_size
 from .narrowing import (
     connection_term,
-    copied,
     destination_term,
     edit_line,
     publish_line,
@@ -29,8 +28,6 @@ from .narrowing import (
 from .snapshot import ConnectionLine, DestinationLine, FaultLine
 from .subjects import Subject, row_of
 
-_CLIPBOARD: Final = 74_994
-"""Bytes that xterm's OSC 52 takes; many terminals follow it."""
 LONGEST_LINE: Final = 32_768
 """Characters of a line to be edited: each key lays out, colours and checks all of it."""
 
@@ -52,21 +49,13 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """Put the text into the terminal's clipboard, and say so."""
-
-    text: str
-    said: str
-
-
-@dataclass(frozen=True, slots=True)
 class Note:
     """Why there is nothing to do, and what to do about that."""
 
     text: str
 
 
-Deed = Run | Begin | Copy | Note
+Deed = Run | Begin | Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +168,24 @@ def release_all(chosen: Chosen) -> Deed:
 
 
 def copy(chosen: Chosen) -> Deed:
+    which = _copied(chosen)
+    return Run(f"copy {which}") if which else _NOTHING_TO_COPY
+
+
+def copy_as(chosen: Chosen) -> Deed:
+    which = _copied(chosen)
+    return Begin(f"copy {which} --as ") if which else _NOTHING_TO_COPY
+
+
+_NOTHING_TO_COPY = Note("nothing to copy here")
+
+
+def _copied(chosen: Chosen) -> str:
     row = chosen.row
     if row is None or row.payload is None:
-        return Note("nothing to copy here")
-    text = copied(row.payload)
-    size = format_size(len(row.payload))
-    if len(text.encode()) > _CLIPBOARD:
-        # It is copied all the same: some terminals take more.
-        return Copy(
-            text, f"{size} are more than many terminals take: export #{row.seq} > FILE writes it"
-        )
-    form = " as hex" if text.startswith("hex:") and not row.payload.startswith(b"hex:") else ""
-    return Copy(text, f"{size} are in the clipboard{form}, if the terminal lets us")
+        return ""
+    # What is held or stored has no number.
+    return f"#{row.seq}" if row.seq else "@focus"
 
 
 def switch(chosen: Chosen) -> Deed:
@@ -266,6 +261,7 @@ KEY_COMMANDS: Final[dict[str, Callable[..., Deed]]] = {
     "publish": publish,
     "hold": hold,
     "copy": copy,
+    "copy_as": copy_as,
     "release": release,
     "drop": drop,
     "refuse": refuse,

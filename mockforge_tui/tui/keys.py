@@ -105,6 +105,8 @@ KEYS: tuple[Key, ...] = (
         (*_MESSAGES, DESTINATIONS), PAUSED),
     Key("y", "y", "copy", "copy the payload to the clipboard", ACT, "copy", (*_MESSAGES, FAULTS),
         PAUSED),
+    Key("Y", "Y", "copy_as", "copy it as a client's command, a test, a fixture…", ACT, "",
+        (*_MESSAGES, FAULTS)),
     Key("f", "f", "fault", "fault on this client…", ACT, "fault", (*_ROWS, CONNECTIONS), PAUSED),
     Key("K", "K", "kill", "close this connection (asks)", ACT, "kill", (*_ROWS, CONNECTIONS),
         PAUSED),

@@ -11,6 +11,7 @@ from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.protocols import protocol_of
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
+from ..console.again.spelling import typed_text
 from ..console.completing import quoted
 from ..console.language import quoted as in_quotes
 from ..console.targets import (
@@ -28,7 +29,6 @@ from ..filters import quote
 from ..fixtures.messages import properties_of
 from .snapshot import ConnectionLine, DestinationLine, FaultLine, LintLine
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _KIND = re.compile(r"([A-Z]{4,})\b")
 _LOOKED_AT = 100_000
 """Rows in which a packet is looked for."""
@@ -284,24 +284,6 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def copied(payload: bytes) -> str:
-    """What the clipboard gets: the text, or `hex:` and bytes as `pub` takes them.
-
-    Control characters go as hex: a terminal that it is pasted to would obey them.
-    """
-    text = typed_text(payload)
-    return f"hex:{payload.hex()}" if text is None else text
-
-
-def typed_text(payload: bytes) -> str | None:
-    """All of a payload as the text that stands for exactly it; None where it is none."""
-    try:
-        text = payload.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    return None if _CONTROL.search(text) else text
 
 
 def _meant(value: object) -> str:

@@ -11,7 +11,7 @@ from ... import text
 from ...feed import Decoder, may_match
 from ...filters import Filter, compile_filter
 from ...units import counted
-from ..exports import CAPTURE, FORMS, OF_FRAMES, Ending, Form
+from ..exports import CAPTURE, FORMS, OF_FRAMES, Ending, Form, form_of
 from ..jobs import Job
 from ..language import Kind, Token
 from ..lookup import BadArgument, numbers_of, view
@@ -63,6 +63,7 @@ _SOURCE = Type("source", _source, "stored")
         "export (proto:amqp) --as hex",
         "export (client:dev-7) --as pcapng > dev-7.pcapng",
         "export (proto:mqtt) --as pytest > test_captured.py",
+        "export kafka:orders -n 1 --as cli",
     ),
 )
 def export(
@@ -81,7 +82,7 @@ def export(
         Opt(
             ("--as",),
             choice("form", *FORMS),
-            "jsonl, csv, raw, hex, recording, pcapng, pytest or mosquitto_pub",
+            "jsonl, csv, raw, hex, recording, pcapng, pytest, cli, fixture or mosquitto_pub",
             "FORM",
         ),
     ] = "jsonl",
@@ -95,7 +96,9 @@ def export(
     """
     if not session.is_heard:
         raise InvalidInput("export needs somebody who reads what it writes")
-    writer = _Export(session, _rows(session, source, start, form), where, FORMS[form](), most)
+    writer = _Export(
+        session, _rows(session, source, start, form), where, form_of(session, form), most
+    )
     job = writer.begin()
     if job.stopped:
         return _narrated(done(f"{counted(job.steps, 'message')} exported", {"exported": job.steps}))

@@ -43,7 +43,7 @@ def _which(token: Token) -> range | str:
     return token.value if found is None else found
 
 
-_WHICH = Type("sel", _which, "rows")
+WHICH = Type("sel", _which, "rows")
 
 
 @command(
@@ -55,7 +55,7 @@ def republish(
     session: "Session",
     which: Annotated[
         range | str,
-        Arg(_WHICH, "@focus: the one under the cursor, @marked, or rows: #7, #7..9"),
+        Arg(WHICH, "@focus: the one under the cursor, @marked, or rows: #7, #7..9"),
     ] = "@focus",
     *,
     to: Annotated[Target | None, Opt(("--to",), TARGET, "somewhere else")] = None,

@@ -8,7 +8,7 @@ from mockforge_brokers.snapshots import GroupView
 from ...feed.exchange import Exchange
 from ...filters import Filter
 from ..filter_keys import FilterKeys
-from ..key_commands import KEY_COMMANDS, Begin, Chosen, Copy, Deed, Note, Run, diff, timeline, why
+from ..key_commands import KEY_COMMANDS, Begin, Chosen, Deed, Note, Run, diff, timeline, why
 from ..keys import KEYS, key_of
 from ..narrowing import (
     packet_of,
@@ -58,9 +58,6 @@ class ActingScreen(PaneScreen):
         match deed:
             case Note(text):
                 self.console_app.note(text)
-            case Copy(text, said):
-                self.app.copy_to_clipboard(text)
-                self.console_app.note(said)
             case Begin(line, cursor):
                 self.prefill(line, cursor)
             case Run(line, settles):

@@ -86,6 +86,10 @@ class Screen:
     def screenshot(self, path: str | None) -> str:
         return path or "shot.svg"
 
+    def copy(self, text: str) -> str:
+        self.copied = text
+        return "copied.txt"
+
     def themes(self) -> list[str]:
         return list(PALETTES)
 

@@ -44,7 +44,17 @@ TABLES = [
 ]
 OF_ONE = ["producer ls orders", "topic show orders", "exchange show events"]
 """Tables of something that empty brokers do not have."""
-FOR_THE_SCREEN = ("filter", "shot", "theme", "republish", "quit", "why #", "timeline #", "diff #")
+FOR_THE_SCREEN = (
+    "filter",
+    "shot",
+    "theme",
+    "republish",
+    "quit",
+    "why #",
+    "timeline #",
+    "diff #",
+    "copy",
+)
 """Refused where there is no screen, or no console that could quit."""
 
 

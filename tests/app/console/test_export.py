@@ -19,8 +19,8 @@ from mockforge_brokers.mqtt.wire.packets import Request, Subscribe
 
 from mockforge_tui import remote
 from mockforge_tui.admin.stream import Rows, Stream
+from mockforge_tui.console.again.mqtt import command_lines
 from mockforge_tui.console.captured.pytest_file import PytestFile
-from mockforge_tui.console.mosquitto_pub import command_lines
 from mockforge_tui.console.results import Notice
 
 from .live import live

@@ -16,6 +16,7 @@ from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.snapshots import DestinationView
 
 from mockforge_tui.console.commands import REGISTRY
+from mockforge_tui.console.commands.copy import copied_text
 from mockforge_tui.console.language import lex
 from mockforge_tui.console.payloads import maker, parse_payload
 from mockforge_tui.filters import compile_filter
@@ -29,7 +30,6 @@ from mockforge_tui.tui.jsontree import JsonTree
 from mockforge_tui.tui.keys import FAULTS, HELD, KEYS, PANE_NAMES, PAUSED, brief_keys, where
 from mockforge_tui.tui.narrowing import (
     combined,
-    copied,
     payload_word,
     publish_line,
     replaced,
@@ -431,7 +431,7 @@ def test_json_of_several_lines_is_typed_on_one_with_its_strings_as_they_were() -
     "payload", [b"\xff" * 9, b"a" * 300 + b"\xff", b"\x1b[2J", b"a\x00", b"\x9b"]
 )
 def test_what_is_no_text_is_typed_and_copied_as_hex(payload: bytes) -> None:
-    assert payload_word(payload) == copied(payload) == f"hex:{payload.hex()}"
+    assert payload_word(payload) == copied_text(payload) == f"hex:{payload.hex()}"
 
 
 # Clockwork ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -393,14 +394,14 @@ def test_the_open_log_wraps_an_answer_anew_when_the_terminal_changes() -> None:
 @pytest.mark.parametrize(
     ("payload", "text", "note"),
     [
-        (b'{"id": 1}', '{"id": 1}', "9B are in the clipboard, if"),
-        (b"two\r\n\tlines", "two\r\n\tlines", "in the clipboard, if"),
-        ("\u202eevil\u2066 \U0001f680".encode(), "\u202eevil\u2066 \U0001f680", "in the clipboard"),
-        (b"\xff\xfe\x00", "hex:fffe00", "in the clipboard as hex"),
+        (b'{"id": 1}', '{"id": 1}', "9B copied as text, if"),
+        (b"two\r\n\tlines", "two\r\n\tlines", "copied as text, if"),
+        ("\u202eevil\u2066 \U0001f680".encode(), "\u202eevil\u2066 \U0001f680", "copied as text"),
+        (b"\xff\xfe\x00", "hex:fffe00", "copied as hex"),
         # Pasted as it is, this would end a bracketed paste and begin to type.
-        (b"\x1b[201~rm -rf", "hex:1b5b3230317e726d202d7266", "in the clipboard as hex"),
-        (b"\x9b" + b"x" * 400, "hex:9b" + "78" * 400, "in the clipboard as hex"),
-        (b"x" * 65_536, "x" * 65_536, "64K are in the clipboard"),
+        (b"\x1b[201~rm -rf", "hex:1b5b3230317e726d202d7266", "copied as hex"),
+        (b"\x9b" + b"x" * 400, "hex:9b" + "78" * 400, "copied as hex"),
+        (b"x" * 65_536, "x" * 65_536, "64K copied"),
         (b"x" * 100_000, "x" * 100_000, "more than many terminals take"),
     ],
 )
@@ -424,6 +425,34 @@ def test_the_clipboard_gets_exactly_the_payload_or_its_bytes_as_hex(
         assert note in stage.screen.result.text
 
     play(act, real=real)
+
+
+def test_what_is_copied_is_kept_in_a_file_for_terminals_without_a_clipboard(
+    tmp_path: Path,
+) -> None:
+    kept = tmp_path / "copied.txt"
+    kept.write_text("a longer text of before")
+
+    async def act(stage: Stage) -> None:
+        await stage.keys("g", "Y")
+        await stage.type("cli")
+        await stage.keys("enter")
+        assert stage.screen.prompt.is_active is False
+        assert kept.read_text() == (
+            "printf %s paid | kcat -P -b 127.0.0.1:9092 -t orders -p 0 -D '\\x1e'"
+        )
+        await stage.shows("copied.txt")
+        kept.unlink()
+        kept.mkdir()
+        await stage.keys("y")
+        assert "it is in" not in stage.screen.result.text
+
+    def real() -> Scene:
+        made = Scene(furnished=False)
+        made.kafka.publish("orders", b"paid")
+        return made
+
+    play(act, real=real, copies=kept)
 
 
 def test_held_frames_are_let_go_one_after_the_other() -> None:

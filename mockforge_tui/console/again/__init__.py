@@ -1,0 +1,1 @@
+"""Messages written as what publishes them again: command lines and fixtures."""
