@@ -29,6 +29,8 @@ class Selection:
         self._newer: list[int] = []
         self._older: list[int] = []
         """Newest first, so that it grows at its end."""
+        self.found = 0
+        """How many matched so far, those that have left among them."""
         self._up_to = ring.newest
         self._down_to = ring.newest + 1
 
@@ -49,10 +51,10 @@ class Selection:
     def tick(self, budget: float = 0.002) -> bool:
         """Look at rows for about `budget` seconds; says whether anything new matched."""
         deadline = self._timer() + budget
-        before = len(self._newer) + len(self._older)
+        before = self.found
         if self._look_at_new(deadline):
             self._look_at_old(deadline)
-        return len(self._newer) + len(self._older) != before
+        return self.found != before
 
     def last(self, count: int) -> list[int]:
         """The newest `count` numbers, ascending."""
@@ -92,6 +94,7 @@ class Selection:
                 row = ring.row(number)
                 if row is not None and (matches is None or matches(row)):
                     self._newer.append(number)
+                    self.found += 1
             self._up_to = stop
             if self._timer() >= deadline:
                 return False
@@ -105,6 +108,7 @@ class Selection:
                 row = ring.row(number)
                 if row is not None and (matches is None or matches(row)):
                     self._older.append(number)
+                    self.found += 1
             self._down_to = stop
             if self._timer() >= deadline:
                 return

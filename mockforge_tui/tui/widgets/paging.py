@@ -1,5 +1,6 @@
 """Which rows of the flow are on its page: the newest while live, the same ones while paused."""
 
+import asyncio
 from collections.abc import Callable
 
 from mockforge_brokers.journal import Row
@@ -12,6 +13,9 @@ from ..rows import Need, fields
 from .pane import Pane
 
 _SLICE = 0.002
+_APART = 0.004
+"""Seconds for everybody else between two slices of a search."""
+_PATIENCE = 4
 _NEVER_SHOWN = "noise"
 
 
@@ -49,6 +53,9 @@ class PagedFlow(Pane):
         self._line = 0
         self._edges_shown: object = None
         self._settled = True
+        self._found = 0
+        """How many had matched when the page was turned last."""
+        self._search: asyncio.TimerHandle | None = None
         self._complete = True
         """Whether all was looked at when the page was turned last: then nothing matches if it is
         empty."""
@@ -72,14 +79,18 @@ class PagedFlow(Pane):
             self.only_marked = only_marked
         self._selection = self.feed.select(self._matcher())
         self._selection.tick(_SLICE)
+        self._found = self._selection.found
         self._settled = False
         self._complete = self._all_looked_at()
+        self._search_later()
         self._turn_page()
         self.refresh()
 
     def tick(self) -> None:
         """Take in what the feed has got since; asks for a repaint only where lines change."""
-        changed = self._selection.tick(_SLICE)
+        self._selection.tick(_SLICE)
+        changed = self._selection.found != self._found
+        self._found = self._selection.found
         if self.follow:
             if changed or (not self._page and self._complete != self._all_looked_at()):
                 self._turn_page()
@@ -98,6 +109,24 @@ class PagedFlow(Pane):
             )
             self.refresh()
         self._refresh_counts()
+
+    def _search_later(self, late: float = 0.0) -> None:
+        """Go on through old rows between frames too: half a million take minutes else.
+
+        A loop that is late has others to serve, and is left alone for longer.
+        """
+        if self._search is not None:
+            self._search.cancel()
+            self._search = None
+        if self.is_running and not self._all_looked_at():
+            loop = asyncio.get_running_loop()
+            due = loop.time() + _APART + _PATIENCE * late
+            self._search = loop.call_at(due, self._search_on, due)
+
+    def _search_on(self, due: float) -> None:
+        late = max(0.0, asyncio.get_running_loop().time() - due)
+        self._selection.tick(_SLICE)
+        self._search_later(late)
 
     def _all_looked_at(self) -> bool:
         return self._selection.progress >= 1

@@ -123,3 +123,18 @@ def test_a_line_with_bytes_that_are_no_text_is_kept_in_the_history(
     keys.send_bytes(b'pub kafka:orders "\xff"\rquit\r')
     assert typed(keys, "") == 0
     assert "\\xff" in (tmp_path / "mockforge-tui" / "history").read_text()
+
+
+def test_the_file_of_typed_lines_keeps_the_newest_and_stays_small(tmp_path: Path) -> None:
+    path, link = tmp_path / "kept", tmp_path / "history"
+    link.symlink_to(path)
+    line = "pub kafka:orders " + "x" * 9_000
+    for number in range(300):
+        append_history(link, f"{line}{number}")
+        assert path.stat().st_size < 2 * 1024 * 1024 + len(line)
+    kept = read_history(link)
+    assert kept == [f"{line}{number}" for number in range(300 - len(kept), 300)]
+    assert len(kept) > 100
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["history", "kept"]
