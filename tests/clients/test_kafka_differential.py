@@ -20,6 +20,7 @@ from brokers.kafka import (
     internal_topics,
     member_grid,
     migrating,
+    probing,
     repeating,
     sourcing,
     telemetering,
@@ -203,6 +204,12 @@ def test_recorded_repetitions_are_what_apache_kafka_says(kafka):
     with Asking("127.0.0.1", kafka) as asking:
         said = repeating.play(asking.call)
     assert json.loads(json.dumps(said)) == json.loads(repeating.RECORDED.read_text())
+
+
+def test_recorded_probes_are_what_apache_kafka_says(kafka):
+    with Asking("127.0.0.1", kafka) as asking:
+        said = probing.play(asking.call, probing.in_a_moment)
+    assert json.loads(json.dumps(said)) == json.loads(probing.RECORDED.read_text())
 
 
 def test_recorded_sources_of_values_are_what_apache_kafka_shows(kafka):

@@ -252,11 +252,11 @@ class Caller:
         return self.client_id or self.peer.address
 
     def topic(self, name: str | None, topic_id: bytes, operation: str = "describe") -> Topic:
-        """By name, or by id where there is no name; raises RequestRefused.
+        """By name, or by id where it is None; raises RequestRefused.
 
         `operation` is what the client wants with it, one of `ACL_OPERATIONS`.
         """
-        if not name:
+        if name is None:
             found = self.cluster.topics.with_id(topic_id)
             self.permit(operation, "topic", found.name)
             return found

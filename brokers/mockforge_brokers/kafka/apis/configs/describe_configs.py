@@ -86,7 +86,11 @@ def _entries(caller: Caller, kind: ConfigResourceType, name: str) -> Iterator[En
         case ConfigResourceType.TOPIC:
             config = _topic(caller, name).config
             for key in TOPIC_CONFIGS.values():
-                yield _entry(key, config.value(key.name), config.sources(key.name))
+                values = [
+                    Sourced(place, key.parsed(value), source)
+                    for place, value, source in config.sources(key.name)
+                ]
+                yield _entry(key, key.parsed(config.value(key.name)), values)
         case ConfigResourceType.BROKER:
             caller.permit("describe_configs", "cluster")
             yield from _broker_entries(caller, name)

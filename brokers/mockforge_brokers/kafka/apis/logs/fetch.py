@@ -155,7 +155,7 @@ def _asking(caller: Caller, request: FetchRequest) -> Asking:
             session.want(name, _kept(caller, name, one))
     for topic in request.forgotten_topics_data:
         session.forget(topic.topic_id if by_id else topic.topic, topic.partitions)
-    if not session.partitions:
+    if not session.partitions and request.session_epoch != INITIAL_EPOCH:
         sessions.close(session.session_id)
         caller.fetch_session = None
         return Asking(caller, request, named)

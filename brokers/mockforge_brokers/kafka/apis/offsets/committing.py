@@ -40,6 +40,8 @@ def commit_each(
     permit: Callable[[], None],
     commit: Callable[[Offsets], Refused],
     code_of: Callable[[RequestRefused], int],
+    *,
+    by_id: bool,
 ) -> list[int]:
     """Returns an error code for each partition, in the order of the request.
 
@@ -57,7 +59,7 @@ def commit_each(
         for partition in topic.partitions:
             index = partition.partition_index
             try:
-                found = caller.topic(topic.name, topic.topic_id, "read")
+                found = caller.topic(None if by_id else topic.name, topic.topic_id, "read")
                 key = (found.log(index).topic, index)
             except RequestRefused as refusal:
                 codes.append(caller.denied(api, refusal))

@@ -15,6 +15,7 @@ from .committing import Refused, commit_each
 
 _API = ApiKey.OFFSET_COMMIT
 _EPOCHS_SINCE = 9
+_BY_ID_SINCE = 10
 _AS_USUAL = -1
 
 
@@ -37,7 +38,8 @@ def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse
     def code_of(refusal: RequestRefused) -> int:
         return caller.denied(_API, refusal)
 
-    codes = iter(commit_each(caller, _API, request.topics, permit, commit, code_of))
+    by_id = caller.version >= _BY_ID_SINCE
+    codes = iter(commit_each(caller, _API, request.topics, permit, commit, code_of, by_id=by_id))
     return OffsetCommitResponse(
         topics=[
             OffsetCommitResponseTopic(

@@ -16,11 +16,11 @@ from ...wire.messages.offsets import (
     OffsetFetchResponseTopic,
     OffsetFetchResponseTopics,
 )
-from ...wire.schema import ZERO_UUID
 from ..caller import Caller
 from ..handler import MessageHandler
 
 _SEVERAL_GROUPS_SINCE = 8
+_BY_ID_SINCE = 10
 
 
 def handle(caller: Caller, request: OffsetFetchRequest) -> OffsetFetchResponse:
@@ -113,7 +113,10 @@ def _group(
             for name, partitions in _known(caller, offsets)
         ]
     else:
-        topics = [_topic(caller, offsets, topic, require_stable) for topic in wanted.topics]
+        answered = [_topic(caller, offsets, topic, require_stable) for topic in wanted.topics]
+        # As Kafka: what is not there, or not to be known of, stands behind all else.
+        answered.sort(key=lambda each: each[1] != 0)
+        topics = [topic for topic, _ in answered]
     return OffsetFetchResponseGroup(group_id=wanted.group_id, topics=topics)
 
 
@@ -122,22 +125,21 @@ def _topic(
     offsets: GroupOffsets,
     wanted: OffsetFetchRequestTopics,
     require_stable: bool,
-) -> OffsetFetchResponseTopics:
+) -> tuple[OffsetFetchResponseTopics, int]:
+    """With the code that all of it is refused with, or 0."""
     name, code = wanted.name, 0
-    if wanted.topic_id != ZERO_UUID:
+    if caller.version >= _BY_ID_SINCE:
         try:
             name = caller.cluster.topics.with_id(wanted.topic_id).name
         except RequestRefused as refusal:
             code = caller.denied(ApiKey.OFFSET_FETCH, refusal)
     code = code or _denied(caller, name)
-    return OffsetFetchResponseTopics(
-        name=name,
-        topic_id=wanted.topic_id,
-        partitions=[
-            _partition(offsets, name, partition, require_stable, code)
-            for partition in wanted.partition_indexes
-        ],
-    )
+    partitions = [
+        _partition(offsets, name, partition, require_stable, code)
+        for partition in wanted.partition_indexes
+    ]
+    topic = OffsetFetchResponseTopics(name=name, topic_id=wanted.topic_id, partitions=partitions)
+    return topic, code
 
 
 def _committed(

@@ -20,6 +20,7 @@ from .refusing import code_of
 _ADDS_SINCE = 5
 _ABORTABLE_SINCE = 4
 _EPOCHS_SINCE = 6
+_BY_ID_SINCE = 6
 
 _API = ApiKey.TXN_OFFSET_COMMIT
 
@@ -38,7 +39,8 @@ def handle(caller: Caller, request: TxnOffsetCommitRequest) -> TxnOffsetCommitRe
             refusal = RequestRefused(ErrorCode.ILLEGAL_GENERATION, refusal.text)
         return code_of(caller, _API, refusal)
 
-    codes = commit_each(caller, _API, request.topics, permit, commit, refuse)
+    by_id = caller.version >= _BY_ID_SINCE
+    codes = commit_each(caller, _API, request.topics, permit, commit, refuse, by_id=by_id)
     return _response(request, iter(codes))
 
 

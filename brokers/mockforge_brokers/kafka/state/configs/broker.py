@@ -8,7 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from ....errors import RequestRefused
-from ...codes import ConfigSource, ConfigType, ErrorCode
+from ...codes import AlterConfigOp, ConfigSource, ConfigType, ErrorCode
 from ...options import KafkaOptions
 from ...releases import NEWEST
 from .broker_keys import KEYS
@@ -275,6 +275,7 @@ class BrokerConfig:
             values = {name: value for name, value in changes.items() if value is not None}
         else:
             changes = list(changes)
+            _check_edited(changes)
             _check_dynamic({name for name, _, _ in changes})
             values = altered(before, changes, broker_keys())
         named = values.keys() if isinstance(changes, Mapping) else {name for name, _, _ in changes}
@@ -333,6 +334,21 @@ def _of_options(options: KafkaOptions) -> dict[str, str]:
         value = getattr(options, option)
         found[name] = str(round(value * factor)) if factor else str(value).lower()
     return found
+
+
+def _check_edited(changes: Iterable[Change]) -> None:
+    """Before all else, and in other words than of a topic: only lists are appended to."""
+    for name, operation, _ in changes:
+        if operation not in (AlterConfigOp.APPEND, AlterConfigOp.SUBTRACT):
+            continue
+        key = broker_keys().get(plain_name(name) or name)
+        if key is None:
+            raise RequestRefused(ErrorCode.INVALID_CONFIG, f"Unknown config name: {name}")
+        if key.type is not ConfigType.LIST:
+            raise RequestRefused(
+                ErrorCode.INVALID_CONFIG,
+                f"Config value {operation.name.lower()} is not allowed for config key: {name}",
+            )
 
 
 def _check_dynamic(names: Iterable[str]) -> None:

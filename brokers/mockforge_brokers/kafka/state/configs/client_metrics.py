@@ -104,7 +104,8 @@ class ClientMetricsConfigs:
         if isinstance(changes, Mapping):
             values = {key: value for key, value in changes.items() if value is not None}
         else:
-            values = altered(before, changes, CLIENT_METRICS_CONFIGS)
+            # As in Kafka, whose controller does not know which of these are lists.
+            values = altered(before, changes, {})
         for key, value in values.items():
             if key not in CLIENT_METRICS_CONFIGS:
                 raise RequestRefused(

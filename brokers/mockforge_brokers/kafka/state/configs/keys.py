@@ -59,6 +59,13 @@ class ConfigKey(Struct, frozen=True):
         """Whether its value is shown to nobody; what Kafka does not know may be a password too."""
         return self.type in (ConfigType.PASSWORD, ConfigType.UNKNOWN)
 
+    def parsed(self, value: str) -> str:
+        """As Kafka shows what was set: words without blanks, those of a choice once each."""
+        if self.type is not ConfigType.LIST or not value:
+            return value
+        words = [word.strip() for word in value.split(",")]
+        return ",".join(dict.fromkeys(words) if self.allowed else words)
+
     def shown(self, value: str) -> str:
         """The value for people and logs."""
         return "(hidden)" if self.is_secret else value
@@ -88,7 +95,7 @@ class ConfigKey(Struct, frozen=True):
         words = [value]
         if self.type is ConfigType.LIST:
             words = split_list(value)
-            if len(words) < value.count(",") + bool(value.strip()):
+            if self.shape is None and len(words) < value.count(",") + bool(value.strip()):
                 raise RequestRefused(
                     ErrorCode.INVALID_CONFIG,
                     f"Configuration '{self.name}' values must not be empty.",
@@ -166,14 +173,28 @@ def altered(
                 ErrorCode.INVALID_CONFIG,
                 f"Can't {operation.name} to key {name} because its type is not LIST.",
             )
-        words = split_list(changed.get(name, key.default or ""))
-        change = split_list(value)
-        if operation is AlterConfigOp.APPEND:
-            words += [word for word in change if word not in words]
-        else:
-            words = [word for word in words if word not in change]
-        changed[name] = ",".join(words)
+        before = changed.get(name, key.default or "")
+        changed[name] = _edited(before, value, appended=operation is AlterConfigOp.APPEND)
     return changed
+
+
+def _edited(before: str, change: str, *, appended: bool) -> str:
+    """As Kafka: words count with their blanks, and of one that is there twice one is taken away."""
+    words = _parts(before) if before else []
+    for word in _parts(change):
+        if appended and word not in words:
+            words.append(word)
+        elif not appended and word in words:
+            words.remove(word)
+    return ",".join(words)
+
+
+def _parts(value: str) -> list[str]:
+    """As Java splits: empty ones at the end are left out, but for the only one."""
+    parts = value.split(",")
+    while len(parts) > 1 and not parts[-1]:
+        parts.pop()
+    return [] if parts == [""] and value else parts
 
 
 def null_refused(name: str, place: str = "") -> RequestRefused:

@@ -24,7 +24,7 @@ _B, _S, _I, _L = ConfigType.BOOLEAN, ConfigType.STRING, ConfigType.INT, ConfigTy
 _D, _A = ConfigType.DOUBLE, ConfigType.LIST
 
 _REPLICAS = Shape(
-    lambda words: words == ["*"] or all(fullmatch(r"[0-9]+:[0-9]+", word) for word in words),
+    lambda words: words == ["*"] or all(fullmatch(r"([0-9]+:[0-9]+)?", word) for word in words),
     "must be the literal '*' or a list of replicas in the following format:"
     " [partitionId]:[brokerId],[partitionId]:[brokerId],...",
 )
