@@ -75,6 +75,14 @@ class Limits(Struct, frozen=True):
             "an old one makes room, or a consumer's fetches are whole",
         ),
     ] = 1000
+    kafka_fetch_session_bytes: Annotated[
+        int,
+        Bound(
+            "bytes",
+            "the partitions of all fetch sessions",
+            "an old one makes room, or a consumer's fetches are whole",
+        ),
+    ] = 64 * MIB
     kafka_groups: Annotated[int, Bound("count", "consumer groups", "a new one is refused")] = 10_000
     kafka_transactional_ids: Annotated[
         int, Bound("count", "transactional ids", "the longest idle one is forgotten")

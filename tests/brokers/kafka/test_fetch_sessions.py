@@ -3,6 +3,7 @@
 import pytest
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
 from mockforge_brokers.kafka.records import Record, build_batch
+from mockforge_brokers.kafka.state.fetch_sessions import IDLE, PARTITION_COST
 from mockforge_brokers.kafka.state.logs.transactions import Marker
 from mockforge_brokers.kafka.wire.messages.logs import (
     FetchPartition,
@@ -73,6 +74,10 @@ def said(answer):
         for topic in answer.responses
         for one in topic.partitions
     }
+
+
+def met(scene, limit):
+    return next(one.met for one in scene.environment.usage.views() if one.name == limit)
 
 
 A, B = ("a", 0), ("b", 0)
@@ -229,6 +234,32 @@ def test_a_full_cache_gives_no_session_unless_one_is_idle_or_smaller_and_old():
     first.fetch(0, {A: 0})
     assert list(sessions.by_id) == [first.session_id], "the idle one made room"
     assert sessions.evicted == 2
+
+
+def test_sessions_take_no_more_bytes_than_their_limit():
+    scene = Scene(limits=Limits(kafka_fetch_session_bytes=4 * PARTITION_COST))
+    sessions = scene.broker.cluster.fetch_sessions
+    for name in ("a", "b"):
+        scene.broker.create_topic(name, 3)
+    first, second = Consumer(scene), Consumer(scene)
+    places = [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+    assert len(first.fetch(0, dict.fromkeys(places[:2], 0))) == 2
+    assert len(second.fetch(0, dict.fromkeys(places[:2], 0))) == 2
+    assert sessions.cost == 4 * PARTITION_COST
+    second.send(1, {("b", 0): 0})
+    assert second.answer().error_code == ErrorCode.FETCH_SESSION_ID_NOT_FOUND
+    assert sessions.cost == 2 * PARTITION_COST
+    second.session_id = 0
+    assert len(second.fetch(0, dict.fromkeys([*places, ("a", 2)], 0))) == 5
+    assert second.session_id == 0, "whole, without a session"
+    assert met(scene, "kafka_fetch_session_bytes") == 2
+    scene.clock.advance(IDLE + 1)
+    assert len(second.fetch(0, dict.fromkeys(places, 0))) == 4
+    assert [one.client for one in sessions.by_id.values()] == ["shop"]
+    assert second.session_id in sessions.by_id, "who was idle made room"
+    second.send(1, forget=places)
+    assert not second.answer().error_code
+    assert sessions.cost == 0
 
 
 def test_a_client_that_read_what_the_log_never_had_is_told_where_it_parts(scene):

@@ -80,17 +80,12 @@ class Cluster:
         )
         self.telemetry = Telemetry(environment, self.configuring.client_metrics, self.config)
         self.configuring.bind(self.topics, self.bounds, self.cleaner)
-        self.fetch_sessions = FetchSessions(
-            environment.clock.now,
-            environment.random,
-            lambda: environment.limits.kafka_fetch_sessions,
-        )
+        self.fetch_sessions = FetchSessions(environment)
         self._environment = environment
         self._next_producer_id = 1000
         self.watchers = Watchers(environment)
         self._topic_limits = TopicLimits(environment, self.topics)
         environment.usage.gauge("kafka_total", lambda: self.bounds.cost)
-        environment.usage.gauge("kafka_fetch_sessions", lambda: len(self.fetch_sessions.by_id))
 
     # Topics.
 

@@ -6,12 +6,12 @@ that a request that was lost or came twice is noticed. They are the broker's, no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from random import Random
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from msgspec import Struct
 
+from ...environment import Environment
 from ...errors import RequestRefused
 from ..codes import ErrorCode
 
@@ -24,6 +24,9 @@ _LAST_EPOCH: Final = 2**31 - 1
 
 IDLE: Final = 120.0
 """Seconds without a request, or since it was made, after which a session may make room."""
+
+PARTITION_COST: Final = 300
+"""Bytes that a session takes for each of its partitions, about."""
 
 TopicKey = str | bytes
 """A topic's name, or its id where the client names topics by ids."""
@@ -64,7 +67,7 @@ class FetchedPartition(Struct):
 class FetchSession:
     """One session; `used` and `made` are seconds of the clock."""
 
-    __slots__ = ("by_id", "client", "epoch", "made", "partitions", "session_id", "used")
+    __slots__ = ("by_id", "client", "cost", "epoch", "made", "partitions", "session_id", "used")
 
     def __init__(self, session_id: int, client: str, now: float, *, by_id: bool) -> None:
         self.session_id = session_id
@@ -74,6 +77,8 @@ class FetchSession:
         """Of the next request."""
         self.made = self.used = now
         self.partitions: dict[tuple[TopicKey, int], FetchedPartition] = {}
+        self.cost = 0
+        """Bytes of them, as far as `FetchSessions` was told."""
 
     def want(self, topic: TopicKey, partition: FetchedPartition) -> None:
         known = self.partitions.get((topic, partition.partition))
@@ -106,27 +111,31 @@ class FetchSession:
 
 
 class FetchSessions:
-    """At most `most()` of them, by id.
+    """By id, no more than the limits allow, of sessions and of bytes for their partitions.
 
     For a new one room is made by one that was not used for `IDLE` seconds, or else by the
     smallest that is as old and smaller than the new one: as in Kafka, large ones are worth more.
     """
 
-    def __init__(
-        self,
-        now: Callable[[], float],
-        random: Random,
-        most: Callable[[], int],
-    ) -> None:
+    def __init__(self, environment: Environment) -> None:
         self.by_id: dict[int, FetchSession] = {}
         self.evicted = 0
-        self._now = now
-        self._random = random
-        self._most = most
+        self.cost = 0
+        """Bytes of the partitions of all."""
+        self._usage = usage = environment.usage
+        self._limits = environment.limits
+        self._now = environment.clock.now
+        self._random = environment.random
+        usage.gauge("kafka_fetch_sessions", lambda: len(self.by_id))
+        usage.gauge("kafka_fetch_session_bytes", lambda: self.cost)
 
     def open(self, client: str, size: int, *, by_id: bool) -> FetchSession | None:
         """A session for so many partitions; None where there is no room for it."""
-        if len(self.by_id) >= self._most() and not self._make_room(size):
+        most = self._limits.kafka_fetch_sessions
+        if len(self.by_id) >= most and not self._make_room(size):
+            return None
+        if not self._has_bytes(size * PARTITION_COST, size):
+            self._report(client)
             return None
         session_id = NO_SESSION
         while session_id == NO_SESSION or session_id in self.by_id:
@@ -135,8 +144,28 @@ class FetchSessions:
         self.by_id[session_id] = session
         return session
 
+    def resized(self, session: FetchSession) -> None:
+        """Partitions came to it or went. Raises RequestRefused where they are too many now.
+
+        Then it is over: its client begins anew, with a request that names all that it wants.
+        """
+        size = len(session.partitions)
+        more = size * PARTITION_COST - session.cost
+        if more > 0 and not self._has_bytes(more, size, session):
+            self.close(session.session_id)
+            self._report(session.client)
+            raise RequestRefused(
+                ErrorCode.FETCH_SESSION_ID_NOT_FOUND,
+                f"fetch session {session.session_id} would have {size:,} partitions: the limit"
+                " kafka_fetch_session_bytes is met",
+            )
+        session.cost += more
+        self.cost += more
+
     def close(self, session_id: int) -> None:
-        self.by_id.pop(session_id, None)
+        session = self.by_id.pop(session_id, None)
+        if session is not None:
+            self.cost -= session.cost
 
     def use(self, session_id: int, epoch: int, *, by_id: bool) -> FetchSession:
         """The session of an incremental request. Raises RequestRefused."""
@@ -163,15 +192,32 @@ class FetchSessions:
 
     def clear(self) -> None:
         self.by_id.clear()
+        self.cost = 0
 
-    def _make_room(self, size: int) -> bool:
+    def _has_bytes(self, more: int, size: int, session: FetchSession | None = None) -> bool:
+        """Whether a session of this size may take so many more; others may have to go for it."""
+        most = self._limits.kafka_fetch_session_bytes
+        if size * PARTITION_COST > most:
+            return False
+        while self.cost + more > most:
+            if not self._make_room(size, session):
+                return False
+        return True
+
+    def _report(self, client: str) -> None:
+        text = "fetch sessions that were too large: {lost:,}, the last of {last}"
+        self._usage.met("kafka", "kafka_fetch_session_bytes", "fetch sessions", text, last=client)
+
+    def _make_room(self, size: int, besides: FetchSession | None = None) -> bool:
         longest_unused = next(iter(self.by_id.values()), None)
-        if longest_unused is None:
+        # The one that asks was used last.
+        if longest_unused is None or longest_unused is besides:
             return False
         now = self._now()
         victim: FetchSession | None = longest_unused
         if now - longest_unused.used <= IDLE:
-            old = [one for one in self.by_id.values() if now - one.made > IDLE]
+            others = (one for one in self.by_id.values() if one is not besides)
+            old = [one for one in others if now - one.made > IDLE]
             victim = min(old, key=lambda one: len(one.partitions), default=None)
             if victim is None or len(victim.partitions) >= size:
                 return False

@@ -137,17 +137,16 @@ def _asking(caller: Caller, request: FetchRequest) -> Asking:
     """Raises RequestRefused for a session that is not there, or not at this epoch."""
     sessions, by_id = caller.cluster.fetch_sessions, caller.version >= _BY_ID_SINCE
     named = _named(caller, request)
+    caller.fetch_session = None
     if request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH):
         # A whole request ends the session that it names.
         sessions.close(request.session_id)
-        caller.fetch_session = None
         if request.session_epoch == FINAL_EPOCH:
             return Asking(caller, request, named)
         size = sum(len(topic.partitions) for topic in request.topics)
         session = sessions.open(caller.name, size, by_id=by_id)
     else:
         session = sessions.use(request.session_id, request.session_epoch, by_id=by_id)
-    caller.fetch_session = session
     if session is None:
         return Asking(caller, request, named)
     for name, partitions in named:
@@ -155,10 +154,11 @@ def _asking(caller: Caller, request: FetchRequest) -> Asking:
             session.want(name, _kept(caller, name, one))
     for topic in request.forgotten_topics_data:
         session.forget(topic.topic_id if by_id else topic.topic, topic.partitions)
+    sessions.resized(session)
     if not session.partitions and request.session_epoch != INITIAL_EPOCH:
         sessions.close(session.session_id)
-        caller.fetch_session = None
         return Asking(caller, request, named)
+    caller.fetch_session = session
     return Asking(caller, request, named, session, request.session_epoch == INITIAL_EPOCH)
 
 
