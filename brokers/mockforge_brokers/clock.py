@@ -5,6 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from .errors import InvalidInput
+
+_DAY: Final = 86_400
+_MOST_AT_ONCE: Final = 366 * _DAY
 _MOST_CANCELLED: Final = 100
 """Cancelled calls that may wait for their time among the others."""
 
@@ -180,9 +184,15 @@ class AdjustableClock:
         return call
 
     def advance(self, seconds: float) -> None:
-        """Move on by `seconds` at once; what falls due on the way runs at its own time."""
+        """Move on by `seconds` at once; what falls due on the way runs at its own time.
+
+        Raises InvalidInput for more than a year: until all of it has run nothing else does.
+        """
         if seconds < 0:
             raise ValueError("time only moves forward")
+        if seconds > _MOST_AT_ONCE:
+            days = f"{seconds / _DAY:,.0f} days are too far"
+            raise InvalidInput(f"{days}: time moves on by {_MOST_AT_ONCE // _DAY} at once")
         target = self.now() + seconds
         try:
             while (due := self._agenda.next_due()) is not None and due <= target:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from mockforge_brokers.clock import AdjustableClock, ManualClock, Timer
+from mockforge_brokers.errors import InvalidInput
 
 
 def test_manual_clock_runs_what_falls_due_in_order_and_at_its_own_time():
@@ -154,3 +155,11 @@ def test_work_in_slices_has_a_turn_of_the_loop_for_each() -> None:
     for seen in ([0, 100], [0, 100, 2], [0, 100, 2, 3]):
         loop.turn()
         assert done == seen
+
+
+def test_nobody_moves_on_by_more_than_a_year_at_once() -> None:
+    clock = AdjustableClock(ManualClock())
+    with pytest.raises(InvalidInput, match="367 days are too far: time moves on by 366 at once"):
+        clock.advance(367 * 86_400)
+    assert clock.offset == 0
+    clock.advance(366 * 86_400)

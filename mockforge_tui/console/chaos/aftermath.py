@@ -81,6 +81,7 @@ class Causes:
     def back(self, pause: float) -> None:
         if self._lost is not None:
             self._lost.pauses.append(pause)
+            del self._lost.pauses[:-_MOST_APART]
 
     def doubled(self, name: str, after: float) -> None:
         if self._last is not None:

@@ -92,6 +92,12 @@ class ClientStory:
             self.tries.append(max(0.0, at - self.tried_at))
             del self.tries[:-_MOST_MOMENTS]
 
+    def back(self, pause: float) -> None:
+        """It has a connection again, so many seconds after it lost the last one."""
+        self.pauses.append(pause)
+        del self.pauses[:-_MOST_MOMENTS]
+        self.causes.back(pause)
+
     @property
     def misses(self) -> bool:
         """Something that it sent may come again."""

@@ -225,8 +225,7 @@ class Observer:
         now = self._now()
         story.tried(arrival.opened if arrival else now)
         pause = now - story.lost_at
-        story.pauses.append(pause)
-        story.causes.back(pause)
+        story.back(pause)
         story.lost_at = None
         story.note(self.lasted, "back")
 

@@ -57,6 +57,13 @@ class Wanted:
     fields: tuple[Pair, ...] = ()
 
     @property
+    def named(self) -> set[Pair]:
+        """What is set, as `without` names it."""
+        pairs = {("header", name) for name, _ in self.headers}
+        pairs |= {("prop", name) for name, _ in self.properties}
+        return pairs if self.key is None else pairs | {("key", "")}
+
+    @property
     def anything(self) -> bool:
         return self != Wanted()
 
@@ -65,6 +72,10 @@ def changes_of(session: "Session", wanted: Wanted) -> Callable[[], Changes]:
     """What makes the changes of one message after another; raises BadArgument."""
     if wanted.payload is not None and wanted.null:
         raise BadArgument("payload", "--null or a payload, not both")
+    for part in wanted.without:
+        if part in wanted.named:
+            name = ".".join(filter(None, part))
+            raise BadArgument("without", f"{name} is set and taken out: only one of both")
     body = None if wanted.payload is None else maker(wanted.payload, files=session.files)
     key = None if wanted.key is None else text_maker(wanted.key)
     headers = [(text_maker(name), text_maker(value)) for name, value in wanted.headers]

@@ -90,6 +90,8 @@ def chaos_start(
         presets.append(PRESETS[name])
     if every is not None and every < 0.1:
         raise BadArgument("every", "100ms is the least")
+    if lifetime == 0:
+        raise BadArgument("lifetime", "--for is above 0, or nothing would happen")
     running = _running(session)
     if running is not None:
         raise BadArgument("names", "a run goes on: chaos stop ends it")
@@ -125,7 +127,7 @@ def chaos_start(
     failed = [each for each in run.done if not each.ok]
     if failed:
         run.end()
-        raise BadArgument("names", f"{failed[0].line}: {failed[0].answer}")
+        raise BadArgument("names", f"{failed[0].line}: {failed[0].answer.removeprefix('× ')}")
     text = f"chaos runs: {names} --seed {chosen}; chaos stop ends it"
     named = len(presets) > 1
     for preset in presets:

@@ -1,5 +1,6 @@
 """`fault`: make the brokers misbehave on purpose."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,6 +36,8 @@ _KIND = choice("kind", *_SUMMARIES, notes=_SUMMARIES)
 _SCOPE = Type("scope", of_text(str), "filter")
 _ID = Type("id", of_text(str), "faults")
 _WAYS = {"in": 0, "out": 1}
+_WORD = re.compile(r"[\w.%+-]+")
+"""No term of a filter but a text to search for, and rather a value that was mistyped."""
 
 
 @command(
@@ -241,13 +244,22 @@ def _leading(session: "Session", kind: ActionKind, scope: str) -> tuple[dict[str
             read = read_duration if leading.kind == "duration" else partial(read_quantity, leading)
             return {leading.name: read(last)}, rest.strip()
     except ValueError as error:
-        if not leading.optional or last.replace(".", "").isdecimal():
-            text = "a delay's duration comes last: fault add delay client:billing 250ms"
-            number = last.replace(".", "").isdecimal()
-            raise BadArgument("scope", str(error) if number else text, place) from None
+        if not leading.optional or _WORD.fullmatch(last):
+            raise BadArgument("scope", _misread(leading, last, error), place) from None
     if not leading.optional:
         raise BadArgument("scope", f"{kind.name} needs its {leading.name} behind the scope", place)
     return {}, scope
+
+
+def _misread(leading: Parameter, last: str, error: ValueError) -> str:
+    """What is wrong with a word that stands where the value of an action does."""
+    if leading.optional and not last.replace(".", "").isdecimal():
+        return f'{error}; to search text, write it in "quotes"'
+    if leading.kind == "duration" and not last.replace(".", "").isdecimal():
+        return "a delay's duration comes last: fault add delay client:billing 250ms"
+    if leading.kind == "fields":
+        return f"the fields come last: {error}: fault add set op:CONNACK session_present=true"
+    return str(error)
 
 
 def _code(

@@ -107,6 +107,8 @@ def _decision(session: "Session", wanted: Wanted, code: str | None, text: str) -
         if wanted.anything:
             raise BadArgument("code", "a refused message goes nowhere: --refuse or changes")
         return Refuse(code, codes_of(session, code, "code"), text)
+    if text:
+        raise BadArgument("text", "--text are the words of a refusal: give --refuse CODE too")
     return Edit(changes_of(session, wanted)) if wanted.anything else None
 
 

@@ -11,6 +11,7 @@ from mockforge_tui.brokers import Brokers
 from mockforge_tui.console.chaos import run, streams, verdict
 from mockforge_tui.console.chaos.aftermath import Causes
 from mockforge_tui.console.chaos.presets import PRESETS, lines_of
+from mockforge_tui.console.chaos.story import ClientStory
 from mockforge_tui.console.chaos.wording import CLEAN
 from mockforge_tui.console.session import Session
 
@@ -301,6 +302,20 @@ class Balanced(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+def test_of_a_client_that_comes_and_goes_all_day_the_newest_pauses_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mockforge_tui.console.chaos.story._MOST_MOMENTS", 3)
+    monkeypatch.setattr("mockforge_tui.console.chaos.aftermath._MOST_APART", 3)
+    story = ClientStory("mqtt", "c")
+    story.causes.hit("disconnect", "PUBLISH", 0.0)
+    for pause in range(10):
+        story.causes.lost()
+        story.back(float(pause))
+    found = story.facts()
+    assert found["pauses"] == found["under"][0]["pauses"] == [7.0, 8.0, 9.0]
 
 
 def test_the_report_says_when_a_message_was_sent_again(scene: Scene) -> None:

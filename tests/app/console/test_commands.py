@@ -247,6 +247,12 @@ def test_why_a_rule_did_not_fire_goes_by_its_times() -> None:
         ("fault add inject op:PUBACK 0xZZ", "two hex digits for each", "0xZZ"),
         ("fault add inject op:PUBACK 0xD00", "two hex digits for each", "0xD00"),
         ("fault add inject op:PUBACK 0x", "'0x' is no bytes", "0x"),
+        ("fault add set op:PUBLISH qos", "the fields come last: 'qos' is not NAME=VALUE", "qos"),
+        ("fault add corrupt op:Fetch tail", 'to search text, write it in "quotes"', "tail"),
+        ("fault add truncate op:PUBLISH x", "is not a size", "x"),
+        ("fault add block op:basic.publish soon", "is not a duration", "soon"),
+        ("fault add throttle op:PUBLISH fast", "is not a size", "fast"),
+        ("fault add blackhole 5", "5 of what?", "5"),
     ],
 )
 def test_mistakes_of_fault_add(line: str, text: str, blamed: str) -> None:
@@ -254,6 +260,35 @@ def test_mistakes_of_fault_add(line: str, text: str, blamed: str) -> None:
     assert problem is not None
     assert text in problem.text
     assert line[problem.start : problem.end] == blamed
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("hold op:PUBLISH --text full", "give --refuse CODE too"),
+        ("hold op:PUBLISH -k x --without key", "key is set and taken out"),
+        ("hold op:PUBLISH -H a=b --without header.a", "header.a is set and taken out"),
+        ("hold op:PUBLISH --prop a=b --without prop.a", "prop.a is set and taken out"),
+        ("hold op:PUBLISH --dir out --refuse QUOTA_EXCEEDED", "only what a client sends"),
+        ("hold proto:mqtt --refuse NACK", "NACK is a code of AMQP, not of proto:mqtt"),
+        ("fault add drop --start 10s --until 5s", "it would never fire"),
+        ("chaos start flaky-wifi --for 0s", "--for is above 0"),
+        ("chaos start flaky-wifi -s client=", "--p 1%: client: has no value"),
+    ],
+)
+def test_what_could_do_nothing_is_refused(line: str, text: str) -> None:
+    assert text in Scene(busy=False).refused(line).as_text()
+
+
+def test_what_may_follow_a_scope_without_a_value() -> None:
+    scene = Scene(busy=False)
+    for line in (
+        "fault add blackhole client:a",
+        "fault add blackhole (client:a or client:b)",
+        'fault add corrupt op:Fetch "tail"',
+        "fault add throttle --messages 5/s",
+    ):
+        scene.run(line)
 
 
 def test_held_frames_are_released_by_selector() -> None:
