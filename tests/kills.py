@@ -12,6 +12,7 @@ with the same client; AMQP's publisher does not repeat what was lost).
 import argparse
 import asyncio
 import json
+import logging
 import random
 import signal
 import subprocess
@@ -246,6 +247,7 @@ async def _amqp(program: Program, messages: int, kill_at: int) -> str:
     killed = asyncio.Event()
     # What the client's own tasks say of the lost connection is no news.
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
     async def publish(number: int) -> None:
         payload = b"%08d" % number
@@ -267,6 +269,7 @@ async def _amqp(program: Program, messages: int, kill_at: int) -> str:
     await asyncio.wait_for(
         asyncio.gather(*map(publish, range(messages)), return_exceptions=True), PATIENCE
     )
+    assert killed.is_set(), "amqp: it ended before enough of it was confirmed"
     program.start()
     connection = await aio_pika.connect(url)
     channel = await connection.channel()
