@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 from ..clock import Timer
@@ -30,6 +30,12 @@ _LARGEST_RESPONSE: Final = 2**31 - 1
 
 def _splitter(limit: int, direction: int) -> Splitter:
     return Splitter(limit if direction == IN else _LARGEST_RESPONSE)
+
+
+# Thousands of tapes whose connections ended share it.
+@cache
+def _cutter(limit: int) -> Callable[[int], Splitter]:
+    return partial(_splitter, limit)
 
 
 class KafkaConnection:
@@ -162,7 +168,7 @@ class KafkaConnection:
 
     def past(self) -> Past:
         reader = self._rows
-        return Past(self.client, partial(_splitter, self._limit), reader.rows, reader.weight)
+        return Past(self.client, _cutter(self._limit), reader.rows, reader.weight)
 
     def splitter(self, direction: int) -> Splitter:
         return _splitter(self._limit, direction)

@@ -67,7 +67,7 @@ def connection_view(connection: KafkaConnection) -> ConnectionView:
         detail={
             "requests": connection.requests,
             "fetch_session": fetch_session_view(caller.fetch_session),
-            "dialled": f"{peer.local[0]}:{peer.local[1]}",
+            "dialled": "{}:{}".format(*peer.local),
             "fetching": [
                 FetchView(topic, partition, first, end, now, bool(committed))
                 for (topic, partition), (first, end, now, committed) in caller.reading.items()

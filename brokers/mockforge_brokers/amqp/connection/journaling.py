@@ -24,6 +24,9 @@ def name_queue(names: dict[str, str], consumer_tag: str, queue: str) -> None:
 
 def past(client: str, names: dict[str, str], unroutable: Unroutable) -> Past:
     weight = _REMEMBERED * (len(names) + unroutable.remembered)
+    if not weight:
+        # As most: nothing of its own is kept.
+        return Past(client, _splitter, _plain_rows)
     return Past(client, _splitter, partial(rows, names or _NO_NAMES, unroutable), weight)
 
 
@@ -34,6 +37,10 @@ def rows(
     for row in found:
         unroutable.mark(row)
     return found
+
+
+def _plain_rows(direction: int, frame: bytes) -> list[Row]:
+    return read_rows(direction, frame, _NO_NAMES)
 
 
 def _splitter(direction: int) -> Splitter:
