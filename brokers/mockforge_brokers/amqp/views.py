@@ -32,6 +32,7 @@ from .v1_0.session import Session
 from .v1_0.wire.performatives import SHAPES
 from .wire import content as contents
 
+_OPEN: Final = Phase.OPEN
 _MOST_LABELS: Final = 1000
 _MOST_LINKS: Final = 20
 
@@ -130,7 +131,7 @@ def _links(session: Session) -> Iterator[str]:
 def _state(connection: Connection | LaterConnection) -> str:
     if connection.blocking.blocked:
         return "blocked"
-    if connection.phase is Phase.OPEN:
+    if connection.phase is _OPEN:
         return "open" if connection.flowing else "slow"
     return "handshake" if connection.phase in (Phase.HEADER, Phase.HANDSHAKE) else "closing"
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import chain
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..access import Guard
 from ..bytes_io import ByteReader
@@ -32,6 +32,8 @@ from .wire.properties import Properties
 
 if TYPE_CHECKING:
     from .broker import MqttBroker
+
+_PUBLISH: Final = int(PacketType.PUBLISH)
 
 
 class MqttConnection:
@@ -307,7 +309,7 @@ class MqttConnection:
     def handle(self, first: int, reader: ByteReader) -> None:
         """One packet that the fast path did not take; raises ProtocolError."""
         kind = first >> 4
-        if kind != PacketType.PUBLISH:
+        if kind != _PUBLISH:
             self.counts.received[kind] += 1
         if self.session is None:
             joining.take(self, first, reader)

@@ -151,14 +151,17 @@ def check_room(connection: "MqttConnection", packet: Connect, client_id: str) ->
     """Raise Refused where one more session, or its will, is too much; who has one comes back."""
     environment, registry = connection.broker.environment, connection.broker.registry
     limits, sessions = environment.limits, registry.by_client
-    code = Reason.QUOTA_EXCEEDED if packet.version == V5 else Reason.SERVER_UNAVAILABLE
     if len(sessions) >= limits.mqtt_sessions and client_id not in sessions:
         environment.usage.count("mqtt_sessions")
         text = f"there are {limits.mqtt_sessions} sessions already (limit mqtt_sessions)"
-        raise Refused(text, code)
+        raise Refused(text, _no_room(packet))
     if packet.will is not None and not registry.has_room_for(message_of(packet.will), client_id):
         text = f"the wills of all sessions have {limits.mqtt_wills} bytes (limit mqtt_wills)"
-        raise Refused(text, code)
+        raise Refused(text, _no_room(packet))
+
+
+def _no_room(packet: Connect) -> Reason:
+    return Reason.QUOTA_EXCEEDED if packet.version == V5 else Reason.SERVER_UNAVAILABLE
 
 
 def refusal(version: int, error: ProtocolError) -> Connack | None:

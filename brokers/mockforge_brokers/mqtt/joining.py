@@ -8,7 +8,7 @@ Whoever is not in yet has no session, and `proving` tells the two states before 
 the many who only connect no object of their own.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..bytes_io import ByteReader
 from ..errors import ProtocolError
@@ -24,6 +24,9 @@ from .wire.packets import Auth, Connect
 if TYPE_CHECKING:
     from .connection import MqttConnection
 
+# Of an enumeration it would be looked up for each connection, which costs ten comparisons.
+_CONNECT: Final = int(PacketType.CONNECT)
+
 
 def expect(connection: "MqttConnection", first: int) -> None:
     """Before CONNACK little is worth waiting for its end; raises ProtocolError for the rest."""
@@ -34,7 +37,7 @@ def expect(connection: "MqttConnection", first: int) -> None:
                 f"packet type {kind} before CONNACK: AUTH or DISCONNECT was due [MQTT-3.1.2-30]",
                 Reason.PROTOCOL_ERROR,
             )
-    elif kind != PacketType.CONNECT:
+    elif kind != _CONNECT:
         raise ProtocolError(
             f"the first packet is of type {kind}, not CONNECT [MQTT-3.1.0-1]",
             Reason.PROTOCOL_ERROR,

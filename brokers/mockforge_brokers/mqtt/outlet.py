@@ -19,6 +19,7 @@ from .wire.encode import IDS, encode_ack, encode_packet
 from .wire.packets import Ack, Auth, Connack, Disconnect, Packet, Suback, Unsuback
 from .wire.publish import PublishRenderer, render_publish, with_dup
 
+_CONNACK: Final = int(PacketType.CONNACK)
 _LET_IN: Final = (b"\x20\2\0\0", b"\x20\2\1\0")
 """CONNACK, without and with Session Present."""
 
@@ -109,7 +110,7 @@ class Outlet:
     def let_in(self, *, present: bool) -> None:
         """CONNACK with code 0 and no properties: as all get it before MQTT 5."""
         self.out.append(_LET_IN[present])
-        self._counts.sent[PacketType.CONNACK] += 1
+        self._counts.sent[_CONNACK] += 1
         self.wake()
 
     def _count(self, kind: int, packet: Packet) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SAID_IN_HANDSHAKE: Final = (ReplyCode.ACCESS_REFUSED, ReplyCode.NOT_ALLOWED)
 """What a client is told before it is trusted: its login or its virtual host is none."""
+_ENDED: Final = Phase.ENDED
 _CRASH: Final = (ReplyCode.INTERNAL_ERROR, (0, 0))
 
 
@@ -115,7 +116,7 @@ class Closing:
 
     def end(self, reason: str) -> None:
         """It is over."""
-        self._connection.phase = Phase.ENDED
+        self._connection.phase = _ENDED
         # What is not done yet ends here, and lets dead letters go that waited for it.
         self._connection.reader.work = None
         self.stop_waiting()

@@ -53,9 +53,11 @@ from .phase import Phase
 from .quotas import Quotas
 from .unread import Unread
 
+_OPEN_OK: Final = method(0, "connection.open-ok")
 _CLOSES: Final = (Phase.CLOSING, Phase.CLOSED)
-# Looked up for each read: a member of an enumeration costs as much as a call.
+# Looked up for each read: a member of an enumeration costs as much as several calls.
 _HEADER: Final = Phase.HEADER
+_HANDSHAKE: Final = Phase.HANDSHAKE
 _OPEN: Final = Phase.OPEN
 _ENDED: Final = Phase.ENDED
 
@@ -128,7 +130,7 @@ class Connection:
         self.refilled: list[Consumer] = []
         self.relieved: list[Channel] = []
         self.unconfirmed: list[Publishing] = []
-        self.phase = Phase.HEADER
+        self.phase = _HEADER
         self.spine = environment.spine
         self.chores = environment.chores
         self.unserved = environment.unserved
@@ -259,7 +261,7 @@ class Connection:
         return rows
 
     def refuse(self, frame: bytes, parts: list[Row], code: int, text: str) -> None:
-        if self.phase in (Phase.HANDSHAKE, Phase.OPEN):
+        if self.phase in (_HANDSHAKE, _OPEN):
             misbehaviour.refuse(self, frame, code, text)
 
     def skimmer(self, direction: int) -> Skimmer:
@@ -318,7 +320,7 @@ class Connection:
         version = VERSIONS.get(data[: len(PROTOCOL_HEADER)])
         if data[: len(PROTOCOL_HEADER)] in LATER_HEADERS:
             self._closing.stop_waiting()
-            self.phase = Phase.ENDED
+            self.phase = _ENDED
             self._unread.size = self._later_version(self.peer, data)
             return len(data)
         if version is None:
@@ -326,7 +328,7 @@ class Connection:
             self.out.append(PROTOCOL_HEADER)
             wrong = misdirected(data, self.peer.listener, self._listeners)
             raise Refused(wrong or f"it does not speak AMQP 0-9-1: {data[:8]!r} is no header of it")
-        self.phase = Phase.HANDSHAKE
+        self.phase = _HANDSHAKE
         if version == OLD_VERSION:
             self.method_frame = self.channels.method_frame = old_method
         self.handshake.start(version)
@@ -335,9 +337,9 @@ class Connection:
     def _frame(self, kind: int, number: int, frame: bytes) -> None:
         if self.method_frame is old_method:
             frame = modern(frame)
-        if self.phase is Phase.OPEN and number:
+        if self.phase is _OPEN and number:
             self.channels.receive(kind, number, frame)
-        elif not (number and self.phase in _CLOSES) and self.phase is not Phase.ENDED:
+        elif not (number and self.phase in _CLOSES) and self.phase is not _ENDED:
             if kind != METHOD:
                 raise unexpected_frame()
             self._method(frame[HEAD_SIZE:-1])
@@ -346,10 +348,10 @@ class Connection:
         """A method of channel 0."""
         found, values = read_method(payload)
         self.counts.received[found.name] += 1
-        if found.name == "connection.close" and self.phase is not Phase.HANDSHAKE:
+        if found.name == "connection.close" and self.phase is not _HANDSHAKE:
             self.out.append(self.method_frame(0, "connection.close-ok"))
             self.counts.sent["connection.close-ok"] += 1
-            if self.phase is Phase.OPEN:
+            if self.phase is _OPEN:
                 self._closing.closed_by_client(values["reply_code"], values["reply_text"])
         elif self.phase in _CLOSES:
             if found.name == "connection.close-ok":
@@ -363,7 +365,7 @@ class Connection:
                 raise MethodFailed(error, found) from error
 
     def _serve(self, name: str, values: dict[str, Any]) -> None:
-        if self.phase is Phase.HANDSHAKE:
+        if self.phase is _HANDSHAKE:
             if self.handshake.receive(name, values):
                 self._opened()
         elif name == "connection.update-secret":
@@ -377,7 +379,7 @@ class Connection:
     def _opened(self) -> None:
         agreement = self.agreement
         self._closing.stop_waiting()
-        self.phase = Phase.OPEN
+        self.phase = _OPEN
         self.max_payload = self.handshake.max_payload
         self.reader.largest = agreement.frame_max
         self.channels.channel_max = agreement.channel_max
@@ -387,7 +389,7 @@ class Connection:
         self.client = agreement.client or f"{agreement.user}@{self.peer.address}"
         self.unroutable.client = self.client
         self.blocking.wanted = "connection.blocked" in agreement.capabilities
-        self.say(method(0, "connection.open-ok"))
+        self.say(_OPEN_OK)
         if agreement.heartbeat:
             self.heartbeat = Heartbeat(
                 self._clock, agreement.heartbeat, self._beat, self._silent, self._listening

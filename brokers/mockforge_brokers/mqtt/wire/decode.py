@@ -29,6 +29,7 @@ from .properties import WILL, decode_properties, read_text
 _NAMES: Final = {"MQIsdp": (V31,), "MQTT": (V311, V5)}
 
 
+_PUBLISH: Final = int(PacketType.PUBLISH)
 _BRIDGE: Final = 0x80
 _HEAD_OF_31: Final = b"\0\6MQIsdp\3"
 _USUAL_HEADS: Final = {b"\0\4MQTT\4": V311, b"\0\4MQTT\5": V5}
@@ -51,7 +52,7 @@ def decode_packet(data: bytes, version: int) -> Packet:
 def decode_body(first: int, reader: ByteReader, version: int) -> Packet:
     """A packet whose first byte is `first`; `reader` covers all after Remaining Length."""
     kind, flags = first >> 4, first & 0x0F
-    if kind == PacketType.PUBLISH:
+    if kind == _PUBLISH:
         return _publish(flags, reader, version)
     if kind == 0:
         raise malformed("packet type 0 is reserved")
