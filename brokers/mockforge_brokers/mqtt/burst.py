@@ -53,7 +53,8 @@ from .lint_warnings import LAST_OF_MANY, MANY
 from .records import Message
 from .retaining import RETAINED_QOS_0, RETAINED_QOS_1, retain
 from .runs import Header, Run, give_each, look_up
-from .state.session import LARGE, Session, Sink
+from .state.session import LARGE, Session
+from .state.sink import Sink
 from .state.verbatim import NOWHERE, Grants
 from .wire.frames import check_size, decode_plain_length, decode_varint
 

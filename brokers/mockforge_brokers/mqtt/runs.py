@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from .again import fit
 from .codes import V5
 from .records import Message, cost_of
-from .state.session import LARGE, Session, Sink
+from .state.session import LARGE, Session
+from .state.sink import Sink
 from .state.verbatim import Grants, TopicCounts, Verbatim
 from .wire.encode import IDS
 

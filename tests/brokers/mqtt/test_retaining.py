@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from mockforge_brokers.events import AccessDenied
+from mockforge_brokers.limits import Limits
 from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.records import Message
 from mockforge_brokers.mqtt.state.retained import RetainedMessages
@@ -100,3 +101,41 @@ def test_a_tree_of_very_many_levels_is_let_go_of() -> None:
     assert retained.get("/" * 65_535)
     retained.clear()
     assert retained.count == retained.bytes == retained.weight == 0
+
+
+def fleeting(topic_name: str, seconds: int | None, packet_id: int = 1) -> Publish:
+    life = {} if seconds is None else {"message_expiry_interval": seconds}
+    return Publish(topic_name, b"x", 1, True, packet_id=packet_id, properties=life)
+
+
+def test_those_that_are_over_leave_in_their_time() -> None:
+    disk = MemoryDisk()
+    scene = Scene(Limits(mqtt_retained=3), disk=disk)
+    client = scene.connect()
+    scene.send(client, fleeting("a/1", 10), fleeting("a/2", 5), fleeting("a/3", 7))
+    # Another one in place of it stays; one that is cleared is not missed.
+    scene.send(client, fleeting("a/3", None), fleeting("a/2", 6))
+    scene.advance(5.5)
+    assert retained_in(scene) == ["a/1", "a/2", "a/3"]
+    scene.advance(1)
+    assert retained_in(scene) == ["a/1", "a/3"]
+    scene.advance(4)
+    assert retained_in(scene) == ["a/3"]
+    scene.advance(0.01)
+    assert len(disk.entities) == 1
+    scene.send(client, *kept("b/1", "b/2"))
+    assert retained_in(scene) == ["a/3", "b/1", "b/2"]
+
+
+def test_of_a_topic_that_is_retained_again_and_again_no_more_than_the_last_is_remembered() -> None:
+    scene = Scene()
+    client = scene.connect()
+    for packet_id in range(1, 3_001):
+        scene.send(client, fleeting("a/1", packet_id, packet_id))
+    expiries = scene.broker.router._expiries
+    assert len(expiries._due) < 1_100
+    scene.advance(2_999)
+    assert retained_in(scene) == ["a/1"]
+    scene.advance(2)
+    assert retained_in(scene) == []
+    assert not expiries._due

@@ -4,11 +4,14 @@ import pytest
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.events import ConnectionRefused
+from mockforge_brokers.mqtt.records import cost_of
 from mockforge_brokers.mqtt.state.router import MOST_OF_NAMES
+from mockforge_brokers.mqtt.state.session import EXPIRED
 from mockforge_brokers.mqtt.wire.packets import (
     Connack,
     Connect,
     Disconnect,
+    Publish,
     Request,
     Suback,
     Subscribe,
@@ -17,6 +20,7 @@ from mockforge_brokers.mqtt.wire.packets import (
 )
 
 from ..fake_peer import FakeClient
+from ..storage.memory_disk import MemoryDisk
 from .scene import Scene
 
 
@@ -170,3 +174,25 @@ def test_long_names_of_topics_are_counted_and_remembered_up_to_a_size() -> None:
     scene.broker.reset()
     scene.publish(names[-1])
     assert list(router.topics) == [names[-1]]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("limits", [Limits(mqtt_session_queue=2), Limits(mqtt_session_bytes=5)])
+def test_what_waits_and_is_over_keeps_nothing_out(limits: Limits, kept: bool) -> None:
+    disk = MemoryDisk()
+    scene = Scene(limits, disk=disk if kept else None)
+    taker = scene.lasting("taker", "t", qos=1)
+    taker.vanish()
+    for packet_id, body in enumerate((b"1", b"2"), 1):
+        life = {"message_expiry_interval": 5}
+        publish = Publish("t", body, 1, packet_id=packet_id, properties=life)
+        scene.send(scene.connect("maker"), publish)
+    scene.advance(5)
+    scene.send(scene.connect("maker"), Publish("t", b"3", 1, packet_id=3))
+    scene.clock.advance(0.01)
+    session = scene.broker.registry.by_client["taker"]
+    assert [message.payload for message in session.queue] == [b"3"]
+    assert (session.dropped, session.left_out) == (0, {EXPIRED: 2})
+    assert session.queued_bytes == cost_of(session.queue[0])
+    assert session.queued_payload == 1
+    assert len(disk.rows) == kept

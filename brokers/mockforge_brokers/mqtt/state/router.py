@@ -1,6 +1,6 @@
 """The one entrance of messages: from a topic name to everybody who is to get it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Final
 
@@ -9,9 +9,12 @@ from ...events import MessageSeen
 from ...fairness import Steps
 from ..events import Subscribed, Unsubscribed
 from ..records import Message
+from .expiries import Expiries
 from .keeper import FORGETFUL, Keeper
 from .retained import TOO_LARGE, TOO_MANY
-from .session import OWN, Session, Sink, may_read
+from .routes import Recipient, Route, Watcher, recipients_of
+from .session import OWN, Session, may_read
+from .sink import Sink
 from .subscriptions import Share, Subscription, SubscriptionTrie
 from .topics import SHARE, matches, overlap, weight_of
 from .verbatim import Likeness, TopicCounts, Verbatim
@@ -23,44 +26,7 @@ MOST_OF_NAMES: Final = 16 * 1024 * 1024
 _A_STEP: Final = 16
 """Retained messages that are sent in one step."""
 
-Watcher = Callable[[MessageSeen], object]
 Variants = dict[tuple[int, bool, tuple[int, ...]], Message]
-
-
-class Recipient:
-    """One session's overlapping subscriptions as one; `own` serves what it published itself."""
-
-    __slots__ = ("identifiers", "own", "qos", "retain_as_published", "session")
-
-    def __init__(self, session: Session, subscriptions: list[Subscription]) -> None:
-        self.session = session
-        self.qos = max(subscription.qos for subscription in subscriptions)
-        self.retain_as_published = any(one.retain_as_published for one in subscriptions)
-        self.identifiers = tuple(one.identifier for one in subscriptions if one.identifier)
-        self.own: Recipient | None = self
-        foreign = [one for one in subscriptions if not one.no_local]
-        if len(foreign) < len(subscriptions):
-            self.own = Recipient(session, foreign) if foreign else None
-
-
-class Route:
-    """Who gets what is published to one topic name, while subscriptions stand as they are."""
-
-    __slots__ = ("counts", "recipients", "shares", "tried", "watchers")
-
-    def __init__(
-        self,
-        counts: TopicCounts,
-        recipients: Sequence[Recipient],
-        shares: Sequence[Share],
-        watchers: tuple[Watcher, ...],
-    ) -> None:
-        self.counts = counts
-        self.recipients = recipients
-        self.shares = shares
-        self.watchers = watchers
-        self.tried = 0
-        """A bit for each dialect for which a verbatim route was looked for."""
 
 
 class Router:
@@ -78,6 +44,7 @@ class Router:
     ) -> None:
         self.keeper = keeper
         self.retained = keeper.make_retained(environment.limits)
+        self._expiries = Expiries(self.retained, environment)
         self._shared_order = shared_order
         self._ingest_prefix = ingest_prefix
         self.redelivers_shares = redelivers_shares
@@ -213,6 +180,8 @@ class Router:
                 "messages not retained: {lost:,}, the last to {last}",
                 last=message.topic_name,
             )
+        elif message.expires is not None:
+            self._expiries.note(message.topic_name, message.expires)
 
     def subscribe(self, session: Session, subscription: Subscription) -> bool:
         """Add or replace; True when the session had none of this filter."""
@@ -432,7 +401,7 @@ class Router:
         )
         # A route to nobody holds nothing that the garbage collector has to walk: there is one for
         # each topic that a device retains.
-        recipients = _recipients(found, topic_name) if found else ()
+        recipients = recipients_of(found, topic_name) if found else ()
         watchers: tuple[Watcher, ...] = ()
         if self._watchers:
             watchers = tuple(
@@ -478,22 +447,3 @@ class Router:
 
 def _some_may_read(share: Share, topic_name: str) -> bool:
     return any(may_read(session, topic_name) for session in share.members)
-
-
-def _recipients(found: list[tuple[Session, Subscription]], topic_name: str) -> list[Recipient]:
-    """Who gets a message once for all its subscriptions, and who once for each.
-
-    Rights are asked here, for the route: a filter that was granted may match topics that a narrower
-    rule denies, and rules may have changed since (Mosquitto asks its ACLs at delivery, too).
-    """
-    recipients: list[Recipient] = []
-    merged: dict[Session, list[Subscription]] = {}
-    for session, subscription in found:
-        if session.ended or not may_read(session, topic_name):
-            continue
-        if session.separate:
-            recipients.append(Recipient(session, [subscription]))
-        else:
-            merged.setdefault(session, []).append(subscription)
-    recipients += [Recipient(session, several) for session, several in merged.items()]
-    return recipients

@@ -18,13 +18,14 @@ up, to go on in a later one.
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 
 from ...clock import Clock, Timer
 from ...fairness import Turn
 from ...limits import Limits
-from ..codes import PacketType, Reason
+from ..codes import PacketType
 from ..records import Message, cost_of
+from .sink import Sink
 from .subscriptions import Subscription
 
 LAST_ID: Final = 65_535
@@ -48,51 +49,6 @@ RELEASED: Final = None
 
 Reads = Callable[[str], bool]
 """Whether a topic's messages may be delivered."""
-
-
-class Sink(Protocol):
-    """A connected client's end; the connection implements it and hands it to its session.
-
-    `out`, `bulky` and `messages_out` are for the hot path, which appends ready bytes itself; sinks
-    of the same `dialect` take each other's plain packets verbatim, those of dialect 0 take none.
-    """
-
-    connection: int
-    out: list[bytes]
-    bulky: bool
-    """A piece of it is large (`contract.Connection`)."""
-    messages_out: int
-
-    @property
-    def dialect(self) -> int: ...
-
-    @property
-    def asleep(self) -> bool:
-        """The client said that it takes nothing for a while (MQTT-SN)."""
-        ...
-
-    @property
-    def backlog(self) -> int:
-        """Bytes that the client has not read yet."""
-        ...
-
-    def deliver(self, packet_id: int, message: Message, dup: bool = False) -> bool:
-        """Send a message (packet id 0: QoS 0); False when it is too large for this client."""
-        ...
-
-    def release(self, packet_id: int) -> None:
-        """Send PUBREL."""
-        ...
-
-    def wake(self) -> None: ...
-
-    def work(self, call: Callable[[], object]) -> None:
-        """Do something for this client, whose output then waits for what it kept."""
-        ...
-
-    def close(self, code: Reason, reason: str) -> None:
-        """Send this code and close; the session is taken from it before or by it."""
-        ...
 
 
 class Session:
@@ -435,12 +391,12 @@ class Session:
         self.left_out = {**self.left_out, why: self.left_out.get(why, 0) + 1}
 
     def _enqueue(self, message: Message) -> bool:
-        if len(self.queue) >= self._most:
-            self._lose("mqtt_session_queue")
-            return False
         size = cost_of(message)
-        if self.queue and self.queued_bytes + size > self._most_bytes:
-            self._lose("mqtt_session_bytes")
+        limit = self._limit_met(size)
+        if limit and self._leave_out_expired():
+            limit = self._limit_met(size)
+        if limit:
+            self._lose(limit)
             return False
         if self.queue is _NOTHING:
             self.queue = deque()
@@ -448,6 +404,28 @@ class Session:
         self.queued_bytes += size
         self.queued_payload += len(message.payload)
         return True
+
+    def _limit_met(self, size: int) -> str:
+        """The limit that lets no message of this size wait as well, or ""."""
+        if len(self.queue) >= self._most:
+            return "mqtt_session_queue"
+        full = self.queue and self.queued_bytes + size > self._most_bytes
+        return "mqtt_session_bytes" if full else ""
+
+    def _leave_out_expired(self) -> bool:
+        """Give the room back of the oldest that wait and are over; whether there were any.
+
+        Else they would keep out what comes until the client is back, who gets neither.
+        """
+        queue, before = self.queue, len(self.queue)
+        now = self._clock.now()
+        while queue and queue[0].expires is not None and queue[0].expires <= now:
+            message = queue.popleft()
+            self.queued_bytes -= cost_of(message)
+            self.queued_payload -= len(message.payload)
+            self.leave_out(EXPIRED)
+            self.expired()
+        return len(queue) < before
 
     def withhold(self, packet_id: int, message: Message) -> bool:
         """Keep a QoS 2 publish of its client until its PUBREL; False when as much waits as may.

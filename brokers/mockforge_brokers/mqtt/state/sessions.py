@@ -9,7 +9,8 @@ from ..events import SessionEnded, SessionTakenOver, WillPublished
 from ..records import Message, cost_of, detailed
 from .left_behind import left_behind
 from .router import Router
-from .session import LAST_ID, Session, Sink
+from .session import LAST_ID, Session
+from .sink import Sink
 
 EXPIRED: Final = "it expired"
 WITH_CONNECTION: Final = "its connection ended"

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..records import NO_PROPERTIES
-from .session import Session, Sink
+from .session import Session
+from .sink import Sink
 
 Taker = tuple[Session, Sink, int]
 """The QoS is that of its subscription."""
