@@ -3,12 +3,14 @@
 from typing import Any
 
 import pytest
+from mockforge_brokers.amqp.connection.overdue import Ages
 from mockforge_brokers.amqp.events import MessagesRequeued
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.state.policies import NamedPolicy
 from mockforge_brokers.events import RequestDenied
 
 from .client import Client, Got, Scene, bodies, names
+from .v1_0.client import Client as LaterClient
 
 
 def house_with(seconds: float) -> Scene:
@@ -236,6 +238,44 @@ def test_channel_that_ends_gives_back_no_late_delivery_twice() -> None:
     late = Late()
     late.client.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
     assert late.counts() == (2, 0)
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_of_very_many_young_deliveries_a_look_sees_hardly_any(
+    later: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, client = like("4.3")
+    declare(client)
+    for _ in range(300):
+        client.publish("", "q", b"x")
+    if later:
+        receiver = LaterClient(scene).connect()
+        receiver.receiver("/queues/q", credit=300)
+    else:
+        client.send("basic.consume", queue="q")
+    scene.advance(3)
+    assert scene.broker.vhost().queues["q"].unacked == 300
+    looked = 0
+    age = Ages.__getitem__
+
+    def counted(ages: Ages, number: int) -> float:
+        nonlocal looked
+        looked += 1
+        return age(ages, number)
+
+    monkeypatch.setattr(Ages, "__getitem__", counted)
+    scene.advance(1)
+    assert 0 < looked < 5
+
+
+def test_a_policy_shortens_what_a_look_takes_for_young() -> None:
+    scene, client = like("4.3")
+    declare(client)
+    client.send("basic.consume", queue="q", consumer_tag="a")
+    client.publish("", "q", b"0")
+    scene.broker.set_policy("t", "q", {"consumer-timeout": 10_000})
+    scene.advance(12)
+    assert "basic.cancel" in names(client.received())
 
 
 def test_late_deliveries_survive_a_restart_once() -> None:

@@ -6,7 +6,7 @@ from ..events import AMQP, ConsumerStarted
 from ..lint import NO_PREFETCH, SINGLE_ACTIVE
 from ..profiles import GLOBAL_QOS
 from ..records import Table
-from ..state.arguments import check_consumer, check_timeout
+from ..state.arguments import CONSUMER_TIMEOUT, check_consumer, check_timeout
 from ..state.consumer import Consumer
 from ..state.direct_replies import REPLY_TO
 from ..state.queues.governed import GovernedQueue
@@ -65,6 +65,8 @@ def basic_consume(
     what = f"queue '{found.name}' in vhost '{channel.vhost.name}'"
     if channel.vhost.profile.deliveries_time_out and not direct:
         check_timeout(what, found.kind, arguments)
+        if (asked := arguments.get(CONSUMER_TIMEOUT)) is not None:
+            channel.shortest_timeout = min(channel.shortest_timeout, asked.value / 1000)
     consumer = Consumer(
         tag,
         found,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from math import inf
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -53,6 +54,7 @@ class Channel:
     `assembling`: a publish came without all of its content.
     `limit` is the common prefetch of all consumers, `prefetch` that of consumers to come; `unacked`
     counts the unacknowledged deliveries to consumers (not basic.get's), while there is a limit.
+    `shortest_timeout`: in seconds, of those that its consumers asked for, gone ones too.
     `gets` counts what basic.get took to acknowledge it; `without_ack`: some delivery needed none.
     """
 
@@ -72,6 +74,7 @@ class Channel:
         "prefetch",
         "publishing",
         "replies",
+        "shortest_timeout",
         "transaction",
         "unacked",
         "vhost",
@@ -90,6 +93,7 @@ class Channel:
         self.last_tag = 0
         self.gets = 0
         self.without_ack = False
+        self.shortest_timeout = inf
         self.last_queue = ""
         self.prefetch = 0
         self.limit = 0

@@ -15,6 +15,7 @@ from ..channel.channel import Channel
 from ..codes import ReplyCode
 from ..events import AMQP, MessagesRequeued
 from ..lint import UNACKED_LEAK
+from ..state.arguments import CONSUMER_TIMEOUT
 from ..state.consumer import UNLIMITED, Consumer
 from ..state.message import Message
 from ..state.queues.queue import Queue
@@ -87,6 +88,7 @@ class Channels:
     def look(self, now: float, timeout: float) -> None:
         before, self._marks = self._marks, {}
         oldest, self._oldest = self._oldest, {}
+        shortest = Shortest(timeout)
         for connection in tuple(self._connections.values()):
             if connection.phase is Phase.OPEN:
                 for channel in tuple(connection.channels.open.values()):
@@ -96,8 +98,11 @@ class Channels:
                         # Queues have timeouts of their own: only what is settled is needless.
                         marks.forget(-inf, next(iter(channel.unacked)).__gt__)
                         self._find_leak(channel, Ages(marks, now), oldest.get(channel))
-                        see_to = _release if channel.vhost.profile.deliveries_time_out else _close
-                        see_to(connection, channel, Ages(marks, now), timeout)
+                        ages = Ages(marks, now)
+                        if channel.vhost.profile.deliveries_time_out:
+                            _release(connection, channel, ages, timeout, shortest[channel.vhost])
+                        else:
+                            _close(connection, channel, ages, timeout)
 
     def _find_leak(self, channel: Channel, ages: "Ages", known: _Oldest | None) -> None:
         """Report what stays unacked while what came after it is settled: it was forgotten.
@@ -185,7 +190,7 @@ def timeout_of(vhost: VirtualHost, queue: Queue, default: float) -> float:
     if not vhost.profile.queues_have_timeouts:
         return default
     definition = vhost.policies.effective(queue.kind, queue.name).definition
-    field = queue.arguments.get("x-consumer-timeout")
+    field = queue.arguments.get(CONSUMER_TIMEOUT)
     given = [field.value] if field is not None else []
     given += [definition["consumer-timeout"]] if "consumer-timeout" in definition else []
     return min((value / 1000 for value in given if isinstance(value, int)), default=default)
@@ -211,14 +216,17 @@ def _refuse(connection: Connection, channel: Channel, milliseconds: str) -> None
     connection.channels.refuse(channel, refusal, None)
 
 
-def _release(connection: Connection, channel: Channel, ages: Ages, default: float) -> None:
+def _release(
+    connection: Connection, channel: Channel, ages: Ages, default: float, shortest: float
+) -> None:
     """From 4.3 on: late deliveries of quorum queues go back, and their consumers are cancelled."""
+    shortest = min(shortest, channel.shortest_timeout)
     late: dict[Consumer | None, list[int]] = {}
     timeouts: dict[tuple[Consumer | None, Queue], float] = {}
     for tag, message in channel.unacked.items():
         age = ages[tag]
-        if not age:
-            # Those behind it are as young.
+        if not age or age < shortest:
+            # Those behind it are as young: of a million none is looked at.
             break
         if isinstance(message.queue, QuorumQueue):
             key = consumer, queue = message.consumer, message.queue
@@ -236,11 +244,33 @@ def _release(connection: Connection, channel: Channel, ages: Ages, default: floa
             _cancel(connection, channel, consumer, tags)
 
 
+class Shortest(dict[VirtualHost, float]):
+    """Before so many seconds no delivery of a virtual host is late, as far as its queues say.
+
+    Found out once in each look; consumers may have shorter ones of their own.
+    """
+
+    def __init__(self, default: float) -> None:
+        self._default = default
+
+    def __missing__(self, vhost: VirtualHost) -> float:
+        given = [
+            field.value
+            for queue in vhost.queues.values()
+            if (field := queue.arguments.get(CONSUMER_TIMEOUT)) is not None
+        ]
+        for policies in (vhost.policies.of_users, vhost.policies.of_operators):
+            given += [each.definition.get("consumer-timeout") for each in policies.values()]
+        seconds = (value / 1000 for value in given if isinstance(value, int))
+        found = self[vhost] = min((self._default, *seconds))
+        return found
+
+
 def timeout_of_consumer(
     vhost: VirtualHost, consumer: Consumer | None, queue: Queue, default: float
 ) -> float:
     """The consumer's own x-consumer-timeout holds, whatever its queue says."""
-    own = consumer.arguments.get("x-consumer-timeout") if consumer is not None else None
+    own = consumer.arguments.get(CONSUMER_TIMEOUT) if consumer is not None else None
     if own is not None:
         return float(own.value) / 1000
     return timeout_of(vhost, queue, default)

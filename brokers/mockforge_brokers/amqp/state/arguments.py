@@ -13,6 +13,7 @@ from .queues.types import queue_type
 Check = Callable[[Field], str]
 """Returns why a value cannot be, in RabbitMQ's words; empty if it can."""
 
+CONSUMER_TIMEOUT: Final = "x-consumer-timeout"
 _LONGEST: Final = 10 * 365 * 86_400_000
 """Milliseconds of any time to live."""
 
@@ -215,7 +216,7 @@ def check_exchange(what: str, arguments: Table) -> None:
 
 def check_timeout(what: str, kind: str, arguments: Table) -> None:
     """x-consumer-timeout, which RabbitMQ knows from 4.3 on, of a queue or a consumer."""
-    field = arguments.get("x-consumer-timeout")
+    field = arguments.get(CONSUMER_TIMEOUT)
     if field is None:
         return
     if kind != "quorum":

@@ -72,9 +72,11 @@ class Deliveries:
     def messages(self) -> list[Message]:
         return [each.message for each in self._unsettled.values()]
 
-    def of_quorum_queues(self) -> Iterator[tuple[int, Consumer]]:
-        """The only ones that time out, each with who has it."""
+    def of_quorum_queues(self, old: Callable[[int], bool]) -> Iterator[tuple[int, Consumer]]:
+        """The only ones that time out, each with who has it, up to the first that is not `old`."""
         for number, one in self._unsettled.items():
+            if not old(number):
+                return
             if isinstance(one.message.queue, QuorumQueue):
                 yield number, one.link.consumer
 
