@@ -63,6 +63,10 @@ class Limits(Struct, frozen=True):
         int,
         Bound("bytes", "one request (socket.request.max.bytes)", "the connection ends", 1024),
     ] = 100 * MIB
+    kafka_request_items: Annotated[
+        int,
+        Bound("count", "topics, partitions and all else of one request", "the connection ends"),
+    ] = 100_000
     kafka_topics: Annotated[int, Bound("count", "topics", "a new one is refused")] = 10_000
     kafka_partitions: Annotated[
         int, Bound("count", "partitions of all topics", "new ones are refused")

@@ -1,11 +1,16 @@
 """Limits: how far they are used, how often they were met, and how that is reported."""
 
+import pytest
 from mockforge_brokers.amqp.wire.frames import BODY, HEADER, frame
 from mockforge_brokers.amqp.wire.properties import encode_header
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import LimitReached
 from mockforge_brokers.kafka.broker import KafkaBroker
+from mockforge_brokers.kafka.wire.frames import encode_request
+from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
+from mockforge_brokers.kafka.wire.messages.logs import ProduceRequest, TopicProduceData
+from mockforge_brokers.kafka.wire.schema import Message
 from mockforge_brokers.limits import LIMITS, Limits
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.wire.encode import encode_packet as mqtt
@@ -98,6 +103,23 @@ def test_a_kafka_request_in_part_is_in_use_and_one_too_large_is_met() -> None:
     assert (view_of(env, "kafka_request").used, view_of(env, "kafka_request").met) == (1004, 0)
     FakeNetwork(KafkaBroker(env), env).connect().send((6000).to_bytes(4, "big"))
     assert view_of(env, "kafka_request").met == 1
+
+
+@pytest.mark.parametrize("kind", ["Metadata", "Produce"])
+def test_a_kafka_request_that_names_too_much_ends_its_connection(kind: str) -> None:
+    env = environment(kafka_request_items=10)
+    client = FakeNetwork(KafkaBroker(env), env).connect()
+    for count in (10, 11):
+        assert not client.peer.ended
+        assert view_of(env, "kafka_request_items").met == 0
+        names = [f"t{number}" for number in range(count)]
+        request: Message = MetadataRequest(topics=[MetadataRequestTopic(name=one) for one in names])
+        if kind == "Produce":
+            topics = [TopicProduceData(name=one, partition_data=[]) for one in names]
+            request = ProduceRequest(acks=1, timeout_ms=1, topic_data=topics)
+        client.send(encode_request(request, 9, 1, ""))
+    assert client.peer.reason == f"{kind}Request v9 names more than 10 things at once"
+    assert view_of(env, "kafka_request_items").met == 1
 
 
 def test_an_mqtt_packet_in_part_is_in_use_and_one_too_large_is_met() -> None:

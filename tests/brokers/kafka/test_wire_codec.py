@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from mockforge_brokers.errors import LocalError, ProtocolError
-from mockforge_brokers.kafka.wire.codec import decode, encode, encode_pieces
+from mockforge_brokers.kafka.wire.codec import TooManyItems, decode, encode, encode_pieces
 from mockforge_brokers.kafka.wire.messages.cluster import (
     MetadataRequest,
     MetadataRequestTopic,
@@ -18,6 +18,11 @@ from mockforge_brokers.kafka.wire.messages.logs import (
     FetchableTopicResponse,
     FetchResponse,
     PartitionData,
+)
+from mockforge_brokers.kafka.wire.messages.offsets import (
+    OffsetFetchRequest,
+    OffsetFetchRequestGroup,
+    OffsetFetchRequestTopics,
 )
 from mockforge_brokers.kafka.wire.schema import Message
 
@@ -148,3 +153,15 @@ JOIN = JoinGroupRequest(
     protocols=[],
     reason="first join",
 )
+
+
+def test_a_message_of_more_items_than_are_taken_is_refused_before_they_are_read() -> None:
+    topics = [
+        OffsetFetchRequestTopics(name="t", partition_indexes=list(range(10))) for _ in range(2)
+    ]
+    group = OffsetFetchRequestGroup(group_id="g", topics=topics)
+    message = OffsetFetchRequest(groups=[group])
+    data = encode(message, 8)
+    assert decode(OffsetFetchRequest, 8, data, 0, 23) == decode(OffsetFetchRequest, 8, data)
+    with pytest.raises(TooManyItems, match="OffsetFetchRequest v8 names more than 22 things"):
+        decode(OffsetFetchRequest, 8, data, 0, 22)

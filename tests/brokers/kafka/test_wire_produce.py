@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 from mockforge_brokers.errors import LocalError, ProtocolError
-from mockforge_brokers.kafka.wire.codec import decode
+from mockforge_brokers.kafka.wire.codec import TooManyItems, decode
 from mockforge_brokers.kafka.wire.frames import (
     encode_request,
     encode_response,
     read_request_header,
 )
 from mockforge_brokers.kafka.wire.messages.logs import (
+    PartitionProduceData,
     PartitionProduceResponse,
     ProduceRequest,
     ProduceResponse,
+    TopicProduceData,
     TopicProduceResponse,
 )
 from mockforge_brokers.kafka.wire.produce import PartitionResult, read_request, write_response
@@ -146,3 +148,17 @@ def test_responses_are_the_tables_bytes(version: int) -> None:
 def test_a_topic_id_in_an_old_response_is_our_bug() -> None:
     with pytest.raises(LocalError, match="by id from version 13 on"):
         write_response(8, 1, [(TOPIC_ID, [])])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_request_of_more_topics_and_partitions_than_are_taken_is_refused(version: int) -> None:
+    partitions = [PartitionProduceData(index=number, records=b"") for number in range(5)]
+    topics = [
+        TopicProduceData(name="t", topic_id=TOPIC_ID, partition_data=partitions) for _ in range(2)
+    ]
+    request = ProduceRequest(acks=1, timeout_ms=1, topic_data=topics)
+    frame = encode_request(request, version, 1, "client")
+    _, at = read_request_header(frame)
+    assert read_request(frame, at, version, 12) == parts_of(request, version)
+    with pytest.raises(TooManyItems, match=f"ProduceRequest v{version} names more than 11 things"):
+        read_request(frame, at, version, 11)

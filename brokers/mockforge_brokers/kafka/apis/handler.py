@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from ..codes import ApiKey, VersionRange
 from ..state.purgatory import Parked
 from ..wire.catalog import RESPONSES
-from ..wire.codec import decode
+from ..wire.codec import TooManyItems, decode
 from ..wire.frames import response_pieces
 from ..wire.refusals import refused
 from ..wire.schema import Message
@@ -58,7 +58,13 @@ class MessageHandler:
         self, caller: Caller, frame: bytes, at: int, correlation_id: int
     ) -> Pieces | Parked[Pieces] | None:
         version = caller.version
-        request = decode(self._request, version, frame, at)
+        environment = caller.environment
+        try:
+            most = environment.limits.kafka_request_items
+            request = decode(self._request, version, frame, at, most)
+        except TooManyItems:
+            environment.usage.count("kafka_request_items")
+            raise
         if caller.cluster.nodes.many and (refusal := misplaced(caller, request)) is not None:
             code = caller.denied(self.api_key, refusal)
             response = refused(request, RESPONSES[self.api_key], version, code, refusal.text)

@@ -4,24 +4,34 @@ import struct
 from collections.abc import Sequence
 from functools import cache
 from traceback import walk_tb
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ...errors import LocalError, ProtocolError
 from ..varints import Malformed
-from .decoders import Decoder, compile_decoder
+from .decoders import Decoder, TooMany, compile_decoder
 from .encoders import Encoder, compile_encoder
 from .schema import Message
 from .source import Place, title
 
 M = TypeVar("M", bound=Message)
+UNBOUNDED: Final = 2**63
 
 
-def decode(message: type[M], version: int, data: bytes, at: int = 0) -> M:
-    """The message that begins at `at`; bytes after it are ignored, as Kafka does."""
+class TooManyItems(ProtocolError):
+    """A message whose arrays have more items than is wise to handle in one turn of the loop."""
+
+
+def decode(message: type[M], version: int, data: bytes, at: int = 0, most: int = UNBOUNDED) -> M:
+    """The message that begins at `at`; bytes after it are ignored, as Kafka does.
+
+    Raises TooManyItems where its arrays have more than `most` items together.
+    """
     # mypy looks for the hash of the class's instances (python/mypy#11470).
     decoder, places = _decoder(message, version)  # type: ignore[arg-type]
     try:
-        made: M = decoder(data, at)
+        made: M = decoder(data, at, most)
+    except TooMany:
+        raise too_many(message, version, most) from None
     except (Malformed, IndexError, UnicodeDecodeError, struct.error) as error:
         raise _explained(error, title("decode", message, version), places, data) from None
     return made
@@ -35,6 +45,10 @@ def encode(message: Message, version: int) -> bytes:
 def encode_pieces(message: Message, version: int) -> list[bytes]:
     """The same, in pieces: record batches are the very objects that the message holds."""
     return _encoder(type(message), version)(message)  # type: ignore[arg-type]
+
+
+def too_many(message: type[Message], version: int, most: int) -> TooManyItems:
+    return TooManyItems(f"{message.__name__} v{version} names more than {most:,} things at once")
 
 
 @cache

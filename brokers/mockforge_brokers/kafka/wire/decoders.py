@@ -22,11 +22,19 @@ from .schema import Array, Field, Message, Struct, WireType, unwrap
 from .source import Place, Source, title
 from .tagged_fields import bad_length, read_tags
 
-Decoder = Callable[[bytes, int], Any]
+
+class TooMany(Exception):
+    """More items than the caller takes; `codec` adds the place and raises TooManyItems."""
+
+
+Decoder = Callable[[bytes, int, int], Any]
 
 
 def compile_decoder(message: type[Message], version: int) -> tuple[Decoder, Sequence[Place]]:
-    """The function `(data, at) -> message`, and the fields that each of its lines reads."""
+    """The function `(data, at, room) -> message`, and the fields that each of its lines reads.
+
+    `room` is how many items all arrays together may have.
+    """
     writer = _Writer(version, message.is_flexible(version))
     made = writer.struct(message)
     writer.flush()
@@ -40,13 +48,14 @@ class _Writer:
     def __init__(self, version: int, flexible: bool) -> None:
         self.version = version
         self.flexible = flexible
-        self.source = Source("decode(data, at)")
+        self.source = Source("decode(data, at, room)")
         self.source.scope.update(
             new=object.__new__,
             unpack_from=struct.unpack_from,
             read_uvarint=read_uvarint,
             read_tags=read_tags,
             bad_length=bad_length,
+            TooMany=TooMany,
             Malformed=Malformed,
         )
         self.source.line("size = len(data)")
@@ -112,12 +121,14 @@ class _Writer:
         width = struct.calcsize(f">{code}")
         self.source.line(f"end = at + n * {width}")
         self.source.line("if n < 0 or end > size: raise bad_length(n, size - at)")
+        self.room()
         self.source.line(f'{target} = list(unpack_from(f">{{n}}{code}", data, at))')
         self.source.line("at = end")
 
     def items(self, of: WireType | type[Struct], target: str) -> None:
         # Each item takes a byte at least: a count that cannot be is refused before the loop.
         self.source.line("if n < 0 or n > size - at: raise bad_length(n, size - at)")
+        self.room()
         items = self.source.name("l")
         self.source.line(f"{target} = {items} = []")
         with self.source.block("for _ in range(n):"):
@@ -128,6 +139,11 @@ class _Writer:
                 item = self.struct(of)
             self.flush()
             self.source.line(f"{items}.append({item})")
+
+    def room(self) -> None:
+        """The items of an array are counted before they are read."""
+        self.source.line("room -= n")
+        self.source.line("if room < 0: raise TooMany")
 
     def length(self, code: str) -> None:
         """Read a length or count to `n`: a signed number, or from flexible versions on a varint."""

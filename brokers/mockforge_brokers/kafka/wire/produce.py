@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ...errors import LocalError, ProtocolError
 from ..varints import Malformed, read_uvarint, write_uvarint
-from .codec import decode
+from .codec import UNBOUNDED, decode, too_many
 from .messages.logs import ProduceRequest
 from .tagged_fields import read_tags
 
@@ -47,20 +47,30 @@ class PartitionResult(NamedTuple):
     """Which records of the batch were why, with an error message only (KIP-467)."""
 
 
-def read_request(frame: bytes, at: int, version: int) -> ProduceRequestParts:
-    """Take a request apart from `at`, where its header ends; versions 3 to 13."""
+def read_request(frame: bytes, at: int, version: int, most: int = UNBOUNDED) -> ProduceRequestParts:
+    """Take a request apart from `at`, where its header ends; versions 3 to 13.
+
+    Raises TooManyItems where it has more than `most` topics and partitions.
+    """
     if version not in ProduceRequest.versions:
         raise ProtocolError(f"ProduceRequest v{version}: only {ProduceRequest.versions} is spoken")
     try:
         if version < _FIRST_FLEXIBLE:
-            return _read_classic(frame, at)
-        return _read_flexible(frame, at, version >= _FIRST_WITH_TOPIC_IDS)
+            parts = _read_classic(frame, at, most)
+        else:
+            parts = _read_flexible(frame, at, version >= _FIRST_WITH_TOPIC_IDS, most)
     except (struct.error, IndexError, UnicodeDecodeError, Malformed):
         decode(ProduceRequest, version, frame, at)
         raise  # pragma: no cover: the general decoder refuses what is refused here
+    if parts is None:
+        raise too_many(ProduceRequest, version, most)
+    return parts
 
 
-def _read_classic(frame: bytes, at: int) -> ProduceRequestParts:
+# Both give None where there is more than `room` for.
+
+
+def _read_classic(frame: bytes, at: int, room: int) -> ProduceRequestParts | None:
     size = len(frame)
     (length,) = _INT16(frame, at)
     at += 2
@@ -78,6 +88,9 @@ def _read_classic(frame: bytes, at: int) -> ProduceRequestParts:
         name = frame[at:end].decode()
         (count,) = _INT32(frame, end)
         at = end + 4
+        room -= 1 + count
+        if room < 0:
+            return None
         partitions: list[tuple[int, bytes | None]] = []
         for _ in range(_counted(count, size - at)):
             partition, length = _PARTITION_AND_LENGTH(frame, at)
@@ -94,7 +107,9 @@ def _read_classic(frame: bytes, at: int) -> ProduceRequestParts:
     return ProduceRequestParts(transactional_id, acks, timeout_ms, topics)
 
 
-def _read_flexible(frame: bytes, at: int, with_topic_ids: bool) -> ProduceRequestParts:
+def _read_flexible(
+    frame: bytes, at: int, with_topic_ids: bool, room: int
+) -> ProduceRequestParts | None:
     size = len(frame)
     length, at = read_uvarint(frame, at)
     transactional_id = None
@@ -116,6 +131,9 @@ def _read_flexible(frame: bytes, at: int, with_topic_ids: bool) -> ProduceReques
             topic = frame[at:end].decode()
             at = end
         count, at = read_uvarint(frame, at)
+        room -= count
+        if room < 0:
+            return None
         partitions: list[tuple[int, bytes | None]] = []
         for _ in range(_counted(count - 1, size - at)):
             (partition,) = _INT32(frame, at)
