@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
+from ...fairness import Steps
 from ..codes import ApiKey, VersionRange
 from ..state.purgatory import Parked
 from ..wire.catalog import RESPONSES
@@ -14,6 +16,10 @@ from ..wire.refusals import refused
 from ..wire.schema import Message
 from .caller import Caller
 from .coordinated import misplaced
+
+T = TypeVar("T")
+Stepped = Generator[None, None, T]
+"""An answer that is made in steps, a topic or so each."""
 
 Pieces = list[bytes]
 """A whole response frame in pieces."""
@@ -73,3 +79,36 @@ class MessageHandler:
         if isinstance(answer, Parked):
             return answer.map(lambda message: response_pieces(message, version, correlation_id))
         return response_pieces(answer, version, correlation_id)
+
+
+def stepped(
+    handle: Callable[[Caller, Any], Stepped[Message]],
+) -> Callable[[Caller, Any], Parked[Message]]:
+    """For what names thousands of topics: the rest is done when others had their turn.
+
+    The client's next request waits for the answer, as it does behind a long poll.
+    """
+
+    def begin(caller: Caller, request: Any) -> Parked[Message]:
+        answer: Parked[Message] = Parked()
+        steps = _to_the_end(handle(caller, request), answer)
+        environment = caller.environment
+
+        def go_on() -> None:
+            if environment.turn.work(steps):
+                environment.chores.soon(partial(caller.peer.work, go_on))
+
+        go_on()
+        return answer
+
+    return begin
+
+
+def _to_the_end(steps: Stepped[Message], answer: Parked[Message]) -> Steps:
+    """Until it is made, or nobody waits for it any more."""
+    while not answer.done:
+        try:
+            next(steps)
+        except StopIteration as end:
+            answer.complete(end.value)
+        yield

@@ -20,18 +20,19 @@ from ...wire.messages.cluster import (
 from ...wire.schema import ZERO_UUID
 from ..authorized import authorized
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, Stepped, stepped
 
 _BY_ID_SINCE = 12
 
 
-def handle(caller: Caller, request: MetadataRequest) -> MetadataResponse:
+def handle(caller: Caller, request: MetadataRequest) -> Stepped[MetadataResponse]:
+    topics = yield from _topics(caller, request)
     nodes = caller.cluster.nodes
     return MetadataResponse(
         brokers=[_broker(caller, node) for node in caller.found(nodes.alive)],
         cluster_id=caller.cluster.cluster_id,
         controller_id=nodes.controller,
-        topics=_topics(caller, request),
+        topics=topics,
         cluster_authorized_operations=authorized(
             caller, "cluster", asked=request.include_cluster_authorized_operations
         ),
@@ -45,17 +46,12 @@ def _broker(caller: Caller, node: int) -> MetadataResponseBroker:
     )
 
 
-def _topics(caller: Caller, request: MetadataRequest) -> list[MetadataResponseTopic]:
+def _topics(caller: Caller, request: MetadataRequest) -> Stepped[list[MetadataResponseTopic]]:
     wanted = request.topics
     asked = request.include_topic_authorized_operations
     # Version 0 cannot say null: there an empty list asks for all topics.
     if wanted is None or (caller.version == 0 and not wanted):
-        topics = caller.cluster.topics.values()
-        return [
-            _described(caller, topic, asked)
-            for topic in topics
-            if caller.may_know("topic", topic.name)
-        ]
+        return (yield from _all(caller, asked))
     if caller.version < _BY_ID_SINCE and any(
         one.name is None or one.topic_id != ZERO_UUID for one in wanted
     ):
@@ -67,11 +63,25 @@ def _topics(caller: Caller, request: MetadataRequest) -> list[MetadataResponseTo
     # As Kafka: each once, and where there are ids the names beside them are not looked at.
     ids = dict.fromkeys(one.topic_id for one in wanted if one.topic_id != ZERO_UUID)
     if ids:
-        return [
-            _topic(caller, request, MetadataRequestTopic(name=None, topic_id=one)) for one in ids
-        ]
-    each = {one.name: one for one in wanted}.values()
-    return [_topic(caller, request, one) for one in each]
+        each = [MetadataRequestTopic(name=None, topic_id=one) for one in ids]
+    else:
+        each = list({one.name: one for one in wanted}.values())
+    found = []
+    for one in each:
+        found.append(_topic(caller, request, one))
+        yield
+    return found
+
+
+def _all(caller: Caller, asked: bool) -> Stepped[list[MetadataResponseTopic]]:
+    """Those that the user may know of."""
+    found = []
+    for topic in tuple(caller.cluster.topics.values()):
+        # Between two steps one may go.
+        if topic.name in caller.cluster.topics and caller.may_know("topic", topic.name):
+            found.append(_described(caller, topic, asked))
+        yield
+    return found
 
 
 def _topic(
@@ -149,4 +159,4 @@ def _partition(caller: Caller, log: PartitionLog) -> MetadataResponsePartition:
     )
 
 
-API = MessageHandler(MetadataRequest, handle)
+API = MessageHandler(MetadataRequest, stepped(handle))

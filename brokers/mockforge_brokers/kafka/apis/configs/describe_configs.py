@@ -24,7 +24,7 @@ from ...wire.messages.configs import (
     DescribeConfigsSynonym,
 )
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, Stepped, stepped
 from .config_resources import resource_kind
 from .loggers import loggers
 
@@ -48,10 +48,12 @@ class Entry(Struct):
     read_only: bool = False
 
 
-def handle(caller: Caller, request: DescribeConfigsRequest) -> DescribeConfigsResponse:
-    return DescribeConfigsResponse(
-        results=[_describe(caller, request, resource) for resource in request.resources]
-    )
+def handle(caller: Caller, request: DescribeConfigsRequest) -> Stepped[DescribeConfigsResponse]:
+    results = []
+    for resource in request.resources:
+        results.append(_describe(caller, request, resource))
+        yield
+    return DescribeConfigsResponse(results=results)
 
 
 def _describe(
@@ -230,4 +232,4 @@ def _here(caller: Caller) -> Mapping[str, str]:
     }
 
 
-API = MessageHandler(DescribeConfigsRequest, handle)
+API = MessageHandler(DescribeConfigsRequest, stepped(handle))

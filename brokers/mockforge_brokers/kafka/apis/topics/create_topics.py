@@ -15,20 +15,19 @@ from ...wire.messages.topics import (
     CreateTopicsResponse,
 )
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, Stepped, stepped
 from .assignments import check_assignment, check_factor, check_once, spread
 
 _STRICT_QUOTA_SINCE = 6
 
 
-def handle(caller: Caller, request: CreateTopicsRequest) -> CreateTopicsResponse:
+def handle(caller: Caller, request: CreateTopicsRequest) -> Stepped[CreateTopicsResponse]:
     names = Counter(topic.name for topic in request.topics)
-    return CreateTopicsResponse(
-        topics=[
-            _create(caller, topic, request.validate_only, names[topic.name] > 1)
-            for topic in {topic.name: topic for topic in request.topics}.values()
-        ]
-    )
+    results = []
+    for topic in {topic.name: topic for topic in request.topics}.values():
+        results.append(_create(caller, topic, request.validate_only, names[topic.name] > 1))
+        yield
+    return CreateTopicsResponse(topics=results)
 
 
 def _create(
@@ -159,4 +158,4 @@ def _configs(config: TopicConfig) -> list[CreatableTopicConfigs]:
     ]
 
 
-API = MessageHandler(CreateTopicsRequest, handle)
+API = MessageHandler(CreateTopicsRequest, stepped(handle))

@@ -14,7 +14,7 @@ from ...wire.messages.topics import (
 )
 from ...wire.schema import ZERO_UUID
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, Stepped, stepped
 
 _BY_ID_SINCE = 6
 _DISABLED_SINCE = 3
@@ -23,7 +23,7 @@ _STRICT_QUOTA_SINCE = 5
 _BOTH: Final = "The provided topic name maps to an ID that was already supplied."
 
 
-def handle(caller: Caller, request: DeleteTopicsRequest) -> DeleteTopicsResponse:
+def handle(caller: Caller, request: DeleteTopicsRequest) -> Stepped[DeleteTopicsResponse]:
     if caller.version >= _BY_ID_SINCE:
         wanted = list(request.topics)
     else:
@@ -48,6 +48,7 @@ def handle(caller: Caller, request: DeleteTopicsRequest) -> DeleteTopicsResponse
             if found is not None and by_id:
                 topic.topic_id, problem = found.topic_id, _BOTH
         responses.append(_delete(caller, topic, problem))
+        yield
     return DeleteTopicsResponse(responses=responses)
 
 
@@ -102,4 +103,4 @@ def _topic(caller: Caller, wanted: DeleteTopicState) -> Topic:
     return caller.cluster.topics.with_id(wanted.topic_id)
 
 
-API = MessageHandler(DeleteTopicsRequest, handle)
+API = MessageHandler(DeleteTopicsRequest, stepped(handle))

@@ -1,11 +1,8 @@
 """ListTransactions 0-2: all transactional ids, filtered (KIP-664, KIP-994, KIP-1152)."""
 
 from ....errors import RequestRefused
-from ....expressions import Expression
-from ....fairness import Steps
 from ...codes import ApiKey
 from ...state.patterns import compiled
-from ...state.purgatory import Parked
 from ...state.transactions.transaction import Transaction, TransactionState
 from ...wire.messages.transactions import (
     ListedTransactionState,
@@ -13,14 +10,12 @@ from ...wire.messages.transactions import (
     ListTransactionsResponse,
 )
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, Stepped, stepped
 
 _STATES = {state.value: state for state in TransactionState}
 
 
-def handle(
-    caller: Caller, request: ListTransactionsRequest
-) -> ListTransactionsResponse | Parked[ListTransactionsResponse]:
+def handle(caller: Caller, request: ListTransactionsRequest) -> Stepped[ListTransactionsResponse]:
     try:
         text = request.transactional_id_pattern
         pattern = compiled(text, "Transaction ID pattern") if text else None
@@ -38,33 +33,16 @@ def handle(
         for one in caller.cluster.transactions.by_id.values()
         if nodes.coordinator(one.transactional_id) == caller.node and _fits(one, request, wall)
     ]
-    if pattern is None:
-        _list(caller, fitting, response)
-        return response
-    # A pattern and many ids may take long: the rest is looked at when others had their turn.
-    answer: Parked[ListTransactionsResponse] = Parked()
-    steps = _matching(caller, fitting, pattern, answer, response)
-    if caller.environment.turn.work(steps):
-        caller.environment.chores.later(steps)
-    return answer
-
-
-def _matching(
-    caller: Caller,
-    ones: list[Transaction],
-    pattern: Expression,
-    answer: Parked[ListTransactionsResponse],
-    response: ListTransactionsResponse,
-) -> Steps:
-    found = []
-    for one in ones:
-        if answer.done:
-            return
-        if pattern.fullmatch(one.transactional_id):
-            found.append(one)
-        yield
-    _list(caller, found, response)
-    answer.complete(response)
+    if pattern is not None:
+        found = []
+        for one in fitting:
+            # With many ids this may take long.
+            if pattern.fullmatch(one.transactional_id):
+                found.append(one)
+            yield
+        fitting = found
+    _list(caller, fitting, response)
+    return response
 
 
 def _list(caller: Caller, ones: list[Transaction], response: ListTransactionsResponse) -> None:
@@ -88,4 +66,4 @@ def _fits(one: Transaction, request: ListTransactionsRequest, wall: float) -> bo
     return request.duration_filter < 0 or (wall - one.started) * 1000 > request.duration_filter
 
 
-API = MessageHandler(ListTransactionsRequest, handle)
+API = MessageHandler(ListTransactionsRequest, stepped(handle))

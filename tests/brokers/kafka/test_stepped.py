@@ -1,0 +1,106 @@
+"""Requests about many topics: answered in steps, between which others have their turn."""
+
+import pytest
+from mockforge_brokers.journal import OUT
+from mockforge_brokers.kafka.codes import ApiKey
+from mockforge_brokers.kafka.wire.frames import decode_response
+from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest
+from mockforge_brokers.kafka.wire.messages.configs import (
+    DescribeConfigsRequest,
+    DescribeConfigsResource,
+)
+from mockforge_brokers.kafka.wire.messages.topics import (
+    CreatableTopic,
+    CreateTopicsRequest,
+    DeleteTopicsRequest,
+    DeleteTopicState,
+)
+
+from .scene import Scene
+
+NAMES = [f"t{number}" for number in range(20)]
+
+
+def created(names):
+    topics = [
+        CreatableTopic(
+            name=name, num_partitions=1, replication_factor=1, assignments=[], configs=[]
+        )
+        for name in names
+    ]
+    return CreateTopicsRequest(topics=topics, timeout_ms=1000, validate_only=False)
+
+
+def deleted(names):
+    topics = [DeleteTopicState(name=name) for name in names]
+    return DeleteTopicsRequest(topics=topics, timeout_ms=1000)
+
+
+def described(names):
+    wanted = [
+        DescribeConfigsResource(resource_type=2, resource_name=name, configuration_keys=[])
+        for name in names
+    ]
+    return DescribeConfigsRequest(resources=wanted)
+
+
+def shown(names):
+    return MetadataRequest(topics=None)
+
+
+@pytest.fixture
+def scene():
+    """In which each step takes a turn of the loop."""
+    scene = Scene()
+    for name in NAMES:
+        scene.broker.create_topic(name, 1)
+    scene.environment.turn.length = -1.0
+    return scene
+
+
+def later(scene):
+    """The turns of the loop that are still to come."""
+    scene.clock.advance(0)
+    scene.network.settle()
+    assert not scene.environment.chores.waiting
+
+
+@pytest.mark.parametrize(
+    ("request_of", "version", "names", "answered"),
+    [
+        (created, 7, [f"new{number}" for number in range(20)], lambda answer: answer.topics),
+        (deleted, 6, NAMES, lambda answer: answer.responses),
+        (described, 4, NAMES, lambda answer: answer.results),
+        (shown, 12, NAMES, lambda answer: answer.topics),
+    ],
+)
+def test_others_are_answered_while_much_is_done(scene, request_of, version, names, answered):
+    client, other = scene.network.connect(), scene.network.connect()
+    scene.ask(client, request_of(names), version)
+    scene.ask(client, described(NAMES[:1]), 4)
+    scene.ask(other, MetadataRequest(topics=[]), 12)
+    assert not client.peek()
+    scene.network.settle()
+    assert scene.answer(other, ApiKey.METADATA, 12).topics == []
+    later(scene)
+    first, second = (frame for frame in client.connection.splitter(OUT).feed(client.take()))
+    key = request_of(names).api_key
+    assert len(answered(decode_response(first, key, version)[1])) == 20
+    assert len(decode_response(second, ApiKey.DESCRIBE_CONFIGS, 4)[1].results) == 1
+
+
+def test_for_who_is_gone_nothing_more_is_done(scene):
+    client = scene.network.connect()
+    scene.ask(client, deleted(NAMES), 6)
+    client.vanish()
+    later(scene)
+    assert len(scene.broker.cluster.topics) == 19
+
+
+def test_a_topic_that_went_meanwhile_is_not_shown(scene):
+    client = scene.network.connect()
+    scene.ask(client, shown(NAMES), 12)
+    scene.broker.cluster.delete_topic(NAMES[-1], source="test")
+    later(scene)
+    answer = scene.answer(client, ApiKey.METADATA, 12)
+    assert [topic.name for topic in answer.topics] == NAMES[:-1]
