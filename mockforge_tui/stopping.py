@@ -221,7 +221,8 @@ class Stopping:
         if protocol not in self._servers:
             raise InvalidInput(f"{protocol} does not run here")
         if (protocol in self._brokers.stopped) != stopped:
-            raise InvalidInput(f"{protocol} {'runs' if stopped else 'is stopped'} already")
+            state = "runs already" if stopped else f"is stopped: broker start {protocol}"
+            raise InvalidInput(f"{protocol} {state}")
         return self._servers[protocol]
 
     def _nodes(self, protocol: str) -> Nodes:

@@ -218,3 +218,6 @@ def test_a_single_node_becomes_a_cluster_and_a_removed_one_can_come_again() -> N
             running.run("broker add mqtt")
         with pytest.raises(InvalidInput, match="name the node: kafka/2"):
             running.run("broker rm kafka -y")
+        running.run("broker stop kafka -y")
+        with pytest.raises(InvalidInput, match="kafka is stopped: broker start kafka"):
+            running.run("broker start kafka/2")

@@ -44,7 +44,7 @@ def test_a_stopped_broker_refuses_connections_and_a_started_one_has_its_port(moc
     mockforge.run(f"broker stop {protocol} -y")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(where)
-    with pytest.raises(InvalidInput, match="is stopped already"):
+    with pytest.raises(InvalidInput, match="is stopped: broker start"):
         mockforge.run(f"broker stop {protocol} -y")
     mockforge.run(f"broker start {protocol}")
     socket.create_connection(where).close()
