@@ -61,7 +61,9 @@ def stored_codecs(mockforge: MockForge, topic: str) -> set[str]:
             for log in logs
             if log.high_watermark
         ]
-        return {header_of(one).compression.name.lower() for span in spans for one in span.batches}
+        return {
+            header_of(bytes(one)).compression.name.lower() for span in spans for one in span.batches
+        }
 
     return mockforge.call(look)
 

@@ -82,6 +82,17 @@ def consume(bootstrap, topic, count, group, **settings):
     return got
 
 
+def test_large_records_come_back_as_they_were_sent():
+    values = [bytes([65 + number]) * (90_000 * (number + 1)) for number in range(10)]
+    with MockForge(mqtt=False, amqp=False) as forge:
+        bootstrap = forge.facts["kafka"]["bootstrap"]
+        producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0})
+        for value in values * 3:
+            producer.produce("large", value, partition=0)
+        assert producer.flush(40) == 0
+        assert [one.value() for one in consume(bootstrap, "large", 30, "large")] == values * 3
+
+
 def test_producer_to_an_unknown_topic_makes_it_with_three_partitions(servers, bootstrap):
     places = produce(bootstrap, "confluent.orders", 300)
     assert len(places) == len(set(places)) == 300

@@ -16,7 +16,7 @@ from .apis import HANDLERS
 from .apis.caller import Caller
 from .apis.handler import Pieces
 from .codes import ApiKey, ErrorCode
-from .records import Record, build_batch, place, read_records, split_batches
+from .records import Record, build_batch, place_whole, read_records, split_batches
 from .state.purgatory import Parked
 from .wire.catalog import REQUESTS, RESPONSES
 from .wire.codec import decode
@@ -238,7 +238,7 @@ def _changed_batch(batch: bytes, changes: Mapping[int, Changes]) -> bytes:
         base_sequence=header.base_sequence,
         transactional=header.is_transactional,
     )
-    return place(made, header.base_offset, header.partition_leader_epoch)
+    return place_whole(made, header.base_offset, header.partition_leader_epoch)
 
 
 def _changed(record: Record, changes: Changes) -> Record:

@@ -33,6 +33,8 @@ _LEAST_INT, _GREATEST_INT = -(2**31), 2**31 - 1
 _LEAST_LONG, _GREATEST_LONG = -(2**63), 2**63 - 1
 _SMALL = 4096
 """Bytes of a batch that are copied twice sooner than looked at through a view."""
+_MOST_PIECES = 8
+"""Of a batch that is kept in pieces."""
 
 _COMPRESSION_MASK = 0x07
 _LOG_APPEND_TIME = 0x08
@@ -44,7 +46,7 @@ _DELETE_HORIZON = 0x40
 class Scattered:
     """A large batch in the pieces in which it was read; the first one is its header.
 
-    To join them is to copy them, which is done once, when its place in the log is known.
+    To join them is to copy them: most are sent as they are, or leave their log unread.
     """
 
     __slots__ = ("_size", "pieces")
@@ -68,7 +70,7 @@ class Scattered:
 
 
 Buffer = bytes | Scattered
-"""A batch that comes."""
+"""A batch that comes, or lies in a log."""
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -191,12 +193,21 @@ def check_crc(batch: Buffer, header: BatchHeader) -> bool:
     return crc == header.crc
 
 
-def place(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> bytes:
+def place(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> Buffer:
     """The batch at its place in the log: both fields lie outside of the CRC."""
+    if isinstance(batch, bytes):
+        return place_whole(batch, base_offset, partition_leader_epoch)
     head = _PLACE.pack(base_offset, len(batch) - LENGTH_COUNTS_FROM, partition_leader_epoch)
-    if isinstance(batch, Scattered):
-        header, *rest = batch.pieces
+    header, *rest = batch.pieces
+    # Of many small pieces each would cost what a whole batch does.
+    if len(rest) >= _MOST_PIECES:
         return b"".join((head, header[_PLACE.size :], *rest))
+    return Scattered([head + header[_PLACE.size :], *rest])
+
+
+def place_whole(batch: bytes, base_offset: int, partition_leader_epoch: int) -> bytes:
+    """The same of one in one piece."""
+    head = _PLACE.pack(base_offset, len(batch) - LENGTH_COUNTS_FROM, partition_leader_epoch)
     if len(batch) < _SMALL:
         return head + batch[_PLACE.size :]
     return b"".join((head, memoryview(batch)[_PLACE.size :]))

@@ -189,8 +189,26 @@ def test_what_is_no_batch_behind_one_is_left_out(behind, code, pieces):
     else:
         log.append(came)
     kept = b"" if code else batch()
-    assert b"".join(log.read(0, 1 << 20).batches)[17:] == kept[17:]
+    assert b"".join(map(bytes, log.read(0, 1 << 20).batches))[17:] == kept[17:]
     assert (log.high_watermark, log.bytes_in) == (0 if code else 1, len(kept))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 200])
+def test_a_batch_in_pieces_is_kept_so_until_it_is_looked_into(count):
+    log, data = log_of(), batch(size=1000)
+    step = -(-(len(data) - 61) // count)
+    body = [data[at : at + step] for at in range(61, len(data), step)]
+    log.append(batch())
+    log.append(Scattered([data[:61], *body]))
+    log.append(batch())
+    (kept,) = log.read(1, 1).batches
+    # Very many small ones would cost more than they spare.
+    assert isinstance(kept, Scattered) == (len(body) < 8)
+    placed = (1).to_bytes(8, "big") + data[8:12] + bytes(4) + data[16:]
+    assert bytes(kept) == placed
+    assert log.size == log.bytes_in == 2 * len(batch()) + len(data)
+    assert list(log.batches(1, 1)) == [placed] == log.read(1, 1).batches
+    assert [len(one) for one in log.dump().batches] == [len(batch()), len(data), len(batch())]
 
 
 def test_a_damaged_batch_is_corrupt_whatever_is_behind_it():

@@ -417,10 +417,15 @@ def _are_small(span: Span) -> bool:
 
 def _pieces(span: Span) -> bytes | list[bytes]:
     """Large batches are sent as they lie in the log, small ones as one piece."""
-    batches = span.batches
-    if len(batches) == 1:
-        return batches[0]
-    return b"".join(batches) if _are_small(span) else batches
+    pieces: list[bytes] = []
+    for batch in span.batches:
+        if isinstance(batch, bytes):
+            pieces.append(batch)
+        else:
+            pieces += batch.pieces
+    if len(pieces) == 1:
+        return pieces[0]
+    return b"".join(pieces) if _are_small(span) else pieces
 
 
 def _aborted(log: PartitionLog, offset: int, end: int) -> list[AbortedTransaction]:

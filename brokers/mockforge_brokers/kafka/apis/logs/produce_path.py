@@ -7,8 +7,8 @@ is kept as a `ProducePath` of the connection, and the next frame is compared wit
 and one length. If they fit, the records go to the log at once, and the answer is the one before
 with another correlation id and other offsets. A connection has a path for each partition that it
 produces to (`ProducePaths`), since clients send their requests in turns. A large frame comes in
-the pieces in which it was read: they are checked as they are, and joined once, at their place in
-the log.
+the pieces in which it was read: they are checked as they are, and lie so in the log until somebody
+looks into them.
 
 When it may be taken. `learn` makes a path of a request that
 

@@ -74,7 +74,7 @@ class Compaction:
         self._log.compacted(self._end)
 
     def _note_newest(self, segment: Segment) -> None:
-        for offset, batch in zip(segment.offsets, segment.batches, strict=True):
+        for offset, batch in zip(segment.offsets, segment.whole(), strict=True):
             if offset >= self._end:
                 break
             header = read_batch_header(batch)
@@ -105,7 +105,7 @@ class Compaction:
         made = Segment()
         made.removed = segment.removed
         # Batches of before the end only, but what came into the segment meanwhile is kept too.
-        for offset, batch in zip(segment.offsets, segment.batches, strict=True):
+        for offset, batch in zip(segment.offsets, segment.whole(), strict=True):
             header = read_batch_header(batch)
             kept: bytes | None = batch
             if offset < self._end:

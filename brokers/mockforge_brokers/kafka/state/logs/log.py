@@ -302,7 +302,7 @@ class PartitionLog(Segments):
             self.watchlist.notify(len(batch))
         return offset
 
-    def _store(self, base_offset: int, batch: bytes, header: BatchHeader) -> None:
+    def _store(self, base_offset: int, batch: Buffer, header: BatchHeader) -> None:
         self._keep(base_offset, batch, header.last_offset_delta, header.max_timestamp)
         size = len(batch)
         self.records_in += header.record_count
@@ -332,7 +332,7 @@ class PartitionLog(Segments):
             self.log_start_offset,
             self.high_watermark,
             self.leader_epoch,
-            [batch for segment in self.segments for batch in segment.batches],
+            [batch for segment in self.segments for batch in segment.whole()],
             self.producers.dump(),
             dict(self.transactions.open),
             list(self.transactions.aborted),
@@ -376,7 +376,7 @@ class PartitionLog(Segments):
         for segment in self.segments:
             if segment.max_timestamp < timestamp:
                 continue
-            for batch in segment.batches:
+            for batch in segment.whole():
                 header = read_batch_header(batch)
                 if header.max_timestamp < timestamp:
                     continue

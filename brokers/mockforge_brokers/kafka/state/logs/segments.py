@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from ...records import read_batch_header
+from ...records import Buffer, read_batch_header
 from .segment import BATCH_OVERHEAD, Segment
 
 UNBOUNDED: Final = 2**63 - 1
@@ -18,7 +18,7 @@ _LARGEST_SEGMENT: Final = 1024 * 1024
 class Span(NamedTuple):
     """What one read found: whole batches, and the offset after the last of their records."""
 
-    batches: list[bytes]
+    batches: list[Buffer]
     size: int
     next_offset: int
 
@@ -60,7 +60,7 @@ class Segments:
         return sum(segment.size for segment in self.segments)
 
     def _keep(
-        self, base_offset: int, batch: bytes, last_offset_delta: int, max_timestamp: int
+        self, base_offset: int, batch: Buffer, last_offset_delta: int, max_timestamp: int
     ) -> None:
         segments = self.segments
         if not segments or segments[-1].cost >= self.segment_bytes:
@@ -85,7 +85,7 @@ class Segments:
         first = max(0, bisect_right(self.segments[at].offsets, offset) - 1)
         if offset < self.gaps_below:
             at, first = self._over_gap(offset, at, first)
-        found: list[bytes] = []
+        found: list[Buffer] = []
         size = 0
         for number in range(at, len(self.segments)):
             segment = self.segments[number]
@@ -108,7 +108,8 @@ class Segments:
     def _over_gap(self, offset: int, at: int, first: int) -> tuple[int, int]:
         """The next batch after this one, where this one ends before the offset."""
         segment = self.segments[at]
-        if read_batch_header(segment.batches[first]).last_offset >= offset:
+        (batch,) = segment.whole(first, first + 1)
+        if read_batch_header(batch).last_offset >= offset:
             return at, first
         # Records are gone from the end of this batch, or whole batches behind it.
         if first + 1 < len(segment.batches):
@@ -173,7 +174,7 @@ class Segments:
         if not middle:
             return
         halves = Segment(), Segment()
-        for at, (offset, batch) in enumerate(zip(only.offsets, only.batches, strict=True)):
+        for at, (offset, batch) in enumerate(zip(only.offsets, only.whole(), strict=True)):
             newest = read_batch_header(batch).max_timestamp
             halves[at >= middle].add(offset, batch, newest)
         halves[0].removed = only.removed
@@ -206,4 +207,4 @@ class Segments:
         for segment in self.segments[at:]:
             start = max(0, bisect_right(segment.offsets, first_offset) - 1)
             stop = bisect_left(segment.offsets, last_offset + 1)
-            yield segment.batches[start:stop]
+            yield segment.whole(start, stop)

@@ -49,8 +49,11 @@ class StoredLog(PartitionLog):
         return -1 if self._disk.failing else PartitionLog.append_plain(self, batch, begin)
 
     def _keep(
-        self, base_offset: int, batch: bytes, last_offset_delta: int, max_timestamp: int
+        self, base_offset: int, batch: Buffer, last_offset_delta: int, max_timestamp: int
     ) -> None:
+        if not isinstance(batch, bytes):
+            # In one piece, as the disk wants it: it is not kept twice.
+            batch = bytes(batch)
         PartitionLog._keep(self, base_offset, batch, last_offset_delta, max_timestamp)
         self._disk.append(self._number or self.number, base_offset, batch)
 
@@ -66,8 +69,8 @@ class StoredLog(PartitionLog):
     def replace_segment(self, segment: Segment, other: Segment) -> bool:
         if not super().replace_segment(segment, other):
             return False
-        before = dict(zip(segment.offsets, segment.batches, strict=True))
-        now = dict(zip(other.offsets, other.batches, strict=True))
+        before = dict(zip(segment.offsets, segment.whole(), strict=True))
+        now = dict(zip(other.offsets, other.whole(), strict=True))
         for offset in before.keys() - now.keys():
             self._disk.remove(self.number, offset)
         for offset, batch in now.items():
