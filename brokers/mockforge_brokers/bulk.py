@@ -93,6 +93,18 @@ def write_now(transport: asyncio.Transport, descriptor: int, data: bytes) -> Non
         transport.write(data[done:])
 
 
+def read_now(descriptor: int, most: int) -> bytes | None:
+    """Read from a `raw_descriptor`; None: there is nothing now. Raises OSError.
+
+    Of a large frame a loop has a part in one read; the rest is copied into its place by the system,
+    without a buffer of the loop's in between.
+    """
+    try:
+        return os.read(descriptor, most)
+    except BlockingIOError:
+        return None
+
+
 def _without(pieces: Sequence[bytes], done: int) -> Sequence[bytes | memoryview]:
     """The pieces but their first `done` bytes, none of them copied."""
     for at, piece in enumerate(pieces):

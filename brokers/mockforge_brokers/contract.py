@@ -122,6 +122,11 @@ class Connection(Owner, Protocol):
     """Set when a piece of more than 32 KiB was appended: then pieces are not joined."""
 
     @property
+    def missing(self) -> int:
+        """Bytes that what came in part lacks, as far as it said how long it is; else 0 or less."""
+        ...
+
+    @property
     def unfinished(self) -> bool:
         """Its turn was up before `receive` had handled all whole frames.
 

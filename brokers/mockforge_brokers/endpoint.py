@@ -14,7 +14,7 @@ from typing import Final, cast
 from .accepting import Accepting
 from .access import Principal
 from .bugs import logged
-from .bulk import write_now
+from .bulk import read_now, write_now
 from .contract import Connection, origin_of
 from .events import (
     ClientBehindProxy,
@@ -32,6 +32,12 @@ from .snapshots import ConnectionView
 from .turns import FEW
 
 _NOBODY: Final = Principal()
+_FULL: Final = 250_000
+"""Bytes of a read that filled the loop's buffer (uvloop's has 256,000): more is there."""
+_LARGE: Final = 64 * 1024
+"""What a frame lacks that is worth a system call of our own."""
+_AT_ONCE: Final = 1024 * 1024
+"""Bytes that are read so at most: others wait meanwhile."""
 
 
 class Endpoint(Flow):
@@ -105,6 +111,33 @@ class Endpoint(Flow):
             self.handle(data)
         else:
             self._measure(data)
+        if count >= _FULL and self.connection.missing >= _LARGE:
+            self._read_on(self.connection.missing)
+
+    def _read_on(self, missing: int) -> None:
+        """Read the rest of a large frame past the loop, in one piece, or as much as is there.
+
+        What the loop reads goes through a buffer of its own, and comes in many pieces.
+        """
+        # Where somebody wants nothing read, or the turn is up, the loop goes on in its time.
+        if (
+            self._raw_descriptor() < 0
+            or self.paused
+            or self.closing
+            or self.transport.is_closing()
+            or self.server.backlog.crowded()
+        ):
+            return
+        try:
+            data = read_now(self._descriptor, min(missing, _AT_ONCE))
+        except OSError as error:
+            # The system says it once: the loop would be told that the peer has ended in order.
+            self.abort(why_lost(error))
+            return
+        # The end of what comes is told the loop, too.
+        if data:
+            self.bytes_in += len(data)
+            self.handle(data)
 
     def _measure(self, data: bytes) -> None:
         now = self.environment.turn.now

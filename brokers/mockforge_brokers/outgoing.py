@@ -145,9 +145,15 @@ class Outgoing(asyncio.Protocol):
             self._tape.add(OUT, data)
 
     def _write_by_loop(self, data: bytes) -> None:
-        if self._descriptor == _UNKNOWN and self.bytes_out > _WORTH:
-            self._descriptor = raw_descriptor(self.transport)
+        if self.bytes_out > _WORTH:
+            self._raw_descriptor()
         self.transport.write(data)
+
+    def _raw_descriptor(self) -> int:
+        """Of the socket, where its bytes are as they come and go; else -1."""
+        if self._descriptor == _UNKNOWN:
+            self._descriptor = raw_descriptor(self.transport)
+        return self._descriptor
 
     def _write_bulky(self, pieces: list[bytes]) -> None:
         self.bytes_out += (size := sum(map(len, pieces)))

@@ -99,6 +99,10 @@ class LineConnection:
             case _:
                 self.out.append(line)
 
+    @property
+    def missing(self) -> int:
+        return 0
+
     def take_rest(self) -> bytes:
         waiting = b"".join(self._waiting)
         self._waiting.clear()

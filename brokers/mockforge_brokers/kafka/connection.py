@@ -102,6 +102,10 @@ class KafkaConnection:
         return self._splitter.pending
 
     @property
+    def missing(self) -> int:
+        return self._splitter.missing
+
+    @property
     def peer(self) -> Peer:
         return self._peer
 

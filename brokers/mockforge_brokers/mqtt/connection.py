@@ -207,6 +207,10 @@ class MqttConnection:
         self.incomplete += left
         return self.incomplete
 
+    @property
+    def missing(self) -> int:
+        return self.wanted - self.incomplete
+
     def take_rest(self) -> bytes:
         data = b"".join(self._pieces)
         self._pieces.clear()

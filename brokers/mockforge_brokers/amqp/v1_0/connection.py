@@ -183,6 +183,11 @@ class Connection:
         return rest
 
     @property
+    def missing(self) -> int:
+        # A large transfer comes in frames, none of which says how long all of it is.
+        return 0
+
+    @property
     def incomplete(self) -> int:
         """Bytes of what is not whole yet."""
         return len(self._rest) + self.sessions.incomplete

@@ -32,6 +32,11 @@ class Splitter:
         """How many bytes of an incomplete frame wait for the rest of it."""
         return self._pending
 
+    @property
+    def missing(self) -> int:
+        """How many bytes that frame lacks; none, where it does not say or is impossible."""
+        return self._wanted - self._pending
+
     def take(self) -> bytes:
         """Hand back the incomplete bytes and forget them."""
         rest = b"".join(self._pieces)

@@ -1,0 +1,345 @@
+"""What a loop's full read leaves of a large frame is read in one piece, past the loop."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from mockforge_brokers.clock import LoopClock
+from mockforge_brokers.contract import Broker
+from mockforge_brokers.endpoint import Endpoint
+from mockforge_brokers.environment import Environment
+from mockforge_brokers.events import ConnectionClosed
+from mockforge_brokers.journal import IN
+from mockforge_brokers.kafka.broker import KafkaBroker
+from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
+from mockforge_brokers.kafka.wire.messages.logs import FetchResponse
+from mockforge_brokers.listener import Listener
+from mockforge_brokers.misbehaviour.actions import Drop
+from mockforge_brokers.mqtt.broker import MqttBroker
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.packets import Connect, Publish
+from mockforge_brokers.transport import Server
+
+from .kafka.scene import fetch, produce
+from .misbehaving import fault
+
+FULL = 256_000
+"""What a loop reads at most."""
+BODY = bytes(range(256)) * 1_400
+
+
+def kafka(body: bytes, number: int = 2) -> bytes:
+    return encode_request(produce("large", body), 7, number, "c")
+
+
+def mqtt(body: bytes, number: int = 2) -> bytes:
+    return encode_packet(Publish("large", body, 1, packet_id=number), 4)
+
+
+def _kafka_broker(environment: Environment) -> KafkaBroker:
+    broker = KafkaBroker(environment)
+    for topic in ("large", "other"):
+        broker.create_topic(topic)
+    return broker
+
+
+PROTOCOLS: dict[str, tuple[Callable[..., Any], list[bytes], Callable[..., bytes]]] = {
+    "kafka": (_kafka_broker, [kafka(b"x", 1)], kafka),
+    "mqtt": (MqttBroker, [encode_packet(Connect("c", keep_alive=60), 4)], mqtt),
+}
+each = pytest.mark.parametrize("protocol", PROTOCOLS)
+
+
+class Transport:
+    """What a loop's is to an endpoint, over one end of a pair; nobody reads but the test."""
+
+    def __init__(self, sock: socket.socket, *, layered: bool) -> None:
+        self.sock, self.layered = sock, layered
+        self.closing = self.stopped = False
+
+    def get_extra_info(self, name: str) -> object:
+        return {"socket": self.sock, "layered": self.layered}.get(name)
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        """Nothing waits."""
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def write(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def pause_reading(self) -> None:
+        self.stopped = True
+
+    def resume_reading(self) -> None:
+        self.stopped = False
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def abort(self) -> None:
+        self.closing = True
+
+    close = abort
+
+
+class Meeting:
+    """A client that has logged in, at the loop's side (`read`) and its own."""
+
+    def __init__(self, protocol: str, sock: socket.socket, theirs: socket.socket, **more: Any):
+        build, login, self.frame = PROTOCOLS[protocol]
+        self.environment = Environment.create(LoopClock(asyncio.get_running_loop()), seed=1)
+        self.events: list[Any] = []
+        self.environment.spine.watch(self.events.append)
+        self.broker: Broker = build(self.environment)
+        server = Server(self.broker, self.environment)
+        self.server, self.theirs, self.sock = server, theirs, sock
+        # However busy the machine is, no turn is up.
+        self.environment.turn.length = 1e9
+        server.backlog.crowded = lambda: False  # type: ignore[method-assign]
+        self.transport = Transport(sock, layered=more.get("layered", False))
+        self.endpoint = Endpoint(server, Listener(protocol))
+        self.endpoint.connection_made(self.transport)  # type: ignore[arg-type]
+        for step in login:
+            self.endpoint.data_received(step)
+        self.answers()
+
+    def answers(self) -> bytes:
+        self.server.turns._flush_all()
+        got = b""
+        try:
+            while piece := self.theirs.recv(1 << 20):
+                got += piece
+        except OSError:
+            pass
+        return got
+
+    def left(self) -> bytes:
+        """What is still in the socket."""
+        try:
+            return self.sock.recv(1 << 20)
+        except BlockingIOError:
+            return b""
+
+    def kept(self) -> list[bytes]:
+        """The reads that the journal has of this client."""
+        journal = self.environment.journal
+        assert journal is not None
+        return [one.data or b"" for one in journal.chunks if one.direction == IN]
+
+
+def meet(protocol: str, test: Callable[[Meeting], None], **more: Any) -> None:
+    async def main() -> None:
+        with pair() as (ours, theirs):
+            test(Meeting(protocol, ours, theirs, **more))
+
+    asyncio.run(main())
+
+
+@contextmanager
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    with ours, theirs:
+        yield ours, theirs
+
+
+def answered(protocol: str, *frames: bytes) -> bytes:
+    """What a client gets whose bytes come in one read."""
+    got = []
+
+    def test(world: Meeting) -> None:
+        world.endpoint.data_received(b"".join(frames))
+        got.append(world.answers())
+
+    meet(protocol, test)
+    return got[0]
+
+
+@each
+@pytest.mark.parametrize("there", [1, 1_000, 70_000, -1, None], ids=str)
+def test_the_rest_is_taken_as_far_as_it_is_there(protocol, there):
+    frame = PROTOCOLS[protocol][2](BODY)
+    answer = answered(protocol, frame)
+
+    def test(world: Meeting) -> None:
+        rest = frame[FULL:]
+        assert world.theirs.send(rest[:there]) == len(rest[:there])
+        world.endpoint.data_received(frame[:FULL])
+        assert world.kept()[-2:] == [frame[:FULL], rest[:there]]
+        assert world.left() == b""
+        if there is not None:
+            assert world.answers() == b""
+            world.endpoint.data_received(rest[there:])
+        assert world.answers() == answer != b""
+
+    meet(protocol, test)
+
+
+@each
+def test_what_comes_behind_the_frame_is_left_to_the_loop(protocol):
+    frame, next_one = PROTOCOLS[protocol][2](BODY), PROTOCOLS[protocol][2](b"next", 3)
+    answer = answered(protocol, frame, next_one)
+
+    def test(world: Meeting) -> None:
+        world.theirs.send(frame[FULL:] + next_one)
+        world.endpoint.data_received(frame[:FULL])
+        assert world.left() == next_one
+        world.endpoint.data_received(next_one)
+        assert world.answers() == answer
+
+    meet(protocol, test)
+
+
+def _slow(world: Meeting) -> None:
+    world.endpoint.pause_reading()
+
+
+def _closed_by_the_loop(world: Meeting) -> None:
+    world.transport.closing = True
+
+
+def _crowded(world: Meeting) -> None:
+    asked = iter([False, True])
+    world.server.backlog.crowded = lambda: next(asked)  # type: ignore[method-assign]
+
+
+@each
+@pytest.mark.parametrize(
+    "why", [_slow, _closed_by_the_loop, _crowded], ids=lambda why: why.__name__
+)
+def test_nothing_is_read_that_nobody_wants_now(protocol, why):
+    frame = PROTOCOLS[protocol][2](BODY)
+
+    def test(world: Meeting) -> None:
+        world.theirs.send(frame[FULL:])
+        why(world)
+        world.endpoint.data_received(frame[:FULL])
+        assert world.left() == frame[FULL:]
+
+    meet(protocol, test)
+
+
+@each
+def test_below_a_layer_nothing_is_read(protocol):
+    frame = PROTOCOLS[protocol][2](BODY)
+
+    def test(world: Meeting) -> None:
+        world.theirs.send(frame[FULL:])
+        world.endpoint.data_received(frame[:FULL])
+        assert world.left() == frame[FULL:]
+
+    meet(protocol, test, layered=True)
+
+
+@each
+def test_a_read_that_was_not_full_left_nothing_behind(protocol):
+    frame = PROTOCOLS[protocol][2](BODY)
+
+    def test(world: Meeting) -> None:
+        world.theirs.send(frame[200_000:])
+        world.endpoint.data_received(frame[:200_000])
+        assert world.left() == frame[200_000:]
+
+    meet(protocol, test)
+
+
+@each
+def test_the_end_of_what_comes_is_the_loops_to_tell(protocol):
+    frame = PROTOCOLS[protocol][2](BODY)
+
+    def test(world: Meeting) -> None:
+        world.theirs.shutdown(socket.SHUT_WR)
+        world.endpoint.data_received(frame[:FULL])
+        assert not world.endpoint.closing
+        assert world.sock.recv(1) == b""
+
+    meet(protocol, test)
+
+
+@each
+def test_a_reset_that_is_met_on_the_way_ends_the_connection_with_its_reason(protocol):
+    frame = PROTOCOLS[protocol][2](BODY)
+
+    def test(world: Meeting) -> None:
+        # Who leaves without reading all resets the connection.
+        world.sock.send(b"unread")
+        world.theirs.close()
+        world.endpoint.data_received(frame[:FULL])
+        (closed,) = (one for one in world.events if isinstance(one, ConnectionClosed))
+        assert closed.reason == "the connection was lost: [Errno 104] Connection reset by peer"
+        assert world.transport.closing
+
+    meet(protocol, test)
+
+
+@each
+def test_a_rule_finds_the_frame_whole(protocol):
+    frame = PROTOCOLS[protocol][2](BODY)
+
+    def test(world: Meeting) -> None:
+        rule = fault(Drop(), lambda row: row.destination == "large")
+        world.environment.faults.add(rule)
+        world.theirs.send(frame[FULL:])
+        world.endpoint.data_received(frame[:FULL])
+        world.endpoint.data_received(world.left())
+        assert world.answers() == b""
+        assert rule.hits == 1
+
+    meet(protocol, test)
+
+
+def _loops() -> list[Callable[[], asyncio.AbstractEventLoop]]:
+    import uvloop
+
+    return [asyncio.new_event_loop, uvloop.new_event_loop]
+
+
+@pytest.mark.parametrize("loop", _loops(), ids=["asyncio", "uvloop"])
+def test_large_batches_of_two_producers_are_read_back_as_they_were_sent(loop):
+    bodies = [bytes([65 + number]) * size for number, size in enumerate((10**6, 3 * 10**5, 70_000))]
+    sent = [produce("t", bodies[number % 3]) for number in range(9)]
+    batches = [one.topic_data[0].partition_data[0].records for one in sent]
+
+    async def client(port: int, topic: str) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for number in range(9):
+            writer.write(encode_request(produce(topic, bodies[number % 3]), 7, number, "c"))
+        writer.write(encode_request(fetch(topic, 0, size=1 << 26), 11, 9, "c"))
+        for _ in range(10):
+            head = await reader.readexactly(4)
+            frame = head + await reader.readexactly(int.from_bytes(head))
+        writer.transport.abort()
+        answer = decode_response(frame, 1, 11)[1]
+        assert isinstance(answer, FetchResponse)
+        return bytes(answer.responses[0].partitions[0].records or b"")
+
+    async def main() -> None:
+        environment = Environment.create(LoopClock(asyncio.get_running_loop()), seed=1)
+        server = Server(_kafka_broker(environment), environment)
+        port = (await server.listen(Listener("kafka"))).port
+        try:
+            async with asyncio.timeout(40):
+                for records in await asyncio.gather(
+                    *(client(port, topic) for topic in ("large", "other"))
+                ):
+                    at = 0
+                    for offset, batch in enumerate(batches):
+                        assert struct.unpack_from(">q", records, at) == (offset,)
+                        assert records[at + 16 : at + len(batch)] == batch[16:]
+                        at += len(batch)
+                    assert at == len(records)
+        finally:
+            await server.close()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(main())
