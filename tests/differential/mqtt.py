@@ -255,20 +255,30 @@ def play(
                 client.settle()
         elif client is None or client.ended:
             continue
-        elif what == "leave":
-            client.send(Disconnect(0x04 if value and client.version == 5 else 0))
-            client.settle()
-        elif what == "raw" and (client.version, value) in left_out:
-            continue
-        elif what == "raw":
-            client.link.send(value)
+        elif what != "raw" or (client.version, value) not in left_out:
+            _send(client, what, value)
         else:
-            client.send(value)
-        record.append([(each, clients[each].settle()) for each in sorted(clients)
+            continue
+        # All of a burst is served once its sender has had an answer.
+        order = sorted(clients, key=lambda each: (what != "burst" or each != number, each))
+        record.append([(each, clients[each].settle()) for each in order
                        if not clients[each].ended or clients[each].log])  # fmt: skip
     for each in links:
         each.close()
     return record
+
+
+def _send(client: Client, what: str, value: Any) -> None:
+    match what:
+        case "leave":
+            client.send(Disconnect(0x04 if value and client.version == 5 else 0))
+            client.settle()
+        case "raw":
+            client.link.send(value)
+        case "burst":
+            client.send(*value)
+        case _:
+            client.send(value)
 
 
 def answers_of_mosquitto(conf: Path, port: int, steps: list[Step]) -> list[Any]:

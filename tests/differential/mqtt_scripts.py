@@ -13,7 +13,7 @@ from mockforge_brokers.mqtt.wire.packets import (
 
 Step = tuple[int, str, Any]
 """Number of a client, what it does, and with what: `connect` (version, clean, will, properties),
-`packet`, `leave` (with its will or not), `raw`."""
+`packet`, `burst` (packets in one write), `leave` (with its will or not), `raw`."""
 
 NO_FILTERS = bytes.fromhex("82020001")
 UNSUBSCRIBE_FLAGS = bytes.fromhex("a0050001000161")
@@ -103,6 +103,28 @@ publishes = st.builds(
     st.booleans(),
     publishing,
 )
+bursts = st.builds(
+    lambda number, each: (
+        number,
+        "burst",
+        [
+            Publish(topic, payload, qos, retain, packet_id=20 + place if qos else 0)
+            for place, (topic, payload, qos, retain) in enumerate(each)
+        ],
+    ),
+    numbers,
+    # Topics in turn, and retained messages that nobody takes.
+    st.lists(
+        st.tuples(
+            st.sampled_from([*TOPICS, "n/1", "n/2", "n/2/3"]),
+            st.sampled_from([b"1", b"2", b"3", b""]),
+            st.sampled_from([0, 1, 1, 2]),
+            st.booleans(),
+        ),
+        min_size=2,
+        max_size=8,
+    ),
+)
 leaves = st.tuples(numbers, st.just("leave"), st.booleans())
 # Whatever the version: QoS 3, a wildcard in a topic, no filter, identifier 0, a
 # length of five bytes, packet type 0.
@@ -146,7 +168,8 @@ def comparable(steps: list[Step]) -> list[Step]:
             versions[number] = value[0]
         if isinstance(value, Publish) and versions[number] < 5 and not value.topic_name:
             continue
-        retained = retained or (isinstance(value, Publish) and value.retain)
+        published = value if what == "burst" else [value]
+        retained = retained or any(isinstance(each, Publish) and each.retain for each in published)
         if isinstance(value, Subscribe):
             value = Subscribe(
                 value.packet_id,
@@ -181,7 +204,9 @@ def begun(asked: list[dict[str, Any]], first: list[tuple[int, str, Any]]) -> lis
     return [*connected, *first]
 
 
-steps = st.one_of(connects, subscribes, subscribes, *[publishes] * 6, unsubscribes, leaves, raws)
+steps = st.one_of(
+    connects, subscribes, subscribes, *[publishes] * 5, bursts, bursts, unsubscribes, leaves, raws
+)
 scripts = st.builds(
     lambda asked, first, more: comparable(begun(asked, first) + more),
     st.lists(connecting, min_size=4, max_size=4),

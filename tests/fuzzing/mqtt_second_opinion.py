@@ -84,7 +84,11 @@ def disagreement(data: bytes) -> str:
         return ""
     known, text = (OURS, refusal) if ours is None else (THEIRS, objection)
     who = "we refuse" if ours is None else "mqtt5 refuses"
-    return "" if any(re.search(each, text) for each in known) else f"{who} {data.hex()}: {text}"
+    return "" if _has_reason(known, text) else f"{who} {data.hex()}: {text}"
+
+
+def _has_reason(known: Mapping[str, str], text: str) -> bool:
+    return any(re.search(each, text) for each in known)
 
 
 def _ours(data: bytes) -> tuple[Packet | None, str]:
@@ -112,6 +116,8 @@ def _rewritten(data: bytes, ours: Packet, theirs: "mqtt5.Packet") -> str:
     if again is None or _meant(again) != _meant(ours):
         return f"{data.hex()}: mqtt5 writes {theirs.write().hex()}, to us {objection or again}"
     back, objection = _theirs(encode_packet(ours, 5))
+    if back is None and _has_reason(THEIRS, objection):
+        return ""
     if back is None or back.write() != theirs.write():
         return (
             f"{data.hex()}: we write {encode_packet(ours, 5).hex()}, to mqtt5 {objection or back}"

@@ -15,3 +15,7 @@ from tests.fuzzing.mqtt_second_opinion import damaged, disagreement
 def test_two_decoders_take_the_same_packets_but_where_a_clause_decides() -> None:
     random = Random(7)
     assert [text for _ in range(3_000) if (text := disagreement(damaged(random)))] == []
+
+
+def test_an_auth_that_is_written_shorter_than_it_came_is_known_not_to_be_read_by_mqtt5() -> None:
+    assert disagreement(bytes.fromhex("f0020000")) == ""
