@@ -74,8 +74,8 @@ DIFFERENCES = {
     "Mosquitto leaves out the second for some clients before MQTT 5",
     "again": "a SUBSCRIBE replaces the options of an equal filter [MQTT-3.8.4-3]; Mosquitto keeps "
     "No Local and Retain As Published",
-    "shared retained": "shared subscriptions get no retained messages (4.8.2); Mosquitto sends "
-    "them to clients before MQTT 5",
+    "shared retained": "shared subscriptions get no retained messages [MQTT-3.8.4-4]; Mosquitto "
+    "sends them",
     "old flags": "MQTT 3.1 says nothing of reserved flags of UNSUBSCRIBE; Mosquitto of 2.1 closes",
     "own will": "what a connection gets that ends is nobody's business (4.13); a Mosquitto of 2.1 "
     "sends it its own will",

@@ -150,12 +150,17 @@ def _as_first(first: Request, again: Request) -> Request:
     )
 
 
+def _without_shares(asked: Subscribe) -> Subscribe:
+    requests = [each for each in asked.requests if not each.topic_filter.startswith("$share")]
+    return Subscribe(asked.packet_id, requests, asked.properties)
+
+
 def comparable(steps: list[Step]) -> list[Step]:
     """Leaves out what is known to differ (mqtt.DIFFERENCES).
 
-    Clients before MQTT 5 subscribe with one QoS ("overlapping"), and to shares or to others
-    ("both"), to these before anything is retained ("shared retained"); an equal filter keeps two
-    options ("again").
+    Clients subscribe to shares before anything is retained ("shared retained"), and those before
+    MQTT 5 with one QoS ("overlapping"), and to shares or to others ("both"); an equal filter keeps
+    two options ("again").
     """
     flags: dict[tuple[int, str], Request] = {}
     retained = False
@@ -185,11 +190,13 @@ def comparable(steps: list[Step]) -> list[Step]:
             requests = [
                 Request(each.topic_filter, qos)
                 for each in value.requests
-                if each.topic_filter.startswith("$share") == shared and not (shared and retained)
+                if each.topic_filter.startswith("$share") == shared
             ]
-            if not requests:
-                continue
             value = Subscribe(value.packet_id, requests)
+        if isinstance(value, Subscribe) and retained:
+            value = _without_shares(value)
+        if isinstance(value, Subscribe) and not value.requests:
+            continue
         even.append((number, what, value))
     return even
 
