@@ -43,6 +43,10 @@ class MovableClock(Clock, Protocol):
 
     def advance(self, seconds: float) -> None: ...
 
+    def advance_towards(self, offset: float, most: int) -> bool:
+        """Move on to an offset, by at most so many calls that fall due; False: there are more."""
+        ...
+
 
 class _Loop(Protocol):
     def time(self) -> float: ...
@@ -155,6 +159,14 @@ class ManualClock:
         self._now = target
 
 
+def _check_way(seconds: float) -> None:
+    if seconds < 0:
+        raise ValueError("time only moves forward")
+    if seconds > _MOST_AT_ONCE:
+        days = f"{seconds / _DAY:,.0f} days are too far"
+        raise InvalidInput(f"{days}: time moves on by {_MOST_AT_ONCE // _DAY} at once")
+
+
 class AdjustableClock:
     """Another clock's time, which a person may move forward (`clock advance 90s`)."""
 
@@ -188,20 +200,36 @@ class AdjustableClock:
 
         Raises InvalidInput for more than a year: until all of it has run nothing else does.
         """
-        if seconds < 0:
-            raise ValueError("time only moves forward")
-        if seconds > _MOST_AT_ONCE:
-            days = f"{seconds / _DAY:,.0f} days are too far"
-            raise InvalidInput(f"{days}: time moves on by {_MOST_AT_ONCE // _DAY} at once")
+        _check_way(seconds)
         target = self.now() + seconds
         try:
             while (due := self._agenda.next_due()) is not None and due <= target:
-                call = self._agenda.pop()
-                self._offset += max(0.0, due - self.now())
-                call.callback(*call.args)
+                self._run_next(due)
         finally:
             self._offset += max(0.0, target - self.now())
             self._arm()
+
+    def advance_towards(self, offset: float, most: int) -> bool:
+        """The same up to an offset, in steps: at most so many calls; False: more fall due.
+
+        Time goes on between the steps, and what it makes due is run as ever. Raises InvalidInput.
+        """
+        _check_way(max(0.0, offset - self._offset))
+        try:
+            for _ in range(most):
+                due = self._agenda.next_due()
+                if due is None or due > self._inner.now() + offset:
+                    self._offset = max(self._offset, offset)
+                    return True
+                self._run_next(due)
+        finally:
+            self._arm()
+        return False
+
+    def _run_next(self, due: float) -> None:
+        call = self._agenda.pop()
+        self._offset += max(0.0, due - self.now())
+        call.callback(*call.args)
 
     def _arm(self) -> None:
         if self._armed is not None:

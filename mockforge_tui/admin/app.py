@@ -93,6 +93,7 @@ class Routes:
         if rows is not None and result.ok:
             # Starlette takes any ASGI application for a response.
             return cast(Response, Stream(rows, result, session.jobs))
+        result = await session.settled(result)
         return Response(
             to_json(result.as_json(width)), 200 if result.ok else 400, media_type="application/json"
         )

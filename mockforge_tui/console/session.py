@@ -1,5 +1,6 @@
 """One person at the console: a line in, a result out, whatever front end the line came from."""
 
+import asyncio
 import copy
 import logging
 from collections.abc import Callable, Mapping
@@ -90,6 +91,16 @@ class Session:
     async def execute(self, line: str, *, confirmed: bool = False) -> Result:
         """Run one line; nothing is raised for a mistake of the line or of the brokers' state."""
         return self.run(line, confirmed=confirmed)
+
+    async def settled(self, result: Result) -> Result:
+        """What a line comes to: of an awaited job that it began the outcome, once there is one."""
+        job = self.jobs.of(result)
+        if job is None or not job.awaited:
+            return result
+        ended = asyncio.Event()
+        job.on_stop.append(ended.set)
+        await ended.wait()
+        return job.result(result)
 
     def run(self, line: str, *, confirmed: bool = False) -> Result:
         """The same at once: no command waits, what takes long goes on as a job."""

@@ -46,7 +46,7 @@ class Console:
         __tracebackhide__ = True
         session, heard = self._session, Heard()
         if not session.streams(line):
-            return heard.answer(session.run(line, confirmed=True))
+            return heard.answer(await session.settled(session.run(line, confirmed=True)))
         result = session.heard_by(heard.report).run(line, confirmed=True)
         job = session.jobs.of(result)
         if job is not None:

@@ -161,5 +161,25 @@ def test_nobody_moves_on_by_more_than_a_year_at_once() -> None:
     clock = AdjustableClock(ManualClock())
     with pytest.raises(InvalidInput, match="367 days are too far: time moves on by 366 at once"):
         clock.advance(367 * 86_400)
+    with pytest.raises(InvalidInput, match="367 days are too far"):
+        clock.advance_towards(367 * 86_400, 1)
     assert clock.offset == 0
     clock.advance(366 * 86_400)
+
+
+def test_a_way_in_steps_runs_each_call_at_its_own_time_and_ends_where_it_should():
+    inner = ManualClock()
+    clock = AdjustableClock(inner)
+    seen = []
+    for due in (1, 2, 3, 90):
+        clock.call_later(due, lambda: seen.append(clock.now()))
+    assert not clock.advance_towards(60, 2)
+    assert (seen, clock.offset) == ([1, 2], 2)
+    # Time that passes meanwhile is none of the way.
+    inner.advance(0.5)
+    assert clock.advance_towards(60, 2)
+    assert (seen, clock.offset) == ([1, 2, 3], 60)
+    assert clock.advance_towards(50, 2)
+    assert clock.now() == 60.5
+    inner.advance(29.5)
+    assert seen == [1, 2, 3, 90]

@@ -1,15 +1,21 @@
 """`clock`: the brokers' time."""
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from ... import units
+from ..lookup import BadArgument
 from ..registry import Arg, command
-from ..results import Result, done
+from ..results import Notice, Result, done
 from ..types import DURATION
 
 if TYPE_CHECKING:
     from ..session import Session
+
+
+_KIND: Final = "clock"
+_CALLS: Final = 500
+"""Calls that fall due and are made in one turn of the loop."""
 
 
 @command("clock show", group="control", aliases=("clock",), examples=("clock",))
@@ -26,9 +32,52 @@ def clock_show(session: "Session") -> Result:
 def clock_advance(
     session: "Session", duration: Annotated[float, Arg(DURATION, "how far: 90s, 1h30m")]
 ) -> Result:
-    """Move the brokers' time on at once: whatever falls due on the way happens now."""
+    """Move the brokers' time on at once: whatever falls due on the way happens now.
+
+    Of very much that falls due, all others get their turn in between; then it is a job, whose end
+    scripts wait for.
+    """
     clock = session.runtime.clock
-    clock.advance(duration)
+    running = next((job for job in session.jobs if job.kind == _KIND), None)
+    if running is not None:
+        raise BadArgument("duration", f"job {running.id} still advances it: job stop {running.id}")
+    start = clock.offset
+    target = start + duration
+    if clock.advance_towards(target, _CALLS):
+        return _passed(session, duration)
+    shown = units.format_duration(duration)
+
+    def end() -> None:
+        if job.outcome is None:
+            job.outcome = _passed(session, clock.offset - start)
+
+    job = session.jobs.open(_KIND, shown, end)
+    job.awaited = True
+
+    def go_on() -> None:
+        job.timer = None
+        try:
+            arrived = clock.advance_towards(target, _CALLS)
+        except BaseException:
+            session.jobs.stop(job)
+            raise
+        if job.stopped:
+            return
+        if not arrived:
+            job.timer = clock.call_later(0.0, go_on)
+            return
+        job.outcome = _passed(session, duration)
+        session.jobs.stop(job)
+        if session.interactive:
+            session.report(Notice("note", job.outcome.text))
+
+    job.timer = clock.call_later(0.0, go_on)
+    text = f"job {job.id} advances the clock by {shown} (job stop {job.id} ends it)"
+    return done(text, {"job": job.id})
+
+
+def _passed(session: "Session", duration: float) -> Result:
+    clock = session.runtime.clock
     return done(
         f"{units.format_duration(duration)} passed, {units.format_duration(clock.offset)} in all",
         {"wall": clock.wall(), "offset": clock.offset},

@@ -10,6 +10,7 @@ from mockforge_brokers.events import MessageSeen, Warned
 from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.actions import Delay, Reorder
 
+from mockforge_tui import MockForge
 from mockforge_tui.console.commands import REGISTRY
 from mockforge_tui.console.session import Session
 
@@ -338,6 +339,48 @@ def test_clock_advance_moves_what_is_due() -> None:
     assert len(scene.sent) == 4
 
 
+def test_a_long_way_of_the_clock_is_gone_in_steps_that_others_come_between() -> None:
+    scene = Scene(busy=False)
+    calls: list[float] = []
+
+    def tick() -> None:
+        calls.append(scene.clock.now())
+        scene.clock.call_later(1, tick)
+
+    tick()
+    others: list[int] = []
+    result = scene.run("clock advance 1h")
+    job = scene.session.jobs.of(result)
+    assert job is not None
+    assert job.awaited
+    scene.time.call_later(0, lambda: others.append(len(calls)))
+    assert f"job {job.id} still advances it" in scene.refused("clock advance 1s").as_text()
+    while not job.stopped:
+        scene.time.advance(0)
+    assert len(calls) == 3_601
+    assert calls == [calls[0] + number for number in range(3_601)]
+    assert others[0] < 1_100
+    assert job.result(result).text == "1h00m passed, 1h00m in all"
+    assert scene.run("clock advance 1s").text.startswith("1s passed, ")
+
+
+def test_a_clock_that_advances_is_stopped_where_it_came() -> None:
+    scene = Scene(busy=False)
+
+    def tick() -> None:
+        scene.clock.call_later(1, tick)
+
+    tick()
+    result = scene.run("clock advance 1h")
+    job = scene.session.jobs.of(result)
+    assert job is not None
+    scene.run(f"job stop {job.id}")
+    assert "in all" in job.result(result).text
+    scene.time.advance(0)
+    assert 0 < scene.clock.offset < 1_100
+    assert scene.run("clock advance 10s").ok
+
+
 def test_repeat_runs_a_line_so_often() -> None:
     scene = Scene(busy=False)
     result = scene.run("repeat 3: pub kafka:orders {{sequence}}")
@@ -482,3 +525,12 @@ def test_a_fault_by_a_saved_filter_says_what_came_nearest_to_it() -> None:
         "@late",
         ["client:x", "op:PINGREQ"],
     )
+
+
+def test_who_runs_a_long_way_of_the_clock_gets_its_end_for_an_answer() -> None:
+    with MockForge(mqtt=False, amqp=False, kafka=True) as mockforge:
+        mockforge.run("topic add t -p 1")
+        mockforge.run("every 1s: pub kafka:t x")
+        assert mockforge.run("clock advance 20m").text == "20m00s passed, 20m00s in all"
+        (topic,) = mockforge.run("topic ls").data
+        assert topic["depth"] >= 1_200
