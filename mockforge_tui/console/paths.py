@@ -1,7 +1,8 @@
 """Files as people name them in a line."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mockforge_brokers.errors import InvalidInput
@@ -26,6 +27,13 @@ def opened(named: str, sign: str = "") -> Iterator[Path]:
         yield path
     except OSError as error:
         raise refused(named, error, sign) from None
+
+
+def at_home(path: str) -> str:
+    """The same with `~` for the user's home, as people write it."""
+    with suppress(RuntimeError, ValueError):
+        return f"~{os.sep}{Path(path).relative_to(Path.home())}"
+    return path
 
 
 def refused(named: str, error: OSError, sign: str = "") -> InvalidInput:

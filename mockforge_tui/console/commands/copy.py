@@ -9,6 +9,7 @@ from ...units import counted, format_size
 from ..again.spelling import typed_text
 from ..exports import OF_FRAMES, Ending, form_of
 from ..lookup import BadArgument, view
+from ..paths import at_home
 from ..registry import Arg, Opt, command
 from ..results import Result, done
 from ..types import choice
@@ -57,12 +58,18 @@ def copy(
     size = len(copied.encode("utf-8", "surrogateescape"))
     too_large = size > CLIPBOARD
     form = "hex" if form == _TEXT and copied != _as_it_is(rows) else form
-    said = f"{format_size(size)} copied as {form}" if len(rows) == 1 else (
-        f"{counted(len(rows), 'row')} copied as {form}, {format_size(size)}"
-    )  # fmt: skip
-    doubt = "more than many terminals take" if too_large else "if the terminal has a clipboard"
-    where = f"; it is in {place} too" if place else ""
-    return done(f"{said}, {doubt}{where}", {"rows": len(rows), "size": size, "path": place})
+    said = (
+        format_size(size) if len(rows) == 1 else f"{counted(len(rows), 'row')}, {format_size(size)}"
+    )
+    data = {"rows": len(rows), "size": size, "path": place}
+    if too_large:
+        # It is asked all the same: some take more.
+        where = f"; {at_home(place)} has it" if place else ""
+        return done(f"{said} as {form}, more than many terminals take{where}", data)
+    if place:
+        # Short enough for the line below the prompt of a narrow terminal.
+        return done(f"{said} as {form}; no clipboard? {at_home(place)}", data)
+    return done(f"{said} copied as {form}, if the terminal has a clipboard", data)
 
 
 def _chosen(screen: "View", which: range | str, form: str) -> list[Row]:

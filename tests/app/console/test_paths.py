@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from mockforge_tui.console.paths import at_home
+
 from ..tui.stage import Stage, play
 from .scene import BUG, Scene
 
@@ -43,3 +45,9 @@ def test_a_screenshot_that_cannot_be_written_is_no_bug(name: str, tmp_path: Path
         assert "x.svg: " in stage.screen.result.text
 
     play(act)
+
+
+def test_a_path_at_home_is_shown_as_people_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert at_home("/home/ada/.local/x") == "~/.local/x"
+    assert at_home("/tmp/x") == "/tmp/x"
