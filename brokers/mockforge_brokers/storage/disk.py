@@ -6,7 +6,7 @@ import os
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -225,7 +225,7 @@ class Files:
         if reader.damaged:
             self._write_anew(kept)
             self._set_old_aside(Counter(reader.damaged.values()))
-        self._begin(kept.clean)
+        self._begin(kept.clean, reader.unsynced())
         return kept
 
     def look(self) -> Kept | None:
@@ -247,13 +247,20 @@ class Files:
             return reader.kept()
         return None
 
-    def _begin(self, clean: bool) -> None:
+    def _begin(self, clean: bool, unsynced: Iterable[tuple[Segment, int, bytes]]) -> None:
         first_format.mark(self.folder)
         segments = self.live.segments
         if not segments or segments[max(segments)].version != form.VERSION:
             # One of an older format stays as it is, until nothing of it is wanted any more.
             segment = self.new_segment()
             SegmentFile(self.folder, segment, new=True).close(segment.size)
+        for segment, at, data in unsynced:
+            # To ask for a sync alone would mean nothing.
+            file = SegmentFile(self.folder, segment, new=False, through=False)
+            try:
+                file.write(at, [data])
+            finally:
+                file.close(segment.size)
         for number, segment in segments.items():
             # A run before this one may have been killed before all of it was on disk.
             path = path_of(self.folder, number)
@@ -264,6 +271,7 @@ class Files:
                     renew(path, segment.size)
                 except Lost:
                     raise error from None
+        sync_folder(self.folder)
         if clean:
             # From here on it is not: that nothing was written does not mean that nothing happened.
             segment = segments[max(segments)]
@@ -289,7 +297,7 @@ class Files:
                 f"{self.folder / name} is damaged: {damaged} rows have a wrong checksum and are "
                 "out, all else is there"
             )
-        self._begin(clean=False)
+        self._begin(clean=False, unsynced=())
         return kept
 
     def _write_anew(self, kept: Kept) -> None:

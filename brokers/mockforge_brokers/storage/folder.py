@@ -52,6 +52,7 @@ class DataFolder:
         `users` are those that the config names.
         """
         kept = self._files.read()
+        self._writer.begin()
         StoredAccess(self.store, self._environment.access, users).take_up(kept)
         for number in kept.logs:
             self.store.known_log(number)

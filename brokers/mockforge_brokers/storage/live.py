@@ -45,6 +45,11 @@ def place_of(segment: int, at: int) -> int:
     return segment << _SIZE | at
 
 
+def number_in(place: int) -> int:
+    """Of its segment."""
+    return place >> _SIZE
+
+
 def offset_in(place: int) -> int:
     """Where the frame begins in its segment."""
     return place & _MASK

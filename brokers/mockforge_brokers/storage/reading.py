@@ -1,13 +1,13 @@
 """Reads the segments of a folder at the start: all that is checked, and what is wrong is said."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from . import segments as form
 from .facts import POSITION_BITS, Kept
-from .live import Live, Segment, place_of
+from .live import Live, Segment, number_in, offset_in, place_of
 from .refused import DataError
 from .segments import Broken, Frame
 
@@ -43,6 +43,10 @@ class Reader:
         self._clean = True
         self._through = False
         """The last frame was on disk before anybody was told of it."""
+        self._synced = 0
+        """Up to this place all was on disk when the last frame was written."""
+        self._newest: dict[int, bytes] = {}
+        """Segments that go further than that, as they were read."""
         self._logs: dict[int, dict[int, bytes]] = {}
         self._lows: dict[int, int] = {}
         """No row of a log is below this position."""
@@ -61,6 +65,10 @@ class Reader:
         version, salt, _ = head
         segment = Segment(number_of(path), salt, form.HEAD, version=version)
         self._live.add(segment)
+        if self._mends:
+            on_disk = number_in(self._synced)
+            self._newest = {at: old for at, old in self._newest.items() if at >= on_disk}
+            self._newest[segment.number] = data
         frames = list(form.walk(data, salt, version=version))
         for index, frame in enumerate(frames):
             place = place_of(segment.number, frame.at)
@@ -77,6 +85,7 @@ class Reader:
                 self._tear(path, segment, frame.at, _cut(len(data) - frame.at))
                 return False
             self._apply(path, segment, frame, good)
+            self._synced = place if frame.synced is None else frame.synced
             self._through = frame.synced is None or bool(frame.flags & form.THROUGH)
             segment.size = frame.end
         if len(data) > segment.size and self._mends:
@@ -198,6 +207,19 @@ class Reader:
             rows.pop(position, None)
         if first & _MASK <= known:
             self._lows[log] = stop
+
+    def unsynced(self) -> Iterator[tuple[Segment, int, bytes]]:
+        """What the disk may not have of segments that are still there, and where it stands.
+
+        The system shows it, and may have said to who was killed that the disk did not take it; it
+        says so once.
+        """
+        on_disk = number_in(self._synced)
+        for number, data in self._newest.items():
+            segment = self._live.segments.get(number)
+            if segment is not None and number >= on_disk:
+                at = offset_in(self._synced) if number == on_disk else 0
+                yield segment, at, data[at : segment.size]
 
     def kept(self) -> Kept:
         found = Kept(clean=self._clean)

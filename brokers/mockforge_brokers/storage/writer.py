@@ -111,7 +111,7 @@ class Writer:
         """Of that file, without the room made ahead."""
         self._failed: _Job | None = None
         """The program ended and it could not be written."""
-        self._synced = place_of(max(files.live.segments, default=0), 0)
+        self._synced = 0
         """The place up to which all is on disk."""
         self._going: list[int] = []
         """Segments of which nothing is wanted, where each group is on disk; the thread's."""
@@ -142,6 +142,11 @@ class Writer:
         self._thread.start()
 
     # In the loop's thread.
+
+    def begin(self) -> None:
+        """The files were read: all that stands there is on disk."""
+        newest = self._live.segments[max(self._live.segments)]
+        self._synced = place_of(newest.number, newest.size)
 
     def write(self, group: Group) -> None:
         self._settle()

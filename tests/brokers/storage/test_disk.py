@@ -62,6 +62,7 @@ def writer(folder, *, through=True):
     files.read()
     made = Writer(files, lambda function, *args: function(*args), through=through)
     made.store = Store()
+    made.begin()
     return made
 
 

@@ -45,6 +45,7 @@ class Loop:
         files.read()
         self.writer = Writer(files, lambda *call: self.calls.put(call), through=through)
         self.writer.store = Told()
+        self.writer.begin()
 
     def keep_in(self, store):
         self.writer.store = store
@@ -104,6 +105,39 @@ def test_what_is_said_to_be_on_disk_is_there_when_the_power_is_lost_however_ofte
     fails.clear()
     forgetful.stop()
     made._files.close()
+    assert forgetful.failed
+    assert contents(read(tmp_path)[0]) == contents(model.kept())
+
+
+@pytest.mark.parametrize("next_through", [False, True])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_start_does_not_believe_what_a_kill_left_of_a_failed_sync(
+    tmp_path, monkeypatch, seed, next_through
+):
+    """The system shows it, and takes a sync of it for done; the next run confirms more behind."""
+    monkeypatch.setattr(writer_module, "SEGMENT", 700)
+    dice, model, fails = Dice(seed), MemoryDisk(), threading.Event()
+    forgetful = ForgetfulDisk(tmp_path, monkeypatch, fails.is_set)
+    for through in (False, next_through):
+        loop = Loop(tmp_path, through=through)
+        made = loop.writer
+        if not through:
+            # It is killed before what failed is written anew.
+            monkeypatch.setattr(made._syncer, "_failed", lambda error: None)
+        for number in range(12):
+            if number == 6 and not through:
+                fails.set()
+            group = dice.group()
+            model._apply(group)
+            loop.keep(group)
+        if made._syncer is not None:
+            made._syncer.close()
+        fails.clear()
+        made._jobs.put(None)
+        made._thread.join()
+        made._files.close()
+    read(tmp_path)
+    forgetful.stop()
     assert forgetful.failed
     assert contents(read(tmp_path)[0]) == contents(model.kept())
 

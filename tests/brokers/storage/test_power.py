@@ -7,7 +7,7 @@ import os
 
 import pytest
 from mockforge_brokers.storage import writer as writer_module
-from mockforge_brokers.storage.live import offset_in, place_of
+from mockforge_brokers.storage.live import number_in, offset_in, place_of
 from mockforge_brokers.storage.reading import number_of, paths_in
 from mockforge_brokers.storage.segments import HEAD, read_head, walk
 
@@ -38,10 +38,6 @@ def leave(made):
     if made._file is not None:
         os.close(made._file._handle)
     made._files.close()
-
-
-def number_in(place):
-    return place >> 32
 
 
 def lose_some(path, safe, dice):
