@@ -311,10 +311,14 @@ class Tape:
     def pop_oldest(self) -> int:
         """Let the oldest chunk go, which left the common order; returns the bytes it took."""
         chunks = self.chunks
-        if len(chunks) > _FEW:
+        # Done for each chunk once the journal is full: the frequent case first, without a call.
+        if isinstance(chunks, deque):
+            chunk = chunks.popleft()
+        elif len(chunks) > _FEW:
             chunks = self._queue()
-        chunk = chunks[0]
-        del chunks[0]
+            chunk = chunks.popleft()
+        else:
+            chunk = chunks.pop(0)
         cost = len(chunk.data or b"") + _OVERHEAD
         chunk.data = None
         self.size -= cost
