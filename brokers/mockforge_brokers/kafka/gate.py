@@ -55,7 +55,7 @@ def in_login(caller: Caller, rows: RowReader, frame: bytes) -> Pieces | None:
     reason = login.interrupted(title(api_key))
     refusal = RequestRefused(ErrorCode.ILLEGAL_SASL_STATE, reason)
     rows.remember(correlation_id, api_key, version)
-    return misbehaviour.refuse_whole(header, frame, at, refusal)
+    return misbehaviour.refuse_whole(caller, header, frame, at, refusal)
 
 
 def _bare_token(caller: Caller, token: bytes) -> Pieces:

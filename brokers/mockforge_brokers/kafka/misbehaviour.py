@@ -15,11 +15,11 @@ from ..misbehaviour.decisions import Changes
 from .apis import HANDLERS
 from .apis.caller import Caller
 from .apis.handler import Pieces
+from .apis.reading import read
 from .codes import ApiKey, ErrorCode
 from .records import Record, build_batch, place_whole, read_records, split_batches
 from .state.purgatory import Parked
 from .wire.catalog import REQUESTS, RESPONSES
-from .wire.codec import decode
 from .wire.frames import (
     RequestHeader,
     decode_request,
@@ -109,10 +109,12 @@ def _is_map(value: object) -> bool:
 # Refusing.
 
 
-def refuse_whole(header: RequestHeader, frame: bytes, at: int, refusal: RequestRefused) -> Pieces:
+def refuse_whole(
+    caller: Caller, header: RequestHeader, frame: bytes, at: int, refusal: RequestRefused
+) -> Pieces:
     """The answer with one code to all that a request names."""
     api_key, version, correlation_id, _ = header
-    request = decode(REQUESTS[api_key], version, frame, at)
+    request = read(caller, REQUESTS[api_key], version, frame, at)
     message = refused(request, RESPONSES[api_key], version, refusal.code, refusal.text)
     return response_pieces(message, version, correlation_id)
 
@@ -126,7 +128,7 @@ def answer(
     """
     api_key, version, correlation_id, client_id = header
     code, text = refusal.code, refusal.text
-    request = decode(REQUESTS[api_key], version, refusal.frame, at)
+    request = read(caller, REQUESTS[api_key], version, refusal.frame, at)
     if isinstance(request, ProduceRequest) and request.acks == 0:
         raise ProtocolError(f"Produce with acks=0 is refused: {text}")
     if api_key == ApiKey.METADATA:

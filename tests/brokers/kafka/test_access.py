@@ -33,6 +33,7 @@ from mockforge_brokers.kafka.wire.messages.topics import (
     CreateTopicsRequest,
     DeleteTopicsRequest,
 )
+from mockforge_brokers.limits import Limits
 from msgspec.structs import replace
 
 from .scene import Scene, fetch, produce
@@ -288,6 +289,18 @@ def test_what_comes_out_of_turn_is_answered_as_kafka_answers_it(before, request_
     if not ends:
         assert scene.ask_for(client, METADATA, 9).controller_id == 1
         assert client.peer.principal.name == "alice"
+
+
+def test_what_names_too_much_before_the_login_is_not_read_to_be_refused():
+    scene = Guarded(limits=Limits(kafka_request_items=10))
+    client = scene.network.connect()
+    scene.ask_for(client, HANDSHAKE, 1)
+    topics = [MetadataRequestTopic(name=f"t{number}") for number in range(11)]
+    scene.ask(client, MetadataRequest(topics=topics), 9)
+    assert client.peer.reason == "MetadataRequest v9 names more than 10 things at once"
+    assert client.take() == b""
+    views = {view.name: view for view in scene.environment.usage.views()}
+    assert views["kafka_request_items"].met == 1
 
 
 def test_where_nobody_is_to_log_in_sasl_is_an_illegal_state():

@@ -10,12 +10,12 @@ from ...fairness import Steps
 from ..codes import ApiKey, VersionRange
 from ..state.purgatory import Parked
 from ..wire.catalog import RESPONSES
-from ..wire.codec import TooManyItems, decode
 from ..wire.frames import response_pieces
 from ..wire.refusals import refused
 from ..wire.schema import Message
 from .caller import Caller
 from .coordinated import misplaced
+from .reading import read
 
 T = TypeVar("T")
 Stepped = Generator[None, None, T]
@@ -64,13 +64,7 @@ class MessageHandler:
         self, caller: Caller, frame: bytes, at: int, correlation_id: int
     ) -> Pieces | Parked[Pieces] | None:
         version = caller.version
-        environment = caller.environment
-        try:
-            most = environment.limits.kafka_request_items
-            request = decode(self._request, version, frame, at, most)
-        except TooManyItems:
-            environment.usage.count("kafka_request_items")
-            raise
+        request = read(caller, self._request, version, frame, at)
         if caller.cluster.nodes.many and (refusal := misplaced(caller, request)) is not None:
             code = caller.denied(self.api_key, refusal)
             response = refused(request, RESPONSES[self.api_key], version, code, refusal.text)

@@ -3,6 +3,7 @@
 The one handler that reads and writes its bytes by hand: it is the path of every message.
 """
 
+from functools import partial
 from typing import Final
 
 from ....errors import ProtocolError, RequestRefused
@@ -13,13 +14,13 @@ from ...state.logs.internal import check_records
 from ...state.logs.log import Begin, PartitionLog
 from ...state.logs.policy import RecordsRefusedError
 from ...state.logs.topic import Topic
-from ...wire.codec import TooManyItems
 from ...wire.frames import response_pieces
 from ...wire.messages.logs import ProduceRequest
-from ...wire.produce import PartitionResult, ProduceRequestParts, read_request, write_response
+from ...wire.produce import PartitionResult, read_request, write_response
 from ...wire.splitter import Frame
 from ..caller import Caller
 from ..handler import Pieces
+from ..reading import read_by
 from . import leader_hints
 from .joining import joining
 from .produce_path import ProducePath
@@ -58,7 +59,7 @@ class ProduceHandler:
 
     def answer(self, caller: Caller, frame: bytes, at: int, correlation_id: int) -> Pieces | None:
         version = caller.version
-        request = _read(caller, frame, at)
+        request = read_by(caller, partial(read_request, frame, at, version))
         begin: Begin | None = None
         refusal = _refused_as_a_whole(caller, request.acks, request.transactional_id)
         if refusal is None:
@@ -96,16 +97,6 @@ class ProduceHandler:
             if hinted is not None:
                 return response_pieces(hinted, version, correlation_id)
         return [write_response(version, correlation_id, results)]
-
-
-def _read(caller: Caller, frame: bytes, at: int) -> ProduceRequestParts:
-    environment = caller.environment
-    try:
-        most = environment.limits.kafka_request_items
-        return read_request(frame, at, caller.version, most)
-    except TooManyItems:
-        environment.usage.count("kafka_request_items")
-        raise
 
 
 def _each_once(topics: Topics) -> Topics:

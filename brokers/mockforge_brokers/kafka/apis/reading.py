@@ -1,0 +1,27 @@
+"""What a request says, as long as it names no more than is wise to handle in one turn."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from ..wire.codec import TooManyItems, decode
+from ..wire.schema import Message
+from .caller import Caller
+
+M = TypeVar("M", bound=Message)
+T = TypeVar("T")
+
+
+def read(caller: Caller, message: type[M], version: int, frame: bytes, at: int) -> M:
+    """The message that begins at `at`. Raises ProtocolError, TooManyItems among them."""
+    return read_by(caller, partial(decode, message, version, frame, at))
+
+
+def read_by(caller: Caller, decoder: Callable[[int], T]) -> T:
+    """The same by a decoder that is told how many items there may be."""
+    environment = caller.environment
+    try:
+        return decoder(environment.limits.kafka_request_items)
+    except TooManyItems:
+        environment.usage.count("kafka_request_items")
+        raise
