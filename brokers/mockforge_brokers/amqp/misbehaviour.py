@@ -166,13 +166,15 @@ def repeat(connection: Connection, frame: bytes, *, dup: bool) -> None:
     if channel is None or not channel.publishing.confirming:
         connection.receive(frame)
         return
+    # The repetition may end the channel, which then has it no more.
+    publishing = channel.publishing
     # What is owed so far is sent by its own tags first.
-    channel.publishing.confirm()
-    channel.publishing.confirming = False
+    publishing.confirm()
+    publishing.confirming = False
     try:
         connection.receive(frame)
     finally:
-        channel.publishing.confirming = True
+        publishing.confirming = True
 
 
 _PUBLISH: Final = b"\x00\x3c\x00\x28"

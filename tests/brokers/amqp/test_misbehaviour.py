@@ -233,6 +233,17 @@ def test_a_repeated_publish_is_routed_and_not_confirmed(scene: Scene, client: Cl
     assert depth(scene, "q") == 3
 
 
+def test_a_repetition_that_ends_the_connection_is_answered(client: Client) -> None:
+    client.send("queue.declare", queue="q")
+    client.send("confirm.select")
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    unit = frames.method(1, "basic.consume", queue="q", consumer_tag="c")
+    client.fake.connection.repeat(unit, dup=False)
+    client.fake.flush()
+    [close] = client.received()
+    assert (close.name, close["reply_code"]) == ("connection.close", ReplyCode.NOT_ALLOWED)
+
+
 def test_what_may_be_damaged_of_a_unit_is_its_methods_payload() -> None:
     unit = publish("amq.direct", "q", b"x" * 100)
     [first, *_] = frames.split(unit)
