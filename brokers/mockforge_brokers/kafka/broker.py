@@ -167,6 +167,8 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
     def reset(self) -> None:
         for connection in tuple(self._connections.values()):
             connection.end("the broker was reset")
+        # What they asked for is carried out to its end, which is before this.
+        self.environment.chores.finish()
         self.cluster.clear()
         self.counters.clear()
         self._next_partition.clear()
@@ -174,6 +176,7 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
     # A restart.
 
     def dump(self) -> dict[str, object]:
+        self.environment.chores.finish()
         values: dict[str, object] = to_builtins(self.cluster.dump(), builtin_types=(bytes,))
         return values
 
@@ -195,6 +198,8 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
         store = self.environment.store
         left = ended(connections, self.dump, hard=hard, store=store, protocol=self.protocol)
         with still(store):
+            # What is still asked for by who was killed is not done to what comes after.
+            self.environment.chores.finish()
             self.cluster.stop()
             self._next_partition.clear()
             if not isinstance(left, Kept):

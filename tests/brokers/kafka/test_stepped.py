@@ -2,6 +2,7 @@
 
 import pytest
 from mockforge_brokers.journal import OUT
+from mockforge_brokers.kafka.apis.cluster import metadata
 from mockforge_brokers.kafka.codes import ApiKey
 from mockforge_brokers.kafka.wire.frames import decode_response
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest
@@ -89,12 +90,43 @@ def test_others_are_answered_while_much_is_done(scene, request_of, version, name
     assert len(decode_response(second, ApiKey.DESCRIBE_CONFIGS, 4)[1].results) == 1
 
 
-def test_for_who_is_gone_nothing_more_is_done(scene):
+def test_for_who_is_gone_nothing_more_is_looked_at(scene, monkeypatch):
+    seen = []
+    monkeypatch.setattr(metadata, "_described", lambda *of: seen.append(of))
     client = scene.network.connect()
-    scene.ask(client, deleted(NAMES), 6)
+    scene.ask(client, shown(NAMES), 12)
     client.vanish()
     later(scene)
-    assert len(scene.broker.cluster.topics) == 19
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_of", "version", "names", "left"),
+    [(created, 7, [f"new{number}" for number in range(20)], 40), (deleted, 6, NAMES, 0)],
+)
+def test_what_is_changed_is_changed_to_the_end_also_for_who_is_gone(
+    scene, request_of, version, names, left
+):
+    client = scene.network.connect()
+    scene.ask(client, request_of(names), version)
+    client.vanish()
+    later(scene)
+    assert len(scene.broker.cluster.topics) == left
+
+
+@pytest.mark.parametrize("end", ["reset", "hard", "soft"])
+def test_no_change_that_was_asked_for_before_comes_after_the_brokers_end(scene, end):
+    client = scene.network.connect()
+    scene.ask(client, created([f"new{number}" for number in range(20)]), 7)
+    if end == "reset":
+        scene.broker.reset()
+    else:
+        scene.broker.restart(hard=end == "hard")
+    left = len(scene.broker.cluster.topics)
+    later(scene)
+    assert len(scene.broker.cluster.topics) == left
+    # A kill keeps what was done until then; a stop waits for all of it.
+    assert left in {"reset": [0], "hard": range(21, 40), "soft": [40]}[end]
 
 
 def test_a_topic_that_went_meanwhile_is_not_shown(scene):

@@ -76,17 +76,21 @@ class MessageHandler:
 
 
 def stepped(
-    handle: Callable[[Caller, Any], Stepped[Message]],
+    handle: Callable[[Caller, Any], Stepped[Message]], *, changes: bool = False
 ) -> Callable[[Caller, Any], Parked[Message]]:
     """For what names thousands of topics: the rest is done when others had their turn.
 
-    The client's next request waits for the answer, as it does behind a long poll.
+    The client's next request waits for the answer, as it does behind a long poll. What `changes`
+    things is carried out to its end, as Kafka does, also when the client has gone.
     """
 
     def begin(caller: Caller, request: Any) -> Parked[Message]:
         answer: Parked[Message] = Parked()
-        steps = _to_the_end(handle(caller, request), answer)
         environment = caller.environment
+        steps = _to_the_end(handle(caller, request), answer, changes)
+        if changes:
+            # No peer is there any more in whose name the rest could be done.
+            answer.on_abandon(partial(environment.chores.later, steps))
 
         def go_on() -> None:
             if environment.turn.work(steps):
@@ -98,11 +102,12 @@ def stepped(
     return begin
 
 
-def _to_the_end(steps: Stepped[Message], answer: Parked[Message]) -> Steps:
-    """Until it is made, or nobody waits for it any more."""
-    while not answer.done:
+def _to_the_end(steps: Stepped[Message], answer: Parked[Message], changes: bool) -> Steps:
+    """Until it is made; what changes nothing only as long as somebody waits for it."""
+    while changes or not answer.done:
         try:
             next(steps)
         except StopIteration as end:
             answer.complete(end.value)
+            return
         yield

@@ -158,4 +158,4 @@ def _configs(config: TopicConfig) -> list[CreatableTopicConfigs]:
     ]
 
 
-API = MessageHandler(CreateTopicsRequest, stepped(handle))
+API = MessageHandler(CreateTopicsRequest, stepped(handle, changes=True))

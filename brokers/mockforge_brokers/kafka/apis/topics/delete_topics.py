@@ -103,4 +103,4 @@ def _topic(caller: Caller, wanted: DeleteTopicState) -> Topic:
     return caller.cluster.topics.with_id(wanted.topic_id)
 
 
-API = MessageHandler(DeleteTopicsRequest, stepped(handle))
+API = MessageHandler(DeleteTopicsRequest, stepped(handle, changes=True))
