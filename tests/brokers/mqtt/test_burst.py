@@ -530,6 +530,12 @@ def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
 @example((Setting(takers=(Taker("a", 2, also=("b", 1)), Taker("a", 2, also=("b", 2)))),
           [sent(stream(*twice("a", 1), *twice("b", 2), *twice("a", 3, 4), *twice("b", 5, 6),
                        *twice("a", 7)))]))  # fmt: skip
+# Who gets each message once for each of its subscriptions.
+@example((Setting(takers=(Taker("a", 1, also=("#", 1)),), options=(("merge_overlapping", False),)),
+          [sent(LEARN, stream(*sized(1, 1, 2, 3))), ("ack", 0, b"", [])]))  # fmt: skip
+@example((Setting(takers=(Taker("a", 2, also=("#", 2)),), options=(("merge_overlapping", False),)),
+          [sent(LEARN, stream(*[Publish("a", bytes((each,)), 2, packet_id=each)
+                                for each in (1, 2, 3)]))]))  # fmt: skip
 # A lower Maximum QoS; sessions on disk; faults and holds on the way in.
 @example((Setting(takers=(Taker("a", 1),), maximum_qos=1),
           [sent(LEARN, stream(publish("a", b"x", 1), *twice("a", 2)))]))  # fmt: skip

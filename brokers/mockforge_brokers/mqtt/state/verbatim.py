@@ -28,10 +28,10 @@ class Grants:
     """Who gets a publish of QoS 1 or 2 on a verbatim route, by the QoS that it has for them.
 
     `lowered` are the sinks of those who subscribed with QoS 0, `granted` the sessions of others,
-    by QoS; they are `together` where that is everybody and each gets it with the same QoS. The fast
-    path makes what their packets begin with (`lower_head`, `parts`), and that is
-    right for packets of `size` bytes: a route's topic is always the same, so that only the length
-    in the header can differ.
+    by QoS; they are `together` where that is everybody and each gets it once, with the same QoS.
+    The fast path makes what their packets begin with (`lower_head`, `parts`), and that is right for
+    packets of `size` bytes: a route's topic is always the same, so that only the length in the
+    header can differ.
     """
 
     __slots__ = ("count", "granted", "lower_head", "lowered", "parts", "size", "together")
@@ -46,7 +46,9 @@ class Grants:
             )
             if found:
                 self.granted[each] = found
-        alike = not self.lowered and len(self.granted) == 1
+        # Who gets each message twice would get a run of them twice, and not each twice in turn.
+        each_once = len({session for session, _, _ in takers}) == len(takers)
+        alike = each_once and not self.lowered and len(self.granted) == 1
         self.together = next(iter(self.granted.values())) if alike else ()
         self.lower_head = b""
         self.parts: tuple[Part, ...] = ()
