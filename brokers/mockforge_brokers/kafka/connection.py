@@ -78,8 +78,12 @@ class KafkaConnection:
         self._on_lost = on_lost
         self._limit = environment.limits.kafka_request
         self._splitter = Splitter(self._limit)
-        journaled = environment.limits.journal_connection
-        self._rows = RowReader(cluster.topics.name_of, journaled=journaled)
+        limits = environment.limits
+        self._rows = RowReader(
+            cluster.topics.name_of,
+            journaled=limits.journal_connection,
+            items=limits.kafka_request_items,
+        )
         self._requests = Requests(self, self._rows)
 
     @property
@@ -199,7 +203,8 @@ class KafkaConnection:
 
     def set_fields(self, direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:
         if direction == IN:
-            return setting.set_in_request(frame, values)
+            most = self._environment.limits.kafka_request_items
+            return setting.set_in_request(frame, values, most)
         return setting.set_in_response(frame, self._rows.answered(frame), values)
 
     malformed = None

@@ -43,8 +43,11 @@ _NAMELESS_REQUESTS: Final = _nameless(dict(REQUESTS))
 _NAMELESS_RESPONSES: Final = _nameless(dict(RESPONSES))
 
 
-def of_request(frame: bytes, api_key: int, version: int) -> tuple[Hashable, bool]:
-    """See `Connection.glance`; each request says anew which client it is from."""
+def of_request(frame: bytes, api_key: int, version: int, most: int) -> tuple[Hashable, bool]:
+    """See `Connection.glance`; each request says anew which client it is from.
+
+    One that names more than `most` things is not asked for its topics.
+    """
     at = HEAD_SIZE + max(0, _INT16(frame, AFTER_CORRELATION_ID)[0])
     if api_key == ApiKey.PRODUCE:
         end = _produced(frame, at, version)
@@ -53,7 +56,7 @@ def of_request(frame: bytes, api_key: int, version: int) -> tuple[Hashable, bool
     client = frame[AFTER_CORRELATION_ID:at]
     if api_key == ApiKey.FETCH:
         try:
-            _, asked = decode_request(frame)
+            _, asked = decode_request(frame, most)
         except BrokerError:
             return (api_key, client), False
         if isinstance(asked, FetchRequest):

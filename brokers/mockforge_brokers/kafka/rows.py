@@ -13,6 +13,7 @@ from ..misbehaviour.skimming import Look
 from . import glance
 from .codes import ApiKey, ErrorCode
 from .records import BatchHeader, Record, read_control_type, read_records, split_batches
+from .wire.codec import UNBOUNDED
 from .wire.frames import decode_request, decode_response, read_request_header
 from .wire.messages.logs import FetchResponse, ProduceRequest
 from .wire.schema import ZERO_UUID, Message, Struct
@@ -42,13 +43,20 @@ class RowReader:
 
     `placed`: what is produced bears the offsets that it got, as from a producer inside.
     `journaled`: how many bytes of frames are kept to be looked at.
+    `items`: a request that names more things than these has one row, which says so.
     """
 
-    __slots__ = ("_most", "_name_of", "_placed", "answered_last", "asked", "requests")
+    __slots__ = ("_items", "_most", "_name_of", "_placed", "answered_last", "asked", "requests")
 
     def __init__(
-        self, name_of: Callable[[bytes], str], *, journaled: int = 1 << 20, placed: bool = False
+        self,
+        name_of: Callable[[bytes], str],
+        *,
+        journaled: int = 1 << 20,
+        items: int = UNBOUNDED,
+        placed: bool = False,
     ) -> None:
+        self._items = items
         self._name_of = name_of
         self._placed = placed
         # A request whose answer has left the journal is asked for by nobody.
@@ -93,7 +101,7 @@ class RowReader:
                 and frame.startswith(named, glance.AFTER_CORRELATION_ID)
             ):
                 return asked
-            look = glance.of_request(frame, api_key, version)
+            look = glance.of_request(frame, api_key, version, self._items)
             if api_key == ApiKey.PRODUCE and isinstance(look[0], bytes):
                 # Up to here the bytes say where they end: any frame with them has this look.
                 self.asked = frame[4:8], look[0], look
@@ -128,7 +136,7 @@ class RowReader:
 
     def _request(self, frame: bytes) -> list[Row]:
         header, _ = read_request_header(frame)
-        _, message = decode_request(frame)
+        _, message = decode_request(frame, self._items)
         row = self._row(IN, header.api_key, header.api_version, header.correlation_id, message)
         row.frame, row.size = frame, len(frame)
         if header.client_id is not None:

@@ -12,8 +12,9 @@ from .wire.schema import Struct
 _TRUE = {"true": True, "1": True, "false": False, "0": False}
 
 
-def set_in_request(frame: bytes, values: Mapping[str, str]) -> bytes:
-    header, message = decode_request(frame)
+def set_in_request(frame: bytes, values: Mapping[str, str], most: int) -> bytes:
+    """Raises ProtocolError, also for what names more than `most` things and is not served."""
+    header, message = decode_request(frame, most)
     _set_all(message, values, ApiKey(header.api_key).title)
     try:
         return encode_request(message, header.api_version, header.correlation_id, header.client_id)

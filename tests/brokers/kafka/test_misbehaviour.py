@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.errors import InvalidInput, ProtocolError
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.kafka.apis import HANDLERS
 from mockforge_brokers.kafka.codes import ApiKey, Compression, ErrorCode
@@ -25,6 +25,7 @@ from mockforge_brokers.kafka.wire.messages.logs import (
     TopicProduceData,
 )
 from mockforge_brokers.kafka.wire.schema import Message, Struct
+from mockforge_brokers.limits import Limits
 from mockforge_brokers.misbehaviour.decisions import Changes
 
 from ..fake_peer import FakeClient
@@ -207,6 +208,29 @@ def test_a_malformed_request_ends_its_own_connection_only() -> None:
     assert (
         scene.answer(other, ApiKey.PRODUCE, 9).responses[0].partition_responses[0].error_code == 0
     )
+
+
+@pytest.mark.parametrize("request_", [produce("orders", b"a"), fetch("orders", 0)])
+def test_what_names_too_much_is_one_row_and_ends_its_connection_when_refused(
+    request_: Message,
+) -> None:
+    scene = Scene(limits=Limits(kafka_request_items=1))
+    client = scene.network.connect()
+    title = type(request_).__name__
+    says = f"{title} v12 names more than 1 things at once"
+    frame = encode_request(request_, 12, 7, "shop")
+    [row] = client.connection.rows(IN, frame)
+    assert (row.error, row.detail) == (says, {})
+    look = client.connection.glance(IN, frame)
+    assert look is not None
+    assert look[1] is (title == "ProduceRequest"), "Produce is asked for one topic only"
+    with pytest.raises(ProtocolError, match=says):
+        client.connection.set_fields(IN, frame, {"acks": "0"})
+    refuse(client, frame, everything, CODE)
+    assert client.peer.reason == says
+    assert client.take() == b""
+    views = {view.name: view for view in scene.environment.usage.views()}
+    assert views["kafka_request_items"].met == 1
 
 
 def test_metadata_refuses_topics_and_still_names_the_brokers() -> None:

@@ -7,7 +7,7 @@ from ...errors import LocalError, ProtocolError
 from ..codes import ApiKey
 from ..varints import Malformed, read_uvarint
 from .catalog import REQUESTS, RESPONSES
-from .codec import decode, encode, encode_pieces
+from .codec import UNBOUNDED, decode, encode, encode_pieces
 from .schema import Message
 from .tagged_fields import bad_length, read_tags
 
@@ -81,13 +81,13 @@ def encode_request(
     return b"".join((head, name, tags, body))
 
 
-def decode_request(frame: bytes) -> tuple[RequestHeader, Message]:
-    """A request frame taken apart for display."""
+def decode_request(frame: bytes, most: int = UNBOUNDED) -> tuple[RequestHeader, Message]:
+    """A request frame taken apart for display; raises TooManyItems as `decode` does."""
     header, at = read_request_header(frame)
     message = REQUESTS.get(header.api_key)
     if message is None:
         raise ProtocolError(f"a request of API {header.api_key}, which is not in the table")
-    return header, decode(message, header.api_version, frame, at)
+    return header, decode(message, header.api_version, frame, at, most)
 
 
 def decode_response(frame: bytes, api_key: int, version: int) -> tuple[int, Message]:
