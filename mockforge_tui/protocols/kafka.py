@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mockforge_brokers.access import Access
-from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.errors import InvalidInput, PlainRefusals
 from mockforge_brokers.permissions import acl_of
 
 from ..config import Config, ConfigError
@@ -123,8 +123,13 @@ def _declare_topic(kafka: "KafkaBroker", topic: "Topic") -> str | None:
 def _differences(kafka: "KafkaBroker", topic: "Topic") -> str | None:
     """How a topic that is there, from before or by a client, differs from what a file says.
 
-    It stays as it is: there may be records in it, and clients that count its partitions.
+    It stays as it is: there may be records in it, and clients that count its partitions. Raises
+    InvalidInput for a configuration that no topic can have.
     """
+    from mockforge_brokers.kafka.state.configs.topic import new_topic_config
+
+    with PlainRefusals():
+        new_topic_config(kafka.cluster.config, topic.config)
     name, wanted = topic.name, topic.partitions
     there = kafka.cluster.topics.named(name)
     found = []

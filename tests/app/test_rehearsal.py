@@ -51,6 +51,23 @@ def test_all_that_is_wrong_is_shown_at_once(capsys, monkeypatch, tmp_path):
     assert "error: f.yaml:2:29: Topic name is invalid: 'c/d'" in error
 
 
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("retention.hours: 3", "Unknown topic config name: retention.hours"),
+        ("retention.ms: -7", "Invalid value -7 for configuration retention.ms"),
+    ],
+)
+def test_a_topic_declared_again_is_refused_what_no_topic_can_have(tmp_path, config, said):
+    topics = ("t: {}", f"t: {{config: {{{config}}}}}")
+    files = [tmp_path / f"{number}.yaml" for number in range(2)]
+    for file, topic in zip(files, topics, strict=True):
+        file.write_text(f"mockforge: 1\nkafka: {{topics: {{{topic}}}}}\n")
+    (error,) = read_fixtures(files, Config()).errors
+    assert str(error.position) == f"{files[1]}:2:18"
+    assert error.text.startswith(said)
+
+
 def warnings(tmp_path, text: str, config: Config | None = None) -> list[str]:
     file = tmp_path / "f.yaml"
     file.write_text(text)
