@@ -19,9 +19,10 @@ _ROOM: Final = 4 * MIB
 _BASE: Final = 1_000
 _ITEM: Final = 100
 _PLAIN: Final = frozenset({int, float, bool, type(None)})
+_FLAT: Final = _PLAIN | {str}
 _LITTLE: Final = 1024
-"""Bytes that a client sent of which no detail can be large: to look at each of them would cost more
-than all the rest of a short connection."""
+"""Bytes that a client sent of which no text in a detail can be large: to look at each of them would
+cost more than all the rest of a short connection."""
 
 
 class EndedConnection(Struct, frozen=True):
@@ -84,7 +85,11 @@ class EndedConnections:
 def _weight(view: ConnectionView) -> int:
     detail = view.detail
     size = _BASE + _ITEM * (1 + len(detail)) + len(view.client) + len(view.software)
-    return size if view.bytes_in <= _LITTLE else size + sum(map(_size, detail.values()))
+    values = detail.values()
+    # A few bytes may ask for all that was named before: a list is looked at whatever it sent.
+    if view.bytes_in <= _LITTLE and _FLAT.issuperset(map(type, filter(None, values))):
+        return size
+    return size + sum(map(_size, values))
 
 
 def _size(value: Any) -> int:

@@ -2,6 +2,7 @@
 
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.ended import EndedConnections
+from mockforge_brokers.kafka.snapshots import FetchView
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.snapshots import ConnectionView
 
@@ -40,6 +41,15 @@ def test_large_ones_leave_before_their_number_is_reached() -> None:
         ended.add(view(number, "x" * 60_000, topics=["t" * 249] * 10), "it left")
     assert 40 < len(ended) < 80
     assert next(iter(ended)).view.id == 199
+
+
+def test_one_that_sent_little_may_be_large_all_the_same() -> None:
+    """A few bytes ask for all that somebody else named before."""
+    ended = made(1_000)
+    for number in range(200):
+        fetching = [FetchView("t", each, 0, 0, 0) for each in range(1_000)]
+        ended.add(view(number, fetching=fetching, unknown_topics=[]), "it left")
+    assert 20 < len(ended) < 80
 
 
 def test_one_that_is_larger_than_all_may_be_is_kept_alone() -> None:
