@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from ..contract import Peer
@@ -9,6 +10,7 @@ from .misbehaviour import Refusal
 
 _MOST: Final = 100
 _MOST_BYTES: Final = 1024 * 1024
+_NOTHING: Final = ()
 
 
 class Backlog:
@@ -18,23 +20,30 @@ class Backlog:
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
-        # Few ever wait: an empty deque takes ten times as much of each idle connection.
-        self.waiting: list[bytes | Refusal] = []
+        # Few ever wait, and an empty deque is large for each idle connection.
+        self.waiting: deque[bytes | Refusal] | tuple[()] = _NOTHING
         self._bytes = 0
         self._paused = False
 
     def add(self, frame: bytes | Refusal) -> None:
         """A request, or one that is to be refused when its turn comes."""
-        self.waiting.append(frame)
+        waiting = self.waiting
+        if not isinstance(waiting, deque):
+            waiting = self.waiting = deque()
+        waiting.append(frame)
         self._bytes += len(frame)
-        full = len(self.waiting) > _MOST or self._bytes > _MOST_BYTES
+        full = len(waiting) > _MOST or self._bytes > _MOST_BYTES
         if full and not self._paused:
             self._paused = True
             self._peer.pause_reading()
 
     def take(self) -> bytes | Refusal:
-        """The oldest."""
-        frame = self.waiting.pop(0)
+        """The oldest, of which there is one."""
+        waiting = self.waiting
+        assert isinstance(waiting, deque)
+        frame = waiting.popleft()
+        if not waiting:
+            self.waiting = _NOTHING
         self._bytes -= len(frame)
         return frame
 
@@ -46,5 +55,5 @@ class Backlog:
             self._peer.resume_reading()
 
     def clear(self) -> None:
-        self.waiting.clear()
+        self.waiting = _NOTHING
         self._bytes = 0

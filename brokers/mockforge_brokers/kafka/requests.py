@@ -138,10 +138,10 @@ class Requests:
     def run(self, frames: Iterable[Frame]) -> None:
         """Those of one burst."""
         self._begin_burst()
-        waiting = self._backlog.waiting
+        backlog = self._backlog
         for frame in frames:
             # Answers go out in the order of the requests: behind one that waits all others do.
-            if self._deferred or self._parked is not None or waiting or not self._free:
+            if self._deferred or self._parked is not None or backlog.waiting or not self._free:
                 self._enqueue(whole(frame))
             elif not self._take_short(frame):
                 self._serve(whole(frame))

@@ -1,5 +1,7 @@
 """Requests that wait: their order, and when the client's bytes are left unread."""
 
+import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -50,6 +52,18 @@ def test_a_cleared_backlog_counts_from_nothing():
         backlog.add(bytes(1_000_000))
         backlog.clear()
     assert (peer.calls, len(backlog.waiting)) == ([], 0)
+
+
+def test_to_take_one_costs_the_same_however_many_wait_and_none_takes_no_room():
+    backlog, count = Backlog(Reading()), 300_000
+    at_rest = sys.getsizeof(backlog.waiting)
+    for _ in range(count):
+        backlog.add(b"x")
+    begun = time.process_time()
+    for _ in range(count):
+        backlog.take()
+    assert time.process_time() - begun < 4, "to move all others each time would take 20 s"
+    assert sys.getsizeof(backlog.waiting) == at_rest < 100
 
 
 def test_a_throttle_is_on_for_its_time_and_reported_once_in_ten_seconds():
