@@ -262,6 +262,38 @@ def test_sessions_take_no_more_bytes_than_their_limit():
     assert sessions.cost == 0
 
 
+def test_nobody_loses_a_session_for_one_that_gets_no_room_all_the_same():
+    scene = Scene(limits=Limits(kafka_fetch_session_bytes=4 * PARTITION_COST))
+    sessions = scene.broker.cluster.fetch_sessions
+    scene.broker.create_topic("a", 4)
+    idle, young, asking = Consumer(scene), Consumer(scene), Consumer(scene)
+    idle.fetch(0, {("a", 0): 0})
+    scene.clock.advance(IDLE + 1)
+    young.fetch(0, {("a", each): 0 for each in range(3)})
+    asking.fetch(0, {("a", each): 0 for each in range(2)})
+    assert asking.session_id == 0, "the idle one alone is not enough"
+    assert list(sessions.by_id) == [idle.session_id, young.session_id]
+    assert (sessions.evicted, met(scene, "kafka_fetch_session_bytes")) == (0, 1)
+    asking.fetch(0, {("a", 0): 0})
+    assert list(sessions.by_id) == [young.session_id, asking.session_id]
+    assert sessions.evicted == 1
+
+
+def test_room_for_one_and_for_its_partitions_is_made_together_or_not_at_all():
+    limits = Limits(kafka_fetch_sessions=2, kafka_fetch_session_bytes=4 * PARTITION_COST)
+    scene = Scene(limits=limits)
+    sessions = scene.broker.cluster.fetch_sessions
+    scene.broker.create_topic("a", 4)
+    idle, young, asking = Consumer(scene), Consumer(scene), Consumer(scene)
+    idle.fetch(0, {("a", 0): 0})
+    scene.clock.advance(IDLE + 1)
+    young.fetch(0, {("a", each): 0 for each in range(3)})
+    asking.fetch(0, {("a", each): 0 for each in range(2)})
+    assert list(sessions.by_id) == [idle.session_id, young.session_id]
+    asking.fetch(0, {("a", 0): 0})
+    assert list(sessions.by_id) == [young.session_id, asking.session_id]
+
+
 def test_a_client_that_read_what_the_log_never_had_is_told_where_it_parts(scene):
     scene.broker.publish("a", b"v", partition=0)
     consumer = Consumer(scene)

@@ -131,11 +131,10 @@ class FetchSessions:
 
     def open(self, client: str, size: int, *, by_id: bool) -> FetchSession | None:
         """A session for so many partitions; None where there is no room for it."""
-        most = self._limits.kafka_fetch_sessions
-        if len(self.by_id) >= most and not self._make_room(size):
-            return None
-        if not self._has_bytes(size * PARTITION_COST, size):
-            self._report(client)
+        cost = size * PARTITION_COST
+        if not self._make_room(size, cost, sessions=1):
+            if self._too_many_bytes(cost) > 0:
+                self._report(client)
             return None
         session_id = NO_SESSION
         while session_id == NO_SESSION or session_id in self.by_id:
@@ -151,7 +150,7 @@ class FetchSessions:
         """
         size = len(session.partitions)
         more = size * PARTITION_COST - session.cost
-        if more > 0 and not self._has_bytes(more, size, session):
+        if more > 0 and not self._make_room(size, more, besides=session):
             self.close(session.session_id)
             self._report(session.client)
             raise RequestRefused(
@@ -194,34 +193,47 @@ class FetchSessions:
         self.by_id.clear()
         self.cost = 0
 
-    def _has_bytes(self, more: int, size: int, session: FetchSession | None = None) -> bool:
-        """Whether a session of this size may take so many more; others may have to go for it."""
-        most = self._limits.kafka_fetch_session_bytes
-        if size * PARTITION_COST > most:
-            return False
-        while self.cost + more > most:
-            if not self._make_room(size, session):
-                return False
-        return True
-
     def _report(self, client: str) -> None:
         text = "fetch sessions that were too large: {lost:,}, the last of {last}"
         self._usage.met("kafka", "kafka_fetch_session_bytes", "fetch sessions", text, last=client)
 
-    def _make_room(self, size: int, besides: FetchSession | None = None) -> bool:
-        longest_unused = next(iter(self.by_id.values()), None)
-        # The one that asks was used last.
-        if longest_unused is None or longest_unused is besides:
+    def _make_room(
+        self, size: int, more: int, sessions: int = 0, besides: FetchSession | None = None
+    ) -> bool:
+        """Whether one of this size may take so many bytes more, and may be one more.
+
+        Others may have to go for it; none goes where that is not enough.
+        """
+        if size * PARTITION_COST > self._limits.kafka_fetch_session_bytes:
             return False
-        now = self._now()
-        victim: FetchSession | None = longest_unused
-        if now - longest_unused.used <= IDLE:
-            others = (one for one in self.by_id.values() if one is not besides)
-            old = [one for one in others if now - one.made > IDLE]
-            victim = min(old, key=lambda one: len(one.partitions), default=None)
-            if victim is None or len(victim.partitions) >= size:
+        sessions += len(self.by_id) - self._limits.kafka_fetch_sessions
+        more = self._too_many_bytes(more)
+        victims: list[FetchSession] = []
+        candidates = self._candidates(size, besides)
+        while sessions > 0 or more > 0:
+            victim = next(candidates, None)
+            if victim is None:
                 return False
-        assert victim is not None
-        self.close(victim.session_id)
-        self.evicted += 1
+            victims.append(victim)
+            sessions -= 1
+            more -= victim.cost
+        for victim in victims:
+            self.close(victim.session_id)
+        self.evicted += len(victims)
         return True
+
+    def _too_many_bytes(self, more: int) -> int:
+        return self.cost + more - self._limits.kafka_fetch_session_bytes
+
+    def _candidates(self, size: int, besides: FetchSession | None) -> Iterator[FetchSession]:
+        """Who may have to go for one of this size, and who first."""
+        now = self._now()
+        used: list[FetchSession] = []
+        for one in self.by_id.values():
+            if one is besides:
+                continue
+            if now - one.used > IDLE:
+                yield one
+            elif now - one.made > IDLE and len(one.partitions) < size:
+                used.append(one)
+        yield from sorted(used, key=lambda one: len(one.partitions))
