@@ -136,3 +136,14 @@ def test_a_topic_that_went_meanwhile_is_not_shown(scene):
     later(scene)
     answer = scene.answer(client, ApiKey.METADATA, 12)
     assert [topic.name for topic in answer.topics] == NAMES[:-1]
+
+
+def test_a_topic_that_took_anothers_place_meanwhile_is_shown(scene):
+    client = scene.network.connect()
+    scene.ask(client, shown(NAMES), 12)
+    scene.broker.cluster.delete_topic(NAMES[-1], source="test")
+    new = scene.broker.cluster.create_topic(NAMES[-1], 3, source="test")
+    later(scene)
+    answer = scene.answer(client, ApiKey.METADATA, 12)
+    (topic,) = (topic for topic in answer.topics if topic.name == NAMES[-1])
+    assert (topic.topic_id, len(topic.partitions)) == (new.topic_id, 3)

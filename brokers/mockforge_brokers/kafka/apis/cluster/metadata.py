@@ -76,9 +76,10 @@ def _topics(caller: Caller, request: MetadataRequest) -> Stepped[list[MetadataRe
 def _all(caller: Caller, asked: bool) -> Stepped[list[MetadataResponseTopic]]:
     """Those that the user may know of."""
     found = []
-    for topic in tuple(caller.cluster.topics.values()):
-        # Between two steps one may go.
-        if topic.name in caller.cluster.topics and caller.may_know("topic", topic.name):
+    for name in tuple(caller.cluster.topics):
+        # Between two steps one may go, or another come in its place.
+        topic = caller.cluster.topics.get(name)
+        if topic is not None and caller.may_know("topic", name):
             found.append(_described(caller, topic, asked))
         yield
     return found
