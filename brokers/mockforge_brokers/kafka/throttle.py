@@ -50,14 +50,14 @@ class Throttle:
         """Where there are quotas no request goes by the short path, and each is charged."""
         caller.begin_charged()
         answer = handler.answer(caller, frame, at, header.correlation_id)
-        took = caller.end_charged()
+        caller.end_charged()
         # What a request is charged depends on its time: the short path measures none.
         caller.produce_paths.forget()
 
         def charged(pieces: Pieces | None) -> None:
             # Without the four bytes that say its size.
             size = len(frame) - 4
-            seconds = charge(caller, header.api_key, header.api_version, size, took, pieces)
+            seconds = charge(caller, header.api_key, header.api_version, size, pieces)
             if seconds > 0:
                 self.wait(caller, seconds)
 

@@ -4,6 +4,7 @@ import pytest
 from mockforge_brokers.journal import OUT
 from mockforge_brokers.kafka.apis.cluster import metadata
 from mockforge_brokers.kafka.codes import ApiKey
+from mockforge_brokers.kafka.state.quotas import Quotas
 from mockforge_brokers.kafka.wire.frames import decode_response
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest
 from mockforge_brokers.kafka.wire.messages.configs import (
@@ -18,6 +19,7 @@ from mockforge_brokers.kafka.wire.messages.topics import (
 )
 
 from .scene import Scene
+from .slowing import Ticking
 
 NAMES = [f"t{number}" for number in range(20)]
 
@@ -147,3 +149,20 @@ def test_a_topic_that_took_anothers_place_meanwhile_is_shown(scene):
     answer = scene.answer(client, ApiKey.METADATA, 12)
     (topic,) = (topic for topic in answer.topics if topic.name == NAMES[-1])
     assert (topic.topic_id, len(topic.partitions)) == (new.topic_id, 3)
+
+
+def test_a_quota_is_charged_the_time_of_all_steps_and_not_that_between_them(monkeypatch):
+    took = []
+    monkeypatch.setattr(
+        Quotas, "request", lambda self, user, client_id, time: took.append(time) or 0.0
+    )
+    scene = Scene(clock=Ticking(1_700_000_000.0))
+    for name in NAMES:
+        scene.broker.create_topic(name, 1)
+    scene.broker.alter_quota([("client-id", "shop")], {"request_percentage": 1.0})
+    scene.environment.turn.length = -1.0
+    client = scene.network.connect()
+    scene.ask(client, shown(NAMES), 12)
+    scene.clock.advance(30)
+    # Each step takes a millisecond of this clock, and the last one finds that there are no more.
+    assert took == pytest.approx([0.021])

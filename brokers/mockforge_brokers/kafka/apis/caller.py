@@ -155,9 +155,9 @@ class Caller:
         """Topics that were asked for and are not there, the newest last."""
         self._reported: dict[tuple[ApiKey, int], float] = {}
         self._begun: float | None = None
-        """When the request in hand began to be handled, where quotas charge its time."""
+        """Since when the request in hand is handled, where quotas charge its time."""
         self._took = 0.0
-        """How long it was handled until it was parked."""
+        """How long it was handled before: until it was parked, or until its last step."""
         self._expiry: Timer | None = None
         """Rings when its login ends, which may be in a hundred years."""
 
@@ -170,13 +170,24 @@ class Caller:
 
     def begin_charged(self) -> None:
         """A request is handled from now on whose time a quota may charge."""
-        self._begun = self.environment.clock.now()
+        self._took = 0.0
+        self.go_on_charged()
 
-    def end_charged(self) -> float:
-        """It was handled, or is parked; returns for how many seconds."""
-        begun, self._begun = self._begun, None
-        self._took = 0.0 if begun is None else self.environment.clock.now() - begun
-        return self._took
+    def go_on_charged(self) -> None:
+        """What was left of it is handled now."""
+        if self.cluster.quotas.active:
+            self._begun = self.environment.clock.now()
+
+    def end_charged(self) -> None:
+        """It was handled, or is parked, or goes on later."""
+        self._took, self._begun = self.took, None
+
+    @property
+    def took(self) -> float:
+        """For how many seconds the request in hand was handled so far."""
+        if self._begun is None:
+            return self._took
+        return self._took + self.environment.clock.now() - self._begun
 
     def note_fetch(self, log: PartitionLog, offset: int, committed: bool) -> None:
         """Remember where this connection reads, for who asks why it gets nothing."""
@@ -338,10 +349,7 @@ class Caller:
         quotas = self.cluster.quotas
         if not quotas.active:
             return True
-        took = self._took
-        if self._begun is not None:
-            took = self.environment.clock.now() - self._begun
-        wait = quotas.fetch(self.user, self.client_id, size, took)
+        wait = quotas.fetch(self.user, self.client_id, size, self.took)
         self.wait = max(self.wait, wait)
         return wait <= 0
 

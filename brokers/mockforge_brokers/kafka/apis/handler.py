@@ -92,11 +92,17 @@ def stepped(
             # No peer is there any more in whose name the rest could be done.
             answer.on_abandon(partial(environment.chores.later, steps))
 
-        def go_on() -> None:
+        def some() -> None:
             if environment.turn.work(steps):
                 environment.chores.soon(partial(caller.peer.work, go_on))
 
-        go_on()
+        def go_on() -> None:
+            # All of its time is a quota's, and not that of the first steps alone.
+            caller.go_on_charged()
+            some()
+            caller.end_charged()
+
+        some()
         return answer
 
     return begin

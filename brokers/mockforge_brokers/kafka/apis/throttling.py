@@ -20,10 +20,8 @@ _FIELD: Final = "throttle_time_ms"
 _LONGEST: Final = 2**31 - 1
 
 
-def charge(
-    caller: Caller, api_key: int, version: int, size: int, took: float, pieces: Pieces | None
-) -> float:
-    """Charge a request of so many bytes that took so long; returns the seconds to wait.
+def charge(caller: Caller, api_key: int, version: int, size: int, pieces: Pieces | None) -> float:
+    """Charge a request of so many bytes and the time it took; returns the seconds to wait.
 
     They are written into the answer. Markers are brokers' own, and a log-in is no API's.
     """
@@ -35,7 +33,7 @@ def charge(
         seconds = max(seconds, quotas.charge(PRODUCE, user, client_id, size))
     # Nor is the time of who wants no answer counted (acks=0).
     if api_key != ApiKey.FETCH and pieces is not None:
-        seconds = max(seconds, quotas.request(user, client_id, took))
+        seconds = max(seconds, quotas.request(user, client_id, caller.took))
     if seconds > 0 and pieces:
         write_time(api_key, version, pieces, seconds)
     return seconds
