@@ -233,7 +233,8 @@ def _accept(  # noqa: C901
             route, grants, counts, qos, begin, cost = known
             if route.sinks is not run.sinks or not begin:
                 run.turn_to(route.sinks, grants.together)
-            if size > LARGE:
+            # Where they get it with several QoS, `give_each` looks itself.
+            if size > LARGE and begin:
                 run.large = True
         rest = topic_end + 2
         packet_id = data[topic_end:rest]

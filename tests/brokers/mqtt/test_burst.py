@@ -876,6 +876,16 @@ def test_large_qos_1_packets_leave_as_pieces_that_nobody_joins() -> None:
     scene.network.settle()
 
 
+def test_a_large_packet_to_takers_of_several_qos_leaves_those_of_others_small() -> None:
+    scene = Crowd(Setting(takers=(Taker("b/c", 0), Taker("b/c", 1), Taker("a", 1))))
+    scene.publisher.send(LEARN)
+    packets = publish("b/c", b"v" * 40_000, 1), publish("a", b"x", 2)
+    scene.publisher.connection.receive(stream(*packets))
+    assert [taker.connection.bulky for taker in scene.takers] == [True, True, False]
+    scene.publisher.flush()
+    scene.network.settle()
+
+
 def test_topics_in_turn_leave_as_one_piece_where_the_same_clients_take_them() -> None:
     both = (Taker("#", 0), Taker("+", 0))
     assert pieces(Setting(takers=both), "a", "b") == [[12 * 50], [12 * 50]]
