@@ -248,7 +248,7 @@ class MqttBroker:
 
     def clear_retained(self, topic_name: str) -> bool:
         """Forget a retained message; False when there is none."""
-        return self.router.retained.remove(topic_name)
+        return self.router.clear_retained(topic_name)
 
     def sessions(self) -> list[Mapping[str, Any]]:
         """client, connected, subscriptions, queued and more of each session."""

@@ -127,15 +127,53 @@ def test_those_that_are_over_leave_in_their_time() -> None:
     assert retained_in(scene) == ["a/3", "b/1", "b/2"]
 
 
-def test_of_a_topic_that_is_retained_again_and_again_no_more_than_the_last_is_remembered() -> None:
+@pytest.mark.parametrize("lives", [range(1, 2_001), range(2_000, 0, -1)], ids=["longer", "shorter"])
+def test_a_topic_that_is_retained_again_and_again_is_remembered_once(lives: range) -> None:
     scene = Scene()
     client = scene.connect()
-    for packet_id in range(1, 3_001):
-        scene.send(client, fleeting("a/1", packet_id, packet_id))
+    for packet_id, seconds in enumerate(lives, 1):
+        scene.send(client, fleeting("a/1", seconds, packet_id))
     expiries = scene.broker.router._expiries
-    assert len(expiries._due) < 1_100
-    scene.advance(2_999)
+    assert len(expiries._due) == len(expiries._noted) == 1
+    scene.advance(lives[-1] - 1)
     assert retained_in(scene) == ["a/1"]
     scene.advance(2)
     assert retained_in(scene) == []
     assert not expiries._due
+    assert not expiries._noted
+
+
+def test_the_name_of_a_topic_goes_with_its_message() -> None:
+    scene = Scene(Limits(mqtt_retained_bytes=100))
+    client = scene.connect()
+    expiries = scene.broker.router._expiries
+    scene.send(client, *[fleeting(f"a/{each}", 1_000, each) for each in range(1, 7)])
+    assert len(expiries._due) == 6
+    scene.send(client, Publish("a/1", b"", 1, True, packet_id=1), fleeting("a/2", None, 2))
+    scene.broker.clear_retained("a/3")
+    scene.send(client, Publish("a/4", bytes(100), 1, True, packet_id=3))
+    assert retained_in(scene) == ["a/2", "a/5", "a/6"]
+    assert sorted(expiries._noted) == [name for _, name in expiries._due] == ["a/5", "a/6"]
+    scene.broker.reset()
+    assert not expiries._due
+    assert not expiries._noted
+    # The time of what comes then is kept as well.
+    scene.send(scene.connect("later"), fleeting("a/7", 5))
+    scene.advance(6)
+    assert retained_in(scene) == []
+
+
+def test_what_is_retained_anew_while_many_leave_stays() -> None:
+    scene = Scene()
+    client = scene.connect()
+    names = [f"a/{each:03}" for each in range(100)]
+    scene.send(client, *[fleeting(name, 5, place) for place, name in enumerate(names, 1)])
+    steps = scene.broker.router._expiries._removing()
+    scene.clock._now += 5
+    next(steps)
+    scene.send(client, fleeting(names[1], 1), fleeting(names[2], None), fleeting(names[99], 1))
+    for _ in steps:
+        pass
+    assert retained_in(scene) == [names[1], names[2], names[99]]
+    scene.advance(2)
+    assert retained_in(scene) == [names[2]]

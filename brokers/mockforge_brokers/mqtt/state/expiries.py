@@ -3,7 +3,7 @@
 Else a limit would be met by what nobody gets any more, and people be shown it.
 """
 
-from heapq import heapify, heappop, heappush
+from bisect import bisect_left, insort
 from typing import Final
 
 from ...clock import Timer
@@ -11,32 +11,47 @@ from ...environment import Environment
 from ...fairness import Steps
 from .retained import RetainedMessages
 
-_SPARE: Final = 1_000
-"""Moments of messages that were replaced since, which are let be."""
+_AT_ONCE: Final = 64
+"""Topics that are taken from the front together: all others move up each time."""
 
 
 class Expiries:
-    """When which topic's retained message is over, and one timer for the next of them."""
+    """When to look at which topic's retained message, and one timer for the next of them."""
 
     def __init__(self, retained: RetainedMessages, environment: Environment) -> None:
         self._retained = retained
         self._environment = environment
+        self._noted: dict[str, float] = {}
+        """By topic name: when its message is over, or sooner if that was one before it."""
         self._due: list[tuple[float, str]] = []
-        """A heap. A topic whose message was replaced or cleared stands there all the same."""
+        """The same in order. A heap would keep each time that was noted for a topic."""
         self._timer: Timer | None = None
         self._at = 0.0
 
     def note(self, topic_name: str, expires: float) -> None:
         """A message was retained that is over at this clock time."""
-        if len(self._due) > 2 * self._retained.count + _SPARE:
-            self._due = [
-                (message.expires, message.topic_name)
-                for message in self._retained.all()
-                if message.expires is not None
-            ]
-            heapify(self._due)
-        heappush(self._due, (expires, topic_name))
+        known = self._noted.get(topic_name)
+        if known is not None:
+            # One that stays for longer than the last is noted again when that would be over.
+            if known <= expires:
+                return
+            self.forget(topic_name)
+        self._noted[topic_name] = expires
+        insort(self._due, (expires, topic_name))
         self._wait()
+
+    def forget(self, topic_name: str) -> None:
+        """It has no message any more that will be over."""
+        due = self._noted.pop(topic_name, None)
+        if due is not None:
+            del self._due[bisect_left(self._due, (due, topic_name))]
+
+    def clear(self) -> None:
+        self._noted.clear()
+        self._due.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _wait(self) -> None:
         at, clock = self._due[0][0], self._environment.clock
@@ -53,11 +68,17 @@ class Expiries:
 
     def _removing(self) -> Steps:
         now = self._environment.clock.now()
-        while self._due and self._due[0][0] <= now:
-            _, topic_name = heappop(self._due)
-            message = self._retained.get(topic_name)
-            if message is not None and message.expires is not None and message.expires <= now:
-                self._retained.remove(topic_name)
-            yield
+        while over := [name for due, name in self._due[:_AT_ONCE] if due <= now]:
+            del self._due[: len(over)]
+            for topic_name in over:
+                del self._noted[topic_name]
+            for topic_name in over:
+                message = self._retained.get(topic_name)
+                if message is not None and message.expires is not None:
+                    if message.expires <= now:
+                        self._retained.remove(topic_name)
+                    else:
+                        self.note(topic_name, message.expires)
+                yield
         if self._due:
             self._wait()

@@ -171,7 +171,7 @@ class Router:
         """Keep a message for who subscribes later, or report the limit that does not let it."""
         # An empty payload forgets the topic's message and is kept by nobody [MQTT-3.3.1-6, -7].
         if not message.payload:
-            self.retained.remove(message.topic_name)
+            self.clear_retained(message.topic_name)
         elif met := self.retained.store(message):
             self._environment.usage.met(
                 "mqtt",
@@ -180,8 +180,16 @@ class Router:
                 "messages not retained: {lost:,}, the last to {last}",
                 last=message.topic_name,
             )
+            self._expiries.forget(message.topic_name)
         elif message.expires is not None:
             self._expiries.note(message.topic_name, message.expires)
+        else:
+            self._expiries.forget(message.topic_name)
+
+    def clear_retained(self, topic_name: str) -> bool:
+        """Forget a topic's retained message; False when there was none."""
+        self._expiries.forget(topic_name)
+        return self.retained.remove(topic_name)
 
     def subscribe(self, session: Session, subscription: Subscription) -> bool:
         """Add or replace; True when the session had none of this filter."""
@@ -333,6 +341,7 @@ class Router:
     def reset(self) -> None:
         """Forget retained messages, subscriptions and counters; watchers stay."""
         self.retained.clear()
+        self._expiries.clear()
         self.subscriptions = SubscriptionTrie(self._shared_order, self._environment.random)
         self.topics.clear()
         self._counted_names = 0
