@@ -122,6 +122,16 @@ def test_a_kafka_request_that_names_too_much_ends_its_connection(kind: str) -> N
     assert view_of(env, "kafka_request_items").met == 1
 
 
+def test_tagged_fields_of_the_first_kafka_request_count_too() -> None:
+    env = environment(kafka_request_items=4)
+    client = FakeNetwork(KafkaBroker(env), env).connect()
+    message = bytes.fromhex("02 78 02 31 05 3200 3300 3400 3500 3600")
+    frame = bytes.fromhex("0012 0003 00000001 ffff 00") + message
+    client.send(len(frame).to_bytes(4, "big") + frame)
+    assert client.peer.reason == "ApiVersionsRequest v3 names more than 4 things at once"
+    assert view_of(env, "kafka_request_items").met == 1
+
+
 def test_an_mqtt_packet_in_part_is_in_use_and_one_too_large_is_met() -> None:
     env = environment(mqtt_packet=5000)
     network = FakeNetwork(MqttBroker(env), env)

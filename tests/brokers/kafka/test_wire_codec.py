@@ -16,6 +16,7 @@ from mockforge_brokers.kafka.wire.messages.cluster import (
 from mockforge_brokers.kafka.wire.messages.groups import HeartbeatRequest, JoinGroupRequest
 from mockforge_brokers.kafka.wire.messages.logs import (
     FetchableTopicResponse,
+    FetchRequest,
     FetchResponse,
     PartitionData,
 )
@@ -155,6 +156,9 @@ JOIN = JoinGroupRequest(
 )
 
 
+FETCH = FetchRequest(max_wait_ms=0, min_bytes=0, topics=[], forgotten_topics_data=[])
+
+
 def test_a_message_of_more_items_than_are_taken_is_refused_before_they_are_read() -> None:
     topics = [
         OffsetFetchRequestTopics(name="t", partition_indexes=list(range(10))) for _ in range(2)
@@ -165,3 +169,17 @@ def test_a_message_of_more_items_than_are_taken_is_refused_before_they_are_read(
     assert decode(OffsetFetchRequest, 8, data, 0, 23) == decode(OffsetFetchRequest, 8, data)
     with pytest.raises(TooManyItems, match="OffsetFetchRequest v8 names more than 22 things"):
         decode(OffsetFetchRequest, 8, data, 0, 22)
+
+
+@pytest.mark.parametrize("message", [OffsetFetchRequest(groups=[]), FETCH], ids=["none", "some"])
+def test_tagged_fields_are_items_of_a_message(message: Message) -> None:
+    """Whether a schema names tagged fields at that place or not."""
+    cls, version = type(message), 12 if message is FETCH else 8
+    data = encode(message, version)
+    assert data.endswith(b"\0")
+    # Five fields without a value, of tags that no schema names.
+    data = data[:-1] + bytes.fromhex("05 3200 3300 3400 3500 3600")
+    found = decode(cls, version, data, 0, 5)
+    assert found.unknown_tags == dict.fromkeys(range(50, 55), b"")
+    with pytest.raises(TooManyItems, match=f"{cls.__name__} v{version} names more than 4 things"):
+        decode(cls, version, data, 0, 4)

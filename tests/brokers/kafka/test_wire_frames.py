@@ -63,6 +63,16 @@ def test_every_proper_prefix_of_a_request_header_is_a_protocol_error(
             read_request_header(bytes.fromhex(text)[:end])
 
 
+@pytest.mark.parametrize(("count", "text"), [(1_000, "e807"), (1_001, "e907")])
+def test_a_header_of_very_many_tagged_fields_is_a_protocol_error(count: int, text: str) -> None:
+    frame = bytes.fromhex("00000000 0003 0009 00000007 ffff" + text) + b"\x05\0" * count
+    if count <= 1_000:
+        assert read_request_header(frame) == (RequestHeader(3, 9, 7, None), len(frame))
+    else:
+        with pytest.raises(ProtocolError, match="2018 bytes: 1,001 tagged fields"):
+            read_request_header(frame)
+
+
 def test_a_client_id_that_is_not_utf8_is_a_protocol_error() -> None:
     with pytest.raises(ProtocolError, match="request header"):
         read_request_header(bytes.fromhex("0000000d 0003 0000 00000007 0001 ff 00000000"))

@@ -162,3 +162,21 @@ def test_a_request_of_more_topics_and_partitions_than_are_taken_is_refused(versi
     assert read_request(frame, at, version, 12) == parts_of(request, version)
     with pytest.raises(TooManyItems, match=f"ProduceRequest v{version} names more than 11 things"):
         read_request(frame, at, version, 11)
+
+
+@pytest.mark.parametrize("version", [version for version in VERSIONS if version >= 9])
+@pytest.mark.parametrize("behind", [0, 1, 2], ids=["request", "topic", "partition"])
+def test_tagged_fields_of_a_request_are_counted_with_them(version: int, behind: int) -> None:
+    partition = PartitionProduceData(index=0, records=b"")
+    topic = TopicProduceData(name="t", topic_id=TOPIC_ID, partition_data=[partition])
+    request = ProduceRequest(acks=1, timeout_ms=1, topic_data=[topic])
+    frame = encode_request(request, version, 1, "client")
+    _, at = read_request_header(frame)
+    end = len(frame) - behind
+    assert frame[end - 1 :] == bytes(1 + behind), "so many structs end without tagged fields"
+    tagged = frame[: end - 1] + bytes.fromhex("05 3200 3300 3400 3500 3600") + frame[end:]
+    # A topic, a partition and five fields.
+    assert read_request(tagged, at, version, 7) == parts_of(request, version)
+    assert decode(ProduceRequest, version, tagged, at, 7).acks == 1
+    with pytest.raises(TooManyItems, match="names more than 6 things"):
+        read_request(tagged, at, version, 6)

@@ -18,13 +18,14 @@ UNBOUNDED: Final = 2**63
 
 
 class TooManyItems(ProtocolError):
-    """A message whose arrays have more items than is wise to handle in one turn of the loop."""
+    """A message of more items and tagged fields than is wise to handle in one turn."""
 
 
 def decode(message: type[M], version: int, data: bytes, at: int = 0, most: int = UNBOUNDED) -> M:
     """The message that begins at `at`; bytes after it are ignored, as Kafka does.
 
-    Raises TooManyItems where its arrays have more than `most` items together.
+    Raises TooManyItems where its arrays have more than `most` items together, tagged fields
+    counted with them.
     """
     # mypy looks for the hash of the class's instances (python/mypy#11470).
     decoder, places = _decoder(message, version)  # type: ignore[arg-type]

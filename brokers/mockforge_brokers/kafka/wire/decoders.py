@@ -33,7 +33,7 @@ Decoder = Callable[[bytes, int, int], Any]
 def compile_decoder(message: type[Message], version: int) -> tuple[Decoder, Sequence[Place]]:
     """The function `(data, at, room) -> message`, and the fields that each of its lines reads.
 
-    `room` is how many items all arrays together may have.
+    `room` is how many items all arrays together may have, each tagged field being one, too.
     """
     writer = _Writer(version, message.is_flexible(version))
     made = writer.struct(message)
@@ -141,7 +141,7 @@ class _Writer:
             self.source.line(f"{items}.append({item})")
 
     def room(self) -> None:
-        """The items of an array are counted before they are read."""
+        """The items of an array, and tagged fields, are counted before they are read."""
         self.source.line("room -= n")
         self.source.line("if room < 0: raise TooMany")
 
@@ -189,10 +189,13 @@ class _Writer:
         """The end of a struct in flexible versions: tagged fields, known ones and others."""
         self.uvarint()
         if not tagged:
-            self.source.line(f"if n: {made}.unknown_tags, at = read_tags(data, at, n)")
+            with self.source.block("if n:"):
+                self.room()
+                self.source.line(f"{made}.unknown_tags, at = read_tags(data, at, n)")
             self.source.line(f"else: {made}.unknown_tags = None")
             return
         self.source.line(f"{made}.unknown_tags = None")
+        self.room()
         stop = self.source.name("stop")
         with self.source.block("for _ in range(n):"):
             self.source.line("tag, at = read_uvarint(data, at)")

@@ -14,6 +14,8 @@ from .tagged_fields import bad_length, read_tags
 _HEAD = struct.Struct(">ihhih")  # size, api key, api version, correlation id, client id's length
 _SIZE_AND_ID = struct.Struct(">ii")
 _SIZE_ID_AND_TAGS = struct.Struct(">iix")
+_MOST_TAGS = 1_000
+"""Tagged fields of a header. KIP-482 sets no bound, and no header that is in use has any."""
 
 
 class RequestHeader(NamedTuple):
@@ -115,4 +117,6 @@ def _has_response_tags(message: type[Message], version: int) -> bool:
 
 def _skip_tags(frame: bytes, at: int) -> int:
     count, at = read_uvarint(frame, at)
+    if count > _MOST_TAGS:
+        raise Malformed(f"{count:,} tagged fields")
     return read_tags(frame, at, count)[1]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ...errors import LocalError, ProtocolError
 from ..varints import Malformed, read_uvarint, write_uvarint
 from .codec import UNBOUNDED, decode, too_many
+from .decoders import TooMany
 from .messages.logs import ProduceRequest
 from .tagged_fields import read_tags
 
@@ -50,27 +51,25 @@ class PartitionResult(NamedTuple):
 def read_request(frame: bytes, at: int, version: int, most: int = UNBOUNDED) -> ProduceRequestParts:
     """Take a request apart from `at`, where its header ends; versions 3 to 13.
 
-    Raises TooManyItems where it has more than `most` topics and partitions.
+    Raises TooManyItems where it has more than `most` topics, partitions and tagged fields.
     """
     if version not in ProduceRequest.versions:
         raise ProtocolError(f"ProduceRequest v{version}: only {ProduceRequest.versions} is spoken")
     try:
         if version < _FIRST_FLEXIBLE:
-            parts = _read_classic(frame, at, most)
-        else:
-            parts = _read_flexible(frame, at, version >= _FIRST_WITH_TOPIC_IDS, most)
+            return _read_classic(frame, at, most)
+        return _read_flexible(frame, at, version >= _FIRST_WITH_TOPIC_IDS, most)
+    except TooMany:
+        raise too_many(ProduceRequest, version, most) from None
     except (struct.error, IndexError, UnicodeDecodeError, Malformed):
         decode(ProduceRequest, version, frame, at)
         raise  # pragma: no cover: the general decoder refuses what is refused here
-    if parts is None:
-        raise too_many(ProduceRequest, version, most)
-    return parts
 
 
-# Both give None where there is more than `room` for.
+# All of them raise TooMany where there is more than `room` for.
 
 
-def _read_classic(frame: bytes, at: int, room: int) -> ProduceRequestParts | None:
+def _read_classic(frame: bytes, at: int, room: int) -> ProduceRequestParts:
     size = len(frame)
     (length,) = _INT16(frame, at)
     at += 2
@@ -90,7 +89,7 @@ def _read_classic(frame: bytes, at: int, room: int) -> ProduceRequestParts | Non
         at = end + 4
         room -= 1 + count
         if room < 0:
-            return None
+            raise TooMany
         partitions: list[tuple[int, bytes | None]] = []
         for _ in range(_counted(count, size - at)):
             partition, length = _PARTITION_AND_LENGTH(frame, at)
@@ -107,9 +106,7 @@ def _read_classic(frame: bytes, at: int, room: int) -> ProduceRequestParts | Non
     return ProduceRequestParts(transactional_id, acks, timeout_ms, topics)
 
 
-def _read_flexible(
-    frame: bytes, at: int, with_topic_ids: bool, room: int
-) -> ProduceRequestParts | None:
+def _read_flexible(frame: bytes, at: int, with_topic_ids: bool, room: int) -> ProduceRequestParts:
     size = len(frame)
     length, at = read_uvarint(frame, at)
     transactional_id = None
@@ -133,7 +130,7 @@ def _read_flexible(
         count, at = read_uvarint(frame, at)
         room -= count
         if room < 0:
-            return None
+            raise TooMany
         partitions: list[tuple[int, bytes | None]] = []
         for _ in range(_counted(count - 1, size - at)):
             (partition,) = _INT32(frame, at)
@@ -146,10 +143,10 @@ def _read_flexible(
                 at = end
             else:
                 partitions.append((partition, None))
-            at = _skip_tags(frame, at)
+            at, room = _skip_tags(frame, at, room)
         topics.append((topic, partitions))
-        at = _skip_tags(frame, at)
-    _skip_tags(frame, at)
+        at, room = _skip_tags(frame, at, room)
+    _skip_tags(frame, at, room)
     return ProduceRequestParts(transactional_id, acks, timeout_ms, topics)
 
 
@@ -159,12 +156,15 @@ def _counted(count: int, left: int) -> int:
     raise IndexError
 
 
-def _skip_tags(frame: bytes, at: int) -> int:
-    count = frame[at]
-    if not count:
-        return at + 1
+def _skip_tags(frame: bytes, at: int, room: int) -> tuple[int, int]:
+    """Where they end, and for how many items there is room behind them."""
+    if not frame[at]:
+        return at + 1, room
     count, at = read_uvarint(frame, at)
-    return read_tags(frame, at, count)[1]
+    room -= count
+    if room < 0:
+        raise TooMany
+    return read_tags(frame, at, count)[1], room
 
 
 _HEAD_CLASSIC = struct.Struct(">iii").pack  # size, correlation id, number of topics

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode, VersionRange
 from ...state.features import FEATURES
-from ...wire.codec import decode
 from ...wire.frames import encode_response, response_pieces
 from ...wire.messages.cluster import (
     ApiVersion,
@@ -20,6 +19,7 @@ from ...wire.messages.cluster import (
     SupportedFeatureKey,
 )
 from ..caller import Caller
+from ..reading import read
 
 _SOFTWARE: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
 _FEATURES_SINCE: Final = 3
@@ -68,7 +68,7 @@ class ApiVersionsTable:
 
     def answer(self, caller: Caller, frame: bytes, at: int, correlation_id: int) -> list[bytes]:
         version = caller.version
-        request = decode(ApiVersionsRequest, version, frame, at)
+        request = read(caller, ApiVersionsRequest, version, frame, at)
         try:
             if version >= _FEATURES_SINCE:
                 caller.software = _software(request)
