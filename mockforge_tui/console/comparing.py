@@ -27,6 +27,8 @@ _LARGEST: Final = 1 << 20
 _LINES: Final = 500
 """Lines among which moved ones are looked for; more are compared one by one."""
 _ROW: Final = 16
+_MARKS: Final = frozenset('.["')
+"""What a path is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def _headers(row: Row) -> dict[str, Any]:
     for name, value in row.headers:
         times[name] += 1
         again = f"{name} ({times[name]})" if times[name] > 1 else str(name)
-        found |= dict(_leaves(value, again))
+        found |= dict(_leaves({again: value}))
     return found
 
 
@@ -145,15 +147,15 @@ def _value(row: Row) -> Iterator[tuple[str, Any]] | None:
     return _leaves(value) if isinstance(value, dict | list) else None
 
 
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Each value that has nothing inside, by its path: `lines[0].sku`."""
-    left = [(path, value)]
+def _leaves(value: Any) -> Iterator[tuple[str, Any]]:
+    """Each value that has nothing inside, by its path: `lines[0].sku`, `lines[0]."sku.old"`."""
+    left = [("", value)]
     while left:
         path, value = left.pop()
         match value:
             case dict() if value:
                 left += [
-                    (f"{path}.{name}" if path else str(name), each)
+                    (f"{path}.{_quoted(name)}" if path else _quoted(name), each)
                     for name, each in reversed(value.items())
                 ]
             case list() | tuple() if value:
@@ -161,6 +163,12 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
                 left += reversed(numbered)
             case _:
                 yield path, value
+
+
+def _quoted(name: object) -> str:
+    """As a part of a path, in which no other name is written like it."""
+    text = str(name)
+    return text if text and not _MARKS.intersection(text) else to_json(text)
 
 
 def _text(payload: bytes) -> str | None:

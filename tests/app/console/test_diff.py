@@ -29,6 +29,10 @@ def found(before: Row, after: Row) -> list[tuple[str, str, str | None, str | Non
         (b'{"a": 1, "b": null}', b'{"b": {}, "c": []}',
          [("a", "1", None), ("b", "null", "{}"), ("c", None, "[]")]),
         (b'{"a": 1}', b'{ "a": 1 }', [("", "the same values", "spelled otherwise")]),
+        (b'{"a.b": 1}', b'{"a": {"b": 1}}', [('"a.b"', "1", None), ("a.b", None, "1")]),
+        (b'{"a.b": 1, "a": {"b": 2}}', b'{"a.b": 3, "a": {"b": 2}}', [('"a.b"', "1", "3")]),
+        (b'{"a[0]": 1, "a": [2]}', b'{"a": [2]}', [('"a[0]"', "1", None)]),
+        (b'{"": {"a": 1}}', b'{"a": 1}', [('"".a', "1", None), ("a", None, "1")]),
         (b"[1]", b"on", [("line 1", "[1]", "on")]),
         (b"21.5", b"21.6", [("line 1", "21.5", "21.6")]),
         (b"one\ntwo\nthree", b"zero\none\n2\nthree", [("line 1", None, "zero"),
@@ -75,6 +79,12 @@ def test_what_a_message_is_differs_but_not_where_it_stands() -> None:
         ("header", "h (2)", "2", "hex:ff"),
         ("header", "t.n[0]", "1", "2"),
     ]
+
+
+def test_a_header_with_a_dot_is_another_one_than_a_field_of_a_table() -> None:
+    one = message(headers=(("a.b", 1), ("a", {"b": 2})))
+    other = message(headers=(("a.b", 3), ("a", {"b": 2})))
+    assert found(one, other) == [("header", '"a.b"', "1", "3")]
 
 
 def test_the_newest_message_of_a_place_is_compared_with_the_one_before_of_its_key() -> None:
