@@ -6,7 +6,7 @@ from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.events import ConnectionRefused
 from mockforge_brokers.mqtt.records import cost_of
 from mockforge_brokers.mqtt.state.router import MOST_OF_NAMES
-from mockforge_brokers.mqtt.state.session import EXPIRED
+from mockforge_brokers.mqtt.state.session import EXPIRED, Session
 from mockforge_brokers.mqtt.wire.packets import (
     Connack,
     Connect,
@@ -196,3 +196,64 @@ def test_what_waits_and_is_over_keeps_nothing_out(limits: Limits, kept: bool) ->
     assert session.queued_bytes == cost_of(session.queue[0])
     assert session.queued_payload == 1
     assert len(disk.rows) == kept
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("limits", [Limits(mqtt_session_queue=4), Limits(mqtt_session_bytes=9)])
+def test_what_is_over_keeps_nothing_out_though_what_lasts_stands_before_it(
+    limits: Limits, kept: bool
+) -> None:
+    disk = MemoryDisk()
+    scene = Scene(limits, disk=disk if kept else None)
+    scene.lasting("taker", "t", qos=1).vanish()
+    maker = scene.connect("maker")
+
+    def publish(*messages: tuple[bytes, int]) -> list[bytes]:
+        """Bodies and how long they last; what waits then."""
+        for packet_id, (body, life) in enumerate(messages, 1):
+            properties = {"message_expiry_interval": life} if life else {}
+            scene.send(maker, Publish("t", body, 1, packet_id=packet_id, properties=properties))
+        session = scene.broker.registry.by_client["taker"]
+        assert session.queued_bytes == sum(map(cost_of, session.queue))
+        assert session.queued_payload == sum(len(each.payload) for each in session.queue)
+        return [message.payload for message in session.queue]
+
+    publish((b"1", 0), (b"2", 5), (b"3", 0), (b"4", 5), (b"lost", 0))
+    scene.advance(6)
+    assert publish((b"5", 60), (b"6", 2), (b"lost", 0)) == [b"1", b"3", b"5", b"6"]
+    session = scene.broker.registry.by_client["taker"]
+    assert (session.dropped, session.left_out) == (2, {EXPIRED: 2})
+    # What came since is looked for in its time, and what stands in front too.
+    scene.advance(1)
+    assert publish((b"lost", 0)) == [b"1", b"3", b"5", b"6"]
+    scene.advance(1)
+    assert publish((b"7", 0), (b"lost", 0)) == [b"1", b"3", b"5", b"7"]
+    assert (session.dropped, session.left_out) == (4, {EXPIRED: 3})
+    scene.advance(0.01)
+    assert len(disk.rows) == 4 * kept
+    scene.broker.restart()
+    taker = scene.lasting("taker")
+    assert [each.payload for each in scene.publishes(taker)] == [b"1", b"3", b"5", b"7"]
+
+
+def test_a_full_queue_is_not_searched_for_each_message_that_it_does_not_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Scene(Limits(mqtt_session_queue=3))
+    scene.lasting("taker", "t", qos=1).vanish()
+    searched: list[float] = []
+
+    def search(session: Session, now: float) -> list[bool]:
+        searched.append(now)
+        return real(session, now)
+
+    real = Session._leave_out_any
+    monkeypatch.setattr(Session, "_leave_out_any", search)
+    for _ in range(50):
+        scene.publish("t", qos=1)
+    assert len(searched) == 1
+    # Nothing of it will ever be over.
+    scene.advance(50)
+    for _ in range(50):
+        scene.publish("t", qos=1)
+    assert len(searched) == 1

@@ -17,6 +17,8 @@ up, to go on in a later one.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import compress
+from math import inf
 from types import MappingProxyType
 from typing import Final
 
@@ -33,6 +35,8 @@ LARGE: Final = 32 * 1024
 """Bytes of a packet from which on its pieces are written as they are, and not joined."""
 _AT_ONCE: Final = 64
 """Messages that are sent between two looks at the time."""
+_BETWEEN_SEARCHES: Final = 1.0
+"""Seconds from one search of a full queue for what is over to the next."""
 
 _NOTHING: Final[deque[Message]] = deque(maxlen=0)
 """The queue of a session where nothing waits yet. Most never have one of their own: an empty one
@@ -61,6 +65,7 @@ class Session:
         "_most_bytes",
         "_overflowed",
         "_pumping",
+        "_search_at",
         "_turn",
         "_withheld_bytes",
         "client_id",
@@ -123,6 +128,8 @@ class Session:
         self.queue = _NOTHING
         self.queued_bytes = 0
         self.queued_payload = 0
+        self._search_at = 0.0
+        """Before this clock time none behind the oldest of the queue is looked for that is over."""
         self.inbound: set[int] = set()
         """Packet ids of QoS 2 publishes whose PUBREL is awaited."""
         self.withheld: dict[int, Message] | None = None
@@ -387,13 +394,13 @@ class Session:
         self._forget_sent(self.inflight.pop(packet_id))
         self.freed((packet_id,))
 
-    def leave_out(self, why: str) -> None:
-        self.left_out = {**self.left_out, why: self.left_out.get(why, 0) + 1}
+    def leave_out(self, why: str, count: int = 1) -> None:
+        self.left_out = {**self.left_out, why: self.left_out.get(why, 0) + count}
 
     def _enqueue(self, message: Message) -> bool:
         size = cost_of(message)
         limit = self._limit_met(size)
-        if limit and self._leave_out_expired():
+        while limit and self._leave_out_expired():
             limit = self._limit_met(size)
         if limit:
             self._lose(limit)
@@ -403,6 +410,9 @@ class Session:
         self.queue.append(message)
         self.queued_bytes += size
         self.queued_payload += len(message.payload)
+        if message.expires is not None and message.expires < self._search_at:
+            soonest = self._clock.now() + _BETWEEN_SEARCHES
+            self._search_at = min(self._search_at, max(message.expires, soonest))
         return True
 
     def _limit_met(self, size: int) -> str:
@@ -413,7 +423,7 @@ class Session:
         return "mqtt_session_bytes" if full else ""
 
     def _leave_out_expired(self) -> bool:
-        """Give the room back of the oldest that wait and are over; whether there were any.
+        """Give the room back of the oldest that wait and are over, else of any; whether some were.
 
         Else they would keep out what comes until the client is back, who gets neither.
         """
@@ -425,7 +435,24 @@ class Session:
             self.queued_payload -= len(message.payload)
             self.leave_out(EXPIRED)
             self.expired()
+        if len(queue) == before and now >= self._search_at:
+            self._leave_out_any(now)
         return len(queue) < before
+
+    def _leave_out_any(self, now: float) -> list[bool]:
+        """The same, wherever they stand; which of those that waited stay."""
+        queue = self.queue
+        stay = [message.expires is None or message.expires > now for message in queue]
+        left = list(compress(queue, stay))
+        ends = (message.expires for message in left if message.expires is not None)
+        self._search_at = max(min(ends, default=inf), now + _BETWEEN_SEARCHES)
+        if len(left) < len(queue):
+            self.leave_out(EXPIRED, len(queue) - len(left))
+            queue.clear()
+            queue.extend(left)
+            self.queued_bytes = sum(map(cost_of, left))
+            self.queued_payload = sum(len(message.payload) for message in left)
+        return stay
 
     def withhold(self, packet_id: int, message: Message) -> bool:
         """Keep a QoS 2 publish of its client until its PUBREL; False when as much waits as may.

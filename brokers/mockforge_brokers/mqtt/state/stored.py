@@ -10,6 +10,8 @@ more is written: after a kill those that may have been sent are sent again, with
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import compress
+from operator import not_
 from typing import Any, Final
 
 from msgspec import Struct, msgpack
@@ -180,6 +182,14 @@ class StoredSession(Session):
     def expired(self) -> None:
         if self.number:
             self._remove(self._waiting.popleft())
+
+    def _leave_out_any(self, now: float) -> list[bool]:
+        stay = super()._leave_out_any(now)
+        if self.number and not all(stay):
+            rows = list(self._waiting)
+            self._waiting = deque(compress(rows, stay))
+            self._store.remove_all(self.number, list(compress(rows, map(not_, stay))))
+        return stay
 
     def _enqueue(self, message: Message) -> bool:
         kept = super()._enqueue(message)
