@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mockforge_brokers.journal import IN, Row
 
-from mockforge_tui.console.again.forms import CommandLines
+from mockforge_tui.console.again.forms import CommandLines, FixtureFile
 from mockforge_tui.fixtures.loader import parse, read_document
 from mockforge_tui.fixtures.model import FixtureSet
 from mockforge_tui.fixtures.source.context import Loaded
@@ -119,6 +119,59 @@ def test_a_fixture_file_sends_what_was_captured(tmp_path: Path) -> None:
         (one, *_) = made.run(f"peek {source}").records
         (other, *_) = played_again(text).run(f"peek {source}").records
         assert one == other
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        json.dumps({"k" * 1025: 1}),
+        json.dumps({"\U000e0067" * 110: 1}),
+        '{"{{x}}": 1}',
+        '{"a": [{"{{uuid}}": 1}]}',
+        '{"$maybe": 0.5}',
+        '{"$repeat": 3, "x": 1}',
+        '{"a": {"$repeat": 3, "$item": {}}}',
+        "[" * 600 + "]" * 600,
+        json.dumps([0] * 210_000),
+        json.dumps(["\U000e0067 \ufffe\uffff", "\\udb40\\udc67"], ensure_ascii=False),
+        "\U000e0067 \\udb40\\udc67 \\",
+    ],
+    ids=lambda text: text[:20],
+)
+def test_no_json_of_a_client_is_read_otherwise_by_a_fixture_file(payload: str) -> None:
+    written = FixtureFile()(message("mqtt", payload.encode(), detail={"retain": True})).decode()
+    (sent,) = played_again(written).run("peek mqtt:a").records
+    same = sent["payload"] == payload
+    assert same or json.loads(sent["payload"]) == json.loads(payload)
+
+
+def test_json_with_names_of_its_own_schema_can_be_changed_in_the_file() -> None:
+    shown = '{"$schema": "x", "n": 1}'
+    assert f"value: {shown}" in FixtureFile()(message("mqtt", shown.encode())).decode()
+
+
+def test_a_fixture_file_with_more_values_than_a_document_takes_has_several() -> None:
+    form, row = FixtureFile(), message("kafka", json.dumps([0] * 60_000).encode(), destination="t")
+    written = b"".join(form(row) for _ in range(5)).decode()
+    assert written.count("---\n") == 2
+    assert len(played_again(written).run("topic read t").records) == 5
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ((("n", {"{{x}}": 1}),), "a fixture would not send n as it is"),
+        ((("n", [{"$maybe": 1}]),), "a fixture would not send n as it is"),
+        ((("\x9b" * 200, 1),), "a name is too long for a fixture"),
+    ],
+)
+def test_no_header_of_a_client_spoils_a_fixture_file(headers: Any, reason: str) -> None:
+    form, detail = FixtureFile(), {"exchange": "", "routing_key": "q"}
+    written = form(message("amqp", b"x", detail=detail, headers=headers))
+    written += form(message("amqp", b"x", detail=detail, headers=(("{{x}}", {"$set": 1}),)))
+    assert f"# left out: #7, {reason}" in written.decode()
+    (sent,) = played_again(written.decode()).run("peek queue:q").records
+    assert sent["headers"] == [["{{x}}", {"$set": 1}]]
 
 
 def test_what_a_fixture_cannot_hold_is_left_out_with_the_reason(tmp_path: Path) -> None:
