@@ -63,10 +63,12 @@ class Limits(Struct, frozen=True):
         int,
         Bound("bytes", "one request (socket.request.max.bytes)", "the connection ends", 1024),
     ] = 100 * MIB
+    # A fetch may name each topic and partition that there can be, and forget each (KIP-227): a
+    # client whose request is not taken asks the same again for ever.
     kafka_request_items: Annotated[
         int,
         Bound("count", "topics, partitions and all else of one request", "the connection ends"),
-    ] = 100_000
+    ] = 250_000
     kafka_topics: Annotated[int, Bound("count", "topics", "a new one is refused")] = 10_000
     kafka_partitions: Annotated[
         int, Bound("count", "partitions of all topics", "new ones are refused")

@@ -122,6 +122,11 @@ def test_a_kafka_request_that_names_too_much_ends_its_connection(kind: str) -> N
     assert view_of(env, "kafka_request_items").met == 1
 
 
+def test_a_kafka_request_may_name_all_that_there_can_be_and_forget_it() -> None:
+    limits = Limits()
+    assert limits.kafka_request_items >= 2 * (limits.kafka_topics + limits.kafka_partitions)
+
+
 def test_tagged_fields_of_the_first_kafka_request_count_too() -> None:
     env = environment(kafka_request_items=4)
     client = FakeNetwork(KafkaBroker(env), env).connect()
