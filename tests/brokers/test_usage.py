@@ -9,7 +9,15 @@ from mockforge_brokers.events import LimitReached
 from mockforge_brokers.kafka.broker import KafkaBroker
 from mockforge_brokers.kafka.wire.frames import encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
+from mockforge_brokers.kafka.wire.messages.configs import (
+    DescribeConfigsRequest,
+    DescribeConfigsResource,
+)
 from mockforge_brokers.kafka.wire.messages.logs import ProduceRequest, TopicProduceData
+from mockforge_brokers.kafka.wire.messages.offsets import (
+    OffsetFetchRequest,
+    OffsetFetchRequestGroup,
+)
 from mockforge_brokers.kafka.wire.schema import Message
 from mockforge_brokers.limits import LIMITS, Limits
 from mockforge_brokers.mqtt.broker import MqttBroker
@@ -135,6 +143,56 @@ def test_tagged_fields_of_the_first_kafka_request_count_too() -> None:
     client.send(len(frame).to_bytes(4, "big") + frame)
     assert client.peer.reason == "ApiVersionsRequest v3 names more than 4 things at once"
     assert view_of(env, "kafka_request_items").met == 1
+
+
+def _kafka(items: int) -> KafkaBroker:
+    """With three topics, in each of which a group committed one offset."""
+    broker = KafkaBroker(environment(kafka_request_items=items))
+    for number in range(3):
+        broker.create_topic(f"t{number}", 1)
+        broker.commit("g", {(f"t{number}", 0): 0})
+    return broker
+
+
+def _fetched(*group_ids: str) -> OffsetFetchRequest:
+    return OffsetFetchRequest(
+        groups=[OffsetFetchRequestGroup(group_id=one, topics=None) for one in group_ids]
+    )
+
+
+def _described(kind: int, *names: str) -> DescribeConfigsRequest:
+    return DescribeConfigsRequest(
+        resources=[
+            DescribeConfigsResource(resource_type=kind, resource_name=one, configuration_keys=None)
+            for one in names
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_", "version", "is_taken"),
+    [
+        (_fetched("g", "g", "g", "a", "b", "c"), 8, True),
+        (_fetched("g", "g", "g", "g"), 8, False),
+        (_described(2, "t0", "t1", "t2"), 4, True),
+        (_described(2, "t0", "t0"), 4, False),
+        (_described(4, "0"), 4, False),
+        (_described(8, *"01234567"), 4, False),
+        (_described(16, "a"), 4, True),
+        (_described(16, "a", "b", "c"), 4, False),
+        (_described(32, "a", "b"), 4, False),
+        (_described(99, "a", "b"), 4, True),
+    ],
+)
+def test_a_kafka_request_that_stands_for_too_much_ends_its_connection(
+    request_: Message, version: int, *, is_taken: bool
+) -> None:
+    broker = _kafka(8)
+    client = FakeNetwork(broker, broker.environment).connect()
+    client.send(encode_request(request_, version, 1, ""))
+    reason = f"{type(request_).__name__} v{version} names more than 8 things at once"
+    assert client.peer.reason == ("" if is_taken else reason)
+    assert view_of(broker.environment, "kafka_request_items").met == (not is_taken)
 
 
 def test_an_mqtt_packet_in_part_is_in_use_and_one_too_large_is_met() -> None:

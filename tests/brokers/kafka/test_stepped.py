@@ -11,6 +11,10 @@ from mockforge_brokers.kafka.wire.messages.configs import (
     DescribeConfigsRequest,
     DescribeConfigsResource,
 )
+from mockforge_brokers.kafka.wire.messages.offsets import (
+    OffsetFetchRequest,
+    OffsetFetchRequestGroup,
+)
 from mockforge_brokers.kafka.wire.messages.topics import (
     CreatableTopic,
     CreateTopicsRequest,
@@ -51,6 +55,12 @@ def shown(names):
     return MetadataRequest(topics=None)
 
 
+def committed(names):
+    return OffsetFetchRequest(
+        groups=[OffsetFetchRequestGroup(group_id=name, topics=None) for name in names]
+    )
+
+
 @pytest.fixture
 def scene():
     """In which each step takes a turn of the loop."""
@@ -75,6 +85,7 @@ def later(scene):
         (deleted, 6, NAMES, lambda answer: answer.responses),
         (described, 4, NAMES, lambda answer: answer.results),
         (shown, 12, NAMES, lambda answer: answer.topics),
+        (committed, 8, NAMES, lambda answer: answer.groups),
     ],
 )
 def test_others_are_answered_while_much_is_done(scene, request_of, version, names, answered):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from ..wire.codec import TooManyItems, decode
+from ..wire.codec import TooManyItems, decode, too_many
 from ..wire.schema import Message
 from .caller import Caller
 
@@ -25,3 +25,12 @@ def read_by(caller: Caller, decoder: Callable[[int], T]) -> T:
     except TooManyItems:
         environment.usage.count("kafka_request_items")
         raise
+
+
+def check_meant(caller: Caller, message: type[Message], items: int) -> None:
+    """Few names may stand for many items, each of which is answered. Raises TooManyItems."""
+    environment = caller.environment
+    most = environment.limits.kafka_request_items
+    if items > most:
+        environment.usage.count("kafka_request_items")
+        raise too_many(message, caller.version, most)

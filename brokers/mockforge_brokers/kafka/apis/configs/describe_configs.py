@@ -1,6 +1,7 @@
 """DescribeConfigs 1-4: every key with its value and where that comes from (KIP-226, KIP-569)."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -25,6 +26,7 @@ from ...wire.messages.configs import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler, Stepped, stepped
+from ..reading import check_meant
 from .config_resources import resource_kind
 from .loggers import loggers
 
@@ -49,11 +51,46 @@ class Entry(Struct):
 
 
 def handle(caller: Caller, request: DescribeConfigsRequest) -> Stepped[DescribeConfigsResponse]:
+    check_meant(caller, DescribeConfigsRequest, _meant(request))
     results = []
     for resource in request.resources:
         results.append(_describe(caller, request, resource))
         yield
     return DescribeConfigsResponse(results=results)
+
+
+def _meant(request: DescribeConfigsRequest) -> int:
+    """Keys that are asked for by naming none.
+
+    But for those of each topic the first time: there are only so many topics, while any name is
+    that of a group, and a broker is known by many (0, 00, +0).
+    """
+    times: Counter[int] = Counter()
+    topics = set()
+    for resource in request.resources:
+        kind, name = resource.resource_type, resource.resource_name
+        if resource.configuration_keys:
+            continue
+        if kind == ConfigResourceType.TOPIC and name not in topics:
+            topics.add(name)
+        else:
+            times[kind] += 1
+    return sum(count * _keys(kind) for kind, count in times.items())
+
+
+def _keys(kind: int) -> int:
+    match kind:
+        case ConfigResourceType.TOPIC:
+            return len(TOPIC_CONFIGS)
+        case ConfigResourceType.BROKER:
+            return len(broker_keys())
+        case ConfigResourceType.GROUP:
+            return len(GROUP_CONFIGS)
+        case ConfigResourceType.CLIENT_METRICS:
+            return len(CLIENT_METRICS_CONFIGS)
+        case ConfigResourceType.BROKER_LOGGER:
+            return len(loggers())
+    return 0
 
 
 def _describe(

@@ -1,5 +1,6 @@
 """OffsetFetch 1-10: what groups committed (KIP-320, KIP-447, KIP-709)."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from ....errors import RequestRefused
@@ -17,17 +18,21 @@ from ...wire.messages.offsets import (
     OffsetFetchResponseTopics,
 )
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, Stepped, stepped
+from ..reading import check_meant
 
 _SEVERAL_GROUPS_SINCE = 8
 _BY_ID_SINCE = 10
 
 
-def handle(caller: Caller, request: OffsetFetchRequest) -> OffsetFetchResponse:
+def handle(caller: Caller, request: OffsetFetchRequest) -> Stepped[OffsetFetchResponse]:
     if caller.version >= _SEVERAL_GROUPS_SINCE:
-        return OffsetFetchResponse(
-            groups=[_group(caller, group, request.require_stable) for group in request.groups]
-        )
+        check_meant(caller, OffsetFetchRequest, _said_again(caller, request))
+        groups = []
+        for group in request.groups:
+            groups.append(_group(caller, group, request.require_stable))
+            yield
+        return OffsetFetchResponse(groups=groups)
     try:
         caller.permit("describe", "group", request.group_id)
     except RequestRefused as refusal:
@@ -48,6 +53,19 @@ def handle(caller: Caller, request: OffsetFetchRequest) -> OffsetFetchResponse:
             )
             for name, partitions in wanted
         ]
+    )
+
+
+def _said_again(caller: Caller, request: OffsetFetchRequest) -> int:
+    """Partitions of groups that are asked for all, for each time but the first one.
+
+    Said once, they are no more than what is kept.
+    """
+    times = Counter(group.group_id for group in request.groups if group.topics is None)
+    return sum(
+        (count - 1) * sum(map(len, _offsets_of(caller, group_id).topics.values()))
+        for group_id, count in times.items()
+        if count > 1
     )
 
 
@@ -177,4 +195,4 @@ def _offsets_of(caller: Caller, group_id: str) -> GroupOffsets:
     return group.offsets if group is not None else GroupOffsets()
 
 
-API = MessageHandler(OffsetFetchRequest, handle)
+API = MessageHandler(OffsetFetchRequest, stepped(handle))
