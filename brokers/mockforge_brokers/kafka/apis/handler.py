@@ -82,6 +82,9 @@ def stepped(
 
     The client's next request waits for the answer, as it does behind a long poll. What `changes`
     things is carried out to its end, as Kafka does, also when the client has gone.
+
+    A step is one topic, however many partitions it has, and the whole answer is encoded in one
+    turn at the end: of what grows with partitions only the looking is divided.
     """
 
     def begin(caller: Caller, request: Any) -> Parked[Message]:
