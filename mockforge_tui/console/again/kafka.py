@@ -22,7 +22,7 @@ def command_line(row: Row, address: str) -> str:
     if (partition := row.detail.get("partition")) is not None:
         given += ["-p", str(partition)]
     for name, value in row.headers:
-        given += ["-H", f"{name}={plain_text(value, f'header {name}')}"]
+        given += ["-H", _header(name, value)]
     if not payload and key is None:
         raise Unspeakable("kcat sends no empty message without a key")
     between, behind = _separators((key or b"") + (payload or b""))
@@ -38,6 +38,13 @@ def command_line(row: Row, address: str) -> str:
         given += ["-K", f"\\x{between:02x}"]
     given += ["-Z"] if payload is None else []
     return f"printf {whole.hex()} | xxd -r -p | {words(*given)}"
+
+
+def _header(name: str, value: object) -> str:
+    if not name or "=" in name:
+        raise Unspeakable("kcat sends no header with an empty name or with = in it")
+    # A name with = behind it has the empty value, which is another.
+    return name if value is None else f"{name}={plain_text(value, f'header {name}')}"
 
 
 def _separators(data: bytes) -> tuple[int, int]:

@@ -29,9 +29,9 @@ KCAT = "kcat -P -b localhost:9092 -t a"
 @pytest.mark.parametrize(
     ("row", "line"),
     [
-        (message("kafka", b"it's", key=b"k 1", headers=(("h", b"1"), ("n", None)),
+        (message("kafka", b"it's", key=b"k 1", headers=(("h", b"1"), ("n", None), ("e", b"=")),
                  detail={"partition": 2, "offset": 5}),
-         f"printf %s 'it'\"'\"'s' | {KCAT} -p 2 -H h=1 -H n= -D '\\x1e' -k 'k 1'"),
+         f"printf %s 'it'\"'\"'s' | {KCAT} -p 2 -H h=1 -H n -H e== -D '\\x1e' -k 'k 1'"),
         (message("kafka", b"a\nb\x1e"), f"printf 610a621e | xxd -r -p | {KCAT} -D '\\x1f'"),
         (message("kafka", b"\xff", key=b"\x1f"),
          f"printf 1f01ff | xxd -r -p | {KCAT} -D '\\x1e' -K '\\x01'"),
@@ -44,6 +44,10 @@ KCAT = "kcat -P -b localhost:9092 -t a"
          "# left out: #7, kcat has no byte left to cut its input at: export it --as raw"),
         (message("kafka", b"x", headers=(("h", b"\xff"),)),
          "# left out: #7, header h has bytes that are no text"),
+        (message("kafka", b"x", headers=(("a=b", b"c"),)),
+         "# left out: #7, kcat sends no header with an empty name or with = in it"),
+        (message("kafka", b"x", headers=(("", b"c"),)),
+         "# left out: #7, kcat sends no header with an empty name or with = in it"),
         (message("mqtt", b"on", detail={"qos": 1, "retain": True}),
          "mosquitto_pub -h 127.0.0.1 -p 1883 -t a -q 1 -r -m on"),
         (message("mqtt", b"", destination="a\x1b]0;b"),
