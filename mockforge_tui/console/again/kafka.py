@@ -25,6 +25,9 @@ def command_line(row: Row, address: str) -> str:
         given += ["-H", _header(name, value)]
     if not payload and key is None:
         raise Unspeakable("kcat sends no empty message without a key")
+    if payload is None and not key:
+        # With -Z it takes an empty key for none either.
+        raise Unspeakable("kcat sends no tombstone with an empty key")
     between, behind = _separators((key or b"") + (payload or b""))
     keyed = None if key is None else typed_text(key)
     text = typed_text(payload) if payload else None

@@ -40,6 +40,8 @@ KCAT = "kcat -P -b localhost:9092 -t a"
         (message("kafka", None, key=b"k"),
          f"printf 6b1f | xxd -r -p | {KCAT} -D '\\x1e' -K '\\x1f' -Z"),
         (message("kafka", None), "# left out: #7, kcat sends no empty message without a key"),
+        (message("kafka", None, key=b""),
+         "# left out: #7, kcat sends no tombstone with an empty key"),
         (message("kafka", bytes(range(256))),
          "# left out: #7, kcat has no byte left to cut its input at: export it --as raw"),
         (message("kafka", b"x", headers=(("h", b"\xff"),)),
