@@ -7,9 +7,9 @@ from typing import Any
 from mockforge_brokers.journal import Row
 
 from ...fixtures.messages import properties_of
-from ..results import for_json, to_json
+from ..results import to_json
 from ..targets import AmqpTarget, origin_of
-from .spelling import Unspeakable, typed_text, words
+from .spelling import Unspeakable, plain_value, typed_text, words
 
 _DEFAULT = "amq.default"
 """What the management interface calls the exchange without a name."""
@@ -26,9 +26,9 @@ def command_line(row: Row, address: str) -> str:
     if to.vhost not in (None, "/"):
         given += ["-V", str(to.vhost)]
     given += ["publish", f"exchange={to.exchange or _DEFAULT}", f"routing_key={to.routing_key}"]
-    properties = dict(properties_of(row.protocol, row.detail))
+    properties = _properties(row)
     if row.headers:
-        properties["headers"] = dict(row.headers)
+        properties["headers"] = _headers(row)
     if properties:
         given.append(f"properties={to_json(properties)}")
     payload = row.payload or b""
@@ -49,8 +49,20 @@ def target(row: Row) -> Mapping[str, Any]:
         raise Unspeakable("fixtures publish in virtual host / alone")
     at = {"exchange": to.exchange, "routing_key": to.routing_key}
     found: dict[str, Any] = {"amqp": at if to.exchange else to.routing_key}
-    if properties := properties_of(row.protocol, row.detail):
-        found["properties"] = for_json(properties)
+    if properties := _properties(row):
+        found["properties"] = properties
     if row.headers:
-        found["headers"] = for_json(dict(row.headers))
+        found["headers"] = _headers(row)
     return found
+
+
+def _properties(row: Row) -> dict[str, Any]:
+    found = properties_of(row.protocol, row.detail)
+    return {name: plain_value(each, name.replace("_", " ")) for name, each in found.items()}
+
+
+def _headers(row: Row) -> dict[str, Any]:
+    return {
+        plain_value(name, "the name of a header"): plain_value(each, f"header {name}")
+        for name, each in row.headers
+    }

@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from mockforge_brokers.journal import Row
 
-from ...text import clean
 from ..results import to_json
 from . import amqp, kafka, mqtt
-from .spelling import Unspeakable
+from .spelling import Unspeakable, left_out
 
 _PROTOCOLS: Final = {module.__name__.rpartition(".")[2]: module for module in (kafka, mqtt, amqp)}
 _BRACES: Final = "{{"
@@ -42,7 +41,7 @@ class CommandLines:
         try:
             line = written.command_line(row, self._addresses.get(row.protocol, ""))
         except Unspeakable as why:
-            line = _left_out(row, why)
+            line = left_out(row, why)
         return f"{line}\n".encode()
 
 
@@ -74,14 +73,9 @@ class FixtureFile:
             to = _yaml(_addressed(_PROTOCOLS[row.protocol].target(row)))
             value = _yaml(_value(row))
         except Unspeakable as why:
-            return f"  {_left_out(row, why)}\n"
+            return f"  {left_out(row, why)}\n"
         self._count += 1
         return f"  - id: captured-{self._count}\n    to: {to}\n    value: {value}\n"
-
-
-def _left_out(row: Row, why: Unspeakable) -> str:
-    which = f"#{row.seq}" if row.seq else clean(row.destination, 80)
-    return f"# left out: {which}, {clean(str(why), 200)}"
 
 
 def _value(row: Row) -> Any:

@@ -9,7 +9,7 @@ from mockforge_brokers.protocols import protocol_of
 
 from ...fixtures.messages import properties_of
 from ..results import for_json
-from .spelling import plain_text, typed_text, words
+from .spelling import Unspeakable, left_out, plain_text, typed_text, words
 
 _PROPERTIES: Final = (
     "payload_format_indicator",
@@ -24,7 +24,7 @@ def command_line(row: Row, address: str) -> str:
     """Raises Unspeakable."""
     host, _, port = address.rpartition(":")
     given = ["mosquitto_pub", *(("-h", host.strip("[]"), "-p", port) if address else ())]
-    given += [*_options(row), *_properties_as_words(_checked(row))]
+    given += [*_options(row), *_properties_as_words(_given(row))]
     payload = row.payload or b""
     text = typed_text(payload)
     if text is None:
@@ -55,7 +55,11 @@ def command_lines(row: Row) -> bytes:
     published = row.kind == "message" and protocol_of(row.protocol).levels
     if not published or row.payload is None:
         return b""
-    given = ["mosquitto_pub", *_options(row), *_properties_as_words(_given(row))]
+    try:
+        properties = _properties_as_words(_given(row))
+    except Unspeakable as why:
+        return f"{left_out(row, why)}\n".encode()
+    given = ["mosquitto_pub", *_options(row), *properties]
     text = _text(row.payload)
     if text is None:
         return f"printf {row.payload.hex()} | xxd -r -p | {join(given)} -s\n".encode()
@@ -75,23 +79,17 @@ def _properties_as_words(properties: list[list[str]]) -> list[str]:
 
 
 def _given(row: Row) -> list[list[str]]:
+    """Properties by the client's names; an empty one is given too. Raises Unspeakable."""
     found = [(name, row.detail.get(name)) for name in _PROPERTIES]
-    named = [[name.replace("_", "-"), text] for name, each in found if (text := _word(each))]
-    return named + [["user-property", str(name), _word(each)] for name, each in row.headers]
-
-
-def _checked(row: Row) -> list[list[str]]:
-    """The same; one that is no text is refused, not left out. Raises Unspeakable."""
-    for name in _PROPERTIES:
-        plain_text(row.detail.get(name), name.replace("_", " "))
-    return _given(row)
-
-
-def _word(value: Any) -> str:
-    """A property's value; what is no text cannot be given on a command line."""
-    if isinstance(value, bytes):
-        return _text(value) or ""
-    return "" if value is None else str(value)
+    named = [
+        [name.replace("_", "-"), plain_text(each, name.replace("_", " "))]
+        for name, each in found
+        if each is not None
+    ]
+    return named + [
+        ["user-property", str(name), plain_text(each, f"user property {name}")]
+        for name, each in row.headers
+    ]
 
 
 def _text(data: bytes) -> str | None:

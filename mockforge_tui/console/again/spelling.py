@@ -1,8 +1,15 @@
 """Bytes and texts as a shell, and whoever pastes into one, can have them."""
 
 import re
+from collections.abc import Mapping
+from decimal import Decimal
+from math import isfinite
 from shlex import join
-from typing import Final
+from typing import Any, Final
+
+from mockforge_brokers.journal import Row
+
+from ...text import clean
 
 _OBEYED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """What a terminal obeys; tabs and ends of lines are text."""
@@ -10,6 +17,12 @@ _OBEYED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 class Unspeakable(ValueError):
     """A message that a program's command line cannot say; the text tells what of it."""
+
+
+def left_out(row: Row, why: Unspeakable) -> str:
+    """The comment that stands where a message would."""
+    which = f"#{row.seq}" if row.seq else clean(row.destination, 80)
+    return f"# left out: {which}, {clean(str(why), 200)}"
 
 
 def typed_text(data: bytes) -> str | None:
@@ -46,3 +59,23 @@ def plain_text(value: object, what: str) -> str:
             raise Unspeakable(f"{what} has bytes that are no text")
         return text
     return "" if value is None else str(value)
+
+
+def plain_value(value: object, what: str) -> Any:
+    """A value as JSON has it, below lists and tables too. Raises Unspeakable as `plain_text`."""
+    match value:
+        case bytes():
+            return plain_text(value, what)
+        case str() if not is_encodable(value):
+            raise Unspeakable(f"{what} has bytes that are no text")
+        case Decimal():
+            raise Unspeakable(f"{what} has a decimal, which JSON has not")
+        case float() if not isfinite(value):
+            raise Unspeakable(f"{what} has the number {value}, which JSON has not")
+        case Mapping():
+            return {
+                plain_value(name, what): plain_value(each, what) for name, each in value.items()
+            }
+        case list() | tuple():
+            return [plain_value(each, what) for each in value]
+    return value

@@ -1,6 +1,7 @@
 """Messages written as what publishes them again: a client's command, a fixture; and copied."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,10 @@ KCAT = "kcat -P -b localhost:9092 -t a"
          "-D publish content-type x -D publish user-property k v -s"),
         (message("mqtt", b"x", detail={"correlation_data": b"\xff"}),
          "# left out: #7, correlation data has bytes that are no text"),
+        (message("mqtt", b"x", detail={"content_type": "", "correlation_data": b"",
+                                       "payload_format_indicator": 0}),
+         "mosquitto_pub -h 127.0.0.1 -p 1883 -t a -q 0 -V 5 -D publish payload-format-indicator 0 "
+         "-D publish content-type '' -D publish correlation-data '' -m x"),
         (message("amqp", b"{}", detail={"exchange": "", "routing_key": "q",
                                         "properties": {"priority": 3}}, headers=(("n", 1),)),
          "rabbitmqadmin publish exchange=amq.default routing_key=q "
@@ -71,6 +76,34 @@ KCAT = "kcat -P -b localhost:9092 -t a"
 def test_a_message_is_a_line_of_its_protocols_usual_client(row: Row, line: str) -> None:
     written = CommandLines({"mqtt": "127.0.0.1:1883"})(row)
     assert written.decode() == f"{line}\n"
+
+
+QUEUED: dict[str, Any] = {"exchange": "", "routing_key": "q"}
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"headers": (("n", b"\xff\x00"),)}, "header n has bytes that are no text"),
+        ({"headers": (("n", [{"a": b"\xff"}]),)}, "header n has bytes that are no text"),
+        ({"headers": (("n", {"a\udcff": 1}),)}, "header n has bytes that are no text"),
+        ({"headers": (("\udcff", 1),)}, "the name of a header has bytes that are no text"),
+        ({"headers": (("n", Decimal("1.5")),)}, "header n has a decimal, which JSON has not"),
+        ({"headers": (("n", float("inf")),)}, "header n has the number inf, which JSON has not"),
+        ({"detail": QUEUED | {"properties": {"message_id": "\udcff"}}},
+         "message id has bytes that are no text"),
+    ],
+)  # fmt: skip
+def test_a_header_or_property_that_is_no_json_is_a_reason(given: Any, reason: str) -> None:
+    row = message("amqp", b"x", **({"detail": QUEUED} | given))
+    assert CommandLines({})(row).decode() == f"# left out: #7, {reason}\n"
+    assert f"  # left out: #7, {reason}\n" in FixtureFile()(row).decode()
+
+
+def test_bytes_of_a_header_that_are_a_text_are_sent_as_one() -> None:
+    row = message("amqp", b"x", detail=QUEUED, headers=(("n", [b"a", {"b": b"c"}]),))
+    assert '{"n": ["a", {"b": "c"}]}' in CommandLines({})(row).decode()
+    assert '{"n": ["a", {"b": "c"}]}' in FixtureFile()(row).decode()
 
 
 def test_lines_name_where_the_broker_listens_and_leave_out_what_is_no_message(
