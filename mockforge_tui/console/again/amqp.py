@@ -9,7 +9,7 @@ from mockforge_brokers.journal import Row
 from ...fixtures.messages import properties_of
 from ..results import to_json
 from ..targets import AmqpTarget, origin_of
-from .spelling import Unspeakable, plain_value, typed_text, words
+from .spelling import Unspeakable, is_word, plain_value, printed, typed_text, words
 
 _DEFAULT = "amq.default"
 """What the management interface calls the exchange without a name."""
@@ -34,10 +34,17 @@ def command_line(row: Row, address: str) -> str:
     payload = row.payload or b""
     text = typed_text(payload)
     if text is None:
-        encoded = base64.b64encode(payload).decode()
-        given += ["payload_encoding=base64", f"payload={encoded}"]
+        encoded = f"payload={base64.b64encode(payload).decode()}"
+        if not is_word(encoded):
+            raise Unspeakable("rabbitmqadmin takes 96 KiB at most of bytes that are no text")
+        given += ["payload_encoding=base64", encoded]
+    elif is_word(named := f"payload={text}"):
+        given.append(named)
+    elif "\r" in text:
+        # It reads lines, and ends all of them in the same way.
+        raise Unspeakable("rabbitmqadmin takes 128 KiB at most of a text with carriage returns")
     else:
-        given.append(f"payload={text}")
+        return f"{printed(text)} | {words(*given)}"
     return words(*given)
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from mockforge_brokers.journal import Row
 
-from .spelling import Unspeakable, plain_text, typed_text, words
+from .spelling import Unspeakable, is_word, plain_text, printed, typed_text, words
 
 _USUAL = "localhost:9092"
+_READ = 900_000
+"""Of about a million bytes, unless kcat is told of more; it reads some ahead."""
 _SEPARATORS = (0x1E, 0x1F, *range(1, 0x1E), *range(0x80, 0x100))
 
 
@@ -30,11 +32,15 @@ def command_line(row: Row, address: str) -> str:
         raise Unspeakable("kcat sends no tombstone with an empty key")
     between, behind = _separators((key or b"") + (payload or b""))
     keyed = None if key is None else typed_text(key)
+    if keyed is not None and not is_word(keyed):
+        keyed = None
     text = typed_text(payload) if payload else None
+    if (size := len(key or b"") + len(payload or b"")) > _READ:
+        given += ["-X", f"message.max.bytes={size + 100_000}"]
     given += ["-D", f"\\x{behind:02x}"]
     if text is not None and (key is None or keyed):
         given += [] if not keyed else ["-k", keyed]
-        return f"{words('printf', '%s', text)} | {words(*given)}"
+        return f"{printed(text)} | {words(*given)}"
     whole = payload or b""
     if key is not None:
         whole = key + bytes((between,)) + whole

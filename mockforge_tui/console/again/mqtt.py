@@ -9,7 +9,7 @@ from mockforge_brokers.protocols import protocol_of
 
 from ...fixtures.messages import properties_of
 from ..results import for_json
-from .spelling import Unspeakable, left_out, plain_text, typed_text, words
+from .spelling import Unspeakable, is_word, left_out, plain_text, printed, typed_text, words
 
 _PROPERTIES: Final = (
     "payload_format_indicator",
@@ -29,6 +29,8 @@ def command_line(row: Row, address: str) -> str:
     text = typed_text(payload)
     if text is None:
         return f"printf {payload.hex()} | xxd -r -p | {words(*given, '-s')}"
+    if not is_word(text):
+        return f"{printed(text)} | {words(*given, '-s')}"
     return words(*given, *(("-m", text) if text else ("-n",)))
 
 
@@ -63,6 +65,8 @@ def command_lines(row: Row) -> bytes:
     text = _text(row.payload)
     if text is None:
         return f"printf {row.payload.hex()} | xxd -r -p | {join(given)} -s\n".encode()
+    if not is_word(text):
+        return f"{printed(text)} | {join(given)} -s\n".encode(errors="surrogateescape")
     body = f"-m {quote(text)}" if text else "-n"
     return f"{join(given)} {body}\n".encode(errors="surrogateescape")
 

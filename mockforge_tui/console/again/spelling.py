@@ -13,6 +13,8 @@ from ...text import clean
 
 _OBEYED: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """What a terminal obeys; tabs and ends of lines are text."""
+_LONGEST: Final = 128 * 1024 - 1
+"""Linux takes words of 128 KiB with the byte behind them; what a shell does itself has no limit."""
 
 
 class Unspeakable(ValueError):
@@ -39,7 +41,19 @@ def words(*given: str) -> str:
     for each in given:
         if _OBEYED.search(each) or not is_encodable(each):
             raise Unspeakable(f"a shell cannot be given {each!r:.80}")
+        if not is_word(each):
+            raise Unspeakable(f"a command line has no word of 128 KiB: {each:.40}")
     return join(given)
+
+
+def is_word(text: str) -> bool:
+    """Whether a program can be given all of this text as one word."""
+    return len(text) * 4 <= _LONGEST or len(text.encode()) <= _LONGEST
+
+
+def printed(text: str) -> str:
+    """What writes a text, however long, to be read by a program."""
+    return join(("printf", "%s", text))
 
 
 def is_encodable(text: str) -> bool:

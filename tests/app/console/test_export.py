@@ -304,6 +304,9 @@ def test_mqtts_messages_are_command_lines_of_mosquitto_pub(tmp_path: Path) -> No
     assert exported(made, "export kafka:t --as mosquitto_pub", path) == b""
     nothing = Row("mqtt", IN, "PUBLISH", kind="message", destination="u", payload=b"")
     assert command_lines(nothing) == b"mosquitto_pub -t u -q 0 -n\n"
+    nothing.payload = b"x" * 131_072
+    written = command_lines(nothing)
+    assert written == b"printf %s " + nothing.payload + b" | mosquitto_pub -t u -q 0 -s\n"
     nothing.detail = {"correlation_data": b"\xff"}
     reason = b"# left out: u, correlation data has bytes that are no text\n"
     assert command_lines(nothing) == reason
