@@ -57,8 +57,12 @@ def test_kcat_sends_the_same_records(mockforge: MockForge, tmp_path: Any) -> Non
     ]
     for line in said:
         mockforge.run(line)
+    kcat = ["kcat", "-P", "-b", mockforge.facts["kafka"]["bootstrap"], "-t", "t"]
+    subprocess.run([*kcat, "-H", "null", "-H", "empty="], input=b"v", check=True, timeout=100)
+    said.append("with a header that has no value")
     before = seen(mockforge, "topic read t -n 100")
     assert len(before) == len(said)
+    assert before[-1]["headers"] == [["null", None], ["empty", ""]]
     run(mockforge, "kafka:t", tmp_path)
     after = wait_for(lambda: twice(lambda: seen(mockforge, "topic read t -n 100"), len(said)))
     assert after[len(said) :] == before
