@@ -65,6 +65,8 @@ class SegmentFile:
                     sync_folder(folder)
             except OSError:
                 os.close(self._handle)
+                # Or the folder would not change with the next try: its sync would mean nothing.
+                path_of(folder, segment.number).unlink(missing_ok=True)
                 raise
 
     def write(self, at: int, pieces: Sequence[bytes], ahead: int = 0) -> None:
@@ -271,6 +273,7 @@ class Files:
                     renew(path, segment.size)
                 except Lost:
                     raise error from None
+        _change_folder(path_of(self.folder, max(segments)))
         sync_folder(self.folder)
         if clean:
             # From here on it is not: that nothing was written does not mean that nothing happened.
@@ -419,10 +422,15 @@ def let_go(path: Path) -> None:
     try:
         path.unlink()
     except FileNotFoundError:
-        made = path.with_name(path.name + RENEWED)
-        made.touch(OURS)
-        made.unlink()
+        _change_folder(path)
     sync_folder(path.parent)
+
+
+def _change_folder(path: Path) -> None:
+    """That of this segment, which stays as it is: so that a sync of it means something."""
+    made = path.with_name(path.name + RENEWED)
+    made.touch(OURS)
+    made.unlink()
 
 
 class Lost(Exception):

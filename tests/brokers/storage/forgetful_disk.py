@@ -13,7 +13,12 @@ PAGE = 64
 
 
 class ForgetfulDisk:
-    """Knows of each file which pages are on the disk; `fails` says whether the next sync does."""
+    """Knows of each file which pages are on the disk; `fails` says whether the next sync does.
+
+    `failing` says of what: of files, of folders or of both.
+    """
+
+    failing = ("file", "folder")
 
     def __init__(self, folder, monkeypatch, fails):
         self.folder = folder
@@ -56,14 +61,25 @@ class ForgetfulDisk:
             self._written(handle, 0, os.fstat(handle).st_size)
         with self._lock:
             dirty, self._dirty[number] = self._dirty[number], set()
-        if self.fails():
-            self.failed += 1
-            raise OSError(5, "Input/output error")
+        self._fail("file")
         data = os.pread(handle, os.fstat(handle).st_size, 0)
         pages = self._taken.setdefault(number, {})
         pages |= {page: data[page * PAGE :][:PAGE] for page in dirty}
 
+    def _fail(self, what):
+        if what in self.failing and self.fails():
+            self.failed += 1
+            raise OSError(5, "Input/output error")
+
     def _sync_folder(self, folder):
+        try:
+            self._fail("folder")
+        except OSError:
+            # The next one succeeds, and brings nothing before the folder is changed anew.
+            os.utime(folder, (0, 0))
+            raise
+        if folder.stat().st_mtime == 0:
+            return
         self._names = {each.name: each.stat().st_ino for each in folder.glob("kept-*.seg")}
 
     def stop(self):
