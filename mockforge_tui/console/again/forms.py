@@ -89,10 +89,18 @@ def _value(row: Row) -> Any:
             "a fixture holds no bytes that are no text: --as recording does"
         ) from None
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         return text
     return value if isinstance(value, dict | list) and _is_same_json(value, text) else text
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises ValueError where a name comes twice, of which a file would keep one."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name comes twice")
+    return found
 
 
 def _is_same_json(value: dict[str, Any] | list[Any], text: str) -> bool:

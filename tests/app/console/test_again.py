@@ -216,6 +216,13 @@ def test_no_json_of_a_client_is_read_otherwise_by_a_fixture_file(payload: str) -
     assert same or json.loads(sent["payload"]) == json.loads(payload)
 
 
+def test_json_in_which_a_name_comes_twice_keeps_both() -> None:
+    twice = '{"a": 1, "a": 2}'
+    written = FixtureFile()(message("mqtt", twice.encode(), detail={"retain": True})).decode()
+    (sent,) = played_again(written).run("peek mqtt:a").records
+    assert sent["payload"] == twice
+
+
 def test_json_with_names_of_its_own_schema_can_be_changed_in_the_file() -> None:
     shown = '{"$schema": "x", "n": 1}'
     assert f"value: {shown}" in FixtureFile()(message("mqtt", shown.encode())).decode()
