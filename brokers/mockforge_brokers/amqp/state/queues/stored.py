@@ -2,9 +2,10 @@
 
 A queue of each type has a class here that does the same and names to the store what came and what
 went. `store_in` lets a queue, in place, be one of them, as `govern` does with plain ones; both have
-the same slots. Where messages are delivered, requeued or counted nothing is written: what was not
-acknowledged is there again after a start, and says that it may have been delivered. Of a quorum
-queue it is known after a kill, too, behind which position nothing was: as in RabbitMQ.
+the same slots. Where messages of a classic queue are delivered or requeued nothing is written: what
+was not acknowledged is there again after a start, and says that it may have been delivered. A
+quorum queue notes, as in RabbitMQ, behind which position nothing was delivered, and of each message
+that came back how often it did and where it stands since.
 """
 
 from __future__ import annotations
