@@ -366,6 +366,24 @@ def test_how_often_messages_came_back_and_where_they_stand_outlives_a_start(
     assert in_order(scene) == expected
 
 
+@pytest.mark.parametrize(("before", "after"), [("4.1", "4.3"), ("4.3", "4.1")])
+def test_what_went_to_the_end_is_there_in_another_release_too(before: str, after: str) -> None:
+    disk = MemoryDisk()
+    scene = Scene(AmqpOptions(as_version=before), disk=disk)
+    client = scene.client()
+    arguments = {**QUORUM, "x-delivery-limit": -1}
+    client.send("queue.declare", queue="q", durable=True, arguments=arguments)
+    for body in (b"back", b"usual"):
+        client.publish("", "q", body, **PERSISTENT)
+    client.send("basic.get", queue="q")
+    client.send("basic.nack", delivery_tag=1, requeue=True)
+    scene.advance(0.01)
+    options = AmqpOptions(as_version=after)
+    client = Scene(options, disk=MemoryDisk(), found=disk.kept(clean=True)).client()
+    client.publish("", "q", b"low", priority=1, **PERSISTENT)
+    assert [body for body, _ in drain(client, "q")] == [b"usual", b"back", b"low"]
+
+
 def test_a_restart_itself_counts_as_the_end_of_the_clients_who_had_a_message() -> None:
     scene = Scene()
     come_back(scene)

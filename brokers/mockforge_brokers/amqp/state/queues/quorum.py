@@ -48,7 +48,8 @@ _ACQUIRED_COUNT: Final = "x-acquired-count"
 class Returned(Struct, array_like=True, frozen=True):
     """What is to be known after a start of a message that came back: its counts and its place.
 
-    `position` and `priority` are those that it has since then.
+    `position` and `priority` are those that it has since then; the priority as in a release that
+    knows them, since another one may be started.
     """
 
     position: int
@@ -112,7 +113,10 @@ class QuorumMessage(GovernedMessage, eq=False, gc=False):
         deliveries, failures = self.deliveries + away, self.failures + away
         if not deliveries:
             return None
-        return Returned(self.position, RANKS if away else self.priority, deliveries, failures)
+        lane = RANKS if away else self.priority
+        if not cast("QuorumQueue", self.queue).host.profile.quorum_queues_rank:
+            lane = max(lane, _USUAL)
+        return Returned(self.position, lane, deliveries, failures)
 
 
 class QuorumQueue(GovernedQueue):
@@ -179,7 +183,9 @@ class QuorumQueue(GovernedQueue):
         row: int,
     ) -> None:
         """As `restore_expiring`, of one that came back before and is on disk at `row`."""
-        message = cast("QuorumMessage", self._new(route, content, size, expires, returned.priority))
+        ranked = self.host.profile.quorum_queues_rank
+        lane = returned.priority if ranked or returned.priority == RANKS else 0
+        message = cast("QuorumMessage", self._new(route, content, size, expires, lane))
         message.redelivered, message.row = True, row
         message.deliveries, message.failures = returned.deliveries, returned.failures
         self.messages.append(message)
