@@ -87,7 +87,8 @@ class ForgetfulDisk:
         for handle in self._open:
             os.close(handle)
         for path in self.folder.glob("kept-*"):
-            path.unlink()
+            # The syncer may be about to let it go.
+            path.unlink(missing_ok=True)
         for name, number in self._names.items():
             pages = self._taken.get(number, {})
             with (self.folder / name).open("wb") as file:
