@@ -45,7 +45,6 @@ class Syncer:
     def __init__(
         self,
         folder: Path,
-        begun: int,
         synced: Callable[[int], object],
         failed: Callable[[OSError], object],
     ) -> None:
@@ -55,9 +54,9 @@ class Syncer:
         self.reached: tuple[SegmentFile, int] | None = None
         """Where writing goes on, and the place up to which all was written: as `written` has it,
         for who writes but little."""
-        self._brought = begun
+        self._brought = 0
         """The place up to which it is on disk."""
-        self._begun = begun
+        self._begun = 0
         """The same, or on its way."""
         self._full: SimpleQueue[_Full] = SimpleQueue()
         self._emptied: SimpleQueue[Path] = SimpleQueue()
@@ -75,6 +74,10 @@ class Syncer:
         self._thread.start()
 
     # In whichever thread writes; never in two at a time.
+
+    def begin(self, place: int) -> None:
+        """All up to there is on disk, and nothing was written yet."""
+        self._brought = self._begun = place
 
     def written(self, file: SegmentFile, place: int) -> None:
         self.reached = file, place

@@ -137,7 +137,7 @@ class Writer:
         """Those of all that were noted."""
         self._syncer: Syncer | None = None
         if not through:
-            self._syncer = Syncer(files.folder, self._synced, self._brought, self._not_brought)
+            self._syncer = Syncer(files.folder, self._brought, self._not_brought)
         self._thread = threading.Thread(target=self._run, name="data writer", daemon=True)
         self._thread.start()
 
@@ -147,6 +147,8 @@ class Writer:
         """The files were read: all that stands there is on disk."""
         newest = self._live.segments[max(self._live.segments)]
         self._synced = place_of(newest.number, newest.size)
+        if self._syncer is not None:
+            self._syncer.begin(self._synced)
 
     def write(self, group: Group) -> None:
         self._settle()

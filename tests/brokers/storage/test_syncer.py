@@ -138,6 +138,21 @@ def test_only_the_time_that_the_system_takes_for_a_row_says_that_it_makes_us_wai
 
 
 @pytest.mark.usefixtures("never")
+def test_the_first_rows_behind_those_of_before_are_no_reason_to_hurry(tmp_path, monkeypatch):
+    made = writer(tmp_path, through=False)
+    hurried = []
+    with monkeypatch.context() as patched:
+        patched.setattr(made._syncer._hurry, "set", lambda: hurried.append(True))
+        made.write(group(1, [(1, b"x")]))
+        assert made.write_row(2, 2, b"x", ())
+        assert not hurried
+        made.write(group(3, [(3, b"x" * (syncer.STEP + 1))]))
+        made.wait()
+    assert hurried == [True]
+    made.close(None)
+
+
+@pytest.mark.usefixtures("never")
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux's device")
 def test_what_the_loop_cannot_write_the_thread_tries_again(tmp_path, monkeypatch):
     monkeypatch.setattr(writer_module, "_RETRY", 0.01)
@@ -363,7 +378,7 @@ def test_an_end_that_comes_as_the_thread_begins_anew_is_seen(tmp_path, monkeypat
 
     monkeypatch.setattr(syncer, "INTERVAL", 0)
     monkeypatch.setattr(syncer, "threading", SimpleNamespace(Event=Event, Thread=threading.Thread))
-    made = syncer.Syncer(tmp_path, 0, lambda place: None, lambda error: None)
+    made = syncer.Syncer(tmp_path, lambda place: None, lambda error: None)
     made.emptied(tmp_path / "none.seg")
     made._thread.join(20)
     assert not made._thread.is_alive()
