@@ -72,6 +72,8 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
         environment.histograms.append(latency(self.counters))
         self._connections: dict[int, KafkaConnection] = {}
         environment.usage.gauge("kafka_request", self._largest_incomplete)
+        # A request is read in one go: whoever looks sees none in the midst of it.
+        environment.usage.gauge("kafka_request_items", lambda: 0)
         environment.access.on_change(self._renew_guards)
         self.cluster.quotas.on_change(self._renew_quotas)
         self._inside = Inside(environment, self.cluster.topics.name_of)
