@@ -6,9 +6,7 @@ hand that to a thread and to be called back takes ten times as long as the write
 itself (3 us, and 0.3 us for each KB), so the loop does it. Large groups, all for a while when the
 system makes the loop wait again and again, and what could not be written go to the thread, too.
 One row alone, as each message of a client that waits for its confirm, has a way of its own
-(`write_row`): what such a group never needs is not asked there, and what it changes in memory is
-noted for many of them at once. (To copy it into a file that is mapped is no faster: what the system
-does when a page is written to for the first time costs as much as the call.)
+(`alone`).
 
 All that takes a step of Python for each row is done in the loop, at once for a whole group: a
 second thread that runs Python would take the interpreter from the loop for milliseconds. The thread
@@ -18,18 +16,19 @@ writes, waits for the disk and reads pieces for the cleaner, for which it needs 
 import errno
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from queue import SimpleQueue
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from msgspec import Struct
 
 from . import segments as form
+from .alone import WAITED, Open, RowWriter
 from .cleaner import Cleaner, Moved, Piece
 from .disk import SEGMENT, Files, Lost, SegmentFile, let_go, renew
 from .facts import Group, Kept
-from .live import Row, Segment, place_of
+from .live import Segment, place_of
 from .reading import path_of
 from .store import Store
 from .syncer import Syncer
@@ -47,13 +46,6 @@ _AHEAD_HERE: Final = 64 * 1024
 is there takes half as long as to grow a file by it."""
 _LARGE: Final = 1024 * 1024
 """Bytes of a frame from which on the thread writes it, while the loop goes on."""
-_WAITED: Final = 0.01
-"""Seconds of a write in which the system made us wait: it has too much to bring to the disk."""
-_AGAIN: Final = 0.5
-"""Seconds in which it made us wait twice. Once it may be another program that had the processor, or
-what the syncer brings to the disk each second."""
-_THREADED: Final = 1.0
-"""Seconds for which the thread writes after that."""
 _UNSEEN: Final = 64 * 1024
 """Bytes of rows alone behind which the cleaner is asked again; it looks at four times as many."""
 
@@ -79,40 +71,20 @@ class _Job(Struct):
         return self.renews or bool(self.pieces)
 
 
-class _Open(NamedTuple):
-    """Where rows alone are written: up to `until` there is room, and nobody else is to be asked.
-
-    `place` is that of the segment's beginning.
-    """
-
-    file: SegmentFile
-    syncer: Syncer
-    salt: int
-    place: int
-    until: int
-
-
-class Writer:
+class Writer(RowWriter):
     """`store.Disk` on a folder's files; `call` runs a function in the loop's thread."""
 
     def __init__(self, files: Files, call: Callable[..., Any], *, through: bool = True) -> None:
+        super().__init__(files.live)
         self.store: Store
         self.through = through
         self._files = files
-        self._live = files.live
         self._cleaner = Cleaner(files.live)
         self._call = call
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._ending = threading.Event()
-        self._newest: Segment
-        """Of the last group."""
-        self._file: SegmentFile | None = None
-        self._size = 0
-        """Of that file, without the room made ahead."""
         self._failed: _Job | None = None
         """The program ended and it could not be written."""
-        self._synced = 0
-        """The place up to which all is on disk."""
         self._going: list[int] = []
         """Segments of which nothing is wanted, where each group is on disk; the thread's."""
         self._threaded = 0
@@ -124,18 +96,6 @@ class Writer:
         self._stuck = False
         """It tries again and again to write one."""
         self._rested = threading.Event()
-        self._threaded_until = 0.0
-        self._waited = -_AGAIN
-        """When it last made us wait."""
-        self._open: _Open | None = None
-        """None where what comes next is a group."""
-        self._alone: list[Row] = []
-        """Rows that are written behind the newest group, and not noted yet."""
-        self._alone_at = 0
-        """Where the next one goes."""
-        self._alone_rows = self._alone_bytes = 0
-        """Those of all that were noted."""
-        self._syncer: Syncer | None = None
         if not through:
             self._syncer = Syncer(files.folder, self._brought, self._not_brought)
         self._thread = threading.Thread(target=self._run, name="data writer", daemon=True)
@@ -158,56 +118,6 @@ class Writer:
             self._handed += 1
             self._jobs.put(job)
 
-    def write_row(self, group: int, row: int, value: bytes, gone: Collection[int]) -> bool:
-        """As `store.Disk` has it: where a segment is open to which the loop writes.
-
-        Whoever waits for the row is answered next, so all but the write itself is left for later.
-        """
-        opened = self._open
-        if opened is None:
-            return False
-        file, syncer, salt, place, until = opened
-        at, size = self._alone_at, len(value)
-        end = at + form.ROW + size
-        if gone:
-            end += form.NUMBER * len(gone)
-        if end > until:
-            return False
-        pieces = form.encode_row(salt, group, row, value, 0, self._synced, gone)
-        begun = time.monotonic()
-        try:
-            if file.put(pieces, at) != end - at:
-                # Whoever writes it now does so at the same place.
-                return False
-        except OSError:
-            return False
-        if (now := time.monotonic()) - begun > _WAITED:
-            self._made_wait(now)
-        self._alone_at = end
-        self._alone.append((row, at, size, tuple(gone)))
-        syncer.reached = file, place + end
-        if syncer.resting:
-            syncer.ask()
-        return True
-
-    def alone(self) -> tuple[int, int]:
-        self._settle()
-        return self._alone_rows, self._alone_bytes
-
-    def _settle(self) -> None:
-        """Note the rows that were written alone: before anything else is written, or looked at."""
-        rows = self._alone
-        if not rows:
-            return
-        self._alone = []
-        newest = self._newest
-        self._live.put_rows(newest, rows)
-        self._alone_rows += len(rows)
-        self._alone_bytes += sum(size for _, _, size, _ in rows)
-        newest.size = self._size = self._alone_at
-        if self._syncer is not None and self._file is not None:
-            self._syncer.written(self._file, place_of(newest.number, newest.size))
-
     def _write_here(self, job: _Job) -> bool:
         """False where the thread is to write it."""
         begun = time.monotonic()
@@ -219,7 +129,7 @@ class Writer:
             # It says what is wrong, and tries again until it is there.
             return False
         self._open_behind(job)
-        if (now := time.monotonic()) - begun > _WAITED:
+        if (now := time.monotonic()) - begun > WAITED:
             self._made_wait(now)
         if job.piece is not None:
             # A read, which may have to wait for the disk.
@@ -233,14 +143,7 @@ class Writer:
         if file is not None and syncer is not None:
             at = self._alone_at = job.at + job.size
             until = min(file.extent, at + _UNSEEN, SEGMENT)
-            self._open = _Open(file, syncer, segment.salt, place_of(segment.number, 0), until)
-
-    def _made_wait(self, now: float) -> None:
-        """The system did that with this write, and maybe with another one just before."""
-        if now - self._waited < _AGAIN:
-            self._threaded_until = now + _THREADED
-            self._open = None
-        self._waited = now
+            self._open = Open(file, syncer, segment.salt, place_of(segment.number, 0), until)
 
     def _job(self, group: Group) -> _Job:
         live = self._live

@@ -10,7 +10,7 @@ import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import DataWritable, DataWriteFailed
-from mockforge_brokers.storage import disk, syncer
+from mockforge_brokers.storage import alone, disk, syncer
 from mockforge_brokers.storage import writer as writer_module
 from mockforge_brokers.storage.disk import Files
 from mockforge_brokers.storage.live import place_of
@@ -31,7 +31,8 @@ from .test_syncer import wait_until_synced
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
     """The loop writes however slow the machine is, and no try waits for its time."""
-    monkeypatch.setattr(writer_module, "_WAITED", 60.0)
+    for module in (alone, writer_module):
+        monkeypatch.setattr(module, "WAITED", 60.0)
     monkeypatch.setattr(writer_module, "_RETRY", 0.001)
     monkeypatch.setattr(syncer, "INTERVAL", 0)
 

@@ -6,6 +6,7 @@ All that stood before the first of them is there again, and nothing of what stoo
 import os
 
 import pytest
+from mockforge_brokers.storage import alone
 from mockforge_brokers.storage import writer as writer_module
 from mockforge_brokers.storage.live import number_in, offset_in, place_of
 from mockforge_brokers.storage.reading import number_of, paths_in
@@ -63,7 +64,8 @@ def test_what_is_there_is_what_was_there_at_one_moment_and_all_that_was_on_disk(
     tmp_path, monkeypatch, seed
 ):
     monkeypatch.setattr(writer_module, "SEGMENT", 700)
-    monkeypatch.setattr(writer_module, "_WAITED", 60.0)
+    for module in (alone, writer_module):
+        monkeypatch.setattr(module, "WAITED", 60.0)
     dice, model = Dice(seed), MemoryDisk()
     for _ in range(3):
         made = writer(tmp_path, through=False)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
-from mockforge_brokers.storage import disk, syncer
+from mockforge_brokers.storage import alone, disk, syncer
 from mockforge_brokers.storage import writer as writer_module
 from mockforge_brokers.storage.live import place_of
 from mockforge_brokers.storage.reading import Reader, paths_in
@@ -21,7 +21,8 @@ SECOND = "kept-00000002.seg"
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
     """However slow the machine is, the loop writes."""
-    monkeypatch.setattr(writer_module, "_WAITED", 60.0)
+    for module in (alone, writer_module):
+        monkeypatch.setattr(module, "WAITED", 60.0)
 
 
 @pytest.fixture
@@ -95,8 +96,8 @@ def test_a_large_group_is_written_by_the_thread_and_those_behind_it_too(tmp_path
 def test_a_system_that_makes_the_loop_wait_twice_gets_the_next_from_the_thread(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(writer_module, "_WAITED", -1.0)
-    monkeypatch.setattr(writer_module, "_AGAIN", 60.0)
+    monkeypatch.setattr(writer_module, "WAITED", -1.0)
+    monkeypatch.setattr(alone, "_AGAIN", 60.0)
     made = writer(tmp_path, through=False)
     made._waited = -60.0
     made.write(group(1, [(1, b"x")]))
@@ -118,7 +119,7 @@ def test_only_the_time_that_the_system_takes_for_a_row_says_that_it_makes_us_wai
     tmp_path, monkeypatch, who
 ):
     """Those who waited for it are answered before it is noted, however long that takes."""
-    monkeypatch.setattr(writer_module, "_WAITED", 0.01)
+    monkeypatch.setattr(alone, "WAITED", 0.01)
     now, put = [1.0], disk.SegmentFile.put
 
     def slow_put(*given):
@@ -126,7 +127,7 @@ def test_only_the_time_that_the_system_takes_for_a_row_says_that_it_makes_us_wai
         return put(*given)
 
     made = writer(tmp_path, through=False)
-    monkeypatch.setattr(writer_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(alone, "time", SimpleNamespace(monotonic=lambda: now[0]))
     made.write(group(1, [(1, b"x")]))
     monkeypatch.setattr(disk.SegmentFile, "put", slow_put)
     for number in (2, 3):
