@@ -47,6 +47,10 @@ class MovableClock(Clock, Protocol):
         """Move on to an offset, by at most so many calls that fall due; False: there are more."""
         ...
 
+    def next_turn(self, callback: Callable[[], object]) -> Timer:
+        """Call it in the loop's next turn, however far somebody moves on before."""
+        ...
+
 
 class _Loop(Protocol):
     def time(self) -> float: ...
@@ -225,6 +229,9 @@ class AdjustableClock:
         finally:
             self._arm()
         return False
+
+    def next_turn(self, callback: Callable[[], object]) -> Timer:
+        return self._inner.call_later(0.0, callback)
 
     def _run_next(self, due: float) -> None:
         call = self._agenda.pop()
