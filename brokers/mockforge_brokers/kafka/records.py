@@ -1,15 +1,14 @@
 """Record batches (message format v2): header, checksum, offsets; records only when looked at."""
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple
-
-import google_crc32c
 
 from ..errors import ProtocolError
 from .codes import Compression as Compression
 from .compression import compress, decompress
+from .scattered import CRC_FROM, Buffer, Scattered, crc32c
 from .varints import append_varint, read_uvarint, read_varint
 
 HEADER_SIZE = 61
@@ -17,8 +16,6 @@ HEADER_SIZE = 61
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 unpack_header = _HEADER.unpack_from
 """The fields of `BatchHeader`."""
-crc32c: Callable[[bytes], int] = google_crc32c.value
-extend_crc32c: Callable[[int, bytes], int] = google_crc32c.extend
 _PLACE = struct.Struct(">qii")
 _CONTROL_KEY = struct.Struct(">hh")
 _MARKER = struct.Struct(">hi")
@@ -26,7 +23,6 @@ _ATTRIBUTES = struct.Struct(">h")
 _TIMESTAMP = struct.Struct(">q")
 _CRC_AT = 17
 _ATTRIBUTES_LOW = 22
-CRC_FROM = 21
 _MAX_TIMESTAMP_AT = 35
 LENGTH_COUNTS_FROM = 12
 _LEAST_INT, _GREATEST_INT = -(2**31), 2**31 - 1
@@ -42,35 +38,6 @@ _TRANSACTIONAL = 0x10
 _CONTROL = 0x20
 _DELETE_HORIZON = 0x40
 
-
-class Scattered:
-    """A large batch in the pieces in which it was read; the first one is its header.
-
-    To join them is to copy them: most are sent as they are, or leave their log unread.
-    """
-
-    __slots__ = ("_size", "pieces")
-
-    def __init__(self, pieces: list[bytes]) -> None:
-        self.pieces = pieces
-        self._size = sum(map(len, pieces))
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __bytes__(self) -> bytes:
-        return b"".join(self.pieces)
-
-    def crc(self) -> int:
-        header, *rest = self.pieces
-        crc = crc32c(header[CRC_FROM:])
-        for piece in rest:
-            crc = extend_crc32c(crc, piece)
-        return crc
-
-
-Buffer = bytes | Scattered
-"""A batch that comes, or lies in a log."""
 
 Headers = tuple[tuple[str, bytes | None], ...]
 

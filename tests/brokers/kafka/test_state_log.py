@@ -8,12 +8,11 @@ from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.kafka.codes import Compression, ErrorCode
 from mockforge_brokers.kafka.records import (
     Record,
-    Scattered,
     build_batch,
-    crc32c,
     read_batch_header,
     read_records,
 )
+from mockforge_brokers.kafka.scattered import Scattered, crc32c
 from mockforge_brokers.kafka.state.logs.log import PartitionLog
 from mockforge_brokers.kafka.state.logs.transactions import Marker
 

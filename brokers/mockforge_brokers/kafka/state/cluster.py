@@ -15,7 +15,7 @@ from ..events import (
     TopicGrown,
 )
 from ..options import KafkaOptions
-from ..records import Buffer
+from ..scattered import Buffer
 from .configs.broker import BrokerConfig
 from .configs.client_metrics import ClientMetricsConfigs
 from .configs.topic import TOPIC_CONFIGS, TopicConfig, new_topic_config

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from functools import partial
-from itertools import groupby
 from typing import Final
 
 from msgspec import Struct, field
@@ -13,8 +11,6 @@ from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode, IsolationLevel
 from ...snapshots import FetchWait
 from ...state.fetch_sessions import (
-    FINAL_EPOCH,
-    INITIAL_EPOCH,
     FetchedPartition,
     FetchSession,
     TopicKey,
@@ -38,37 +34,28 @@ from ..caller import Caller
 from ..handler import MessageHandler
 from ..leader_epoch import check_leader_epoch
 from . import leader_hints
+from .asking import Asking, ask, is_follower
 
 _LARGE: Final = 16 * 1024
 """Bytes of a batch, on the average, that are not worth a copy."""
 _COPIED: Final = 2 * 1024 * 1024
 """Bytes of small batches in one answer: to copy them is a turn of the loop."""
-_BY_ID_SINCE: Final = 13
 _FOLLOWERS_SINCE: Final = 11
 _LEADERS_SINCE: Final = 16
 """KIP-951: the addresses of those that lead what is not led here."""
 
-Wanted = Iterable[tuple[TopicKey, Sequence[FetchPartition | FetchedPartition]]]
-"""Partitions by their topic, in the order in which they are read."""
-
 
 def handle(caller: Caller, request: FetchRequest) -> FetchResponse | Parked[FetchResponse]:
     try:
-        asking = _asking(caller, request)
+        asking = ask(caller, request)
     except RequestRefused as refusal:
         refused = FetchResponse(error_code=caller.denied(ApiKey.FETCH, refusal), responses=[])
         # As Kafka: who is throttled is told so alone, as if it had no session.
-        return refused if _follows(request) or _may_go(caller, refused) else _throttled(caller)
+        return refused if is_follower(request) or _may_go(caller, refused) else _throttled(caller)
     reading = Reading.of(asking)
     if reading.answers_now or request.max_wait_ms <= 0:
         return reading.response()
     return Waiting(asking, reading).parked
-
-
-def _follows(request: FetchRequest) -> bool:
-    """Whether who asks says to be a broker; from version 15 on it says so at another place."""
-    state = request.replica_state
-    return request.replica_id >= 0 or (state is not None and state.replica_id >= 0)
 
 
 def _may_go(caller: Caller, response: FetchResponse) -> bool:
@@ -80,98 +67,6 @@ def _may_go(caller: Caller, response: FetchResponse) -> bool:
 
 def _throttled(caller: Caller) -> FetchResponse:
     return FetchResponse(responses=[], throttle_time_ms=round(caller.wait * 1000))
-
-
-class Asking(Struct):
-    """A request and its session; with a session that is `new` the answer is whole.
-
-    `named` is what the request itself names: it looks at that each time that something came.
-    """
-
-    caller: Caller
-    request: FetchRequest
-    named: Wanted
-    session: FetchSession | None = None
-    new: bool = False
-    max_bytes: int = 0
-    min_bytes: int = 0
-
-    def __post_init__(self) -> None:
-        caller, request = self.caller, self.request
-        self.max_bytes = min(request.max_bytes, caller.cluster.most_fetched)
-        quotas = caller.cluster.quotas
-        if quotas.active and not self.follows:
-            # As Kafka: what no wait would let through is not read.
-            self.max_bytes = int(
-                min(self.max_bytes, quotas.most_to_fetch(caller.user, caller.client_id))
-            )
-        self.min_bytes = min(request.min_bytes, self.max_bytes)
-
-    @property
-    def follows(self) -> bool:
-        return _follows(self.request)
-
-    @property
-    def wanted(self) -> Wanted:
-        if self.session is not None and not self.new:
-            return self.session.by_topic()
-        return self.named
-
-
-def _named(
-    caller: Caller, request: FetchRequest
-) -> Sequence[tuple[TopicKey, Sequence[FetchPartition]]]:
-    by_id = caller.version >= _BY_ID_SINCE
-    topics: list[tuple[TopicKey, Sequence[FetchPartition]]] = [
-        (topic.topic_id if by_id else topic.topic, topic.partitions) for topic in request.topics
-    ]
-    named = {(topic, one.partition): one for topic, partitions in topics for one in partitions}
-    if len(named) == sum(len(partitions) for _, partitions in topics):
-        return topics
-    # As Kafka: one that is named twice is read once, in its first place, as was said last.
-    once = groupby(named.items(), key=lambda item: item[0][0])
-    return [(topic, [one for _, one in partitions]) for topic, partitions in once]
-
-
-def _asking(caller: Caller, request: FetchRequest) -> Asking:
-    """Raises RequestRefused for a session that is not there, or not at this epoch."""
-    sessions, by_id = caller.cluster.fetch_sessions, caller.version >= _BY_ID_SINCE
-    named = _named(caller, request)
-    caller.fetch_session = None
-    if request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH):
-        # A whole request ends the session that it names.
-        sessions.close(request.session_id)
-        if request.session_epoch == FINAL_EPOCH:
-            return Asking(caller, request, named)
-        size = sum(len(topic.partitions) for topic in request.topics)
-        session = sessions.open(caller.name, size, by_id=by_id)
-    else:
-        session = sessions.use(request.session_id, request.session_epoch, by_id=by_id)
-    if session is None:
-        return Asking(caller, request, named)
-    for name, partitions in named:
-        for one in partitions:
-            session.want(name, _kept(caller, name, one))
-    for topic in request.forgotten_topics_data:
-        session.forget(topic.topic_id if by_id else topic.topic, topic.partitions)
-    sessions.resized(session)
-    if not session.partitions and request.session_epoch != INITIAL_EPOCH:
-        sessions.close(session.session_id)
-        return Asking(caller, request, named)
-    caller.fetch_session = session
-    return Asking(caller, request, named, session, request.session_epoch == INITIAL_EPOCH)
-
-
-def _kept(caller: Caller, topic: TopicKey, one: FetchPartition) -> FetchedPartition:
-    known = caller.cluster.topics.by_id.get(topic) if isinstance(topic, bytes) else None
-    return FetchedPartition(
-        one.partition,
-        one.fetch_offset,
-        one.partition_max_bytes,
-        one.current_leader_epoch,
-        one.last_fetched_epoch,
-        topic_name=known.name if known is not None else "",
-    )
 
 
 class Reading(Struct):

@@ -36,7 +36,8 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from ...records import HEADER_SIZE, Buffer, Scattered
+from ...records import HEADER_SIZE
+from ...scattered import Buffer, Scattered
 from ...state.logs.log import Begin, PartitionLog
 from ...varints import read_uvarint, write_uvarint
 from ...wire.produce import PartitionResult, write_response

@@ -8,13 +8,13 @@ from ...codes import Compression, ErrorCode
 from ...compression import decompress
 from ...records import (
     BatchHeader,
-    Buffer,
     Record,
     check_crc,
     decoded_records,
     header_of,
     lengths_fit,
 )
+from ...scattered import Buffer
 
 _HEADER_SIZE: Final = 61
 _MAGIC: Final = 2

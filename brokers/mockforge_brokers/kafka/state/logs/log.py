@@ -10,19 +10,17 @@ from msgspec import Struct
 from ....errors import ProtocolError, RequestRefused
 from ...codes import Compression, ErrorCode
 from ...records import (
-    CRC_FROM,
     HEADER_SIZE,
     LENGTH_COUNTS_FROM,
     BatchHeader,
-    Buffer,
     Record,
     build_marker,
-    crc32c,
     place,
     read_batch_header,
     read_records,
     unpack_header,
 )
+from ...scattered import CRC_FROM, Buffer, crc32c
 from ..purgatory import Watchlist
 from .admission import admit, first_batch, look_through, too_large
 from .epochs import LeaderEpochs

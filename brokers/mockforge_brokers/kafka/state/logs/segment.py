@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ...records import Buffer
+from ...scattered import Buffer
 
 BATCH_OVERHEAD: Final = 128
 """Bytes that a stored batch costs beside its data, so that tiny batches are bounded too."""

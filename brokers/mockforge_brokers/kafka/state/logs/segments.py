@@ -6,7 +6,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from ...records import Buffer, read_batch_header
+from ...records import read_batch_header
+from ...scattered import Buffer
 from .segment import BATCH_OVERHEAD, Segment
 
 UNBOUNDED: Final = 2**63 - 1

@@ -8,7 +8,7 @@ from typing import Final
 from ....errors import RequestRefused
 from ....storage.store import Store
 from ...codes import ErrorCode
-from ...records import Buffer
+from ...scattered import Buffer
 from .log import Appended, Begin, KeptLog, PartitionLog
 from .segment import Segment
 

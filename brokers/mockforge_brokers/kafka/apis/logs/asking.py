@@ -1,0 +1,122 @@
+"""What a Fetch asks for: the partitions that it names, and those of its session (KIP-227)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Final
+
+from msgspec import Struct
+
+from ...state.fetch_sessions import (
+    FINAL_EPOCH,
+    INITIAL_EPOCH,
+    FetchedPartition,
+    FetchSession,
+    TopicKey,
+)
+from ...wire.messages.logs import FetchPartition, FetchRequest
+from ..caller import Caller
+
+_BY_ID_SINCE: Final = 13
+
+Wanted = Iterable[tuple[TopicKey, Sequence[FetchPartition | FetchedPartition]]]
+"""Partitions by their topic, in the order in which they are read."""
+
+
+def is_follower(request: FetchRequest) -> bool:
+    """Whether who asks says to be a broker; from version 15 on it says so at another place."""
+    state = request.replica_state
+    return request.replica_id >= 0 or (state is not None and state.replica_id >= 0)
+
+
+class Asking(Struct):
+    """A request and its session; with a session that is `new` the answer is whole.
+
+    `named` is what the request itself names: it looks at that each time that something came.
+    """
+
+    caller: Caller
+    request: FetchRequest
+    named: Wanted
+    session: FetchSession | None = None
+    new: bool = False
+    max_bytes: int = 0
+    min_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        caller, request = self.caller, self.request
+        self.max_bytes = min(request.max_bytes, caller.cluster.most_fetched)
+        quotas = caller.cluster.quotas
+        if quotas.active and not self.follows:
+            # As Kafka: what no wait would let through is not read.
+            self.max_bytes = int(
+                min(self.max_bytes, quotas.most_to_fetch(caller.user, caller.client_id))
+            )
+        self.min_bytes = min(request.min_bytes, self.max_bytes)
+
+    @property
+    def follows(self) -> bool:
+        return is_follower(self.request)
+
+    @property
+    def wanted(self) -> Wanted:
+        if self.session is not None and not self.new:
+            return self.session.by_topic()
+        return self.named
+
+
+def _named(
+    caller: Caller, request: FetchRequest
+) -> Sequence[tuple[TopicKey, Sequence[FetchPartition]]]:
+    by_id = caller.version >= _BY_ID_SINCE
+    topics: list[tuple[TopicKey, Sequence[FetchPartition]]] = [
+        (topic.topic_id if by_id else topic.topic, topic.partitions) for topic in request.topics
+    ]
+    named = {(topic, one.partition): one for topic, partitions in topics for one in partitions}
+    if len(named) == sum(len(partitions) for _, partitions in topics):
+        return topics
+    # As Kafka: one that is named twice is read once, in its first place, as was said last.
+    once = groupby(named.items(), key=lambda item: item[0][0])
+    return [(topic, [one for _, one in partitions]) for topic, partitions in once]
+
+
+def ask(caller: Caller, request: FetchRequest) -> Asking:
+    """Raises RequestRefused for a session that is not there, or not at this epoch."""
+    sessions, by_id = caller.cluster.fetch_sessions, caller.version >= _BY_ID_SINCE
+    named = _named(caller, request)
+    caller.fetch_session = None
+    if request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH):
+        # A whole request ends the session that it names.
+        sessions.close(request.session_id)
+        if request.session_epoch == FINAL_EPOCH:
+            return Asking(caller, request, named)
+        size = sum(len(topic.partitions) for topic in request.topics)
+        session = sessions.open(caller.name, size, by_id=by_id)
+    else:
+        session = sessions.use(request.session_id, request.session_epoch, by_id=by_id)
+    if session is None:
+        return Asking(caller, request, named)
+    for name, partitions in named:
+        for one in partitions:
+            session.want(name, _kept(caller, name, one))
+    for topic in request.forgotten_topics_data:
+        session.forget(topic.topic_id if by_id else topic.topic, topic.partitions)
+    sessions.resized(session)
+    if not session.partitions and request.session_epoch != INITIAL_EPOCH:
+        sessions.close(session.session_id)
+        return Asking(caller, request, named)
+    caller.fetch_session = session
+    return Asking(caller, request, named, session, request.session_epoch == INITIAL_EPOCH)
+
+
+def _kept(caller: Caller, topic: TopicKey, one: FetchPartition) -> FetchedPartition:
+    known = caller.cluster.topics.by_id.get(topic) if isinstance(topic, bytes) else None
+    return FetchedPartition(
+        one.partition,
+        one.fetch_offset,
+        one.partition_max_bytes,
+        one.current_leader_epoch,
+        one.last_fetched_epoch,
+        topic_name=known.name if known is not None else "",
+    )
