@@ -12,6 +12,8 @@ import pytest
 from mockforge_brokers import bulk
 from mockforge_brokers.bulk import raw_descriptor, write_now, write_together
 
+from .loops import LOOPS
+
 PIECES = [b"head", bytes(300_000), b"", b"tail", bytes(range(256)) * 4_000]
 
 
@@ -182,15 +184,6 @@ def test_what_keeps_the_memory_takes_none_itself_however_many_servers_there_are(
         [sys.executable, "-c", _SERVERS], capture_output=True, text=True, check=True
     )
     assert int(done.stdout) < 1_000, "32 MiB would be 8,192 pages"
-
-
-LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop]
-try:
-    import uvloop
-except ImportError:
-    pass
-else:
-    LOOPS.append(uvloop.new_event_loop)
 
 
 @pytest.mark.parametrize("new_loop", LOOPS)

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from mockforge_brokers.amqp.broker import AmqpBroker
@@ -134,6 +134,21 @@ def test_nothing_grows_with_every_visitor(
     assert {name: count for name, count in grown.items() if count >= 1000} == {}
 
 
+async def left_behind(visit: Callable[[], Awaitable[None]]) -> Counter[str]:
+    """The objects by type that three visits leave to the collector."""
+    # What only the first one makes is made.
+    await visit()
+    # Other tests of this process may have left connections that somebody still holds.
+    before = objects()
+    gc.disable()
+    try:
+        for _ in range(3):
+            await visit()
+        return Counter(type(each).__name__ for each in gc.get_objects()) - before
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize("last_words", [b"", encode_packet(Disconnect(), 4)])
 def test_an_ended_mqtt_connection_leaves_nothing_for_the_collector(last_words: bytes) -> None:
     async def main() -> None:
@@ -154,17 +169,7 @@ def test_an_ended_mqtt_connection_leaves_nothing_for_the_collector(last_words: b
             while server.endpoints:
                 await asyncio.sleep(0)
 
-        # What only the first one makes is made.
-        await visit()
-        # Other tests of this process may have left connections that somebody still holds.
-        before = objects()
-        gc.disable()
-        try:
-            for _ in range(3):
-                await visit()
-            left = Counter(type(each).__name__ for each in gc.get_objects()) - before
-        finally:
-            gc.enable()
+        left = await left_behind(visit)
         # The server's turns may remember the one that they answered last.
         assert left["Endpoint"] <= 1
         assert left["MqttConnection"] + left["Outlet"] == 0
@@ -194,15 +199,7 @@ def test_an_ended_kafka_connection_leaves_nothing_for_the_collector() -> None:
                 await asyncio.sleep(0)
 
         broker.create_topic("t", 1)
-        await visit()
-        before = objects()
-        gc.disable()
-        try:
-            for _ in range(3):
-                await visit()
-            left = Counter(type(each).__name__ for each in gc.get_objects()) - before
-        finally:
-            gc.enable()
+        left = await left_behind(visit)
         names = ("KafkaConnection", "Requests", "Caller", "Waiting")
         assert {name: left[name] for name in names if left[name]} == {}
         await server.close()
@@ -248,15 +245,7 @@ def test_an_ended_amqp_connection_leaves_nothing_for_the_collector(closes: bool)
             while server.endpoints:
                 await asyncio.sleep(0)
 
-        await visit()
-        before = objects()
-        gc.disable()
-        try:
-            for _ in range(3):
-                await visit()
-            left = Counter(type(each).__name__ for each in gc.get_objects()) - before
-        finally:
-            gc.enable()
+        left = await left_behind(visit)
         names = (
             "Connection",
             "Channel",

@@ -27,6 +27,7 @@ from mockforge_brokers.mqtt.wire.packets import Connect, Publish
 from mockforge_brokers.transport import Server
 
 from .kafka.scene import fetch, produce
+from .loops import LOOPS
 from .misbehaving import fault
 
 FULL = 256_000
@@ -300,15 +301,6 @@ def test_a_rule_finds_the_frame_whole(protocol):
         assert rule.hits == 1
 
     meet(protocol, test)
-
-
-LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop]
-try:
-    import uvloop
-except ImportError:
-    pass
-else:
-    LOOPS.append(uvloop.new_event_loop)
 
 
 @pytest.mark.parametrize("loop", LOOPS)

@@ -58,7 +58,7 @@ _TRANSACTIONAL = build_batch(
 )
 
 
-def _paged(
+def paged(
     *names: str, limit: int = 2000, after: tuple[str, int] | None = None
 ) -> topics.DescribeTopicPartitionsRequest:
     return topics.DescribeTopicPartitionsRequest(
@@ -269,23 +269,23 @@ def _acl_filter(**more: Any) -> dict[str, Any]:
 
 ODD: dict[ApiKey, list[tuple[str, Message]]] = {
     ApiKey.DESCRIBE_TOPIC_PARTITIONS: [
-        ("no limit", _paged(TOPIC, limit=0)),
-        ("a limit below nothing", _paged(TOPIC, limit=-1)),
-        ("one partition", _paged(TOPIC, limit=1)),
-        ("a topic twice", _paged(TOPIC, TOPIC)),
-        ("no name", _paged("")),
-        ("a name that is none", _paged("a b")),
-        ("a topic that is not there between others", _paged("differ.empty", _NONE, TOPIC)),
-        ("a page that ends between topics", _paged("differ.empty", TOPIC, limit=1)),
-        ("a page that ends before one that is not there", _paged("differ.empty", _NONE, limit=1)),
-        ("from the second partition", _paged(TOPIC, after=(TOPIC, 1))),
-        ("from behind all", _paged(TOPIC, after=(TOPIC, 9))),
-        ("from a topic that is not asked for", _paged(TOPIC, after=("differ.empty", 0))),
-        ("from a partition below nothing", _paged(TOPIC, after=(TOPIC, -1))),
-        ("from a topic that is not there", _paged(_NONE, TOPIC, after=(_NONE, 0))),
-        ("all from a topic that is not there", _paged(after=("differ.f", 0))),
-        ("all from behind the last", _paged(after=("z", 0))),
-        ("the second of two", _paged("differ.empty", TOPIC, after=(TOPIC, 0))),
+        ("no limit", paged(TOPIC, limit=0)),
+        ("a limit below nothing", paged(TOPIC, limit=-1)),
+        ("one partition", paged(TOPIC, limit=1)),
+        ("a topic twice", paged(TOPIC, TOPIC)),
+        ("no name", paged("")),
+        ("a name that is none", paged("a b")),
+        ("a topic that is not there between others", paged("differ.empty", _NONE, TOPIC)),
+        ("a page that ends between topics", paged("differ.empty", TOPIC, limit=1)),
+        ("a page that ends before one that is not there", paged("differ.empty", _NONE, limit=1)),
+        ("from the second partition", paged(TOPIC, after=(TOPIC, 1))),
+        ("from behind all", paged(TOPIC, after=(TOPIC, 9))),
+        ("from a topic that is not asked for", paged(TOPIC, after=("differ.empty", 0))),
+        ("from a partition below nothing", paged(TOPIC, after=(TOPIC, -1))),
+        ("from a topic that is not there", paged(_NONE, TOPIC, after=(_NONE, 0))),
+        ("all from a topic that is not there", paged(after=("differ.f", 0))),
+        ("all from behind the last", paged(after=("z", 0))),
+        ("the second of two", paged("differ.empty", TOPIC, after=(TOPIC, 0))),
     ],
     ApiKey.DESCRIBE_CONFIGS: [
         ("nothing", _configs_of()),

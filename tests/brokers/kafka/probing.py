@@ -19,12 +19,12 @@ from mockforge_brokers.kafka.wire.messages import (
     offsets,
     producers,
     reassignments,
-    topics,
     transactions,
 )
 from mockforge_brokers.kafka.wire.schema import ZERO_UUID, Message
 
 from .asked import created, produced, said_of, until
+from .asked_oddly import paged
 
 RECORDED = Path(__file__).parent / "recorded" / "probed.json"
 A, B, NONE = "probe.a", "probe.b", "probe.none"
@@ -215,34 +215,22 @@ ELECTIONS: list[Asked] = [
 ]
 
 
-def _paged(
-    *names: str, limit: int = 2000, after: tuple[str, int] | None = None
-) -> topics.DescribeTopicPartitionsRequest:
-    return topics.DescribeTopicPartitionsRequest(
-        topics=[topics.DescribeTopicPartitionsTopic(name=name) for name in names],
-        response_partition_limit=limit,
-        cursor=None
-        if after is None
-        else topics.Cursor(topic_name=after[0], partition_index=after[1]),
-    )
-
-
 PAGES: list[Asked] = [
     (f"DescribeTopicPartitions: {label}", 0, message)
     for label, message in (
-        ("in another order", _paged(B, A)),
-        ("a limit over the most", _paged(A, limit=9999)),
-        ("from right behind a topic", _paged(A, B, after=(A, 3))),
-        ("from the last partition", _paged(A, B, after=(A, 2))),
-        ("a page that ends with a topic", _paged(A, B, limit=3)),
-        ("a page that ends within the next one", _paged(A, B, limit=4)),
-        ("a page of all", _paged(A, B, limit=5)),
-        ("from a name between two", _paged(A, B, after=("probe.aa", 0))),
-        ("from no name", _paged(A, B, after=("", 0))),
-        ("from the last one twice", _paged(B, B, after=(B, 1))),
-        ("one that is not there at the end of a page", _paged(A, NONE, limit=3)),
-        ("from one that is not there", _paged(A, NONE, after=(NONE, 0))),
-        ("from one that is not there, further on", _paged(A, NONE, after=(NONE, 5))),
+        ("in another order", paged(B, A)),
+        ("a limit over the most", paged(A, limit=9999)),
+        ("from right behind a topic", paged(A, B, after=(A, 3))),
+        ("from the last partition", paged(A, B, after=(A, 2))),
+        ("a page that ends with a topic", paged(A, B, limit=3)),
+        ("a page that ends within the next one", paged(A, B, limit=4)),
+        ("a page of all", paged(A, B, limit=5)),
+        ("from a name between two", paged(A, B, after=("probe.aa", 0))),
+        ("from no name", paged(A, B, after=("", 0))),
+        ("from the last one twice", paged(B, B, after=(B, 1))),
+        ("one that is not there at the end of a page", paged(A, NONE, limit=3)),
+        ("from one that is not there", paged(A, NONE, after=(NONE, 0))),
+        ("from one that is not there, further on", paged(A, NONE, after=(NONE, 5))),
     )
 ]
 
