@@ -83,15 +83,17 @@ class ForgetfulDisk:
         self._names = {each.name: each.stat().st_ino for each in folder.glob("kept-*.seg")}
 
     def stop(self):
-        """The machine lost its power."""
-        for handle in self._open:
-            os.close(handle)
-        for path in self.folder.glob("kept-*"):
-            # The syncer may be about to let it go.
-            path.unlink(missing_ok=True)
+        """The machine lost its power; returns another folder with what is there afterwards.
+
+        In the old one the writer's threads may be at work: with what they take away from it.
+        """
+        after = self.folder / "after"
+        after.mkdir()
         for name, number in self._names.items():
-            pages = self._taken.get(number, {})
-            with (self.folder / name).open("wb") as file:
-                for page, data in pages.items():
+            with (after / name).open("wb") as file:
+                for page, data in dict(self._taken.get(number, {})).items():
                     file.seek(page * PAGE)
                     file.write(data)
+        for handle in self._open:
+            os.close(handle)
+        return after
