@@ -497,3 +497,12 @@ class Scene:
             self.run("queue add q.mail")
         elif example.startswith("expect fault"):
             self.faults.rules[1].hits = 1
+
+
+def on_screen(*rows: Row) -> Scene:
+    """A screen whose flow has these rows alone, numbered from 1."""
+    scene = Scene(furnished=False, screen=True)
+    for number, row in enumerate(rows, 1):
+        row.seq = number
+    scene.session.view.rows = list(rows)  # type: ignore[union-attr]
+    return scene

@@ -15,7 +15,7 @@ from mockforge_tui.fixtures.source.context import Loaded
 from mockforge_tui.fixtures.source.fields import Problems
 from mockforge_tui.fixtures.source.tree import Source
 
-from .scene import Scene
+from .scene import Scene, on_screen
 from .test_export import exported
 
 
@@ -264,14 +264,6 @@ def test_what_a_fixture_cannot_hold_is_left_out_with_the_reason(tmp_path: Path) 
     assert "the key has bytes" in text
     assert "a header comes twice" in text
     assert len(played_again(text).kafka.read("t", 0, 0, 100)) == 1
-
-
-def on_screen(*rows: Row) -> Scene:
-    scene = Scene(furnished=False, screen=True)
-    for number, row in enumerate(rows, 1):
-        row.seq = number
-    scene.session.view.rows = list(rows)  # type: ignore[union-attr]
-    return scene
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from mockforge_brokers.journal import IN, OUT, Row
 
 from mockforge_tui.console.comparing import changes
 
-from .scene import Scene
+from .scene import Scene, on_screen
 
 
 def message(payload: bytes | None = b"on", **given: Any) -> Row:
@@ -105,14 +105,6 @@ def test_the_newest_message_of_a_place_is_compared_with_the_one_before_of_its_ke
     (first, *_) = scene.run("diff kafka:t mqtt:t").records
     assert (first["field"], first["change"]) == ("operation", "changed")
     assert scene.run("diff mqtt:t mqtt:t").text.endswith("no difference")
-
-
-def on_screen(*rows: Row) -> Scene:
-    scene = Scene(furnished=False, screen=True)
-    for number, row in enumerate(rows, 1):
-        row.seq = number
-    scene.session.view.rows = list(rows)  # type: ignore[union-attr]
-    return scene
 
 
 def test_rows_are_compared_with_what_went_the_same_way_before() -> None:
