@@ -2,6 +2,7 @@
 
 import heapq
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -11,6 +12,8 @@ _DAY: Final = 86_400
 _MOST_AT_ONCE: Final = 366 * _DAY
 _MOST_CANCELLED: Final = 100
 """Cancelled calls that may wait for their time among the others."""
+_AT_ONCE: Final = 500
+"""Calls that fall due on a way and are made in one turn of the loop."""
 
 
 class Timer(Protocol):
@@ -41,14 +44,8 @@ class MovableClock(Clock, Protocol):
     @property
     def offset(self) -> float: ...
 
-    def advance(self, seconds: float) -> None: ...
-
-    def advance_towards(self, offset: float, most: int) -> bool:
-        """Move on to an offset, by at most so many calls that fall due; False: there are more."""
-        ...
-
-    def next_turn(self, callback: Callable[[], object]) -> Timer:
-        """Call it in the loop's next turn, however far somebody moves on before."""
+    def walk(self, seconds: float, ended: "Callable[[Way], object]") -> "Way":
+        """Move on, in turns of the loop where much falls due; see AdjustableClock."""
         ...
 
 
@@ -92,6 +89,10 @@ class _Call:
 
 def _nothing() -> None:
     """What is left of a call that was cancelled."""
+
+
+def _nothing_of(way: "Way") -> None:
+    """Whoever asked for it sees that it is over."""
 
 
 class _Agenda:
@@ -171,6 +172,53 @@ def _check_way(seconds: float) -> None:
         raise InvalidInput(f"{days}: time moves on by {_MOST_AT_ONCE // _DAY} at once")
 
 
+class Way:
+    """So much time that a clock is moved on by; whoever asked for it may cancel what is left."""
+
+    __slots__ = ("_clock", "_end", "_rest", "ended", "failure", "over", "seconds")
+
+    def __init__(
+        self, clock: "AdjustableClock", seconds: float, ended: Callable[["Way"], object]
+    ) -> None:
+        self.seconds = seconds
+        self.over = False
+        self.failure: BaseException | None = None
+        """What a call that fell due raised: the way ended there."""
+        self.ended = ended
+        self._clock = clock
+        self._end: float | None = None
+        self._rest = seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds that are still to pass, or were when it ended."""
+        if self.over or self._end is None:
+            return self._rest
+        return self._end - self._clock.offset
+
+    def towards(self) -> float:
+        """The offset at which it ends; it begins where the clock is now."""
+        if self._end is None:
+            self._end = self._clock.offset + self.seconds
+        return self._end
+
+    def begin_later(self, seconds: float) -> None:
+        """Somebody moved the clock on by so much that is no part of it."""
+        if self._end is not None:
+            self._end += seconds
+
+    def end(self) -> None:
+        """It is over, wherever it came to."""
+        self._rest = self.left
+        self.over = True
+
+    def cancel(self) -> None:
+        """Without effect where it is over."""
+        if not self.over:
+            self.end()
+            self._clock.leave(self)
+
+
 class AdjustableClock:
     """Another clock's time, which a person may move forward (`clock advance 90s`)."""
 
@@ -180,6 +228,8 @@ class AdjustableClock:
         self._agenda = _Agenda()
         self._armed: Timer | None = None
         self._armed_due = 0.0
+        self._ways: deque[Way] = deque()
+        self._walking: Timer | None = None
 
     @property
     def offset(self) -> float:
@@ -206,32 +256,73 @@ class AdjustableClock:
         """
         _check_way(seconds)
         target = self.now() + seconds
+        before = self._offset
         try:
             while (due := self._agenda.next_due()) is not None and due <= target:
                 self._run_next(due)
         finally:
             self._offset += max(0.0, target - self.now())
+            if self._ways:
+                self._ways[0].begin_later(self._offset - before)
             self._arm()
 
-    def advance_towards(self, offset: float, most: int) -> bool:
-        """The same up to an offset, in steps: at most so many calls; False: more fall due.
+    def walk(self, seconds: float, ended: Callable[[Way], object]) -> Way:
+        """Move on as `advance` does, in turns of the loop: all others get theirs in between.
 
-        Time goes on between the steps, and what it makes due is run as ever. Raises InvalidInput.
+        A way on which little falls due is over when this returns, and what a call raises on it is
+        raised. Of a longer one `ended` is told, unless it is cancelled. None overtakes another:
+        each begins where the one before it came to. Time goes on meanwhile, and what it makes due
+        is run as ever. Raises InvalidInput as `advance` does.
         """
-        _check_way(max(0.0, offset - self._offset))
+        _check_way(seconds)
+        way = Way(self, seconds, _nothing_of)
+        self._ways.append(way)
+        if len(self._ways) == 1:
+            self._go_on()
+        if way.failure is not None:
+            raise way.failure
+        way.ended = ended
+        return way
+
+    def leave(self, way: Way) -> None:
+        """Forget a way that was cancelled."""
+        self._ways.remove(way)
+        if not self._ways and self._walking is not None:
+            self._walking.cancel()
+            self._walking = None
+
+    def _go_on(self) -> None:
+        """The first way's share of a turn."""
+        self._walking = None
+        way = self._ways[0]
+        arrived = True
         try:
-            for _ in range(most):
-                due = self._agenda.next_due()
-                if due is None or due > self._inner.now() + offset:
-                    self._offset = max(self._offset, offset)
+            arrived = self._step(way)
+        except BaseException as failure:
+            way.failure = failure
+        cancelled = way.over
+        if arrived and not cancelled:
+            way.end()
+            self._ways.remove(way)
+        if self._ways and self._walking is None:
+            self._walking = self._inner.call_later(0.0, self._go_on)
+        if arrived and not cancelled:
+            way.ended(way)
+
+    def _step(self, way: Way) -> bool:
+        """Returns whether it came to the way's end."""
+        try:
+            for _ in range(_AT_ONCE):
+                due, end = self._agenda.next_due(), way.towards()
+                if due is None or due > self._inner.now() + end:
+                    self._offset = max(self._offset, end)
                     return True
                 self._run_next(due)
+                if way.over:
+                    return True
         finally:
             self._arm()
         return False
-
-    def next_turn(self, callback: Callable[[], object]) -> Timer:
-        return self._inner.call_later(0.0, callback)
 
     def _run_next(self, due: float) -> None:
         call = self._agenda.pop()

@@ -9,6 +9,7 @@ from typing import Any, Final
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.misbehaviour.rules import Rule
 
+from ..advancing import advance
 from ..console.commands.snapshots import described
 from ..console.expecting import explained
 from ..console.journal import newest_lines
@@ -172,7 +173,7 @@ class Verbs:
         return 200, {"wall": clock.wall(), "offset": clock.offset}
 
     async def advance(self, asked: Mapping[str, Any]) -> Answer:
-        self._runtime.clock.advance(_seconds(asked.get("by"), "by"))
+        await advance(self._runtime.clock, _seconds(asked.get("by"), "by"))
         return await self.clock(asked)
 
     # Expectations ------------------------------------------------------------------------

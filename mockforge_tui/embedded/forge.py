@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar
 
 from mockforge_brokers.errors import InvalidInput, LocalError
 
+from ..advancing import advance
 from ..config import Config, resolve
 from ..runtime import Runtime
 from .answer import WITHIN, Answer
@@ -290,7 +291,7 @@ class MockForge(Forge):
         self._rules.pop(fault, None)
 
     def advance(self, seconds: float) -> None:
-        self.call(self.runtime.clock.advance, seconds)
+        self._thread.wait(advance(self.runtime.clock, seconds))
 
     def now(self) -> float:
         return self.call(self.runtime.clock.wall)

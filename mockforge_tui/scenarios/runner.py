@@ -10,6 +10,7 @@ from mockforge_brokers.clock import MovableClock, Timer
 from mockforge_brokers.errors import BrokerError, InvalidInput
 from mockforge_brokers.misbehaviour.rules import Rule
 
+from ..advancing import advance
 from ..entrance import make_room
 from ..expectations.failure import Failure
 from ..expectations.message import Message
@@ -257,6 +258,8 @@ class Runner:
                 await self._record(placed.step, depth)
             case Command(line):
                 await self._command(line)
+            case Advance(seconds):
+                await advance(self._stage.clock, seconds)
             case Parallel() | Repeat() | Trigger():
                 await self._several(placed.step, depth)
             case _:
@@ -289,8 +292,6 @@ class Runner:
                     scope.names[name] = render(scope)
             case PutFault():
                 self._put(placed, placed.step)
-            case Advance(seconds):
-                stage.clock.advance(seconds)
 
     def _begin(self) -> None:
         """Begin a message; what was captured stays."""

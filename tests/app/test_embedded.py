@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from mockforge_brokers.errors import InvalidInput, LocalError
 
+from app.beats import Beats
 from mockforge_tui import MockForge
 from mockforge_tui.fixtures.source.problems import FixtureError
 from mockforge_tui.listeners import CannotListen
@@ -189,6 +190,29 @@ def test_a_reset_lets_brokers_and_nodes_run_that_were_stopped() -> None:
         assert not kafka.nodes.stopped
         mockforge.clock.advance("2h")
         assert not [line for line in mockforge.journal() if "already" in line]
+
+
+def test_a_long_way_of_the_clock_is_over_when_the_call_is_and_leaves_others_their_turns() -> None:
+    with MockForge(kafka=False, mqtt=False) as mockforge:
+        beats = Beats(mockforge)
+        mockforge.clock.advance("1h")
+        assert mockforge.runtime.clock.offset > 3_599
+        assert beats.count > 3_590
+        assert beats.most < 1_000
+
+
+def test_what_falls_due_and_fails_is_raised_to_who_moves_the_clock() -> None:
+    with MockForge(kafka=False, mqtt=False) as mockforge:
+        Beats(mockforge)
+
+        def fail() -> None:
+            raise RuntimeError("a bug of a callback")
+
+        mockforge.call(mockforge.runtime.clock.call_later, 1_800, fail)
+        with pytest.raises(RuntimeError, match="a bug"):
+            mockforge.clock.advance("1h")
+        mockforge.clock.advance("1h")
+        assert 5_000 < mockforge.runtime.clock.offset < 5_500
 
 
 @pytest.mark.parametrize("wrong", [{"tls": "none.pem,none.key"}, {"rules": ["nonsense"]}])

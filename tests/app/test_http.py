@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from app.beats import Beats
 from mockforge_tui import MockForge
 from mockforge_tui.admin.endpoints import ENDPOINTS
 from mockforge_tui.admin.openapi import describe
@@ -285,6 +286,15 @@ def test_the_clock_is_moved(web: Http) -> None:
     # What falls due on the way takes its own time, by which the clock was not moved.
     assert before["offset"] < after["offset"] <= before["offset"] + 90.001
     assert after["wall"] > before["wall"] + 89.999
+
+
+def test_a_long_way_of_the_clock_leaves_all_others_their_turns() -> None:
+    with MockForge(admin=True, kafka=False, mqtt=False) as mockforge:
+        beats = Beats(mockforge)
+        after = Http(mockforge).post("/clock/advance", {"by": "1h"})
+        assert after["offset"] > 3_599
+        assert beats.count > 3_590
+        assert beats.most < 1_000
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 
 _KIND: Final = "clock"
-_CALLS: Final = 500
-"""Calls that fall due and are made in one turn of the loop."""
 
 
 @command("clock show", group="control", aliases=("clock",), examples=("clock",))
@@ -36,47 +34,24 @@ def clock_advance(
     Of very much that falls due, all others get their turn in between; then it is a job, whose end
     scripts wait for.
     """
-    clock = session.runtime.clock
-    # Whoever else moves on between two steps adds to it.
-    left = duration
-
-    def step() -> bool:
-        nonlocal left
-        before = clock.offset
-        try:
-            return clock.advance_towards(before + left, _CALLS)
-        finally:
-            left -= clock.offset - before
-
-    if step():
+    way = session.runtime.clock.walk(duration, lambda way: arrived())
+    if way.over:
         return _passed(session, duration)
     shown = units.format_duration(duration)
 
-    def end() -> None:
-        if job.outcome is None:
-            job.outcome = _passed(session, duration - left)
-
-    job = session.jobs.open(_KIND, shown, end)
-    job.awaited = True
-
-    def go_on() -> None:
-        job.timer = None
-        try:
-            arrived = step()
-        except BaseException:
-            session.jobs.stop(job)
-            raise
-        if job.stopped:
-            return
-        if not arrived:
-            job.timer = clock.next_turn(go_on)
-            return
-        job.outcome = _passed(session, duration)
+    def arrived() -> None:
         session.jobs.stop(job)
-        if session.interactive:
+        if way.failure is not None:
+            raise way.failure
+        if session.interactive and job.outcome is not None:
             session.report(Notice("note", job.outcome.text))
 
-    job.timer = clock.next_turn(go_on)
+    def stop() -> None:
+        way.cancel()
+        job.outcome = _passed(session, duration - way.left)
+
+    job = session.jobs.open(_KIND, shown, stop)
+    job.awaited = True
     text = f"job {job.id} advances the clock by {shown} (job stop {job.id} ends it)"
     return done(text, {"job": job.id})
 

@@ -242,6 +242,30 @@ scenarios:
     assert outcome.took == pytest.approx(1, abs=0.1)
 
 
+def test_a_long_way_of_the_clock_leaves_others_their_turns(tmp_path: Path) -> None:
+    steps = "[{advance: 2h}, {run: queue ls}]"
+    played = Play(fixtures_of(tmp_path, f"scenarios: [{{name: long, steps: {steps}}}]"))
+    clock, offsets = played.scene.clock, set[float]()
+
+    def tick() -> None:
+        clock.call_later(1, tick)
+
+    async def run() -> ScenarioOutcome:
+        task = asyncio.ensure_future(played.runner.run())
+        while not task.done():
+            await asyncio.sleep(0)
+            offsets.add(clock.offset)
+            # It has not come to the next step.
+            assert clock.offset == 7_200 or not played.records
+            played.scene.time.advance(0)
+        return await task
+
+    tick()
+    assert asyncio.run(run()).ok
+    assert any(0 < each < 7_200 for each in offsets)
+    assert clock.offset == 7_200
+
+
 def test_repeat_trigger_advance_and_order(tmp_path: Path) -> None:
     outcome = play(
         tmp_path,
