@@ -29,7 +29,7 @@ from .lanes import Lanes
 from .listener import Listener
 from .misbehaviour.skimming import UNSETTLED
 from .snapshots import ConnectionView
-from .turns import FEW
+from .turns import CROWD, FEW
 
 _NOBODY: Final = Principal()
 _FULL: Final = 250_000
@@ -198,8 +198,16 @@ class Endpoint(Flow):
     def _answer(self, data: bytes, tail: int) -> None:
         """Write what these bytes gave the connection to say, and keep both for who looks."""
         # At once while this turn of the loop has time, else with all others at its end.
+        turns = self.server.turns
+        if turns.crowd > CROWD and turns.armed:
+            # As below, where it is known that nobody is answered at once.
+            if self._tape is not None and data:
+                self._tape.add(IN, data, tail)
+            self._awake = True
+            turns.waiting.append(self)
+            return
         connection = self.connection
-        at_once = self.server.turns.may_answer(self)
+        at_once = turns.may_answer(self)
         if at_once and not (tail or connection.bulky or self.closing):
             # As `flush`, for whole frames with an answer that nothing could stop: as most are where
             # a client waits for each answer. What it does not wait for comes behind the write.
@@ -224,7 +232,7 @@ class Endpoint(Flow):
         else:
             # As `wake`, whose questions are answered.
             self._awake = True
-            self.server.turns.flush_soon(self)
+            turns.flush_soon(self)
 
     def _past(self, answer: bytes) -> bool:
         """Whether no rule is about an answer, and nothing waits that it would overtake."""

@@ -117,7 +117,14 @@ class Outgoing(asyncio.Protocol):
             data = b"".join(pieces)
             pieces.clear()
         if lanes is None:
-            self.write(data)
+            # As `write`, written out: this is on the way of each message.
+            if self._descriptor >= 0:
+                write_now(self.transport, self._descriptor, data)
+            else:
+                self._write_by_loop(data)
+            self.bytes_out += len(data)
+            if self._tape is not None:
+                self._tape.add(OUT, data)
             return
         try:
             # As `Skimmer.passes`, written out: this is on the way of each message.

@@ -8,6 +8,8 @@ from .fairness import TURN, Turn
 
 FEW: Final = 2
 """Clients that are answered at once in one turn."""
+CROWD: Final = 2 * FEW
+"""Clients of one turn from which on they are many, and not counted any further."""
 _CONCERNED: Final = 16
 """Others who are written to at once with one who has just spoken."""
 _MOST: Final = 256
@@ -112,7 +114,7 @@ class Turns:
         A slice of time is but some messages to a thousand clients. To write them each time would be
         several times the calls, and as often a client is woken.
         """
-        if self._behind or self.crowd > 2 * FEW or not self._more():
+        if self._behind or self.crowd > CROWD or not self._more():
             return False
         now = self._now()
         self._until = self._until or now + TURN
@@ -126,7 +128,7 @@ class Turns:
             return
         self._until = 0.0
         # Those above `FEW` spoke in this turn; the first may have done so in others before it.
-        self.crowd = FEW if self.crowd > 2 * FEW else 0
+        self.crowd = FEW if self.crowd > CROWD else 0
         if self._before is not None:
             self._before()
         end = now() + TURN

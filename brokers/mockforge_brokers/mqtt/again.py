@@ -44,6 +44,7 @@ _MOST_SIZES: Final = 8
 _BETWEEN: Final = (0x80 + 2, 0x4000 + 3)
 """Sizes between those with a length of one, two and three bytes."""
 _NO_ID: Final = b"\0\0"
+_PUBACK: Final = int(PacketType.PUBACK)
 _PUBACK_HEAD: Final = b"\x40\x02"
 
 
@@ -121,7 +122,7 @@ def _accept_again(
     connection.messages_in += 1
     connection.unanswered = 1
     connection.out.append(_PUBACK_HEAD + packet_id)
-    counts.sent[PacketType.PUBACK] += 1
+    counts.sent[_PUBACK] += 1
     return True
 
 
