@@ -125,7 +125,10 @@ class Outgoing(asyncio.Protocol):
             self.bytes_out += len(data)
             if self._tape is not None:
                 self._tape.add(OUT, data)
-            return
+        else:
+            self._write_by_lanes(lanes, data)
+
+    def _write_by_lanes(self, lanes: Lanes, data: bytes) -> None:
         try:
             # As `Skimmer.passes`, written out: this is on the way of each message.
             if (skims := lanes.skims_out).version == self.environment.in_force.version and (

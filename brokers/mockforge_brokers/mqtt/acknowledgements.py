@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
-from .codes import PacketType
+from ..journal import OUT
+from . import choices
+from .codes import V5, PacketType, Reason
 from .records import Message
 from .state.session import RELEASED, Session
 
@@ -25,6 +27,7 @@ _PLAIN_PUBREL: Final = 0x6202
 _PLAIN_PUBCOMP: Final = 0x7002
 """The first two bytes of an acknowledgement without code and properties."""
 
+_NO_MATCHING_SUBSCRIBERS: Final = bytes((Reason.NO_MATCHING_SUBSCRIBERS,))
 _NO_MESSAGE: Final = Message("", b"", 0)
 _unpacked: Final = Struct(">HH").iter_unpack
 
@@ -122,6 +125,23 @@ def release(connection: "MqttConnection", data: bytes, position: int, end: int) 
         session.inbound_changed()
         _answer(connection, b"\x70", data[start:position])
     return position
+
+
+def confirm(
+    connection: "MqttConnection", kind: int, packet_ids: list[bytes], *, unread: bool
+) -> None:
+    """Tell a publisher by PUBACKs or PUBRECs that these are taken over; MQTT 5 has a code for that
+    nobody takes them (`unread`), which all of them are or none."""
+    count, counts = len(packet_ids), connection.counts
+    head, code = bytes((kind << 4, 2)), b""
+    if unread and connection.version == V5:
+        if connection.options.tell_no_subscribers:
+            head, code = bytes((kind << 4, 3)), _NO_MATCHING_SUBSCRIBERS
+            counts.codes(OUT, kind, code * count, V5)
+        else:
+            choices.report_untold(connection)
+    connection.out.append(head + (code + head).join(packet_ids) + code)
+    counts.sent[kind] += count
 
 
 def _freed(connection: "MqttConnection", session: Session, kind: int, packets: bytes) -> None:

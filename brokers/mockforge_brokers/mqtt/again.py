@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..bytes_io import ByteReader
 from . import lint
+from .acknowledgements import confirm
 from .codes import V5, PacketType
 from .records import NO_PROPERTIES, DetailedMessage, Message, weight_of_properties
 from .state.session import LARGE
@@ -60,9 +61,11 @@ def again(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
         return False
     if connection.incomplete or connection.work is not None:
         return False
-    if like.grants is not None:
-        return _accept_again(connection, data, like, like.grants)
-    route = like.route
+    route, grants = like.route, like.grants
+    if grants is not None:
+        if grants.count:
+            return _accept_again(connection, data, like, grants)
+        return _confirm_again(connection, data, like)
     route.counts.published += 1
     route.counts.delivered += len(route.sinks)
     connection.counts.payload_in += like.payload
@@ -123,6 +126,29 @@ def _accept_again(
     connection.unanswered = 1
     connection.out.append(_PUBACK_HEAD + packet_id)
     counts.sent[_PUBACK] += 1
+    return True
+
+
+def _confirm_again(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
+    """As `_accept_again`, where nobody takes it."""
+    own = connection.session
+    assert own is not None
+    place = len(like.head)
+    rest = place + 2
+    packet_id = data[place:rest]
+    properties = like.properties
+    wrong = properties and not data.startswith(properties, rest)
+    if wrong or own.inbound or packet_id == _NO_ID:
+        return False
+    like.route.counts.published += 1
+    connection.counts.payload_in += like.payload
+    connection.messages_in += 1
+    connection.unanswered = 1
+    if connection.version == V5:
+        confirm(connection, _PUBACK, [packet_id], unread=True)
+    else:
+        connection.out.append(_PUBACK_HEAD + packet_id)
+        connection.counts.sent[_PUBACK] += 1
     return True
 
 

@@ -46,7 +46,17 @@ from typing import TYPE_CHECKING, Final
 
 from ..bytes_io import ByteReader
 from . import joining, lint
-from .acknowledgements import PUBACK, PUBCOMP, PUBREC, PUBREL, complete, receive, release, settle
+from .acknowledgements import (
+    PUBACK,
+    PUBCOMP,
+    PUBREC,
+    PUBREL,
+    complete,
+    confirm,
+    receive,
+    release,
+    settle,
+)
 from .again import remember
 from .codes import V5, PacketType
 from .lint_warnings import LAST_OF_MANY, MANY
@@ -67,8 +77,6 @@ _QOS_2: Final = 0x34
 _BETWEEN_LOOKS: Final = 128
 """Packets in and out between two looks at the time."""
 _NO_ID: Final = b"\0\0"
-_PUBACK_HEAD: Final = b"\x40\x02"
-_PUBREC_HEAD: Final = b"\x50\x02"
 _NOBODY: Final = Grants(0, ())
 
 
@@ -204,7 +212,7 @@ def _accept(  # noqa: C901
     messages, pieces = run.messages, run.pieces
     route = last = NOWHERE
     grants, counts, qos, begin, cost = _NOBODY, NOWHERE.counts, 0, b"", 0
-    head, size = b"", 0
+    head, size, unread = b"", 0, False
     met: dict[bytes, Header] = {}
     """What is known of headers of this stretch, whose topics may take turns."""
     while looks >= 0 and position + 6 <= end and data[position] == first:
@@ -231,6 +239,10 @@ def _accept(  # noqa: C901
                     break
                 met[head] = known
             route, grants, counts, qos, begin, cost = known
+            # What nobody takes is acknowledged in another way (MQTT 5).
+            if packet_ids and unread == bool(grants.count):
+                break
+            unread = not grants.count
             if route.sinks is not run.sinks or not begin:
                 run.turn_to(route.sinks, grants.together)
             # Where they get it with several QoS, `give_each` looks itself.
@@ -266,7 +278,13 @@ def _accept(  # noqa: C901
             looks = turn.look()
     run.hand_on()
     if packet_ids:
-        _accepted(connection, own, packet_ids, twice=twice)
+        connection.messages_in += len(packet_ids)
+        if twice:
+            own.inbound_changed()
+        else:
+            connection.unanswered += len(packet_ids)
+        kind = PacketType.PUBREC if twice else PacketType.PUBACK
+        confirm(connection, kind, packet_ids, unread=unread)
         if size == len(data) <= LARGE and not twice:
             remember(connection, route, grants, head, size)
     return position
@@ -281,22 +299,6 @@ def _room(connection: "MqttConnection", own: Session) -> int:
     if options.qos2_hand_on == "release":
         return 0
     return options.receive_maximum - len(own.inbound) if connection.version == V5 else 0x10000
-
-
-def _accepted(
-    connection: "MqttConnection", own: Session, packet_ids: list[bytes], *, twice: bool
-) -> None:
-    """Tell the publisher that these are taken over."""
-    count = len(packet_ids)
-    connection.messages_in += count
-    if twice:
-        own.inbound_changed()
-        head, kind = _PUBREC_HEAD, PacketType.PUBREC
-    else:
-        connection.unanswered += count
-        head, kind = _PUBACK_HEAD, PacketType.PUBACK
-    connection.out.append(head + head.join(packet_ids))
-    connection.counts.sent[kind] += count
 
 
 _PLAIN: Final[dict[int, Callable[["MqttConnection", bytes, int, int], int]]] = {

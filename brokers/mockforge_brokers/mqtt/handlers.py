@@ -70,8 +70,8 @@ def _publish(connection: "MqttConnection", packet: Publish) -> None:
         _withhold(connection, session, packet, message)
         return
     reached = broker.router.publish(message, session, connection.client)
-    # What reached nobody has no way to be learned, as each first message of a retained topic.
-    if reached and message.topic_name.isprintable():
+    # Each of very many topics may be retained once: those that nobody takes have their own way.
+    if (reached or not message.retain) and message.topic_name.isprintable():
         # Lint has to see the others each time.
         odd = bool(lint_warnings.doubtful(message.topic_name))
         broker.router.learn(dialect(connection.version), message.topic_name, odd)

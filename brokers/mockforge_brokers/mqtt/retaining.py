@@ -15,10 +15,10 @@ or where its QoS or retained messages are not served or cannot be written to dis
 
 from typing import TYPE_CHECKING, Final
 
-from ..journal import OUT
 from . import choices
+from .acknowledgements import confirm
 from .capabilities import limits_topics
-from .codes import V5, PacketType, Reason
+from .codes import V5, PacketType
 from .lint_warnings import DOUBTFUL_TOPIC, doubtful
 from .records import Message
 from .wire.frames import decode_plain_length
@@ -31,7 +31,6 @@ RETAINED_QOS_1: Final = 0x33
 _BETWEEN_LOOKS: Final = 128
 """Messages between two looks at the time."""
 _NO_ID: Final = b"\0\0"
-_NO_MATCHING_SUBSCRIBERS: Final = bytes((Reason.NO_MATCHING_SUBSCRIBERS,))
 
 
 # More branches than elsewhere, since a call for each packet would cost a tenth of its time.
@@ -85,7 +84,8 @@ def retain(  # noqa: C901
     connection.messages_in += count
     connection.counts.payload_in += payloads
     if packet_ids:
-        _acknowledge(connection, packet_ids)
+        connection.unanswered += len(packet_ids)
+        confirm(connection, PacketType.PUBACK, packet_ids, unread=True)
     return position
 
 
@@ -116,15 +116,3 @@ def _plain_topic(raw: bytes) -> str:
 def _tell_choice(connection: "MqttConnection") -> None:
     if not connection.options.tell_no_subscribers:
         choices.report_untold(connection)
-
-
-def _acknowledge(connection: "MqttConnection", packet_ids: list[bytes]) -> None:
-    """Tell the publisher that these are taken over; MQTT 5 has a word for that nobody took them."""
-    count, counts = len(packet_ids), connection.counts
-    connection.unanswered += count
-    head, code = b"\x40\x02", b""
-    if connection.version == V5 and connection.options.tell_no_subscribers:
-        head, code = b"\x40\x03", _NO_MATCHING_SUBSCRIBERS
-        counts.codes(OUT, PacketType.PUBACK, code * count, V5)
-    connection.out.append(head + (code + head).join(packet_ids) + code)
-    counts.sent[PacketType.PUBACK] += count

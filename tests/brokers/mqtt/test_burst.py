@@ -353,6 +353,10 @@ SIZES = (*SIZES, 32_757, 32_758, 32_762, 32_763, 32_768, 32_769, 40_000, 3)
 """About where a Remaining Length takes a byte more, and where packets go as pieces."""
 
 
+BOTH = [each for number in range(1, 9) for each in (
+    publish("n", b"x", number), publish("a", b"x", number), *twice("n", number + 20),
+    publish("m", b"y", number), publish("n"), *twice("a", number + 40))]  # fmt: skip
+"""Of topics that nobody takes, and of one that somebody does."""
 JSON: dict[str, Any] = {
     "properties": {
         "payload_format_indicator": 1,
@@ -690,6 +694,30 @@ def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
 @example((Setting(version=5, takers=(Taker("a", 0),),
                   options=(("ingest_prefix", "s/"), ("tell_no_subscribers", True))),
           [sent(stream(*kept(1, "s/1", "s/1/2", "t"), version=5))]))  # fmt: skip
+# What nobody takes: in bursts with what somebody does, one by one, and once somebody subscribes.
+@example((FEW, [sent(LEARN, stream(*[publish("b/c")] * 2), stream(*BOTH))]))
+@example((FEW, [sent(stream(*[publish("n")] * 3, *sized(0, 1, 1)), stream(*BOTH, *BOTH))]))
+@example((FEW_5, [sent(stream(*[publish("n")] * 3, *sized(0, 1, 1), *BOTH, *BOTH, version=5))]))
+@example(
+    (
+        Setting(version=5, takers=(Taker("a", 1),), options=(("tell_no_subscribers", False),)),
+        [sent(stream(*BOTH, *BOTH, version=5)), alone(*qos_1("n", 1, 4), version=5)],
+    )
+)
+@example((FEW, [sent(stream(*[each for number in range(1, 120) for each in twice("n", number)]))]))
+@example((FEW, [alone(*[publish("n")] * 5, *qos_1("n", 1, 5), *twice("n", 7), *qos_1("n", 6, 9),
+                      Ack(PacketType.PUBREL, 7), *qos_1("n", 1, 2)),
+                sent(bytes.fromhex("3206 0001 6e00 0078")), *[sent(stream(each)) for each in BOTH],
+                alone(*qos_1("n", 1, 3), Subscribe(9, [Request("n", 1)]),
+                      *qos_1("n", 1, 5))]))  # fmt: skip
+@example((FEW_5, [alone(*qos_1("n", 1, 5), Subscribe(9, [Request("#", 1)]), *qos_1("n", 1, 5),
+                        version=5)]))  # fmt: skip
+@example((FEW_5, [alone(*sized(1, *SIZES), *[publish("n", b"x", 1, **JSON)] * 6,
+                        *[publish("n", b"x", 2, **UNLIKE_JSON[1])] * 3, version=5),
+                  sent(bytes.fromhex("3208 0001 6e 0001 02 0101"))]))  # fmt: skip
+@example((FEW, [alone(*kept(1, "n", "n", "n"), *qos_1("n", 1, 4), *kept(5, "n", "m"))]))
+@example((Setting(version=5, takers=(Taker("a", 0),), options=(("ingest_prefix", "s/"),)),
+          [alone(*[publish("s/1", b"x", 1)] * 4, *[publish("s/1")] * 4, version=5)]))  # fmt: skip
 @example((ONE, [alone(*[publish("t" * 3_000)] * 4, *qos_1("t" * 3_000, 1, 4))]))
 @example((Setting(takers=(Taker("a", 1),), own="a"), [alone(*qos_1("a", 1, 4))]))
 def test_fast_path_and_general_path_have_the_same_outcome(
@@ -791,6 +819,25 @@ def test_what_is_like_the_last_publish_but_for_its_size_is_not_walked_again(
         scene.ask(scene.publisher, publish("a", b"y" * size, number * qos, **more))
     # Where there are no properties the first learns its route, before two that are alike.
     assert len(walked) == (2 if detailed else 3)
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("version", [4, 5])
+def test_what_nobody_takes_is_walked_until_it_came_alike_twice(
+    version: int, qos: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Crowd(Setting(version=version, takers=(Taker("a", 0),)))
+    walked = Mock(side_effect=burst.walk)
+    monkeypatch.setattr(connection_module, "walk", walked)
+    routes = scene.broker.router.verbatim(version)
+    for number in range(1, 9):
+        # Once would not be worth a route, as of very many topics that nobody takes.
+        assert set(routes) == ({b"n"} if number > 2 else set())
+        scene.ask(scene.publisher, publish("n", b"x", number * qos))
+    assert walked.call_count == 4
+    for number in range(1, 9):
+        scene.ask(scene.publisher, publish("m", b"x", number * qos, retain=True))
+    assert set(routes) == {b"n"}
 
 
 @pytest.mark.parametrize("qos", [0, 1])

@@ -362,9 +362,12 @@ class Router:
         route = self._routes.get(topic_name)
         if route is None or route.tried & 1 << dialect:
             return
+        # Many topics that nobody takes are published to once.
+        if not route.recipients and route.counts.published == 1:
+            return
         # Whatever could change the answer forgets the route, and this mark with it.
         route.tried |= 1 << dialect
-        if route.watchers or route.shares or not route.recipients:
+        if route.watchers or route.shares or self._goes_to_rules(topic_name):
             return
         takers: list[tuple[Session, Sink, int]] = []
         for recipient in route.recipients:
