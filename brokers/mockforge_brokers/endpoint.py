@@ -35,7 +35,7 @@ _NOBODY: Final = Principal()
 _FULL: Final = 250_000
 """Bytes of a read that filled the loop's buffer (uvloop's has 256,000): more is there."""
 _LARGE: Final = 64 * 1024
-"""What a frame lacks that is worth a system call of our own."""
+"""What a frame lacks that is worth a system call of our own, or a read that is written at once."""
 _AT_ONCE: Final = 1024 * 1024
 """Bytes that are read so at most: others wait meanwhile."""
 
@@ -115,7 +115,7 @@ class Endpoint(Flow):
             self._read_on(self.connection.missing)
 
     def _read_on(self, missing: int) -> None:
-        """Read the rest of a large frame past the loop, in one piece, or as much as is there.
+        """Read what a large frame lacks past the loop, in one piece, or as much as is there.
 
         What the loop reads goes through a buffer of its own, and comes in many pieces.
         """
@@ -193,7 +193,10 @@ class Endpoint(Flow):
         elif self._tape is not None and data:
             self._tape.add(IN, data, tail)
         if turns.waiting and not turns.armed:
-            turns.others(at_once=len(data) <= SMALL and turns.may_answer(self))
+            # Single messages are not to wait, and of large ones the processor has a copy at hand
+            # that the next read takes the room of.
+            soon = len(data) <= SMALL or len(data) >= _LARGE
+            turns.others(at_once=soon and turns.may_answer(self))
 
     def _answer(self, data: bytes, tail: int) -> None:
         """Write what these bytes gave the connection to say, and keep both for who looks."""

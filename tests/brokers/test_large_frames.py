@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from mockforge_brokers.amqp.broker import AmqpBroker
+from mockforge_brokers.amqp.wire.frames import PROTOCOL_HEADER, method, split
+from mockforge_brokers.amqp.wire.methods import BY_NAME, decode
 from mockforge_brokers.clock import LoopClock
 from mockforge_brokers.contract import Broker
 from mockforge_brokers.endpoint import Endpoint
@@ -26,6 +29,7 @@ from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Publish
 from mockforge_brokers.transport import Server
 
+from .amqp.client import publish
 from .kafka.scene import fetch, produce
 from .loops import LOOPS
 from .misbehaving import fault
@@ -43,6 +47,32 @@ def mqtt(body: bytes, number: int = 2) -> bytes:
     return encode_packet(Publish("large", body, 1, packet_id=number), 4)
 
 
+def amqp(body: bytes, number: int = 2) -> bytes:
+    return publish("large", str(number), body)
+
+
+def _amqp_broker(environment: Environment) -> AmqpBroker:
+    broker = AmqpBroker(environment)
+    broker.declare_exchange("large", "fanout")
+    return broker
+
+
+_AMQP_LOGIN = [
+    PROTOCOL_HEADER,
+    method(
+        0,
+        "connection.start-ok",
+        client_properties={},
+        mechanism="PLAIN",
+        response="\0guest\0guest",
+        locale="en_US",
+    ),
+    method(0, "connection.tune-ok", channel_max=2047, frame_max=131_072, heartbeat=60)
+    + method(0, "connection.open", virtual_host="/"),
+    method(1, "channel.open") + method(1, "confirm.select", no_wait=True),
+]
+
+
 def _kafka_broker(environment: Environment) -> KafkaBroker:
     broker = KafkaBroker(environment)
     for topic in ("large", "other"):
@@ -53,6 +83,7 @@ def _kafka_broker(environment: Environment) -> KafkaBroker:
 PROTOCOLS: dict[str, tuple[Callable[..., Any], list[bytes], Callable[..., bytes]]] = {
     "kafka": (_kafka_broker, [kafka(b"x", 1)], kafka),
     "mqtt": (MqttBroker, [encode_packet(Connect("c", keep_alive=60), 4)], mqtt),
+    "amqp": (_amqp_broker, _AMQP_LOGIN, amqp),
 }
 direct = pytest.mark.skipif(not hasattr(os, "writev"), reason="the loop alone reads and writes")
 each = pytest.mark.parametrize("protocol", [pytest.param(one, marks=direct) for one in PROTOCOLS])
@@ -189,7 +220,8 @@ def test_the_rest_is_taken_as_far_as_it_is_there(protocol, there):
     meet(protocol, test)
 
 
-@each
+@direct
+@pytest.mark.parametrize("protocol", ["kafka", "mqtt"])
 def test_what_comes_behind_the_frame_is_left_to_the_loop(protocol):
     frame, next_one = PROTOCOLS[protocol][2](BODY), PROTOCOLS[protocol][2](b"next", 3)
     answer = answered(protocol, frame, next_one)
@@ -202,6 +234,38 @@ def test_what_comes_behind_the_frame_is_left_to_the_loop(protocol):
         assert world.answers() == answer
 
     meet(protocol, test)
+
+
+@direct
+@pytest.mark.parametrize("size", [10_000, 50_000, 190_000])
+def test_amqp_messages_that_follow_large_ones_are_taken_with_them(size):
+    """None of their frames says how long all of a message is: see `Connection.missing`."""
+    count = 400_000 // size
+    sent = b"".join(amqp(BODY[:size], number) for number in range(count))
+
+    def test(world: Meeting) -> None:
+        rest = sent[FULL:]
+        assert world.theirs.send(rest) == len(rest)
+        world.endpoint.data_received(sent[:FULL])
+        assert world.left() == b""
+        assert len(world.kept()) == 2 + len(_AMQP_LOGIN)
+        # One confirm for all of a read.
+        *_, last = split(world.answers())
+        assert decode(BY_NAME["basic.ack"], last.payload)["delivery_tag"] == count
+
+    meet("amqp", test)
+
+
+@direct
+def test_small_amqp_messages_are_left_to_the_loop():
+    sent = amqp(bytes(1_000)) * 300
+
+    def test(world: Meeting) -> None:
+        world.theirs.send(sent[FULL:])
+        world.endpoint.data_received(sent[:FULL])
+        assert world.left() == sent[FULL:]
+
+    meet("amqp", test)
 
 
 def _slow(world: Meeting) -> None:

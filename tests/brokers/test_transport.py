@@ -666,6 +666,23 @@ def test_an_answer_goes_out_with_what_others_gave_to_write_before() -> None:
     run(test)
 
 
+@pytest.mark.parametrize(
+    ("size", "soon"), [(10, True), (20_000, False), (100_000, True)], ids=["little", "more", "much"]
+)
+def test_what_little_or_much_makes_for_others_is_written_behind_it(size: int, soon: bool) -> None:
+    async def test(world: Serving) -> None:
+        reader, _ = await world.connect()
+        await world.connect()
+        await world.until(lambda: len(world.server.endpoints) == 2)
+        other, speaker = world.server.endpoints.values()
+        speaker.data_received(b"all " + b"x" * size + b"\n")
+        assert (other.bytes_out > 0) == soon
+        await world.until(lambda: other.bytes_out > 0)
+        assert await reader.readexactly(size + 1) == b"x" * size + b"\n"
+
+    run(test)
+
+
 def test_few_are_answered_at_once_and_a_crowd_at_the_end_of_the_turn():
     async def test(world: Serving) -> None:
         streams = [await world.connect() for _ in range(10)]

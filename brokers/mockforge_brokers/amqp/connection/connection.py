@@ -53,6 +53,10 @@ from .phase import Phase
 from .quotas import Quotas
 from .unread import Unread
 
+_MUCH: Final = 1024 * 1024
+"""Bytes of large messages that may follow."""
+_FEW: Final = 64
+"""Messages of one full read that are large: they cost more to read than to handle."""
 _OPEN_OK: Final = method(0, "connection.open-ok")
 _CLOSES: Final = (Phase.CLOSING, Phase.CLOSED)
 # Looked up for each read: a member of an enumeration costs as much as several calls.
@@ -73,6 +77,7 @@ class Connection:
         "_listeners",
         "_login",
         "_memory",
+        "_published",
         "_queue_names",
         "_unread",
         "agreement",
@@ -150,6 +155,7 @@ class Connection:
         self._listeners = environment.listeners
         self._later_version = later_version
         self._memory = self.vhost.memory
+        self._published = 0
         self.blocking = Blocking(self, self._memory, self._clock, self.say)
         self._unread = Unread()
         self.take_rest = self._unread.take
@@ -173,7 +179,8 @@ class Connection:
         at = 0
         unread, reader, memory = self._unread, self.reader, self._memory
         # As RabbitMQ: who only consumes goes on, and the first publish of others is not read.
-        reader.holding, published = memory.used > memory.mark, self.channels.publishes
+        reader.holding = memory.used > memory.mark
+        self._published = published = self.channels.publishes
         if unread.size:
             if len(data) < unread.missing:
                 unread.keep(data, 0, unread.missing - len(data))
@@ -242,8 +249,10 @@ class Connection:
 
     @property
     def missing(self) -> int:
-        # A large message comes in frames, of which one read of the loop has several.
-        return 0
+        # A large message may come in many frames, and a read has a few messages or a part of one.
+        channels = self.channels
+        large = 0 < channels.publishes - self._published < _FEW or channels.incomplete
+        return _MUCH if large else 0
 
     def past(self) -> Past:
         return journaling.past(self.client, self._queue_names, self.unroutable)
