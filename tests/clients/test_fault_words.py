@@ -139,7 +139,7 @@ def test_confirms_come_one_by_one(mockforge):
 def test_confirms_come_in_another_order(mockforge):
     confirmed: list[int] = []
     mockforge.run("fault add throttle op:basic.publish --messages 200/s")
-    mockforge.run("fault add reorder op:basic.ack --dir out --once")
+    mockforge.run("fault add reorder op:basic.ack --dir out --wait 1h --once")
     connection = connect(mockforge)
     channel = connection.channel()._impl
     channel.confirm_delivery(lambda frame: confirmed.append(frame.method.delivery_tag))

@@ -1,9 +1,11 @@
 """Faults on AMQP 1.0 and MQTT-SN: what their clients see, and that they get through afterwards."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from mockforge_brokers.errors import InvalidInput
 
 from mockforge_tui import MockForge
 
@@ -138,7 +140,7 @@ def test_a_receiver_of_amqp_1_0_gets_on_its_next_connection_what_it_had_not_sett
         connection.create_sender("/queues/q")
         raise Timeout
     # Who waits for the rest of a frame has its connection still.
-    if mockforge.run("conn ls").records:
+    with suppress(InvalidInput):
         mockforge.run("conn kill (proto:amqp) --rst -y")
     connection = connect(mockforge)
     receiver = connection.create_receiver("/queues/q", credit=1)
@@ -181,6 +183,8 @@ def test_a_device_of_mqtt_sn_gets_over_it(mockforge, line, error, kept):
     assert hits(mockforge) >= 1
     mockforge.run("fault clear")
     client.send_publish("ab", b"b", 1)
+    # It takes any PUBACK for that of its last message, an older one's second, too.
+    mockforge.mqtt.expect("ab", payload=b"b", within=20)
     assert [each.payload for each in mockforge.mqtt.messages("ab")] == [*kept, b"b"]
     client.send_disconnect()
     client.close()

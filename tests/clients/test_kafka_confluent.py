@@ -106,7 +106,10 @@ def test_producer_to_an_unknown_topic_makes_it_with_three_partitions(servers, bo
 @pytest.mark.parametrize("idempotent", [False, True], ids=["plain", "idempotent"])
 def test_every_codec_passes_unchanged(servers, bootstrap, codec, idempotent):
     topic = f"confluent.{codec}.{idempotent}".lower()
-    settings = {"compression.type": codec, "linger.ms": 20, "enable.idempotence": idempotent}
+    # A batch of few records may be longer compressed, and is then sent as it is: the producer waits
+    # for all of them, until it is flushed.
+    lingers = {"linger.ms": 60_000, "batch.num.messages": 10_000}
+    settings = {"compression.type": codec, "enable.idempotence": idempotent, **lingers}
     produce(bootstrap, topic, 200, **settings)
     got = consume(bootstrap, topic, 200, f"readers.of.{topic}")
     assert sorted(int(m.value().split()[1][:-1]) for m in got) == list(range(200))

@@ -83,20 +83,27 @@ def test_members_of_a_group_go_on_after_restarts_and_read_nothing_twice(
     # bootstraps anew (KIP-899), and ends the connection that it has made and sent on meanwhile.
     producer = Producer(basic | {"linger.ms": 0, "enable.idempotence": True})
     found: list[int] = []
+
+    def read(count: int) -> None:
+        """Up to so many in all; errors that come among them tell of the broker that is away."""
+
+        def more() -> bool:
+            batch = [one for one in consumer.consume(100, 0.2) if one.error() is None]
+            found.extend(int(message.value()) for message in batch)
+            return len(found) >= count
+
+        wait_for(more, 30, f"{count} records")
+
     for turn in range(2):
         for number in range(turn * 100, turn * 100 + 100):
             producer.produce(topic, str(number), partition=number % 2)
         assert producer.flush(30) == 0
-        while len(found) < turn * 100 + 100:
-            batch = [one for one in consumer.consume(100, 30) if one.error() is None]
-            assert batch, f"only {len(found)} came"
-            found += [int(message.value()) for message in batch]
+        read(turn * 100 + 100)
         # Nothing of this turn is committed yet: who began anew would read it again.
         servers.call(broker.restart)
     producer.produce(topic, "200", partition=0)
     assert producer.flush(30) == 0
-    (last,) = (one for one in consumer.consume(1, 30) if one.error() is None)
-    found.append(int(last.value()))
+    read(201)
     consumer.close()
     assert sorted(found) == list(range(201))
     assert assigned == [2], "no rebalance"

@@ -102,7 +102,8 @@ def test_a_kafka_producer_sees_the_code_and_a_consumer_the_edited_record(asked):
     )
     mockforge.run("topic add orders -p 1")
     errors: list[Any] = []
-    producer = Producer({"bootstrap.servers": mockforge.kafka.bootstrap, "linger.ms": 100})
+    # It waits for a second record of a batch until it is flushed.
+    producer = Producer({"bootstrap.servers": mockforge.kafka.bootstrap, "linger.ms": 60_000})
     producer.produce("orders", b"a", on_delivery=lambda error, _: errors.append(error))
     assert producer.flush(20) == 0
     assert errors[0].name() == "INVALID_REQUIRED_ACKS"

@@ -180,7 +180,7 @@ def statement(forge: MockForge, name: str) -> None:
 def lint(forge: MockForge) -> list[Any]:
     broker = forge.runtime.brokers.mqtt
     assert broker is not None
-    return broker.lint()
+    return forge.call(broker.lint)
 
 
 @pytest.mark.parametrize(
@@ -206,10 +206,13 @@ def test_what_a_client_does_is_named_and_counted(
 ) -> None:
     name = cause.__name__.replace("_", "-")
     cause(forge, name)
-    wait_for(lambda: found in {each.statement for each in lint(forge)}, 20)
-    [mine] = [
-        each for each in lint(forge) if each.statement == found and each.client.startswith(name)
-    ]
+
+    def of_mine() -> list[Any]:
+        return [
+            each for each in lint(forge) if each.statement == found and each.client.startswith(name)
+        ]
+
+    [mine] = wait_for(of_mine, 20)
     assert mine.severity == severity
     listed = forge.run(f"lint ls {mine.client}")
     assert found in str(listed)
