@@ -10,50 +10,40 @@ from .misbehaviour import Refusal
 
 _MOST: Final = 100
 _MOST_BYTES: Final = 1024 * 1024
-_NOTHING: Final = ()
 
 
 class Backlog:
     """In the order in which they came. While it is full the client's bytes are left unread."""
 
-    __slots__ = ("_bytes", "_paused", "_peer", "waiting")
+    __slots__ = ("_bytes", "_paused", "_peer", "_waiting")
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
-        # Few ever wait, and an empty deque is large for each idle connection.
-        self.waiting: deque[bytes | Refusal] | tuple[()] = _NOTHING
+        self._waiting: deque[bytes | Refusal] = deque()
         self._bytes = 0
         self._paused = False
 
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
     def add(self, frame: bytes | Refusal) -> None:
         """A request, or one that is to be refused when its turn comes."""
-        waiting = self.waiting
-        if not isinstance(waiting, deque):
-            waiting = self.waiting = deque()
-        waiting.append(frame)
+        self._waiting.append(frame)
         self._bytes += len(frame)
-        full = len(waiting) > _MOST or self._bytes > _MOST_BYTES
+        full = len(self._waiting) > _MOST or self._bytes > _MOST_BYTES
         if full and not self._paused:
             self._paused = True
             self._peer.pause_reading()
 
     def take(self) -> bytes | Refusal:
         """The oldest, of which there is one."""
-        waiting = self.waiting
-        assert isinstance(waiting, deque)
-        frame = waiting.popleft()
-        if not waiting:
-            self.waiting = _NOTHING
+        frame = self._waiting.popleft()
         self._bytes -= len(frame)
         return frame
 
-    def read_on(self) -> None:
-        """Nothing stands in the way of the client's bytes any more, if all were taken."""
+    def end(self) -> None:
+        """All were taken: nothing stands in the way of the client's bytes any more."""
         # Not sooner: reading that stops and starts with each request costs more than it brings.
-        if self._paused and not self.waiting:
+        if self._paused:
             self._paused = False
             self._peer.resume_reading()
-
-    def clear(self) -> None:
-        self.waiting = _NOTHING
-        self._bytes = 0

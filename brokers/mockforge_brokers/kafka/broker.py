@@ -15,6 +15,7 @@ from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from ..storage.facts import Kept
 from ..storage.store import Store, still
+from .apis import offer_of
 from .apis.caller import Counters
 from .connection import KafkaConnection
 from .embedded import EmbeddedProtocol
@@ -68,6 +69,7 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
         )
         if self._keeper is not None:
             self._keeper.cluster = self.cluster
+        self._offer = offer_of(self.options.as_version, self.options.api_versions)
         self.counters = Counters()
         environment.histograms.append(latency(self.counters))
         self._connections: dict[int, KafkaConnection] = {}
@@ -93,7 +95,7 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
 
     def connect(self, peer: Peer) -> KafkaConnection:
         connection = KafkaConnection(
-            self.cluster, self.environment, self.counters, peer, self._forget
+            self.cluster, self.environment, self.counters, self._offer, peer, self._forget
         )
         self._connections[peer.id] = connection
         if self.cluster.quotas.active:
@@ -113,13 +115,14 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
     def _renew_quotas(self) -> None:
         for connection in self._connections.values():
             # The short path asks for no quota.
-            connection.caller.produce_paths.forget()
+            connection.caller.leave_short_path()
         if self._keeper is not None:
             self._keeper.cluster_changed()
 
     def _forget(self, connection: KafkaConnection) -> None:
-        self._connections.pop(connection.peer.id, None)
-        self.cluster.telemetry.disconnected(connection.peer.id)
+        number = connection.caller.peer.id
+        self._connections.pop(number, None)
+        self.cluster.telemetry.disconnected(number)
 
     def disconnect(
         self, connection: int, reason: str, *, reset: bool = False, code: int | None = None

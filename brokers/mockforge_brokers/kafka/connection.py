@@ -16,11 +16,11 @@ from ..journal import IN, Past, Row
 from ..misbehaviour.decisions import Changes
 from ..misbehaviour.skimming import Look, Skimmer
 from . import misbehaviour, setting
-from .apis import offer_of
 from .apis.caller import Caller, Counters
+from .apis.offer import Offer
 from .misbehaviour import Refusal
 from .requests import Requests
-from .rows import RowReader
+from .rows import RowReader, remembered
 from .skimming import AnswerSkimmer, RequestSkimmer
 from .state.cluster import Cluster
 from .wire.splitter import Splitter
@@ -64,26 +64,23 @@ class KafkaConnection:
         cluster: Cluster,
         environment: Environment,
         counters: Counters,
+        offer: Offer,
         peer: Peer,
         on_lost: Callable[[KafkaConnection], object],
     ) -> None:
         self.out: list[bytes] = []
         self.bulky = False
-        offer = offer_of(cluster.options.as_version, cluster.options.api_versions)
         self.caller = Caller(cluster, environment, counters, peer, offer)
         self._peer = peer
         self._refusal: Timer | None = None
         self._environment = environment
         self.unfinished = False
         self._on_lost = on_lost
-        self._limit = environment.limits.kafka_request
-        self._splitter = Splitter(self._limit)
         limits = environment.limits
-        self._rows = RowReader(
-            cluster.topics.name_of,
-            journaled=limits.journal_connection,
-            items=limits.kafka_request_items,
-        )
+        self._limit = limits.kafka_request
+        self._splitter = Splitter(self._limit)
+        most = remembered(limits.journal_connection)
+        self._rows = RowReader(cluster.topics.name_of, most, limits.kafka_request_items)
         self._requests = Requests(self, self._rows)
 
     @property
@@ -176,7 +173,7 @@ class KafkaConnection:
 
     def past(self) -> Past:
         reader = self._rows
-        return Past(self.client, _cutter(self._limit), reader.rows, reader.weight)
+        return Past(self.caller.client_id, _cutter(self._limit), reader.rows, reader.weight)
 
     def splitter(self, direction: int) -> Splitter:
         return _splitter(self._limit, direction)

@@ -77,7 +77,8 @@ class Requests:
         self._environment = environment = connection.caller.environment
         self._turn = environment.turn
         self._room = environment.limits.write_mark
-        self._backlog = Backlog(connection.peer)
+        self._backlog: Backlog | None = None
+        """There while something waits in it."""
         self._throttle: Throttle | None = None
         self._parked: Parked[Pieces] | None = None
         self._writable = True
@@ -112,7 +113,7 @@ class Requests:
         """A request that a rule refuses, in its place among the others."""
         if self.ended:
             return
-        if self._parked is not None or self._backlog.waiting or not self._free:
+        if self._parked is not None or self._backlog is not None or not self._free:
             self._enqueue(refusal)
         else:
             self._handle_refusal(refusal)
@@ -127,7 +128,7 @@ class Requests:
         self.ended = True
         # The two know each other: together they would stay until the collector comes by.
         del self._connection
-        self._backlog.clear()
+        self._backlog = None
         self.caller.forget()
         if self._throttle is not None:
             self._throttle.stop()
@@ -138,13 +139,20 @@ class Requests:
     def run(self, frames: Iterable[Frame]) -> None:
         """Those of one burst."""
         self._begin_burst()
-        backlog = self._backlog
+        caller = self.caller
         for frame in frames:
-            # Answers go out in the order of the requests: behind one that waits all others do.
-            if self._deferred or self._parked is not None or backlog.waiting or not self._free:
+            # Answers go out in the order of the requests: behind one that waits all others do. As
+            # `_free`, written out, too.
+            if (
+                self._parked is not None
+                or self._backlog is not None
+                or self._deferred
+                or self.ended
+                or not self._writable
+            ):
                 self._enqueue(whole(frame))
-            elif not self._take_short(frame):
-                self._serve(whole(frame))
+            elif caller.produce_paths is None or not self._take_short(frame):
+                self._serve(frame if isinstance(frame, bytes) else whole(frame))
         if self._short:
             self._measure_short()
 
@@ -156,10 +164,11 @@ class Requests:
     def _take_short(self, frame: Frame) -> bool:
         """Handle a request that is one more like the last; False: it is not, nothing was done."""
         caller = self.caller
-        if caller.produce_paths.last is None:
+        paths = caller.produce_paths
+        if paths is None or paths.last is None:
             return False
         head = frame if isinstance(frame, bytes) else frame[0]
-        answer = answer_on_path(caller, head, frame)
+        answer = answer_on_path(caller, paths, head, frame)
         if answer is None:
             return False
         self.handled += 1
@@ -309,7 +318,7 @@ class Requests:
         self._latency[self._api_key].add(self._turn.now() - self._begun)
         self._send(pieces)
         self.caller.peer.wake()
-        if self._backlog.waiting and not self._deferred:
+        if self._backlog is not None and not self._deferred:
             # Not at once: who completed it is in the midst of something.
             self._defer()
 
@@ -322,21 +331,26 @@ class Requests:
     def _go_on(self) -> None:
         self._turn.begin()
         self._begin_burst()
+        backlog = self._backlog
         try:
-            while self._backlog.waiting and self._parked is None and self._free:
-                frame = self._backlog.take()
+            while backlog and self._parked is None and self._free:
+                frame = backlog.take()
                 if not isinstance(frame, bytes):
                     self._handle_refusal(frame)
                 elif not self._take_short(frame):
                     self._serve(frame)
         except ProtocolError as error:
             self._violated(error.text)
-        self._backlog.read_on()
+        if backlog is not None and not backlog:
+            self._backlog = None
+            backlog.end()
         if self._out:
             self.caller.peer.wake()
 
     def _enqueue(self, frame: bytes | Refusal) -> None:
         if not self.ended:
+            if self._backlog is None:
+                self._backlog = Backlog(self.caller.peer)
             self._backlog.add(frame)
 
     def _identify(self) -> None:

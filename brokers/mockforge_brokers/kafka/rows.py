@@ -38,11 +38,17 @@ _ERROR_NAMES: Final = {int(code): code.name for code in ErrorCode}
 _API_NAMES: Final = {int(key): key.title for key in ApiKey}
 
 
+def remembered(journaled: int) -> int:
+    """How many requests of a connection somebody may ask for, of which so many bytes are kept."""
+    # One whose answer has left the journal is asked for by nobody.
+    return max(_REMEMBERED, journaled // _LEAST_PAIR)
+
+
 class RowReader:
     """Rows of one connection. A response does not say what it answers: requests are remembered.
 
     `placed`: what is produced bears the offsets that it got, as from a producer inside.
-    `journaled`: how many bytes of frames are kept to be looked at.
+    `most`: requests that are remembered (`remembered`).
     `items`: a request that names more things than these has one row, which says so.
     """
 
@@ -51,16 +57,14 @@ class RowReader:
     def __init__(
         self,
         name_of: Callable[[bytes], str],
-        *,
-        journaled: int = 1 << 20,
+        most: int = _REMEMBERED,
         items: int = UNBOUNDED,
         placed: bool = False,
     ) -> None:
         self._items = items
         self._name_of = name_of
         self._placed = placed
-        # A request whose answer has left the journal is asked for by nobody.
-        self._most = max(_REMEMBERED, journaled // _LEAST_PAIR)
+        self._most = most
         self.requests: dict[int, tuple[int, int]] = {}
         """API and version by correlation id."""
         # The last Produce request with one topic, and the last answer to one: API and version, what

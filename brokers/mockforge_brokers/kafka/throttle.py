@@ -52,7 +52,7 @@ class Throttle:
         answer = handler.answer(caller, frame, at, header.correlation_id)
         caller.end_charged()
         # What a request is charged depends on its time: the short path measures none.
-        caller.produce_paths.forget()
+        caller.leave_short_path()
 
         def charged(pieces: Pieces | None) -> None:
             # Without the four bytes that say its size.

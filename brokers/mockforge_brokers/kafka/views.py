@@ -49,7 +49,13 @@ _WORDS = {
 
 
 def connection_view(connection: KafkaConnection) -> ConnectionView:
-    caller, peer = connection.caller, connection.peer
+    # Made at the end of each connection, and most have little to say then.
+    caller = connection.caller
+    peer = caller.peer
+    session, waits = caller.fetch_session, caller.parked_fetch
+    listener = peer.listener
+    host, port = peer.local
+    advertised = listener.advertised_host
     return ConnectionView(
         id=peer.id,
         protocol="kafka",
@@ -57,7 +63,7 @@ def connection_view(connection: KafkaConnection) -> ConnectionView:
         address=peer.address,
         state=connection.state,
         since=peer.opened,
-        listener=peer.listener.name,
+        listener=listener.name,
         principal=peer.principal,
         software=caller.software,
         messages_in=caller.messages_in,
@@ -66,27 +72,25 @@ def connection_view(connection: KafkaConnection) -> ConnectionView:
         bytes_out=peer.bytes_out,
         detail={
             "requests": connection.requests,
-            "fetch_session": fetch_session_view(caller.fetch_session),
-            "dialled": "{}:{}".format(*peer.local),
-            "fetching": [
-                FetchView(topic, partition, first, end, now, bool(committed))
-                for (topic, partition), (first, end, now, committed) in caller.reading.items()
-            ],
+            "fetch_session": None if session is None else fetch_session_view(session),
+            "dialled": f"{host}:{port}",
+            "fetching": _fetching(caller) if caller.reading else [],
             "unknown_topics": list(caller.unknown_topics),
-            "fetch_wait": None if caller.parked_fetch is None else caller.parked_fetch.wait,
-            "advertised": _advertised(peer.listener.advertised_host, caller),
+            "fetch_wait": None if waits is None else waits.wait,
+            # Where the client was sent, if that is elsewhere than where it came.
+            "advertised": f"{advertised}:{port}" if advertised and advertised != host else "",
         },
     )
 
 
-def _advertised(host: str | None, caller: Caller) -> str:
-    """Where the client was sent, if that is elsewhere than where it came."""
-    return f"{host}:{caller.port}" if host and host != caller.peer.local[0] else ""
+def _fetching(caller: Caller) -> list[FetchView]:
+    return [
+        FetchView(topic, partition, first, end, now, bool(committed))
+        for (topic, partition), (first, end, now, committed) in caller.reading.items()
+    ]
 
 
-def fetch_session_view(session: FetchSession | None) -> FetchSessionView | None:
-    if session is None:
-        return None
+def fetch_session_view(session: FetchSession) -> FetchSessionView:
     return FetchSessionView(session.session_id, session.epoch, len(session.partitions))
 
 

@@ -105,7 +105,7 @@ def play(
     if watched:
         broker.watch(seen.append)
     client = scene.network.connect()
-    answer = kafka_requests.answer_on_path if fast else lambda caller, head, frame: None
+    answer = kafka_requests.answer_on_path if fast else lambda caller, paths, head, frame: None
     with patch.object(kafka_requests, "answer_on_path", answer):
         run: list[bytes] = []
         for number, step in enumerate([*steps, ""]):

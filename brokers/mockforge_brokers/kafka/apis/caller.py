@@ -23,6 +23,7 @@ from ..state.fetch_sessions import FetchSession
 from ..state.logs.log import PartitionLog
 from ..state.logs.segments import UNBOUNDED
 from ..state.logs.topic import Topic
+from .logs.produce_path import ProducePath
 from .logs.produce_paths import ProducePaths
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ class Caller:
         self.client_id = ""
         self.software = ""
         self.version = 0
-        self.produce_paths = ProducePaths()
+        self.produce_paths: ProducePaths | None = None
+        """There while some were learned."""
         self.messages_in = 0
         self.messages_out = 0
         self.wait = 0.0
@@ -289,11 +291,23 @@ class Caller:
             # A request on the short path is not asked whether the login still holds.
             self.forget()
             lifetime = self.login.lifetime_ms() / 1000
-            self._expiry = self.environment.clock.call_later(lifetime, self._leave_short_path)
+            self._expiry = self.environment.clock.call_later(lifetime, self.leave_short_path)
         return answer
 
-    def _leave_short_path(self) -> None:
-        self.produce_paths.forget()
+    def learn_path(self, path: ProducePath) -> None:
+        """Requests like this one may go the short way from now on."""
+        if self.produce_paths is None:
+            self.produce_paths = ProducePaths()
+        self.produce_paths.add(path)
+
+    def took_general_path(self) -> None:
+        """So does the next request, unless something is learned of this one."""
+        if self.produce_paths is not None:
+            self.produce_paths.last = None
+
+    def leave_short_path(self) -> None:
+        """What it may do has changed, or what is to be counted of it."""
+        self.produce_paths = None
 
     def forget(self) -> None:
         """The connection is over, or its login begins anew: nothing waits for the end of that."""
@@ -304,7 +318,7 @@ class Caller:
     def renew_guard(self) -> None:
         """What it may do: rules changed, or it is known who it is."""
         self.guard = self.login.guard()
-        self.produce_paths.forget()
+        self.leave_short_path()
 
     def permit(self, operation: str, kind: str, name: str = CLUSTER) -> None:
         """Raise RequestRefused where the user may not do this.

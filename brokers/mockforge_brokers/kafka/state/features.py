@@ -58,7 +58,8 @@ class Features:
     def __init__(self, controller: int) -> None:
         """`controller`: the node that decides, as refusals name it."""
         self.epoch = 0
-        self.levels = _new_levels()
+        self.levels: Mapping[str, int] = _new_levels()
+        """Made anew by each change: while it is the same, so is what was made from it."""
         self._controller = controller
 
     def update(self, updates: Iterable[FeatureUpdate], *, validate_only: bool = False) -> None:
@@ -70,7 +71,7 @@ class Features:
                 raise RequestRefused(ErrorCode.INVALID_UPDATE_VERSION, f"{_ALL_OR_NOTHING}{reason}")
         changed = {one.name: one.level for one in wanted if self.levels[one.name] != one.level}
         if changed and not validate_only:
-            self.levels |= changed
+            self.levels = {**self.levels, **changed}
             self.epoch += 1
 
     def clear(self) -> None:
@@ -80,7 +81,7 @@ class Features:
             self.epoch += 1
 
     def restore(self, levels: Mapping[str, int], epoch: int) -> None:
-        self.levels |= levels
+        self.levels = {**self.levels, **levels}
         self.epoch = epoch
 
     def _refusal(self, update: FeatureUpdate) -> str:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final
 
 from msgspec.structs import replace
@@ -22,12 +21,11 @@ from ..caller import Caller
 from ..reading import read
 
 _SOFTWARE: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
-_FEATURES_SINCE: Final = 3
+_SOFTWARE_SINCE: Final = 3
 _FEATURES_FROM_ZERO_SINCE: Final = 4
 _NODES_SINCE: Final = 5
 _NO_NODE: Final = -1
 TELEMETRY: Final = (ApiKey.GET_TELEMETRY_SUBSCRIPTIONS, ApiKey.PUSH_TELEMETRY)
-_MOST_ANSWERS: Final = 32
 
 
 class ApiVersionsHandler:
@@ -57,7 +55,8 @@ class ApiVersionsTable:
         self._keys = [one for one in self._with_telemetry if one.api_key not in TELEMETRY]
         self._features = [one for one in FEATURES if one.needs is None or one.needs in shown]
         self._levels: dict[str, int] = {}
-        self._encoded = lru_cache(_MOST_ANSWERS)(self._encode)
+        self._answers: dict[int, tuple[Mapping[str, int], bool, bytes, bytes]] = {}
+        """By version, and what each was made from."""
         if features is not None:
             self._levels = {name: level for name, (_, _, level) in features.items()}
             self._features = [
@@ -68,25 +67,27 @@ class ApiVersionsTable:
 
     def answer(self, caller: Caller, frame: bytes, at: int, correlation_id: int) -> list[bytes]:
         version = caller.version
-        request = read(caller, ApiVersionsRequest, version, frame, at)
-        try:
-            if version >= _FEATURES_SINCE:
+        # Before these the request is empty.
+        if version >= _SOFTWARE_SINCE:
+            request = read(caller, ApiVersionsRequest, version, frame, at)
+            try:
                 caller.software = _software(request)
-            if version >= _NODES_SINCE:
-                _check_node(caller, request)
-        except RequestRefused as refusal:
-            code = caller.denied(ApiKey.API_VERSIONS, refusal)
-            refused = ApiVersionsResponse(error_code=code, api_keys=[])
-            return response_pieces(refused, version, correlation_id)
-        features = caller.cluster.features
-        in_force = tuple(features.levels.items())
-        size, body = self._encoded(
-            version, features.epoch, in_force, caller.cluster.telemetry.wanted
-        )
+                if version >= _NODES_SINCE:
+                    _check_node(caller, request)
+            except RequestRefused as refusal:
+                code = caller.denied(ApiKey.API_VERSIONS, refusal)
+                refused = ApiVersionsResponse(error_code=code, api_keys=[])
+                return response_pieces(refused, version, correlation_id)
+        features, telemetry = caller.cluster.features, caller.cluster.telemetry.wanted
+        answer = self._answers.get(version)
+        if answer is None or answer[0] is not features.levels or answer[1] != telemetry:
+            encoded = self._encode(version, features.epoch, features.levels, telemetry)
+            answer = self._answers[version] = (features.levels, telemetry, *encoded)
+        _, _, size, body = answer
         return [size + correlation_id.to_bytes(4, "big", signed=True) + body]
 
     def _encode(
-        self, version: int, epoch: int, in_force: tuple[tuple[str, int], ...], telemetry: bool
+        self, version: int, epoch: int, in_force: Mapping[str, int], telemetry: bool
     ) -> tuple[bytes, bytes]:
         """The answer in a version: its size as it goes out, and what follows the correlation id.
 
@@ -95,7 +96,9 @@ class ApiVersionsTable:
         """
         # KAFKA-17011: clients that speak v3 do not take a feature whose least version is 0.
         least = 0 if version >= _FEATURES_FROM_ZERO_SINCE else 1
-        levels = {name: min(level, self._levels.get(name, level)) for name, level in in_force}
+        levels = {
+            name: min(level, self._levels.get(name, level)) for name, level in in_force.items()
+        }
         message = ApiVersionsResponse(
             api_keys=self._with_telemetry if telemetry else self._keys,
             supported_features=[

@@ -24,6 +24,7 @@ from ..reading import read_by
 from . import leader_hints
 from .joining import joining
 from .produce_path import ProducePath
+from .produce_paths import ProducePaths
 
 _ZSTD: Final = 4
 _ZSTD_SINCE: Final = 7
@@ -89,7 +90,7 @@ class ProduceHandler:
         if request.acks == 0:
             _end_on_error(results)
             return None
-        caller.produce_paths.last = None
+        caller.took_general_path()
         if refusal is None:
             _learn_path(caller, frame, topics, begin, request.acks)
         if version >= _LEADER_SINCE and caller.cluster.nodes.many:
@@ -109,12 +110,11 @@ def _each_once(topics: Topics) -> Topics:
     return [(name_or_id, list(batches.items())) for name_or_id, batches in found.items()]
 
 
-def answer_on_path(caller: Caller, head: bytes, frame: Frame) -> Pieces | None:
+def answer_on_path(caller: Caller, paths: ProducePaths, head: bytes, frame: Frame) -> Pieces | None:
     """The answer to a request like the last one; None: it takes the general path, `answer`.
 
     `head` is the frame, or the first piece of it.
     """
-    paths = caller.produce_paths
     path = paths.last
     records = path.records(head, frame) if path is not None else None
     if path is None or records is None:
@@ -160,7 +160,7 @@ def _learn_path(
             frame, caller.version, caller.client_id, topic, records, log, begin
         )
         if path is not None:
-            caller.produce_paths.add(path)
+            caller.learn_path(path)
 
 
 def _append(

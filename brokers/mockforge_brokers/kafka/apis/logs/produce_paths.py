@@ -37,8 +37,3 @@ class ProducePaths:
         if len(self._by_key) >= _MOST and path.key not in self._by_key:
             self._by_key.clear()
         self._by_key[path.key] = path
-
-    def forget(self) -> None:
-        """What a client may do has changed, or what is to be counted of it."""
-        self.last = None
-        self._by_key.clear()
