@@ -18,8 +18,14 @@ class DurableEndpoint(Endpoint):
 
     __slots__ = ("_due", "_ends", "_held", "_held_size", "_seen", "_store", "_working")
 
-    def __init__(self, server: Accepting, listener: Listener, store: Store) -> None:
-        super().__init__(server, listener)
+    def __init__(
+        self,
+        server: Accepting,
+        listener: Listener,
+        local: tuple[str, int] | None,
+        store: Store,
+    ) -> None:
+        super().__init__(server, listener, local)
         self._store = store
         self._due = 0
         self._held: list[tuple[int, bytes | list[bytes]]] = []

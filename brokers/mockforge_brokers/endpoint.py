@@ -57,12 +57,16 @@ class Endpoint(Flow):
         "principal",
     )
 
-    def __init__(self, server: Accepting, listener: Listener) -> None:
-        super().__init__(server)
+    def __init__(
+        self, server: Accepting, listener: Listener, local: tuple[str, int] | None = None
+    ) -> None:
+        """`local`: what its client dialled, where all of this listener dial the same."""
+        # Here and below not by super(), which costs each connection as much as all that they set.
+        Flow.__init__(self, server)
         self.listener = listener
         self.id = 0
         self.address = ""
-        self._local: tuple[str, int] | None = None
+        self._local = local
         self.opened = 0.0
         self.principal = _NOBODY
         self.bytes_in = 0
@@ -245,7 +249,8 @@ class Endpoint(Flow):
         return lanes.skims_out.passes(answer, version)
 
     def eof_received(self) -> bool:
-        self.catch_up()
+        if self._later is not None:
+            self.catch_up()
         if (
             not self.closing
             and (self.lanes is not None or self.environment.in_force.active)
@@ -400,9 +405,11 @@ class Endpoint(Flow):
             self.connection.connection_lost(reason)
         except Exception as error:
             self.fail(error, b"")
+        environment = self.environment
         if self._last is not None:
-            self.environment.ended.add(self._last, reason)
-        self._emit(ConnectionClosed(self.protocol, self.id, self.connection.client, reason))
+            environment.ended.add(self._last, reason)
+        protocol = self.server.broker.protocol
+        environment.spine.emit(ConnectionClosed(protocol, self.id, self.connection.client, reason))
 
     def shut_down(self) -> None:
         """The broker ends."""

@@ -20,7 +20,7 @@ class Flow(Outgoing):
     id: int
 
     def __init__(self, server: Accepting) -> None:
-        super().__init__(server)
+        Outgoing.__init__(self, server)
         self._later: Later | None = None
         """What the peer sent and is not handled yet, while there is such."""
         self._lost = False

@@ -286,8 +286,9 @@ class Tape:
         """
         # Or a tape would keep its connection, with its session, as long as anybody may look.
         self.owner = past
-        self._known = self.origin()
-        self._place = None
+        if self._place is not None:
+            self._known = self._place.origin()
+            self._place = None
         self.weight += past.weight
         if self.chunks:
             self.journal.size += past.weight
@@ -459,14 +460,15 @@ class Journal:
     def _let_ended_go(self) -> None:
         # A few more than must be: then this is not called for each connection that ends.
         ended, most = self._ended, self.limits.journal_ended
+        too_many = len(ended) - most + (most >> _SLACK_OF_ENDED)
         count = freed = 0
-        for _ in range(len(ended) - most + (most >> _SLACK_OF_ENDED)):
-            oldest = ended.popleft()
-            self.ended_left += 1
-            for tape in (oldest, oldest.beside):
-                if tape is not None:
-                    count += len(tape.chunks)
-                    freed += tape.leave()
+        for _ in range(too_many):
+            tape: Tape | None = ended.popleft()
+            while tape is not None:
+                count += len(tape.chunks)
+                freed += tape.leave()
+                tape = tape.beside
+        self.ended_left += too_many
         self.chunks_left(count, freed)
 
     def tape_closed(self, tape: Tape) -> None:

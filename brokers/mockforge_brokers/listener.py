@@ -8,7 +8,7 @@ from msgspec.structs import replace
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
-class Listener(Struct, frozen=True):
+class Listener(Struct, frozen=True, cache_hash=True):
     """Port 0 asks for a free one; a listener that accepts has the port that it got.
 
     One with a `path` is a Unix socket there, and has no host and port.

@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 _BACKLOG: Final = 1024
 _ACCEPTED_AT_ONCE: Final = 32
 _BURSTS_A_MEASUREMENT: Final = 16
+_ALL_ADDRESSES: Final = ("0.0.0.0", "::")
 
 
 class _Options(TypedDict):
@@ -120,8 +121,10 @@ class Server:
         # A raw socket's endpoint is asyncio's protocol itself: nothing stands between.
         layered = listener.tls is not None or listener.websocket or listener.proxied
 
+        local: tuple[str, int] | None = None
+
         def accept() -> asyncio.Protocol:
-            endpoint = self._endpoint(listener)
+            endpoint = self._endpoint(listener, local)
             if not layered:
                 return endpoint
             kept = None if self.environment.journal is None else endpoint.framed
@@ -141,6 +144,7 @@ class Server:
             server = await self._loop.create_server(accept, sock=sock, **options)
         if not listener.path:
             listener = listener.at(server.sockets[0].getsockname()[1])
+            local = _only_address(server.sockets)
         await server.start_serving()
         for each in server.sockets:
             # The loop accepts as many in one turn as its backlog has; the system may keep more.
@@ -168,13 +172,13 @@ class Server:
         self._open.append(_Open(host, listener, port, None))
         return listener
 
-    def _endpoint(self, listener: Listener) -> Endpoint:
+    def _endpoint(self, listener: Listener, local: tuple[str, int] | None = None) -> Endpoint:
         store = self.environment.store
         if store is None:
-            return Endpoint(self, listener)
+            return Endpoint(self, listener, local)
         from .durable_endpoint import DurableEndpoint
 
-        return DurableEndpoint(self, listener, store)
+        return DurableEndpoint(self, listener, local, store)
 
     def _cut_off(self) -> None:
         """Nothing can be kept: who waits to hear that something is does so in vain."""
@@ -296,6 +300,15 @@ class Server:
     def forget(self, endpoint: Endpoint) -> None:
         if self._all_gone is not None and not self.endpoints and not self._all_gone.done():
             self._all_gone.set_result(None)
+
+
+def _only_address(sockets: Iterable[socket.socket]) -> tuple[str, int] | None:
+    """What all clients of these dial; None: the system has to be asked of each."""
+    found = {sock.getsockname()[:2] for sock in sockets}
+    if len(found) > 1:
+        return None
+    [(host, port)] = found
+    return None if host in _ALL_ADDRESSES or "%" in host else (host, port)
 
 
 def _bound(host: str, listener: Listener) -> socket.socket:
