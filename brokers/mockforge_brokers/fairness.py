@@ -8,10 +8,10 @@ many as there is time for.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from math import inf
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 SLICE: Final = 0.002
 """Seconds that one connection's bytes may be handled at a stretch."""
@@ -19,6 +19,9 @@ TURN: Final = 0.004
 """Seconds of one turn of the loop, after which large reads wait for the next one."""
 Steps = Iterator[None]
 """Work that may stop after each step, and goes on with the next one."""
+T = TypeVar("T")
+Stepped = Generator[None, None, T]
+"""What steps come to."""
 SMALL: Final = 4096
 """Bytes of a read that never waits for its turn: those who send little are answered at once."""
 

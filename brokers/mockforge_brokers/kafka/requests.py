@@ -296,7 +296,7 @@ class Requests:
                 answer.then(self._send)
             else:
                 self._parked = answer
-                answer.then(self._answered)
+                answer.then(self._answered, self._failed)
 
     def _send(self, pieces: Pieces) -> None:
         self._out += pieces
@@ -321,6 +321,10 @@ class Requests:
         if self._backlog is not None and not self._deferred:
             # Not at once: who completed it is in the midst of something.
             self._defer()
+
+    def _failed(self, error: ProtocolError) -> None:
+        self._parked = None
+        self._violated(error.text)
 
     def _go_on_after_writing(self) -> None:
         if self._throttle is not None and self._throttle.on:

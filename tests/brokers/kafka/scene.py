@@ -36,6 +36,16 @@ class Noting(ManualClock):
         return sum(not call.cancelled for call in self._calls)
 
 
+class Turning(ManualClock):
+    """Does what is due now one by one."""
+
+    def turn(self):
+        due = self._agenda.next_due()
+        if due is not None and due <= self._now:
+            call = self._agenda.pop()
+            call.callback(*call.args)
+
+
 class Scene:
     def __init__(self, limits=None, *, wall=1_700_000_000.0, clock=None, disk=None, **options):
         self.clock = ManualClock(wall) if clock is None else clock

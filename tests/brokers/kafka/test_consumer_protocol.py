@@ -4,6 +4,7 @@ It was asked with `group.consumer.assignment.interval.ms=0`, so that it assigns 
 """
 
 from itertools import count
+from math import inf
 
 import pytest
 from mockforge_brokers.errors import InvalidInput, RequestRefused
@@ -614,6 +615,8 @@ def test_a_member_whose_pattern_took_long_gets_of_what_others_read_already(scene
     scene.heartbeat("b", epoch, {})
     scene.heartbeat("a", epoch, ALL)
     scene.heartbeat("a", epoch, {"t": [0, 1]})
+    scene.environment.turn.length = inf
+    scene.environment.turn.begin()
     assert scene.describe()[3]["b"][2] == {"t": [2, 3]}
 
 

@@ -1,16 +1,20 @@
-"""Requests about many topics: answered in steps, between which others have their turn."""
+"""Requests that name much: handled in steps, between which others have their turn."""
+
+from unittest.mock import ANY
 
 import pytest
 from mockforge_brokers.journal import OUT
+from mockforge_brokers.kafka.apis import handler
 from mockforge_brokers.kafka.apis.cluster import metadata
-from mockforge_brokers.kafka.codes import ApiKey
+from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
 from mockforge_brokers.kafka.state.quotas import Quotas
-from mockforge_brokers.kafka.wire.frames import decode_response
-from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest
+from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
+from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
 from mockforge_brokers.kafka.wire.messages.configs import (
     DescribeConfigsRequest,
     DescribeConfigsResource,
 )
+from mockforge_brokers.kafka.wire.messages.logs import FetchPartition
 from mockforge_brokers.kafka.wire.messages.offsets import (
     OffsetFetchRequest,
     OffsetFetchRequestGroup,
@@ -22,7 +26,8 @@ from mockforge_brokers.kafka.wire.messages.topics import (
     DeleteTopicState,
 )
 
-from .scene import Scene
+from .asked import NOW, answers
+from .scene import Scene, Turning, fetch, produce
 from .slowing import Ticking
 
 NAMES = [f"t{number}" for number in range(20)]
@@ -64,7 +69,7 @@ def committed(names):
 @pytest.fixture
 def scene():
     """In which each step takes a turn of the loop."""
-    scene = Scene()
+    scene = Scene(clock=Turning())
     for name in NAMES:
         scene.broker.create_topic(name, 1)
     scene.environment.turn.length = -1.0
@@ -94,7 +99,6 @@ def test_others_are_answered_while_much_is_done(scene, request_of, version, name
     scene.ask(client, described(NAMES[:1]), 4)
     scene.ask(other, MetadataRequest(topics=[]), 12)
     assert not client.peek()
-    scene.network.settle()
     assert scene.answer(other, ApiKey.METADATA, 12).topics == []
     later(scene)
     first, second = (frame for frame in client.connection.splitter(OUT).feed(client.take()))
@@ -105,12 +109,17 @@ def test_others_are_answered_while_much_is_done(scene, request_of, version, name
 
 def test_for_who_is_gone_nothing_more_is_looked_at(scene, monkeypatch):
     seen = []
-    monkeypatch.setattr(metadata, "_described", lambda *of: seen.append(of))
+
+    def described(*of):
+        seen.append(of)
+        yield
+
+    monkeypatch.setattr(metadata, "_described", described)
     client = scene.network.connect()
     scene.ask(client, shown(NAMES), 12)
     client.vanish()
     later(scene)
-    assert len(seen) == 1
+    assert seen == [(ANY, scene.broker.cluster.topics[NAMES[0]], False)]
 
 
 @pytest.mark.parametrize(
@@ -175,5 +184,167 @@ def test_a_quota_is_charged_the_time_of_all_steps_and_not_that_between_them(monk
     client = scene.network.connect()
     scene.ask(client, shown(NAMES), 12)
     scene.clock.advance(30)
-    # Each step takes a millisecond of this clock, and the last one finds that there are no more.
-    assert took == pytest.approx([0.021])
+    # Each step takes a millisecond of this clock: for each topic one of its partition and one of
+    # itself, and two for the answer.
+    assert took == pytest.approx([0.042])
+
+
+def test_each_request_has_the_same_answer_in_steps(monkeypatch):
+    def patiently(scene):
+        def call(message, version):
+            client = scene.network.connect()
+            scene.ask(client, message, version)
+            scene.clock.advance(0)
+            scene.network.settle()
+            return scene.answer(client, message.api_key, version)
+
+        return call
+
+    at_once = answers(patiently(Scene(wall=NOW / 1000)))
+    monkeypatch.setattr(handler, "_LARGE", 0)
+    scene = Scene(wall=NOW / 1000)
+    scene.environment.turn.length = -1.0
+    assert answers(patiently(scene)) == at_once
+
+
+@pytest.fixture
+def reading_by_steps(scene, monkeypatch):
+    """The same scene, in which each request counts as a large one."""
+    monkeypatch.setattr(handler, "_LARGE", 0)
+    return scene
+
+
+def test_bytes_that_end_too_early_are_complained_of_in_the_same_words(scene, monkeypatch):
+    frame = encode_request(deleted(NAMES), 6, 1, "shop")
+    short = (len(frame) - 9).to_bytes(4, "big") + frame[4:-5]
+    reasons = []
+    for large in (len(frame), 0):
+        monkeypatch.setattr(handler, "_LARGE", large)
+        client = scene.network.connect()
+        scene.ask(client, described(NAMES[:1]), 4)
+        client.send(short)
+        later(scene)
+        reasons.append(client.peer.reason)
+        # What was asked before is answered.
+        assert scene.answer(client, ApiKey.DESCRIBE_CONFIGS, 4).results
+    assert reasons[0].startswith("DeleteTopicsRequest v6: timeout_ms at byte")
+    assert reasons[0] == reasons[1]
+    assert len(scene.broker.cluster.topics) == len(NAMES)
+
+
+def test_more_than_is_taken_is_found_late_and_counted(reading_by_steps):
+    scene = reading_by_steps
+    limits = {limit.name: limit for limit in scene.environment.usage.views()}
+    assert limits["kafka_request_items"].met == 0
+    most = scene.environment.limits.kafka_request_items
+    client = scene.network.connect()
+    scene.ask(client, OffsetFetchRequest(groups=[]), 8)
+    later(scene)
+    client.take()
+    names = [MetadataRequestTopic(name="t")] * (most + 1)
+    client.send(encode_request(MetadataRequest(topics=names), 12, 1, "shop"))
+    later(scene)
+    assert client.peer.reason.endswith(f"names more than {most:,} things at once")
+    limits = {limit.name: limit for limit in scene.environment.usage.views()}
+    assert limits["kafka_request_items"].met == 1
+
+
+@pytest.mark.parametrize("large", [0, 1 << 20])
+@pytest.mark.parametrize(
+    ("create", "left"), [(True, 40), (False, 20)], ids=["may be made", "may not be made"]
+)
+def test_topics_that_metadata_makes_are_made_also_for_who_is_gone(
+    scene, monkeypatch, large, create, left
+):
+    monkeypatch.setattr(handler, "_LARGE", large)
+    names = [MetadataRequestTopic(name=f"new{number}") for number in range(20)]
+    client = scene.network.connect()
+    scene.ask(client, MetadataRequest(topics=names, allow_auto_topic_creation=create), 12)
+    client.vanish()
+    later(scene)
+    assert len(scene.broker.cluster.topics) == left
+
+
+def test_what_was_asked_by_who_left_before_it_was_read_is_carried_out(reading_by_steps):
+    scene = reading_by_steps
+    client = scene.network.connect()
+    scene.ask(client, deleted(NAMES), 6)
+    client.vanish()
+    assert len(scene.broker.cluster.topics) == 20
+    later(scene)
+    assert len(scene.broker.cluster.topics) == 0
+
+
+def wide(offset, *, committed=False, **session):
+    """A fetch of nine partitions, of the first one from an offset on, which waits for long."""
+    request = fetch("wide", 0, wait=60_000)
+    request.isolation_level = int(committed)
+    request.topics[0].partitions = [
+        FetchPartition(
+            partition=number, fetch_offset=0 if number else offset, partition_max_bytes=1 << 20
+        )
+        for number in range(9)
+    ]
+    for name, value in session.items():
+        setattr(request, name, value)
+    return request
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_what_comes_behind_the_look_at_its_partition_ends_the_wait_of_a_fetch(scene, committed):
+    scene.broker.create_topic("wide", 9)
+    client, other = scene.network.connect(), scene.network.connect()
+    for at in range(30):
+        scene.ask(client, wide(at, committed=committed), 12)
+        # One turn later each time: from before the look at the first partition to the wait itself.
+        for _ in range(at):
+            scene.clock.turn()
+        scene.ask(other, produce("wide", b"%d" % at), 8)
+        later(scene)
+        found = scene.answer(client, ApiKey.FETCH, 12).responses[0].partitions
+        assert [bool(one.records) for one in found] == [True] + [False] * 8
+        assert scene.answer(other, ApiKey.PRODUCE, 8).responses
+
+
+def watched(scene):
+    return [bool(log.watchlist) for log in scene.broker.cluster.topics["wide"].logs]
+
+
+@pytest.mark.parametrize("turns", range(0, 24, 3))
+def test_a_fetch_whose_client_goes_leaves_nothing_that_is_watched(scene, turns):
+    scene.broker.create_topic("wide", 9)
+    client = scene.network.connect()
+    scene.ask(client, wide(0), 12)
+    for _ in range(turns):
+        scene.clock.turn()
+    client.vanish()
+    later(scene)
+    assert not any(watched(scene))
+
+
+def test_a_fetch_that_was_woken_watches_nothing_while_it_reads(scene):
+    scene.broker.create_topic("wide", 9)
+    client, other = scene.network.connect(), scene.network.connect()
+    scene.ask(client, wide(0), 12)
+    later(scene)
+    assert all(watched(scene))
+    scene.ask(other, produce("wide", b"1"), 8)
+    assert not any(watched(scene))
+    scene.ask(other, produce("wide", b"2"), 8)
+    later(scene)
+    assert len(scene.answer(client, ApiKey.FETCH, 12).responses[0].partitions) == 9
+
+
+def test_a_fetch_session_that_made_room_while_its_partitions_came_is_refused(scene):
+    scene.broker.create_topic("wide", 9)
+    sessions = scene.broker.cluster.fetch_sessions
+    client = scene.network.connect()
+    scene.ask(client, wide(0, max_wait_ms=0, session_epoch=0), 12)
+    later(scene)
+    session_id = scene.answer(client, ApiKey.FETCH, 12).session_id
+    assert sessions.cost
+    scene.ask(client, wide(1, session_id=session_id, session_epoch=1), 12)
+    sessions.close(session_id)
+    later(scene)
+    assert scene.answer(client, ApiKey.FETCH, 12).error_code == ErrorCode.FETCH_SESSION_ID_NOT_FOUND
+    assert sessions.cost == 0

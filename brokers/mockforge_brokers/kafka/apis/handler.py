@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from functools import partial
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
-from ...fairness import Steps
+from ...fairness import Stepped
 from ..codes import ApiKey, VersionRange
 from ..state.purgatory import Parked
 from ..wire.catalog import RESPONSES
-from ..wire.frames import response_pieces
+from ..wire.frames import response_by_steps, response_pieces
 from ..wire.refusals import refused
 from ..wire.schema import Message
 from .caller import Caller
 from .coordinated import misplaced
-from .reading import read
+from .reading import read, read_by_steps
+from .stepping import few, worked
 
-T = TypeVar("T")
-Stepped = Generator[None, None, T]
-"""An answer that is made in steps, a topic or so each."""
+_LARGE: Final = 8 * 1024
+"""Bytes of a request that is read by steps."""
+
+Answer = Message | Parked[Any] | Stepped[Message | Parked[Any]]
 
 Pieces = list[bytes]
 """A whole response frame in pieces."""
@@ -44,79 +45,88 @@ class Handler(Protocol):
         ...
 
 
-class MessageHandler:
-    """A handler that takes and returns decoded messages."""
+def _always(request: Any) -> bool:
+    return True
 
-    __slots__ = ("_handle", "_request", "api_key", "served", "shown")
+
+def nothing(request: Any) -> bool:
+    """Of an API that changes nothing."""
+    return False
+
+
+class MessageHandler:
+    """A handler that takes and returns decoded messages.
+
+    One that may be about thousands of things is a generator, which yields between them; what it
+    returns is encoded by steps, too.
+    """
+
+    __slots__ = ("_changes", "_handle", "_request", "api_key", "served", "shown")
 
     def __init__(
         self,
         request: type[Message],
-        handle: Callable[[Caller, Any], Message | Parked[Any]],
+        handle: Callable[[Caller, Any], Answer],
+        *,
+        changes: Callable[[Any], bool] = _always,
     ) -> None:
+        """`changes`: a request of which it is true is carried out for who has gone, as well."""
         assert request.api_key is not None
         self.api_key = request.api_key
         self.served = self.shown = request.versions
         self._request = request
         self._handle = handle
+        self._changes = changes
 
     def answer(
         self, caller: Caller, frame: bytes, at: int, correlation_id: int
     ) -> Pieces | Parked[Pieces] | None:
         version = caller.version
+        if len(frame) > _LARGE:
+            steps = self._read_and_answer(caller, frame, at, correlation_id)
+            return worked(caller, steps, to_the_end=self._changes is not nothing)
         request = read(caller, self._request, version, frame, at)
-        if caller.cluster.nodes.many and (refusal := misplaced(caller, request)) is not None:
-            code = caller.denied(self.api_key, refusal)
-            response = refused(request, RESPONSES[self.api_key], version, code, refusal.text)
-            return response_pieces(response, version, correlation_id)
-        answer = self._handle(caller, request)
+        answer = self._asked(caller, request)
+        if not isinstance(answer, Message | Parked):
+            found = few(caller, answer)
+            if found is None:
+                steps = self._made(caller, answer, version, correlation_id)
+                return worked(caller, steps, to_the_end=self._changes(request))
+            answer = found
         if isinstance(answer, Parked):
-            return answer.map(lambda message: response_pieces(message, version, correlation_id))
+            return self._encoded(caller, answer, version, correlation_id)
         return response_pieces(answer, version, correlation_id)
 
+    def _asked(self, caller: Caller, request: Message) -> Answer:
+        if caller.cluster.nodes.many and (refusal := misplaced(caller, request)) is not None:
+            code = caller.denied(self.api_key, refusal)
+            response = RESPONSES[self.api_key]
+            return refused(request, response, caller.version, code, refusal.text)
+        return self._handle(caller, request)
 
-def stepped(
-    handle: Callable[[Caller, Any], Stepped[Message]], *, changes: bool = False
-) -> Callable[[Caller, Any], Parked[Message]]:
-    """For what names thousands of topics: the rest is done when others had their turn.
+    def _read_and_answer(
+        self, caller: Caller, frame: bytes, at: int, correlation_id: int
+    ) -> Stepped[Pieces | Parked[Pieces]]:
+        version = caller.version
+        request = yield from read_by_steps(caller, self._request, version, frame, at)
+        answer = self._asked(caller, request)
+        return (yield from self._made(caller, answer, version, correlation_id))
 
-    The client's next request waits for the answer, as it does behind a long poll. What `changes`
-    things is carried out to its end, as Kafka does, also when the client has gone.
+    def _made(
+        self, caller: Caller, answer: Answer, version: int, correlation_id: int
+    ) -> Stepped[Pieces | Parked[Pieces]]:
+        if not isinstance(answer, Message | Parked):
+            answer = yield from answer
+        if isinstance(answer, Parked):
+            return self._encoded(caller, answer, version, correlation_id)
+        return (yield from response_by_steps(answer, version, correlation_id))
 
-    A step is one topic, however many partitions it has, and the whole answer is encoded in one
-    turn at the end: of what grows with partitions only the looking is divided.
-    """
+    def _encoded(
+        self, caller: Caller, answer: Parked[Message], version: int, correlation_id: int
+    ) -> Parked[Pieces]:
+        """By steps when it comes: of few things it may be an answer about many."""
 
-    def begin(caller: Caller, request: Any) -> Parked[Message]:
-        answer: Parked[Message] = Parked()
-        environment = caller.environment
-        steps = _to_the_end(handle(caller, request), answer, changes)
-        if changes:
-            # No peer is there any more in whose name the rest could be done.
-            answer.on_abandon(partial(environment.chores.later, steps))
+        def encode(message: Message) -> Pieces | Parked[Pieces]:
+            return worked(caller, response_by_steps(message, version, correlation_id))
 
-        def some() -> None:
-            if environment.turn.work(steps):
-                environment.chores.soon(partial(caller.peer.work, go_on))
-
-        def go_on() -> None:
-            # All of its time is a quota's, and not that of the first steps alone.
-            caller.go_on_charged()
-            some()
-            caller.end_charged()
-
-        some()
-        return answer
-
-    return begin
-
-
-def _to_the_end(steps: Stepped[Message], answer: Parked[Message], changes: bool) -> Steps:
-    """Until it is made; what changes nothing only as long as somebody waits for it."""
-    while changes or not answer.done:
-        try:
-            next(steps)
-        except StopIteration as end:
-            answer.complete(end.value)
-            return
-        yield
+        return answer.map_later(encode)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from ..wire.codec import TooManyItems, decode, too_many
+from ...fairness import Stepped
+from ..wire.codec import TooManyItems, decode, decode_by_steps, too_many
 from ..wire.schema import Message
 from .caller import Caller
 
@@ -15,6 +16,19 @@ T = TypeVar("T")
 def read(caller: Caller, message: type[M], version: int, frame: bytes, at: int) -> M:
     """The message that begins at `at`. Raises ProtocolError, TooManyItems among them."""
     return read_by(caller, partial(decode, message, version, frame, at))
+
+
+def read_by_steps(
+    caller: Caller, message: type[M], version: int, frame: bytes, at: int
+) -> Stepped[M]:
+    """The same of a large frame."""
+    environment = caller.environment
+    most = environment.limits.kafka_request_items
+    try:
+        return (yield from decode_by_steps(message, version, frame, at, most))
+    except TooManyItems:
+        environment.usage.count("kafka_request_items")
+        raise
 
 
 def read_by(caller: Caller, decoder: Callable[[int], T]) -> T:

@@ -146,8 +146,14 @@ class FetchSessions:
     def resized(self, session: FetchSession) -> None:
         """Partitions came to it or went. Raises RequestRefused where they are too many now.
 
-        Then it is over: its client begins anew, with a request that names all that it wants.
+        Then it is over: its client begins anew, with a request that names all that it wants. So it
+        is where it had to make room for another one while they came.
         """
+        if self.by_id.get(session.session_id) is not session:
+            raise RequestRefused(
+                ErrorCode.FETCH_SESSION_ID_NOT_FOUND,
+                f"fetch session {session.session_id} made room for another one",
+            )
         size = len(session.partitions)
         more = size * PARTITION_COST - session.cost
         if more > 0 and not self._make_room(size, more, besides=session):

@@ -10,6 +10,8 @@ into the object's attributes, arrays are loops. `decode` of Heartbeat v3 reads, 
     o1.group_id = data[at:end].decode()
     at = end
     o1.generation_id, n, = s3(data, at)
+
+A large one is read by steps: by the same function, which yields now and then.
 """
 
 import struct
@@ -30,25 +32,28 @@ class TooMany(Exception):
 Decoder = Callable[[bytes, int, int], Any]
 
 
-def compile_decoder(message: type[Message], version: int) -> tuple[Decoder, Sequence[Place]]:
+def compile_decoder(
+    message: type[Message], version: int, *, steps: bool = False
+) -> tuple[Decoder, Sequence[Place]]:
     """The function `(data, at, room) -> message`, and the fields that each of its lines reads.
 
     `room` is how many items all arrays together may have, each tagged field being one, too.
+    With `steps` it is a generator that returns the message.
     """
-    writer = _Writer(version, message.is_flexible(version))
+    writer = _Writer(version, message.is_flexible(version), steps)
     made = writer.struct(message)
     writer.flush()
     writer.source.line(f"return {made}")
-    return writer.source.compile(title("decode", message, version)), writer.source.places
+    return writer.source.compile(title("decode", message, version, steps)), writer.source.places
 
 
 class _Writer:
     """Holds fields of fixed size back in `_run` until something of another kind follows."""
 
-    def __init__(self, version: int, flexible: bool) -> None:
+    def __init__(self, version: int, flexible: bool, steps: bool) -> None:
         self.version = version
         self.flexible = flexible
-        self.source = Source("decode(data, at, room)")
+        self.source = Source("decode(data, at, room)", steps=steps)
         self.source.scope.update(
             new=object.__new__,
             unpack_from=struct.unpack_from,
@@ -139,6 +144,7 @@ class _Writer:
                 item = self.struct(of)
             self.flush()
             self.source.line(f"{items}.append({item})")
+            self.source.step()
 
     def room(self) -> None:
         """The items of an array, and tagged fields, are counted before they are read."""

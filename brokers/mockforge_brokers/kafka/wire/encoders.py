@@ -13,25 +13,25 @@ from .schema import Array, Field, Message, Struct, WireType, unwrap
 from .source import Source, title
 from .tagged_fields import write_tags
 
-Encoder = Callable[[Any], list[bytes]]
+Encoder = Callable[[Any], Any]
 
 
-def compile_encoder(message: type[Message], version: int) -> Encoder:
-    """The function `message -> pieces of its bytes`."""
-    writer = _Writer(version, message.is_flexible(version))
+def compile_encoder(message: type[Message], version: int, *, steps: bool = False) -> Encoder:
+    """The function `message -> pieces of its bytes`; with `steps` a generator that returns them."""
+    writer = _Writer(version, message.is_flexible(version), steps)
     writer.struct(message, "o")
     writer.flush()
     writer.source.line("return out")
-    return writer.source.compile(title("encode", message, version))
+    return writer.source.compile(title("encode", message, version, steps))
 
 
 class _Writer:
     """Holds fields of fixed size back in `_run` until something of another kind follows."""
 
-    def __init__(self, version: int, flexible: bool) -> None:
+    def __init__(self, version: int, flexible: bool, steps: bool) -> None:
         self.version = version
         self.flexible = flexible
-        self.source = Source("encode(o)")
+        self.source = Source("encode(o)", steps=steps)
         self.source.scope.update(
             pack=struct.pack,
             uvarints=UVARINTS,
@@ -133,6 +133,7 @@ class _Writer:
             else:
                 self.struct(of, item)
             self.flush()
+            self.source.step()
 
     def length(self, code: str) -> None:
         """Write the length or count in `n`, -1 for null."""

@@ -4,10 +4,11 @@ import struct
 from typing import NamedTuple
 
 from ...errors import LocalError, ProtocolError
+from ...fairness import Stepped
 from ..codes import ApiKey
 from ..varints import Malformed, read_uvarint
 from .catalog import REQUESTS, RESPONSES
-from .codec import UNBOUNDED, decode, encode, encode_pieces
+from .codec import UNBOUNDED, decode, encode, encode_by_steps, encode_pieces
 from .schema import Message
 from .tagged_fields import bad_length, read_tags
 
@@ -60,7 +61,18 @@ def encode_response(message: Message, version: int, correlation_id: int) -> byte
 
 def response_pieces(message: Message, version: int, correlation_id: int) -> list[bytes]:
     """The same without a copy of the record batches that it carries."""
-    pieces = encode_pieces(message, version)
+    return _with_header(encode_pieces(message, version), message, version, correlation_id)
+
+
+def response_by_steps(message: Message, version: int, correlation_id: int) -> Stepped[list[bytes]]:
+    """The same, by steps of some items."""
+    pieces = yield from encode_by_steps(message, version)
+    return _with_header(pieces, message, version, correlation_id)
+
+
+def _with_header(
+    pieces: list[bytes], message: Message, version: int, correlation_id: int
+) -> list[bytes]:
     size = sum(map(len, pieces))
     if _has_response_tags(type(message), version):
         pieces.insert(0, _SIZE_ID_AND_TAGS.pack(size + 5, correlation_id))

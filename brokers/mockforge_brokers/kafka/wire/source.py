@@ -5,10 +5,11 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from .schema import Field, Message
 
+_ITEMS: Final = 16
 Place = Sequence[tuple[str, int]]
 """The fields that a line is about, with the bytes that each of them takes (0 if it varies)."""
 
@@ -16,13 +17,18 @@ Place = Sequence[tuple[str, int]]
 class Source:
     """Lines of Python, the constants that they use, and the fields that each line is about."""
 
-    def __init__(self, signature: str) -> None:
+    def __init__(self, signature: str, *, steps: bool = False) -> None:
+        """With `steps` what is compiled is a generator, be it one that never yields."""
         self.scope: dict[str, Any] = {}
         self.places: list[Place] = [()]
         self._lines = [f"def {signature}:"]
+        self.steps = steps
         self._depth = 1
         self._path: list[str] = []
         self._names = 0
+        if steps:
+            self.line(f"left = {_ITEMS}")
+            self.line("if not left: yield")
 
     def line(self, text: str, place: Place | None = None) -> None:
         self._lines.append("    " * self._depth + text)
@@ -46,6 +52,12 @@ class Source:
     @property
     def path(self) -> str:
         return ".".join(self._path)
+
+    def step(self) -> None:
+        """Behind so many items somebody else may have a turn."""
+        if self.steps:
+            self.line("left -= 1")
+            self.line(f"if not left: yield; left = {_ITEMS}")
 
     def name(self, stem: str) -> str:
         """A variable name that nothing else in the function has."""
@@ -81,8 +93,8 @@ class Source:
         return function
 
 
-def title(verb: str, message: type[Message], version: int) -> str:
-    return f"<{verb} {message.__name__} v{version}>"
+def title(verb: str, message: type[Message], version: int, steps: bool = False) -> str:
+    return f"<{verb} {message.__name__} v{version}{' by steps' if steps else ''}>"
 
 
 @cache

@@ -3,7 +3,10 @@
 Topics that are asked for by name come into being here, when client and options allow it.
 """
 
+from functools import partial
+
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.logs.internal import CLUSTER_METADATA, is_internal
 from ...state.logs.log import PartitionLog
@@ -20,7 +23,8 @@ from ...wire.messages.cluster import (
 from ...wire.schema import ZERO_UUID
 from ..authorized import authorized
 from ..caller import Caller
-from ..handler import MessageHandler, Stepped, stepped
+from ..handler import MessageHandler
+from ..stepping import each
 
 _BY_ID_SINCE = 12
 
@@ -68,7 +72,7 @@ def _topics(caller: Caller, request: MetadataRequest) -> Stepped[list[MetadataRe
         each = list({one.name: one for one in wanted}.values())
     found = []
     for one in each:
-        found.append(_topic(caller, request, one))
+        found.append((yield from _topic(caller, request, one)))
         yield
     return found
 
@@ -80,21 +84,21 @@ def _all(caller: Caller, asked: bool) -> Stepped[list[MetadataResponseTopic]]:
         # Between two steps one may go, or another come in its place.
         topic = caller.cluster.topics.get(name)
         if topic is not None and caller.may_know("topic", name):
-            found.append(_described(caller, topic, asked))
+            found.append((yield from _described(caller, topic, asked)))
         yield
     return found
 
 
 def _topic(
     caller: Caller, request: MetadataRequest, wanted: MetadataRequestTopic
-) -> MetadataResponseTopic:
+) -> Stepped[MetadataResponseTopic]:
     try:
         topic = _found_or_created(caller, wanted, request.allow_auto_topic_creation)
     except RequestRefused as refusal:
         if wanted.name:
             caller.note_unknown(wanted.name)
         return _refused(caller, wanted, refusal)
-    return _described(caller, topic, request.include_topic_authorized_operations)
+    return (yield from _described(caller, topic, request.include_topic_authorized_operations))
 
 
 def _refused(
@@ -136,12 +140,12 @@ def _found_or_created(caller: Caller, wanted: MetadataRequestTopic, create: bool
     return cluster.topics.named(name)
 
 
-def _described(caller: Caller, topic: Topic, asked: bool) -> MetadataResponseTopic:
+def _described(caller: Caller, topic: Topic, asked: bool) -> Stepped[MetadataResponseTopic]:
     return MetadataResponseTopic(
         name=topic.name,
         topic_id=topic.topic_id,
         is_internal=is_internal(topic.name),
-        partitions=[_partition(caller, log) for log in topic.logs],
+        partitions=(yield from each(partial(_partition, caller), tuple(topic.logs))),
         topic_authorized_operations=authorized(caller, "topic", topic.name, asked=asked),
     )
 
@@ -160,4 +164,8 @@ def _partition(caller: Caller, log: PartitionLog) -> MetadataResponsePartition:
     )
 
 
-API = MessageHandler(MetadataRequest, stepped(handle))
+def _may_create(request: MetadataRequest) -> bool:
+    return bool(request.topics) and request.allow_auto_topic_creation
+
+
+API = MessageHandler(MetadataRequest, handle, changes=_may_create)

@@ -1,5 +1,6 @@
 """AlterConfigs 0-2: all values of a topic, a node or a group are replaced (KIP-133)."""
 
+from ....fairness import Stepped
 from ...codes import ApiKey
 from ...wire.messages.configs import (
     AlterConfigsRequest,
@@ -11,12 +12,11 @@ from ..handler import MessageHandler
 from .config_resources import alter_all, checked, refuse_nulls
 
 
-def handle(caller: Caller, request: AlterConfigsRequest) -> AlterConfigsResponse:
-    return AlterConfigsResponse(
-        responses=alter_all(
-            caller, ApiKey.ALTER_CONFIGS, request.resources, _values, request.validate_only
-        )
+def handle(caller: Caller, request: AlterConfigsRequest) -> Stepped[AlterConfigsResponse]:
+    answers = yield from alter_all(
+        caller, ApiKey.ALTER_CONFIGS, request.resources, _values, request.validate_only
     )
+    return AlterConfigsResponse(responses=answers)
 
 
 def _values(resource: AlterConfigsResource) -> dict[str, str | None]:

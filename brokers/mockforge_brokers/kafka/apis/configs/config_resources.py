@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from ....errors import NotServed, RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ConfigResourceType, ErrorCode
 from ...state.configs.keys import Change, null_refused
 from ...state.configuring import Changes, check_node
@@ -44,7 +45,7 @@ def alter_all(
     resources: Sequence[Resource],
     changes: Callable[[Resource], Changes],
     validate_only: bool,
-) -> list[AlterConfigsResourceResponse]:
+) -> Stepped[list[AlterConfigsResourceResponse]]:
     """The answers to changes of each resource; `changes` may raise RequestRefused."""
     times = Counter((one.resource_type, one.resource_name) for one in resources)
     answers = []
@@ -66,6 +67,7 @@ def alter_all(
                 resource_name=one.resource_name,
             )
         )
+        yield
     return answers
 
 

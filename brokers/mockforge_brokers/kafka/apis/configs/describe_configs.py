@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ConfigResourceType, ConfigSource, ConfigType, ErrorCode
 from ...state.configs.broker import ALL_NODES, broker_keys, is_fixed
 from ...state.configs.client_metrics import CLIENT_METRICS_CONFIGS
@@ -25,7 +26,7 @@ from ...wire.messages.configs import (
     DescribeConfigsSynonym,
 )
 from ..caller import Caller
-from ..handler import MessageHandler, Stepped, stepped
+from ..handler import MessageHandler, nothing
 from ..reading import check_meant
 from .config_resources import resource_kind
 from .loggers import loggers
@@ -269,4 +270,4 @@ def _here(caller: Caller) -> Mapping[str, str]:
     }
 
 
-API = MessageHandler(DescribeConfigsRequest, stepped(handle))
+API = MessageHandler(DescribeConfigsRequest, handle, changes=nothing)

@@ -1,6 +1,7 @@
 """IncrementalAlterConfigs 0-1: single values set, deleted, appended, subtracted (KIP-339)."""
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import AlterConfigOp, ApiKey, ErrorCode
 from ...state.configs.keys import Change
 from ...wire.messages.configs import (
@@ -16,16 +17,15 @@ from .config_resources import alter_all, checked
 
 def handle(
     caller: Caller, request: IncrementalAlterConfigsRequest
-) -> IncrementalAlterConfigsResponse:
-    return IncrementalAlterConfigsResponse(
-        responses=alter_all(
-            caller,
-            ApiKey.INCREMENTAL_ALTER_CONFIGS,
-            request.resources,
-            _changes,
-            request.validate_only,
-        )
+) -> Stepped[IncrementalAlterConfigsResponse]:
+    answers = yield from alter_all(
+        caller,
+        ApiKey.INCREMENTAL_ALTER_CONFIGS,
+        request.resources,
+        _changes,
+        request.validate_only,
     )
+    return IncrementalAlterConfigsResponse(responses=answers)
 
 
 def _changes(resource: IncrementalAlterConfigsResource) -> list[Change]:

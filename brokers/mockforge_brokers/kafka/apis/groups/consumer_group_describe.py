@@ -1,9 +1,11 @@
 """ConsumerGroupDescribe 0-1: groups of the new protocol, with what each member has (KIP-848)."""
 
 from collections.abc import Iterable
+from functools import partial
 from itertools import groupby
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.cluster import Cluster
 from ...state.groups.consumer.assignors import Key
@@ -19,20 +21,21 @@ from ...wire.messages.consumer_groups import (
 )
 from ..authorized import authorized
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, nothing
+from ..stepping import each
 
 _CLASSIC, _CONSUMER = 0, 1
 _MEMBER_TYPE_SINCE = 1
 
 
-def handle(caller: Caller, request: ConsumerGroupDescribeRequest) -> ConsumerGroupDescribeResponse:
-    asked = request.include_authorized_operations
-    return ConsumerGroupDescribeResponse(
-        groups=[_describe(caller, group_id, asked) for group_id in request.group_ids]
-    )
+def handle(
+    caller: Caller, request: ConsumerGroupDescribeRequest
+) -> Stepped[ConsumerGroupDescribeResponse]:
+    describe = partial(_describe, caller, request.include_authorized_operations)
+    return ConsumerGroupDescribeResponse(groups=(yield from each(describe, request.group_ids)))
 
 
-def _describe(caller: Caller, group_id: str, asked: bool) -> DescribedConsumerGroup:
+def _describe(caller: Caller, asked: bool, group_id: str) -> DescribedConsumerGroup:
     try:
         caller.permit("describe", "group", group_id)
         if not group_id:
@@ -116,4 +119,4 @@ def _named(cluster: Cluster, keys: Iterable[Key]) -> DescribedAssignment:
     )
 
 
-API = MessageHandler(ConsumerGroupDescribeRequest, handle)
+API = MessageHandler(ConsumerGroupDescribeRequest, handle, changes=nothing)

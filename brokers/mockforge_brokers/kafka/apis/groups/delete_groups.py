@@ -1,6 +1,9 @@
 """DeleteGroups 0-3: groups without members go, with all that they committed (KIP-229)."""
 
+from functools import partial
+
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey
 from ...wire.messages.groups import (
     DeletableGroupResult,
@@ -9,12 +12,13 @@ from ...wire.messages.groups import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
+from ..stepping import each
 
 
-def handle(caller: Caller, request: DeleteGroupsRequest) -> DeleteGroupsResponse:
+def handle(caller: Caller, request: DeleteGroupsRequest) -> Stepped[DeleteGroupsResponse]:
     # Once each, as Kafka does: the second of two equal names would not be found.
     names = dict.fromkeys(request.groups_names)
-    return DeleteGroupsResponse(results=[_delete(caller, name) for name in names])
+    return DeleteGroupsResponse(results=(yield from each(partial(_delete, caller), names)))
 
 
 def _delete(caller: Caller, group_id: str) -> DeletableGroupResult:

@@ -1,6 +1,9 @@
 """DescribeGroups 0-6: a group's state and members (KIP-430, KIP-1043)."""
 
+from functools import partial
+
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.groups.classic.group import Group
 from ...state.groups.classic.state import GroupState
@@ -12,19 +15,18 @@ from ...wire.messages.groups import (
 )
 from ..authorized import authorized
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, nothing
+from ..stepping import each
 
 _NOT_FOUND_SINCE = 6
 
 
-def handle(caller: Caller, request: DescribeGroupsRequest) -> DescribeGroupsResponse:
-    asked = request.include_authorized_operations
-    return DescribeGroupsResponse(
-        groups=[_describe(caller, group_id, asked) for group_id in request.groups]
-    )
+def handle(caller: Caller, request: DescribeGroupsRequest) -> Stepped[DescribeGroupsResponse]:
+    describe = partial(_describe, caller, request.include_authorized_operations)
+    return DescribeGroupsResponse(groups=(yield from each(describe, request.groups)))
 
 
-def _describe(caller: Caller, group_id: str, asked: bool) -> DescribedGroup:
+def _describe(caller: Caller, asked: bool, group_id: str) -> DescribedGroup:
     try:
         caller.permit("describe", "group", group_id)
     except RequestRefused as refusal:
@@ -89,4 +91,4 @@ def _members(group: Group) -> list[DescribedGroupMember]:
     ]
 
 
-API = MessageHandler(DescribeGroupsRequest, handle)
+API = MessageHandler(DescribeGroupsRequest, handle, changes=nothing)

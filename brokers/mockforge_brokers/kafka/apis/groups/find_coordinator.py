@@ -1,6 +1,9 @@
 """FindCoordinator 0-6: the node that answers for a group or transaction (KIP-699)."""
 
+from functools import partial
+
 from ....errors import NotServed, RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, CoordinatorType, ErrorCode
 from ...state.standing import NOBODY
 from ...wire.messages.groups import (
@@ -9,14 +12,15 @@ from ...wire.messages.groups import (
     FindCoordinatorResponse,
 )
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, nothing
+from ..stepping import each
 
 
-def handle(caller: Caller, request: FindCoordinatorRequest) -> FindCoordinatorResponse:
+def handle(caller: Caller, request: FindCoordinatorRequest) -> Stepped[FindCoordinatorResponse]:
     if caller.version >= 4:
-        return FindCoordinatorResponse(
-            coordinators=[_find(caller, request.key_type, key) for key in request.coordinator_keys]
-        )
+        find = partial(_find, caller, request.key_type)
+        found_each = yield from each(find, request.coordinator_keys)
+        return FindCoordinatorResponse(coordinators=found_each)
     found = _find(caller, request.key_type, request.key)
     return FindCoordinatorResponse(
         error_code=found.error_code,
@@ -73,4 +77,4 @@ def _check(caller: Caller, key_type: int, key: str) -> None:
     raise NotServed(ErrorCode.INVALID_REQUEST, feature, f"{kind} not served")
 
 
-API = MessageHandler(FindCoordinatorRequest, handle)
+API = MessageHandler(FindCoordinatorRequest, handle, changes=nothing)

@@ -1,6 +1,9 @@
 """LeaveGroup 0-5: one member goes, or an admin removes several (KIP-345, KIP-800)."""
 
+from functools import partial
+
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey
 from ...state.groups.committed import check_group_id
 from ...wire.messages.groups import (
@@ -11,11 +14,12 @@ from ...wire.messages.groups import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
+from ..stepping import each
 
 _SEVERAL_SINCE = 3
 
 
-def handle(caller: Caller, request: LeaveGroupRequest) -> LeaveGroupResponse:
+def handle(caller: Caller, request: LeaveGroupRequest) -> Stepped[LeaveGroupResponse]:
     group_id = request.group_id
     try:
         caller.permit("read", "group", group_id)
@@ -26,9 +30,8 @@ def handle(caller: Caller, request: LeaveGroupRequest) -> LeaveGroupResponse:
     if caller.version < _SEVERAL_SINCE:
         member = MemberIdentity(member_id=request.member_id)
         return LeaveGroupResponse(error_code=_leave(caller, group_id, member).error_code)
-    return LeaveGroupResponse(
-        members=[_leave(caller, group_id, member) for member in request.members]
-    )
+    left = yield from each(partial(_leave, caller, group_id), request.members)
+    return LeaveGroupResponse(members=left)
 
 
 def _leave(caller: Caller, group_id: str, member: MemberIdentity) -> MemberResponse:

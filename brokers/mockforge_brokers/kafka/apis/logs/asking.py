@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from ....fairness import Stepped
 from ...state.fetch_sessions import (
     FINAL_EPOCH,
     INITIAL_EPOCH,
@@ -81,7 +82,7 @@ def _named(
     return [(topic, [one for _, one in partitions]) for topic, partitions in once]
 
 
-def ask(caller: Caller, request: FetchRequest) -> Asking:
+def ask(caller: Caller, request: FetchRequest) -> Stepped[Asking]:
     """Raises RequestRefused for a session that is not there, or not at this epoch."""
     sessions, by_id = caller.cluster.fetch_sessions, caller.version >= _BY_ID_SINCE
     named = _named(caller, request)
@@ -100,8 +101,10 @@ def ask(caller: Caller, request: FetchRequest) -> Asking:
     for name, partitions in named:
         for one in partitions:
             session.want(name, _kept(caller, name, one))
+            yield
     for topic in request.forgotten_topics_data:
         session.forget(topic.topic_id if by_id else topic.topic, topic.partitions)
+        yield
     sessions.resized(session)
     if not session.partitions and request.session_epoch != INITIAL_EPOCH:
         sessions.close(session.session_id)

@@ -1,6 +1,9 @@
 """DeleteRecords 0-2: records below an offset go (KIP-107)."""
 
+from functools import partial
+
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.logs.internal import check_records
 from ...wire.messages.logs import (
@@ -12,25 +15,23 @@ from ...wire.messages.logs import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
+from ..stepping import each
 
 _TO_THE_END = -1
 
 
-def handle(caller: Caller, request: DeleteRecordsRequest) -> DeleteRecordsResponse:
+def handle(caller: Caller, request: DeleteRecordsRequest) -> Stepped[DeleteRecordsResponse]:
     # Of a partition that is named twice the last offset counts: Kafka gathers them by partition.
     wanted: dict[str, dict[int, DeleteRecordsPartition]] = {}
     for topic in request.topics:
         wanted.setdefault(topic.name, {}).update(
             (one.partition_index, one) for one in topic.partitions
         )
-    return DeleteRecordsResponse(
-        topics=[
-            DeleteRecordsTopicResult(
-                name=name, partitions=[_delete(caller, name, one) for one in partitions.values()]
-            )
-            for name, partitions in wanted.items()
-        ]
-    )
+    topics = []
+    for name, partitions in wanted.items():
+        deleted = yield from each(partial(_delete, caller, name), partitions.values())
+        topics.append(DeleteRecordsTopicResult(name=name, partitions=deleted))
+    return DeleteRecordsResponse(topics=topics)
 
 
 def _delete(

@@ -6,6 +6,7 @@ There is one directory, which is memory: its size is the limit of all logs.
 from collections.abc import Iterator
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ErrorCode
 from ...state.logs.log import PartitionLog
 from ...wire.messages.logs import (
@@ -16,12 +17,13 @@ from ...wire.messages.logs import (
     DescribeLogDirsTopic,
 )
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, nothing
+from ..stepping import each
 
 LOG_DIR = "/memory"
 
 
-def handle(caller: Caller, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse:
+def handle(caller: Caller, request: DescribeLogDirsRequest) -> Stepped[DescribeLogDirsResponse]:
     try:
         caller.permit("describe", "cluster")
     except RequestRefused:
@@ -29,14 +31,19 @@ def handle(caller: Caller, request: DescribeLogDirsRequest) -> DescribeLogDirsRe
             error_code=ErrorCode.CLUSTER_AUTHORIZATION_FAILED, results=[]
         )
     total = caller.environment.limits.kafka_total
+    topics = []
+    for name, logs in _wanted(caller, request):
+        # Each node has a disk of its own.
+        here = [log for log in logs if caller.node in caller.cluster.replication.replicas(log)]
+        if here:
+            described = yield from each(_describe, here)
+            topics.append(DescribeLogDirsTopic(name=name, partitions=described))
+        yield
     return DescribeLogDirsResponse(
         results=[
             DescribeLogDirsResult(
                 log_dir=LOG_DIR,
-                topics=[
-                    DescribeLogDirsTopic(name=name, partitions=[_describe(log) for log in logs])
-                    for name, logs in _wanted(caller, request)
-                ],
+                topics=topics,
                 total_bytes=total,
                 usable_bytes=max(0, total - caller.cluster.bounds.cost),
             )
@@ -50,21 +57,13 @@ def _wanted(
     """What is there of it: what is not is left out, as Kafka does."""
     topics = caller.cluster.topics
     if request.topics is None:
-        for topic in topics.values():
-            if here := [log for log in topic.logs if _is_here(caller, log)]:
-                yield topic.name, here
+        for topic in tuple(topics.values()):
+            yield topic.name, topic.logs
         return
     for wanted in request.topics:
         logs = topics[wanted.topic].logs if wanted.topic in topics else []
         indexes = dict.fromkeys(wanted.partitions)
-        found = [logs[index] for index in indexes if 0 <= index < len(logs)]
-        if here := [log for log in found if _is_here(caller, log)]:
-            yield wanted.topic, here
-
-
-def _is_here(caller: Caller, log: PartitionLog) -> bool:
-    """Each node has a disk of its own."""
-    return caller.node in caller.cluster.replication.replicas(log)
+        yield wanted.topic, [logs[index] for index in indexes if 0 <= index < len(logs)]
 
 
 def _describe(log: PartitionLog) -> DescribeLogDirsPartition:
@@ -73,4 +72,4 @@ def _describe(log: PartitionLog) -> DescribeLogDirsPartition:
     )
 
 
-API = MessageHandler(DescribeLogDirsRequest, handle)
+API = MessageHandler(DescribeLogDirsRequest, handle, changes=nothing)

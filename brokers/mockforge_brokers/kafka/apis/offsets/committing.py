@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey
 from ...state.groups.committed import Offsets
 from ...state.groups.offsets import CommittedOffset
@@ -42,11 +43,12 @@ def commit_each(
     code_of: Callable[[RequestRefused], int],
     *,
     by_id: bool,
-) -> list[int]:
+) -> Stepped[list[int]]:
     """Returns an error code for each partition, in the order of the request.
 
-    `commit` keeps the offsets of the partitions that are there, if any, and says which it refuses;
-    where it or `permit`, which is asked first, refuses all, `code_of` has the code.
+    `commit` keeps the offsets of the partitions that are there, if any, all in one step, and says
+    which it refuses; where it refuses all, or `permit`, which is asked first, `code_of` has the
+    code.
     """
     try:
         permit()
@@ -58,6 +60,7 @@ def commit_each(
     for topic in topics:
         for partition in topic.partitions:
             index = partition.partition_index
+            yield
             try:
                 found = caller.topic(None if by_id else topic.name, topic.topic_id, "read")
                 key = (found.log(index).topic, index)

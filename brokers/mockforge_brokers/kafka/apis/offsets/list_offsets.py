@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode, IsolationLevel, ListOffsetsTimestamp
 from ...state.logs.log import NOWHERE, PartitionLog, TimedOffset
 from ...wire.messages.offsets import (
@@ -15,7 +16,7 @@ from ...wire.messages.offsets import (
     ListOffsetsTopicResponse,
 )
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, nothing
 from ..leader_epoch import check_leader_epoch
 
 _SINCE: Final[Mapping[int, int]] = {
@@ -28,7 +29,7 @@ _SINCE: Final[Mapping[int, int]] = {
 _LEAST: Final = min(ListOffsetsTimestamp)
 
 
-def handle(caller: Caller, request: ListOffsetsRequest) -> ListOffsetsResponse:
+def handle(caller: Caller, request: ListOffsetsRequest) -> Stepped[ListOffsetsResponse]:
     committed = request.isolation_level == IsolationLevel.READ_COMMITTED
     times = Counter(
         (topic.name, one.partition_index) for topic in request.topics for one in topic.partitions
@@ -39,18 +40,14 @@ def handle(caller: Caller, request: ListOffsetsRequest) -> ListOffsetsResponse:
         wanted.setdefault(topic.name, {}).update(
             (one.partition_index, one) for one in topic.partitions
         )
-    return ListOffsetsResponse(
-        topics=[
-            ListOffsetsTopicResponse(
-                name=name,
-                partitions=[
-                    _partition(caller, name, one, committed, times[name, number])
-                    for number, one in partitions.items()
-                ],
-            )
-            for name, partitions in wanted.items()
-        ]
-    )
+    topics = []
+    for name, partitions in wanted.items():
+        found = []
+        for number, one in partitions.items():
+            found.append(_partition(caller, name, one, committed, times[name, number]))
+            yield
+        topics.append(ListOffsetsTopicResponse(name=name, partitions=found))
+    return ListOffsetsResponse(topics=topics)
 
 
 def _partition(
@@ -114,4 +111,4 @@ def _before(end: int, found: TimedOffset) -> TimedOffset:
     return found if found.offset < end else NOWHERE
 
 
-API = MessageHandler(ListOffsetsRequest, handle)
+API = MessageHandler(ListOffsetsRequest, handle, changes=nothing)

@@ -1,16 +1,19 @@
 """OffsetCommit 2-10: where a group got to (KIP-211, KIP-320, KIP-345)."""
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey
 from ...state.groups.committed import Committer, Offsets
 from ...wire.messages.offsets import (
     OffsetCommitRequest,
+    OffsetCommitRequestPartition,
     OffsetCommitResponse,
     OffsetCommitResponsePartition,
     OffsetCommitResponseTopic,
 )
 from ..caller import Caller
 from ..handler import MessageHandler
+from ..stepping import each
 from .committing import Refused, commit_each
 
 _API = ApiKey.OFFSET_COMMIT
@@ -19,7 +22,7 @@ _BY_ID_SINCE = 10
 _AS_USUAL = -1
 
 
-def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse:
+def handle(caller: Caller, request: OffsetCommitRequest) -> Stepped[OffsetCommitResponse]:
     retention = request.retention_time_ms
 
     def permit() -> None:
@@ -39,22 +42,24 @@ def handle(caller: Caller, request: OffsetCommitRequest) -> OffsetCommitResponse
         return caller.denied(_API, refusal)
 
     by_id = caller.version >= _BY_ID_SINCE
-    codes = iter(commit_each(caller, _API, request.topics, permit, commit, code_of, by_id=by_id))
-    return OffsetCommitResponse(
-        topics=[
-            OffsetCommitResponseTopic(
-                name=topic.name,
-                topic_id=topic.topic_id,
-                partitions=[
-                    OffsetCommitResponsePartition(
-                        partition_index=one.partition_index, error_code=next(codes)
-                    )
-                    for one in topic.partitions
-                ],
-            )
-            for topic in request.topics
-        ]
+    codes = iter(
+        (yield from commit_each(caller, _API, request.topics, permit, commit, code_of, by_id=by_id))
     )
+
+    def answer(one: OffsetCommitRequestPartition) -> OffsetCommitResponsePartition:
+        return OffsetCommitResponsePartition(
+            partition_index=one.partition_index, error_code=next(codes)
+        )
+
+    topics = []
+    for topic in request.topics:
+        partitions = yield from each(answer, topic.partitions)
+        topics.append(
+            OffsetCommitResponseTopic(
+                name=topic.name, topic_id=topic.topic_id, partitions=partitions
+            )
+        )
+    return OffsetCommitResponse(topics=topics)
 
 
 API = MessageHandler(OffsetCommitRequest, handle)

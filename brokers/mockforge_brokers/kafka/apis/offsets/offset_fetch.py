@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.groups.offsets import UNCOMMITTED, CommittedOffset, GroupOffsets
 from ...wire.messages.offsets import (
@@ -18,8 +20,9 @@ from ...wire.messages.offsets import (
     OffsetFetchResponseTopics,
 )
 from ..caller import Caller
-from ..handler import MessageHandler, Stepped, stepped
+from ..handler import MessageHandler, nothing
 from ..reading import check_meant
+from ..stepping import each
 
 _SEVERAL_GROUPS_SINCE = 8
 _BY_ID_SINCE = 10
@@ -30,7 +33,7 @@ def handle(caller: Caller, request: OffsetFetchRequest) -> Stepped[OffsetFetchRe
         check_meant(caller, OffsetFetchRequest, _said_again(caller, request))
         groups = []
         for group in request.groups:
-            groups.append(_group(caller, group, request.require_stable))
+            groups.append((yield from _group(caller, group, request.require_stable)))
             yield
         return OffsetFetchResponse(groups=groups)
     try:
@@ -43,17 +46,13 @@ def handle(caller: Caller, request: OffsetFetchRequest) -> Stepped[OffsetFetchRe
         wanted: Iterable[tuple[str, Iterable[int]]] = _known(caller, offsets)
     else:
         wanted = [(topic.name, topic.partition_indexes) for topic in request.topics]
-    return OffsetFetchResponse(
-        topics=[
-            OffsetFetchResponseTopic(
-                name=name,
-                partitions=_old_partitions(
-                    offsets, name, partitions, request.require_stable, _denied(caller, name)
-                ),
-            )
-            for name, partitions in wanted
-        ]
-    )
+    topics = []
+    for name, partitions in wanted:
+        code = _denied(caller, name)
+        fetch = partial(_old_partition, offsets, name, request.require_stable, code)
+        found = yield from each(fetch, partitions)
+        topics.append(OffsetFetchResponseTopic(name=name, partitions=found))
+    return OffsetFetchResponse(topics=topics)
 
 
 def _said_again(caller: Caller, request: OffsetFetchRequest) -> int:
@@ -71,7 +70,11 @@ def _said_again(caller: Caller, request: OffsetFetchRequest) -> int:
 
 def _known(caller: Caller, offsets: GroupOffsets) -> list[tuple[str, Iterable[int]]]:
     """What was committed of topics that the user may know of."""
-    return [each for each in offsets.topics.items() if caller.may_know("topic", each[0])]
+    return [
+        (name, tuple(partitions))
+        for name, partitions in offsets.topics.items()
+        if caller.may_know("topic", name)
+    ]
 
 
 def _denied(caller: Caller, topic: str) -> int:
@@ -83,22 +86,17 @@ def _denied(caller: Caller, topic: str) -> int:
     return 0
 
 
-def _old_partitions(
-    offsets: GroupOffsets, topic: str, partitions: Iterable[int], require_stable: bool, code: int
-) -> list[OffsetFetchResponsePartition]:
-    made = []
-    for index in partitions:
-        found, unstable = _fetched(offsets, topic, index, require_stable, code)
-        made.append(
-            OffsetFetchResponsePartition(
-                partition_index=index,
-                committed_offset=found.offset,
-                committed_leader_epoch=found.leader_epoch,
-                metadata=found.metadata,
-                error_code=code or unstable,
-            )
-        )
-    return made
+def _old_partition(
+    offsets: GroupOffsets, topic: str, require_stable: bool, code: int, index: int
+) -> OffsetFetchResponsePartition:
+    found, unstable = _fetched(offsets, topic, index, require_stable, code)
+    return OffsetFetchResponsePartition(
+        partition_index=index,
+        committed_offset=found.offset,
+        committed_leader_epoch=found.leader_epoch,
+        metadata=found.metadata,
+        error_code=code or unstable,
+    )
 
 
 def _fetched(
@@ -117,7 +115,7 @@ def _fetched(
 
 def _group(
     caller: Caller, wanted: OffsetFetchRequestGroup, require_stable: bool
-) -> OffsetFetchResponseGroup:
+) -> Stepped[OffsetFetchResponseGroup]:
     try:
         caller.permit("describe", "group", wanted.group_id)
         caller.cluster.groups.check_fetch(wanted.group_id, wanted.member_id, wanted.member_epoch)
@@ -125,16 +123,24 @@ def _group(
         code = caller.denied(ApiKey.OFFSET_FETCH, refusal)
         return OffsetFetchResponseGroup(group_id=wanted.group_id, topics=[], error_code=code)
     offsets = _offsets_of(caller, wanted.group_id)
+    topics: list[OffsetFetchResponseTopics] = []
+    refused: list[OffsetFetchResponseTopics] = []
     if wanted.topics is None:
-        topics = [
-            _committed(caller, offsets, name, partitions, require_stable)
-            for name, partitions in _known(caller, offsets)
-        ]
-    else:
-        answered = [_topic(caller, offsets, topic, require_stable) for topic in wanted.topics]
+        for name, partitions in _known(caller, offsets):
+            # Between two steps it may go, with all that was committed of it.
+            topic = caller.cluster.topics.get(name)
+            if topic is None:
+                continue
+            fetch = partial(_partition, offsets, name, require_stable, 0)
+            found = yield from each(fetch, partitions)
+            topics.append(
+                OffsetFetchResponseTopics(name=name, topic_id=topic.topic_id, partitions=found)
+            )
+    for one in wanted.topics or ():
+        answered, code = yield from _topic(caller, offsets, one, require_stable)
         # As Kafka: what is not there, or not to be known of, stands behind all else.
-        answered.sort(key=lambda each: each[1] != 0)
-        topics = [topic for topic, _ in answered]
+        (refused if code else topics).append(answered)
+    topics += refused
     return OffsetFetchResponseGroup(group_id=wanted.group_id, topics=topics)
 
 
@@ -143,7 +149,7 @@ def _topic(
     offsets: GroupOffsets,
     wanted: OffsetFetchRequestTopics,
     require_stable: bool,
-) -> tuple[OffsetFetchResponseTopics, int]:
+) -> Stepped[tuple[OffsetFetchResponseTopics, int]]:
     """With the code that all of it is refused with, or 0."""
     name, code = wanted.name, 0
     if caller.version >= _BY_ID_SINCE:
@@ -152,32 +158,14 @@ def _topic(
         except RequestRefused as refusal:
             code = caller.denied(ApiKey.OFFSET_FETCH, refusal)
     code = code or _denied(caller, name)
-    partitions = [
-        _partition(offsets, name, partition, require_stable, code)
-        for partition in wanted.partition_indexes
-    ]
+    fetch = partial(_partition, offsets, name, require_stable, code)
+    partitions = yield from each(fetch, wanted.partition_indexes)
     topic = OffsetFetchResponseTopics(name=name, topic_id=wanted.topic_id, partitions=partitions)
     return topic, code
 
 
-def _committed(
-    caller: Caller,
-    offsets: GroupOffsets,
-    name: str,
-    partitions: Iterable[int],
-    require_stable: bool,
-) -> OffsetFetchResponseTopics:
-    return OffsetFetchResponseTopics(
-        name=name,
-        topic_id=caller.cluster.topics[name].topic_id,
-        partitions=[
-            _partition(offsets, name, partition, require_stable) for partition in partitions
-        ],
-    )
-
-
 def _partition(
-    offsets: GroupOffsets, topic: str, partition: int, require_stable: bool, code: int = 0
+    offsets: GroupOffsets, topic: str, require_stable: bool, code: int, partition: int
 ) -> OffsetFetchResponsePartitions:
     found, unstable = _fetched(offsets, topic, partition, require_stable, code)
     return OffsetFetchResponsePartitions(
@@ -195,4 +183,4 @@ def _offsets_of(caller: Caller, group_id: str) -> GroupOffsets:
     return group.offsets if group is not None else GroupOffsets()
 
 
-API = MessageHandler(OffsetFetchRequest, stepped(handle))
+API = MessageHandler(OffsetFetchRequest, handle, changes=nothing)

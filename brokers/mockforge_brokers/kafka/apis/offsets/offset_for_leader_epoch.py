@@ -1,6 +1,9 @@
 """OffsetForLeaderEpoch 2-4: where an epoch ended, for truncation checks (KIP-320)."""
 
+from functools import partial
+
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey
 from ...wire.messages.offsets import (
     EpochEndOffset,
@@ -10,20 +13,19 @@ from ...wire.messages.offsets import (
     OffsetForLeaderTopicResult,
 )
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, nothing
 from ..leader_epoch import check_leader_epoch
+from ..stepping import each
 
 
-def handle(caller: Caller, request: OffsetForLeaderEpochRequest) -> OffsetForLeaderEpochResponse:
-    return OffsetForLeaderEpochResponse(
-        topics=[
-            OffsetForLeaderTopicResult(
-                topic=topic.topic,
-                partitions=[_partition(caller, topic.topic, one) for one in topic.partitions],
-            )
-            for topic in request.topics
-        ]
-    )
+def handle(
+    caller: Caller, request: OffsetForLeaderEpochRequest
+) -> Stepped[OffsetForLeaderEpochResponse]:
+    topics = []
+    for topic in request.topics:
+        found = yield from each(partial(_partition, caller, topic.topic), topic.partitions)
+        topics.append(OffsetForLeaderTopicResult(topic=topic.topic, partitions=found))
+    return OffsetForLeaderEpochResponse(topics=topics)
 
 
 def _partition(caller: Caller, topic: str, wanted: OffsetForLeaderPartition) -> EpochEndOffset:
@@ -40,4 +42,4 @@ def _partition(caller: Caller, topic: str, wanted: OffsetForLeaderPartition) -> 
     return EpochEndOffset(partition=wanted.partition, leader_epoch=epoch, end_offset=end_offset)
 
 
-API = MessageHandler(OffsetForLeaderEpochRequest, handle)
+API = MessageHandler(OffsetForLeaderEpochRequest, handle, changes=nothing)

@@ -1,6 +1,9 @@
 """DescribeProducers 0: who produces into a partition, and in which transaction (KIP-664)."""
 
+from functools import partial
+
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey
 from ...state.logs.topic import check_topic_name
 from ...wire.messages.producers import (
@@ -11,23 +14,18 @@ from ...wire.messages.producers import (
     ProducerState,
 )
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, nothing
+from ..stepping import each
 
 _NO_TRANSACTION = -1
 
 
-def handle(caller: Caller, request: DescribeProducersRequest) -> DescribeProducersResponse:
-    return DescribeProducersResponse(
-        topics=[
-            DescribeProducersTopicResponse(
-                name=topic.name,
-                partitions=[
-                    _describe(caller, topic.name, index) for index in topic.partition_indexes
-                ],
-            )
-            for topic in request.topics
-        ]
-    )
+def handle(caller: Caller, request: DescribeProducersRequest) -> Stepped[DescribeProducersResponse]:
+    topics = []
+    for topic in request.topics:
+        described = yield from each(partial(_describe, caller, topic.name), topic.partition_indexes)
+        topics.append(DescribeProducersTopicResponse(name=topic.name, partitions=described))
+    return DescribeProducersResponse(topics=topics)
 
 
 def _describe(caller: Caller, topic: str, index: int) -> DescribeProducersPartitionResponse:
@@ -60,4 +58,4 @@ def _describe(caller: Caller, topic: str, index: int) -> DescribeProducersPartit
     )
 
 
-API = MessageHandler(DescribeProducersRequest, handle)
+API = MessageHandler(DescribeProducersRequest, handle, changes=nothing)

@@ -1,8 +1,10 @@
 """AlterPartitionReassignments 0-1: replicas are moved, and have all at once (KIP-455, KIP-860)."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.logs.log import PartitionLog
 from ...wire.messages.reassignments import (
@@ -14,6 +16,7 @@ from ...wire.messages.reassignments import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
+from ..stepping import each
 from ..topics.assignments import check_nodes
 
 _API = ApiKey.ALTER_PARTITION_REASSIGNMENTS
@@ -21,7 +24,7 @@ _API = ApiKey.ALTER_PARTITION_REASSIGNMENTS
 
 def handle(
     caller: Caller, request: AlterPartitionReassignmentsRequest
-) -> AlterPartitionReassignmentsResponse:
+) -> Stepped[AlterPartitionReassignmentsResponse]:
     allow = request.allow_replication_factor_change
     try:
         caller.permit("alter", "cluster")
@@ -32,22 +35,20 @@ def handle(
             error_message=refusal.text,
             responses=[],
         )
+    responses = []
+    for topic in request.topics:
+        altered = yield from each(partial(_alter, caller, allow, topic.name), topic.partitions)
+        responses.append(ReassignableTopicResponse(name=topic.name, partitions=altered))
     return AlterPartitionReassignmentsResponse(
         allow_replication_factor_change=allow,
         # Kafka's own difference: no text at all, or an empty one where nothing was asked.
         error_message=None if request.topics else "",
-        responses=[
-            ReassignableTopicResponse(
-                name=topic.name,
-                partitions=[_alter(caller, topic.name, one, allow) for one in topic.partitions],
-            )
-            for topic in request.topics
-        ],
+        responses=responses,
     )
 
 
 def _alter(
-    caller: Caller, topic: str, wanted: ReassignablePartition, resize: bool
+    caller: Caller, resize: bool, topic: str, wanted: ReassignablePartition
 ) -> ReassignablePartitionResponse:
     code, text = 0, None
     index = wanted.partition_index

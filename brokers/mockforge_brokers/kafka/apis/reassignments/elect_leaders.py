@@ -1,11 +1,13 @@
 """ElectLeaders 0-2: the preferred leader leads again, or any one (KIP-183, KIP-460)."""
 
+from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.logs.log import PartitionLog
-from ...state.logs.topic import Topic
 from ...wire.messages.reassignments import (
     ElectionPartitionResult,
     ElectLeadersRequest,
@@ -14,13 +16,14 @@ from ...wire.messages.reassignments import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
+from ..stepping import each
 
 _PREFERRED: Final = 0
 _UNCLEAN: Final = 1
 """Of a leader that is not in sync, where there is none."""
 
 
-def handle(caller: Caller, request: ElectLeadersRequest) -> ElectLeadersResponse:
+def handle(caller: Caller, request: ElectLeadersRequest) -> Stepped[ElectLeadersResponse]:
     try:
         caller.permit("alter", "cluster")
         if request.election_type not in (_PREFERRED, _UNCLEAN):
@@ -32,26 +35,21 @@ def handle(caller: Caller, request: ElectLeadersRequest) -> ElectLeadersResponse
         return ElectLeadersResponse(
             error_code=code, replica_election_results=_refused(request, code, refusal.text)
         )
-    unclean = request.election_type == _UNCLEAN
-    if request.topic_partitions is None:
-        # Asked for all, Kafka leaves out those that need no election.
-        results = [
-            ReplicaElectionResult(
-                topic=name, partition_result=_elect_needed(caller, topic, unclean)
-            )
-            for name, topic in caller.cluster.topics.items()
-        ]
-    else:
-        results = [
-            ReplicaElectionResult(
-                topic=wanted.topic,
-                partition_result=[
-                    _elect(caller, wanted.topic, one, unclean) for one in wanted.partitions
-                ],
-            )
-            for wanted in request.topic_partitions
-        ]
+    results = []
+    for topic, partitions in _wanted(caller, request):
+        elect = partial(_elect, caller, request.election_type == _UNCLEAN, topic)
+        elected = yield from each(elect, partitions)
+        if request.topic_partitions is None:
+            # Asked for all, Kafka leaves out those that need no election.
+            elected = [one for one in elected if one.error_code != ErrorCode.ELECTION_NOT_NEEDED]
+        results.append(ReplicaElectionResult(topic=topic, partition_result=elected))
     return ElectLeadersResponse(replica_election_results=results)
+
+
+def _wanted(caller: Caller, request: ElectLeadersRequest) -> list[tuple[str, Iterable[int]]]:
+    if request.topic_partitions is None:
+        return [(topic.name, range(len(topic.logs))) for topic in caller.cluster.topics.values()]
+    return [(one.topic, one.partitions) for one in request.topic_partitions]
 
 
 def _refused(request: ElectLeadersRequest, code: int, text: str) -> list[ReplicaElectionResult]:
@@ -68,12 +66,7 @@ def _refused(request: ElectLeadersRequest, code: int, text: str) -> list[Replica
     ]
 
 
-def _elect_needed(caller: Caller, topic: Topic, unclean: bool) -> list[ElectionPartitionResult]:
-    results = [_elect(caller, topic.name, log.partition, unclean) for log in topic.logs]
-    return [one for one in results if one.error_code != ErrorCode.ELECTION_NOT_NEEDED]
-
-
-def _elect(caller: Caller, topic: str, partition: int, unclean: bool) -> ElectionPartitionResult:
+def _elect(caller: Caller, unclean: bool, topic: str, partition: int) -> ElectionPartitionResult:
     try:
         log = _found(caller, topic, partition)
         caller.cluster.replication.elect(log, f"elected for {caller.name}", unclean=unclean)

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.logs.topic import Topic
 from ...wire.messages.topics import (
@@ -18,14 +19,13 @@ from .assignments import check_assignment, check_once
 _STRICT_QUOTA_SINCE = 3
 
 
-def handle(caller: Caller, request: CreatePartitionsRequest) -> CreatePartitionsResponse:
+def handle(caller: Caller, request: CreatePartitionsRequest) -> Stepped[CreatePartitionsResponse]:
     names = Counter(topic.name for topic in request.topics)
-    return CreatePartitionsResponse(
-        results=[
-            _grow(caller, topic, request.validate_only, names[topic.name] > 1)
-            for topic in {topic.name: topic for topic in request.topics}.values()
-        ]
-    )
+    results = []
+    for topic in {topic.name: topic for topic in request.topics}.values():
+        results.append(_grow(caller, topic, request.validate_only, names[topic.name] > 1))
+        yield
+    return CreatePartitionsResponse(results=results)
 
 
 def _grow(

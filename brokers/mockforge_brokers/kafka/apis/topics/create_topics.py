@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ConfigSource, ErrorCode
 from ...state.configs.topic import TOPIC_CONFIGS, TopicConfig
 from ...wire.messages.topics import (
@@ -15,7 +16,7 @@ from ...wire.messages.topics import (
     CreateTopicsResponse,
 )
 from ..caller import Caller
-from ..handler import MessageHandler, Stepped, stepped
+from ..handler import MessageHandler
 from .assignments import check_assignment, check_factor, check_once, spread
 
 _STRICT_QUOTA_SINCE = 6
@@ -158,4 +159,4 @@ def _configs(config: TopicConfig) -> list[CreatableTopicConfigs]:
     ]
 
 
-API = MessageHandler(CreateTopicsRequest, stepped(handle, changes=True))
+API = MessageHandler(CreateTopicsRequest, handle)

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Final
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.logs.topic import Topic
 from ...wire.messages.topics import (
@@ -14,7 +15,7 @@ from ...wire.messages.topics import (
 )
 from ...wire.schema import ZERO_UUID
 from ..caller import Caller
-from ..handler import MessageHandler, Stepped, stepped
+from ..handler import MessageHandler
 
 _BY_ID_SINCE = 6
 _DISABLED_SINCE = 3
@@ -103,4 +104,4 @@ def _topic(caller: Caller, wanted: DeleteTopicState) -> Topic:
     return caller.cluster.topics.with_id(wanted.topic_id)
 
 
-API = MessageHandler(DeleteTopicsRequest, stepped(handle, changes=True))
+API = MessageHandler(DeleteTopicsRequest, handle)

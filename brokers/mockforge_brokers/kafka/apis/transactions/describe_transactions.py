@@ -1,6 +1,9 @@
 """DescribeTransactions 0: what the coordinator knows of transactional ids (KIP-664)."""
 
+from functools import partial
+
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.logs.internal import OFFSETS_TOPIC
 from ...state.transactions.coordinator import check_transactional_id
@@ -12,17 +15,19 @@ from ...wire.messages.transactions import (
     TransactionTopicData,
 )
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, nothing
+from ..stepping import each
 
 _OFFSETS_PARTITIONS = 50
 """Kafka's offsets.topic.num.partitions: groups in a transaction show as partitions of this topic,
 though what they commit is not kept in a topic here."""
 
 
-def handle(caller: Caller, request: DescribeTransactionsRequest) -> DescribeTransactionsResponse:
-    return DescribeTransactionsResponse(
-        transaction_states=[_describe(caller, one) for one in request.transactional_ids]
-    )
+def handle(
+    caller: Caller, request: DescribeTransactionsRequest
+) -> Stepped[DescribeTransactionsResponse]:
+    described = yield from each(partial(_describe, caller), request.transactional_ids)
+    return DescribeTransactionsResponse(transaction_states=described)
 
 
 def _describe(caller: Caller, transactional_id: str) -> DescribedTransactionState:
@@ -84,4 +89,4 @@ def offsets_partition(group_id: str) -> int:
     return (0 if signed == -(2**31) else abs(signed)) % _OFFSETS_PARTITIONS
 
 
-API = MessageHandler(DescribeTransactionsRequest, handle)
+API = MessageHandler(DescribeTransactionsRequest, handle, changes=nothing)

@@ -1,6 +1,7 @@
 """ListTransactions 0-2: all transactional ids, filtered (KIP-664, KIP-994, KIP-1152)."""
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey
 from ...state.patterns import compiled
 from ...state.transactions.transaction import Transaction, TransactionState
@@ -10,7 +11,7 @@ from ...wire.messages.transactions import (
     ListTransactionsResponse,
 )
 from ..caller import Caller
-from ..handler import MessageHandler, Stepped, stepped
+from ..handler import MessageHandler, nothing
 
 _STATES = {state.value: state for state in TransactionState}
 
@@ -28,33 +29,26 @@ def handle(caller: Caller, request: ListTransactionsRequest) -> Stepped[ListTran
         unknown_state_filters=[name for name in request.state_filters if name not in _STATES],
         transaction_states=[],
     )
-    fitting = [
-        one
-        for one in caller.cluster.transactions.by_id.values()
-        if nodes.coordinator(one.transactional_id) == caller.node and _fits(one, request, wall)
-    ]
-    if pattern is not None:
-        found = []
-        for one in fitting:
-            # With many ids this may take long.
-            if pattern.fullmatch(one.transactional_id):
-                found.append(one)
-            yield
-        fitting = found
-    _list(caller, fitting, response)
+    listed = response.transaction_states = []
+    for one in tuple(caller.cluster.transactions.by_id.values()):
+        transactional_id = one.transactional_id
+        if (
+            nodes.coordinator(transactional_id) == caller.node
+            and _fits(one, request, wall)
+            and (pattern is None or pattern.fullmatch(transactional_id))
+            and caller.may_know("transactional_id", transactional_id)
+        ):
+            listed.append(_listed(one))
+        yield
     return response
 
 
-def _list(caller: Caller, ones: list[Transaction], response: ListTransactionsResponse) -> None:
-    response.transaction_states = [
-        ListedTransactionState(
-            transactional_id=one.transactional_id,
-            producer_id=one.producer_id,
-            transaction_state=one.state.value,
-        )
-        for one in ones
-        if caller.may_know("transactional_id", one.transactional_id)
-    ]
+def _listed(one: Transaction) -> ListedTransactionState:
+    return ListedTransactionState(
+        transactional_id=one.transactional_id,
+        producer_id=one.producer_id,
+        transaction_state=one.state.value,
+    )
 
 
 def _fits(one: Transaction, request: ListTransactionsRequest, wall: float) -> bool:
@@ -66,4 +60,4 @@ def _fits(one: Transaction, request: ListTransactionsRequest, wall: float) -> bo
     return request.duration_filter < 0 or (wall - one.started) * 1000 > request.duration_filter
 
 
-API = MessageHandler(ListTransactionsRequest, stepped(handle))
+API = MessageHandler(ListTransactionsRequest, handle, changes=nothing)

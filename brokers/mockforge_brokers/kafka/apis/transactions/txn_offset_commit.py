@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.groups.committed import Committer, Offsets, check_group_id
 from ...state.transactions.transaction import ProducerIdAndEpoch
@@ -25,7 +26,7 @@ _BY_ID_SINCE = 6
 _API = ApiKey.TXN_OFFSET_COMMIT
 
 
-def handle(caller: Caller, request: TxnOffsetCommitRequest) -> TxnOffsetCommitResponse:
+def handle(caller: Caller, request: TxnOffsetCommitRequest) -> Stepped[TxnOffsetCommitResponse]:
     def commit(offsets: Offsets) -> Refused:
         return _commit(caller, request, offsets)
 
@@ -40,7 +41,9 @@ def handle(caller: Caller, request: TxnOffsetCommitRequest) -> TxnOffsetCommitRe
         return code_of(caller, _API, refusal)
 
     by_id = caller.version >= _BY_ID_SINCE
-    codes = commit_each(caller, _API, request.topics, permit, commit, refuse, by_id=by_id)
+    codes = yield from commit_each(
+        caller, _API, request.topics, permit, commit, refuse, by_id=by_id
+    )
     return _response(request, iter(codes))
 
 

@@ -3,7 +3,10 @@
 Between brokers it is the coordinator's; here it is who aborts a hanging transaction that sends it.
 """
 
+from functools import partial
+
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey
 from ...state.logs.transactions import Marker
 from ...wire.messages.transactions import (
@@ -16,16 +19,20 @@ from ...wire.messages.transactions import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
+from ..stepping import each
 
 _BUMPS_SINCE = 2
 """The transaction version in which a marker's epoch is newer than its transaction's."""
 
 
-def handle(caller: Caller, request: WriteTxnMarkersRequest) -> WriteTxnMarkersResponse:
-    return WriteTxnMarkersResponse(markers=[_marker(caller, one) for one in request.markers])
+def handle(caller: Caller, request: WriteTxnMarkersRequest) -> Stepped[WriteTxnMarkersResponse]:
+    markers: list[WritableTxnMarkerResult] = []
+    for one in request.markers:
+        markers += [(yield from _marker(caller, one))]
+    return WriteTxnMarkersResponse(markers=markers)
 
 
-def _marker(caller: Caller, wanted: WritableTxnMarker) -> WritableTxnMarkerResult:
+def _marker(caller: Caller, wanted: WritableTxnMarker) -> Stepped[WritableTxnMarkerResult]:
     marker = Marker(
         wanted.producer_id,
         wanted.producer_epoch,
@@ -33,33 +40,26 @@ def _marker(caller: Caller, wanted: WritableTxnMarker) -> WritableTxnMarkerResul
         wanted.coordinator_epoch,
         wanted.transaction_version >= _BUMPS_SINCE,
     )
-    return WritableTxnMarkerResult(
-        producer_id=wanted.producer_id,
-        topics=[
-            WritableTxnMarkerTopicResult(
-                name=topic.name,
-                partitions=[
-                    WritableTxnMarkerPartitionResult(
-                        partition_index=index,
-                        error_code=_write(caller, topic.name, index, marker),
-                    )
-                    for index in topic.partition_indexes
-                ],
-            )
-            for topic in wanted.topics
-        ],
-    )
+    topics = []
+    for topic in wanted.topics:
+        write = partial(_write, caller, marker, topic.name)
+        written = yield from each(write, topic.partition_indexes)
+        topics.append(WritableTxnMarkerTopicResult(name=topic.name, partitions=written))
+    return WritableTxnMarkerResult(producer_id=wanted.producer_id, topics=topics)
 
 
-def _write(caller: Caller, topic: str, partition: int, marker: Marker) -> int:
+def _write(
+    caller: Caller, marker: Marker, topic: str, partition: int
+) -> WritableTxnMarkerPartitionResult:
+    code = 0
     try:
         if not caller.may("alter", "cluster"):
             caller.permit("cluster_action", "cluster")
         log = caller.cluster.topics.named(topic).log(partition)
         caller.cluster.append_marker(log, marker)
     except RequestRefused as refusal:
-        return caller.denied(ApiKey.WRITE_TXN_MARKERS, refusal)
-    return 0
+        code = caller.denied(ApiKey.WRITE_TXN_MARKERS, refusal)
+    return WritableTxnMarkerPartitionResult(partition_index=partition, error_code=code)
 
 
 API = MessageHandler(WriteTxnMarkersRequest, handle)
