@@ -61,6 +61,58 @@ def test_what_is_rejected_behind_very_many_dies_behind_them() -> None:
     assert held(scene.client(), "dead") == [b"%d" % number for number in range(300)]
 
 
+@pytest.mark.parametrize("tag", [0, 2999])
+@pytest.mark.parametrize("end", ["wait", "vanish"])
+def test_others_are_served_while_very_many_messages_are_acknowledged(end: str, tag: int) -> None:
+    scene = hurried()
+    client, other = scene.client(), scene.client()
+    for number in range(300):
+        scene.broker.declare_queue(f"q{number}")
+        client.fake.send(publish("", f"q{number}", b"x") * 10)
+        client.send("basic.consume", queue=f"q{number}", consumer_tag=str(number))
+    assert len(client.fake.connection.unacked()) == 3000
+    connection = client.fake.connection
+    connection.receive(method(1, "basic.ack", delivery_tag=tag, multiple=True))
+    assert connection.unfinished
+    queues = scene.broker.vhost().queues.values()
+    assert 0 < sum(queue.unacked for queue in queues) < 3000
+    assert names(other.send("queue.declare", queue="q0", passive=True)) == ["queue.declare-ok"]
+    if end == "vanish":
+        client.fake.vanish()
+    else:
+        finish(connection)
+    scene.advance(1)
+    left = 1 if tag else 0
+    assert sum(queue.acknowledged for queue in queues) == 3000 - left
+    back = left if end == "vanish" else 0
+    assert [
+        sum(queue.unacked for queue in queues),
+        sum(len(queue.messages) for queue in queues),
+    ] == [
+        left - back,
+        back,
+    ]
+
+
+def test_what_is_acknowledged_behind_very_many_is_so_behind_them() -> None:
+    scene = hurried()
+    client = scene.client()
+    client.send("queue.declare", queue="q")
+    client.send("basic.qos", prefetch_count=2500)
+    client.fake.send(publish("", "q", b"x") * 5000)
+    assert len(bodies(client.send("basic.consume", queue="q", consumer_tag="c"))) == 2500
+    client.fake.send(
+        method(1, "basic.ack", delivery_tag=2499, multiple=True)
+        + method(1, "basic.ack", delivery_tag=2500, multiple=False)
+        + method(1, "basic.ack", delivery_tag=2500, multiple=False)
+    )
+    came = client.received()
+    assert names(came)[-1] == "channel.close"
+    assert came[-1]["reply_text"] == "PRECONDITION_FAILED - unknown delivery tag 2500"
+    queue = scene.broker.vhost().queues["q"]
+    assert queue.acknowledged == 2500
+
+
 @pytest.mark.parametrize("asked", ["nack", "recover"])
 def test_others_are_served_while_very_many_messages_come_back(asked: str) -> None:
     scene = hurried()

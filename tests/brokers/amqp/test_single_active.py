@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 from mockforge_brokers.amqp.options import AmqpOptions
+from mockforge_brokers.amqp.v1_0.wire.frames import performative
+from mockforge_brokers.amqp.v1_0.wire.performatives import Composite
+from mockforge_brokers.amqp.wire.frames import method
 
-from .client import Client, Got, Scene, bodies, names
+from ..calls import calls_of
+from .client import Client, Got, Scene, bodies, names, publish
+from .v1_0.client import Client as LaterClient
 
 
 def like(release: str) -> Scene:
@@ -129,3 +134,74 @@ def test_end_of_the_channel_lets_the_next_one_begin(later: Client) -> None:
     close = {"reply_code": 200, "reply_text": "", "class_id": 0, "method_id": 0}
     came = later.send("channel.close", **close)
     assert sorted(names(came)) == ["basic.deliver", "channel.close-ok"]
+
+
+def acknowledged(number: int) -> bytes:
+    state = Composite("accepted", {})
+    return performative(
+        0, "disposition", role=True, first=number, last=number, settled=True, state=state
+    )
+
+
+def looks(protocol: str, others: int) -> int:
+    """Functions called for a message that one who gives way settles beside others' messages."""
+    scene = like("4.1")
+    client = scene.client()
+    declare(client, "quorum")
+    client.send("queue.declare", queue="other")
+    client.fake.send(publish("", "other", b"x") * others + publish("", "q", b"x") * 5)
+    taker: Client | LaterClient
+    if protocol == "1.0":
+        taker = LaterClient(scene).connect()
+        taker.receiver("/queues/other", credit=others, handle=0)
+        taker.receiver("/queues/q", credit=5, handle=1)
+        settle = acknowledged(others)
+    else:
+        taker = scene.client()
+        taker.send("basic.consume", queue="other", consumer_tag="other")
+        assert len(consume(taker, "low")) == 5
+        settle = method(1, "basic.ack", delivery_tag=others + 1, multiple=False)
+    assert consume(client, "high", 1) == []
+    connection = taker.fake.connection
+    return calls_of(lambda: connection.receive(settle))
+
+
+@pytest.mark.parametrize("protocol", ["0-9-1", "1.0"])
+def test_who_gives_way_is_asked_for_what_is_left_without_a_look_at_the_others(
+    protocol: str,
+) -> None:
+    looks(protocol, 5)
+    assert looks(protocol, 5) == looks(protocol, 500)
+
+
+def test_one_that_gives_way_is_counted_with_its_last_acknowledgement(later: Client) -> None:
+    """As rabbit_fifo, whose `complete` gives the credit back before the next one is chosen."""
+    later.send("basic.qos", prefetch_count=5)
+    consume(later, "other")
+    consume(later, "high", 1)
+    later.send("basic.cancel", consumer_tag="high")
+    later.send("basic.ack", delivery_tag=1)
+    assert tags(later.publish("", "q", b"two")) == ["low"]
+
+
+def test_a_commit_lets_the_next_one_begin_whatever_it_says_of_the_messages() -> None:
+    for settle in ("basic.ack", "basic.reject", "basic.nack"):
+        client = like("4.1").client()
+        declare(client, "quorum")
+        client.send("basic.qos", prefetch_count=5)
+        consume(client, "low")
+        client.fake.send(publish("", "q", b"x") * 3)
+        client.received()
+        client.send("tx.select")
+        consume(client, "high", 1)
+        for tag in (1, 2, 3):
+            more = {} if settle == "basic.ack" else {"requeue": False}
+            client.send(settle, delivery_tag=tag, **more)
+        assert names(client.send("tx.commit")) == ["tx.commit-ok"]
+        client.send("tx.commit")
+        other = client.open(2)
+        other.publish("", "q", b"two", channel=2)
+        other.send("queue.declare", queue="q", passive=True, channel=2)
+        queue = client.fake.connection.vhost.queues["q"]
+        assert queue.active is not None
+        assert queue.active.tag == "high"

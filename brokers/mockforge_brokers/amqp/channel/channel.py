@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import takewhile
 from math import inf
 from operator import attrgetter, itemgetter
-from typing import Any
+from typing import Any, Final
 
 from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps, to_their_end
 from ..codes import ReplyCode
 from ..events import AMQP, ConsumerEnded, MessagesRequeued
-from ..state.consumer import Consumer
+from ..state.consumer import UNLIMITED, Consumer
 from ..state.message import Message
 from ..state.queues.queue import Queue, by_queue, discarding, requeuing
 from ..state.queues.stream import StreamQueue
@@ -22,6 +23,8 @@ from .publishing import Publishing
 from .transaction import SettledDelivery, Transaction
 from .unknown_tags import unknown_tag
 
+_AT_ONCE: Final = 1024
+"""Messages that are acknowledged in one step."""
 _queue_of = attrgetter("queue")
 _consumer_of = attrgetter("consumer")
 _size_of = attrgetter("size")
@@ -135,11 +138,11 @@ class Channel:
                 self.refresh()
 
     def holds(self, consumer: Consumer) -> bool:
-        """Whether this consumer has deliveries that are not settled, or only until tx.commit."""
-        if any(message.consumer is consumer for message in self.unacked.values()):
-            return True
-        settled = self.transaction.settled if self.transaction is not None else ()
-        return any(each.message.consumer is consumer for each in settled)
+        """Whether this consumer has deliveries that are not settled, or only until tx.commit.
+
+        Each of them took one of its credit, and gives it back before its queue hears of it.
+        """
+        return consumer.credit < (consumer.prefetch or UNLIMITED)
 
     def take_unacked(self, tag: int, multiple: bool) -> dict[int, Message]:
         """What was unacked under one tag, or up to it (0: all), by their tags.
@@ -159,12 +162,9 @@ class Channel:
             back = dict(unacked)
             unacked.clear()
         else:
-            keys = []
-            for key in unacked:
-                keys.append(key)
-                if key == tag:
-                    break
-            back = {key: unacked.pop(key) for key in keys}
+            # Without a look at those behind it, and at none of them in Python: they may be many.
+            keys = list(takewhile(tag.__ge__, unacked))
+            back = dict(zip(keys, map(unacked.pop, keys), strict=True))
         return back
 
     def settle(
@@ -188,7 +188,10 @@ class Channel:
         messages = list(back.values())
         self.note(settlement, messages)
         if settlement == "acknowledged":
-            self._done_with(messages)
+            if len(messages) <= _AT_ONCE:
+                self._done_with(messages)
+            else:
+                self.do(self._all_done_with(messages))
             return
         self.refill(messages)
         back_again = settlement == "requeued"
@@ -203,17 +206,23 @@ class Channel:
         settled = [each for each in messages if not isinstance(each.queue, TimedOut)]
         vhost.settlements.note(vhost.name, settlement, self.line.client, settled)
 
+    def _all_done_with(self, messages: list[Message]) -> Steps:
+        """Of so many queues as there are messages each has to hear of its own."""
+        for at in range(0, len(messages), _AT_ONCE):
+            self._done_with(messages[at : at + _AT_ONCE])
+            yield
+
     def _done_with(self, messages: list[Message]) -> None:
         """These are acknowledged: counted by queue and consumer, of which there are few."""
         for (queue, consumer), group in _by_queue_and_consumer(messages):
             number = len(group)
-            queue.acknowledge_all(group, sum(map(_size_of, group)))
             if consumer is not None:
                 consumer.credit += number
                 if self.limit:
                     self.outstanding -= number
                 if consumer.credit <= number:
                     self.line.refilled.append(consumer)
+            queue.acknowledge_all(group, sum(map(_size_of, group)))
         if self.limit:
             self.line.relieved.append(self)
 
@@ -234,7 +243,6 @@ class Channel:
                 raise unknown_tag(self, tag)
             if watched:
                 done.append(message)
-            message.queue.acknowledge(message)
             consumer = message.consumer
             if consumer is not None:
                 settled += 1
@@ -243,6 +251,7 @@ class Channel:
                 # acknowledgements are counted.
                 if credit == 1:
                     self.line.refilled.append(consumer)
+            message.queue.acknowledge(message)
         if watched:
             self.note("acknowledged", done)
         if self.limit:

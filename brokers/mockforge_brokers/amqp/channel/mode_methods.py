@@ -58,6 +58,7 @@ def _committing(channel: Channel, done: Transaction) -> Steps:
 def _settling(channel: Channel, settled: list[SettledDelivery]) -> Steps:
     """What was settled in a transaction takes effect; of its client it is no longer."""
     by_settlement: dict[Settlement, list[Message]] = {each: [] for each in SETTLEMENTS}
+    channel.refill([each.message for each in settled])
     for number, each in enumerate(settled, 1):
         message = each.message
         by_settlement[each.settlement].append(message)
@@ -69,7 +70,6 @@ def _settling(channel: Channel, settled: list[SettledDelivery]) -> Steps:
             yield
     for settlement, messages in by_settlement.items():
         channel.note(settlement, messages)
-    channel.refill([each.message for each in settled])
     back = [each for each in settled if each.settlement == "requeued"]
     for failed in (False, True):
         yield from requeuing(

@@ -52,14 +52,12 @@ class Deliveries:
 
     def add(self, number: int, link: Outgoing, message: Message) -> None:
         self._unsettled[number] = Unsettled(link, message)
+        link.unsettled += 1
 
     @property
     def oldest(self) -> int:
         """Of those there are."""
         return next(iter(self._unsettled))
-
-    def holds(self, link: Outgoing) -> bool:
-        return any(one.link is link for one in self._unsettled.values())
 
     def by_link(self) -> dict[Outgoing, tuple[int, int]]:
         """How many each link has, and its oldest one."""
@@ -82,9 +80,18 @@ class Deliveries:
 
     def take(self, link: Outgoing) -> list[Message]:
         """A link ends: those of it, which go back to where they came from."""
+        if link.late:
+            self._late = {number: each for number, each in self._late.items() if each is not link}
+        # A session may have thousands of links, and others of them very much.
+        if not link.unsettled:
+            return []
         found = [number for number, one in self._unsettled.items() if one.link is link]
-        self._late = {number: each for number, each in self._late.items() if each is not link}
-        return [self._unsettled.pop(number).message for number in found]
+        return [self._pop(number).message for number in found]
+
+    def _pop(self, number: int) -> Unsettled:
+        one = self._unsettled.pop(number)
+        one.link.unsettled -= 1
+        return one
 
     def settle(self, first: int, last: int, outcome: Any) -> bool:
         """False where none of them is left to settle. Raises SessionFailed."""
@@ -92,7 +99,7 @@ class Deliveries:
             return False
         if not isinstance(outcome, Composite) or outcome.name not in _SETTLERS:
             raise SessionFailed(INVALID_FIELD, f"Unrecognised state: {outcome} in DISPOSITION")
-        found = [self._unsettled.pop(number) for number in _within(self._unsettled, first, last)]
+        found = [self._pop(number) for number in _within(self._unsettled, first, last)]
         messages = [each.message for each in found]
         if found:
             session = found[0].link.session
@@ -104,7 +111,7 @@ class Deliveries:
 
     def release(self, numbers: Iterable[int]) -> None:
         """Messages of quorum queues go back, and do not count as delivered."""
-        found = [(number, self._unsettled.pop(number)) for number in numbers]
+        found = [(number, self._pop(number)) for number in numbers]
         links: dict[Outgoing, list[Message]] = {}
         for number, one in found:
             self._late[number] = one.link

@@ -113,6 +113,7 @@ class Outgoing:
         "session",
         "settled",
         "tag",
+        "unsettled",
     )
 
     consumer: Consumer
@@ -126,6 +127,8 @@ class Outgoing:
         self.settled = settled
         self.max_message = max_message
         self.late: set[int] = set()
+        self.unsettled = 0
+        """Deliveries that its client has still to settle; its session has them."""
         self.address: str | None = None
         self.filters: dict[Any, Any] | None = None
         self.delivery_count = 0
@@ -160,7 +163,7 @@ class Outgoing:
         self.session.connection.peer.work(call)
 
     def holds(self, consumer: Consumer) -> bool:
-        return self.session.deliveries.holds(self)
+        return self.unsettled > 0
 
     def cancelled(self, reason: str) -> None:
         self.session.links.cancelled(self, reason)
