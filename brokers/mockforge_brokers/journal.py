@@ -309,22 +309,13 @@ class Tape:
             for chunk in list(self.chunks)[-count:]
         )
 
-    def pop_oldest(self) -> int:
-        """Let the oldest chunk go, which left the common order; returns the bytes it took."""
-        chunks = self.chunks
-        # Done for each chunk once the journal is full: the frequent case first, without a call.
-        if isinstance(chunks, deque):
-            chunk = chunks.popleft()
-        elif len(chunks) > _FEW:
-            chunks = self._queue()
-            chunk = chunks.popleft()
+    def pop_of_few(self) -> list[Chunk] | deque[Chunk]:
+        """Let the oldest chunk go from a list; returns the others."""
+        if len(self.chunks) > _FEW:
+            self._queue().popleft()
         else:
-            chunk = chunks.pop(0)
-        cost = len(chunk.data or b"") + _OVERHEAD
-        chunk.data = None
-        self.size -= cost
-        self.left += 1
-        return cost if chunks else cost + self.weight
+            del self.chunks[0]
+        return self.chunks
 
     def leave(self) -> int:
         """Let all chunks go; returns the bytes that they and the tape took."""
@@ -436,16 +427,31 @@ class Journal:
 
     def shrink(self) -> None:
         """Let the oldest chunks go, a few more than must be: then this is not called each time."""
+        # As many leave a full journal as come: this is on the way of each message, and what a chunk
+        # was to its tape is taken from it here, without a call.
         chunks, limit = self.chunks, self.most
         goal = limit - (limit >> _SLACK)
         size, before = self.size, len(chunks)
         holes = 0
         while chunks and (size > goal or chunks[0].data is None):
             chunk = chunks.popleft()
-            if chunk.data is None:
+            data = chunk.data
+            if data is None:
                 holes += 1
+                continue
+            chunk.data = None
+            tape = chunk.tape
+            own = tape.chunks
+            if isinstance(own, deque):
+                own.popleft()
             else:
-                size -= chunk.tape.pop_oldest()
+                own = tape.pop_of_few()
+            cost = len(data) + _OVERHEAD
+            tape.size -= cost
+            tape.left += 1
+            size -= cost
+            if not own:
+                size -= tape.weight
         self.size = size
         self.left += before - len(chunks) - holes
         self._holes -= holes
