@@ -3,8 +3,8 @@
 Large output: a loop writes piece by piece, so the few bytes of a frame's head go out as a packet
 of their own before the body; to join them first would copy the body. `writev` does neither.
 
-A single answer: uvloop sends when all that it has read is handled. Whoever waits for this answer
-before he says more would wait for what others said as well.
+A single answer: uvloop up to 0.22 sends when all that it has read is handled. Whoever waits for
+this answer before he says more would wait for what others said as well.
 """
 
 import asyncio
