@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from .accepting import Accepting
 from .endpoint import Endpoint
+from .fairness import FULL
 from .journal import IN
 from .listener import Listener
 from .storage.store import Store
@@ -84,7 +85,10 @@ class DurableEndpoint(Endpoint):
         if (
             self._due > store.committed
             and store.prompt
-            and not (self.server.turns.may_answer(self) and store.commit_for(self))
+            # Behind a full read the next one comes in the same turn.
+            and not (
+                len(data) < FULL and self.server.turns.may_answer(self) and store.commit_for(self)
+            )
         ):
             # What all of this turn caused is written as one, before they are answered.
             self._keep_read(data, tail)

@@ -21,7 +21,7 @@ from .events import (
     ConnectionClosed,
     ConnectionOpened,
 )
-from .fairness import SMALL
+from .fairness import FULL, SMALL
 from .flow import Flow
 from .hangup import HangUp, local_address, peer_address, reset, why_lost
 from .journal import IN, OUT, Origin, Tape
@@ -32,8 +32,6 @@ from .snapshots import ConnectionView
 from .turns import CROWD, FEW
 
 _NOBODY: Final = Principal()
-_FULL: Final = 250_000
-"""Bytes of a read that filled the loop's buffer (uvloop's has 256,000): more is there."""
 _LARGE: Final = 64 * 1024
 """What a frame lacks that is worth a system call of our own, or a read that is written at once."""
 _AT_ONCE: Final = 1024 * 1024
@@ -115,7 +113,7 @@ class Endpoint(Flow):
             self.handle(data)
         else:
             self._measure(data)
-        if count >= _FULL and self.connection.missing >= _LARGE:
+        if count >= FULL and self.connection.missing >= _LARGE:
             self._read_on(self.connection.missing)
 
     def _read_on(self, missing: int) -> None:

@@ -24,6 +24,8 @@ Stepped = Generator[None, None, T]
 """What steps come to."""
 SMALL: Final = 4096
 """Bytes of a read that never waits for its turn: those who send little are answered at once."""
+FULL: Final = 250_000
+"""Bytes of a read that filled the loop's buffer (uvloop's has 256,000): more is there."""
 
 
 class Turn:

@@ -1,10 +1,12 @@
 """What confirms leaves when it is true, in order, and in one write; no sockets."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.fairness import FULL
 from mockforge_brokers.journal import OUT
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.actions import Delay, Disconnect, Duplicate, Reorder
@@ -222,6 +224,25 @@ def test_where_many_speak_all_facts_of_the_turn_are_written_as_one_before_the_an
     run(test, prompt=True)
 
 
+def test_what_full_reads_bring_in_one_turn_is_written_as_one():
+    """Behind each comes the next one, of a publisher that waits for none of them alone."""
+
+    async def test(scene):
+        one, written = scene.join()
+        groups = scene.store.group
+        texts = [b"%d" % number * (FULL // 2) for number in range(4)]
+        for first, second in pairwise(texts[:3]):
+            one.data_received(b"keep %b\nkeep %b\n" % (first, second))
+        assert (written, scene.disk.rows) == ([], {})
+        await asyncio.sleep(0)
+        assert (len(scene.disk.rows), scene.store.group - groups) == (4, 1)
+        assert [len(each) for each in written] == [4 * len(b"keep \n" + texts[0])]
+        one.data_received(b"keep %b\n" % texts[3])
+        assert (len(scene.disk.rows), len(written)) == (5, 2), "a read that is not full is the last"
+
+    run(test, prompt=True)
+
+
 def test_what_is_written_by_a_thread_is_waited_for_all_the_same():
     async def test(scene):
         one, written = scene.join()
@@ -233,7 +254,7 @@ def test_what_is_written_by_a_thread_is_waited_for_all_the_same():
         assert (written, heard) == ([], [])
         scene.disk.commit()
         assert (written, heard) == ([b"keep a\n"], [])
-        scene.store.commit()
+        # What came meanwhile is the next group at once, whether anybody speaks again or not.
         scene.disk.commit()
         assert heard == [b"keep b\n"]
 

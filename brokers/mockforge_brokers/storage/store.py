@@ -309,6 +309,8 @@ class Store(Facts):
         # Its time came while the one before was being written.
         if self._due:
             self._close_group()
+        else:
+            self.commit()
         self._call_waiting(number)
 
     def _call_waiting(self, number: int) -> None:

@@ -44,8 +44,9 @@ _AHEAD: Final = 1024 * 1024
 _AHEAD_HERE: Final = 64 * 1024
 """The same where the loop writes, which is not to wait for much at a time. To write to a page that
 is there takes half as long as to grow a file by it."""
-_LARGE: Final = 1024 * 1024
-"""Bytes of a frame from which on the thread writes it, while the loop goes on."""
+_LARGE: Final = 128 * 1024
+"""Bytes of a frame from which on the thread writes it, while the loop goes on: it takes longer than
+to hand it over, and what comes meanwhile is one group, which costs less than several."""
 _UNSEEN: Final = 64 * 1024
 """Bytes of rows alone behind which the cleaner is asked again; it looks at four times as many."""
 
