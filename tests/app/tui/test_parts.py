@@ -221,7 +221,7 @@ def test_json_that_is_nested_too_deep_for_a_screen_is_not_unfolded_for_ever() ->
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"21.5", b"{", b'{"a": }', b"[" * 100_000 + b"]" * 100_000, b'["\xff"]', b'{"a": 1} x',
+    [b"", b"21.5", b"{", b'{"a": }', b"[" * 10**6 + b"]" * 10**6, b'["\xff"]', b'{"a": 1} x',
      b'{"\xff": "' + b"x" * 70_000 + b'"}'],
 )  # fmt: skip
 def test_what_is_no_json_document_is_not_laid_out_as_one(payload: bytes) -> None:
