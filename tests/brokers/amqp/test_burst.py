@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from mockforge_brokers.amqp.connection import burst
 from mockforge_brokers.amqp.connection.burst import BurstReader
 from mockforge_brokers.amqp.connection.channels import Channels
+from mockforge_brokers.amqp.state.routing import Route
+from mockforge_brokers.amqp.state.virtual_host import VirtualHost
 from mockforge_brokers.amqp.wire import content, frames
 from msgspec import structs
 
@@ -407,6 +409,77 @@ def test_publishes_while_an_alarm_is_set_wait_with_the_same_outcome() -> None:
     acked = frames.method(1, "basic.ack", delivery_tag=99)
     for data in (PLAIN, frames.method(1, "queue.declare", queue="z") + PLAIN * 2 + acked):
         assert play([data], "alarm", fast=True) == play([data], "alarm", fast=False)
+
+
+QUEUES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "full": {"x-max-length": 2, "x-overflow": "reject-publish"},
+    "full, with dead letters": {
+        "x-max-length": 2,
+        "x-overflow": "reject-publish-dlx",
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": "q",
+    },
+    "short": {"x-max-length": 2},
+    "quorum": {"x-queue-type": "quorum"},
+    "stream": {"x-queue-type": "stream"},
+}
+
+
+@pytest.mark.parametrize("confirming", [False, True])
+@pytest.mark.parametrize("watched", [False, True])
+@pytest.mark.parametrize("kind", QUEUES)
+def test_to_one_queue_it_goes_as_to_several(kind: str, watched: bool, confirming: bool) -> None:
+    """`Route.alone` is what `VirtualHost.publish` does, written out."""
+
+    def outcome() -> list[object]:
+        scene = Scene()
+        seen: list[object] = []
+        client = scene.client()
+        client.send("queue.declare", queue="q")
+        client.send("queue.declare", queue="k", durable=True, arguments=QUEUES[kind])
+        if watched:
+            scene.broker.watch(seen.append)
+        if confirming:
+            client.send("confirm.select")
+        one = publish("", "k", b"x", mandatory=True)
+        parts: list[bytes] = [
+            one * 4,
+            one + publish("", "nobody", b"x", mandatory=True) + one,
+            # What reached nobody before, and does now.
+            publish("amq.direct", "later", b"x"),
+            frames.method(1, "queue.bind", queue="k", exchange="amq.direct", routing_key="later"),
+            publish("amq.direct", "later", b"x") * 2,
+        ]
+        if kind != "stream":
+            parts.append(frames.method(1, "basic.consume", queue="k", consumer_tag="c"))
+            parts.append(frames.method(1, "basic.consume", queue="k", no_ack=True))
+        parts.append(one * 3)
+        parts.append(frames.method(1, "queue.delete", queue="k") + one)
+        for part in parts:
+            client.fake.send(part)
+        unroutable = client.fake.connection.unroutable
+        return [
+            client.fake.take(),
+            seen,
+            (unroutable.count, unroutable.remembered, unroutable.last),
+            _state(scene, client),
+            scene.events,
+            scene.broker.destinations(),
+            _figures(scene),
+            scene.broker.memory.used,
+        ]
+
+    route_of = VirtualHost.route
+
+    def general(vhost: VirtualHost, *asked: Any) -> Route:
+        route = route_of(vhost, *asked)
+        route.alone = None
+        return route
+
+    found = outcome()
+    with patch.object(VirtualHost, "route", general):
+        assert found == outcome()
 
 
 @pytest.mark.parametrize("largest", [131_072, 40_000], ids=["one frame", "several"])

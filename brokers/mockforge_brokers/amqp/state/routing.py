@@ -18,10 +18,12 @@ class Route:
     `valid` says whether it holds for the next message too: it falls when bindings change, and is
     never set where an exchange on the way looks at each message. `held` says that one of them
     keeps the message for later. `more_keys` are those of CC and BCC. `rendered` belongs to the
-    sinks: what they write of exchange and key, rendered once.
+    sinks: what they write of exchange and key, rendered once. `alone` is its only queue, of a valid
+    route that nobody watches.
     """
 
     __slots__ = (
+        "alone",
         "exchange",
         "held",
         "more_keys",
@@ -41,6 +43,7 @@ class Route:
         self.more_keys: tuple[str, ...] = ()
         self.rendered = b""
         self.watchers: tuple[Watcher, ...] = ()
+        self.alone: Queue | None = None
 
     def to(self, present: Mapping[str, Queue]) -> Route:
         """The same way, for one message, to those of its queues that are there by their names."""

@@ -111,6 +111,8 @@ class VirtualHost(Topology):
                 if len(self._routes) >= _MOST_ROUTES:
                     self._changed()
                 self._routes[exchange, routing_key] = route
+                if len(route.queues) == 1 and not route.watchers:
+                    (route.alone,) = route.queues
                 # A route is found once and kept: this is not on the way of each message.
                 origin.note_key(routing_key)
         return route
