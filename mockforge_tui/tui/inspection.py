@@ -10,6 +10,7 @@ from mockforge_brokers.journal import OUT, Row
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from ..console.cells import is_binary, short
 from ..decoding import Decoded, look
 from ..feed.exchange import Exchange
 from ..text import clean, decode
@@ -17,7 +18,7 @@ from ..units import format_duration, format_size
 from .documents import Document, Hex, Joined, Line, Plain
 from .field_types import NO_TYPES, Types, types_of
 from .jsontree import JsonTree
-from .rows import clock_text, is_binary, short
+from .rows import clock_text
 
 TABS = ("JSON", "Headers", "Hex", "Wire")
 _MOST_LINES = 2_000

@@ -13,6 +13,7 @@ from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.protocols import protocol_of
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
+from ..console.cells import short
 from ..console.commands.faults import value_of
 from ..console.commands.holds import decision_of
 from ..console.commands.sessions import ending_of
@@ -24,7 +25,6 @@ from ..text import clean
 from ..units import clock_time, format_count, format_duration, format_size
 from .documents import Line
 from .inspection import pair, tree
-from .rows import short
 from .snapshot import ConnectionLine, DestinationLine, FaultLine, LintLine
 from .topic_sheet import chart_lines, summary, value_lines
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from .. import leaves
 from ..charts import label, lines_with_axis
+from ..console.cells import payload_text
 from ..feed.values import Value
 from ..text import clean
 from .documents import Line
 from .drawing import sparkline
-from .rows import clock_text, payload_text
+from .rows import clock_text
 
 _SPARK = 24
 _SHOWN = 100

@@ -9,13 +9,13 @@ from mockforge_brokers.protocols import protocol_of
 from rich.style import Style
 
 from ... import units
+from ...console.cells import destination_text, operation_text, payload_text
 from ...console.commands.faults import value_of
 from ...console.commands.holds import decision_of, left_text
 from ...text import clean
 from ..drawing import Piece, sparkline
 from ..keys import FAULTS
 from ..palette import Glyphs, Palette
-from ..rows import destination_text, operation_text, payload_text
 from ..snapshot import FaultLine
 from ..timeline import STEP, STEPS, Track
 from .table import Column, LiveTable

@@ -9,6 +9,7 @@ from textual import events
 from textual.strip import Strip
 
 from ...console.beside import beside
+from ...console.cells import destination_text, operation_text
 from ...text import clean
 from ..documents import Line, Wrapped
 from ..drawing import Piece, cells, cut, strip
@@ -16,7 +17,6 @@ from ..inspection import JsonDocument, step
 from ..jsontree import JsonLine
 from ..keys import INSPECTOR
 from ..opened import WIRE_TAB, Opened
-from ..rows import destination_text, operation_text
 from ..searching import Search
 from ..subjects import Subject
 from .pane import Pane

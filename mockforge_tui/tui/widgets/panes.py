@@ -10,12 +10,12 @@ from mockforge_brokers.snapshots import DestinationView, GroupView
 from rich.style import Style
 
 from ... import units
+from ...console.cells import payload_text
 from ...console.targets import SHARE, name_of, shared_by
 from ...text import clean
 from ..drawing import Piece
 from ..keys import CONNECTIONS, DESTINATIONS, GROUPS, LINT
 from ..palette import Glyphs, Palette
-from ..rows import payload_text
 from ..snapshot import ConnectionLine, DestinationLine, LintLine
 from .table import Column, LiveTable
 

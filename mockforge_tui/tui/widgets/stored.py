@@ -8,6 +8,7 @@ from mockforge_brokers.errors import BrokerError
 from mockforge_brokers.journal import Row
 from mockforge_brokers.protocols import protocol_of
 
+from ...console.cells import payload_text
 from ...console.session import Session
 from ...console.stored import open_store
 from ...console.stores import Page, page
@@ -18,7 +19,7 @@ from ...units import format_size
 from ..drawing import Piece
 from ..keys import STORED
 from ..palette import Glyphs, Palette
-from ..rows import clock_text, payload_text
+from ..rows import clock_text
 from .flow import spaced
 from .table import Column, LiveTable
 

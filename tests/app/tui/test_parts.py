@@ -15,6 +15,7 @@ from mockforge_brokers.amqp.wire import frames
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.snapshots import DestinationView
 
+from mockforge_tui.console.cells import payload_text, preview_text
 from mockforge_tui.console.commands import REGISTRY
 from mockforge_tui.console.commands.copy import copied_text
 from mockforge_tui.console.language import lex
@@ -45,8 +46,6 @@ from mockforge_tui.tui.rows import (
     fields,
     fit_middle,
     heading,
-    payload_text,
-    preview_text,
     row_pieces,
 )
 from mockforge_tui.tui.snapshot import DestinationLine, Rates
