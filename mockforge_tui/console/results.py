@@ -48,7 +48,8 @@ class Notice:
 class Column:
     """A column of a table: the record's key, its heading, and how a value is spelled.
 
-    A `whole` one is the last to be cut.
+    A `whole` one is the last to be cut. One that is `drawn` is made to its very width, of a record
+    or, for the heading, of None; what `show` gives is then as long as it would like to be.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Column:
     show: Callable[[Any], str] = field(default=lambda value: plain(value))
     right: bool = False
     whole: bool = False
+    drawn: Callable[[JsonRecord | None, int], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +208,25 @@ def table_lines(
     ]
     room = None if width is None else width - 2 * (len(columns) - 1)
     widths = wanted if room is None else _fitted(wanted, least, room)
-    lines = [_joined(columns, widths, [column.title for column in columns])]
-    lines += [_joined(columns, widths, row) for row in cells]
+    lines = [_joined(columns, widths, _drawn(columns, widths, None, [c.title for c in columns]))]
+    lines += [
+        _joined(columns, widths, _drawn(columns, widths, record, row))
+        for record, row in zip(records, cells, strict=True)
+    ]
     return lines if width is None else [text.fit(line, width).rstrip() for line in lines]
+
+
+def _drawn(
+    columns: Sequence[Column],
+    widths: Sequence[int],
+    record: JsonRecord | None,
+    cells: Sequence[str],
+) -> list[str]:
+    """The cells of a line, with those that are made to a column's width."""
+    return [
+        cell if column.drawn is None else text.clean(column.drawn(record, room))
+        for column, room, cell in zip(columns, widths, cells, strict=True)
+    ]
 
 
 def _fitted(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from math import inf
+from operator import itemgetter
 from time import perf_counter
 from typing import Final
 
@@ -103,6 +104,16 @@ class Feed:
         if self._decoder is not None and self._ended:
             self._decoder.forget_ended(self._ended)
         return self.ring.newest - before
+
+    def take(self, rows: list[Row], facts: list[tuple[float, Event]]) -> None:
+        """Number rows that were decoded elsewhere, with the facts between them and their marks."""
+        at = 0
+        for start in range(0, len(rows), _LOOKED_BACK // 2):
+            some = rows[start : start + _LOOKED_BACK // 2]
+            is_last = start + len(some) == len(rows)
+            due = len(facts) if is_last else bisect_right(facts, some[-1].time, key=itemgetter(0))
+            self._merge(some, facts[at:due])
+            at = due
 
     def row(self, number: int) -> Row | None:
         return self.ring.row(number)

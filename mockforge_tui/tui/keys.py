@@ -11,6 +11,7 @@ from textual.binding import Binding
 
 FLOW, INSPECTOR, CONNECTIONS, DESTINATIONS = "flow", "inspector", "connections", "topics"
 GROUPS, FAULTS, LOG, LINT, STORED = "groups", "faults", "log", "lint", "stored"
+LADDER = "ladder"
 PANE_NAMES: Final = {
     FLOW: "the flow",
     CONNECTIONS: "connections",
@@ -21,6 +22,7 @@ PANE_NAMES: Final = {
     LINT: "lint",
     INSPECTOR: "the inspector",
     STORED: "stored messages",
+    LADDER: "the ladder",
 }
 """Places where a key may mean something, in the order of their numbers."""
 
@@ -28,7 +30,7 @@ _TABLES = (CONNECTIONS, DESTINATIONS, GROUPS, FAULTS, LINT)
 _LISTS = (*_TABLES, LOG)
 _SEARCHED = (CONNECTIONS, DESTINATIONS, GROUPS, LINT)
 """They may have thousands of lines."""
-_ROWS = (FLOW, INSPECTOR)
+_ROWS = (FLOW, INSPECTOR, LADDER)
 _MESSAGES = (*_ROWS, STORED)
 
 
@@ -72,6 +74,13 @@ KEYS: tuple[Key, ...] = (
     Key("enter", "enter", "inspect", "inspect this stored message", LOOK, "inspect", (STORED,)),
     Key("enter", "enter", "packets", "the packets of this client that it is about", LOOK, "packets",
         (LINT,)),
+    Key("enter", "enter", "inspect", "inspect this frame", LOOK, "inspect", (LADDER,)),
+    Key("L", "L", "ladder", "draw what its client and the broker send each other", LOOK, "ladder",
+        (FLOW, INSPECTOR, CONNECTIONS, LINT)),
+    Key("s", "s", "single", "an arrow for each frame, or one for frames that are alike", LOOK,
+        "each", (LADDER,)),
+    Key("c", "c", "all_of_client", "all connections of this client, or this one", LOOK, "client",
+        (LADDER,)),
     Key("W", "W", "why", "why does nothing come here? Causes and remedies", LOOK, "why",
         (*_MESSAGES, CONNECTIONS, DESTINATIONS, GROUPS)),
     Key("t", "t", "timeline", "what became of this message: who got it, and when", LOOK, "",
@@ -122,14 +131,15 @@ KEYS: tuple[Key, ...] = (
     Key("N", "N", "find_next(-1)", "place of the text before", FILTER, "", (INSPECTOR,)),
     Key("space", "space", "live", "pause the flow, or back to live", MOVE, "pause",
         (FLOW, INSPECTOR, CONNECTIONS, DESTINATIONS, GROUPS, LOG, LINT, STORED)),
+    Key("space", "space", "live", "pause the ladder, or back to live", MOVE, "pause", (LADDER,)),
     Key("j,down", "j ↓", "move(1)", "next line", MOVE),
     Key("k,up", "k ↑", "move(-1)", "line before", MOVE),
     Key("ctrl+d,pagedown", "^d", "page(1)", "half a page down", MOVE),
     Key("ctrl+u,pageup", "^u", "page(-1)", "half a page up", MOVE),
-    Key("g,home", "g", "top", "first line", MOVE, "", (FLOW, INSPECTOR, *_LISTS)),
+    Key("g,home", "g", "top", "first line", MOVE, "", (FLOW, INSPECTOR, LADDER, *_LISTS)),
     Key("g,home", "g", "top", "the oldest stored messages", MOVE, "oldest", (STORED,)),
     Key("G,end", "G", "end", "the newest stored messages", MOVE, "newest", (STORED,)),
-    Key("G,end", "G", "end", "newest row: live again", MOVE, "live", (FLOW,), PAUSED),
+    Key("G,end", "G", "end", "newest row: live again", MOVE, "live", (FLOW, LADDER), PAUSED),
     Key("G,end", "G", "end", "last line", MOVE, "", (INSPECTOR, *_LISTS)),
     Key("h,left", "h ←", "field(-1)", "column before", MOVE, "", (FLOW,)),
     Key("l,right", "l →", "field(1)", "next column", MOVE, "", (FLOW,)),
@@ -138,10 +148,10 @@ KEYS: tuple[Key, ...] = (
     Key("left_square_bracket", "[", "tab(-1)", "inspector: tab before", LOOK),
     Key("right_square_bracket", "]", "tab(1)", "inspector: next tab", LOOK, "tab", (FLOW,), PAUSED),
     Key("right_square_bracket", "]", "tab(1)", "inspector: next tab", LOOK, "",
-        (INSPECTOR, STORED, *_LISTS)),
+        (INSPECTOR, STORED, LADDER, *_LISTS)),
     Key("w", "w", "wire", "inspector: decoded fields and bytes of the frame", LOOK),
     Key("o", "o", "exchange", "its answer, or what it answers", LOOK, "answer", _ROWS, PAUSED),
-    Key("full_stop", ".", "noise", "flow with or without pings and empty polls", LOOK),
+    Key("full_stop", ".", "noise", "flow or ladder with or without pings and empty polls", LOOK),
     Key("backslash", "\\", "toggle_filter", "clear the filter, or bring it back", FILTER),
     Key("tab", "tab", "next_pane(1)", "next pane", SCREEN),
     Key("shift+tab", "⇧tab", "next_pane(-1)", "pane before", SCREEN),

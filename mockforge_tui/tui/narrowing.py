@@ -203,6 +203,20 @@ def why_about(subject: object) -> str | None:
     return None
 
 
+def connection_of(subject: object) -> int:
+    """The number of the connection that a subject is or came by; 0 for none."""
+    match subject:
+        case ConnectionLine(view=view):
+            return view.id
+        case Row(connection=number):
+            return number
+        case FaultLine(what=HeldFrame(rows=rows)):
+            return rows[0].connection
+        case LintLine(finding=finding):
+            return finding.connection
+    return 0
+
+
 def packets_term(finding: Finding) -> str:
     """What shows only the packets that a finding may be about: its client's, of their kind."""
     who = term("client", finding.client) if finding.client else f"conn:{finding.connection}"

@@ -47,7 +47,7 @@ def _which(token: Token) -> Which:
     return token.value
 
 
-_CONNECTION = Type("id", _which, "connections")
+CONNECTION = Type("id", _which, "connections")
 
 
 @command(
@@ -90,7 +90,7 @@ def conn_ls(
 )
 def conn_show(
     session: "Session",
-    which: Annotated[Which, Arg(_CONNECTION, "a connection (c7) or a client's name")],
+    which: Annotated[Which, Arg(CONNECTION, "a connection (c7) or a client's name")],
 ) -> Result:
     """Show all that is known of a connection, also of one that is over."""
     one = _over(session, which)
@@ -129,7 +129,7 @@ def _facts(view: ConnectionView, record: dict[str, Any]) -> Result:
 )
 def conn_kill(
     session: "Session",
-    which: Annotated[Which, Arg(_CONNECTION, "a connection (c7), a client's name or a (filter)")],
+    which: Annotated[Which, Arg(CONNECTION, "a connection (c7), a client's name or a (filter)")],
     *,
     reset: Annotated[bool, Opt(("--rst",), None, "with a TCP reset and no closing frame")] = False,
     code: Annotated[
@@ -194,6 +194,15 @@ def _record(session: "Session", view: ConnectionView) -> dict[str, Any]:
         "out": view.messages_out,
         "age": max(0.0, session.runtime.clock.wall() - view.since),
     }
+
+
+def connections_of(session: "Session", which: Which) -> list[ConnectionView]:
+    """The connection of this number, open or over, or all that are open of a client; of one that
+    is gone the last. Raises BadArgument."""
+    over = _over(session, which)
+    if over is not None:
+        return [over.view]
+    return _named(session, which) if isinstance(which, str) else [_one(session, which)]
 
 
 def _one(session: "Session", which: Which) -> ConnectionView:

@@ -2,15 +2,18 @@
 
 from typing import TYPE_CHECKING, Any
 
+from mockforge_brokers.errors import BrokerError
 from mockforge_brokers.journal import Row
 from mockforge_brokers.snapshots import GroupView
 
+from ...console.commands.connections import connections_of
 from ...feed.exchange import Exchange
 from ...filters import Filter
 from ..filter_keys import FilterKeys
 from ..key_commands import KEY_COMMANDS, Begin, Chosen, Deed, Note, Run, diff, timeline, why
 from ..keys import KEYS, key_of
 from ..narrowing import (
+    connection_of,
     packet_of,
     stored_target,
     subject_term,
@@ -21,6 +24,7 @@ from ..snapshot import LintLine
 from ..subjects import Subject, identity, row_of
 from ..widgets.flow import FlowPane
 from ..widgets.inspector import Inspector
+from ..widgets.ladder import LadderPane
 from ..widgets.panes import DestinationsPane
 from ..widgets.stored import StoredPane
 from ..widgets.table import LiveTable
@@ -77,7 +81,7 @@ class ActingScreen(PaneScreen):
                 return here.subject
             case StoredPane():
                 return here.chosen.row if here.chosen is not None else None
-            case LiveTable():
+            case LiveTable() | LadderPane():
                 return here.chosen
         if self.flow.selected is not None:
             return self.flow.selected
@@ -93,7 +97,7 @@ class ActingScreen(PaneScreen):
             self._renew(here)
             here.look()
             return
-        if isinstance(here, LiveTable) and self.subject() is not None:
+        if isinstance(here, LiveTable | LadderPane) and self.subject() is not None:
             self.inspector.show(self.subject())
         elif self.flow.selected is not None:
             self.inspector.show(self.flow.selected)
@@ -116,7 +120,9 @@ class ActingScreen(PaneScreen):
 
     def chosen(self) -> Chosen:
         """The same for keys that act."""
-        live = self.here is self.flow and self.flow.selected is None
+        here = self.here
+        live = here is self.flow and self.flow.selected is None
+        live = live or (here is self.ladder and self.ladder.follow)
         return Chosen(self.subject(), live, frozenset(self.console_app.feed.marks))
 
     # Moving ------------------------------------------------------------------------------
@@ -140,7 +146,9 @@ class ActingScreen(PaneScreen):
             here.to_end()
 
     def do_live(self) -> None:
-        if self.flow.follow:
+        if self.here is self.ladder:
+            (self.ladder.pause if self.ladder.follow else self.ladder.go_live)()
+        elif self.flow.follow:
             self.flow.pause()
         else:
             self.flow.go_live()
@@ -170,16 +178,16 @@ class ActingScreen(PaneScreen):
             here.seek("")
         elif self.alone is not None:
             self.do_zoom()
-        elif here is self.stored:
-            self.stored_open = False
+        elif here is self.in_place:
+            self.in_place = None
             self.lay_out()
-            back = self._stored_from
+            back = self._came_from
             self.set_focus(back if back.display else self.flow)
         elif here in self.on_demand and not self.narrow:
             self.close_pane(here)
         elif isinstance(here, Inspector):
             before = self.panes[self.tab - 1] if self.narrow else self.flow
-            self.set_focus(self.stored if self.stored_open else before)
+            self.set_focus(self.in_place or before)
         elif self.narrow and self.tab != 1:
             self.go_to(1)
         elif self.inspector_open and self.short:
@@ -228,12 +236,36 @@ class ActingScreen(PaneScreen):
         if problem:
             self.console_app.note(problem)
             return
-        if here is not self.stored:
-            self._stored_from = here
-        self.stored_open = True
-        self.alone = None
-        self.lay_out()
-        self.set_focus(self.stored)
+        self.open_in_place(self.stored)
+
+    def do_ladder(self) -> None:
+        """Draw the connection of what is chosen."""
+        self.look_at()
+        number = connection_of(self.subject())
+        if not number:
+            self.console_app.note("choose a connection, or a message of one, to draw its ladder")
+        elif self._draw(number):
+            self.open_in_place(self.ladder)
+
+    def _draw(self, which: int | str) -> bool:
+        """Whether there is a connection of this number, or one of this client."""
+        try:
+            self.ladder.open(connections_of(self.console_app.session, which))
+        except BrokerError as error:
+            self.console_app.note(str(error))
+            return False
+        return True
+
+    def do_single(self) -> None:
+        self.ladder.toggle_folded()
+
+    def do_all_of_client(self) -> None:
+        """From one connection to all that its client has, and back."""
+        row, shown = self.ladder.chosen, self.ladder.views
+        if len(shown) > 1:
+            self._draw(row.connection if row is not None else shown[0].id)
+        elif self._draw(shown[0].client or shown[0].id) and len(self.ladder.views) == 1:
+            self.console_app.note("it is the only connection of this client")
 
     def do_why(self) -> None:
         self.look_at()
@@ -265,6 +297,10 @@ class ActingScreen(PaneScreen):
         row = self._row()
         if row is None:
             self.console_app.note("select a message to go to its answer")
+            return
+        if self.here is self.ladder:
+            if not self.ladder.partner():
+                self.console_app.note("nothing here belongs to it")
             return
         exchange = Exchange(self.console_app.feed.ring, row)
         exchange.look()
@@ -305,6 +341,9 @@ class ActingScreen(PaneScreen):
             self.console_app.note("/ searches here first")
 
     def do_noise(self) -> None:
+        if self.here is self.ladder:
+            self.ladder.toggle_noise()
+            return
         self.flow.show(self.flow.filter, with_noise=not self.flow.with_noise)
         state = "with" if self.flow.with_noise else "without"
         self.console_app.note(f"the flow is {state} pings and empty polls")

@@ -7,6 +7,7 @@ from textual import events
 from ..widgets.dropdown import DropDown
 from ..widgets.flow import FlowPane
 from ..widgets.header import Header
+from ..widgets.ladder import LadderPane
 from ..widgets.lines import KeyLine
 from ..widgets.pane import Pane
 from ..widgets.prompt import FILTER, FIND, Prompt
@@ -25,6 +26,8 @@ class Dashboard(ActingScreen):
         self.flow.tick()
         if self.log_pane.display:
             self.log_pane.tick()
+        if self.ladder.display:
+            self.ladder.tick()
 
     def take_snapshot(self) -> None:
         """Show new figures; hidden panes get theirs when they are shown."""
@@ -35,6 +38,9 @@ class Dashboard(ActingScreen):
         self.groups.show(snapshot.groups)
         self.faults.show_beside(snapshot.faults, snapshot.timeline.tracks(), snapshot.chaos)
         self.lint.show(snapshot.lint)
+        if self.ladder.display and self.ladder.ladder.waiting:
+            # How long it waits is another time now.
+            self.ladder.refresh()
         self.fit_side()
         self.show_chosen()
         self.show_keys()
@@ -79,6 +85,13 @@ class Dashboard(ActingScreen):
         self.show_keys()
 
     def on_flow_pane_opened(self, message: FlowPane.Opened) -> None:
+        self.action_press("enter")
+
+    def on_ladder_pane_chosen(self, message: LadderPane.Chosen) -> None:
+        self.show_chosen()
+        self.show_keys()
+
+    def on_ladder_pane_opened(self, message: LadderPane.Opened) -> None:
         self.action_press("enter")
 
     def on_live_table_chosen(self, message: LiveTable.Chosen) -> None:

@@ -16,6 +16,7 @@ from ..widgets.faults import FaultsPane
 from ..widgets.flow import FlowPane
 from ..widgets.header import Header
 from ..widgets.inspector import Inspector
+from ..widgets.ladder import LadderPane
 from ..widgets.lines import SIGN_WIDTH, KeyLine, LogPane, ResultLine
 from ..widgets.pane import Drawn, Pane
 from ..widgets.panes import ConnectionsPane, DestinationsPane, GroupsPane, LintPane
@@ -70,6 +71,7 @@ class PaneScreen(Screen[None]):
         self.log_pane = LogPane(app.record)
         self.lint = LintPane()
         self.stored = StoredPane()
+        self.ladder = LadderPane(app.feed)
         self.drop_down = DropDown()
         self.prompt = Prompt(
             app.session,
@@ -85,8 +87,9 @@ class PaneScreen(Screen[None]):
         self.inspector_open = True
         self.opened: set[Pane] = set()
         """Those of `on_demand` that somebody opened."""
-        self.stored_open = False
-        self._stored_from: Pane = self.destinations
+        self.in_place: Pane | None = None
+        """What was opened in the place of the flow: stored messages, or a ladder."""
+        self._came_from: Pane = self.destinations
         self.tab = 1
         self._heights: tuple[str | int, str | int] = ("", "")
 
@@ -97,6 +100,7 @@ class PaneScreen(Screen[None]):
                 with Vertical(id="left"):
                     yield self.flow
                     yield self.stored
+                    yield self.ladder
                     yield self.faults
                     yield self.log_pane
                     yield self.lint
@@ -125,6 +129,7 @@ class PaneScreen(Screen[None]):
         return (
             self.flow, self.connections, self.destinations, self.groups,
             self.faults, self.log_pane, self.lint, self.inspector, self.stored,
+            self.ladder,
         )  # fmt: skip
 
     @property
@@ -135,7 +140,7 @@ class PaneScreen(Screen[None]):
     @property
     def top(self) -> Pane:
         """The flow, or what was opened in its place."""
-        return self.stored if self.stored_open else self.flow
+        return self.in_place or self.flow
 
     @property
     def narrow(self) -> bool:
@@ -185,7 +190,7 @@ class PaneScreen(Screen[None]):
             pane.display = pane in shown
             pane.framed = not self.narrow
         side = {self.connections, self.destinations, self.groups}
-        left = {self.flow, self.stored, *self.on_demand}
+        left = {self.flow, self.stored, self.ladder, *self.on_demand}
         self.query_one("#side").display = bool(side & shown)
         self.query_one("#left").display = bool(left & shown)
         # Nothing is above the inspector: all of that side is its own.
@@ -227,7 +232,7 @@ class PaneScreen(Screen[None]):
         if self.alone is not None:
             return {self.alone}
         if self.narrow:
-            chosen = self.stored if self.stored_open else self.panes[self.tab - 1]
+            chosen = self.in_place or self.panes[self.tab - 1]
             with_inspector = self.inspector_open and chosen is not self.log_pane
             return {chosen, self.inspector} if with_inspector else {chosen}
         shown: set[Pane] = {self.top, self.connections, self.destinations}
@@ -237,13 +242,22 @@ class PaneScreen(Screen[None]):
             shown.add(self.inspector)
         return shown | self.opened
 
+    def open_in_place(self, pane: Pane) -> None:
+        """Show a pane where the flow is; what was looked at before is where `esc` leads to."""
+        if self.here is not pane and self.here is not self.in_place:
+            self._came_from = self.here
+        self.in_place = pane
+        self.alone = None
+        self.lay_out()
+        self.set_focus(pane)
+
     def go_to(self, number: int) -> None:
         """Focus a pane by its number, and make it visible."""
         pane = self.panes[number - 1]
         if self.alone is not None:
             self.alone = pane
         if number == 1 or (self.narrow and number < INSPECTOR_NUMBER):
-            self.stored_open = False
+            self.in_place = None
         if number < INSPECTOR_NUMBER:
             self.tab = number
         if pane in self.on_demand:
@@ -305,7 +319,8 @@ class PaneScreen(Screen[None]):
     def show_keys(self) -> None:
         """Give the last line the keys of this place."""
         states = set()
-        if not self.flow.follow or not isinstance(self.here, FlowPane):
+        here = self.here
+        if not (isinstance(here, FlowPane | LadderPane) and here.follow):
             states.add(PAUSED)
         if self.console_app.session.runtime.holds.held:
             states.add(HELD)

@@ -11,6 +11,7 @@ from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.misbehaviour.actions import Delay
 from mockforge_brokers.misbehaviour.decisions import Changes
 
+from mockforge_tui.console.commands.connections import connections_of
 from mockforge_tui.tui.filter_keys import FilterKeys
 from mockforge_tui.tui.keys import KEYS, PANE_NAMES, brief_keys, key_of
 from mockforge_tui.tui.screens.help import help_entries
@@ -29,6 +30,9 @@ EFFECTS: dict[str, str] = {
     "show_only": RUNS + r"filter .*",
     "packets": RUNS + r"filter client:dev-7 op:PUBLISH",
     "stored": RUNS + r"filter .*|focuses (stored messages|the inspector)",
+    "ladder": "focuses the ladder|" + NOTES + "choose a connection, .*",
+    "single": "draws single arrows",
+    "all_of_client": NOTES + "it is the only connection of this client",
     "why": RUNS + "why .*",
     "timeline": RUNS + "timeline #.*|" + NOTES + "select a message, .*",
     "diff": RUNS + "diff #.*|" + NOTES + "select a message .*",
@@ -64,7 +68,7 @@ EFFECTS: dict[str, str] = {
     "exchange": "moves|stays|"
     + NOTES
     + "(nothing here belongs to it|it is not answered yet|.*shown)",
-    "noise": NOTES + "the flow is with.*",
+    "noise": NOTES + "the flow is with.*|draws pings",
     "toggle_filter": NOTES + "there is no filter to go back to",
     "next_pane": "focuses .*",
     "pane": "focuses .*|stays|closes .*",
@@ -83,6 +87,8 @@ EFFECTS_IN: dict[tuple[str, str], str] = {
     ("leave", "flow"): ASKS + "End the console.*",
     ("back", "stored"): "focuses topics and queues",
     ("leave", "stored"): "focuses topics and queues",
+    ("back", "ladder"): "focuses topics and queues",
+    ("leave", "ladder"): "focuses topics and queues",
 }
 
 
@@ -160,13 +166,19 @@ async def _reset(stage: Stage, pane: str) -> None:
     screen.inspector.search.clear()
     screen.inspector.show_tab(0)
     screen.lay_out()
-    screen.stored_open = pane == "stored"
+    screen.in_place = {"stored": screen.stored, "ladder": screen.ladder}.get(pane)
     screen.stored.put([held, held])
     screen.go_to(list(PANE_NAMES).index(pane) + 1)
     await stage.tick()
     screen.flow.select_row(10)
     if pane == "stored":
         screen.stored.focus()
+    elif pane == "ladder":
+        screen.ladder.open(connections_of(app.session, "inv-worker"))
+        screen.ladder.focus()
+        screen.ladder.noise, screen.ladder.folded = False, True
+        screen.ladder.move(-1)
+        screen.ladder.move(-1)
     elif pane != "inspector":
         screen.go_to(list(PANE_NAMES).index(pane) + 1)
     else:
@@ -216,6 +228,8 @@ _CHANGES: dict[str, Callable[[object], str]] = {
     "only_marked": lambda only: "shows only marked",
     "tab": lambda tab: "turns a tab",
     "folds": lambda lines: "folds",
+    "single": lambda single: "draws single arrows",
+    "noise": lambda noise: "draws pings",
     "field": lambda field: "chooses a column",
     "places": lambda places: "moves",
 }
@@ -226,17 +240,19 @@ def _look(stage: Stage) -> dict[str, object]:
     inspector = screen.inspector
     return {
         "alone": screen.alone,
-        "open": (set(screen.opened), screen.stored_open),
+        "open": (set(screen.opened), screen.in_place),
         "focus": screen.here.place,
-        "live": screen.flow.follow,
+        "live": (screen.ladder if screen.here is screen.ladder else screen.flow).follow,
         "marked": sorted(stage.app.feed.marks),
         "only_marked": screen.flow.only_marked,
         "tab": inspector.opened.tab,
         "stored": len(screen.stored.records),
         "folds": len(inspector._rows) if inspector.has_focus else 0,
         "field": screen.flow.field,
+        "single": screen.ladder.folded,
+        "noise": screen.ladder.noise,
         "places": (
-            screen.flow.cursor, inspector._cursor, screen.log_pane._from_end,
+            screen.flow.cursor, screen.ladder.at, inspector._cursor, screen.log_pane._from_end,
             *(pane.chosen for pane in (screen.connections, screen.destinations, screen.groups,
                                        screen.faults)),
         ),
