@@ -30,11 +30,12 @@ In each case the packet is whole, within our Maximum Packet Size, its Remaining 
 can be, and has no properties. `bare` is how many bytes say the latter: in MQTT 5 one, which is 0,
 before it none.
 
-Retained messages that nobody takes at present have a way of their own (`retaining`).
+A topic that nobody takes has such a route from its second message on: there is nothing to hand on,
+and MQTT 5's acknowledgements say so. Retained messages have a way of their own (`retaining`).
 
-What it leaves to the general path. Everything else: the first packet of a topic, other retained
-messages, DUP, properties, whatever is malformed, oversized or forbidden, and every other packet
-type. So no error is raised here, and none has to be: the general path meets the same bytes next.
+What it leaves to the general path. Everything else: the first packet of a topic, DUP, properties,
+whatever is malformed, oversized or forbidden, and every other packet type. So no error is raised
+here, and none has to be: the general path meets the same bytes next.
 
 What comes out is the same either way, byte for byte and count for count; tests/brokers/mqtt/
 test_burst.py compares them. A sink with output was woken for it already, so that only the first

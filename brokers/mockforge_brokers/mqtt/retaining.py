@@ -3,8 +3,9 @@
 `retain` is one of burst.py's functions for a stretch of packets of one kind, and its rules hold
 here too: it stops in front of the first packet that is not plain. Plain is a PUBLISH with first
 byte 0x31 or 0x33 (QoS 0 or 1, retained, not sent again) with a payload, of a topic that nobody
-takes at present: no subscription and no rule of the server reaches it, and nobody watches it.
-So all that is left to do is to keep it, to count it and to acknowledge it.
+takes at present (no subscription and no rule of the server reaches it, and nobody watches it), or
+of one with a verbatim route whose takers get it as any other message: none has Retain As
+Published, none is the publisher itself.
 
 It is whole, within our Maximum Packet Size, its Remaining Length as short as can be, without
 properties, its packet identifier neither 0 nor that of an unfinished QoS 2 publish. Its topic is
@@ -21,6 +22,7 @@ from .capabilities import limits_topics
 from .codes import V5, PacketType
 from .lint_warnings import DOUBTFUL_TOPIC, doubtful
 from .records import Message
+from .runs import give_each
 from .wire.frames import decode_plain_length
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 RETAINED_QOS_0: Final = 0x31
 RETAINED_QOS_1: Final = 0x33
+_QOS_0: Final = b"\x30"
+_QOS_1: Final = b"\x32"
 _BETWEEN_LOOKS: Final = 128
 """Messages between two looks at the time."""
 _NO_ID: Final = b"\0\0"
@@ -37,7 +41,7 @@ _NO_ID: Final = b"\0\0"
 def retain(  # noqa: C901
     connection: "MqttConnection", data: bytes, position: int, end: int
 ) -> int:
-    """Keep what nobody takes now; returns the position of the first byte left over."""
+    """Keep each, and hand on what somebody takes; returns the position of the first byte left."""
     first = data[position]
     qos = first >> 1 & 1
     if not _serves(connection, qos):
@@ -49,6 +53,7 @@ def retain(  # noqa: C901
     warned = DOUBTFUL_TOPIC in connection.linted
     end = min(end, position + connection.limit)
     packet_ids: list[bytes] = []
+    unread_before = True
     count = looks = payloads = 0
     while looks >= 0 and position + 6 <= end and data[position] == first:
         length, body = data[position + 1], position + 2
@@ -69,12 +74,23 @@ def retain(  # noqa: C901
             packet_id = data[topic_end : topic_end + 2]
             if packet_id == _NO_ID or (own.inbound and int.from_bytes(packet_id) in own.inbound):
                 break
-        if not router.retain_for_nobody(Message(topic_name, data[rest:stop], qos, True)):
-            break
+        message = Message(topic_name, data[rest:stop], qos, True)
+        unread = router.retain_for_nobody(message)
+        if not unread:
+            reached = _hand_on(
+                connection, message, data[position:topic_end], data[rest - bare : stop]
+            )
+            if not reached:
+                break
+            looks += reached
         if qos:
-            if bare and not count:
+            if packet_ids and unread != unread_before:
+                _acknowledge(connection, packet_ids, unread=unread_before)
+                packet_ids = []
+            if bare and unread and not packet_ids:
                 _tell_choice(connection)
             packet_ids.append(packet_id)
+            unread_before = unread
         payloads += stop - rest
         position = stop
         count += 1
@@ -84,9 +100,45 @@ def retain(  # noqa: C901
     connection.messages_in += count
     connection.counts.payload_in += payloads
     if packet_ids:
-        connection.unanswered += len(packet_ids)
-        confirm(connection, PacketType.PUBACK, packet_ids, unread=True)
+        _acknowledge(connection, packet_ids, unread=unread_before)
     return position
+
+
+def _hand_on(connection: "MqttConnection", message: Message, head: bytes, rest: bytes) -> int:
+    """Keep a message and hand it on to who takes it, as how many; 0, and nothing is done, where it
+    cannot go on as it is. `head` ends with its topic, `rest` is what stands behind its identifier.
+
+    Who takes it now gets it without the retain flag [MQTT-3.3.1-12].
+    """
+    route = connection.verbatim.get(message.topic_name.encode())
+    if route is None or route.as_published or connection.session in route.takers:
+        return 0
+    if not message.qos:
+        connection.broker.router.retain(message)
+        count = len(route.sinks)
+        packet = _QOS_0 + head[1:] + rest
+        connection.counts.payload_out += len(message.payload) * count
+        for sink in route.sinks:
+            if not sink.out:
+                sink.wake()
+            sink.out.append(packet)
+            sink.messages_out += 1
+    elif route.qos_1 is None:
+        return 0
+    else:
+        connection.broker.router.retain(message)
+        count = route.qos_1.count
+        # It counts what came in, too.
+        connection.counts.payload_in -= len(message.payload)
+        give_each(connection, route, route.qos_1, _QOS_1 + head[1:], rest)
+    route.counts.published += 1
+    route.counts.delivered += count
+    return count
+
+
+def _acknowledge(connection: "MqttConnection", packet_ids: list[bytes], *, unread: bool) -> None:
+    connection.unanswered += len(packet_ids)
+    confirm(connection, PacketType.PUBACK, packet_ids, unread=unread)
 
 
 def _serves(connection: "MqttConnection", qos: int) -> bool:

@@ -57,6 +57,8 @@ class Taker(Struct, frozen=True):
     window: int = 0
     size: int = 0
     also: tuple[str, int] | None = None
+    as_published: bool = False
+    """It gets retained messages marked as such."""
 
 
 class Setting(Struct, frozen=True):
@@ -144,7 +146,8 @@ class Crowd(Scene):
         )
         if not window:
             also = [Request(*taker.also)] if taker.also else []
-            self.ask(client, Subscribe(1, [Request(taker.topic_filter, taker.qos), *also]))
+            own = Request(taker.topic_filter, taker.qos, retain_as_published=taker.as_published)
+            self.ask(client, Subscribe(1, [own, *also]))
         return client
 
     def act(self, action: Action) -> None:
@@ -669,6 +672,31 @@ def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
                                stream(Pingreq()))]))  # fmt: skip
 @example((Setting(version=5, takers=(Taker("a", 1),), unanswered=3),
           [sent(stream(*kept(1, "s/1", "s/2", "s/3", "s/4"), version=5))]))  # fmt: skip
+# With takers of each QoS, with one that wants the mark, and the publisher itself; in turns with
+# what nobody takes; a window and a store that are full; and what is large.
+@example((MIXED, [sent(stream(*kept(0, "a", "b", "a", "b/c"), *kept(1, "a", "b", "a", "b/c")))]))
+@example((Setting(version=5, takers=(Taker("a", 2), Taker("b", 0))),
+          [sent(stream(*kept(0, "a", "a", "n", "a"), *kept(1, *"aabnaabmm"), version=5)),
+           sent(stream(publish("a", b"x", 1, retain=True), version=5))]))  # fmt: skip
+@example((Setting(version=5, takers=(Taker("a", 1, as_published=True),)),
+          [sent(stream(*kept(0, "a", "a", "a"), *kept(1, "a", "a", "a"), version=5))]))  # fmt: skip
+@example((Setting(takers=(Taker("a", 1),), own="a"),
+          [sent(stream(*kept(0, "a", "a", "a"), *kept(1, "a", "a", "a")))]))  # fmt: skip
+@example((Setting(version=5, takers=(Taker("a", 1, window=1), Taker("#", 0)), queue=1, retained=1),
+          [sent(stream(*kept(1, *"aaabbb"), *kept(0, *"ab"), version=5)),
+           ("ack", 0, b"", [])]))  # fmt: skip
+@example((MIXED, [sent(stream(*kept(1, "a", "b", payload=b"v" * 40_000),
+                              *kept(1, "a", "b", payload=b"v" * 40_000),
+                              *kept(0, "a", "b", payload=b"v" * 200)))]))  # fmt: skip
+@example((Setting(version=5, takers=(Taker("a", 1), Taker("#", 1)),
+                  options=(("merge_overlapping", False),)),
+          [sent(stream(*kept(1, *"aaa"), *kept(0, *"aaa"), version=5))]))  # fmt: skip
+@example((Setting(takers=(Taker("a", 1, also=("#", 0)),), options=(("merge_overlapping", False),)),
+          [sent(stream(*kept(1, *"aaa"), *kept(0, *"aaa")))]))  # fmt: skip
+@example((Setting(takers=(Taker("a", 2), Taker("+", 1)), disk=True),
+          [sent(stream(*kept(1, *"aaab"), *kept(0, *"aaa"))), ("ack", 0, b"", []),
+           ("return", 0, b"\3", [])]))  # fmt: skip
+@example((HURRIED, [sent(stream(*kept(1, *"ab" * 150), Pingreq()))]))
 # Those that are damaged, long, not served, limited, or have an identifier that is in use.
 @example((FEW, [sent(stream(*kept(1, "s/1", "s/2"), *twice("s/3", 7), *kept(6, "s/4", "s/5"),
                             *twice("s/6", 8, retain=True)))]))  # fmt: skip
@@ -838,6 +866,22 @@ def test_what_nobody_takes_is_walked_until_it_came_alike_twice(
     for number in range(1, 9):
         scene.ask(scene.publisher, publish("m", b"x", number * qos, retain=True))
     assert set(routes) == {b"n"}
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("version", [4, 5])
+def test_of_retained_messages_that_somebody_takes_the_first_is_decoded(
+    version: int, qos: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Crowd(Setting(version=version, takers=(Taker("a", 0), Taker("#", 1))))
+    decoded = Mock(side_effect=connection_module.decode_body)
+    monkeypatch.setattr(connection_module, "decode_body", decoded)
+    for number in range(1, 9):
+        scene.ask(scene.publisher, publish("a", b"%d" % number, number * qos, retain=True))
+    assert decoded.call_count == 1
+    kept_one = scene.broker.router.retained.get("a")
+    assert kept_one is not None
+    assert kept_one.payload == b"8"
 
 
 @pytest.mark.parametrize("qos", [0, 1])

@@ -381,6 +381,7 @@ class Router:
             takers.append((session, sink, recipient.qos))
         sinks = tuple(sink for _, sink, _ in takers)
         found = Verbatim(route.counts, topic_name, self._sinks.setdefault(sinks, sinks))
+        found.as_published = any(each.retain_as_published for each in route.recipients)
         if not self.keeper.failing:
             found.grant(takers, self._maximum_qos)
         raw = topic_name.encode()

@@ -63,7 +63,16 @@ class Verbatim:
     one of them, its PUBLISH and its acknowledgement take turns on one connection.
     """
 
-    __slots__ = ("counts", "name_size", "qos_1", "qos_2", "sinks", "takers", "topic_name")
+    __slots__ = (
+        "as_published",
+        "counts",
+        "name_size",
+        "qos_1",
+        "qos_2",
+        "sinks",
+        "takers",
+        "topic_name",
+    )
 
     def __init__(self, counts: TopicCounts, topic_name: str, sinks: tuple[Sink, ...]) -> None:
         self.counts = counts
@@ -71,6 +80,8 @@ class Verbatim:
         self.name_size = len(topic_name)
         """What the topic's name counts for in the cost of a message (`cost_of`)."""
         self.sinks = sinks
+        self.as_published = False
+        """Somebody gets retained messages marked as such (Retain As Published)."""
         self.qos_1: Grants | None = None
         self.qos_2: Grants | None = None
         self.takers: frozenset[Session] = frozenset()
