@@ -11,6 +11,7 @@ from mockforge_brokers.protocols import PROTOCOLS
 
 from .filters import compile_filter, conditions, reduced
 from .nearest import get_close_matches
+from .rule_words import check_words
 from .units import parse_duration, parse_rate, parse_size
 
 _PLACED = frozenset(("proto", "conn", "client", "address", "listener"))
@@ -83,10 +84,16 @@ def frame_match(
     *,
     name: str = "",
     wall: Callable[[], float] = time.time,
+    journaled: bool = False,
 ) -> Match:
-    """What a filter matches of frames; raises FilterError. `name` is what people see of it."""
+    """What a filter matches of frames; raises FilterError. `name` is what people see of it.
+
+    `journaled`: it is for who looks into the journal, which has frames that no rule sees.
+    """
     whole = compile_filter(text, wall=wall)
     terms = conditions(text, wall=wall)
+    protocol = reduced(terms, _PROTOCOL)
+    check_words(text, protocol, journaled=journaled)
     return Match(
         name or text,
         whole.matches,
@@ -97,7 +104,7 @@ def frame_match(
         reduced(terms, _PLACE),
         reduced(terms, _COMMON_OPERATION),
         reduced(terms, _COMMON_PLACE),
-        reduced(terms, _PROTOCOL),
+        protocol,
         contents=not all(each.is_about(_PLACE) for each in terms),
         common=all(each.is_about(_COMMON_PLACE) for each in terms),
         ends=any(each.fields is None or "op" in each.fields for each in terms),

@@ -14,6 +14,7 @@ PREFIX: Final = "ws."
 """Of the operations of these rows."""
 
 _NAMES: Final = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
+OPERATIONS: Final = tuple(PREFIX + name for name in _NAMES.values())
 _CONTROL: Final = 8
 """The least opcode of a control frame."""
 _CLOSE: Final = 8

@@ -5,12 +5,13 @@ One language says what is shown, tailed, held and made to fail; guide/filters.md
 
 from .compiler import Filter, compile_filter
 from .completion import Suggestion, complete_filter
-from .conditions import conditions, reduced
+from .conditions import Asked, conditions, reduced, terms_about
 from .fields import MESSAGES, Field, Subject, records
 from .syntax import FilterError, quote
 
 __all__ = [
     "MESSAGES",
+    "Asked",
     "Field",
     "Filter",
     "FilterError",
@@ -22,4 +23,5 @@ __all__ = [
     "quote",
     "records",
     "reduced",
+    "terms_about",
 ]

@@ -201,7 +201,9 @@ class Compiler:
         if field.values and op in ":=" and not is_glob(value):
             value = self.chosen(field, value, term)
         if op == "~":
-            return f"{self.regex(term, _SHORT_TEXT)}({read}[:{_SHORT_TEXT}]) is not None"
+            flags = re.IGNORECASE if field.kind == "name" else re.NOFLAG
+            search = self.regex(term, _SHORT_TEXT, flags)
+            return f"{search}({read}[:{_SHORT_TEXT}]) is not None"
         if op == "^=":
             return f"{read}.startswith({value!r})"
         topic_filter = field.kind == "topic" and is_topic_filter(value)
@@ -263,11 +265,11 @@ class Compiler:
             raise ValueError(f"{term.field} is true or false, not {term.value!r}")
         return f"bool({read})" if value else f"(not {read})"
 
-    def regex(self, term: Term, length: int) -> str:
+    def regex(self, term: Term, length: int, flags: re.RegexFlag) -> str:
         reach = regex_reach(term.value)
         if reach < length:
             self.notes.append(f"{term.field}~ looks at the first {reach} characters")
-        search = re.compile(term.value).search
+        search = re.compile(term.value, flags).search
         if reach >= length:
             return self.name(search)
         return self.name(lambda text: search(text[:reach]))

@@ -1,12 +1,21 @@
 """A filter taken apart: the conditions that must all hold, and what some of them say alone."""
 
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from .compiler import Compiler, Filter
 from .fields import MESSAGES, Subject
 from .syntax import And, Node, Not, Or, Term, parse
+
+
+class Asked(NamedTuple):
+    """A term that asks about a field, and which rows are as it says."""
+
+    field: str
+    term: Term
+    matches: Callable[[Any], bool]
 
 
 def conditions(
@@ -33,6 +42,31 @@ def reduced(terms: Iterable[Filter], fields: frozenset[str]) -> Callable[[Any], 
     if len(found) > 1:
         return lambda row: all(matches(row) for matches in found)
     return found[0] if found else None
+
+
+def terms_about(text: str, fields: frozenset[str], subject: Subject = MESSAGES) -> Iterator[Asked]:
+    """The terms of a filter that ask about one of these fields, wherever they stand in it.
+
+    What is denied (`-op:Fetch`, `op!=Fetch`) is asked about all the same.
+    """
+    tree = parse(text)
+    for term in () if tree is None else _terms(tree):
+        known = subject.find(term.field)
+        if known is not None and known[0].name in fields:
+            positive = replace(term, op=":") if term.op == "!=" else term
+            matches = Compiler(subject, time.time).function(positive)
+            yield Asked(known[0].name, term, matches)
+
+
+def _terms(node: Node) -> Iterator[Term]:
+    match node:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _terms(part)
+        case Not(inner):
+            yield from _terms(inner)
+        case Term():
+            yield node
 
 
 def _span(node: Node) -> tuple[int, int]:

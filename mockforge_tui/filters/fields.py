@@ -81,14 +81,16 @@ def property_of(row: Any, name: str) -> Any:
     return None
 
 
-def code_of(row: Any) -> Any:
-    """The code that a reply bears, by whatever name its protocol has for it; else the error."""
+def code_of(row: Any) -> list[Any] | None:
+    """The code that a reply bears: its number and its names, as people see them and as the codes of
+    refusals are spelled; else the error."""
     detail = row.detail
-    for name in ("reply_code", "reason", "error_code", "code"):
-        value = detail.get(name)
-        if value is not None and value != 0:
-            return value
-    return row.error or None
+    names = ("reply_code", "reason", "error_code", "code")
+    found = [value for name in names if (value := detail.get(name))]
+    texts = [each for each in (*found, row.error) if each and isinstance(each, str)]
+    # NOT_FOUND - no queue 'q' in vhost '/'; Quota exceeded.
+    spelled = [each.partition(" - ")[0].upper().replace(" ", "_") for each in texts]
+    return [*found, *texts, *spelled] or None
 
 
 def queue_of(row: Any) -> str:

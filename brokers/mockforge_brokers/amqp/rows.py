@@ -16,12 +16,15 @@ from .wire.version_0_8 import VERSIONS
 _MESSAGES: Final = frozenset(("basic.publish", "basic.return", "basic.deliver", "basic.get-ok"))
 _UNANSWERED: Final = frozenset(("basic.deliver", "basic.ack", "basic.nack", "basic.reject"))
 _ANSWERED: Final = {"basic.return": "basic.publish", "basic.get-empty": "basic.get"}
-_KINDS: Final = {HEADER: "content header", BODY: "content body", HEARTBEAT: "heartbeat"}
+KINDS: Final = {HEADER: "content header", BODY: "content body", HEARTBEAT: "heartbeat"}
+"""What frames are called that have no method."""
+PROTOCOL_HEADER: Final = "protocol header"
+UNREADABLE: Final = "unreadable"
 
 
 def read_rows(direction: int, unit: bytes, queues: Mapping[str, str]) -> list[Row]:
     """The row of one unit (wire/units.py). `queues`: queue name by consumer tag. Never raises."""
-    row = Row(AMQP, direction, "unreadable", size=len(unit), frame=unit)
+    row = Row(AMQP, direction, UNREADABLE, size=len(unit), frame=unit)
     try:
         _fill(row, unit, queues)
     except ProtocolError as error:
@@ -31,7 +34,7 @@ def read_rows(direction: int, unit: bytes, queues: Mapping[str, str]) -> list[Ro
 
 def _fill(row: Row, unit: bytes, queues: Mapping[str, str]) -> None:
     if unit.startswith(b"AMQP"):
-        row.operation = "protocol header"
+        row.operation = PROTOCOL_HEADER
         if unit not in VERSIONS:
             row.error = f"not AMQP 0-9-1: {unit!r}"
         return
@@ -46,7 +49,7 @@ def _fill(row: Row, unit: bytes, queues: Mapping[str, str]) -> None:
         if len(frames) > 1:
             _fill_content(row, frames[1:])
     else:
-        row.operation = _KINDS.get(first.type, f"frame type {first.type}")
+        row.operation = KINDS.get(first.type, f"frame type {first.type}")
         row.kind = "noise" if first.type == HEARTBEAT else "control"
 
 

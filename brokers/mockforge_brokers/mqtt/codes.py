@@ -119,7 +119,7 @@ CONNACK_CODES: Final = {
 }
 """What a CONNACK before MQTT 5 says for a reason code; others close without one."""
 
-_CONNACK_NAMES: Final = {
+CONNACK_NAMES: Final = {
     0: "Connection accepted",
     1: "Unacceptable protocol version",
     2: "Identifier rejected",
@@ -132,7 +132,7 @@ _CONNACK_NAMES: Final = {
 def reason_name(packet: PacketType, code: int, version: int = V5) -> str:
     """The name that people know a code by in this packet; unknown codes are shown as hex."""
     if packet is PacketType.CONNACK and version < V5:
-        return _CONNACK_NAMES.get(code, f"0x{code:02X}")
+        return CONNACK_NAMES.get(code, f"0x{code:02X}")
     if packet is PacketType.SUBACK and code <= 2:
         return f"Granted QoS {code}"
     if packet is PacketType.DISCONNECT and code == 0:

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from ...fault_values import frame_match
 from ...filters import Filter
 from ...fixtures.expected.conditions import ANYTHING, Conditions, of_predicate
 from ...fixtures.expected.model import (
@@ -37,6 +36,7 @@ from ..types import (
     choice,
     integer,
 )
+from .faults import match_of
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -135,8 +135,7 @@ def expect_frames(
     Counts what the journal has since the start or the last `reset`, so that what came before counts
     too. What is missing is shown with the frame that came nearest.
     """
-    way = None if direction is None else ("in", "out").index(direction)
-    match = frame_match(where.text, way, wall=session.runtime.clock.wall)
+    match = match_of(session, "where", where.text, direction, journaled=True)
     fewest = _fewest(exactly, least)
     waits = (1.0 if exactly == 0 else DEFAULT_WITHIN) if within is None else within
     return begin(session, Frames(match, fewest, exactly, waits, settle))

@@ -124,7 +124,7 @@ def fault_add(
     first, times = _once(first, times, once=once, nth=nth)
     rule = session.runtime.faults.add(
         Rule(
-            match_of(session, scope, way),
+            match_of(session, "scope", scope, way),
             make_action(named, values),
             Trigger(first, every, times, share, start, window, until, last=nth),
             lifetime,
@@ -152,14 +152,16 @@ def _once(first: int, times: int | None, *, once: bool, nth: int | None) -> tupl
     return nth - 1, 1
 
 
-def match_of(session: "Session", scope: str, way: str | None) -> Match:
-    """What a scope matches; raises BadArgument."""
-    direction = None if way is None else _WAYS[way]
+def match_of(
+    session: "Session", argument: str, scope: str, way: str | None, *, journaled: bool = False
+) -> Match:
+    """What the filter of an argument matches of frames; raises BadArgument."""
+    direction, wall = None if way is None else _WAYS[way], session.runtime.clock.wall
     try:
         text = session.filter_of(scope).text
-        return frame_match(text, direction, name=scope, wall=session.runtime.clock.wall)
+        return frame_match(text, direction, name=scope, wall=wall, journaled=journaled)
     except FilterError as error:
-        raise BadArgument("scope", error.text, (error.start, error.end)) from None
+        raise BadArgument(argument, error.text, (error.start, error.end)) from None
 
 
 @command("fault ls", group="faults", aliases=("faults",), examples=("fault ls",))

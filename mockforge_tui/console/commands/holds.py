@@ -10,7 +10,6 @@ from mockforge_brokers.misbehaviour.codes import resolve_code
 from mockforge_brokers.misbehaviour.decisions import Decision, Edit, Release
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 
-from ...fault_values import frame_match
 from ...filters import Filter, compile_filter
 from ..client_timeouts import patience_with
 from ..language import Token
@@ -20,11 +19,11 @@ from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, size, table
 from ..types import CODE, COUNT, DURATION, FILTER, PAYLOAD, TEXT, choice, of_text
 from .changing import Fields, Headers, Key, Null, Properties, Wanted, Without, changes_of
+from .faults import match_of
 
 if TYPE_CHECKING:
     from ..session import Session
 
-_WAYS = {"in": 0, "out": 1}
 _NUMBERS = re.compile(r"h?(\d+)(?:\.\.h?(\d+))?")
 _ID = Type("id", of_text(str), "hold-rules")
 
@@ -96,8 +95,7 @@ def hold(
     """
     wanted = Wanted(payload, key, headers, properties, without, null, fields)
     decision = _decision(session, wanted, code, text)
-    wall = session.runtime.clock.wall
-    match = frame_match(where.text, None if way is None else _WAYS[way], wall=wall)
+    match = match_of(session, "where", where.text, way)
     rule = session.runtime.holds.add(HoldRule(match, most, timeout, decision, lifetime=lifetime))
     return done(f"hold {rule.id}: {rule.scope}{nobody_to_hit(session)}", {"id": rule.id})
 

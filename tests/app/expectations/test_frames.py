@@ -246,9 +246,13 @@ def test_at_the_prompt_a_filter_says_which() -> None:
     assert (result.data["count"], len(result.data["frames"])) == (2, 2)
     assert result.data["frames"][0]["operation"] == "PUBACK"
     stage.scene.run("expect frames op:PINGREQ -n 0 --within 0s")
-    assert (
-        "--count or --least" in stage.scene.refused("expect frames op:X -n 1 --least 2").as_text()
-    )
+    refused = stage.scene.refused("expect frames op:PUBACK -n 1 --least 2").as_text()
+    assert "--count or --least" in refused
+    # Of what there is not there would be none, whatever came.
+    refused = stage.scene.refused("expect frames op:PUBAKC -n 0 --within 0s").as_text()
+    assert "no operation PUBAKC; did you mean PUBACK" in refused
+    # The journal has these, which no rule sees.
+    stage.scene.run("expect frames op:ws.ping -n 0 --within 0s")
 
 
 def test_in_a_scenario_its_texts_may_be_templates(tmp_path: Path) -> None:

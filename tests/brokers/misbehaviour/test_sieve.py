@@ -14,13 +14,13 @@ from mockforge_tui.console.commands.faults import closest
 from mockforge_tui.fault_values import frame_match
 
 CLIENTS = ("audit", "billing")
-OPERATIONS = ("PUBLISH", "PUBACK", "CONNECT")
+OPERATIONS = ("PUBLISH", "open", "CONNECT")
 TOPICS = ("a", "b/c", "")
 TERMS = (
     "proto:mqtt",
-    "proto:kafka",
+    "proto:amqp",
     "op:PUBLISH",
-    "-op:PUBACK",
+    "-op:open",
     "dir:out",
     "topic:a",
     "topic:b/#",
@@ -46,7 +46,7 @@ def faults_of(scopes: list[tuple[str, int | None]]) -> Faults:
 def a_row(chance: Random) -> Row:
     client = chance.choice(CLIENTS)
     return Row(
-        chance.choice(("mqtt", "kafka")),
+        chance.choice(("mqtt", "amqp")),
         chance.choice((0, 1)),
         chance.choice(OPERATIONS),
         1 + CLIENTS.index(client),
@@ -107,7 +107,7 @@ def test_rules_that_are_sifted_do_and_say_what_they_do_and_say_when_all_are_aske
 
 def test_a_kind_of_frame_is_held_against_a_rule_once_whoevers_it_is() -> None:
     faults = Environment.create(ManualClock(), seed=1).faults
-    rule = faults.add(made("op:Nothing topic:none"))
+    rule = faults.add(made("op:Fetch topic:none"))
     for connection in range(1, 100):
         row = Row("mqtt", IN, "PUBLISH", connection, f"c{connection}", destination="a")
         assert faults.candidates([row], placed=True) == ()

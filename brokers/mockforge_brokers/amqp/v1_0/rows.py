@@ -8,6 +8,8 @@ from typing import Any, Final
 from ...errors import ProtocolError
 from ...journal import IN, Past, Row, Splitter
 from ..channel.unroutable import Unroutable
+from ..rows import KINDS, PROTOCOL_HEADER, UNREADABLE
+from ..wire.frames import HEARTBEAT
 from .addresses import BadAddress, target_v2
 from .wire import message, performatives, values
 from .wire.frames import AMQP, HEADER, SASL_HEADER, head
@@ -69,7 +71,7 @@ def read_rows(direction: int, frame: bytes, names: Names, unroutable: Unroutable
     """The row of one frame or protocol header: what it says, and whether a message of it reached a
     queue. Never raises.
     """
-    row = Row(PROTOCOL, direction, "unreadable", size=len(frame), frame=frame)
+    row = Row(PROTOCOL, direction, UNREADABLE, size=len(frame), frame=frame)
     try:
         _fill(row, frame, names)
         _mark_unroutable(row, unroutable)
@@ -80,7 +82,7 @@ def read_rows(direction: int, frame: bytes, names: Names, unroutable: Unroutable
 
 def _fill(row: Row, frame: bytes, names: Names) -> None:
     if frame.startswith(b"AMQP"):
-        row.operation = "protocol header"
+        row.operation = PROTOCOL_HEADER
         row.detail["version"] = "1.0"
         if frame not in (HEADER, SASL_HEADER):
             row.error = f"not AMQP 1.0: {frame!r}"
@@ -88,7 +90,7 @@ def _fill(row: Row, frame: bytes, names: Names) -> None:
     _, offset, kind, channel = head.unpack_from(frame)
     body = frame[offset * 4 :]
     if not body:
-        row.operation, row.kind = "heartbeat", "noise"
+        row.operation, row.kind = KINDS[HEARTBEAT], "noise"
         return
     found, end = performatives.read(body)
     row.operation = found.name
