@@ -36,6 +36,8 @@ _LARGE: Final = 64 * 1024
 """What a frame lacks that is worth a system call of our own, or a read that is written at once."""
 _AT_ONCE: Final = 1024 * 1024
 """Bytes that are read so at most: others wait meanwhile."""
+_HEAD: Final = 4096
+"""Bytes that are read behind a large frame, to see whether another one follows."""
 
 
 class Endpoint(Flow):
@@ -114,32 +116,41 @@ class Endpoint(Flow):
         else:
             self._measure(data)
         if count >= FULL and self.connection.missing >= _LARGE:
-            self._read_on(self.connection.missing)
+            self._read_on()
 
-    def _read_on(self, missing: int) -> None:
-        """Read what a large frame lacks past the loop, in one piece, or as much as is there.
+    def _read_on(self) -> None:
+        """Read what a large frame lacks past the loop, in one piece, and such as follow it.
 
         What the loop reads goes through a buffer of its own, and comes in many pieces.
         """
-        # Where somebody wants nothing read, or the turn is up, the loop goes on in its time.
-        if (
-            self._raw_descriptor() < 0
-            or self.paused
-            or self.closing
-            or self.transport.is_closing()
-            or self.server.backlog.crowded()
-        ):
-            return
-        try:
-            data = read_now(self._descriptor, min(missing, _AT_ONCE))
-        except OSError as error:
-            # The system says it once: the loop would be told that the peer has ended in order.
-            self.abort(why_lost(error))
-            return
-        # The end of what comes is told the loop, too.
-        if data:
+        missing = self.connection.missing
+        while True:
+            # Where somebody wants nothing read, or the turn is up, the loop goes on in its time.
+            if (
+                self._raw_descriptor() < 0
+                or self.paused
+                or self.closing
+                or self.transport.is_closing()
+                or self.server.backlog.crowded()
+            ):
+                return
+            most = min(missing, _AT_ONCE) if missing else _HEAD
+            try:
+                data = read_now(self._descriptor, most)
+            except OSError as error:
+                # The system says it once: the loop would be told that the peer has ended in order.
+                self.abort(why_lost(error))
+                return
+            # The end of what comes is told the loop, too.
+            if not data:
+                return
             self.bytes_in += len(data)
             self.handle(data)
+            if len(data) < most or self.closing:
+                return
+            missing = self.connection.missing
+            if 0 < missing < _LARGE or (not missing and most == _HEAD):
+                return
 
     def _measure(self, data: bytes) -> None:
         now = self.environment.turn.now

@@ -36,6 +36,8 @@ from .misbehaving import fault
 
 FULL = 256_000
 """What a loop reads at most."""
+HEAD = 4_096
+"""What is read behind a large frame at first."""
 BODY = bytes(range(256)) * 1_400
 
 
@@ -87,6 +89,10 @@ PROTOCOLS: dict[str, tuple[Callable[..., Any], list[bytes], Callable[..., bytes]
 }
 direct = pytest.mark.skipif(not hasattr(os, "writev"), reason="the loop alone reads and writes")
 each = pytest.mark.parametrize("protocol", [pytest.param(one, marks=direct) for one in PROTOCOLS])
+framed = pytest.mark.parametrize(
+    "protocol", [pytest.param(one, marks=direct) for one in ("kafka", "mqtt")]
+)
+"""Whose frames say how long they are."""
 
 
 class Transport:
@@ -220,18 +226,46 @@ def test_the_rest_is_taken_as_far_as_it_is_there(protocol, there):
     meet(protocol, test)
 
 
-@direct
-@pytest.mark.parametrize("protocol", ["kafka", "mqtt"])
-def test_what_comes_behind_the_frame_is_left_to_the_loop(protocol):
-    frame, next_one = PROTOCOLS[protocol][2](BODY), PROTOCOLS[protocol][2](b"next", 3)
-    answer = answered(protocol, frame, next_one)
+@framed
+@pytest.mark.parametrize("behind", ["nothing", "a small one", "a large one", "a part", "many"])
+def test_what_is_there_behind_the_frame_is_looked_at_for_another_large_one(protocol, behind):
+    make = PROTOCOLS[protocol][2]
+    frame, small, large = make(BODY), make(b"next", 3), make(BODY, 3)
+    more = {
+        "nothing": [],
+        "a small one": [small],
+        "a large one": [large],
+        "a part": [large],
+        "many": [make(bytes(90), number) for number in range(3, 90)],
+    }[behind]
+    answer = answered(protocol, frame, *more)
+    part = b"".join(more)[: 50_000 if behind == "a part" else None]
 
     def test(world: Meeting) -> None:
-        world.theirs.send(frame[FULL:] + next_one)
+        # As much as the socket has room for.
+        there = world.theirs.send(frame[FULL:] + part) - len(frame[FULL:])
         world.endpoint.data_received(frame[:FULL])
-        assert world.left() == next_one
-        world.endpoint.data_received(next_one)
+        # What cannot be of a large frame, or is not there yet, is the loop's to read.
+        left = world.left()
+        assert left == (part[HEAD:there] if behind == "many" else b"")
+        world.endpoint.data_received(b"".join(more)[there - len(left) :])
         assert world.answers() == answer
+
+    meet(protocol, test)
+
+
+@framed
+def test_the_next_large_frame_is_left_to_the_loop_once_the_turn_is_up(protocol):
+    frame = PROTOCOLS[protocol][2](BODY)
+    following = PROTOCOLS[protocol][2](BODY, 3)
+
+    def test(world: Meeting) -> None:
+        there = world.theirs.send(frame[FULL:] + following) - len(frame[FULL:])
+        # Asked for the read of the loop, and before each of ours.
+        asked = iter([False, False, True])
+        world.server.backlog.crowded = lambda: next(asked)  # type: ignore[method-assign]
+        world.endpoint.data_received(frame[:FULL])
+        assert world.left() == following[:there]
 
     meet(protocol, test)
 

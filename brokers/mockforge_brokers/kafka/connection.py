@@ -128,11 +128,12 @@ class KafkaConnection:
             return 0
         try:
             frames = self._splitter.cut(data)
-            requests.run(frames)
-            # The splitter hands out whole frames before it complains of what follows them.
-            if frames and self._splitter.pending:
-                # What stands behind them may be an impossible size: that is reported at once.
-                requests.run(self._splitter.cut(b""))
+            if frames:
+                requests.run(frames)
+                # The splitter hands out whole frames before it complains of what follows them.
+                if self._splitter.pending:
+                    # What stands behind them may be an impossible size: that is reported at once.
+                    requests.run(self._splitter.cut(b""))
         except ProtocolError as error:
             if isinstance(error, TooLarge):
                 self._environment.usage.count("kafka_request")
