@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..errors import ProtocolError
 from .codes import Compression as Compression
 from .compression import compress, decompress
-from .scattered import CRC_FROM, Buffer, Scattered, crc32c
+from .scattered import CRC_FROM, Buffer, Scattered, crc32c, crc32c_of
 from .varints import append_varint, read_uvarint, read_varint
 
 HEADER_SIZE = 61
@@ -29,6 +29,8 @@ _LEAST_INT, _GREATEST_INT = -(2**31), 2**31 - 1
 _LEAST_LONG, _GREATEST_LONG = -(2**63), 2**63 - 1
 _SMALL = 4096
 """Bytes of a batch that are copied twice sooner than looked at through a view."""
+_LARGE = 32 * 1024
+"""Bytes of a batch whose checksum is made part by part."""
 _MOST_PIECES = 8
 """Of a batch that is kept in pieces."""
 
@@ -156,8 +158,11 @@ def split_batches(data: bytes) -> list[tuple[BatchHeader, bytes]]:
 
 def check_crc(batch: Buffer, header: BatchHeader) -> bool:
     """Whether the batch's CRC-32C is that of its bytes from the attributes on."""
-    crc = crc32c(batch[CRC_FROM:]) if isinstance(batch, bytes) else batch.crc()
-    return crc == header.crc
+    if not isinstance(batch, bytes):
+        return batch.crc() == header.crc
+    if len(batch) < _LARGE:
+        return crc32c(batch[CRC_FROM:]) == header.crc
+    return crc32c_of((memoryview(batch)[CRC_FROM:],)) == header.crc
 
 
 def place(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> Buffer:
@@ -165,7 +170,7 @@ def place(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> Buffe
     if isinstance(batch, bytes):
         return place_whole(batch, base_offset, partition_leader_epoch)
     head = _PLACE.pack(base_offset, len(batch) - LENGTH_COUNTS_FROM, partition_leader_epoch)
-    header, *rest = batch.pieces
+    header, rest = batch.header, batch.rest
     # Of many small pieces each would cost what a whole batch does.
     if len(rest) >= _MOST_PIECES:
         return b"".join((head, header[_PLACE.size :], *rest))

@@ -313,7 +313,7 @@ def _pieces(span: Span) -> bytes | list[bytes]:
         if isinstance(batch, bytes):
             pieces.append(batch)
         else:
-            pieces += batch.pieces
+            pieces += batch.sent()
     if len(pieces) == 1:
         return pieces[0]
     return b"".join(pieces) if _are_small(span) else pieces

@@ -37,7 +37,7 @@ import struct
 from typing import Final
 
 from ...records import HEADER_SIZE
-from ...scattered import Buffer, Scattered
+from ...scattered import Buffer, Piece, Scattered
 from ...state.logs.log import Begin, PartitionLog
 from ...varints import read_uvarint, write_uvarint
 from ...wire.produce import PartitionResult, write_response
@@ -157,10 +157,14 @@ class ProducePath:
         # A header that stands in two pieces is rare, and the general path joins them.
         if len(head) < body:
             return None
-        if isinstance(frame, bytes):
-            return Scattered([head[at:body], head[body:end]])
-        *between, last = frame[1:]
-        return Scattered([head[at:body], head[body:], *between, last[: len(last) + end - size]])
+        # Views, since each of the two may be most of the batch: beside it they keep no more than
+        # the request's first and last bytes.
+        pieces: list[Piece] = [head[at:body], memoryview(head)[body:end]]
+        if not isinstance(frame, bytes):
+            *between, last = frame[1:]
+            pieces += between
+            pieces.append(last if end == size else memoryview(last)[: end - size])
+        return Scattered(pieces)
 
     @property
     def key(self) -> bytes:

@@ -41,7 +41,7 @@ def first_batch(data: Buffer) -> Buffer:
     Raises RequestRefused where another batch comes, or what can be none.
     """
     size = len(data)
-    head = data if isinstance(data, bytes) else data.pieces[0]
+    head = data if isinstance(data, bytes) else data.header
     end = int.from_bytes(head[8:_LENGTH_COUNTS_FROM], signed=True) + _LENGTH_COUNTS_FROM
     # What is no batch itself is refused by `admit`.
     if end == size or not _HEADER_SIZE <= end < size or head[_MAGIC_AT] != _MAGIC:
@@ -71,7 +71,7 @@ def _check_rest(rest: bytes) -> None:
 def admit(batch: Buffer, max_bytes: int) -> BatchHeader:
     """The header of a batch that may be appended and ends there. Raises RequestRefused."""
     size = len(batch)
-    head = batch if isinstance(batch, bytes) else batch.pieces[0]
+    head = batch if isinstance(batch, bytes) else batch.header
     if size < _HEADER_SIZE or head[16] != _MAGIC:
         raise _misfit(bytes(batch))
     if size > max_bytes:
