@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from .access import Principal
 from .events import BrokerRestarted, MessageSeen
-from .journal import Origin, Owner, Past, Row
+from .journal import Origin, Owner, PastOwner, Row
 from .listener import Listener
 from .misbehaviour.decisions import Changes
 from .misbehaviour.skimming import Look, Skimmer
@@ -228,7 +228,7 @@ class Connection(Owner, Protocol):
         """
         ...
 
-    def past(self) -> Past:
+    def past(self) -> PastOwner:
         """What the journal needs to read its frames once it has ended; asked for at the end.
 
         It holds nothing of the connection itself, since many of them are kept.

@@ -6,8 +6,11 @@ from typing import Any
 from msgspec import Struct
 
 
-class Event(Struct, frozen=True):
-    """Something that happened in one broker (`protocol`: kafka, mqtt or amqp)."""
+class Event(Struct, frozen=True, gc=False):
+    """Something that happened in one broker (`protocol`: kafka, mqtt or amqp).
+
+    Made of plain values: the garbage collector need not look at the thousands that are kept.
+    """
 
     protocol: str
 

@@ -33,7 +33,7 @@ _MOST_HOLES: Final = 256
 """Chunks without data that may stand in the common order until it is made anew."""
 
 
-class Origin(Struct, frozen=True):
+class Origin(Struct, frozen=True, gc=False):
     """Where a frame's connection comes from: its `user` (empty: nobody logged in) and `address`.
 
     `listener` are the names of the one that it came by: `ws`, `mqtt-ws`, its port. `vhost` is the
@@ -131,33 +131,36 @@ class Place(Protocol):
     def origin(self) -> Origin: ...
 
 
-class Past:
+class PastOwner(Owner, Protocol):
     """The owner of a tape whose connection has ended: all that its frames need to be read.
 
-    `weight` is what that takes in bytes, where it can be much.
+    Thousands are kept, which hold nothing of the connection itself.
     """
 
-    __slots__ = ("client", "rows", "splitter", "weight")
+    @property
+    def weight(self) -> int:
+        """What that takes in bytes, where it can be much."""
+        ...
 
-    def __init__(
-        self,
-        client: str,
-        splitter: Callable[[int], Splitter],
-        rows: Callable[[int, bytes], list[Row]],
-        weight: int = 0,
-    ) -> None:
-        self.client = client
-        self.weight = weight
-        self.splitter = splitter
-        self.rows = rows
+
+# There may be a hundred thousand of what follows, at which the garbage collector would look again
+# and again: it does not know them. Circles through them, as that of tape and chunk, are broken by
+# the journal, as they leave and in `clear`.
+
+
+class Past(Struct, eq=False, gc=False):
+    """One whose frames are read by functions; most have these in common."""
+
+    client: str
+    splitter: Callable[[int], Splitter]
+    rows: Callable[[int, bytes], list[Row]]
+    weight: int = 0
 
 
 class Chunk(Struct, eq=False, gc=False):
     """One read or write. `tail`: bytes at its end that belong to a frame not yet complete.
 
-    `data` is None once the chunk had to leave. There may be a hundred thousand of them, which the
-    garbage collector would look at again and again: it does not know them, and the circle of tape
-    and chunk is broken by the journal, as chunks leave and in `clear`.
+    `data` is None once the chunk had to leave.
     """
 
     tape: "Tape"
@@ -168,51 +171,30 @@ class Chunk(Struct, eq=False, gc=False):
     tail: int = 0
 
 
-class Tape:
+class Tape(Struct, eq=False):
     """One connection's chunks, oldest first; `left` counts those that had to go.
 
     `size` is that of the chunks, for which there is `room`; `weight` is what the tape takes beside
     them, which the journal counts as long as there are any.
     """
 
-    __slots__ = (
-        "_known",
-        "_place",
-        "beside",
-        "chunks",
-        "connection",
-        "journal",
-        "left",
-        "owner",
-        "protocol",
-        "room",
-        "size",
-        "weight",
-    )
-
-    def __init__(
-        self,
-        journal: "Journal",
-        protocol: str,
-        connection: int,
-        owner: Owner,
-        place: Place | None,
-    ) -> None:
-        self.journal = journal
-        self.protocol = protocol
-        self.connection = connection
-        self.owner = owner
-        self._place = place
-        self._known = NOWHERE
-        # A list until the first has to leave. Most connections are short, and an empty deque takes
-        # more room than their chunks.
-        self.chunks: list[Chunk] | deque[Chunk] = []
-        self.size = 0
-        self.left = 0
-        self.weight = _TAPE
-        self.beside: Tape | None = None
-        """One of the same connection, which leaves with this one."""
-        self.room = journal.most_of_one
+    journal: "Journal"
+    protocol: str
+    connection: int
+    owner: Owner
+    place: Place | None
+    """What is asked where its connection comes from, as long as that is there."""
+    room: int
+    chunks: list[Chunk] | deque[Chunk] = field(default_factory=list)
+    # A list until the first has to leave. Most connections are short, and an empty deque takes more
+    # room than their chunks.
+    size: int = 0
+    left: int = 0
+    weight: int = _TAPE
+    beside: "Tape | None" = None
+    """One of the same connection, which leaves with this one."""
+    known: Origin = NOWHERE
+    """Where its connection came from, once it has ended."""
 
     def add(self, direction: int, data: bytes, tail: int = 0) -> None:
         """Keep one chunk; the oldest ones leave when a limit is met."""
@@ -279,16 +261,16 @@ class Tape:
         if total > journal.most:
             journal.shrink()
 
-    def end(self, past: Past, beside: "Tape | None" = None) -> None:
+    def end(self, past: PastOwner, beside: "Tape | None" = None) -> None:
         """The connection is over: `past` reads its frames from now on.
 
         Of two tapes of one connection the one that is `beside` the other ends first.
         """
         # Or a tape would keep its connection, with its session, as long as anybody may look.
         self.owner = past
-        if self._place is not None:
-            self._known = self._place.origin()
-            self._place = None
+        if self.place is not None:
+            self.known = self.place.origin()
+            self.place = None
         self.weight += past.weight
         if self.chunks:
             self.journal.size += past.weight
@@ -300,7 +282,7 @@ class Tape:
 
     def origin(self) -> Origin:
         """Where its connection comes from, as far as that is known by now."""
-        return self._known if self._place is None else self._place.origin()
+        return self.known if self.place is None else self.place.origin()
 
     def last(self, count: int = 4) -> str:
         """The newest chunks in hex, for a log."""
@@ -392,6 +374,7 @@ class Journal:
                 # Tape and chunk refer to each other, and the collector does not know chunks.
                 chunk.tape.chunks.clear()
         self.chunks.clear()
+        self._ended.clear()
         self.size = 0
 
     def open(
@@ -402,7 +385,7 @@ class Journal:
         place: Place | None = None,
     ) -> Tape:
         """Begin a tape; `place` is asked when somebody looks at its frames (None: nowhere)."""
-        tape = Tape(self, protocol, connection, owner, place)
+        tape = Tape(self, protocol, connection, owner, place, self.most_of_one)
         self._open.add(tape)
         return tape
 
@@ -485,8 +468,13 @@ class Journal:
         """So many chunks left from among the others, and the bytes that they took."""
         self.size -= cost
         self.left += count
-        self._holes = holes = self._holes + count
-        if holes > _MOST_HOLES and holes > len(self.chunks) // 2:
-            # A hole keeps its tape, and behind one old chunk there may be many of them.
-            self.chunks = deque([chunk for chunk in self.chunks if chunk.data is not None])
-            self._holes = 0
+        chunks, holes = self.chunks, self._holes + count
+        # A hole keeps its tape. Most that leave are the oldest, as their connections were.
+        while chunks and chunks[0].data is None:
+            chunks.popleft()
+            holes -= 1
+        if holes > _MOST_HOLES and holes > len(chunks) // 2:
+            # Behind one old chunk there may be many of them.
+            self.chunks = deque([chunk for chunk in chunks if chunk.data is not None])
+            holes = 0
+        self._holes = holes

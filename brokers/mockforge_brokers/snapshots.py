@@ -8,10 +8,11 @@ from msgspec import Struct, field
 from .access import Principal
 
 
-class ConnectionView(Struct, frozen=True):
+class ConnectionView(Struct, frozen=True, gc=False):
     """One connection; `state` is a word such as open, handshake, slow or rebalancing.
 
-    `listener` is the name of the one that it came by (plain, tls, ws, wss).
+    `listener` is the name of the one that it came by (plain, tls, ws, wss). Thousands that ended
+    are kept: the garbage collector need not look at what refers to plain values alone.
     """
 
     id: int

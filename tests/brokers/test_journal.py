@@ -184,11 +184,16 @@ def test_an_old_chunk_of_a_quiet_connection_keeps_no_holes_behind_it():
     assert [chunk.seq for chunk in kept.since(0)] == [20_001, 20_000, 1]
 
 
-def test_a_cleared_journal_holds_nothing_though_the_collector_does_not_know_its_chunks():
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_cleared_journal_holds_nothing_though_the_collector_does_not_know_its_parts(ended):
     kept = journal()
     someone = owner()
+    someone.kept = kept
     tape = kept.open("lines", 1, someone)
     tape.add(IN, bytes(100))
+    if ended:
+        tape.end(Past("gone", someone.splitter, someone.rows))
+        assert not gc.is_tracked(tape.owner)
     (chunk,) = kept.since(0)
     assert not gc.is_tracked(chunk)
     gone = weakref.ref(someone)

@@ -23,6 +23,7 @@ from .inside import Inside
 from .metrics import families, latency
 from .misbehaviour import REFUSALS
 from .options import KafkaOptions
+from .rows import Reading, remembered
 from .state.cluster import Cluster
 from .state.configs.broker import broker_keys
 from .state.configuring import unserved
@@ -70,6 +71,13 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
         if self._keeper is not None:
             self._keeper.cluster = self.cluster
         self._offer = offer_of(self.options.as_version, self.options.api_versions)
+        limits = environment.limits
+        self._reading = Reading(
+            self.cluster.topics.name_of,
+            remembered(limits.journal_connection),
+            limits.kafka_request_items,
+            limit=limits.kafka_request,
+        )
         self.counters = Counters()
         environment.histograms.append(latency(self.counters))
         self._connections: dict[int, KafkaConnection] = {}
@@ -95,7 +103,13 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
 
     def connect(self, peer: Peer) -> KafkaConnection:
         connection = KafkaConnection(
-            self.cluster, self.environment, self.counters, self._offer, peer, self._forget
+            self.cluster,
+            self.environment,
+            self.counters,
+            self._offer,
+            self._reading,
+            peer,
+            self._forget,
         )
         self._connections[peer.id] = connection
         if self.cluster.quotas.active:

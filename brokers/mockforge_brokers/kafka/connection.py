@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache, partial
-from typing import Final
 
 from ..clock import Timer
 from ..contract import Peer
@@ -12,7 +10,7 @@ from ..environment import Environment
 from ..errors import InvalidInput, ProtocolError, TooLarge
 from ..events import ProtocolViolated
 from ..first_bytes import misdirected
-from ..journal import IN, Past, Row
+from ..journal import IN, Row
 from ..misbehaviour.decisions import Changes
 from ..misbehaviour.skimming import Look, Skimmer
 from . import misbehaviour, setting
@@ -20,22 +18,10 @@ from .apis.caller import Caller, Counters
 from .apis.offer import Offer
 from .misbehaviour import Refusal
 from .requests import Requests
-from .rows import RowReader, remembered
+from .rows import PastFrames, Reading, RowReader
 from .skimming import AnswerSkimmer, RequestSkimmer
 from .state.cluster import Cluster
 from .wire.splitter import Splitter
-
-_LARGEST_RESPONSE: Final = 2**31 - 1
-
-
-def _splitter(limit: int, direction: int) -> Splitter:
-    return Splitter(limit if direction == IN else _LARGEST_RESPONSE)
-
-
-# Thousands of tapes whose connections ended share it.
-@cache
-def _cutter(limit: int) -> Callable[[int], Splitter]:
-    return partial(_splitter, limit)
 
 
 class KafkaConnection:
@@ -46,7 +32,6 @@ class KafkaConnection:
 
     __slots__ = (
         "_environment",
-        "_limit",
         "_on_lost",
         "_peer",
         "_refusal",
@@ -65,6 +50,7 @@ class KafkaConnection:
         environment: Environment,
         counters: Counters,
         offer: Offer,
+        reading: Reading,
         peer: Peer,
         on_lost: Callable[[KafkaConnection], object],
     ) -> None:
@@ -76,11 +62,8 @@ class KafkaConnection:
         self._environment = environment
         self.unfinished = False
         self._on_lost = on_lost
-        limits = environment.limits
-        self._limit = limits.kafka_request
-        self._splitter = Splitter(self._limit)
-        most = remembered(limits.journal_connection)
-        self._rows = RowReader(cluster.topics.name_of, most, limits.kafka_request_items)
+        self._splitter = Splitter(reading.limit)
+        self._rows = RowReader(reading)
         self._requests = Requests(self, self._rows)
 
     @property
@@ -172,12 +155,12 @@ class KafkaConnection:
     def shutdown(self) -> None:
         self.end("the broker ended")
 
-    def past(self) -> Past:
+    def past(self) -> PastFrames:
         reader = self._rows
-        return Past(self.caller.client_id, _cutter(self._limit), reader.rows, reader.weight)
+        return PastFrames(self.caller.client_id, reader.reading, reader.requests)
 
     def splitter(self, direction: int) -> Splitter:
-        return _splitter(self._limit, direction)
+        return self._rows.reading.splitter(direction)
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         return self._rows.rows(direction, frame)

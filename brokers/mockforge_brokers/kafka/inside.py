@@ -5,14 +5,13 @@ from typing import Final
 
 from ..environment import Environment
 from ..journal import IN, Row, Tape
-from .rows import RowReader
+from .rows import Reading, RowReader
 from .wire.frames import encode_request
 from .wire.messages.logs import PartitionProduceData, ProduceRequest, TopicProduceData
 from .wire.splitter import Splitter
 
 _VERSION: Final = 12
 """Produce's last version that names its topics."""
-_LARGEST: Final = 2**31 - 1
 
 
 class _Source:
@@ -20,10 +19,10 @@ class _Source:
 
     def __init__(self, name: str, name_of: Callable[[bytes], str]) -> None:
         self.client = f"∗{name}"
-        self._rows = RowReader(name_of, placed=True)
+        self._rows = RowReader(Reading(name_of, placed=True))
 
     def splitter(self, direction: int) -> Splitter:
-        return Splitter(_LARGEST)
+        return self._rows.reading.splitter(direction)
 
     def rows(self, direction: int, frame: bytes) -> list[Row]:
         return self._rows.rows(direction, frame)

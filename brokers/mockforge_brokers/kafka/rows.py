@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
+import msgspec
+
 from ..errors import BrokerError, InvalidInput
 from ..journal import IN, OUT, Row
 from ..misbehaviour.skimming import Look
@@ -17,17 +19,19 @@ from .wire.codec import UNBOUNDED
 from .wire.frames import decode_request, decode_response, read_request_header
 from .wire.messages.logs import FetchResponse, ProduceRequest
 from .wire.schema import ZERO_UUID, Message, Struct
+from .wire.splitter import Splitter
 
 _HEAD: Final = struct.Struct(">hhi")
 _LEAST_PAIR: Final = 128
 """A request and its answer take more bytes of a journal than these, even in one burst."""
 _REMEMBERED: Final = 64
 """Requests whose API and version are known at least, for who looks at frames before they go."""
+_LARGEST: Final = 2**31 - 1
 _MOST_RECORDS: Final = 1_000
 """Rows of one frame; a last row says how many records more there are."""
 
 _NOTHING_ASKED: Final[tuple[bytes, bytes, Look | None]] = b"", b"", None
-_NOTHING_ANSWERED: Final[tuple[tuple[int, int], bytes, Look]] = (-1, -1), b"", ("", False)
+_NOTHING_ANSWERED: Final[tuple[int, bytes, Look]] = -1, b"", ("", False)
 
 _COORDINATED: Final = {0: "group", 1: "transactional_id"}
 """FindCoordinator's key types; 2 is a share group's."""
@@ -44,52 +48,56 @@ def remembered(journaled: int) -> int:
     return max(_REMEMBERED, journaled // _LEAST_PAIR)
 
 
-class RowReader:
-    """Rows of one connection. A response does not say what it answers: requests are remembered.
+class Reading(msgspec.Struct, frozen=True, eq=False):
+    """How frames are cut and read, the same for all connections of a broker.
 
-    `placed`: what is produced bears the offsets that it got, as from a producer inside.
-    `most`: requests that are remembered (`remembered`).
+    `most`: requests of a connection that are remembered (`remembered`).
     `items`: a request that names more things than these has one row, which says so.
+    `placed`: what is produced bears the offsets that it got, as from a producer inside.
+    `limit`: bytes of a request.
     """
 
-    __slots__ = ("_items", "_most", "_name_of", "_placed", "answered_last", "asked", "requests")
+    name_of: Callable[[bytes], str]
+    most: int = _REMEMBERED
+    items: int = UNBOUNDED
+    placed: bool = False
+    limit: int = _LARGEST
 
-    def __init__(
-        self,
-        name_of: Callable[[bytes], str],
-        most: int = _REMEMBERED,
-        items: int = UNBOUNDED,
-        placed: bool = False,
-    ) -> None:
-        self._items = items
-        self._name_of = name_of
-        self._placed = placed
-        self._most = most
-        self.requests: dict[int, tuple[int, int]] = {}
-        """API and version by correlation id."""
-        # The last Produce request with one topic, and the last answer to one: API and version, what
-        # follows the correlation id up to behind the topic, and how frames with these bytes look.
+    def splitter(self, direction: int) -> Splitter:
+        return Splitter(self.limit if direction == IN else _LARGEST)
+
+
+class RowReader:
+    """Rows of one connection. A response does not say what it answers: requests are remembered."""
+
+    __slots__ = ("_most", "answered_last", "asked", "reading", "requests")
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self._most = reading.most
+        # Of plain numbers, so that the garbage collector does not look at it.
+        self.requests: dict[int, int] = {}
+        """API and version in one number, by correlation id."""
+        # The last Produce request with one topic, and the last answer to one: its API and version,
+        # what follows the correlation id up to behind the topic, and how frames with these bytes
+        # look.
         self.asked, self.answered_last = _NOTHING_ASKED, _NOTHING_ANSWERED
 
     def remember(self, correlation_id: int, api_key: int, version: int) -> None:
         """A request passed; its answer will have this API's format."""
         requests = self.requests
-        requests[correlation_id] = (api_key, version)
+        # As the wire has them: 16 bits each.
+        requests[correlation_id] = (api_key << 16) | (version & 0xFFFF)
         if len(requests) > 2 * self._most:
             # In bulk: to find a dictionary's first entry after many deletions is slow.
             self.requests = dict(islice(requests.items(), len(requests) - self._most, None))
-
-    @property
-    def weight(self) -> int:
-        """About the bytes that the remembered requests take."""
-        return 200 * len(self.requests)
 
     def answered(self, frame: bytes) -> tuple[int, int]:
         """API and version of the request that a response answers. Raises InvalidInput."""
         known = self.requests.get(int.from_bytes(frame[4:8], "big", signed=True))
         if known is None:
             raise InvalidInput("what this response answers is no longer known")
-        return known
+        return known >> 16, known & 0xFFFF
 
     def glance(self, direction: int, frame: bytes) -> Look | None:
         """The API and client of a request, or the API that a response answers, and the topics."""
@@ -105,7 +113,7 @@ class RowReader:
                 and frame.startswith(named, glance.AFTER_CORRELATION_ID)
             ):
                 return asked
-            look = glance.of_request(frame, api_key, version, self._items)
+            look = glance.of_request(frame, api_key, version, self.reading.items)
             if api_key == ApiKey.PRODUCE and isinstance(look[0], bytes):
                 # Up to here the bytes say where they end: any frame with them has this look.
                 self.asked = frame[4:8], look[0], look
@@ -116,8 +124,9 @@ class RowReader:
         seen = self.answered_last
         if known == seen[0] and frame.startswith(seen[1], glance.ANSWER):
             return seen[2]
-        answer = glance.of_response(frame, *known)
-        if known[0] == ApiKey.PRODUCE and answer is not None and isinstance(answer[0], bytes):
+        api_key = known >> 16
+        answer = glance.of_response(frame, api_key, known & 0xFFFF)
+        if api_key == ApiKey.PRODUCE and answer is not None and isinstance(answer[0], bytes):
             self.answered_last = known, answer[0], answer
         return answer
 
@@ -140,7 +149,7 @@ class RowReader:
 
     def _request(self, frame: bytes) -> list[Row]:
         header, _ = read_request_header(frame)
-        _, message = decode_request(frame, self._items)
+        _, message = decode_request(frame, self.reading.items)
         row = self._row(IN, header.api_key, header.api_version, header.correlation_id, message)
         row.frame, row.size = frame, len(frame)
         if header.client_id is not None:
@@ -171,7 +180,7 @@ class RowReader:
                     frame=frame,
                 )
             ]
-        api_key, version = known
+        api_key, version = known >> 16, known & 0xFFFF
         _, message = decode_response(frame, api_key, version)
         row = self._row(OUT, api_key, version, correlation_id, message)
         row.frame, row.size = frame, len(frame)
@@ -248,7 +257,7 @@ class RowReader:
             detail["producer_epoch"] = header.producer_epoch
         if row.detail.get("transactional_id"):
             detail["transactional_id"] = row.detail["transactional_id"]
-        if row.direction == OUT or self._placed:
+        if row.direction == OUT or self.reading.placed:
             # Only the log knows offsets: a producer's batch begins at 0.
             detail["offset"] = record.offset
         if header.is_control:
@@ -286,14 +295,14 @@ class RowReader:
 
     def _produced(self, request: ProduceRequest) -> Iterator[tuple[str, int, bytes]]:
         for topic in request.topic_data:
-            name = topic.name or self._name_of(topic.topic_id) or topic.topic_id.hex()
+            name = topic.name or self.reading.name_of(topic.topic_id) or topic.topic_id.hex()
             for partition in topic.partition_data:
                 if partition.records:
                     yield name, partition.index, partition.records
 
     def _fetched(self, response: FetchResponse) -> Iterator[tuple[str, int, bytes]]:
         for topic in response.responses:
-            name = topic.topic or self._name_of(topic.topic_id) or topic.topic_id.hex()
+            name = topic.topic or self.reading.name_of(topic.topic_id) or topic.topic_id.hex()
             for partition in topic.partitions:
                 if isinstance(partition.records, bytes) and partition.records:
                     yield name, partition.partition_index, partition.records
@@ -305,7 +314,7 @@ class RowReader:
             value = getattr(struct, item.name)
             if item.name == "topic_id":
                 if value != ZERO_UUID:
-                    plain["topic"] = self._name_of(value)
+                    plain["topic"] = self.reading.name_of(value)
                     plain["topic_id"] = value.hex()
             elif item.name == "records":
                 plain["records_bytes"] = len(value or b"")
@@ -319,6 +328,27 @@ class RowReader:
         if isinstance(value, list | tuple):
             return [self._plain_value(one) for one in value]
         return value
+
+
+class PastFrames(msgspec.Struct, eq=False, gc=False):
+    """Reads the frames of a connection that has ended, of which nothing else is kept."""
+
+    client: str
+    reading: Reading
+    requests: dict[int, int]
+
+    @property
+    def weight(self) -> int:
+        """About the bytes that the remembered requests take."""
+        return 200 * len(self.requests)
+
+    def splitter(self, direction: int) -> Splitter:
+        return self.reading.splitter(direction)
+
+    def rows(self, direction: int, frame: bytes) -> list[Row]:
+        reader = RowReader(self.reading)
+        reader.requests = self.requests
+        return reader.rows(direction, frame)
 
 
 def _name(code: int) -> str:

@@ -74,13 +74,13 @@ class AnswerSkimmer(Skimmer):
     def __init__(self, reader: RowReader) -> None:
         super().__init__()
         self._reader = reader
-        self._expect((-1, -1), b"", b"")
+        self._expect(-1, b"", b"")
 
     def forget(self) -> None:
         super().forget()
-        self._expect((-1, -1), b"", b"")
+        self._expect(-1, b"", b"")
 
-    def _expect(self, request: tuple[int, int], named: bytes, answer: bytes) -> None:
+    def _expect(self, request: int, named: bytes, answer: bytes) -> None:
         """Answers to such a request that name what this one does have one of the `looks`."""
         self._request, self._named = request, named
         self._least = ANSWER + len(named)

@@ -74,8 +74,8 @@ def connection_view(connection: KafkaConnection) -> ConnectionView:
             "requests": connection.requests,
             "fetch_session": None if session is None else fetch_session_view(session),
             "dialled": f"{host}:{port}",
-            "fetching": _fetching(caller) if caller.reading else [],
-            "unknown_topics": list(caller.unknown_topics),
+            "fetching": _fetching(caller) if caller.reading else (),
+            "unknown_topics": tuple(caller.unknown_topics),
             "fetch_wait": None if waits is None else waits.wait,
             # Where the client was sent, if that is elsewhere than where it came.
             "advertised": f"{advertised}:{port}" if advertised and advertised != host else "",

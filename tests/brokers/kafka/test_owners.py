@@ -6,7 +6,7 @@ import pytest
 from mockforge_brokers.journal import IN
 from mockforge_brokers.kafka.codes import ApiKey
 from mockforge_brokers.kafka.misbehaviour import parts
-from mockforge_brokers.kafka.rows import RowReader
+from mockforge_brokers.kafka.rows import Reading, RowReader
 from mockforge_brokers.kafka.wire.frames import encode_request
 from mockforge_brokers.kafka.wire.messages.groups import FindCoordinatorRequest, HeartbeatRequest
 from mockforge_brokers.kafka.wire.messages.offsets import (
@@ -41,7 +41,7 @@ _CASES: list[tuple[Any, int, dict[str, str]]] = [
 
 @pytest.mark.parametrize(("request_", "version", "expected"), _CASES)
 def test_a_request_says_which_group_or_transaction_it_is_about(request_, version, expected):
-    reader = RowReader(lambda _: "")
+    reader = RowReader(Reading(lambda _: ""))
     [row] = reader.rows(IN, encode_request(request_, version, 1, "c"))
     found = {name: row.detail[name] for name in (GROUP, TXN) if row.detail.get(name)}
     assert found == expected
@@ -52,7 +52,7 @@ def test_the_partitions_that_a_transaction_takes_in_are_matched_one_by_one():
         v3_and_below_transactional_id="pay",
         v3_and_below_topics=[AddPartitionsToTxnTopic(name="orders", partitions=[0, 2])],
     )
-    [row] = RowReader(lambda _: "").rows(IN, encode_request(message, 3, 1, "c"))
+    [row] = RowReader(Reading(lambda _: "")).rows(IN, encode_request(message, 3, 1, "c"))
     assert row.destination == "orders"
     found = [(part.destination, part.detail["partition"]) for part in parts([row])]
     assert found == [("orders", 0), ("orders", 2)]

@@ -11,7 +11,7 @@ from mockforge_brokers.amqp.wire import content, frames
 from mockforge_brokers.amqp.wire.units import UnitSplitter
 from mockforge_brokers.errors import ProtocolError
 from mockforge_brokers.journal import IN, OUT, Row, Splitter
-from mockforge_brokers.kafka.rows import RowReader
+from mockforge_brokers.kafka.rows import Reading, RowReader
 from mockforge_brokers.kafka.skimming import AnswerSkimmer, RequestSkimmer
 from mockforge_brokers.kafka.wire.frames import encode_request, encode_response
 from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest, ApiVersionsResponse
@@ -67,7 +67,7 @@ def amqp_case() -> Case:
 
 
 def kafka_case() -> Case:
-    reader = RowReader(lambda topic_id: "")
+    reader = RowReader(Reading(lambda topic_id: ""))
     requests = [
         encode_request(produce("t", b"1"), 9, 1, "shop"),
         encode_request(fetch("t", 5), 12, 2, "shop"),
@@ -194,7 +194,7 @@ def test_a_kafka_frame_like_the_last_one_looks_as_if_it_were_the_first(direction
     variants, chance = (requests, answers)[direction], Random(1)
 
     def reader() -> RowReader:
-        made = RowReader(lambda topic_id: "")
+        made = RowReader(Reading(lambda topic_id: ""))
         for request in requests:
             made.glance(IN, request)
         return made
