@@ -79,6 +79,11 @@ class CommittedOffsets:
         self._keeper.group_changed(group_id)
         return refused
 
+    def holds(self, group_id: str, producer_id: int) -> bool:
+        """Whether a producer committed to this group in a transaction that is still open."""
+        group = self._groups.get(group_id)
+        return group is not None and producer_id in group.offsets.pending
+
     def settle(self, group_id: str, producer_id: int, *, committed: bool) -> None:
         """A transaction in which offsets were committed to this group ended."""
         group = self._groups.get(group_id)

@@ -156,6 +156,17 @@ class Transactions:
         one.check(who)
         return one.is_open and group_id in one.groups
 
+    def writes(self, who: ProducerIdAndEpoch) -> bool:
+        """Whether this is a producer whose transaction is open, and not one that is to come.
+
+        Raises RequestRefused for who was that producer before.
+        """
+        one = self.by_producer().get(who.producer_id)
+        if one is None or not one.is_open or who.producer_epoch > one.producer_epoch:
+            return False
+        one.check(who)
+        return True
+
     def abort_hanging(self, log: PartitionLog) -> int:
         """Abort in one partition what no transactional id here has open; returns how many."""
         owners = self.by_producer()
