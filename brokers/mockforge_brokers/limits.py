@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Annotated, Final, Literal, NamedTuple, get_type_hints
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 KIB = 1024
 MIB = 1024 * 1024
@@ -64,7 +65,7 @@ class Limits(Struct, frozen=True):
         Bound("bytes", "one request (socket.request.max.bytes)", "the connection ends", 1024),
     ] = 100 * MIB
     # A fetch may name each topic and partition that there can be, and forget each (KIP-227): a
-    # client whose request is not taken asks the same again for ever.
+    # client whose request is not taken asks the same again for ever (`limits_of`).
     kafka_request_items: Annotated[
         int,
         Bound("count", "topics, partitions and all else of one request", "the connection ends"),
@@ -157,6 +158,15 @@ class Limits(Struct, frozen=True):
         int,
         Bound("bytes", "the body of one HTTP request", "it is refused with 413", 1024),
     ] = 128 * MIB
+
+
+def limits_of(given: Mapping[str, int]) -> Limits:
+    """Those in force with what somebody gives; what may be asked for at once follows from it."""
+    limits = Limits(**given)
+    if "kafka_request_items" in given:
+        return limits
+    least = 2 * (limits.kafka_topics + limits.kafka_partitions)
+    return replace(limits, kafka_request_items=max(limits.kafka_request_items, least))
 
 
 class Limit(NamedTuple):

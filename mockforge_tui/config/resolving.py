@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mockforge_brokers.amqp.profiles import PROFILES
-from mockforge_brokers.limits import LIMITS, Limits
+from mockforge_brokers.limits import LIMITS, limits_of
 from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.mqtt.presets import PRESETS
 from mockforge_brokers.protocols import PROTOCOLS
@@ -114,7 +114,7 @@ def resolve(
     mqtt["refused_filters"] = dict(map(refused_filter, filters))
     mqtt["sn_topics"] = dict(mqtt.pop("sn_topics", ()))
     mqtt["listeners"] = dict(mqtt.pop("listeners", ()))
-    config = Config(**values, limits=Limits(**limits), mqtt_options=MqttOptions(**mqtt))
+    config = Config(**values, limits=limits_of(limits), mqtt_options=MqttOptions(**mqtt))
     _check(config)
     return Resolved(config, origins, tuple(found.warnings))
 

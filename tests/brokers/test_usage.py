@@ -19,7 +19,7 @@ from mockforge_brokers.kafka.wire.messages.offsets import (
     OffsetFetchRequestGroup,
 )
 from mockforge_brokers.kafka.wire.schema import Message
-from mockforge_brokers.limits import LIMITS, Limits
+from mockforge_brokers.limits import LIMITS, Limits, limits_of
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.wire.encode import encode_packet as mqtt
 from mockforge_brokers.mqtt.wire.frames import encode_varint
@@ -100,6 +100,9 @@ def environment(**limits: int) -> Environment:
     return Environment.create(ManualClock(), seed=1, limits=Limits(**limits))
 
 
+MET = ": the limit kafka_request_items is met"
+
+
 def view_of(environment: Environment, name: str) -> LimitView:
     return next(view for view in environment.usage.views() if view.name == name)
 
@@ -126,13 +129,29 @@ def test_a_kafka_request_that_names_too_much_ends_its_connection(kind: str) -> N
             topics = [TopicProduceData(name=one, partition_data=[]) for one in names]
             request = ProduceRequest(acks=1, timeout_ms=1, topic_data=topics)
         client.send(encode_request(request, 9, 1, ""))
-    assert client.peer.reason == f"{kind}Request v9 names more than 10 things at once"
+    assert client.peer.reason == f"{kind}Request v9 names more than 10 things at once{MET}"
     assert view_of(env, "kafka_request_items").met == 1
 
 
-def test_a_kafka_request_may_name_all_that_there_can_be_and_forget_it() -> None:
-    limits = Limits()
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"kafka_partitions": 1_000_000},
+        {"kafka_topics": 500_000, "kafka_partitions": 500_000},
+        {"kafka_topics": 1, "kafka_partitions": 1},
+    ],
+)
+def test_a_kafka_request_may_name_all_that_there_can_be_and_forget_it(
+    given: dict[str, int],
+) -> None:
+    limits = limits_of(given)
     assert limits.kafka_request_items >= 2 * (limits.kafka_topics + limits.kafka_partitions)
+
+
+def test_what_a_kafka_request_may_name_is_what_somebody_says() -> None:
+    given = {"kafka_request_items": 10, "kafka_partitions": 1_000_000}
+    assert limits_of(given) == Limits(**given)
 
 
 def test_tagged_fields_of_the_first_kafka_request_count_too() -> None:
@@ -141,7 +160,7 @@ def test_tagged_fields_of_the_first_kafka_request_count_too() -> None:
     message = bytes.fromhex("02 78 02 31 05 3200 3300 3400 3500 3600")
     frame = bytes.fromhex("0012 0003 00000001 ffff 00") + message
     client.send(len(frame).to_bytes(4, "big") + frame)
-    assert client.peer.reason == "ApiVersionsRequest v3 names more than 4 things at once"
+    assert client.peer.reason == f"ApiVersionsRequest v3 names more than 4 things at once{MET}"
     assert view_of(env, "kafka_request_items").met == 1
 
 
@@ -190,7 +209,7 @@ def test_a_kafka_request_that_stands_for_too_much_ends_its_connection(
     broker = _kafka(8)
     client = FakeNetwork(broker, broker.environment).connect()
     client.send(encode_request(request_, version, 1, ""))
-    reason = f"{type(request_).__name__} v{version} names more than 8 things at once"
+    reason = f"{type(request_).__name__} v{version} names more than 8 things at once{MET}"
     assert client.peer.reason == ("" if is_taken else reason)
     assert view_of(broker.environment, "kafka_request_items").met == (not is_taken)
 

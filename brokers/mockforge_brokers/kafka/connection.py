@@ -179,7 +179,8 @@ class KafkaConnection:
 
     def edit(self, direction: int, frame: bytes, changes: Mapping[int, Changes]) -> bytes:
         if direction == IN:
-            return misbehaviour.edit_request(frame, changes)
+            most = self._environment.limits.kafka_request_items
+            return misbehaviour.edit_request(frame, changes, most)
         return misbehaviour.edit_response(frame, self._rows.answered(frame), changes)
 
     def set_fields(self, direction: int, frame: bytes, values: Mapping[str, str]) -> bytes:

@@ -180,9 +180,12 @@ def _refuse_topics(message: Message, refusal: Refusal, name_of: NameOf) -> None:
 # Editing.
 
 
-def edit_request(frame: bytes, changes: Mapping[int, Changes]) -> bytes:
-    """A Produce request with the records of these numbers changed; raises InvalidInput."""
-    header, message = decode_request(frame)
+def edit_request(frame: bytes, changes: Mapping[int, Changes], most: int) -> bytes:
+    """A Produce request with the records of these numbers changed.
+
+    Raises InvalidInput, and ProtocolError for what names more than `most` things.
+    """
+    header, message = decode_request(frame, most)
     if not isinstance(message, ProduceRequest):
         raise InvalidInput(f"{ApiKey(header.api_key).title} carries no record: hold op:Produce")
     fields = [part for topic in message.topic_data for part in topic.partition_data]

@@ -297,7 +297,7 @@ def test_what_names_too_much_before_the_login_is_not_read_to_be_refused():
     scene.ask_for(client, HANDSHAKE, 1)
     topics = [MetadataRequestTopic(name=f"t{number}") for number in range(11)]
     scene.ask(client, MetadataRequest(topics=topics), 9)
-    assert client.peer.reason == "MetadataRequest v9 names more than 10 things at once"
+    assert client.peer.reason.startswith("MetadataRequest v9 names more than 10 things at once")
     assert client.take() == b""
     views = {view.name: view for view in scene.environment.usage.views()}
     assert views["kafka_request_items"].met == 1

@@ -226,8 +226,10 @@ def test_what_names_too_much_is_one_row_and_ends_its_connection_when_refused(
     assert look[1] is (title == "ProduceRequest"), "Produce is asked for one topic only"
     with pytest.raises(ProtocolError, match=says):
         client.connection.set_fields(IN, frame, {"acks": "0"})
+    with pytest.raises(ProtocolError, match=says):
+        client.connection.edit(IN, frame, {0: Changes(payload=b"b")})
     refuse(client, frame, everything, CODE)
-    assert client.peer.reason == says
+    assert client.peer.reason == f"{says}: the limit kafka_request_items is met"
     assert client.take() == b""
     views = {view.name: view for view in scene.environment.usage.views()}
     assert views["kafka_request_items"].met == 1

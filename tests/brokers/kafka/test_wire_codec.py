@@ -1,11 +1,13 @@
 """What all messages share: defaults, unknown tags, constructors, and damage of any kind."""
 
+import struct
 import zlib
 from contextlib import suppress
 from random import Random
 
 import pytest
 from mockforge_brokers.errors import LocalError, ProtocolError
+from mockforge_brokers.kafka.wire import consumer_protocol
 from mockforge_brokers.kafka.wire.codec import TooManyItems, decode, encode, encode_pieces
 from mockforge_brokers.kafka.wire.messages.cluster import (
     MetadataRequest,
@@ -183,3 +185,13 @@ def test_tagged_fields_are_items_of_a_message(message: Message) -> None:
     assert found.unknown_tags == dict.fromkeys(range(50, 55), b"")
     with pytest.raises(TooManyItems, match=f"{cls.__name__} v{version} names more than 4 things"):
         decode(cls, version, data, 0, 4)
+
+
+@pytest.mark.parametrize(("topics", "is_read"), [(250_000, True), (250_001, False)])
+def test_what_a_member_says_in_its_own_bytes_is_read_as_far_as_it_may_name(
+    topics: int, is_read: bool
+) -> None:
+    metadata = struct.pack(">hi", 0, topics) + bytes(2) * topics + struct.pack(">i", -1)
+    assert (consumer_protocol.subscription(metadata) is not None) is is_read
+    assignment = struct.pack(">hi", 0, topics) + bytes(6) * topics + struct.pack(">i", -1)
+    assert len(consumer_protocol.assigned_partitions(assignment)) == topics * is_read

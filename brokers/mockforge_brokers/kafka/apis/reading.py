@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from ...environment import Environment
 from ...fairness import Stepped
 from ..wire.codec import TooManyItems, decode, decode_by_steps, too_many
 from ..wire.schema import Message
@@ -26,9 +27,8 @@ def read_by_steps(
     most = environment.limits.kafka_request_items
     try:
         return (yield from decode_by_steps(message, version, frame, at, most))
-    except TooManyItems:
-        environment.usage.count("kafka_request_items")
-        raise
+    except TooManyItems as error:
+        raise _counted(environment, error) from None
 
 
 def read_by(caller: Caller, decoder: Callable[[int], T]) -> T:
@@ -36,9 +36,8 @@ def read_by(caller: Caller, decoder: Callable[[int], T]) -> T:
     environment = caller.environment
     try:
         return decoder(environment.limits.kafka_request_items)
-    except TooManyItems:
-        environment.usage.count("kafka_request_items")
-        raise
+    except TooManyItems as error:
+        raise _counted(environment, error) from None
 
 
 def check_meant(caller: Caller, message: type[Message], items: int) -> None:
@@ -46,5 +45,9 @@ def check_meant(caller: Caller, message: type[Message], items: int) -> None:
     environment = caller.environment
     most = environment.limits.kafka_request_items
     if items > most:
-        environment.usage.count("kafka_request_items")
-        raise too_many(message, caller.version, most)
+        raise _counted(environment, too_many(message, caller.version, most))
+
+
+def _counted(environment: Environment, error: TooManyItems) -> TooManyItems:
+    environment.usage.count("kafka_request_items")
+    return TooManyItems(f"{error.text}: the limit kafka_request_items is met")

@@ -1,7 +1,7 @@
 """What consumers put into the opaque bytes of the classic group protocol."""
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ...errors import BrokerError
 from .codec import decode, encode
@@ -13,6 +13,8 @@ from .messages.groups import (
 from .schema import Message
 
 M = TypeVar("M", bound=Message)
+_MOST: Final = 250_000
+"""Topics and partitions that are read of one member: more than there can be (`limits`)."""
 
 
 def subscribed_topics(metadata: bytes) -> Sequence[str]:
@@ -47,6 +49,6 @@ def _decoded(message: type[M], data: bytes) -> M | None:
         return None
     version = min(int.from_bytes(data[:2], "big"), message.versions.last)
     try:
-        return decode(message, version, data, 2)
+        return decode(message, version, data, 2, _MOST)
     except BrokerError:
         return None
