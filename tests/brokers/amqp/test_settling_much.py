@@ -1,5 +1,6 @@
 """What a client settles, or does not want, may be a million messages: others come between."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -59,6 +60,81 @@ def test_what_is_rejected_behind_very_many_dies_behind_them() -> None:
         + nack(requeue=False, tag=300)
     )
     assert held(scene.client(), "dead") == [b"%d" % number for number in range(300)]
+
+
+WIDE = 100
+"""Queues that each dead letter goes to."""
+
+
+def dying(scene: Scene, count: int, **arguments: Any) -> Client:
+    """A client that published so many messages, which die by these arguments."""
+    broker, client = scene.broker, scene.client()
+    broker.declare_exchange("dead", "fanout")
+    for number in range(WIDE):
+        broker.declare_queue(f"dead-{number}")
+        broker.vhost().bind_queue(f"dead-{number}", "dead", "", {})
+    arguments["x_dead_letter_exchange"] = "dead"
+    client.send("queue.declare", queue="q", durable=True, arguments=_named(arguments))
+    client.fake.send(publish("", "q", b"x") * count)
+    return client
+
+
+def _named(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name.replace("_", "-"): value for name, value in arguments.items()}
+
+
+def _died(scene: Scene) -> int:
+    return len(scene.broker.vhost().queues[f"dead-{WIDE - 1}"].messages)
+
+
+def _expire(scene: Scene, client: Client) -> int:
+    seen: list[int] = []
+    # In the moment of the queue's timer, behind it.
+    scene.clock.call_later(1.0, lambda: seen.append(_died(scene)))
+    scene.advance(1.0)
+    return seen[0]
+
+
+def _shorten(scene: Scene, client: Client) -> int:
+    scene.broker.set_policy("short", "^q$", {"max-length": 1})
+    # Queue by queue it comes to hold, in steps of its own.
+    while not _died(scene):
+        scene.environment.chores._next()
+    return _died(scene)
+
+
+def _reject(scene: Scene, client: Client) -> int:
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    client.fake.connection.receive(nack(requeue=False))
+    return _died(scene)
+
+
+def _return(scene: Scene, client: Client) -> int:
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    # What is known of it holds for those that come back: here the first one has told.
+    client.fake.connection.receive(nack(requeue=True, tag=1))
+    client.fake.connection.receive(nack(requeue=True))
+    return _died(scene)
+
+
+DEATHS: list[tuple[Callable[[Scene, Client], int], int, dict[str, Any]]] = [
+    (_expire, 300, {"x_message_ttl": 1000}),
+    (_shorten, 299, {}),
+    (_reject, 300, {}),
+    (_return, 300, {"x_queue_type": "quorum", "x_delivery_limit": 0}),
+]
+
+
+@pytest.mark.parametrize(("die", "count", "arguments"), DEATHS)
+def test_a_step_has_the_fewer_deaths_the_more_queues_get_each(
+    die: Callable[[Scene, Client], int], count: int, arguments: dict[str, Any]
+) -> None:
+    scene = hurried()
+    client = dying(scene, 300, **arguments)
+    assert 0 < die(scene, client) < 5
+    finish(client.fake.connection)
+    scene.advance(1)
+    assert _died(scene) == count
 
 
 @pytest.mark.parametrize("tag", [0, 2999])

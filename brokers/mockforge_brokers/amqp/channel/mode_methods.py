@@ -59,14 +59,17 @@ def _settling(channel: Channel, settled: list[SettledDelivery]) -> Steps:
     """What was settled in a transaction takes effect; of its client it is no longer."""
     by_settlement: dict[Settlement, list[Message]] = {each: [] for each in SETTLEMENTS}
     channel.refill([each.message for each in settled])
-    for number, each in enumerate(settled, 1):
+    left = DISCARDED_AT_ONCE
+    for each in settled:
         message = each.message
         by_settlement[each.settlement].append(message)
         if each.settlement == "acknowledged":
             message.queue.acknowledge(message)
         elif each.settlement == "rejected":
             message.queue.discard(message)
-        if not number % DISCARDED_AT_ONCE:
+        left -= message.queue.reach
+        if left <= 0:
+            left = DISCARDED_AT_ONCE
             yield
     for settlement, messages in by_settlement.items():
         channel.note(settlement, messages)

@@ -101,6 +101,7 @@ class DeadLetters:
         vhost, policy, old = self._vhost, queue.policy, message.route
         exchange = vhost.exchanges.get(policy.dead_letter_exchange or "")
         if exchange is None:
+            queue.reach = 1
             name = policy.dead_letter_exchange
             what = f"queue '{queue.name}' in vhost '{vhost.name}'"
             vhost.warned.report(what, f"its dead letters are lost: there is no exchange '{name}'")
@@ -120,6 +121,7 @@ class DeadLetters:
             for found in route.queues
             if reason == REJECTED or not _is_cycle(found, written.deaths)
         )
+        queue.reach = len(route.queues) or 1
         vhost.show(route)
         vhost.rejected = False
         if not vhost.deliver(route, written.content, message.size, "") or vhost.rejected:

@@ -124,6 +124,7 @@ class GovernedQueue(Queue):
         self.shortening = False
         """As above, for what is too much."""
         self.due = inf
+        self._reached = 0
         self.idle_timer: Timer | None = None
         self.active: Consumer | None = None
         self.expired = self.dropped = self.dead_lettered = self.dead_letters_lost = 0
@@ -137,6 +138,23 @@ class GovernedQueue(Queue):
         if policy.max_bytes is not None:
             self.memory.do(self._weighing())
         self.memory.settle()
+
+    @property
+    def reach(self) -> int:
+        return self._reached or 1
+
+    @reach.setter
+    def reach(self, queues: int) -> None:
+        self._reached = queues
+
+    def _at_once(self, most: int) -> int:
+        """How many may die in one step, if as many go to one queue each.
+
+        One as long as nobody knows where its dead letters go.
+        """
+        if self.policy.dead_letter_exchange is None:
+            return most
+        return max(1, most // self._reached) if self._reached else 1
 
     @property
     def lanes(self) -> Lanes:
@@ -257,13 +275,14 @@ class GovernedQueue(Queue):
 
         Meanwhile it is there for whoever takes it.
         """
-        if self._drop(_A_FEW if self.shortening else AT_ONCE) and not self.shortening:
+        most = _A_FEW if self.shortening else self._at_once(AT_ONCE)
+        if self._drop(most) and not self.shortening:
             self.memory.do(self._shortening())
 
     def _shortening(self) -> Steps:
         self.shortening = True
         try:
-            while self._drop(AT_ONCE):
+            while self._drop(self._at_once(AT_ONCE)):
                 yield
         finally:
             self.shortening = False
@@ -343,7 +362,7 @@ class GovernedQueue(Queue):
         """What is over at the head goes before anybody gets it; of very much, it begins to."""
         # Nothing here can be over: most queues have no time to live at all.
         if (self.messages or self.due != inf) and not self.ageing:
-            over = self.lanes.expired(self.host.clock.now(), AT_ONCE)
+            over = self.lanes.expired(self.host.clock.now(), self._at_once(AT_ONCE))
             self._bury_all(over)
             # Or its dead letter came back to this very queue, already over again.
             more = over and self.lanes.next_expiry <= self.host.clock.now()
@@ -393,7 +412,7 @@ class GovernedQueue(Queue):
     def _age(self) -> Steps:
         self.ageing = True
         try:
-            while over := self.lanes.expired(self.host.clock.now(), AT_ONCE):
+            while over := self.lanes.expired(self.host.clock.now(), self._at_once(AT_ONCE)):
                 self._bury_all(over)
                 yield
         finally:

@@ -37,6 +37,7 @@ class Queue:
     __slots__ = (
         "_delivered",
         "_position",
+        "_reached",
         "_rotation",
         "acknowledged",
         "active",
@@ -72,6 +73,8 @@ class Queue:
     plain: ClassVar[bool] = True
     """It can become one with rules, which is of `governed_class`."""
     governed_class: ClassVar[type[Queue]]
+    reach = 1
+    """Queues that a message goes to which dies here."""
     # active, ageing, dead_lettered, due and the like are a governed queue's (governed.py), and
     # keeping is a stored one's (stored.py): they stand here since a plain queue can become one.
     host: Host
@@ -183,8 +186,10 @@ class Queue:
         before the last step, in which nothing is done for each by itself.
         """
         back: list[Message] = []
-        for at in range(0, len(unacked), AT_ONCE):
-            some = unacked[at : at + AT_ONCE]
+        at = 0
+        while at < len(unacked):
+            some = unacked[at : at + max(1, AT_ONCE // self.reach)]
+            at += len(some)
             for message in some:
                 message.redelivered = True
                 message.consumer = None
@@ -345,7 +350,10 @@ def requeue_all(messages: Iterable[Message]) -> None:
 
 def discarding(messages: Iterable[Message]) -> Steps:
     """The steps of rejecting messages of any queues for good: each may become a dead letter."""
-    for number, message in enumerate(messages, 1):
+    left = DISCARDED_AT_ONCE
+    for message in messages:
         message.queue.discard(message)
-        if not number % DISCARDED_AT_ONCE:
+        left -= message.queue.reach
+        if left <= 0:
+            left = DISCARDED_AT_ONCE
             yield

@@ -369,7 +369,8 @@ class QuorumQueue(GovernedQueue):
 
     def _retrying(self) -> Steps:
         """Those that no queue takes this time either wait behind the others."""
-        for number in range(len(self.undelivered)):
+        left = AT_ONCE
+        for _ in range(len(self.undelivered)):
             # The queue may have ended meanwhile, and they with it.
             if not self.undelivered:
                 return
@@ -377,7 +378,9 @@ class QuorumQueue(GovernedQueue):
             self.memory.used -= message.size + COST
             self._tried(message)
             self.host.dead_letter(self, message, reason)
-            if number % AT_ONCE == AT_ONCE - 1:
+            left -= self.reach
+            if left <= 0:
+                left = AT_ONCE
                 yield
         self.memory.settle()
 
