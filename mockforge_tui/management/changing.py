@@ -136,8 +136,9 @@ def delete_binding(kind: DestinationKind) -> Callable[[Asked], Any]:
         _permit_binding(asked, vhost, source, destination)
         found = {
             row["properties_key"]: row
-            for row in asked.broker.management.bindings(vhost, source=source)
-            if (row["destination_type"], row["destination"]) == (kind, destination)
+            for row in asked.broker.management.bindings(
+                vhost, source=source, destination=destination, kind=kind
+            )
         }
         # Clients escape the name once more, or take it for escaped already.
         for read in (str, unquote, unquote_plus):

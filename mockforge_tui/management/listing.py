@@ -1,7 +1,7 @@
 """Lists as they are asked for: filtered, sorted, in pages, with some columns only."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mockforge_brokers.expressions import compiled
@@ -10,10 +10,25 @@ from .refusals import bad_request
 
 Row = Mapping[str, Any]
 _DIGITS = 9
+_PLACE = ("", "name", "vhost")
+"""Columns of rows that are not filled, and none."""
 
 
-def listed(rows: Sequence[Row], query: Mapping[str, str]) -> Any:
-    """A plain list, or one page with the sizes of the whole. Raises Refused."""
+Filled = Callable[[Sequence[Row]], Sequence[Row]]
+
+
+def _as_they_are(rows: Sequence[Row]) -> Sequence[Row]:
+    return rows
+
+
+def listed(rows: Sequence[Row], query: Mapping[str, str], filled: Filled = _as_they_are) -> Any:
+    """A plain list, or one page with the sizes of the whole. Raises Refused.
+
+    `filled` makes of rows that say where something is those that say all of it: of a page alone,
+    where nothing else is looked at.
+    """
+    if query.get("sort", "name") not in _PLACE:
+        rows, filled = filled(rows), _as_they_are
     found = list(rows)
     total = len(found)
     if query.get("name"):
@@ -23,7 +38,7 @@ def listed(rows: Sequence[Row], query: Mapping[str, str]) -> Any:
         backwards = query.get("sort_reverse") == "true"
         found.sort(key=lambda row: _order(_at(row, path)), reverse=backwards)
     if "page" not in query:
-        return [picked(row, query) for row in found]
+        return [picked(row, query) for row in filled(found)]
     page, size = _number(query, "page", 1), _number(query, "page_size", 100)
     if size > 500:
         raise bad_request(f"page_size: 500 is the most, not {size}")
@@ -34,7 +49,7 @@ def listed(rows: Sequence[Row], query: Mapping[str, str]) -> Any:
     return {
         "filtered_count": len(found),
         "item_count": len(items),
-        "items": [picked(row, query) for row in items],
+        "items": [picked(row, query) for row in filled(items)],
         "page": page,
         "page_count": pages,
         "page_size": size,

@@ -166,8 +166,9 @@ def exchange(asked: Asked) -> Any:
 
 
 def queues(asked: Asked) -> Any:
-    rows = asked.sight.in_reach(asked.broker.management.queues(_place(asked)))
-    return listed(sorted(rows, key=_BY_PLACE), asked.query)
+    figures = asked.broker.management
+    names = asked.sight.in_reach(figures.queue_names(_place(asked)))
+    return listed(names, asked.query, figures.queues)
 
 
 def queue(asked: Asked) -> Any:
@@ -182,7 +183,7 @@ def bindings(asked: Asked) -> Any:
 def bindings_of_queue(asked: Asked) -> Any:
     """A queue that is not there has the one that it would have, as with RabbitMQ."""
     vhost, name = asked.names
-    found = _bindings(asked, destination=name, destination_type="queue")
+    found = asked.broker.management.bindings(vhost, destination=name, kind="queue")
     if found or vhost not in asked.broker.vhosts:
         return found
     return [
@@ -200,23 +201,21 @@ def bindings_of_queue(asked: Asked) -> Any:
 
 def bindings_from(asked: Asked) -> Any:
     """An exchange that is not there has none."""
-    return _bindings(asked, source=exchange_name(asked.names[1]))
+    vhost, name = asked.names
+    return asked.broker.management.bindings(vhost, source=exchange_name(name))
 
 
 def bindings_to(asked: Asked) -> Any:
-    name = exchange_name(asked.names[1])
-    return _bindings(asked, destination=name, destination_type="exchange")
+    vhost, name = asked.names
+    destination = exchange_name(name)
+    return asked.broker.management.bindings(vhost, destination=destination, kind="exchange")
 
 
 def bindings_between(kind: str) -> Any:
     def between(asked: Asked) -> Any:
         vhost, source, destination = asked.names[:3]
-        rows = _bindings(
-            asked,
-            source=exchange_name(source),
-            destination=destination,
-            destination_type=kind,
-            vhost=vhost,
+        rows = asked.broker.management.bindings(
+            vhost, source=exchange_name(source), destination=destination, kind=kind
         )
         if len(asked.names) < 4:
             return rows
@@ -231,14 +230,6 @@ def bindings_between(kind: str) -> Any:
         return one(asked, found)
 
     return between
-
-
-def _bindings(asked: Asked, **wanted: str) -> list[dict[str, Any]]:
-    return [
-        row
-        for row in asked.broker.management.bindings(asked.names[0])
-        if all(row[name] == value for name, value in wanted.items())
-    ]
 
 
 def parameters(asked: Asked) -> Any:

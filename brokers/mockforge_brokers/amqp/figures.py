@@ -10,6 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import Any, Final
 from urllib.parse import quote_plus
 
@@ -32,6 +33,7 @@ from .wire.content import header_payload
 from .wire.properties import decode_properties
 
 _MOST_ADDED_UP = 10_000
+_by_name = attrgetter("name")
 
 Figures = dict[str, Any]
 
@@ -54,14 +56,23 @@ class Management:
     def vhosts(self) -> list[Figures]:
         return [_vhost(vhost, self._rates) for vhost in self._vhosts.values()]
 
-    def queues(self, vhost: str | None = None) -> list[Figures]:
-        unacked, sizes = self._unacked(), _Sizes()
-        found = [
-            _queue(host, queue, self._rates(queue), unacked, sizes)
-            for host in self._in(vhost)
-            for queue in host.queues.values()
+    def queue_names(self, vhost: str | None = None) -> list[Figures]:
+        """Which queues there are, in their order: to say more of each takes its time."""
+        return [
+            {"vhost": host.name, "name": name}
+            for host in sorted(self._in(vhost), key=_by_name)
+            for name in sorted(host.queues)
         ]
-        return sorted(found, key=lambda one: (one["vhost"], one["name"]))
+
+    def queues(self, names: Iterable[Mapping[str, Any]]) -> list[Figures]:
+        """All that is to be said of these."""
+        unacked, sizes = self._unacked(), _Sizes()
+        return [
+            _queue(host, queue, self._rates(queue), unacked, sizes)
+            for each in names
+            for host in self._in(each["vhost"])
+            if (queue := host.queues.get(each["name"])) is not None
+        ]
 
     def queue(self, vhost: str, name: str) -> Figures | None:
         """With its consumers."""
@@ -91,9 +102,17 @@ class Management:
             return None
         return {**_exchange(host, found, self._rates(found)), "incoming": [], "outgoing": []}
 
-    def bindings(self, vhost: str | None = None, *, source: str | None = None) -> list[Figures]:
-        """All, or those of one exchange; the default exchange's too, which nobody made."""
-        return [each for host in self._in(vhost) for each in _bindings(host, source)]
+    def bindings(
+        self,
+        vhost: str | None = None,
+        *,
+        source: str | None = None,
+        destination: str | None = None,
+        kind: str | None = None,
+    ) -> list[Figures]:
+        """All, or those from, to and of a kind; the default exchange's too, which nobody made."""
+        found = (_bindings(host, source, destination, kind) for host in self._in(vhost))
+        return list(chain.from_iterable(found))
 
     def counts(self, vhosts: Collection[str], user: str | None) -> dict[str, int]:
         """How many there are: queues and exchanges of these virtual hosts, the rest of a user.
@@ -418,14 +437,19 @@ def _exchange(vhost: VirtualHost, exchange: Exchange, rates: Rates) -> Figures:
     }
 
 
-def _bindings(host: VirtualHost, source: str | None) -> Iterator[Figures]:
-    if not source:
-        for queue in host.queues.values():
-            yield _default_binding(host.name, queue)
+def _bindings(
+    host: VirtualHost, source: str | None, destination: str | None, kind: str | None
+) -> Iterator[Figures]:
+    if not source and kind in (None, "queue"):
+        for name in host.queues if destination is None else (destination,):
+            if name in host.queues:
+                yield _default_binding(host.name, host.queues[name])
     for exchange in host.exchanges.values():
         if source in (None, exchange.name):
             for binding in exchange.bindings.values():
-                yield _binding(host.name, exchange, binding)
+                # Before more is said of it: of thousands one may be asked for.
+                if destination in (None, binding.destination.name) and kind in (None, binding.kind):
+                    yield _binding(host.name, exchange, binding)
 
 
 def _default_binding(vhost: str, queue: Queue) -> Figures:
