@@ -18,7 +18,7 @@ from . import segments as form
 from .facts import POSITION_BITS, Kept
 from .live import Live, Segment, place_of
 from .reading import Reader, number_of, path_of, paths_in
-from .refused import OURS, DataError, newer
+from .refused import OURS, DataError, newer, unusable
 from .segments import Entity
 
 _OUR_FOLDER: Final = 0o700
@@ -150,12 +150,12 @@ class Files:
             _make(folder)
             self._lock = _locked(folder)
         except OSError as error:
-            raise DataError(f"--data-dir {folder}: {error.strerror or error}") from None
+            raise unusable(folder, error) from None
         try:
             self._of_first_format = self._check()
         except OSError as error:
             os.close(self._lock)
-            raise DataError(f"--data-dir {folder}: {error.strerror or error}") from None
+            raise unusable(folder, error) from None
         except BaseException:
             os.close(self._lock)
             raise
@@ -192,7 +192,7 @@ class Files:
             kept = self._read()
         except OSError as error:
             self.close()
-            raise DataError(f"--data-dir {self.folder}: {error.strerror or error}") from None
+            raise unusable(self.folder, error) from None
         except BaseException:
             self.close()
             raise

@@ -30,6 +30,7 @@ from .disk import SEGMENT, Files, Lost, SegmentFile, let_go, renew
 from .facts import Group, Kept
 from .live import Segment, place_of
 from .reading import path_of
+from .refused import NO_ROOM
 from .store import Store
 from .syncer import Syncer
 
@@ -406,7 +407,7 @@ class Writer(RowWriter):
                 "any more: it is in memory alone. Export what is needed, end the program, and see "
                 "to the disk"
             )
-        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        if error.errno in NO_ROOM:
             return f"{place}: the disk is full: make room, and it goes on"
         if error.errno == errno.EFBIG:
             return f"{place}: {error.strerror}: is the disk full, or a file too large?"

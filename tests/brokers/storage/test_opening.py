@@ -7,7 +7,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from mockforge_brokers.storage.disk import Files
+from mockforge_brokers.storage.disk import Files, SegmentFile
 from mockforge_brokers.storage.refused import DataError
 
 from .test_disk import ROWS, filled, group, read, write, writer
@@ -34,6 +34,24 @@ def test_a_disk_without_room_for_our_number_is_read_all_the_same(tmp_path, monke
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", refuses)
         files = Files(tmp_path)
+    assert sum(map(len, files.read().logs.values())) == ROWS
+    files.close()
+
+
+def test_a_disk_that_is_full_at_a_later_start_is_named_and_what_is_kept_stays(
+    tmp_path, monkeypatch
+):
+    """As one that never writes in place, where there is no room for a little more."""
+    filled(tmp_path)
+
+    def refuses(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SegmentFile, "put", refuses)
+        with pytest.raises(DataError, match=f"--data-dir {tmp_path}: the disk is full, .*room"):
+            Files(tmp_path).read()
+    files = Files(tmp_path)
     assert sum(map(len, files.read().logs.values())) == ROWS
     files.close()
 
