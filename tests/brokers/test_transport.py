@@ -94,6 +94,24 @@ def test_a_burst_is_answered_with_one_write():
     run(test)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.3", "0.0.0.0", "localhost", "::1", "::"])
+def test_a_connection_knows_what_its_client_dialled_wherever_the_listener_is(host):
+    async def test(world: Serving) -> None:
+        try:
+            port = (await world.server.listen(Listener("lines", host=host))).port
+        except OSError:
+            pytest.skip(f"this machine has no {host}")
+        every = {"0.0.0.0": "127.0.0.2", "::": "::1"}
+        reader, writer = await asyncio.open_connection(every.get(host, host), port)
+        world.open.append((reader, writer))
+        writer.write(b"hello\n")
+        assert await reader.readexactly(6) == b"hello\n"
+        (connection,) = world.broker.all
+        assert connection.peer.local == writer.get_extra_info("peername")[:2]
+
+    run(test)
+
+
 def test_one_of_sixteen_bursts_is_measured():
     async def test(world: Serving) -> None:
         reader, writer = await world.connect()
