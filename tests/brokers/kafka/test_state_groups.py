@@ -12,11 +12,13 @@ from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.state.groups.classic.member import JoinRequest, SyncRequest
 from mockforge_brokers.kafka.state.groups.classic.state import GroupState
 from mockforge_brokers.kafka.state.groups.committed import Committer
+from mockforge_brokers.kafka.state.groups.consumer.member import HeartbeatRequest
 from mockforge_brokers.kafka.state.groups.coordinator import Groups
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
+from mockforge_brokers.limits import Limits
 
 from .refusals import refused
-from .scene import Answer
+from .scene import Answer, Noting
 
 SESSION, REBALANCE = 10.0, 60.0
 
@@ -24,9 +26,9 @@ SESSION, REBALANCE = 10.0, 60.0
 class Coordinator:
     """One broker's groups, time in hand, and every answer that came."""
 
-    def __init__(self, **options):
-        self.clock = ManualClock()
-        self.environment = Environment.create(self.clock, seed=1, journal=False)
+    def __init__(self, clock=None, limits=None, **options):
+        self.clock = clock or ManualClock()
+        self.environment = Environment.create(self.clock, seed=1, limits=limits, journal=False)
         self.groups = Groups(self.environment, KafkaOptions(**options))
         self.events = []
         self.environment.spine.watch(self.events.append)
@@ -35,7 +37,16 @@ class Coordinator:
     def group(self):
         return self.groups.by_id["g"]
 
-    def join(self, member_id="", *, client="c", instance=None, protocols=("range",), **wishes):
+    def join(
+        self,
+        member_id="",
+        *,
+        group="g",
+        client="c",
+        instance=None,
+        protocols=("range",),
+        **wishes,
+    ):
         wishes.setdefault("must_know_id", False)
         request = JoinRequest(
             member_id=member_id,
@@ -48,7 +59,7 @@ class Coordinator:
             protocols=tuple((name, wishes.get("metadata", b"topics")) for name in protocols),
             **{name: value for name, value in wishes.items() if name != "metadata"},
         )
-        return Answer(self.groups.join("g", request))
+        return Answer(self.groups.join(group, request))
 
     def sync(self, member_id, generation, assignments=(), **more):
         request = SyncRequest(member_id, generation, assignments=tuple(assignments), **more)
@@ -383,3 +394,40 @@ def test_an_id_that_was_given_out_is_not_for_an_instance():
         at.join(given_out, client="b", instance="i")
     assert list(at.group.members.static) == ["i"]
     assert at.group.members.static["i"] != given_out
+
+
+def test_ids_that_were_given_out_are_no_more_than_so_many_and_the_oldest_go():
+    coordinator = Coordinator()
+    first = coordinator.join(must_know_id=True).result.member_id
+    second = coordinator.join(must_know_id=True).result.member_id
+    for _ in range(998):
+        coordinator.join(must_know_id=True)
+    assert len(coordinator.group.pending) == 1_000
+    coordinator.join(must_know_id=True)
+    assert len(coordinator.group.pending) == 1_000
+    with refused(ErrorCode.UNKNOWN_MEMBER_ID):
+        coordinator.join(first)
+    coordinator.join(second)
+    assert second in coordinator.group.members.by_id
+
+
+def test_of_a_group_that_made_room_nobody_is_waited_for():
+    clock = Noting()
+    coordinator = Coordinator(clock, Limits(kafka_groups=2))
+    before = clock.waiting
+    for number in range(10):
+        coordinator.join(group=f"g{number}", must_know_id=True)
+    assert list(coordinator.groups.by_id) == ["g8", "g9"]
+    assert clock.waiting == before + 2
+
+
+def test_of_a_group_that_changed_its_protocol_nobody_is_waited_for():
+    clock = Noting()
+    coordinator = Coordinator(clock)
+    before = clock.waiting
+    coordinator.join(must_know_id=True)
+    assert clock.waiting == before + 1
+    heartbeat = HeartbeatRequest("m", 0, topic_names=frozenset("t"))
+    coordinator.groups.heartbeat("g", heartbeat)
+    coordinator.groups.heartbeat("g", HeartbeatRequest("m", -1))
+    assert clock.waiting == before

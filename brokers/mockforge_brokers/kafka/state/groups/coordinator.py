@@ -184,6 +184,8 @@ class Groups:
     def _convert(self, former: AnyGroup | None, new: G) -> G:
         """Put a group of the other protocol in the place of one without members."""
         if former is not None:
+            if former.empty:
+                former.retire()
             new.offsets, new.rebalances = former.offsets, former.rebalances
             self._keeper.group_changed(new.group_id)
         self.by_id[new.group_id] = new
@@ -307,6 +309,8 @@ class Groups:
             return
         for other in self.by_id.values():
             if other.empty and not other.offsets:
+                # Ids that it gave out would keep it until nobody came by them.
+                other.dissolve("made room for another group")
                 del self.by_id[other.group_id]
                 self._keeper.group_changed(other.group_id)
                 return

@@ -7,6 +7,7 @@ from uuid import UUID
 from ....clock import Clock, Timer
 from ....environment import Environment
 
+_MOST_PENDING: Final = 1_000
 _EARLY: Final = 0.0005
 """Seconds by which a loop's timer may ring too soon."""
 
@@ -84,7 +85,12 @@ class PendingIds:
         return new_member_id(self._environment, prefix)
 
     def give_out(self, member_id: str, session_timeout: float) -> None:
-        """Its owner is expected within its session timeout."""
+        """Its owner is expected within its session timeout.
+
+        Of very many ids the oldest is not waited for any more: who comes with it joins anew.
+        """
+        if len(self._timers) >= _MOST_PENDING:
+            self.take(next(iter(self._timers)))
         clock = self._environment.clock
         self._timers[member_id] = clock.call_later(session_timeout, self._expire, member_id)
 
