@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.logs.internal import is_internal
 from ...state.transactions.transaction import ProducerIdAndEpoch
@@ -24,7 +25,9 @@ _SEVERAL_SINCE = 4
 Codes = Mapping[tuple[str, int], int]
 
 
-def handle(caller: Caller, request: AddPartitionsToTxnRequest) -> AddPartitionsToTxnResponse:
+def handle(
+    caller: Caller, request: AddPartitionsToTxnRequest
+) -> Stepped[AddPartitionsToTxnResponse]:
     if caller.version < _SEVERAL_SINCE:
         only = AddPartitionsToTxnTransaction(
             transactional_id=request.v3_and_below_transactional_id,
@@ -32,22 +35,22 @@ def handle(caller: Caller, request: AddPartitionsToTxnRequest) -> AddPartitionsT
             producer_epoch=request.v3_and_below_producer_epoch,
             topics=request.v3_and_below_topics,
         )
+        codes = yield from _codes(caller, only)
         return AddPartitionsToTxnResponse(
-            results_by_topic_v3_and_below=_results(only.topics, _codes(caller, only))
+            results_by_topic_v3_and_below=_results(only.topics, codes)
         )
-    return AddPartitionsToTxnResponse(
-        results_by_transaction=[
-            AddPartitionsToTxnResult(
-                transactional_id=one.transactional_id,
-                topic_results=_results(one.topics, _codes(caller, one)),
-            )
-            for one in request.transactions
-        ]
-    )
+    results: list[AddPartitionsToTxnResult] = []
+    for one in request.transactions:
+        codes = yield from _codes(caller, one)
+        result = AddPartitionsToTxnResult(
+            transactional_id=one.transactional_id, topic_results=_results(one.topics, codes)
+        )
+        results.append(result)
+    return AddPartitionsToTxnResponse(results_by_transaction=results)
 
 
-def _codes(caller: Caller, wanted: AddPartitionsToTxnTransaction) -> Codes:
-    """The code of each partition: all are added or none."""
+def _codes(caller: Caller, wanted: AddPartitionsToTxnTransaction) -> Stepped[Codes]:
+    """The code of each partition: all are added, in one step, or none."""
     places = [(topic.name, index) for topic in wanted.topics for index in topic.partitions]
     unknown: dict[tuple[str, int], int] = {}
     try:
@@ -60,10 +63,15 @@ def _codes(caller: Caller, wanted: AddPartitionsToTxnTransaction) -> Codes:
                 _check_writable(caller, name, index)
             except RequestRefused as refusal:
                 unknown[name, index] = caller.denied(ApiKey.ADD_PARTITIONS_TO_TXN, refusal)
+            yield
         if unknown:
             return dict.fromkeys(places, int(ErrorCode.OPERATION_NOT_ATTEMPTED)) | unknown
         if wanted.verify_only:
-            return {place: _verify(caller, wanted, place) for place in places}
+            verified = {}
+            for place in places:
+                verified[place] = _verify(caller, wanted, place)
+                yield
+            return verified
         who = ProducerIdAndEpoch(wanted.producer_id, wanted.producer_epoch)
         caller.cluster.transactions.add_partitions(wanted.transactional_id, who, places)
     except RequestRefused as refusal:
