@@ -54,6 +54,7 @@ class MqttConnection:
         "incomplete",
         "keep_alive",
         "last_heard",
+        "lasting",
         "like",
         "limit",
         "linted",
@@ -108,6 +109,8 @@ class MqttConnection:
         """What a packet asked for and is not done yet: the packets behind it wait."""
         self.session: Session | None = None
         """Set from CONNACK on, until somebody else has it."""
+        self.lasting = False
+        """Its CONNECT asked for a session that outlives it, whether or not we let it."""
         self.method = ""
         """By which enhanced authentication it came in."""
         self.proving: Proving | None = None

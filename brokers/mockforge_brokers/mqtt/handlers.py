@@ -427,7 +427,7 @@ def _disconnect(connection: "MqttConnection", packet: Disconnect) -> None:
         )
     expiry = packet.properties.get("session_expiry_interval")
     if expiry is not None:
-        if expiry and session.expiry == 0:
+        if expiry and not connection.lasting:
             raise ProtocolError(
                 "DISCONNECT: a session expiry where CONNECT had none [MQTT-3.14.2-2]",
                 Reason.PROTOCOL_ERROR,

@@ -115,7 +115,9 @@ def accept(
     options = connection.options
     merged = options.merge_overlapping or (options.merge_before_5 and packet.version < V5)
     session.separate = not merged
-    session.expiry = options.capped_expiry(_expiry(packet, options))
+    expiry = _expiry(packet, options)
+    connection.lasting = expiry != 0
+    session.expiry = options.capped_expiry(expiry)
     connection.session = session
     connection.renew_guard()
     if packet.will is not None and connection.may_leave(packet.will):

@@ -69,3 +69,17 @@ def test_a_will_goes_out_at_the_end_of_its_delay_or_of_its_session(expiry: int, 
         found[how] = AT_ONCE if at_once else LATER if later else NOT
     letters = TABLE[expiry, delay]
     assert found == {how: _LETTERS[letter] for how, letter in zip(ENDS, letters, strict=True)}
+
+
+@pytest.mark.parametrize(("asked", "wills"), [(0, 1), (100, 0)])
+def test_a_disconnect_with_an_expiry_is_judged_by_what_connect_asked_for_and_not_by_what_it_got(
+    asked: int, wills: int
+) -> None:
+    # Where CONNECT asked for none it is a protocol error, which leaves the will [MQTT-3.14.2-2].
+    scene = Scene(session_expiry_maximum=0)
+    watcher = scene.connect("watcher", "will")
+    kept = {"session_expiry_interval": asked}
+    client = scene.come(Connect("c", 5, will=Will("will", b"gone"), properties=kept))
+    scene.send(client, Disconnect(0, {"session_expiry_interval": 60}))
+    assert "c" not in scene.broker.registry.by_client
+    assert watcher.take().count(b"gone") == wills
