@@ -9,7 +9,8 @@ from mockforge_brokers.amqp.state.queues.store import Log
 from mockforge_brokers.amqp.state.queues.stream import StreamMessage, StreamQueue
 from mockforge_brokers.events import Warned
 
-from .client import Client, Got, Scene, bodies, names
+from ..calls import calls_of
+from .client import Client, Got, Scene, bodies, names, publish
 
 
 def declare(client: Client, queue: str = "s", **arguments: Any) -> Got:
@@ -329,3 +330,53 @@ def test_an_age_of_any_digits_is_the_beginning(scene: Scene, digits: int) -> Non
     offset = {"x-stream-offset": "9" * digits + "Y"}
     came = client.send("basic.consume", queue="s", arguments=offset)
     assert [got.body for got in came if got.name == "basic.deliver"] == [b"first"]
+
+
+def test_a_publish_looks_at_nobody_who_has_no_credit() -> None:
+    def work(others: int) -> int:
+        scene = Scene()
+        client, other = scene.client(), scene.client()
+        declare(client, "q")
+        for each in (client, other):
+            each.send("basic.qos", prefetch_count=1)
+        arguments = {"x-stream-offset": "first"}
+        client.publish("", "q", b"0")
+        for number in range(others):
+            client.send("basic.consume", queue="q", consumer_tag=f"{number}", arguments=arguments)
+        other.send("basic.consume", queue="q", consumer_tag="c", arguments=arguments)
+        publisher, data = scene.client().fake, publish("", "q", b"1")
+        publisher.send(data)
+        for tag in (1, 2):
+            other.send("basic.ack", delivery_tag=tag)
+        calls = calls_of(lambda: publisher.connection.receive(data))
+        assert len(other.fake.connection.unacked()) == 1
+        return calls
+
+    work(1)
+    assert work(1) == work(200)
+
+
+def test_whoever_has_credit_again_misses_nothing_that_came_meanwhile() -> None:
+    scene = Scene()
+    client = scene.client()
+    declare(client, "q")
+    client.send("basic.qos", prefetch_count=2)
+    for tag in ("a", "b"):
+        client.send("basic.consume", queue="q", consumer_tag=tag)
+    got: dict[str, list[bytes]] = {"a": [], "b": []}
+
+    def take(came: list[Got]) -> list[int]:
+        for each in came:
+            if each.name == "basic.deliver":
+                got[each["consumer_tag"]].append(each.body)
+        return [each["delivery_tag"] for each in came if each.name == "basic.deliver"]
+
+    unacked: list[int] = []
+    for number in range(9):
+        unacked += take(client.publish("", "q", b"%d" % number))
+        # Each is two behind by now and then, and never both at once.
+        if number % 3 == 2:
+            unacked += take(client.send("basic.ack", delivery_tag=unacked.pop(0)))
+    while unacked:
+        unacked += take(client.send("basic.ack", delivery_tag=unacked.pop(0)))
+    assert got == {tag: [b"%d" % number for number in range(9)] for tag in ("a", "b")}

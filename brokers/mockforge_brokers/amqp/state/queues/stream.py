@@ -77,7 +77,7 @@ class StreamQueue(Queue):
     for in steps (`_looking`), and it gets all of it in its order.
     """
 
-    __slots__ = ("_cursors", "_filters", "_looking", "_segments", "_total", "retention")
+    __slots__ = ("_cursors", "_filters", "_looking", "_segments", "_total", "_waiting", "retention")
     kind: ClassVar[str] = "stream"
     plain: ClassVar[bool] = False
 
@@ -90,6 +90,8 @@ class StreamQueue(Queue):
         self._filters: dict[Consumer, Filter] = {}
         self._looking: set[Consumer] = set()
         """For whom steps go on to look for what they want."""
+        self._waiting: dict[Consumer, None] = {}
+        """Who had all that there was when last looked at, and gets what comes."""
         self._segments: deque[list[int]] = deque()
         """Of each segment its first offset and its bytes; the newest one is last."""
         self._total = 0
@@ -103,7 +105,9 @@ class StreamQueue(Queue):
     def enqueue(self, route: Route, content: bytes, size: int) -> None:
         self.published += 1
         self._append(route, content, size, self.host.clock.wall())
-        for consumer in tuple(self.consumers):
+        # Others have no credit or are not there yet: they come by themselves, and may be thousands.
+        waiting, self._waiting = self._waiting, {}
+        for consumer in waiting:
             self.refresh(consumer)
 
     def restore(self, route: Route, content: bytes, size: int, redelivered: bool) -> None:
@@ -201,6 +205,7 @@ class StreamQueue(Queue):
         super().remove(consumer)
         self._cursors.pop(consumer, None)
         self._filters.pop(consumer, None)
+        self._waiting.pop(consumer, None)
 
     def refresh(self, consumer: Consumer) -> None:
         if consumer not in self._looking and self._read(consumer):
@@ -221,6 +226,7 @@ class StreamQueue(Queue):
             # What retention dropped under a slow consumer is passed over.
             offset = max(self._cursors.get(consumer, log.end), log.start)
             if offset >= log.end:
+                self._waiting[consumer] = None
                 break
             if not left:
                 return True
