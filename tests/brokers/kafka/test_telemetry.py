@@ -100,6 +100,40 @@ def test_what_a_client_pushed_is_counted_and_its_next_connection_begins_anew():
     assert scene.broker.telemetry()[0].pushes == 2
 
 
+def test_the_end_of_a_connection_looks_at_its_own_clients_alone():
+    class Others(dict):
+        def values(self):
+            raise AssertionError("all clients were looked at")
+
+    scene = Measured()
+    telemetry, asked = scene.broker.cluster.telemetry, {}
+    telemetry.clients = Others()
+    for connection in (71, 72):
+        for number in (1, 2):
+            instance = bytes([connection]) * 15 + bytes([number])
+            asked[instance] = connection
+            telemetry.subscribe(instance, {}, connection)
+    telemetry.disconnected(71)
+    ended = {instance for instance in asked if telemetry.clients[instance].ended}
+    assert ended == {instance for instance, connection in asked.items() if connection == 71}
+    # One that comes back by another connection ends with that.
+    back = bytes([71]) * 15 + bytes([1])
+    telemetry.subscribe(back, {}, 73)
+    telemetry.disconnected(71)
+    assert not telemetry.clients[back].ended
+    telemetry.disconnected(73)
+    assert telemetry.clients[back].ended
+
+
+def test_no_client_that_made_room_is_remembered_of_its_connection(monkeypatch):
+    monkeypatch.setattr("mockforge_brokers.kafka.state.telemetry._MOST_CLIENTS", 3)
+    telemetry = Measured().broker.cluster.telemetry
+    for number in range(9):
+        telemetry.subscribe(bytes([1]) * 15 + bytes([number]), {}, 71)
+    telemetry.disconnected(71)
+    assert [one.ended for one in telemetry.clients.values()] == [True] * 3
+
+
 def test_subscriptions_outlive_a_restart_and_a_reset_has_those_of_the_start():
     scene = Measured()
     scene.broker.subscribe("later", {"metrics": "a."})

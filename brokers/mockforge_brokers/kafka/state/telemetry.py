@@ -99,6 +99,8 @@ class Telemetry:
         self, environment: Environment, configs: ClientMetricsConfigs, broker: BrokerConfig
     ) -> None:
         self.clients: dict[bytes, PushingClient] = {}
+        self._by_connection: dict[int, set[bytes]] = {}
+        """Ids of those of each open connection."""
         self._environment = environment
         self._configs = configs
         self._broker = broker
@@ -176,12 +178,12 @@ class Telemetry:
 
     def disconnected(self, connection: int) -> None:
         """Its clients begin anew, should they come back."""
-        for one in self.clients.values():
-            if one.connection == connection:
-                one.ended = True
+        for instance_id in self._by_connection.pop(connection, ()):
+            self.clients[instance_id].ended = True
 
     def clear(self) -> None:
         self.clients.clear()
+        self._by_connection.clear()
         self._kept = 0
 
     @property
@@ -196,14 +198,25 @@ class Telemetry:
             made = PushingClient(instance_id, client, connection)
             self._subscribe(made)
             if one is not None:
+                self._leave(one)
                 made.pushes, made.bytes, made.codec = one.pushes, one.bytes, one.codec
                 made.newest = one.newest
+            self._by_connection.setdefault(connection, set()).add(instance_id)
             one = made
         self.clients[instance_id] = one
         if len(self.clients) > _MOST_CLIENTS:
             oldest = self.clients.pop(next(iter(self.clients)))
             self._kept -= len(oldest.newest)
+            self._leave(oldest)
         return one
+
+    def _leave(self, one: PushingClient) -> None:
+        """The connection that it came by, if that is open, has it no more."""
+        known = self._by_connection.get(one.connection)
+        if known is not None:
+            known.discard(one.instance_id)
+            if not known:
+                del self._by_connection[one.connection]
 
     def _subscribe(self, one: PushingClient) -> None:
         attributes = {**one.client, "client_instance_id": uuid_text(one.instance_id)}
