@@ -207,3 +207,7 @@ class View(Protocol):
     def marked(self) -> Sequence[Row]:
         """Rows that the person marked; the one under the cursor comes first."""
         ...
+
+    def before(self, row: Row) -> Sequence[Row]:
+        """What is before a row under the cursor in the place where it is stored, newest first."""
+        ...

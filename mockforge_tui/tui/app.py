@@ -316,6 +316,9 @@ class ScreenView:
         others = [row for row in self._app.feed.marked() if row is not selected]
         return [selected, *others] if selected is not None else others
 
+    def before(self, row: Row) -> Sequence[Row]:
+        return self._app.dashboard.stored.before(row)
+
 
 async def run_screen(
     runtime: Runtime,

@@ -241,8 +241,11 @@ def timeline(chosen: Chosen) -> Deed:
 def diff(chosen: Chosen) -> Deed:
     """With the marked one that is nearest, else with the one before it; the older one is first."""
     row = chosen.row
-    if row is None or not row.seq or row.kind != "message":
-        return Note("select a message of the flow to compare it")
+    if row is None or row.kind != "message" or (row.held and not row.seq):
+        return Note("select a message to compare it")
+    if not row.seq:
+        # A stored one has no number; what is marked is one of the flow.
+        return Run(f"diff #{max(chosen.marks)} @focus" if chosen.marks else "diff @focus")
     others = sorted(chosen.marks - {row.seq}, key=lambda number: abs(number - row.seq))
     if not others:
         return Run(f"diff #{row.seq}")

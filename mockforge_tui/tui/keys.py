@@ -86,7 +86,7 @@ KEYS: tuple[Key, ...] = (
     Key("t", "t", "timeline", "what became of this message: who got it, and when", LOOK, "",
         _ROWS),
     Key("d", "d", "diff", "what differs from the marked message, or the one before", LOOK, "diff",
-        _ROWS, PAUSED),
+        _MESSAGES, PAUSED),
     Key("space", "space", "switch", "switch a fault off or on", ACT, "on/off", (FAULTS,)),
     Key("D", "D", "remove", "remove a fault, or a hold with all it holds", ACT, "remove",
         (FAULTS,)),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from mockforge_brokers.journal import OUT, Row
 
+from ...expectations.message import place_of
+from ...text import clean
 from ...units import clock_time, counted, format_duration
 from ..comparing import changes
 from ..language import Token
@@ -56,7 +58,8 @@ def diff(
     """Show what differs between two messages, or between one and the one before it.
 
     JSON (and what else has fields) is compared by fields, text by lines, bytes in hex; headers and
-    properties too. The one before has the same key, or where it has none the same topic.
+    properties too. The one before has the same key, or where it has none the same topic. Of a
+    message that is stored it is looked for among those shown with it.
     """
     if other is not None:
         first = _found(session, which, "which", "")
@@ -97,6 +100,8 @@ def _pair(session: "Session", which: str) -> tuple[Row, Row]:
     screen = view(session, "diff")
     if which == "@marked":
         return _found(session, which, "which", f"#{row.seq}"), row
+    if not row.seq:
+        return _before(row, screen.before(row)), row
     rows = screen.numbered(max(1, row.seq - _BACK), row.seq - 1)
     return _before(row, reversed(rows)), row
 
@@ -129,9 +134,13 @@ def _place(row: Row) -> str:
 
 def _shown(before: Row, after: Row) -> Result:
     names = [_name(before), _name(after)]
+    if names[0] == names[1]:
+        # Of a queue's messages none says when it came.
+        names = ["the one before", "this one"]
     found = list(islice(changes(before, after), _MOST + 1))
-    apart = format_duration(abs(after.time - before.time))
-    heading = f"{names[0]} and {names[1]}, {apart} apart"
+    heading = f"{names[0]} and {names[1]}"
+    if all(each.seq or each.time for each in (before, after)):
+        heading += f", {format_duration(abs(after.time - before.time))} apart"
     records = [
         {
             "change": each.kind,
@@ -176,7 +185,12 @@ def _nearer(before: str | None, after: str | None) -> list[tuple[str, str]]:
 
 
 def _name(row: Row) -> str:
-    return f"#{row.seq}" if row.seq else clock_time(row.time)
+    """`#1845`, or of a stored one `orders p0@97`, the time when it came, or its place."""
+    if row.seq:
+        return f"#{row.seq}"
+    if row.detail.get("offset") is not None or not row.time:
+        return clean(place_of(row), 60)
+    return clock_time(row.time)
 
 
 COMMANDS = (diff,)

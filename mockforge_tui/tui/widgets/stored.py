@@ -101,6 +101,12 @@ class StoredPane(LiveTable[StoredLine]):
     def identity(self, record: StoredLine) -> object:
         return record.number
 
+    def before(self, row: Row) -> list[Row]:
+        """The messages of the page that stand before one of it, the nearest first."""
+        rows = [each.row for each in self.records]
+        at = next((at for at, each in enumerate(rows) if each is row), 0)
+        return rows[:at][::-1]
+
     def open(self, session: Session, target: Target | SessionTarget, name: str) -> str:
         """Show the newest messages; returns what is wrong, or nothing."""
         self._session, self._target, self.what, self.filter = session, target, name, None

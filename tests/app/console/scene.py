@@ -102,6 +102,9 @@ class Screen:
     def marked(self) -> list[Row]:
         return self.rows
 
+    def before(self, row: Row) -> list[Row]:
+        return []
+
 
 MADE: list["Scene"] = []
 """The scenes of the test that runs, and of its file: `conftest` lets go of what they hold."""

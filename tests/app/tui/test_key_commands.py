@@ -152,9 +152,9 @@ def test_a_timeline_is_of_a_frame(subject: Subject | None, deed: Deed) -> None:
         (MESSAGE, (3, 7), Run("diff #3 #7")),
         (MESSAGE, (1, 5, 12), Run("diff #5 #7")),
         (MESSAGE, (8,), Run("diff #7 #8")),
-        (ACK, (), Note("select a message of the flow to compare it")),
-        (HELD, (), Note("select a message of the flow to compare it")),
-        (OPEN, (), Note("select a message of the flow to compare it")),
+        (ACK, (), Note("select a message to compare it")),
+        (HELD, (), Note("select a message to compare it")),
+        (OPEN, (), Note("select a message to compare it")),
     ],
 )
 def test_a_message_is_compared_with_the_nearest_marked_one_else_with_the_one_before(

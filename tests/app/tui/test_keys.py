@@ -35,7 +35,7 @@ EFFECTS: dict[str, str] = {
     "all_of_client": NOTES + "it is the only connection of this client",
     "why": RUNS + "why .*",
     "timeline": RUNS + "timeline #.*|" + NOTES + "select a message, .*",
-    "diff": RUNS + "diff #.*|" + NOTES + "select a message .*",
+    "diff": RUNS + "diff (#.*|@focus)|" + NOTES + "select a message .*",
     "switch": RUNS + r"fault off 1|" + NOTES + "only a fault .*",
     "remove": RUNS + r"(fault rm 1|hold rm 1)|" + NOTES + "choose a fault .*",
     "release": RUNS + "release h1( --behind 1)?|" + NOTES + "no held frame is chosen.*",

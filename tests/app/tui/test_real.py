@@ -538,3 +538,29 @@ def test_an_argument_that_is_still_to_be_typed_is_no_mistake() -> None:
         await stage.until(lambda: bool(stage.screen.result.text))
 
     play(act, real=Scene)
+
+
+def test_a_stored_message_is_compared_with_the_one_before_of_its_key() -> None:
+    def keyed() -> Scene:
+        made = Scene()
+        made.run("topic add stock -p 1")
+        for key, count in (("a", 1), ("b", 5), ("a", 2)):
+            made.run(f'pub kafka:stock {{"sku": "{key}", "count": {count}}} -k {key}')
+        made.run("queue add left")
+        for count in (7, 8):
+            made.run(f'pub amqp:/left {{"count": {count}}}')
+        return made
+
+    async def act(stage: Stage) -> None:
+        await _choose(stage, "3", "stock")
+        await stage.keys("enter", "d")
+        await stage.shows("stock p0@0 and stock p0@2, ")
+        await stage.shows("~  payload  count  1")
+        await stage.keys("escape", "escape")
+        await _choose(stage, "3", "left")
+        await stage.keys("enter", "d")
+        await stage.shows("the one before and this one: 1 difference")
+        await stage.keys("escape", "k", "d")
+        await stage.shows("nothing before it went")
+
+    play(act, real=keyed)
