@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import paho.mqtt.client as paho
 import pytest
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.kafka.records import header_of
@@ -12,6 +13,20 @@ from mockforge_brokers.kafka.records import header_of
 from mockforge_tui import MockForge
 
 T = TypeVar("T")
+
+_loop_stop = paho.Client.loop_stop
+
+
+def _loop_stop_and_close(client: paho.Client) -> Any:
+    """paho leaves the sockets by which its thread is woken to the collector. Of a client in a cycle
+    that may come to them first, and would charge whatever test runs then with open sockets."""
+    code = _loop_stop(client)
+    if client._thread is None:
+        client._reset_sockets(sockpair_only=True)
+    return code
+
+
+paho.Client.loop_stop = _loop_stop_and_close  # type: ignore[method-assign]
 
 
 def wait_for(fact: Callable[[], T], seconds: float = 50.0, what: str = "") -> T:
