@@ -14,7 +14,9 @@ MOST: Final = 2_000
 """Frames that a ladder has; the oldest leave."""
 _STILL_MARKED: Final = 256
 """Of the newest frames: a fault or a hold may show itself a little after the frame did."""
-_AT_ONCE: Final = 1.0
+_APART: Final = ("partition", "channel", "qos")
+"""Facts in which frames that are alike do not differ."""
+_AT_ONCE: Final = 0.2
 """Seconds between two frames that may still be one rung."""
 
 Rows = Callable[[int], Row | None]
@@ -66,8 +68,7 @@ class Ladder:
         if row.part and frames and row.seq - row.part == frames[-1].number:
             frames[-1].rows += 1
             return True
-        detail = row.detail
-        place = row.destination, detail.get("partition"), detail.get("channel")
+        place = row.destination, *map(row.detail.get, _APART)
         frame = Frame(
             row.seq, row.connection, row.time, row.direction, row.operation, row.kind, place,
             held=row.held, fault=row.fault, error=bool(row.error),

@@ -121,6 +121,14 @@ def test_what_is_alike_and_follows_at_once_is_one_arrow(scene: Scene) -> None:
     assert record["after"] == pytest.approx(3)
 
 
+def test_publishes_of_another_qos_are_not_alike(scene: Scene) -> None:
+    client = scene.mqtt_client("dev-7")
+    for qos in (0, 1):
+        client.send(encode_packet(Publish("a/b", b"1", qos, packet_id=qos), 4))
+    published = [each for each in _arrows(scene, "ladder dev-7") if "a/b" in each[1]]
+    assert published == [("in", "PUB q0 a/b 1", ""), ("in", "PUB q1 a/b 1", "")]
+
+
 def test_pings_are_left_out_unless_they_are_asked_for_or_are_hit(scene: Scene) -> None:
     client = scene.mqtt_client("dev-7")
     client.send(encode_packet(Pingreq(), 4))
