@@ -348,3 +348,22 @@ def test_a_fetch_session_that_made_room_while_its_partitions_came_is_refused(sce
     later(scene)
     assert scene.answer(client, ApiKey.FETCH, 12).error_code == ErrorCode.FETCH_SESSION_ID_NOT_FOUND
     assert sessions.cost == 0
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_a_fetch_session_whose_client_goes_while_its_partitions_come_is_over(scene, grows):
+    scene.broker.create_topic("wide", 9)
+    sessions = scene.broker.cluster.fetch_sessions
+    client, session_id = scene.network.connect(), 0
+    if grows:
+        few = wide(0, max_wait_ms=0, session_epoch=0)
+        del few.topics[0].partitions[1:]
+        scene.ask(client, few, 12)
+        later(scene)
+        session_id = scene.answer(client, ApiKey.FETCH, 12).session_id
+    scene.ask(client, wide(0, session_id=session_id, session_epoch=int(grows)), 12)
+    for _ in range(4):
+        scene.clock.turn()
+    client.vanish()
+    later(scene)
+    assert (sessions.by_id, sessions.cost) == ({}, 0)

@@ -98,13 +98,18 @@ def ask(caller: Caller, request: FetchRequest) -> Stepped[Asking]:
         session = sessions.use(request.session_id, request.session_epoch, by_id=by_id)
     if session is None:
         return Asking(caller, request, named)
-    for name, partitions in named:
-        for one in partitions:
-            session.want(name, _kept(caller, name, one))
+    try:
+        for name, partitions in named:
+            for one in partitions:
+                session.want(name, _kept(caller, name, one))
+                yield
+        for topic in request.forgotten_topics_data:
+            session.forget(topic.topic_id if by_id else topic.topic, topic.partitions)
             yield
-    for topic in request.forgotten_topics_data:
-        session.forget(topic.topic_id if by_id else topic.topic, topic.partitions)
-        yield
+    except GeneratorExit:
+        # Its client is gone, and what it has by now would never be counted.
+        sessions.close(session.session_id)
+        raise
     sessions.resized(session)
     if not session.partitions and request.session_epoch != INITIAL_EPOCH:
         sessions.close(session.session_id)
