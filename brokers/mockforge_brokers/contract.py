@@ -123,7 +123,7 @@ class Connection(Owner, Protocol):
 
     @property
     def missing(self) -> int:
-        """Bytes that are worth a read of their own; 0 or less: none.
+        """Bytes that are worth a read of their own; 0: none, or nobody knows. Never below that.
 
         What a frame that came in part lacks, as far as it said how long it is, or as much as there
         may be where large messages follow each other.

@@ -255,6 +255,45 @@ def test_what_is_there_behind_the_frame_is_looked_at_for_another_large_one(proto
 
 
 @framed
+def test_what_is_looked_at_may_end_wherever_it_does_in_a_small_frame(protocol):
+    """Also where the size of the last one is not there yet."""
+    make = PROTOCOLS[protocol][2]
+    frame = make(BODY)
+    ends = set()
+
+    def test(world: Meeting) -> None:
+        for size in range(40, 140):
+            one = make(bytes(size), 3)
+            more = one * (2 * HEAD // len(one))
+            ends.add(HEAD % len(one))
+            world.theirs.send(frame[FULL:] + more)
+            world.endpoint.data_received(frame[:FULL])
+            assert not world.endpoint.closing, f"{size}: {world.events[-1]}"
+            assert world.endpoint.connection.missing >= 0
+            left = world.left()
+            assert left == more[HEAD:]
+            world.endpoint.data_received(left)
+            assert world.answers()
+
+    meet(protocol, test)
+    assert ends >= {1, 2}, "some end before a frame says how long it is"
+
+
+@each
+def test_no_cut_of_a_frame_lacks_less_than_nothing(protocol):
+    one = PROTOCOLS[protocol][2](bytes(300))
+
+    def test(world: Meeting) -> None:
+        for end in range(len(one)):
+            for piece in (one[:end], one[end:]):
+                world.endpoint.data_received(piece)
+                assert world.endpoint.connection.missing >= 0, end
+            world.answers()
+
+    meet(protocol, test)
+
+
+@framed
 def test_the_next_large_frame_is_left_to_the_loop_once_the_turn_is_up(protocol):
     frame = PROTOCOLS[protocol][2](BODY)
     following = PROTOCOLS[protocol][2](BODY, 3)

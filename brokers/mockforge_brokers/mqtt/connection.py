@@ -212,7 +212,8 @@ class MqttConnection:
 
     @property
     def missing(self) -> int:
-        return self.wanted - self.incomplete
+        # Of the next packet there may be a byte already that does not say how long it is.
+        return max(0, self.wanted - self.incomplete)
 
     def take_rest(self) -> bytes:
         data = b"".join(self._pieces)

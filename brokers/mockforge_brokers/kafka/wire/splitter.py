@@ -34,8 +34,8 @@ class Splitter:
 
     @property
     def missing(self) -> int:
-        """How many bytes that frame lacks; none, where it does not say or is impossible."""
-        return self._wanted - self._pending
+        """How many bytes that frame lacks; 0 where it does not say yet, or is impossible."""
+        return max(0, self._wanted - self._pending)
 
     def take(self) -> bytes:
         """Hand back the incomplete bytes and forget them."""
