@@ -306,6 +306,29 @@ def test_what_comes_behind_the_look_at_its_partition_ends_the_wait_of_a_fetch(sc
         assert scene.answer(other, ApiKey.PRODUCE, 8).responses
 
 
+def test_what_comes_while_a_waiting_fetch_looks_is_looked_at_too(scene):
+    client, other = scene.network.connect(), scene.network.connect()
+    for at in range(12):
+        topic = f"wide{at}"
+        scene.broker.create_topic(topic, 9)
+        request = wide(0, committed=True, min_bytes=300)
+        request.topics[0].topic = topic
+        request.topics[0].partitions[8].partition_max_bytes = 1
+        scene.ask(client, request, 12)
+        later(scene)
+        # Together enough, of which no more than the first one is read.
+        for _ in range(3):
+            few = produce(topic, bytes(100))
+            few.topic_data[0].partition_data[0].index = 8
+            scene.ask(other, few, 8)
+        for _ in range(at):
+            scene.clock.turn()
+        scene.ask(other, produce(topic, bytes(1000)), 8)
+        later(scene)
+        found = scene.answer(client, ApiKey.FETCH, 12).responses[0].partitions
+        assert found[0].records
+
+
 def watched(scene):
     return [bool(log.watchlist) for log in scene.broker.cluster.topics["wide"].logs]
 

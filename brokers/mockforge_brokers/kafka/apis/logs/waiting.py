@@ -25,6 +25,7 @@ class Waiting:
     """
 
     __slots__ = (
+        "_again",
         "_asking",
         "_committed",
         "_ends",
@@ -43,7 +44,7 @@ class Waiting:
         self._ends: dict[PartitionLog, int] = {}
         """Where each that is watched ended when it was counted last."""
         self._timer: Timer | None = None
-        self._looking = self._over = False
+        self._looking = self._again = self._over = False
 
     def begin(self, reading: Reading) -> Stepped[FetchResponse | Parked[FetchResponse]]:
         """Watch what was read. It may be answered at once: more came since it was looked at."""
@@ -104,12 +105,18 @@ class Waiting:
 
     def _look(self) -> None:
         """Whether it is as much as it seems: what it reads of a partition is bounded."""
+        # What comes while it looks may be where it has looked already.
+        self._again = True
         if not self._looking:
             self._looking = True
             worked(self._asking.caller, self._looked())
 
     def _looked(self) -> Stepped[None]:
-        reading = yield from Reading.of(self._asking)
+        while self._again and not self._over:
+            self._again = False
+            reading = yield from Reading.of(self._asking)
+            if reading.answers_now:
+                break
         self._looking = False
         if reading.answers_now and not self._over:
             self._stop()
