@@ -41,7 +41,7 @@ class EndedConnections:
 
     def __init__(self, clock: Clock, limits: Limits) -> None:
         self.total = 0
-        self._clock = clock
+        self._wall = clock.wall
         self._most = limits.ended_connections
         # What it is made of: most are never looked at.
         self._kept: deque[tuple[int, ConnectionView, float, str]] = deque()
@@ -65,9 +65,11 @@ class EndedConnections:
     def add(self, view: ConnectionView, reason: str) -> None:
         self.total += 1
         kept, weight = self._kept, _weight(view) + len(reason)
-        kept.append((weight, view, self._clock.wall(), reason))
+        kept.append((weight, view, self._wall(), reason))
         weight += self._weight
-        while len(kept) > self._most or (weight > _ROOM and len(kept) > 1):
+        if len(kept) > self._most:
+            weight -= kept.popleft()[0]
+        while weight > _ROOM and len(kept) > 1:
             weight -= kept.popleft()[0]
         self._weight = weight
 

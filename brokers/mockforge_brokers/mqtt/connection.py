@@ -21,6 +21,7 @@ from .codes import V5, V311, VERSION_NAMES, PacketType, Reason, dialect
 from .explanations import Facts
 from .handlers import HANDLERS, unexpected
 from .lint_warnings import DOUBTFUL_TOPIC
+from .listeners import AS_ALL
 from .outlet import Outlet
 from .past import past_of, splitter
 from .rows import read_rows
@@ -97,8 +98,8 @@ class MqttConnection:
         """Seconds that it may be silent, as `SilenceWatch.allow` was told; 0: for ever."""
         self.place = place = peer.listener.name
         """What its listener is called."""
-        self.listener_options = own = broker.at_listener(place)
-        self.options = broker.options_with(own)
+        self.listener_options = own = broker.listeners.get(place, AS_ALL)
+        self.options = broker.options if own is AS_ALL else broker.options_with(own)
         """The broker's, as they are at its listener."""
         self.limit = own.packet or environment.limits.mqtt_packet
         """Our Maximum Packet Size."""
@@ -134,11 +135,9 @@ class MqttConnection:
         """Bytes of the pieces, which begin a packet that is incomplete or was not handled yet."""
         broker.silence.allow(self, broker.options.connect_timeout)
 
-    @property
     def version_name(self) -> str:
         return VERSION_NAMES[self.version]
 
-    @property
     def state(self) -> str:
         """How people see it."""
         if self.session is None:
@@ -150,10 +149,8 @@ class MqttConnection:
         """How many topics it registered to name them by numbers (MQTT-SN)."""
         return 0
 
-    @property
-    def detail(self) -> dict[str, object]:
+    def add_detail(self, detail: dict[str, object]) -> None:
         """What people see of it beside what all connections have."""
-        return {}
 
     # What transport calls.
 
@@ -298,17 +295,19 @@ class MqttConnection:
     def find_routes(self) -> None:
         """Where the fast path looks; with a guard it finds nothing, since it asks nobody, nor where
         less is taken than by the listeners for which the routes were made."""
-        every = DOUBTFUL_TOPIC in self.linted
-        whole = self.options.maximum_qos >= self.broker.options.maximum_qos
-        ours = whole and self.guard is None
-        self.verbatim = self.broker.router.verbatim(dialect(self.version), every) if ours else {}
-        self._compare_with_nothing()
+        broker = self.broker
+        if self.guard is None and self.options.maximum_qos >= broker.options.maximum_qos:
+            every = DOUBTFUL_TOPIC in self.linted
+            self.verbatim = broker.router.verbatim(dialect(self.version), every)
+        else:
+            self.verbatim = {}
+        if self.like is not UNLIKE:
+            self._compare_with_nothing()
 
     def _compare_with_nothing(self) -> None:
         """The next publish is not like the last one, or there is none."""
-        if self.like is not UNLIKE:
-            self.broker.router.alike.discard(self.like)
-            self.like = UNLIKE
+        self.broker.router.alike.discard(self.like)
+        self.like = UNLIKE
 
     def may_leave(self, will: Will) -> bool:
         """A will that may not be published is none; its client is let in, as Mosquitto does."""
@@ -380,18 +379,20 @@ class MqttConnection:
         if self.version == V5 and self.session is not None:
             where: Properties = {"server_reference": server} if server else {}
             self.outlet.refuse(Disconnect(code, where), text, facts)
+        self.peer.ending()
         self._leave(publish_will=True)
         self.peer.close(text)
 
     def disconnected(self, *, publish_will: bool) -> None:
         """The client said DISCONNECT."""
         self.closed = True
+        self.peer.ending()
         self._leave(publish_will=publish_will)
         self.peer.close("the client disconnected")
 
     def _leave(self, *, publish_will: bool) -> None:
-        self.peer.ending()
-        self._compare_with_nothing()
+        if self.like is not UNLIKE:
+            self._compare_with_nothing()
         session, self.session = self.session, None
         if session is not None and session.sink is self.outlet:
             self.broker.registry.close(session, publish_will=publish_will)

@@ -137,7 +137,7 @@ def accept(
             "mqtt",
             connection.peer.id,
             client_id,
-            connection.version_name,
+            connection.version_name(),
             connection.keep_alive,
             packet.clean_start,
             present,

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from ..access import Covers
+from ..access import Covers, Guard
 from ..events import AccessDenied
 from ..permissions import Rule
 from .codes import Reason
 from .handshake import Refused
+from .state.session import Reads
 from .state.topics import covers, matches, split_share
 from .wire.packets import Connect
 
@@ -25,11 +26,12 @@ def log_in(connection: "MqttConnection", packet: Connect) -> None:
     Who came with a certificate and no name is called as its subject's CN; without one, nobody.
     """
     access, peer = connection.broker.environment.access, connection.peer
+    principal = peer.principal
     name, mechanism, problem = packet.user_name or "", "", ""
-    if packet.user_name is None and peer.principal.common_name:
-        name, mechanism = peer.principal.common_name, "certificate"
-    elif packet.user_name is None:
-        if not lets_anonymous(connection):
+    if packet.user_name is None:
+        if principal.certificate and principal.common_name:
+            name, mechanism = principal.common_name, "certificate"
+        elif not lets_anonymous(connection):
             problem = "a user and a password are wanted here (--anonymous lets all in)"
     elif access.checks("mqtt") or not lets_anonymous(connection):
         mechanism = "password"
@@ -38,12 +40,13 @@ def log_in(connection: "MqttConnection", packet: Connect) -> None:
             problem = "no such user"
         elif not access.login("mqtt", name, password):
             problem = "wrong password"
-    problem = problem or misplaced(connection, name)
+    if name and not problem:
+        problem = misplaced(connection, name)
     if problem:
         report(connection, name, "connect", problem)
         raise Refused(f"not authorized: {problem}", Reason.NOT_AUTHORIZED)
-    if (name, mechanism) != (peer.principal.name, peer.principal.mechanism):
-        peer.identify(replace(peer.principal, name=name, mechanism=mechanism))
+    if name != principal.name or mechanism != principal.mechanism:
+        peer.identify(replace(principal, name=name, mechanism=mechanism))
 
 
 def lets_anonymous(connection: "MqttConnection") -> bool:
@@ -63,21 +66,26 @@ def misplaced(connection: "MqttConnection", name: str) -> str:
 
 def renew_guard(connection: "MqttConnection") -> None:
     """Rules changed, or the client is known now."""
-    access = connection.broker.environment.access
-    guard = None
-    if access.rules:
-        user = connection.peer.principal.name
-
-        def denied(what: str, why: str) -> None:
-            report(connection, user, what, why)
-
-        guard = access.guard("mqtt", user, denied, _covering(connection.client, user))
-    connection.guard = guard
+    access, session = connection.broker.environment.access, connection.session
+    connection.guard = _guard_of(connection) if access.rules else None
     connection.find_routes()
-    session = connection.session
     if session is not None:
-        # A denial is reported once for each topic, and asked for once by each route.
-        session.reads = None if guard is None else lambda topic: not guard.denial("read", topic)
+        session.reads = None if connection.guard is None else _reads(connection.guard)
+
+
+def _guard_of(connection: "MqttConnection") -> Guard | None:
+    user = connection.peer.principal.name
+
+    def denied(what: str, why: str) -> None:
+        report(connection, user, what, why)
+
+    access, covering = connection.broker.environment.access, _covering(connection.client, user)
+    return access.guard("mqtt", user, denied, covering)
+
+
+def _reads(guard: Guard) -> Reads:
+    # A denial is reported once for each topic, and asked for once by each route.
+    return lambda topic: not guard.denial("read", topic)
 
 
 def denial_of_publish(connection: "MqttConnection", topic_name: str) -> str:

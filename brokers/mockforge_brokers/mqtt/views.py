@@ -24,17 +24,24 @@ _MOST_LABELS: Final = 1_000
 
 
 def connection_view(connection: MqttConnection) -> ConnectionView:
+    # Made at the end of each connection, too: what it shows is asked for by methods, since a call
+    # of a property costs as much as five attributes.
     peer, session = connection.peer, connection.session
-    detail: dict[str, object] = {"version": connection.version_name}
+    detail: dict[str, object]
+    if session is None:
+        detail = {"version": connection.version_name()}
+    else:
+        detail = {
+            "version": connection.version_name(),
+            "keep_alive": connection.keep_alive,
+            "subscriptions": len(session.subscriptions),
+            "inflight": len(session.inflight),
+            "queued": len(session.queue),
+            "dropped": session.dropped,
+        }
+        connection.add_detail(detail)
     if connection.bridge:
         detail["bridge"] = True
-    if session is not None:
-        detail["keep_alive"] = connection.keep_alive
-        detail["subscriptions"] = len(session.subscriptions)
-        detail["inflight"] = len(session.inflight)
-        detail["queued"] = len(session.queue)
-        detail["dropped"] = session.dropped
-        detail |= connection.detail
     if connection.linted:
         detail["lint"] = connection.broker.findings.of(connection.client, connection.linted)
     return ConnectionView(
@@ -42,7 +49,7 @@ def connection_view(connection: MqttConnection) -> ConnectionView:
         protocol="mqtt",
         client=connection.client,
         address=peer.address,
-        state=connection.state,
+        state=connection.state(),
         since=peer.opened,
         listener=connection.place,
         principal=peer.principal,
@@ -156,24 +163,32 @@ _COUNTED: Final[dict[str, Callable[[Any], int]]] = {
 class Totals:
     """What all connections did since the start, those that have ended too."""
 
+    __slots__ = tuple(_COUNTED)
+
     def __init__(self) -> None:
-        self._ended = dict.fromkeys(_COUNTED, 0)
+        self.messages_in = self.messages_out = 0
+        self.bytes_in = self.bytes_out = 0
+        self.sockets = self.connections = 0
 
     def add(self, connection: MqttConnection) -> None:
         """It is over."""
-        ended, peer, outlet = self._ended, connection.peer, connection.outlet
-        ended["messages_in"] += connection.messages_in
-        ended["messages_out"] += outlet.messages_out
-        ended["bytes_in"] += peer.bytes_in
-        ended["bytes_out"] += peer.bytes_out
-        ended["sockets"] += 1
-        ended["connections"] += bool(connection.client)
+        peer = connection.peer
+        self.messages_in += connection.messages_in
+        self.messages_out += connection.outlet.messages_out
+        self.bytes_in += peer.bytes_in
+        self.bytes_out += peer.bytes_out
+        self.sockets += 1
+        if connection.client:
+            self.connections += 1
+
+    def _ended(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in _COUNTED}
 
     def counted(self, connections: Iterable[MqttConnection]) -> dict[str, int]:
         """What they did and those that are open now do, by name."""
         found = tuple(connections)
         return {
-            name: self._ended[name] + sum(map(count, found)) for name, count in _COUNTED.items()
+            name: ended + sum(map(_COUNTED[name], found)) for name, ended in self._ended().items()
         }
 
     def figures(
@@ -187,7 +202,7 @@ class Totals:
 
         Who ends meanwhile is counted as it was last, and who comes is not.
         """
-        figures, dropped = dict(self._ended), sessions.dropped
+        figures, dropped = self._ended(), sessions.dropped
         connections, held = tuple(connections), tuple(sessions.by_client.values())
         for some in _in_steps(connections):
             for name, count in _COUNTED.items():

@@ -1,5 +1,6 @@
 """What the broker shows and does for people."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,8 +8,9 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.journal import IN
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.wire.encode import encode_packet
-from mockforge_brokers.mqtt.wire.packets import Publish
+from mockforge_brokers.mqtt.wire.packets import Disconnect, Publish
 
+from ..fake_peer import FakeClient
 from .scene import Scene
 
 
@@ -123,6 +125,31 @@ def test_disconnect_by_hand_closes_or_resets(scene: Scene) -> None:
     assert scene.broker.disconnect(second.peer.id, "enough", reset=True)
     assert not scene.broker.disconnect(999, "nobody")
     assert (first.peer.ended, second.peer.ended) == ("closed", "reset")
+
+
+ENDS: dict[str, Callable[[Scene, FakeClient], object]] = {
+    "its client says so": lambda scene, client: client.send(encode_packet(Disconnect(), 4)),
+    "its client goes": lambda scene, client: client.vanish(),
+    "by hand": lambda scene, client: scene.broker.disconnect(client.peer.id, "enough"),
+    "by a reset": lambda scene, client: scene.broker.disconnect(client.peer.id, "", reset=True),
+    "another takes over": lambda scene, client: scene.connect("s"),
+    "the broker stops": lambda scene, client: scene.broker.restart(),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_what_is_shown_of_a_connection_that_ended_is_what_it_had(scene: Scene, how: str) -> None:
+    client = scene.connect("s", "t", qos=1)
+    scene.broker.publish("t", b"x", qos=1)
+    view = scene.broker.connection(client.peer.id)
+    assert view is not None
+    assert (view.state, view.detail["subscriptions"], view.detail["inflight"]) == ("open", 1, 1)
+    ENDS[how](scene, client)
+    scene.network.settle()
+    last = client.peer.last
+    assert last is not None
+    assert (last.state, last.client, last.detail) == (view.state, "s", view.detail)
+    assert scene.broker.connection(client.peer.id) is None
 
 
 def test_reset_leaves_nothing(scene: Scene) -> None:

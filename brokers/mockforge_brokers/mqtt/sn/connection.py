@@ -46,7 +46,6 @@ class SnConnection(MqttConnection):
     __slots__ = ("_waiting", "gateway", "joining", "sleep", "will")
 
     outlet: SnOutlet
-    version_name = VERSION
 
     def __init__(self, broker: "MqttBroker", gateway: Gateway, peer: Peer) -> None:
         super().__init__(broker, peer)
@@ -130,24 +129,24 @@ class SnConnection(MqttConnection):
 
     # What happens in here.
 
-    @property
+    def version_name(self) -> str:
+        return VERSION
+
     def state(self) -> str:
-        return self.sleep.state if self.session is not None and self.asleep else super().state
+        return self.sleep.state if self.session is not None and self.asleep else super().state()
 
     @property
     def topic_ids(self) -> int:
         return len(self.outlet.topics)
 
-    @property
-    def detail(self) -> dict[str, object]:
-        detail: dict[str, object] = {"topic_ids": dict(self.outlet.topics.names)}
+    def add_detail(self, detail: dict[str, object]) -> None:
+        detail["topic_ids"] = dict(self.outlet.topics.names)
         if self.peer.node:
             detail["node"] = self.peer.node
         if self.asleep:
             detail["sleeps"] = self.sleep.duration
         if self.outlet.retries.count:
             detail["retransmissions"] = self.outlet.retries.count
-        return detail
 
     @property
     def asleep(self) -> bool:
@@ -329,6 +328,7 @@ class SnConnection(MqttConnection):
         self.closed = True
         if self.session is not None:
             self.outlet.write(sn.Disconnect())
+        self.peer.ending()
         self._leave(publish_will=True)
         self.peer.close(text)
 

@@ -16,10 +16,6 @@ EXPIRED: Final = "it expired"
 WITH_CONNECTION: Final = "its connection ended"
 
 
-def _nothing(client_id: str) -> None:
-    """Nothing is kept of clients but their sessions."""
-
-
 class Sessions:
     """The sessions that exist, connected or not."""
 
@@ -33,7 +29,7 @@ class Sessions:
         """That there were at a time."""
         self.will_bytes = 0
         """What the wills of all of them cost, and those that are kept beside them."""
-        self.on_end: Callable[[str], object] = _nothing
+        self.on_end: Callable[[str], object] | None = None
         """Hears of which client there is no session any more."""
         self._kept_wills: dict[str, int] = {}
         """By client, what wills cost that are kept beside its session, which mostly has it, too."""
@@ -150,20 +146,24 @@ class Sessions:
             # It was without a connection.
             self._stop_timers(session)
         router = self._router
+        lost = len(session.queue) + len(session.inflight)
         left: list[tuple[str, Message]] = []
-        if router.redelivers_shares and (session.inflight or session.queue):
+        if lost and router.redelivers_shares:
             left = left_behind(session, router.subscriptions)
-        router.forget(session)
+        if session.subscriptions:
+            router.forget(session)
         sink = session.sink
         if sink is not None:
             session.detach()
             sink.close(Reason.ADMINISTRATIVE_ACTION, reason)
-        taken = router.redeliver(left) if left else 0
-        self._publish_will(session)
-        self.on_end(session.client_id)
+        if left:
+            lost -= router.redeliver(left)
+        if session.will is not None:
+            self._publish_will(session)
+        if self.on_end is not None:
+            self.on_end(session.client_id)
         self.dropped += session.dropped
         self.expired += reason == EXPIRED
-        lost = len(session.queue) + len(session.inflight) - taken
         self._environment.spine.emit(SessionEnded("mqtt", session.client_id, reason, lost))
 
     def has_room_for(self, will: Message, client_id: str) -> bool:

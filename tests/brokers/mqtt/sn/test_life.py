@@ -297,6 +297,26 @@ def test_a_sleeper_goes_on_sleeping_for_longer_or_becomes_active_or_goes() -> No
     assert device.client.peer.ended == "closed"
 
 
+@pytest.mark.parametrize("how", ["its client says so", "its client goes", "by hand"])
+def test_what_is_shown_of_a_connection_that_ended_is_what_it_had(how: str) -> None:
+    field = Field()
+    device = field.connected("d")
+    device.ask(sn.Register(1, "t"))
+    peer = device.client.peer
+    view = field.broker.connection(peer.id)
+    assert view is not None
+    assert (view.state, view.detail["topic_ids"]) == ("open", {1: "t"})
+    match how:
+        case "its client says so":
+            device.ask(sn.Disconnect())
+        case "its client goes":
+            device.client.vanish()
+        case _:
+            field.broker.disconnect(peer.id, "enough")
+    assert peer.last is not None
+    assert (peer.last.state, peer.last.detail) == (view.state, view.detail)
+
+
 def test_a_sleeper_that_connects_again_without_clean_session_has_its_messages() -> None:
     field = Field()
     device = field.connected()
