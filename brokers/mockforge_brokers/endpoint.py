@@ -89,13 +89,12 @@ class Endpoint(Flow):
         self.address = peer_address(transport)
         self.opened = environment.clock.wall()
         transport.set_write_buffer_limits(high=environment.limits.write_mark)
-        self.connection = server.broker.connect(self)
+        self.connection = connection = server.broker.connect(self)
+        protocol = server.broker.protocol
         if environment.journal is not None:
-            self._tape = environment.journal.open(
-                server.broker.protocol, self.id, self.connection, self
-            )
+            self._tape = environment.journal.open(protocol, self.id, connection, self)
         server.endpoints[self.id] = self
-        environment.spine.emit(ConnectionOpened(server.broker.protocol, self.id, self.address))
+        environment.spine.emit(ConnectionOpened(protocol, self.id, self.address))
         if environment.faults.active:
             (self.lanes or self.inspect()).open()
 
@@ -323,7 +322,8 @@ class Endpoint(Flow):
         # One that was refused as one too many.
         if not self.id:
             return
-        self._lose(why_lost(exc))
+        if not self._lost:
+            self._lose(why_lost(exc))
         self.server.endpoints.pop(self.id, None)
         if self._hangup is not None:
             self._hangup.end()

@@ -271,9 +271,11 @@ class Tape(Struct, eq=False):
         if self.place is not None:
             self.known = self.place.origin()
             self.place = None
-        self.weight += past.weight
-        if self.chunks:
-            self.journal.size += past.weight
+        weight = past.weight
+        if weight:
+            self.weight += weight
+            if self.chunks:
+                self.journal.size += weight
         if beside is None:
             self.journal.tape_ended(self)
         else:

@@ -99,8 +99,7 @@ def accept(
     client_id = packet.client_id or assigned
     check_room(connection, packet, client_id)
     _configure(connection, packet, client_id)
-    answer = _answer(connection, packet, assigned)
-    answer.update(proof)
+    answer = {**_answer(connection, packet, assigned), **proof} if packet.version == V5 else {}
     if outlet.maximum is not None and not outlet.takes(Connack(0, False, answer)):
         raise Refused(
             f"a Maximum Packet Size of {outlet.maximum} has no room for CONNACK [MQTT-3.1.2-24]",
@@ -117,7 +116,7 @@ def accept(
     session.separate = not merged
     expiry = _expiry(packet, options)
     connection.lasting = expiry != 0
-    session.expiry = options.capped_expiry(expiry)
+    session.expiry = options.capped_expiry(expiry) if connection.lasting else 0.0
     connection.session = session
     connection.renew_guard()
     if packet.will is not None and connection.may_leave(packet.will):
@@ -181,14 +180,15 @@ def _configure(connection: "MqttConnection", packet: Connect, client_id: str) ->
     connection.client = client_id
     connection.version = outlet.version = packet.version
     connection.keep_alive = packet.keep_alive
-    outlet.explains = bool(packet.properties.get("request_problem_information", 1))
-    outlet.alias_maximum = min(
-        packet.properties.get("topic_alias_maximum", 0), options.outbound_topic_aliases
-    )
-    longest = options.server_keep_alive
-    if packet.version == V5 and longest is not None:
-        # The client uses the server's value in place of its own [MQTT-3.1.2-21].
-        connection.keep_alive = min(packet.keep_alive or longest, longest)
+    if packet.version == V5:
+        asked, longest = packet.properties, options.server_keep_alive
+        outlet.explains = bool(asked.get("request_problem_information", 1))
+        outlet.alias_maximum = min(
+            asked.get("topic_alias_maximum", 0), options.outbound_topic_aliases
+        )
+        if longest is not None:
+            # The client uses the server's value in place of its own [MQTT-3.1.2-21].
+            connection.keep_alive = min(packet.keep_alive or longest, longest)
     connection.broker.silence.allow(connection, 1.5 * connection.keep_alive)
 
 
@@ -219,8 +219,6 @@ def message_of(will: Will) -> Message:
 
 
 def _answer(connection: "MqttConnection", packet: Connect, assigned: str) -> dict[str, Any]:
-    if packet.version < V5:
-        return {}
     options = connection.options
     announcement: dict[str, Any] = {
         "receive_maximum": options.receive_maximum,

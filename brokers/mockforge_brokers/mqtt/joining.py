@@ -96,7 +96,8 @@ def _begin(connection: "MqttConnection", first: int, reader: ByteReader) -> None
 def introduce(connection: "MqttConnection", packet: Connect) -> None:
     """What holds for the answer to a CONNECT, be it a refusal [MQTT-3.2.2-19]."""
     connection.version = connection.outlet.version = packet.version
-    connection.outlet.maximum = packet.properties.get("maximum_packet_size")
+    if packet.properties:
+        connection.outlet.maximum = packet.properties.get("maximum_packet_size")
     connection.client = packet.client_id
     connection.bridge = packet.bridge
 

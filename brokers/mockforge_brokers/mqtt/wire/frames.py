@@ -27,6 +27,9 @@ def encode_varint(value: int) -> bytes:
 
 def decode_varint(data: bytes, position: int, end: int) -> tuple[int, int]:
     """The value and the position behind it; (-1, position) when it is not all there."""
+    # Most have one byte.
+    if position < end and data[position] < 0x80:
+        return data[position], position + 1
     value = shift = 0
     place = position
     while place < end:
