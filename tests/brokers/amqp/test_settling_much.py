@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from mockforge_brokers.amqp.state.memory import COST
 from mockforge_brokers.amqp.v1_0.wire.frames import performative
 from mockforge_brokers.amqp.v1_0.wire.performatives import Composite
 from mockforge_brokers.amqp.v1_0.wire.values import Symbol
 from mockforge_brokers.amqp.wire.frames import method
+from mockforge_brokers.limits import Limits
 
 from ..fake_peer import finish
 from .client import Client, Scene, bodies, names, publish
@@ -135,6 +137,65 @@ def test_a_step_has_the_fewer_deaths_the_more_queues_get_each(
     finish(client.fake.connection)
     scene.advance(1)
     assert _died(scene) == count
+
+
+def _settle(scene: Scene, client: Client, *frames: bytes) -> None:
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    client.fake.connection.receive(b"".join(frames))
+
+
+def _acknowledge(scene: Scene, client: Client) -> None:
+    _settle(scene, client, method(1, "basic.ack", delivery_tag=0, multiple=True))
+    client.fake.vanish()
+
+
+def _refuse(scene: Scene, client: Client) -> None:
+    _settle(scene, client, nack(requeue=False))
+    client.fake.vanish()
+
+
+def _commit(scene: Scene, client: Client) -> None:
+    client.send("tx.select")
+    ack = method(1, "basic.ack", delivery_tag=0, multiple=True)
+    _settle(scene, client, ack, method(1, "tx.commit"))
+    client.fake.vanish()
+
+
+def _lose(scene: Scene, client: Client) -> None:
+    _settle(scene, client)
+    client.fake.vanish()
+
+
+def _close(scene: Scene, client: Client) -> None:
+    _settle(scene, client)
+    client.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
+
+
+def _accept(scene: Scene, client: Client) -> None:
+    later = LaterClient(scene).connect()
+    later.receiver("/queues/q")
+    later.grant(credit=7000, incoming_window=7000)
+    state = Composite("accepted", {})
+    fields = {"role": True, "first": 0, "last": 6999, "settled": True, "state": state}
+    later.fake.connection.receive(performative(0, "disposition", **fields))
+    later.fake.vanish()
+
+
+@pytest.mark.parametrize("make_room", [_acknowledge, _refuse, _commit, _lose, _close, _accept])
+def test_a_publisher_goes_on_once_what_a_client_that_is_gone_settled_made_room(
+    make_room: Callable[[Scene, Client], object],
+) -> None:
+    scene = hurried(Limits(amqp_memory=6000 * COST))
+    client, publisher = scene.client(), scene.client()
+    arguments = {"x-queue-type": "quorum", "x-delivery-limit": 0}
+    client.send("queue.declare", queue="q", durable=True, arguments=arguments)
+    publisher.fake.send(publish("", "q", b"") * 7000)
+    assert names(publisher.received()) == ["connection.blocked"]
+    make_room(scene, client)
+    assert scene.broker.memory.used > 3000 * COST
+    scene.advance(1)
+    assert names(publisher.received()) == ["connection.unblocked"]
+    assert scene.broker.vhost().queues["q"].published == 7000
 
 
 @pytest.mark.parametrize("tag", [0, 2999])

@@ -273,7 +273,7 @@ class Channel:
 
     def do(self, steps: Steps) -> None:
         """Do with very many messages what a method asks for, before the client's next frames."""
-        self.line.begin(to_their_end(steps, self.line.chores))
+        self.line.begin(to_their_end(self.vhost.memory.making_room(steps), self.line.chores))
 
     def unsettle(self, back: Iterable[tuple[int, Message]]) -> None:
         """These are unacked again, among the others in the order of delivery tags."""
@@ -373,7 +373,7 @@ class Channel:
     def end(self, reason: str) -> None:
         """The channel is over: its consumers end, what it has unacked is ready again."""
         self.stop()
-        self.line.chores.do(self.ending(reason))
+        self.line.chores.do(self.vhost.memory.making_room(self.ending(reason)))
 
     def ending(self, reason: str) -> Steps:
         """The steps of `end`: there may be thousands of consumers and of messages."""

@@ -51,7 +51,8 @@ def _committing(channel: Channel, done: Transaction) -> Steps:
     if channel.closing:
         return
     channel.transaction = Transaction()
-    yield from to_their_end(_settling(channel, done.settled), channel.line.chores)
+    settling = channel.vhost.memory.making_room(_settling(channel, done.settled))
+    yield from to_their_end(settling, channel.line.chores)
     channel.send("tx.commit-ok")
 
 

@@ -117,6 +117,8 @@ class Closing:
     def end(self, reason: str) -> None:
         """It is over."""
         self._connection.phase = _ENDED
+        # First: of what is left of its work nobody is to go on who is gone.
+        self._connection.blocking.end()
         # What is not done yet ends here, and lets dead letters go that waited for it.
         self._connection.reader.work = None
         self.stop_waiting()
@@ -152,8 +154,8 @@ class Closing:
         self._peer.ending()
         if connection.heartbeat is not None:
             connection.heartbeat.stop()
-        connection.chores.do(self._giving_up(reason))
         connection.blocking.end()
+        connection.chores.do(connection.vhost.memory.making_room(self._giving_up(reason)))
 
     def _giving_up(self, reason: str) -> Steps:
         connection = self._connection

@@ -92,6 +92,11 @@ class Memory:
             for resume in waiting.values():
                 resume()
 
+    def making_room(self, steps: Steps) -> Steps:
+        """The same steps; behind the last one those go on who wait, if there is room."""
+        yield from steps
+        self.settle()
+
     def release(self, messages: deque[Message]) -> None:
         """Messages that nobody gets any more; a million of them take their time."""
         self.do(self._releasing(messages))

@@ -112,8 +112,11 @@ class Closing:
 
     def end(self, reason: str) -> None:
         """It is over."""
-        self._connection.phase = Phase.ENDED
-        self._connection.stop_working()
+        connection = self._connection
+        connection.phase = Phase.ENDED
+        # First: of what is left of its work nobody is to go on who is gone.
+        connection.blocking.end()
+        connection.stop_working()
         self.stop_waiting()
         self._give_up(reason)
         self._gone(self._connection.id)
@@ -134,7 +137,7 @@ class Closing:
         connection.stop_beating()
         connection.blocking.end()
         connection.sessions.stop()
-        self._chores.do(self._giving_up(reason))
+        self._chores.do(connection.vhost.memory.making_room(self._giving_up(reason)))
 
     def _giving_up(self, reason: str) -> Steps:
         connection = self._connection

@@ -291,7 +291,8 @@ class Session:
 
     def do(self, steps: Steps) -> None:
         """Settle deliveries, however many they are, before the client's next frames."""
-        self.connection.begin(to_their_end(steps, self.connection.chores))
+        making_room = self.vhost.memory.making_room(steps)
+        self.connection.begin(to_their_end(making_room, self.connection.chores))
 
     def release(self, numbers: list[int]) -> None:
         """The client let these wait for too long: others may have them (2.6.12)."""

@@ -112,5 +112,5 @@ class Sessions:
         connection, number = self._connection, session.number
         del self.open[number]
         session.stop()
-        self._chores.do(session.ending(reason))
+        self._chores.do(connection.vhost.memory.making_room(session.ending(reason)))
         connection.spine.emit(ChannelClosed(PROTOCOL, connection.id, number, code, reason))
