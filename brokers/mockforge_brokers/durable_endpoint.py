@@ -74,7 +74,7 @@ class DurableEndpoint(Endpoint):
     def _note(self) -> None:
         if self._working and self._seen != self._store.facts:
             self._seen = self._store.facts
-            self._due = self._store.group
+            self._due = self._store.newest
 
     # Writing.
 

@@ -18,14 +18,21 @@ from .storage.memory_disk import MemoryDisk
 
 
 class KeepingConnection(LineConnection):
-    """`keep TEXT` is a fact, `views TEXT` answers with a view of bytes."""
+    """`keep TEXT` is a fact, `tell TEXT` one that others hear of, and its own client does not;
+    `views TEXT` answers with a view of bytes."""
 
     def _handle(self, line):
         word, _, rest = line.rstrip(b"\n").partition(b" ")
-        if word == b"keep":
+        if word in (b"keep", b"tell"):
             store = self._broker.environment.store
             store.append(1, store.facts, rest)
-        if word == b"views":
+        if word == b"tell":
+            self.lines.append(line)
+            for other in self._broker.live.values():
+                if other is not self:
+                    other.out.append(rest + b"\n")
+                    other.peer.wake()
+        elif word == b"views":
             self.out.append(memoryview(rest + b"\n"))
         else:
             super()._handle(line)
@@ -239,6 +246,26 @@ def test_what_full_reads_bring_in_one_turn_is_written_as_one():
         assert [len(each) for each in written] == [4 * len(b"keep \n" + texts[0])]
         one.data_received(b"keep %b\n" % texts[3])
         assert (len(scene.disk.rows), len(written)) == (5, 2), "a read that is not full is the last"
+
+    run(test, prompt=True)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_who_told_others_and_heard_nothing_waits_for_that_fact_and_no_later_one(at_once):
+    """It is written before the others hear of it, and the next group may never come."""
+
+    async def test(scene):
+        one, written = scene.join()
+        _, heard = scene.join()
+        scene.disk.at_once = at_once
+        one.data_received(b"tell a\n")
+        assert heard == [b"a\n"]
+        one.data_received(b"hello\n")
+        if not at_once:
+            assert written == []
+            scene.disk.commit()
+        assert written == [b"hello\n"]
+        assert list(scene.disk.rows.values()) == [b"a"]
 
     run(test, prompt=True)
 

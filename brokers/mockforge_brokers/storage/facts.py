@@ -140,6 +140,11 @@ class Facts(ABC):
         self._owners: dict[int, str] = {}
         """Whose logs they are: a protocol's."""
 
+    @property
+    def newest(self) -> int:
+        """The group that has the newest fact: the present one, or one that is closed already."""
+        return self.group if self._armed else self.group - 1
+
     @abstractmethod
     def _arm(self) -> None:
         """The first fact of a group."""
