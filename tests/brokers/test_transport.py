@@ -97,12 +97,14 @@ def test_a_burst_is_answered_with_one_write():
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.3", "0.0.0.0", "localhost", "::1", "::"])
 def test_a_connection_knows_what_its_client_dialled_wherever_the_listener_is(host):
     async def test(world: Serving) -> None:
+        dialled = {"0.0.0.0": "127.0.0.2", "::": "::1"}.get(host, host)
         try:
-            port = (await world.server.listen(Listener("lines", host=host))).port
+            # Of 127.0.0.0/8 some systems have 127.0.0.1 alone, and may never say so to a client.
+            await world.server.listen(Listener("lines", host=dialled))
         except OSError:
-            pytest.skip(f"this machine has no {host}")
-        every = {"0.0.0.0": "127.0.0.2", "::": "::1"}
-        reader, writer = await asyncio.open_connection(every.get(host, host), port)
+            pytest.skip(f"this machine has no {dialled}")
+        port = (await world.server.listen(Listener("lines", host=host))).port
+        reader, writer = await asyncio.open_connection(dialled, port)
         world.open.append((reader, writer))
         writer.write(b"hello\n")
         assert await reader.readexactly(6) == b"hello\n"
