@@ -10,7 +10,7 @@ from ..widgets.header import Header
 from ..widgets.ladder import LadderPane
 from ..widgets.lines import KeyLine
 from ..widgets.pane import Pane
-from ..widgets.prompt import FILTER, FIND, Prompt
+from ..widgets.prompt import FILTER, Prompt
 from ..widgets.table import LiveTable
 from .acting import ActingScreen
 from .help import Entry
@@ -120,11 +120,6 @@ class Dashboard(ActingScreen):
         self.result.warn("")
         if message.mode == FILTER and not message.kept:
             self.flow.show(self.console_app.session.filter)
-        elif message.mode == FIND and not message.kept:
-            if isinstance(asked := self.asked, LiveTable):
-                asked.seek("")
-            else:
-                self.inspector.find("")
         if not isinstance(self.focused, Pane) and not self.prompt.is_active:
             shown = next(pane for pane in self.panes if pane.display)
             self.set_focus(shown)

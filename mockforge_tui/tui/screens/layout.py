@@ -346,15 +346,19 @@ class PaneScreen(Screen[None]):
             self.flow.show(self.console_app.session.filter_of(text))
 
     def try_find(self, text: str, final: bool) -> None:
-        """A text is searched in the inspector or in a table; `final` once it is entered."""
+        """A text is searched in the inspector or in a table; `final` once it is entered.
+
+        Entered as it was before, it is searched on from the place that was found.
+        """
         if isinstance(asked := self.asked, LiveTable):
             asked.seek(text)
             if final and asked.chosen is None:
                 asked.to_top()
             return
-        found = self.inspector.find(text, 1 if text != self.inspector.search.text else 0)
-        if final and found:
-            self.console_app.note(found)
+        if final or text != self.inspector.search.text:
+            found = self.inspector.find(text, int(final and text == self.prompt.begun_with))
+            if final and found:
+                self.console_app.note(found)
 
     def prefill(self, line: str, cursor: int | None = None) -> None:
         """Begin a command at the prompt."""

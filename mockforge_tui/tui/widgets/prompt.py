@@ -14,6 +14,7 @@ from textual.strip import Strip
 from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Input
+from textual.widgets.input import Selection
 
 from ...console.completing import Completion
 from ...console.session import Session
@@ -153,8 +154,8 @@ class Prompt(Horizontal):
     """Three modes of one line.
 
     `enter_line` gets a command line, `try_filter` each valid filter that is typed, and with True
-    the one that is entered; `find` likewise the text that is searched in the inspector. All are
-    called at once, so that what is typed on finds them done.
+    the one that is entered; `find` likewise the text that is searched, and the one from before when
+    nothing is entered. All are called at once, so that what is typed on finds them done.
     """
 
     class Noticed(Message):
@@ -191,6 +192,8 @@ class Prompt(Horizontal):
         self.mode = COMMAND
         self.filter_problem: FilterError | None = None
         self.is_active = False
+        self.begun_with = ""
+        """The line as it was opened."""
         self.before: Widget | None = None
         """Where the keys go when the person is done here."""
         self.subject: Widget | None = None
@@ -208,7 +211,11 @@ class Prompt(Horizontal):
         self.filter_problem = None
         self._activate()
         self.subject = self.before
+        self.begun_with = text
         self.input.put(text, cursor)
+        if mode == FIND:
+            # Another text is typed in its place; enter takes it again.
+            self.input.selection = Selection(0, len(text))
         if mode == FILTER or text:
             self._look()
 
@@ -227,6 +234,8 @@ class Prompt(Horizontal):
 
     def leave(self, *, kept: bool) -> None:
         mode = self.mode
+        if mode == FIND and not kept:
+            self._find(self.begun_with, False)
         self.is_active = False
         self.drop_down.close()
         self.history.stop()
@@ -249,7 +258,7 @@ class Prompt(Horizontal):
                     self.drop_down.close()
                 else:
                     self.leave(kept=False)
-            case "ctrl+c" if self.input.selection.is_empty:
+            case "ctrl+c" if self.mode == FIND or self.input.selection.is_empty:
                 self.leave(kept=False)
             case "tab":
                 self._complete()

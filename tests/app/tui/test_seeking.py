@@ -119,3 +119,65 @@ def test_what_nothing_has_is_said_and_esc_while_typing_leaves_all() -> None:
         await stage.until(lambda: len(here.records) == before)
 
     play(act, real=_many)
+
+
+@pytest.mark.parametrize("pane", ["2", "3", "4"])
+def test_what_is_typed_takes_the_place_of_the_text_from_before(pane: str) -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys(pane, "slash")
+        here: Any = stage.screen.here
+        await stage.type("e-7")
+        await stage.keys("enter", "slash")
+        assert stage.screen.prompt.input.value == here.sought == "e-7"
+        await stage.type("e-8")
+        await stage.keys("enter")
+        assert here.sought == "e-8"
+        await stage.keys("slash", "end")
+        await stage.type("x")
+        assert here.sought == "e-8x"
+
+    play(act, real=_many)
+
+
+@pytest.mark.parametrize("leaving", ["escape", "ctrl+c", "enter"])
+def test_the_text_from_before_stays_where_nothing_else_is_entered(leaving: str) -> None:
+    async def act(stage: Stage) -> None:
+        await stage.keys("3", "slash")
+        here: Any = stage.screen.here
+        await stage.type("line-7")
+        await stage.keys("enter", "slash")
+        if leaving != "enter":
+            await stage.type("other")
+            assert here.sought == "other"
+        if leaving == "ctrl+c":
+            await stage.keys("shift+home")
+        await stage.keys(leaving)
+        assert stage.screen.here is here
+        assert here.sought == "line-7"
+        await stage.keys("escape")
+        assert here.sought == ""
+
+    play(act, real=_many)
+
+
+def test_enter_alone_searches_on_in_the_inspector_and_slash_alone_moves_nothing() -> None:
+    async def act(stage: Stage) -> None:
+        inspector = stage.screen.inspector
+        stage.flow.select_row(1)
+        await stage.keys("enter", "enter", "w", "slash")
+        await stage.type("0")
+        await stage.keys("enter")
+        first = inspector.search.where
+        assert first.startswith("0  1 of ")
+        await stage.keys("slash", "enter")
+        assert inspector.search.where.startswith("0  2 of ")
+        await stage.keys("g")
+        top = inspector._cursor
+        await stage.keys("slash")
+        await stage.type("zzz")
+        await stage.keys("escape", "slash", "escape")
+        assert inspector.search.text == "0"
+        await stage.keys("g", "slash")
+        assert inspector._cursor == top
+
+    play(act)
