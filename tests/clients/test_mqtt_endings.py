@@ -80,6 +80,7 @@ class Table:
 
 QOS_1 = Publish("ending/t", b"x", 1, packet_id=1)
 CONNECTED = ["> CONNECT", "< CONNACK 0x00"]
+SILENT = ["> CONNECT, PINGREQ", "< CONNACK 0x00", "< PINGRESP"]
 Script = Callable[[Table], None]
 
 
@@ -127,9 +128,14 @@ def taken_over(version: int) -> Script:
 
 def silent(version: int) -> Script:
     def script(table: Table) -> None:
-        client = table.connect(version, keep_alive=1)
-        client.send(encode_packet(Pingreq(), version), "PINGREQ")
-        assert client.ending() >= 1.5
+        client = table.open()
+        connect = encode_packet(Connect("ending-a", version, keep_alive=1), version)
+        # In one write, so that no pause of ours comes between them; the time is from before it.
+        begun = time.monotonic()
+        client.send(connect + encode_packet(Pingreq(), version), "CONNECT, PINGREQ")
+        client.ending()
+        # Mosquitto counts whole seconds: 1.5 of them may be one and a little.
+        assert time.monotonic() - begun >= 1
 
     return script
 
@@ -198,14 +204,14 @@ CASES: dict[str, tuple[Script, dict[str, list[str]], dict[str, list[str]] | None
     ),
     "silent, 3.1.1": (
         silent(4),
-        {"a": [*CONNECTED, "> PINGREQ", "< PINGRESP", "< FIN"]},
+        {"a": [*SILENT, "< FIN"]},
         None,
     ),
     "silent, 5.0": (
         silent(5),
-        {"a": [*CONNECTED, "> PINGREQ", "< PINGRESP", "< DISCONNECT 0x8D", "< FIN"]},
+        {"a": [*SILENT, "< DISCONNECT 0x8D", "< FIN"]},
         # [MQTT-4.13.1-1], as above.
-        {"a": [*CONNECTED, "> PINGREQ", "< PINGRESP", "< FIN"]},
+        {"a": [*SILENT, "< FIN"]},
     ),
     "refused connect of 3.1.1": (
         first(encode_packet(Connect("", 4, clean_start=False), 4), "CONNECT"),
