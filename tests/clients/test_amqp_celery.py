@@ -121,7 +121,7 @@ def test_workers_answer_inspection_and_go_on_after_their_connection_was_killed(
 ) -> None:
     inspect = working.tasks.app.control.inspect(timeout=3)
     wait_for(inspect.ping, PATIENCE, "a pong")
-    (queues,) = inspect.active_queues().values()
+    (queues,) = wait_for(inspect.active_queues, PATIENCE, "its queues").values()
     assert {each["name"] for each in queues} == {"celery", "other"}
     for connection in working.mockforge.run("conn ls").data:
         # Those of who inspected may end by themselves meanwhile.

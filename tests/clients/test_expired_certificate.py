@@ -56,7 +56,7 @@ def test_a_kafka_producer_waits_until_the_certificate_is_renewed(mockforge):
     first, second = producer(), producer()
     send(first, b"1")
     assert first.flush(20) == 0
-    mockforge.run("tls expire --for 30s")
+    mockforge.run("tls expire --for 1h")
     send(first, b"2")
     assert first.flush(20) == 0
     send(second, b"3")
@@ -86,7 +86,7 @@ def test_an_mqtt_client_does_not_connect_and_does_later(mockforge):
     wait_for(there.is_connected, 20)
     command = ["mosquitto_pub", "-h", "localhost", "-p", str(place.port), "--cafile", ca]
     command += ["-t", "t", "-m", "x", "-q", "1"]
-    mockforge.run("tls expire --for 30s")
+    mockforge.run("tls expire --for 1h")
     turned_away = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert turned_away.returncode != 0
     assert "TLS error" in turned_away.stderr
@@ -109,12 +109,12 @@ def test_an_amqp_client_connects_again_when_the_certificate_is_renewed(mockforge
         )
 
     there = connect()
-    mockforge.run("tls expire --for 30s")
+    mockforge.run("tls expire --for 1h")
     with pytest.raises(ssl.SSLCertVerificationError, match="certificate has expired"):
         connect()
     there.channel().basic_publish("", "q", b"a")
     there.close()
-    mockforge.run("clock advance 30s")
+    mockforge.run("clock advance 1h")
     connect().close()
     peek = mockforge.runtime.brokers.amqp.peek
     assert [each.payload for each in mockforge.call(peek, "q", 9)] == [b"a"]

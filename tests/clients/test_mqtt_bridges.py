@@ -134,9 +134,12 @@ def test_mosquitto_bridges_as_aws_shows_it_for_aws_iot(tmp_path: Path) -> None:
             seen: dict[str, list[bytes]] = {"cloud": [], "gateway": []}
             cloud.on_message = lambda _c, _d, message: seen["cloud"].append(message.payload)
             gateway.on_message = lambda _c, _d, message: seen["gateway"].append(message.payload)
+            granted: list[int] = []
+            cloud.on_subscribe = lambda *args: granted.append(args[2])
             for client in (cloud, gateway):
                 client.subscribe([("both_directions", 1), ("localgateway_to_awsiot", 1)])
             gateway.subscribe("awsiot_to_localgateway", 1)
+            wait_for(lambda: granted, 20, "the subscription of the one that does not publish")
             # What is published before the bridge is up does not cross it.
             wait_for(lambda: core.run("conns bridgeawsiot").data, 20, "the bridge")
             gateway.publish("localgateway_to_awsiot", b"up", 1)
