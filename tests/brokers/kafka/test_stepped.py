@@ -1,11 +1,14 @@
 """Requests that name much: handled in steps, between which others have their turn."""
 
+from types import SimpleNamespace
 from unittest.mock import ANY
 
 import pytest
 from mockforge_brokers.journal import OUT
 from mockforge_brokers.kafka.apis import handler
 from mockforge_brokers.kafka.apis.cluster import metadata
+from mockforge_brokers.kafka.apis.logs.asking import ask
+from mockforge_brokers.kafka.apis.logs.fetched import Reading
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
 from mockforge_brokers.kafka.state.quotas import Quotas
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
@@ -327,6 +330,72 @@ def test_what_comes_while_a_waiting_fetch_looks_is_looked_at_too(scene):
         later(scene)
         found = scene.answer(client, ApiKey.FETCH, 12).responses[0].partitions
         assert found[0].records
+
+
+class Counted(list):
+    """Partitions that are counted as they are looked at."""
+
+    seen = 0
+
+    def __iter__(self):
+        for one in super().__iter__():
+            self.seen += 1
+            yield one
+
+
+def many(number):
+    return [
+        FetchPartition(partition=at, fetch_offset=0, partition_max_bytes=1) for at in range(number)
+    ]
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_what_a_fetch_names_of_one_topic_is_listed_by_steps(scene, twice):
+    request, partitions = wide(0, session_epoch=-1), Counted(many(2_000))
+    request.topics[0].partitions = partitions
+    request.topics *= 1 + twice
+    caller = SimpleNamespace(
+        cluster=scene.broker.cluster, version=12, fetch_session=None, user="", client_id=""
+    )
+    named = []
+
+    def asked():
+        named.extend((yield from ask(caller, request)).named)
+
+    before = 0
+    for _ in asked():
+        assert partitions.seen - before <= 300
+        before = partitions.seen
+    assert partitions.seen - before <= 300
+    assert [len(partitions) for _, partitions in named] == [2_000]
+
+
+def test_what_is_new_of_one_topic_is_found_by_steps(scene, monkeypatch):
+    scene.broker.create_topic("wide", 2_000)
+    client = scene.network.connect()
+    request = wide(0, max_wait_ms=0, session_epoch=0)
+    request.topics[0].partitions = many(2_000)
+    scene.ask(client, request, 12)
+    later(scene)
+    session_id = scene.answer(client, ApiKey.FETCH, 12).session_id
+    looked, usual = 0, Reading._is_news
+
+    def is_news(*of):
+        nonlocal looked
+        looked += 1
+        return usual(*of)
+
+    monkeypatch.setattr(Reading, "_is_news", staticmethod(is_news))
+
+    request.topics, request.session_id, request.session_epoch = [], session_id, 1
+    scene.ask(client, request, 12)
+    for _ in range(10_000):
+        before = looked
+        scene.clock.turn()
+        assert looked - before <= 300
+    assert looked == 2_000
+    later(scene)
+    assert scene.answer(client, ApiKey.FETCH, 12).responses == []
 
 
 def watched(scene):

@@ -7,6 +7,7 @@ that a request that was lost or came twice is noticed. They are the broker's, no
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Final
 
 from msgspec import Struct
@@ -91,18 +92,17 @@ class FetchSession:
         for partition in partitions:
             self.partitions.pop((topic, partition), None)
 
-    def by_topic(self) -> Iterator[tuple[TopicKey, list[FetchedPartition]]]:
-        """In the order in which they are read: partitions of one topic that stand together."""
-        topic: TopicKey = ""
-        together: list[FetchedPartition] = []
-        for (name, _), partition in self.partitions.items():
-            if together and name != topic:
-                yield topic, together
-                together = []
-            topic = name
-            together.append(partition)
-        if together:
-            yield topic, together
+    def by_topic(self) -> Iterator[tuple[TopicKey, Iterator[FetchedPartition]]]:
+        """In the order in which they are read: partitions of one topic that stand together.
+
+        They are those of now, also where others come while they are read.
+        """
+        # Two copies are soon made; pairs of all would not be.
+        now = zip(tuple(self.partitions), tuple(self.partitions.values()), strict=True)
+        return (
+            (topic, (partition for _, partition in together))
+            for topic, together in groupby(now, key=lambda one: one[0][0])
+        )
 
     def move_last(self, topic: TopicKey, partition: int) -> None:
         """It had its turn: the others are read before it next time."""

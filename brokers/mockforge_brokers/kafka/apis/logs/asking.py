@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Final
 
 from msgspec import Struct
@@ -20,8 +19,10 @@ from ...wire.messages.logs import FetchPartition, FetchRequest
 from ..caller import Caller
 
 _BY_ID_SINCE: Final = 13
+_STRETCH: Final = 256
+"""Partitions that are only listed, of which so many are a step."""
 
-Wanted = Iterable[tuple[TopicKey, Sequence[FetchPartition | FetchedPartition]]]
+Wanted = Iterable[tuple[TopicKey, Iterable[FetchPartition | FetchedPartition]]]
 """Partitions by their topic, in the order in which they are read."""
 
 
@@ -69,23 +70,35 @@ class Asking(Struct):
 
 def _named(
     caller: Caller, request: FetchRequest
-) -> Sequence[tuple[TopicKey, Sequence[FetchPartition]]]:
+) -> Stepped[Sequence[tuple[TopicKey, Sequence[FetchPartition]]]]:
     by_id = caller.version >= _BY_ID_SINCE
     topics: list[tuple[TopicKey, Sequence[FetchPartition]]] = [
         (topic.topic_id if by_id else topic.topic, topic.partitions) for topic in request.topics
     ]
-    named = {(topic, one.partition): one for topic, partitions in topics for one in partitions}
-    if len(named) == sum(len(partitions) for _, partitions in topics):
+    named: dict[tuple[TopicKey, int], FetchPartition] = {}
+    met = 0
+    for topic, partitions in topics:
+        for one in partitions:
+            named[topic, one.partition] = one
+            met += 1
+            if not met % _STRETCH:
+                yield
+    if len(named) == met:
         return topics
     # As Kafka: one that is named twice is read once, in its first place, as was said last.
-    once = groupby(named.items(), key=lambda item: item[0][0])
-    return [(topic, [one for _, one in partitions]) for topic, partitions in once]
+    once: list[tuple[TopicKey, list[FetchPartition]]] = []
+    for (topic, _), one in named.items():
+        if not once or once[-1][0] != topic:
+            once.append((topic, []))
+        once[-1][1].append(one)
+        yield
+    return once
 
 
 def ask(caller: Caller, request: FetchRequest) -> Stepped[Asking]:
     """Raises RequestRefused for a session that is not there, or not at this epoch."""
     sessions, by_id = caller.cluster.fetch_sessions, caller.version >= _BY_ID_SINCE
-    named = _named(caller, request)
+    named = yield from _named(caller, request)
     caller.fetch_session = None
     if request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH):
         # A whole request ends the session that it names.

@@ -67,8 +67,7 @@ class Reading(Struct):
     @classmethod
     def of(cls, asking: Asking) -> Stepped[Reading]:
         reading = cls(asking)
-        # Of a session all at once: between two steps somebody else may change it.
-        for topic, partitions in tuple(asking.wanted):
+        for topic, partitions in asking.wanted:
             read = []
             for one in partitions:
                 read.append(reading._partition(topic, one))
@@ -129,15 +128,14 @@ class Reading(Struct):
         topics = []
         for topic in self.topics:
             name: TopicKey = topic.topic_id if session.by_id else topic.topic
-            changed = [
-                one
-                for one in topic.partitions
-                if self._is_news(session.partitions.get((name, one.partition_index)), one)
-            ]
+            changed = []
+            for one in topic.partitions:
+                if self._is_news(session.partitions.get((name, one.partition_index)), one):
+                    changed.append(one)
+                yield
             if changed:
                 topic.partitions = changed
                 topics.append(topic)
-            yield
         return topics
 
     def _told(self, session: FetchSession, topics: list[FetchableTopicResponse]) -> Steps:
