@@ -7,7 +7,7 @@ is counted in bytes.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from math import inf
 from typing import Final
@@ -118,6 +118,26 @@ class Decoder:
     def decode_these(self, chunks: Iterable[Chunk]) -> list[Row]:
         """All rows of some chunks, newest first: for who looks once. Oldest rows come first."""
         return list(chain.from_iterable(self._some_of(list(chunks), inf)))
+
+    def decode_newest(
+        self, chunks: Sequence[Chunk], *, most_frames: int, most_rows: int
+    ) -> tuple[list[Row], bool]:
+        """Rows of the newest frames of some chunks, which stand newest first, and whether there are
+        no more of them. Oldest rows come first; the last frame may bring more than `most_rows`.
+        """
+        cut: list[Row | tuple[Chunk, bytes]] = []
+        for chunk in reversed(chunks):
+            if chunk.data is not None:
+                cut += self._feed(chunk)
+                cut += self._frames
+                self._frames.clear()
+        found: list[list[Row]] = []
+        rows = 0
+        while cut and len(found) < most_frames and rows < most_rows:
+            each = cut.pop()
+            found.append([each] if isinstance(each, Row) else frame_rows(*each))
+            rows += len(found[-1])
+        return list(chain.from_iterable(reversed(found))), not cut
 
     def _some_of(self, coming: list[Chunk], deadline: float) -> list[list[Row]]:
         """Rows, frame by frame, of chunks that are taken off the list from its end (they stand

@@ -33,6 +33,7 @@ _CAUSED: Final = 0.02
 """Seconds before a frame was journaled in which an event may be its effect."""
 _LOOKED_BACK: Final = 512
 _MOST_HITS: Final = 64
+_MOST_KINDS: Final = 1024
 _ALTERING: Final = frozenset(("set", "corrupt", "truncate"))
 _WAITING: Final = frozenset(("delay", "throttle", "slice", "join", "partition", "reorder"))
 _AT_ONCE: Final = 1.0
@@ -70,6 +71,8 @@ class Feed:
         self._held_rows: dict[int, list[Row]] = {}
         self._hits: deque[tuple[float, FaultFired]] = deque(maxlen=_MOST_HITS)
         """Faults whose frames were not seen yet: on their way out, or never there."""
+        self._kinds: dict[int, str] = {}
+        """What the rules do that hit something. Most look when the rule is gone."""
         self._window: deque[tuple[int, int]] = deque([(0, 0)], maxlen=_WINDOW)
 
     @property
@@ -107,6 +110,8 @@ class Feed:
 
     def take(self, rows: list[Row], facts: list[tuple[float, Event]]) -> None:
         """Number rows that were decoded elsewhere, with the facts between them and their marks."""
+        # They are all at hand: none is to go before its frame came.
+        self._hits = deque(self._hits, maxlen=max(_MOST_HITS, len(facts)))
         at = 0
         for start in range(0, len(rows), _LOOKED_BACK // 2):
             some = rows[start : start + _LOOKED_BACK // 2]
@@ -117,6 +122,10 @@ class Feed:
 
     def row(self, number: int) -> Row | None:
         return self.ring.row(number)
+
+    def kind_of(self, rule: int) -> str:
+        """What a fault rule does by which a row here is marked; empty for one of very long ago."""
+        return self._kinds.get(rule, "")
 
     def since(self, number: int) -> Iterator[Row]:
         """Rows after `number`, oldest first."""
@@ -241,30 +250,41 @@ class Feed:
             if row.kind != "event" and not row.fault:
                 rows[row.connection, mark_of(row.frame)].append(row)
                 rows[row.connection, row.operation].append(row)
-        for time, event in tuple(self._hits):
+        waiting: list[tuple[float, FaultFired]] = []
+        for time, event in self._hits:
             until = _latest(time, event)
             hit = _first(rows[event.connection, event.frame], time, until)
             if hit is None and event.kind in _ALTERING:
                 # What a client gets is journaled as it was sent.
                 hit = _first(rows[event.connection, event.operation], time, until)
-            if hit is not None:
-                self._hits.remove((time, event))
-                self._mark_hit(hit, event.rule)
+            if hit is None:
+                waiting.append((time, event))
+            else:
+                self._mark_hit(hit, event)
+        self._hits = deque(waiting, self._hits.maxlen)
 
     def _forget_hits(self, rows: list[Row], facts: list[tuple[float, Event]]) -> None:
         """Those whose frames will not come any more: what is like them later is not they."""
         reached = max((row.time for row in rows), default=0.0)
         ended = {event.connection for _, event in facts if isinstance(event, ConnectionClosed)}
-        for time, event in tuple(self._hits):
-            if event.connection in ended or _latest(time, event) < reached:
-                self._hits.remove((time, event))
+        self._hits = deque(
+            (
+                (time, event)
+                for time, event in self._hits
+                if event.connection not in ended and _latest(time, event) >= reached
+            ),
+            self._hits.maxlen,
+        )
 
-    def _mark_hit(self, first: Row, rule: int) -> None:
+    def _mark_hit(self, first: Row, event: FaultFired) -> None:
         """All rows of its frame."""
+        self._kinds[event.rule] = event.kind
+        if len(self._kinds) > _MOST_KINDS:
+            del self._kinds[next(iter(self._kinds))]
         number, frame = first.seq, first.seq - first.part
         row: Row | None = first
         while row is not None and row.seq - row.part == frame:
-            row.fault = rule
+            row.fault = event.rule
             self.ring.pin(row)
             number += 1
             row = self.ring.row(number)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from mockforge_brokers.journal import IN
-from mockforge_brokers.misbehaviour.actions import name_of
 from mockforge_brokers.protocols import title_of
 from mockforge_brokers.snapshots import ConnectionView
 
@@ -14,7 +13,7 @@ from ...units import clock_time, counted
 from ..ladder.drawing import arrow, fact, lifelines
 from ..ladder.reading import Reading, read
 from ..ladder.rungs import Ladder, Rung
-from ..ladder.wording import KindOf, is_lost, label_of, notes_of, taken
+from ..ladder.wording import is_lost, label_of, notes_of, taken
 from ..lookup import BadArgument
 from ..registry import Arg, Opt, command
 from ..results import Column, JsonRecord, Result, plain, table
@@ -86,12 +85,12 @@ _FIELDS: Final = (
 
 
 def _records(session: "Session", reading: Reading, rungs: Sequence[Rung]) -> list[JsonRecord]:
-    kind_of, now = kinds_of(session), session.runtime.clock.wall()
-    return [_record(reading, rung, kind_of, now) for rung in rungs]
+    now = session.runtime.clock.wall()
+    return [_record(reading, rung, now) for rung in rungs]
 
 
-def _record(reading: Reading, rung: Rung, kind_of: KindOf, now: float) -> JsonRecord:
-    frame, row = rung.first, reading.row(rung.first.number)
+def _record(reading: Reading, rung: Rung, now: float) -> JsonRecord:
+    frame, row, kind_of = rung.first, reading.row(rung.first.number), reading.feed.kind_of
     assert row is not None
     waits = frame.awaited and rung.last.answered is None
     return {
@@ -110,12 +109,6 @@ def _record(reading: Reading, rung: Rung, kind_of: KindOf, now: float) -> JsonRe
         "held": frame.held,
         "lost": is_lost(frame, kind_of),
     }
-
-
-def kinds_of(session: "Session") -> KindOf:
-    """What the fault rules in force do, by number."""
-    rules = session.runtime.faults.rules
-    return lambda number: name_of(rules[number].action) if number in rules else ""
 
 
 def _after(seconds: Any) -> str:
@@ -156,7 +149,9 @@ def _summary(
     hidden = len(rungs) - most
     if hidden > 0:
         parts.append(f"{counted(hidden, 'older arrow')} left out (-n {len(rungs)} draws them)")
-    if found.left or not reading.whole:
+    if found.left or not reading.all_read:
+        parts.append("older frames are not looked at")
+    elif not reading.all_kept:
         parts.append("what came before is not kept")
     waiting = found.waiting
     if waiting:

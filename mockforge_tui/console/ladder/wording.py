@@ -23,7 +23,7 @@ LOST: Final = frozenset({"drop", "blackhole"})
 """Faults by which a frame does not arrive."""
 
 KindOf = Callable[[int], str]
-"""The kind of a fault rule by its number; empty where it is gone."""
+"""The kind of a fault rule that hit something, by its number."""
 
 
 def label_of(row: Row, rung: Rung) -> str:

@@ -13,7 +13,6 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from ...console.commands.ladder import kinds_of
 from ...console.ladder.drawing import LETTERS, LINES, arrow, fact, lifelines
 from ...console.ladder.rungs import MOST, Ladder, Rung
 from ...console.ladder.wording import is_lost, label_of, notes_of, taken
@@ -75,7 +74,7 @@ class LadderPane(Pane):
         self.views = views
         self._older, self._looked_at = [], self.feed.newest + 1
         self._begun = set()
-        self._opened_at = self.feed.newest
+        self._opened_at = self._seen = self.feed.newest
         self._look_back(_AT_HAND)
         self._begin()
         self.go_live()
@@ -122,7 +121,11 @@ class LadderPane(Pane):
         self.ladder = Ladder([each.id for each in self.views], self.feed.row)
         for row in reversed(self._older):
             self.ladder.meet(row)
-        self._seen = self._opened_at
+        # What came while older ones were looked for is counted as new already.
+        for row in self.feed.since(self._opened_at):
+            if row.seq > self._seen:
+                break
+            self.ladder.meet(row)
         if not self._looked_at:
             self._older = []
         self._draw_anew()
@@ -264,7 +267,7 @@ class LadderPane(Pane):
         label, error = self._words(rung)
         signs = LINES if self.glyphs is UNICODE else LETTERS
         cells = width - time - after - room - 2
-        kind_of = kinds_of(self.console_app.session)
+        kind_of = self.feed.kind_of
         lead = self.glyphs.cursor if chosen else " "
         if frame.number in self.feed.marks and not chosen:
             lead = self.glyphs.mark
@@ -315,7 +318,7 @@ class LadderPane(Pane):
         pieces: list[Piece] = []
         if len(self.views) > 1:
             pieces.append((f"c{rung.first.connection} ", palette.faintest))
-        for role, text in notes_of(rung, error, kinds_of(session), now):
+        for role, text in notes_of(rung, error, self.feed.kind_of, now):
             pieces.append((signs.get(role, "") + text + "  ", styles.get(role, palette.muted)))
         return pieces
 

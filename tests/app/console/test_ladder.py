@@ -4,17 +4,21 @@ from typing import Any
 
 import pytest
 from brokers.amqp.client import publish
+from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.events import ConnectionClosed, FaultFired
 from mockforge_brokers.journal import IN, OUT, Row, mark_of
 from mockforge_brokers.misbehaviour.actions import name_of
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Ack, PacketType, Pingreq, Publish
+from mockforge_brokers.spine import Spine
 
 from mockforge_tui.console.ladder.drawing import LETTERS, arrow, fact, lifelines
+from mockforge_tui.console.ladder.reading import read
 from mockforge_tui.console.ladder.rungs import MOST, Ladder
 from mockforge_tui.console.ladder.wording import notes_of
 from mockforge_tui.text import width
 
+from ..traffic import Client, LengthSplitter, Traffic, frame
 from .scene import Scene
 
 
@@ -82,6 +86,23 @@ def test_a_frame_that_a_fault_dropped_does_not_arrive(scene: Scene) -> None:
     line = next(line for line in lines if "PUB q0" in line)
     assert "×" in line
     assert "▶" not in line
+    # Most look when the trouble is over.
+    scene.run("fault clear")
+    record = scene.run("ladder dev-7 | fault:1").records[-1]
+    assert (record["lost"], record["note"]) == (True, "fault 1 drop")
+
+
+def test_of_very_many_that_a_fault_dropped_none_arrives(scene: Scene) -> None:
+    client = scene.mqtt_client("dev-7")
+    scene.run("fault add drop op:PUBLISH topic:a/b")
+    frames = [encode_packet(Publish("a/b", b"%d" % number, 0), 4) for number in range(200)]
+    for each in frames:
+        _hit(scene, each, "PUBLISH")
+    client.send(b"".join(frames))
+    records = scene.run("ladder dev-7 -n 1000").records
+    published = [each for each in records if each["operation"] == "PUBLISH"]
+    assert len(published) == 200
+    assert all(each["lost"] for each in published)
 
 
 def test_a_held_request_says_so_and_does_not_wait_for_an_answer() -> None:
@@ -189,6 +210,43 @@ def test_without_a_journal_it_says_that_frames_are_not_kept() -> None:
     scene = Scene(furnished=False, journal=False)
     scene.mqtt_client("dev-7")
     assert "frames are not kept" in scene.refused("ladder dev-7").as_text()
+
+
+# What is read of the journal ------------------------------------------------------------------
+
+
+class _Batches(Client):
+    """Each of its frames is a batch, whose records take hardly any bytes."""
+
+    def rows(self, direction: int, frame: bytes) -> list[Row]:
+        return [Row("", direction, "Produce", payload=frame[2:]) for _ in range(1000)]
+
+
+def test_of_batches_no_more_is_decoded_than_people_can_wait_for() -> None:
+    traffic = Traffic()
+    traffic.tape("shop").owner = _Batches("shop")
+    for number in range(100):
+        traffic.write("shop", frame(b"%d" % number))
+    found = read(traffic.journal, Spine(ManualClock()), None, [traffic.tape("shop").connection])
+    rows = list(found.feed.since(0))
+    assert len(rows) == 10_000
+    assert (rows[0].payload, rows[-1].payload) == (b"90", b"99")
+    assert (found.all_read, found.all_kept) == (False, True)
+
+
+@pytest.mark.parametrize("size", [10, 3_000, 60_000])
+def test_frames_that_lie_across_what_is_read_at_once_are_whole(size: int) -> None:
+    """Chunks end anywhere in a frame, and portions behind any chunk."""
+    traffic = Traffic()
+    frames = [frame(b"%09d" % number + b"x" * size) for number in range(600_000 // (size + 500))]
+    stream = b"".join(frames)
+    splitter = LengthSplitter()
+    for start in range(0, len(stream), 7_777):
+        splitter.feed(piece := stream[start : start + 7_777])
+        traffic.write("shop", piece, splitter.pending)
+    found = read(traffic.journal, Spine(ManualClock()), None, [traffic.tape("shop").connection])
+    assert [row.frame for row in found.feed.since(0)] == frames
+    assert found.all_read
 
 
 # The model and the drawing --------------------------------------------------------------------

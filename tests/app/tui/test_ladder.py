@@ -112,6 +112,30 @@ def test_a_connection_among_very_many_rows_is_looked_for_in_slices() -> None:
     play(act)
 
 
+def test_what_comes_while_older_rows_are_looked_for_is_counted_once() -> None:
+    async def act(stage: Stage) -> None:
+        for _ in range(9_000):
+            stage.app.feed.ring.add(Row("mqtt", IN, "PUBLISH", connection=99))
+        await _open(stage, "dev-7")
+        ladder = stage.screen.ladder
+        number = ladder.views[0].id
+        stage.app.feed.ring.add(Row("mqtt", IN, "PINGREQ", connection=number))
+        ladder.tick()
+        await stage.keys("k")
+        for _ in range(5):
+            stage.app.feed.ring.add(Row("mqtt", IN, "PUBLISH", connection=number))
+        ladder.tick()
+        assert ladder._looked_at
+        assert ladder._new == 5
+        for _ in range(40):
+            ladder.tick()
+        assert not ladder._looked_at
+        assert ladder._new == 5
+        assert sum(rung.count for rung in ladder.rungs if not rung.first.time) == 6
+
+    play(act)
+
+
 def test_in_plain_ascii_it_has_no_other_signs() -> None:
     async def act(stage: Stage) -> None:
         await _open(stage)
