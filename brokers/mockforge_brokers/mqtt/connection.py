@@ -290,7 +290,11 @@ class MqttConnection:
 
     def renew_guard(self) -> None:
         """What the client may do: who it is is known, or rules changed."""
-        rights.renew_guard(self)
+        rules, session = self.broker.environment.access.rules, self.session
+        self.guard = guard = rights.guard_of(self) if rules else None
+        self.find_routes()
+        if session is not None:
+            session.reads = None if guard is None else rights.reads(guard)
 
     def find_routes(self) -> None:
         """Where the fast path looks; with a guard it finds nothing, since it asks nobody, nor where

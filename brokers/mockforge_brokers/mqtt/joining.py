@@ -46,23 +46,9 @@ def expect(connection: "MqttConnection", first: int) -> None:
 
 def take(connection: "MqttConnection", first: int, reader: ByteReader) -> None:
     """A whole packet of who is not in yet, of a kind that `expect` let pass."""
-    if connection.proving is None:
-        _begin(connection, first, reader)
+    if connection.proving is not None:
+        _prove(connection, first, reader)
         return
-    packet = decode_body(first, reader, connection.version)
-    if not isinstance(packet, Auth):
-        connection.disconnected(publish_will=False)
-        return
-    try:
-        authentication.go_on(connection, packet)
-    except handshake.Refused as error:
-        if connection.proving is not None:
-            # Else it proved who it is, and something else is in the way.
-            authentication.failed(connection, error)
-        refuse(connection, error)
-
-
-def _begin(connection: "MqttConnection", first: int, reader: ByteReader) -> None:
     broker = connection.broker
     try:
         packet = decode_body(first, reader, connection.version)
@@ -73,10 +59,11 @@ def _begin(connection: "MqttConnection", first: int, reader: ByteReader) -> None
         return
     assert isinstance(packet, Connect)
     introduce(connection, packet)
-    lint.check_text(connection, packet)
+    lint.check_connect(connection, packet)
     try:
         handshake.check(packet, connection.options)
-        broker.redirects.check(packet.client_id)
+        if broker.redirects.active:
+            broker.redirects.check(packet.client_id)
         if "authentication_method" in packet.properties:
             authentication.begin(connection, packet)
         else:
@@ -89,6 +76,20 @@ def _begin(connection: "MqttConnection", first: int, reader: ByteReader) -> None
             )
         if connection.proving is not None:
             # It began to prove who it is, and its first step was wrong already.
+            authentication.failed(connection, error)
+        refuse(connection, error)
+
+
+def _prove(connection: "MqttConnection", first: int, reader: ByteReader) -> None:
+    packet = decode_body(first, reader, connection.version)
+    if not isinstance(packet, Auth):
+        connection.disconnected(publish_will=False)
+        return
+    try:
+        authentication.go_on(connection, packet)
+    except handshake.Refused as error:
+        if connection.proving is not None:
+            # Else it proved who it is, and something else is in the way.
             authentication.failed(connection, error)
         refuse(connection, error)
 

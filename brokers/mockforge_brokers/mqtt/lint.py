@@ -34,20 +34,23 @@ def check_text(connection: "MqttConnection", packet: Packet) -> None:
     """Report the first character that no string should have (1.5.4)."""
     if isinstance(packet, Publish) and not packet.properties and packet.topic_name.isprintable():
         return
-    # As most are: two texts, which need no walk over all fields.
-    if (
-        isinstance(packet, Connect)
-        and not (packet.will or packet.properties)
-        and packet.client_id.isprintable()
-        and (packet.user_name or "").isprintable()
-    ):
-        return
     for name, text in _texts(packet):
         found = None if text.isprintable() else _DOUBTFUL.search(text)
         if found:
             where = f"{type(packet).__name__.upper()}: {name} {text[:40]!r}"
             report(connection, "MQTT-1.5.4", f"{where} has U+{ord(found[0]):04X} in it")
             return
+
+
+def check_connect(connection: "MqttConnection", packet: Connect) -> None:
+    """`check_text` of a CONNECT: of most there are two, which need no walk over all fields."""
+    if (
+        packet.will is not None
+        or packet.properties
+        or not packet.client_id.isprintable()
+        or (packet.user_name is not None and not packet.user_name.isprintable())
+    ):
+        check_text(connection, packet)
 
 
 def has_plain_text(properties: Properties) -> bool:

@@ -71,7 +71,8 @@ class Outlet:
         self._counts = counts
         self._peer = peer
         self._renderer = renderer
-        self._aliases: dict[str, int] = {}
+        self._aliases: dict[str, int] | None = None
+        """By topic, where any was set."""
 
     def let_go(self) -> None:
         """Know its connection no more."""
@@ -202,16 +203,19 @@ class Outlet:
         return True
 
     def _with_alias(self, message: Message) -> tuple[bytes, bytes]:
-        alias = self._aliases.get(message.topic_name)
+        aliases = self._aliases or {}
+        alias = aliases.get(message.topic_name)
         known = alias is not None
         # The first topics keep their aliases; all others are sent with their names.
-        if alias is None and len(self._aliases) < self.alias_maximum:
-            alias = len(self._aliases) + 1
+        if alias is None and len(aliases) < self.alias_maximum:
+            alias = len(aliases) + 1
         now = self._clock.now()
         return render_publish(message, self.version, now, alias=alias or 0, topic=not known)
 
     def _keep_alias(self, topic_name: str) -> None:
         # Only once its packet goes out: of one that is too large the client hears nothing.
+        if self._aliases is None:
+            self._aliases = {}
         if topic_name not in self._aliases and len(self._aliases) < self.alias_maximum:
             self._aliases[topic_name] = len(self._aliases) + 1
 

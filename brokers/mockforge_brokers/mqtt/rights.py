@@ -64,16 +64,8 @@ def misplaced(connection: "MqttConnection", name: str) -> str:
     return f"{name} may not come by the listener {connection.place}, as {', '.join(users)} may"
 
 
-def renew_guard(connection: "MqttConnection") -> None:
-    """Rules changed, or the client is known now."""
-    access, session = connection.broker.environment.access, connection.session
-    connection.guard = _guard_of(connection) if access.rules else None
-    connection.find_routes()
-    if session is not None:
-        session.reads = None if connection.guard is None else _reads(connection.guard)
-
-
-def _guard_of(connection: "MqttConnection") -> Guard | None:
+def guard_of(connection: "MqttConnection") -> Guard | None:
+    """By the rules as they are now; None where none is about this client."""
     user = connection.peer.principal.name
 
     def denied(what: str, why: str) -> None:
@@ -83,7 +75,8 @@ def _guard_of(connection: "MqttConnection") -> Guard | None:
     return access.guard("mqtt", user, denied, covering)
 
 
-def _reads(guard: Guard) -> Reads:
+def reads(guard: Guard) -> Reads:
+    """Which topics' messages a client may get."""
     # A denial is reported once for each topic, and asked for once by each route.
     return lambda topic: not guard.denial("read", topic)
 

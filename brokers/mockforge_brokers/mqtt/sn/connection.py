@@ -223,7 +223,7 @@ class SnConnection(MqttConnection):
             rights.report(self, "", f"publish {topic_name}", why)
             return why
         if self.session is None:
-            rights.renew_guard(self)
+            self.renew_guard()
         return rights.denial_of_publish(self, topic_name)
 
     # CONNECT.

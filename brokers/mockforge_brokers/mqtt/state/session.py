@@ -352,7 +352,8 @@ class Session:
     def detach(self) -> None:
         self.sink = self.reads = None
         self.ready = self.slow = False
-        self.unsent.clear()
+        if self.unsent:
+            self.unsent.clear()
 
     def begun(self, count: int) -> None:
         """So many messages came to it, and went out or wait; where it is kept that matters."""

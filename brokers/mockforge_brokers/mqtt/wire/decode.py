@@ -61,7 +61,7 @@ def decode_body(first: int, reader: ByteReader, version: int) -> Packet:
     if flags != wanted and version != V31 and not _is_connect_of_31(kind, reader):
         raise malformed(f"{reader.what} with flags {flags:04b}, not {wanted:04b} [MQTT-2.1.3-1]")
     packet = decode(reader, version)
-    if reader.remaining:
+    if reader.position != reader.end:
         raise malformed(f"{reader.what}: {reader.remaining} bytes too many")
     return packet
 
@@ -86,12 +86,10 @@ def _connect(reader: ByteReader, version: int) -> Connect:
         raise malformed("CONNECT: a Will QoS or Will Retain without a will [MQTT-3.1.2-11]")
     if flags & 0x40 and not flags & 0x80 and version < V5:
         raise malformed("CONNECT: a password without a user name [MQTT-3.1.2-22]")
-    packet = Connect(
-        "", version, bridge=bridge, clean_start=bool(flags & 2), keep_alive=reader.uint16()
-    )
-    if version == V5:
-        packet.properties = decode_properties(reader, PacketType.CONNECT)
-    packet.client_id = read_text(reader)
+    keep_alive = reader.uint16()
+    properties = decode_properties(reader, PacketType.CONNECT) if version == V5 else {}
+    packet = Connect(read_text(reader), version, bool(flags & 2), keep_alive, bridge=bridge)
+    packet.properties = properties
     if flags & 4:
         properties = decode_properties(reader, WILL) if version == V5 else {}
         topic_name = read_text(reader)
@@ -111,7 +109,7 @@ def _version(reader: ByteReader) -> tuple[int, bool]:
     """
     begin = reader.data[reader.position : reader.position + _HEAD_SIZE]
     usual = _USUAL_HEADS.get(begin)
-    if usual is not None and reader.remaining >= _HEAD_SIZE:
+    if usual is not None and reader.end - reader.position >= _HEAD_SIZE:
         reader.position += _HEAD_SIZE
         return usual, False
     name, level = read_text(reader), reader.uint8()

@@ -226,9 +226,15 @@ def _check_shortest(reader: ByteReader, name: str, end: int) -> None:
 def read_text(reader: ByteReader) -> str:
     """A length-prefixed UTF-8 string without surrogates [MQTT-1.5.4-1] and U+0000 [-2]."""
     # As reader.take(reader.uint16()), which is four calls: most of what a client says is text.
-    start = reader.position + 2
-    stop = start + reader.uint16()
-    data = reader.data[start:stop] if stop <= reader.end else reader.take(stop - start)
+    source, position = reader.data, reader.position
+    start = position + 2
+    if start > reader.end:
+        reader.take(2)
+    stop = start + (source[position] << 8 | source[position + 1])
+    if stop > reader.end:
+        reader.position = start
+        reader.take(stop - start)
+    data = source[start:stop]
     reader.position = stop
     try:
         text = data.decode()
