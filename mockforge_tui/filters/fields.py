@@ -1,8 +1,9 @@
 """What a filter may ask about: the fields of a row, and of any table of records."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from mockforge_brokers.protocols import PROTOCOLS
 
@@ -81,16 +82,38 @@ def property_of(row: Any, name: str) -> Any:
     return None
 
 
+_CODES: Final = ("reply_code", "reason", "error_code", "code", "state", "step")
+_BEHIND_NAMES: Final = re.compile(" - |: ")
+"""NOT_FOUND - no queue 'q' in vhost '/'; released: no route."""
+
+
 def code_of(row: Any) -> list[Any] | None:
-    """The code that a reply bears: its number and its names, as people see them and as the codes of
+    """The codes that a reply bears: their numbers and names, as people see them and as the codes of
     refusals are spelled; else the error."""
     detail = row.detail
-    names = ("reply_code", "reason", "error_code", "code")
-    found = [value for name in names if (value := detail.get(name))]
+    found = [value for name in _CODES if (value := detail.get(name))]
+    for name in ("reasons", "codes"):
+        several = detail.get(name)
+        if isinstance(several, list | tuple):
+            found += filter(None, several)
     texts = [each for each in (*found, row.error) if each and isinstance(each, str)]
-    # NOT_FOUND - no queue 'q' in vhost '/'; Quota exceeded.
-    spelled = [each.partition(" - ")[0].upper().replace(" ", "_") for each in texts]
-    return [*found, *texts, *spelled] or None
+    names = [
+        name
+        for each in texts
+        for name in _BEHIND_NAMES.split(each.removeprefix("Rejected: "), 1)[0].split(", ")
+    ]
+    if "reply_code" in detail:
+        names += _reply_name(detail["reply_code"])
+    spelled = [each.upper().replace(" ", "_") for each in names]
+    return [*found, *texts, *names, *spelled] or None
+
+
+def _reply_name(code: int) -> list[str]:
+    """The name of a reply code, whatever a client's own text says."""
+    # Not above: a run without AMQP need not know them.
+    from mockforge_brokers.amqp.codes import ReplyCode
+
+    return [each.name for each in ReplyCode if each == code]
 
 
 def queue_of(row: Any) -> str:

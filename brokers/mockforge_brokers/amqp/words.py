@@ -26,5 +26,12 @@ OPERATIONS: Final = tuple(
     )
 )
 
-CODES: Final = (*(code.name for code in ReplyCode), "REJECTED", "REQUEUED")
-"""The last two are of what is not acknowledged."""
+_STATES: Final = range(0x23, 0x28)
+"""What 1.0 says of a delivery (3.4)."""
+
+CODES: Final = (
+    *(code.name for code in ReplyCode),
+    "REQUEUED",
+    *(name.upper() for name, shape in SHAPES.items() if shape.code in _STATES),
+)
+"""Behind the reply codes: what becomes of a delivery."""

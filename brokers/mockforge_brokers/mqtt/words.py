@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from .codes import CONNACK_NAMES, PacketType, Reason
-from .sn.messages import MessageType
+from .codes import CONNACK_NAMES, PacketType, Reason, reason_name
+from .sn.messages import MessageType, ReturnCode
 
 OPERATIONS: Final = tuple(
     dict.fromkeys((*(each.name for each in PacketType), *(each.name for each in MessageType), "?"))
@@ -12,9 +12,11 @@ OPERATIONS: Final = tuple(
 
 CODES: Final = tuple(
     dict.fromkeys(
-        (
-            *(each.name for each in Reason),
-            *(name.upper().replace(" ", "_") for name in CONNACK_NAMES.values()),
+        name.upper().replace(" ", "_")
+        for name in (
+            *(reason_name(packet, code) for code in Reason for packet in PacketType),
+            *CONNACK_NAMES.values(),
+            *(code.text.removeprefix("Rejected: ") for code in ReturnCode),
         )
     )
 )
