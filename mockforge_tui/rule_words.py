@@ -1,8 +1,9 @@
 """The words that the filter of a rule may ask for: one with a word that no frame has never acts."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
+from itertools import chain, product
 from typing import Any, Final
 
 from mockforge_brokers.journal import IN, OUT, Row
@@ -22,6 +23,8 @@ _FRAMES: Final = {
 _ABOUT: Final = frozenset((*_FRAMES, "op", "code"))
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 """How codes are spelled; other texts are what an error says."""
+_NUMBER: Final = re.compile("[0-9]+")
+_ANY_NUMBERS: Final = ("9", "99", "100")
 _KINDS: Final = "it is an API (Produce), a packet (PUBLISH) or a method (basic.publish)"
 _WORDS: Final = {
     "proto": ", ".join(PROTOCOLS),
@@ -76,9 +79,6 @@ def _check_code(asked: Asked) -> None:
 
 def _check_operation(asked: Asked, is_about: Callable[[Row], bool] | None) -> None:
     value = asked.term.value
-    if " " in value:
-        # What could not be read is called by its numbers: "API 999", "Fetch v99".
-        return
     meant = [name for name in PROTOCOLS if is_about is None or is_about(Row(name, IN, ""))] or list(
         PROTOCOLS
     )
@@ -94,7 +94,17 @@ def _check_operation(asked: Asked, is_about: Callable[[Row], bool] | None) -> No
 
 
 def _has(protocol: str, asked: Asked) -> bool:
-    return any(asked.matches(Row(protocol, IN, name)) for name in operations_of(protocol))
+    names = chain(operations_of(protocol), _numbered(protocol, asked.term.value))
+    return any(asked.matches(Row(protocol, IN, name)) for name in names)
+
+
+def _numbered(protocol: str, value: str) -> Iterator[str]:
+    """What frames of a protocol are called by their numbers: those in `value`, and some others,
+    since a pattern may stand for any."""
+    numbers = (*_ANY_NUMBERS, *_NUMBER.findall(value))
+    for name in _words(protocol).NUMBERED:
+        for chosen in product(numbers, repeat=name.count("{}")):
+            yield name.format(*chosen)
 
 
 def _titles(protocols: Iterable[str]) -> str:

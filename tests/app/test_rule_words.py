@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from mockforge_brokers.journal import OUT, Row
+from mockforge_brokers.amqp.rows import read_rows as read_amqp
+from mockforge_brokers.amqp.wire import frames
+from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.kafka.rows import Reading, RowReader
 from mockforge_brokers.protocols import PROTOCOLS
 
 from app.console.scene import Scene
@@ -35,9 +38,15 @@ TAKEN = [
     "code:NOT_LEADER*",
     "code:404",
     "code:requeued",
-    # Frames that cannot be read are called by their numbers.
-    'op:"API 999"',
+    # Frames that cannot be read are called by their numbers, or not at all.
+    'op:"API 999 v7"',
     'op:"Fetch v99"',
+    "op:*v7",
+    "op:frame*",
+    'op:"frame type 12"',
+    'op~"^Fetch v[0-9]+$"',
+    "op:request",
+    "op:response",
 ]
 
 
@@ -53,6 +62,8 @@ REFUSED = [
     ("op:publsh", "publsh", "did you mean PUBLISH, PUBREL or basic.publish?"),
     ("op:frob", "frob", "no operation frob; it is an API (Produce), a packet (PUBLISH) or a"),
     ("op~^Fech", "^Fech", "no operation ^Fech; did you mean Fetch"),
+    ('op:"API 999"', '"API 999"', "no operation API 999"),
+    ('op:"Fech v99"', '"Fech v99"', "no operation Fech v99"),
     # What is denied is misspelt all the same.
     ("-op:PUBAKC", "PUBAKC", "no operation PUBAKC; did you mean PUBACK"),
     ("op!=PUBAKC", "PUBAKC", "no operation PUBAKC; did you mean PUBACK"),
@@ -97,6 +108,30 @@ def test_what_clients_say_is_among_the_operations(protocol: str, tmp_path: Path)
     seen = {json.loads(line)["operation"] for line in path.read_text().splitlines()}
     assert seen
     assert seen <= set(operations_of(protocol))
+
+
+@pytest.mark.parametrize(
+    ("direction", "frame", "name"),
+    [
+        (IN, bytes.fromhex("0000000e 03e7 0007 00000001 0004 61616161"), "API 999 v7"),
+        (IN, bytes.fromhex("0000000e 0001 0063 00000001 0004 61616161"), "Fetch v99"),
+        (IN, bytes.fromhex("00000002 0001"), "request"),
+        (OUT, bytes.fromhex("00000004 00000009"), "response"),
+    ],
+)
+def test_a_frame_of_kafka_that_cannot_be_read_is_found_as_it_is_called(
+    direction: int, frame: bytes, name: str
+) -> None:
+    [row] = RowReader(Reading(lambda topic_id: "")).rows(direction, frame)
+    assert row.operation == name
+    assert frame_match(f'op:"{name}"').matches(row)
+
+
+@pytest.mark.parametrize("kind", [0, 4, 9, 255])
+def test_a_frame_of_amqp_of_an_unknown_kind_is_found_as_it_is_called(kind: int) -> None:
+    [row] = read_amqp(IN, frames.frame(kind, 1, b""), {})
+    assert row.operation == f"frame type {kind}"
+    assert frame_match(f'op:"frame type {kind}"').matches(row)
 
 
 @pytest.mark.parametrize(

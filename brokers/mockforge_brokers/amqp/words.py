@@ -29,6 +29,9 @@ OPERATIONS: Final = tuple(
 _STATES: Final = range(0x23, 0x28)
 """What 1.0 says of a delivery (3.4)."""
 
+NUMBERED: Final = ("frame type {}",)
+"""What a frame is called that is of no kind."""
+
 CODES: Final = (
     *(code.name for code in ReplyCode),
     "REQUEUED",

@@ -9,6 +9,7 @@ OPERATIONS: Final = tuple(
     dict.fromkeys((*(each.name for each in PacketType), *(each.name for each in MessageType), "?"))
 )
 """`?` are bytes that are neither."""
+NUMBERED: Final = ()
 
 CODES: Final = tuple(
     dict.fromkeys(
