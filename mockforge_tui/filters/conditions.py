@@ -11,11 +11,16 @@ from .syntax import And, Node, Not, Or, Term, parse
 
 
 class Asked(NamedTuple):
-    """A term that asks about a field, and which rows are as it says."""
+    """A term that asks about a field, and which rows are as it says.
+
+    `denied`: the filter wants others (`-op:Fetch`, `op!=Fetch`); `matches` is of those that it
+    names all the same.
+    """
 
     field: str
     term: Term
     matches: Callable[[Any], bool]
+    denied: bool
 
 
 def conditions(
@@ -45,28 +50,25 @@ def reduced(terms: Iterable[Filter], fields: frozenset[str]) -> Callable[[Any], 
 
 
 def terms_about(text: str, fields: frozenset[str], subject: Subject = MESSAGES) -> Iterator[Asked]:
-    """The terms of a filter that ask about one of these fields, wherever they stand in it.
-
-    What is denied (`-op:Fetch`, `op!=Fetch`) is asked about all the same.
-    """
+    """The terms of a filter that ask about one of these fields, wherever they stand in it."""
     tree = parse(text)
-    for term in () if tree is None else _terms(tree):
+    for term, denied in () if tree is None else _terms(tree, denied=False):
         known = subject.find(term.field)
         if known is not None and known[0].name in fields:
             positive = replace(term, op=":") if term.op == "!=" else term
             matches = Compiler(subject, time.time).function(positive)
-            yield Asked(known[0].name, term, matches)
+            yield Asked(known[0].name, term, matches, denied is not (term.op == "!="))
 
 
-def _terms(node: Node) -> Iterator[Term]:
+def _terms(node: Node, *, denied: bool) -> Iterator[tuple[Term, bool]]:
     match node:
         case And(parts) | Or(parts):
             for part in parts:
-                yield from _terms(part)
+                yield from _terms(part, denied=denied)
         case Not(inner):
-            yield from _terms(inner)
+            yield from _terms(inner, denied=not denied)
         case Term():
-            yield node
+            yield node, denied
 
 
 def _span(node: Node) -> tuple[int, int]:
