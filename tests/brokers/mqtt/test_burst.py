@@ -18,6 +18,7 @@ from mockforge_brokers.mqtt import connection as connection_module
 from mockforge_brokers.mqtt.codes import PacketType
 from mockforge_brokers.mqtt.connection import MqttConnection
 from mockforge_brokers.mqtt.records import cost_of
+from mockforge_brokers.mqtt.state import router as router_module
 from mockforge_brokers.mqtt.state.session import Session
 from mockforge_brokers.mqtt.state.verbatim import UNLIKE
 from mockforge_brokers.mqtt.wire.encode import encode_packet
@@ -882,6 +883,24 @@ def test_of_retained_messages_that_somebody_takes_the_first_is_decoded(
     kept_one = scene.broker.router.retained.get("a")
     assert kept_one is not None
     assert kept_one.payload == b"8"
+
+
+def test_of_what_nobody_takes_each_topic_comes_twice_also_where_they_are_counted_as_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(router_module, "MOST_ROUTES", 4)
+    scene = Crowd(Setting(takers=(Taker("a", 0),)))
+    routes = scene.broker.router.verbatim(4)
+    names = [f"n/{number}" for number in range(7)]
+    for name in names:
+        scene.ask(scene.publisher, publish(name, b"x", 1))
+    assert scene.broker.router.other_topics.published
+    assert not routes
+    for name in names[-2:]:
+        scene.ask(scene.publisher, publish(name, b"x", 1))
+    one, other = (routes[name.encode()] for name in names[-2:])
+    # What the garbage collector walks is there once.
+    assert one.qos_1 is other.qos_1 is one.qos_2
 
 
 @pytest.mark.parametrize("qos", [0, 1])

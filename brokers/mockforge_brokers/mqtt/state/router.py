@@ -12,7 +12,7 @@ from ..records import Message
 from .expiries import Expiries
 from .keeper import FORGETFUL, Keeper
 from .retained import TOO_LARGE, TOO_MANY
-from .routes import Recipient, Route, Watcher, recipients_of
+from .routes import MET, Recipient, Route, Watcher, recipients_of
 from .session import OWN, Session, may_read
 from .sink import Sink
 from .subscriptions import Share, Subscription, SubscriptionTrie
@@ -362,8 +362,9 @@ class Router:
         route = self._routes.get(topic_name)
         if route is None or route.tried & 1 << dialect:
             return
-        # Many topics that nobody takes are published to once.
-        if not route.recipients and route.counts.published == 1:
+        # Many topics that nobody takes are published to once. What is counted may be of others too.
+        if not route.recipients and not route.tried & MET:
+            route.tried |= MET
             return
         # Whatever could change the answer forgets the route, and this mark with it.
         route.tried |= 1 << dialect

@@ -1,6 +1,7 @@
 """Who gets what is published to one topic name, as it follows from the subscriptions."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from ...events import MessageSeen
 from .session import Session, may_read
@@ -26,6 +27,10 @@ class Recipient:
             self.own = Recipient(session, foreign) if foreign else None
 
 
+MET: Final = 1
+"""Somebody published by a route to nobody."""
+
+
 class Route:
     """Who gets what is published to one topic name, while subscriptions stand as they are."""
 
@@ -43,7 +48,7 @@ class Route:
         self.shares = shares
         self.watchers = watchers
         self.tried = 0
-        """A bit for each dialect for which a verbatim route was looked for."""
+        """A bit for each dialect for which a verbatim route was looked for, and `MET`."""
 
 
 def recipients_of(found: list[tuple[Session, Subscription]], topic_name: str) -> list[Recipient]:

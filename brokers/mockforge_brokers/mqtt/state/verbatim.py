@@ -55,6 +55,10 @@ class Grants:
         self.size = 0
 
 
+_NOBODY: Final = Grants(2, ())
+"""One for all topics: for no takers nothing is made, whatever a packet's size and topic."""
+
+
 class Verbatim:
     """A route whose sinks all take the publisher's own bytes.
 
@@ -88,6 +92,10 @@ class Verbatim:
 
     def grant(self, takers: Sequence[Taker], maximum: int) -> None:
         """Let it take QoS 1 and 2 as well, up to our Maximum QoS and as far as that is right."""
+        if not takers:
+            self.qos_1 = _NOBODY if maximum >= 1 else None
+            self.qos_2 = _NOBODY if maximum == 2 else None
+            return
         wishes = [wish for _, _, wish in takers]
         self.takers = frozenset(session for session, _, _ in takers)
         # Who gets a message once for each of its subscriptions gets them in their order, and not
