@@ -23,6 +23,8 @@ from .codes import V5, PacketType
 from .lint_warnings import DOUBTFUL_TOPIC, doubtful
 from .records import Message
 from .runs import give_each
+from .state.session import LARGE
+from .state.verbatim import Verbatim
 from .wire.frames import decode_plain_length
 
 if TYPE_CHECKING:
@@ -67,22 +69,26 @@ def retain(  # noqa: C901
         # Without a payload it clears what is retained.
         if rest >= stop or (bare and data[rest - 1]):
             break
-        topic_name = _plain_topic(data[body + 2 : topic_end])
+        raw_topic = data[body + 2 : topic_end]
+        topic_name = _plain_topic(raw_topic)
         if not topic_name or (not warned and doubtful(topic_name)):
             break
         if qos:
             packet_id = data[topic_end : topic_end + 2]
             if packet_id == _NO_ID or (own.inbound and int.from_bytes(packet_id) in own.inbound):
                 break
-        message = Message(topic_name, data[rest:stop], qos, True)
-        unread = router.retain_for_nobody(message)
-        if not unread:
-            reached = _hand_on(
-                connection, message, data[position:topic_end], data[rest - bare : stop]
+        unread = router.is_for_nobody(topic_name)
+        # Its payload is copied once it is sure that it goes on as it is.
+        route = None if unread else _route(connection, raw_topic, qos)
+        if not unread and route is None:
+            break
+        router.retain(Message(topic_name, data[rest:stop], qos, True))
+        if route is None:
+            router.count(topic_name).published += 1
+        else:
+            looks += _hand_on(
+                connection, route, qos, data[position:topic_end], data[rest - bare : stop]
             )
-            if not reached:
-                break
-            looks += reached
         if qos:
             if packet_ids and unread != unread_before:
                 _acknowledge(connection, packet_ids, unread=unread_before)
@@ -104,33 +110,41 @@ def retain(  # noqa: C901
     return position
 
 
-def _hand_on(connection: "MqttConnection", message: Message, head: bytes, rest: bytes) -> int:
-    """Keep a message and hand it on to who takes it, as how many; 0, and nothing is done, where it
-    cannot go on as it is. `head` ends with its topic, `rest` is what stands behind its identifier.
+def _route(connection: "MqttConnection", raw_topic: bytes, qos: int) -> Verbatim | None:
+    """To who takes a message as it is; None where somebody may not."""
+    route = connection.verbatim.get(raw_topic)
+    if route is None or route.as_published or connection.session in route.takers:
+        return None
+    return None if qos and route.qos_1 is None else route
+
+
+def _hand_on(
+    connection: "MqttConnection", route: Verbatim, qos: int, head: bytes, rest: bytes
+) -> int:
+    """Give a message to who takes it; returns to how many. `head` ends with its topic, `rest` is
+    what stands behind its identifier.
 
     Who takes it now gets it without the retain flag [MQTT-3.3.1-12].
     """
-    route = connection.verbatim.get(message.topic_name.encode())
-    if route is None or route.as_published or connection.session in route.takers:
-        return 0
-    if not message.qos:
-        connection.broker.router.retain(message)
+    payload = len(rest) - int(connection.version == V5)
+    if route.qos_1 is not None and qos:
+        count = route.qos_1.count
+        # It counts what came in, too.
+        connection.counts.payload_in -= payload
+        give_each(connection, route, route.qos_1, _QOS_1 + head[1:], rest)
+    else:
         count = len(route.sinks)
         packet = _QOS_0 + head[1:] + rest
-        connection.counts.payload_out += len(message.payload) * count
+        connection.counts.payload_out += payload * count
         for sink in route.sinks:
             if not sink.out:
                 sink.wake()
             sink.out.append(packet)
             sink.messages_out += 1
-    elif route.qos_1 is None:
-        return 0
-    else:
-        connection.broker.router.retain(message)
-        count = route.qos_1.count
-        # It counts what came in, too.
-        connection.counts.payload_in -= len(message.payload)
-        give_each(connection, route, route.qos_1, _QOS_1 + head[1:], rest)
+        # Then it leaves by writev, without being joined (bulk.py).
+        if len(packet) > LARGE:
+            for sink in route.sinks:
+                sink.bulky = True
     route.counts.published += 1
     route.counts.delivered += count
     return count

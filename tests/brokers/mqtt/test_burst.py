@@ -745,6 +745,7 @@ def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
                         *[publish("n", b"x", 2, **UNLIKE_JSON[1])] * 3, version=5),
                   sent(bytes.fromhex("3208 0001 6e 0001 02 0101"))]))  # fmt: skip
 @example((FEW, [alone(*kept(1, "n", "n", "n"), *qos_1("n", 1, 4), *kept(5, "n", "m"))]))
+@example((FEW, [sent(LEARN, stream(*kept(0, "a", "b/c", payload=b"v" * 40_000)))]))
 @example((Setting(version=5, takers=(Taker("a", 0),), options=(("ingest_prefix", "s/"),)),
           [alone(*[publish("s/1", b"x", 1)] * 4, *[publish("s/1")] * 4, version=5)]))  # fmt: skip
 @example((ONE, [alone(*[publish("t" * 3_000)] * 4, *qos_1("t" * 3_000, 1, 4))]))

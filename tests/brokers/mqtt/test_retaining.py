@@ -4,15 +4,19 @@ That all come out as one by one is compared in test_burst.py.
 """
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from mockforge_brokers.events import AccessDenied
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.mqtt import retaining
 from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.records import Message
 from mockforge_brokers.mqtt.state.retained import RetainedMessages
-from mockforge_brokers.mqtt.wire.packets import Ack, Connect, Publish
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.packets import Ack, Connect, Publish, Request, Subscribe
 
+from ..fake_peer import FakeClient
 from ..storage.memory_disk import MemoryDisk
 from .scene import Scene
 
@@ -65,6 +69,51 @@ def test_who_watches_sees_them(topic_filter: str | None, topic_names: list[str])
     scene.send(client, *kept("a/1", "a/2", "$x", "r"))
     assert seen == topic_names
     assert len(retained_in(scene)) == 4
+
+
+def several(payload: bytes, qos: int, version: int = 4) -> bytes:
+    """Retained messages of several topics in one burst."""
+    packets = [Publish(f"a/{each}", payload, qos, True, packet_id=qos * each) for each in (1, 2)]
+    return b"".join(encode_packet(each, version) for each in packets)
+
+
+def taken(
+    version: int = 4, taker_version: int = 4, **how: Any
+) -> tuple[Scene, FakeClient, FakeClient]:
+    """Who publishes, and who takes all, once the routes are known."""
+    scene = Scene()
+    taker = scene.come(Connect("taker", taker_version))
+    scene.ask(taker, Subscribe(1, [Request("#", 1, **how)]))
+    publisher = scene.come(Connect("publisher", version))
+    scene.send(publisher, *[Publish(f"a/{each}", b"x") for each in (1, 2) * 2])
+    taker.take()
+    return scene, taker, publisher
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_large_ones_leave_as_pieces_that_nobody_joins(qos: int) -> None:
+    scene, taker, publisher = taken()
+    publisher.connection.receive(several(b"v" * 40_000, qos))
+    assert len(publisher.connection.verbatim) == 2
+    assert taker.connection.bulky
+    publisher.flush()
+    scene.network.settle()
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize(
+    ("version", "how"), [(4, {}), (5, {"retain_as_published": True}), (5, {"no_local": True})]
+)
+def test_what_cannot_go_on_as_it_is_is_copied_for_no_fast_path(
+    version: int, how: dict[str, Any], qos: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, taker, publisher = taken(version, 5, **how)
+    made = Mock(side_effect=Message)
+    monkeypatch.setattr(retaining, "Message", made)
+    publisher.send(several(b"x", qos, version))
+    assert retained_in(scene) == ["a/1", "a/2"]
+    assert not made.called
+    assert len(scene.publishes(taker)) == 2
 
 
 def test_while_nothing_can_be_written_those_of_qos_1_are_refused() -> None:

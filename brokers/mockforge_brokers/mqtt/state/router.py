@@ -105,25 +105,20 @@ class Router:
         route.counts.delivered += reached
         return reached
 
-    def retain_for_nobody(self, message: Message) -> bool:
-        """`publish` of a retained message with a payload whose topic nobody takes; False, and
-        nothing is done, where somebody may. Its topic does not begin with $.
+    def is_for_nobody(self, topic_name: str) -> bool:
+        """Whether nobody takes what is published to a topic, which does not begin with $.
 
         A route for each of 100,000 topics would be made for nothing, and the routes of others be
         forgotten for them: what reaches none of those with the same parent needs none.
         """
-        topic_name = message.topic_name
         place = topic_name.rfind("/") + 1
         if self._parent_at != self.moment or topic_name[:place] != self._parent:
             self._parent, self._parent_at = topic_name[:place], self.moment
             self._parent_read = self._may_take_below(self._parent)
-        if self._parent_read:
-            route = self._routes.get(topic_name) or self._find(topic_name)
-            if route.recipients or route.shares or route.watchers:
-                return False
-        self.count(topic_name).published += 1
-        self.retain(message)
-        return True
+        if not self._parent_read:
+            return True
+        route = self._routes.get(topic_name) or self._find(topic_name)
+        return not (route.recipients or route.shares or route.watchers)
 
     def _may_take_below(self, parent: str) -> bool:
         """Whether anybody may take what is published right below a topic, given with its slash."""
