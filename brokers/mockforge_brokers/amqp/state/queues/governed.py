@@ -133,6 +133,7 @@ class GovernedQueue(Queue):
     def change(self, policy: Policy) -> None:
         """Another policy holds from now on; what is in the queue keeps the time that it has."""
         self.policy = policy
+        self._reached = 0
         self.touch()
         self._shorten()
         if policy.max_bytes is not None:
@@ -141,20 +142,12 @@ class GovernedQueue(Queue):
 
     @property
     def reach(self) -> int:
-        return self._reached or 1
+        """As many as one step may have, as long as nobody knows where its dead letters go."""
+        return 1 if self.policy.dead_letter_exchange is None else self._reached or AT_ONCE
 
     @reach.setter
     def reach(self, queues: int) -> None:
         self._reached = queues
-
-    def _at_once(self, most: int) -> int:
-        """How many may die in one step, if as many go to one queue each.
-
-        One as long as nobody knows where its dead letters go.
-        """
-        if self.policy.dead_letter_exchange is None:
-            return most
-        return max(1, most // self._reached) if self._reached else 1
 
     @property
     def lanes(self) -> Lanes:
@@ -275,14 +268,13 @@ class GovernedQueue(Queue):
 
         Meanwhile it is there for whoever takes it.
         """
-        most = _A_FEW if self.shortening else self._at_once(AT_ONCE)
-        if self._drop(most) and not self.shortening:
+        if self._drop(_A_FEW if self.shortening else AT_ONCE) and not self.shortening:
             self.memory.do(self._shortening())
 
     def _shortening(self) -> Steps:
         self.shortening = True
         try:
-            while self._drop(self._at_once(AT_ONCE)):
+            while self._drop(AT_ONCE):
                 yield
         finally:
             self.shortening = False
@@ -290,14 +282,14 @@ class GovernedQueue(Queue):
         self.memory.settle()
 
     def _drop(self, most: int) -> bool:
-        """Drop so many of those that are too much; True where there are more."""
+        """Drop of those that are too much, to so many queues; True where there are more."""
         while not (self.policy.overflow in REJECTING or self.ageing) and self._over(0, 0):
-            if not most:
+            if most <= 0:
                 return True
-            most -= 1
             self.dropped += 1
             # Its head, also where that is the one of the highest priority, as in RabbitMQ.
             self._bury(self.lanes.popleft(), "maxlen")
+            most -= self.reach
         return False
 
     def _weighing(self) -> Steps:
@@ -362,8 +354,7 @@ class GovernedQueue(Queue):
         """What is over at the head goes before anybody gets it; of very much, it begins to."""
         # Nothing here can be over: most queues have no time to live at all.
         if (self.messages or self.due != inf) and not self.ageing:
-            over = self.lanes.expired(self.host.clock.now(), self._at_once(AT_ONCE))
-            self._bury_all(over)
+            over = self._bury_over()
             # Or its dead letter came back to this very queue, already over again.
             more = over and self.lanes.next_expiry <= self.host.clock.now()
             if more and not self.ageing:
@@ -372,6 +363,15 @@ class GovernedQueue(Queue):
     def _expire_all(self) -> None:
         while over := self.lanes.expired(self.host.clock.now(), AT_ONCE):
             self._bury_all(over)
+
+    def _bury_over(self) -> bool:
+        """One step of what is over at the head; False where nothing is."""
+        now, left = self.host.clock.now(), AT_ONCE
+        while left > 0 and (over := self.lanes.expired(now, 1)):
+            self._bury_all(over)
+            # Each by what it reached itself: the next one may have another key.
+            left -= self.reach
+        return left < AT_ONCE
 
     def _bury_all(self, over: Sequence[Message]) -> None:
         self.expired += len(over)
@@ -412,8 +412,7 @@ class GovernedQueue(Queue):
     def _age(self) -> Steps:
         self.ageing = True
         try:
-            while over := self.lanes.expired(self.host.clock.now(), self._at_once(AT_ONCE)):
-                self._bury_all(over)
+            while self._bury_over():
                 yield
         finally:
             self.ageing = False

@@ -75,6 +75,8 @@ class Queue:
     governed_class: ClassVar[type[Queue]]
     reach = 1
     """Queues that a message goes to which dies here."""
+    back_at_once = AT_ONCE
+    """Messages that `come_back` is asked for together."""
     # active, ageing, dead_lettered, due and the like are a governed queue's (governed.py), and
     # keeping is a stored one's (stored.py): they stand here since a plain queue can become one.
     host: Host
@@ -186,15 +188,19 @@ class Queue:
         before the last step, in which nothing is done for each by itself.
         """
         back: list[Message] = []
-        at = 0
+        at, left = 0, AT_ONCE
         while at < len(unacked):
-            some = unacked[at : at + max(1, AT_ONCE // self.reach)]
+            some = unacked[at : at + self.back_at_once]
             at += len(some)
             for message in some:
                 message.redelivered = True
                 message.consumer = None
-            back += some if self.gone else self.come_back(some, ended=ended, failed=failed)
-            yield
+            ready = some if self.gone else self.come_back(some, ended=ended, failed=failed)
+            back += ready
+            left -= len(ready) + (len(some) - len(ready)) * self.reach
+            if left <= 0 or at == len(unacked):
+                left = AT_ONCE
+                yield
         self.unacked -= len(unacked)
         if self.gone:
             self.memory.release(deque(back))

@@ -213,11 +213,21 @@ class QuorumQueue(GovernedQueue):
         limit = self.policy.delivery_limit
         return self.host.profile.delivery_limit if limit is None else limit
 
+    @property
+    def _limited(self) -> bool:
+        limit = self.delivery_limit
+        return limit is not None and limit >= 0
+
+    @property
+    def back_at_once(self) -> int:  # type: ignore[override]
+        # How many queues one that dies goes to is known behind it.
+        mortal = self._limited and self.policy.dead_letter_exchange is not None
+        return 1 if mortal else AT_ONCE
+
     def come_back(
         self, unacked: Sequence[Message], *, ended: bool, failed: bool
     ) -> Sequence[Message]:
-        limit = self.delivery_limit
-        limited = limit is not None and limit >= 0
+        limit, limited = self.delivery_limit, self._limited
         # 4.3 takes basic.reject for an outcome of AMQP 1.0, which never sends to the end.
         next_one = ended or limited or (failed and self.host.profile.counts_failures)
         lane = RANKS if next_one else _USUAL * self.host.profile.quorum_queues_rank
