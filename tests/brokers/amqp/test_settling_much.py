@@ -183,6 +183,30 @@ def _accept(scene: Scene, client: Client) -> None:
     later.fake.vanish()
 
 
+@pytest.mark.parametrize("committed", [True, False])
+def test_what_lives_is_settled_many_at_a_time_though_others_died_into_many_queues(
+    committed: bool,
+) -> None:
+    scene = hurried()
+    client = dying(scene, 41)
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    client.fake.send(nack(requeue=False, tag=1))
+    connection = client.fake.connection
+    if committed:
+        client.send("tx.select")
+        ack = method(1, "basic.ack", delivery_tag=0, multiple=True)
+        connection.receive(ack + method(1, "tx.commit"))
+    else:
+        connection.receive(nack(requeue=True))
+    turns = 1
+    while connection.unfinished:
+        connection.receive(b"")
+        turns += 1
+    queue = scene.broker.vhost().queues["q"]
+    assert len(queue.messages) + queue.unacked + queue.acknowledged == 40
+    assert turns < 8
+
+
 @pytest.mark.parametrize("make_room", [_acknowledge, _refuse, _commit, _lose, _close, _accept])
 def test_a_publisher_goes_on_once_what_a_client_that_is_gone_settled_made_room(
     make_room: Callable[[Scene, Client], object],

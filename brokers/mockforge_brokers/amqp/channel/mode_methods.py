@@ -68,7 +68,9 @@ def _settling(channel: Channel, settled: list[SettledDelivery]) -> Steps:
             message.queue.acknowledge(message)
         elif each.settlement == "rejected":
             message.queue.discard(message)
-        left -= message.queue.reach
+            # Nothing else dies here.
+            left -= message.queue.reach - 1
+        left -= 1
         if left <= 0:
             left = DISCARDED_AT_ONCE
             yield
