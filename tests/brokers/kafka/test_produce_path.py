@@ -187,6 +187,8 @@ def scripts(draw: st.DrawFn) -> tuple[list[Step], list[int]]:
 
 
 OLD, NEW = Request(version=8), Request(version=9)
+LONG = Request(client="c" * 32_700)
+"""A large request of few records."""
 
 
 def like(request: Request, **changes: object) -> Request:
@@ -207,6 +209,10 @@ def like(request: Request, **changes: object) -> Request:
 @example(([OLD, like(OLD, values=LARGE)], [len(OLD.frame(0)) + 80]))
 @example(([NEW, like(NEW, values=LARGE, tail=b"\0\0")], [len(NEW.frame(0)) + 80, 30_000]))
 @example(([like(NEW, version=13)] * 3, []))
+# Small records in a large request, and such as are shorter than a batch's header.
+@example(([LONG] * 3, []))
+@example(([LONG] * 3, [2 * len(LONG.frame(0)) - 6, 3 * len(LONG.frame(0)) - 90]))
+@example(([LONG, like(LONG, ending=write_uvarint(60) + bytes(59 + 3))], []))
 # Too small for its batch, out of sequence, fenced, a duplicate: what the log refuses.
 @example(([like(NEW, topic="u"), like(NEW, topic="u", values=(b"z" * 250,))] * 2, []))
 @example(
@@ -260,6 +266,21 @@ def test_a_connection_knows_so_many_partitions_and_begins_anew_behind_them():
         scene.ask(client, like(NEW, partition=partition).message(), 9)
         sizes.append(len(client.connection.caller.produce_paths))
     assert (max(sizes), sizes[-1]) == (100, 20)
+
+
+@pytest.mark.parametrize("cut", [None, -6], ids=["in one", "in two"])
+def test_a_small_batch_keeps_nothing_of_a_large_request(cut):
+    scene = Scene()
+    scene.broker.create_topic("t", 1)
+    client = scene.network.connect()
+    for _ in range(3):
+        frame = LONG.frame(0)
+        for piece in (frame[:cut], frame[len(frame[:cut]) :]):
+            client.send(piece)
+    log = scene.broker.cluster.topics["t"].logs[0]
+    kept = log.read(0, 1 << 20).batches
+    assert [type(one) for one in kept] == [bytes] * 3
+    assert sum(map(len, kept)) < 300
 
 
 def test_a_deleted_topic_leaves_nothing_in_memory_of_who_produced_to_it():

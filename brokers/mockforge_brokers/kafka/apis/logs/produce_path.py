@@ -41,7 +41,7 @@ from ...scattered import Buffer, Piece, Scattered
 from ...state.logs.log import Begin, PartitionLog
 from ...varints import read_uvarint, write_uvarint
 from ...wire.produce import PartitionResult, write_response
-from ...wire.splitter import LARGE, Frame
+from ...wire.splitter import LARGE, Frame, whole
 
 _API_AND_VERSION: Final = slice(4, 8)
 AFTER_CORRELATION_ID: Final = 12
@@ -151,8 +151,9 @@ class ProducePath:
             length, end = length - 1, size - len(_FLEXIBLE_END)
         if length < 0 or at + length != end:
             return None
-        if size < LARGE:
-            return head[at:end]
+        if length < LARGE:
+            # Names may be most of the request, and a view would keep them.
+            return (head if head is frame else whole(frame))[at:end]
         body = at + HEADER_SIZE
         # A header that stands in two pieces is rare, and the general path joins them.
         if len(head) < body:
