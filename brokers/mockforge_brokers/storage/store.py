@@ -306,12 +306,15 @@ class Store(Facts):
 
     def _is_there(self, number: int) -> None:
         self.committed = number
-        # Its time came while the one before was being written.
-        if self._due:
-            self._close_group()
-        else:
-            self.commit()
-        self._call_waiting(number)
+        try:
+            # Its time came while the one before was being written.
+            if self._due:
+                self._close_group()
+            else:
+                self.commit()
+        finally:
+            # Whatever the next one raises: this one is on disk.
+            self._call_waiting(number)
 
     def _call_waiting(self, number: int) -> None:
         waiting = self._waiting

@@ -44,6 +44,24 @@ def test_what_waits_for_a_group_is_called_when_it_is_on_disk_and_not_before():
     assert called[-1] == "at once"
 
 
+def test_what_waits_for_a_group_is_called_also_where_the_next_one_cannot_be_made():
+    def fail():
+        raise ValueError("not now")
+
+    kept, disk, environment = store()
+    called = []
+    log = kept.new_log()
+    kept.append(log, 0, b"a")
+    kept.when(kept.group, lambda: called.append("a"))
+    environment.clock.advance(0.005)
+    kept.append_late(log, 1, (fail, ()))
+    kept.when(kept.group, lambda: called.append("b"))
+    environment.clock.advance(0.005)
+    with pytest.raises(ValueError, match="not now"):
+        disk.commit()
+    assert called == ["a"]
+
+
 def test_a_group_grows_until_the_one_before_is_on_disk():
     kept, disk, environment = store()
     log = kept.new_log()
