@@ -10,6 +10,7 @@ from mockforge_brokers.kafka.apis.cluster import metadata
 from mockforge_brokers.kafka.apis.logs.asking import ask
 from mockforge_brokers.kafka.apis.logs.fetched import Reading
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
+from mockforge_brokers.kafka.scattered import Scattered
 from mockforge_brokers.kafka.state.quotas import Quotas
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
@@ -396,6 +397,35 @@ def test_what_is_new_of_one_topic_is_found_by_steps(scene, monkeypatch):
     assert looked == 2_000
     later(scene)
     assert scene.answer(client, ApiKey.FETCH, 12).responses == []
+
+
+def test_what_is_read_of_large_batches_for_the_first_time_is_copied_by_steps(scene, monkeypatch):
+    client, copied, usual = scene.network.connect(), 0, Scattered.sent
+    values = [bytes([number]) * 200_000 for number in range(20)]
+    for value in values:
+        scene.ask(client, produce(NAMES[0], value), 8)
+        later(scene)
+    client.take()
+
+    def sent(batch):
+        nonlocal copied
+        copied += len(batch)
+        return usual(batch)
+
+    monkeypatch.setattr(Scattered, "sent", sent)
+    before = 0
+    scene.ask(client, fetch(NAMES[0], 0, size=1 << 26), 12)
+    for _ in range(100):
+        assert copied - before < 1_300_000
+        before = copied
+        scene.clock.turn()
+    later(scene)
+    # The first one is not yet what the connection repeats.
+    assert copied > 19 * 200_000
+    (found,) = scene.answer(client, ApiKey.FETCH, 12).responses[0].partitions
+    records = bytes(found.records)
+    assert len(records) > 20 * 200_000
+    assert all(value in records for value in values)
 
 
 def watched(scene):

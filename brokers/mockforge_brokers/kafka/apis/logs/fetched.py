@@ -32,6 +32,8 @@ _LARGE: Final = 16 * 1024
 """Bytes of a batch, on the average, that are not worth a copy."""
 _COPIED: Final = 2 * 1024 * 1024
 """Bytes of small batches in one answer: to copy them is a turn of the loop."""
+_STRETCH: Final = 1024 * 1024
+"""Bytes of large ones of which views may be copied in one step."""
 _FOLLOWERS_SINCE: Final = 11
 _LEADERS_SINCE: Final = 16
 """KIP-951: the addresses of those that lead what is not led here."""
@@ -60,6 +62,8 @@ class Reading(Struct):
     ends: list[int] = field(default_factory=list)
     """Where the log of each ended then (`readable_end`)."""
     size: int = 0
+    _large: list[tuple[list[bytes], Span]] = field(default_factory=list)
+    """Records that are yet to be filled in, and from what."""
     _copied: int = 0
     _moved: bool = False
     """Some partition is led elsewhere, or in another epoch."""
@@ -83,6 +87,8 @@ class Reading(Struct):
     def response(self) -> Stepped[FetchResponse]:
         """What was found goes out, and counts as consumed; where a quota lets it wait, nothing."""
         caller, session = self.asking.caller, self.asking.session
+        if self._large:
+            yield from self._fill()
         topics = self.topics if session is None else (yield from self._news(session))
         response = FetchResponse(responses=topics)
         if session is not None:
@@ -101,6 +107,20 @@ class Reading(Struct):
             caller.messages_out += count
             yield
         return response
+
+    def _fill(self) -> Steps:
+        """What nobody has read yet is copied as it is sent for the first time."""
+        left = _STRETCH
+        for pieces, span in self._large:
+            for batch in span.batches:
+                if isinstance(batch, bytes):
+                    pieces.append(batch)
+                    continue
+                pieces += batch.sent()
+                left -= len(batch)
+                if left <= 0:
+                    yield
+                    left = _STRETCH
 
     def _nothing(self) -> FetchResponse:
         """To a client that is throttled: of a session it goes on, a new one is not begun."""
@@ -224,8 +244,21 @@ class Reading(Struct):
                 _aborted(log, offset, span.next_offset) if committed and near == NOBODY else None
             ),
             preferred_read_replica=near,
-            records=_pieces(span),
+            records=self._records(span),
         )
+
+    def _records(self, span: Span) -> bytes | list[bytes]:
+        """Large batches are sent as they lie in the log, small ones as one piece."""
+        pieces: list[bytes] = []
+        if not _are_small(span):
+            self._large.append((pieces, span))
+            return pieces
+        for batch in span.batches:
+            if isinstance(batch, bytes):
+                pieces.append(batch)
+            else:
+                pieces += batch.sent()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _read(self, log: PartitionLog, offset: int, room: int, end: int) -> Span:
         # KIP-74: the first batch goes out even if it is larger than what was allowed.
@@ -302,19 +335,6 @@ def _diverging(
 
 def _are_small(span: Span) -> bool:
     return span.size <= len(span.batches) * _LARGE
-
-
-def _pieces(span: Span) -> bytes | list[bytes]:
-    """Large batches are sent as they lie in the log, small ones as one piece."""
-    pieces: list[bytes] = []
-    for batch in span.batches:
-        if isinstance(batch, bytes):
-            pieces.append(batch)
-        else:
-            pieces += batch.sent()
-    if len(pieces) == 1:
-        return pieces[0]
-    return b"".join(pieces) if _are_small(span) else pieces
 
 
 def _aborted(log: PartitionLog, offset: int, end: int) -> list[AbortedTransaction]:
