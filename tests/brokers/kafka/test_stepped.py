@@ -23,6 +23,7 @@ from mockforge_brokers.kafka.wire.messages.offsets import (
     OffsetFetchRequest,
     OffsetFetchRequestGroup,
 )
+from mockforge_brokers.kafka.wire.messages.reassignments import ElectLeadersRequest
 from mockforge_brokers.kafka.wire.messages.topics import (
     CreatableTopic,
     CreateTopicsRequest,
@@ -162,6 +163,16 @@ def test_a_topic_that_went_meanwhile_is_not_shown(scene):
     later(scene)
     answer = scene.answer(client, ApiKey.METADATA, 12)
     assert [topic.name for topic in answer.topics] == NAMES[:-1]
+
+
+def test_an_election_in_all_topics_names_none_that_went_meanwhile(scene):
+    client = scene.network.connect()
+    request = ElectLeadersRequest(election_type=0, topic_partitions=None, timeout_ms=1000)
+    scene.ask(client, request, 2)
+    scene.broker.cluster.delete_topic(NAMES[-1], source="test")
+    later(scene)
+    results = scene.answer(client, ApiKey.ELECT_LEADERS, 2).replica_election_results
+    assert [each.partition_result for each in results if each.topic == NAMES[-1]] in ([], [[]])
 
 
 def test_a_topic_that_took_anothers_place_meanwhile_is_shown(scene):

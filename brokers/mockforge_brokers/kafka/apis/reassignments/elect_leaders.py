@@ -21,6 +21,7 @@ from ..stepping import each
 _PREFERRED: Final = 0
 _UNCLEAN: Final = 1
 """Of a leader that is not in sync, where there is none."""
+_NOTHING_TO_ELECT: Final = (ErrorCode.ELECTION_NOT_NEEDED, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
 
 
 def handle(caller: Caller, request: ElectLeadersRequest) -> Stepped[ElectLeadersResponse]:
@@ -40,8 +41,9 @@ def handle(caller: Caller, request: ElectLeadersRequest) -> Stepped[ElectLeaders
         elect = partial(_elect, caller, request.election_type == _UNCLEAN, topic)
         elected = yield from each(elect, partitions)
         if request.topic_partitions is None:
-            # Asked for all, Kafka leaves out those that need no election.
-            elected = [one for one in elected if one.error_code != ErrorCode.ELECTION_NOT_NEEDED]
+            # Asked for all, Kafka leaves out those that need no election; nobody named a topic that
+            # was deleted between two steps.
+            elected = [one for one in elected if one.error_code not in _NOTHING_TO_ELECT]
         results.append(ReplicaElectionResult(topic=topic, partition_result=elected))
     return ElectLeadersResponse(replica_election_results=results)
 
