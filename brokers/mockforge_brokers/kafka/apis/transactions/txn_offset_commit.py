@@ -52,7 +52,8 @@ def _commit(caller: Caller, request: TxnOffsetCommitRequest, offsets: Offsets) -
     transactions = caller.cluster.transactions
     who = ProducerIdAndEpoch(request.producer_id, request.producer_epoch)
     group_id = request.group_id
-    if caller.cluster.groups.offsets.holds(group_id, who.producer_id) and transactions.writes(who):
+    holds = caller.cluster.groups.offsets.holds(group_id, who.producer_id)
+    if holds and transactions.writes(who, request.transactional_id):
         # Kafka asks the coordinator, which goes by the name, only for the first ones: then its log
         # knows the producer, and takes more of them under whatever name, or none.
         pass

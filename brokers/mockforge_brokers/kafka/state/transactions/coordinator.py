@@ -156,12 +156,15 @@ class Transactions:
         one.check(who)
         return one.is_open and group_id in one.groups
 
-    def writes(self, who: ProducerIdAndEpoch) -> bool:
+    def writes(self, who: ProducerIdAndEpoch, transactional_id: str | None) -> bool:
         """Whether this is a producer whose transaction is open, and not one that is to come.
 
-        Raises RequestRefused for who was that producer before.
+        The id need not be its own. Raises RequestRefused for who was that producer before.
         """
-        one = self.by_producer().get(who.producer_id)
+        one = self.by_id.get(transactional_id) if transactional_id else None
+        if one is None or one.producer_id != who.producer_id:
+            # Hardly ever: to look through all is nothing for each request of a client.
+            one = self.by_producer().get(who.producer_id)
         if one is None or not one.is_open or who.producer_epoch > one.producer_epoch:
             return False
         one.check(who)
