@@ -1,6 +1,6 @@
 """A state machine whose steps go to a RabbitMQ, where there is one, and to us: both say the same.
 
-A few examples; `python -m tests.differential.machine` plays as many as one likes.
+A few examples, always the same; `python -m tests.differential.machine` plays as many as one likes.
 """
 
 import pytest
@@ -8,6 +8,7 @@ from benchmarks.amqp import rabbitmq
 from benchmarks.common import Skipped
 from differential.amqp import Player
 from differential.machine import beside
+from hypothesis.errors import Flaky
 
 from clients.conftest import Servers
 
@@ -22,5 +23,12 @@ def test_a_program_cannot_tell_us_from_rabbitmq(servers: Servers) -> None:
         pytest.skip(str(reason))
     with original.start() as port:
         theirs, ours = Player(int(port)), Player(servers.ports["amqp"])
-        theirs.patience = 0.02
-        beside(theirs, ours, examples=2, steps=15)
+        # What is no difference once RabbitMQ's processes have had time is none.
+        for theirs.patience in (0.02, 0.2, 1.0):
+            try:
+                beside(theirs, ours, examples=6, steps=15, seed=4, shrinking=False)
+            except (AssertionError, Flaky):
+                if theirs.patience == 1.0:
+                    raise
+            else:
+                break

@@ -16,7 +16,7 @@ import time
 from typing import Any
 
 import hypothesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -288,8 +288,9 @@ def beside(
     steps: int,
     more: bool = False,
     seed: int | None = None,
+    shrinking: bool = True,
 ) -> None:
-    """Raises AssertionError, and prints the fewest steps that differ.
+    """Raises AssertionError, and prints the steps that differ: by `shrinking` the fewest.
 
     Policies are set where both have a management port.
     """
@@ -307,6 +308,7 @@ def beside(
             stateful_step_count=steps,
             deadline=None,
             database=None,
+            phases=tuple(Phase) if shrinking else (Phase.generate,),
             suppress_health_check=list(HealthCheck),
         ),
     )
