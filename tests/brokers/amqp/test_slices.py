@@ -365,6 +365,27 @@ def test_what_expires_is_no_reason_to_refuse_a_message() -> None:
     assert (queue.expired, queue.dropped) == (2000, 0)
 
 
+def test_of_what_expires_no_more_goes_at_once_than_a_message_needs_room() -> None:
+    scene = hurried()
+    wide(scene)
+    client = scene.client()
+    dead = {"x_dead_letter_exchange": "amq.fanout", "x_message_ttl": 1000}
+    declare(client, x_max_length_bytes=300, x_overflow="reject-publish", **dead)
+    client.fake.send(publish("", "q", b"x") * 300)
+    queues = scene.broker.vhost().queues
+    seen: list[int] = []
+
+    def look() -> None:
+        client.publish("", "q", b"0123456789")
+        seen.append(len(queues["wide-999"].messages))
+
+    scene.clock.call_later(1.0, look)
+    scene.advance(1.0)
+    assert seen == [10]
+    assert isinstance(queue := queues["q"], GovernedQueue)
+    assert (queue.published, queue.dropped) == (301, 0)
+
+
 def test_what_expires_behind_a_living_message_goes_in_steps_when_that_is_taken() -> None:
     scene = hurried()
     client = scene.client()

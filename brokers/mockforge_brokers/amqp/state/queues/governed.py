@@ -245,10 +245,9 @@ class GovernedQueue(Queue):
 
     def _refuses(self, size: int) -> bool:
         """As `_full`, but that what is over and still there is no reason."""
-        while full := self._full(size):
-            over = self.lanes.expired(self.host.clock.now(), AT_ONCE)
-            if not over:
-                break
+        now = self.host.clock.now()
+        # No more of it than makes room: each may be published anew, to very many queues.
+        while (full := self._full(size)) and (over := self.lanes.expired(now, 1)):
             self._bury_all(over)
         return full
 
