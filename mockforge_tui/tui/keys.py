@@ -125,6 +125,7 @@ KEYS: tuple[Key, ...] = (
     Key("colon", ":", "prompt", "command prompt", SCREEN, "command"),
     Key("slash", "/", "filter", "filter the flow", FILTER, "filter", (FLOW, FAULTS, LOG)),
     Key("slash", "/", "find", "show only lines with a text", FILTER, "find", _SEARCHED),
+    Key("slash", "/", "find", "show only arrows with a text", FILTER, "find", (LADDER,)),
     Key("slash", "/", "filter", "filter the stored messages", FILTER, "filter", (STORED,)),
     Key("slash", "/", "find", "find a text in this message", FILTER, "find", (INSPECTOR,)),
     Key("n", "n", "find_next(1)", "next place of the text", FILTER, "", (INSPECTOR,)),

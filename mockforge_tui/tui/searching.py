@@ -7,6 +7,11 @@ from .inspection import JsonDocument
 from .jsontree import Place
 
 
+def is_in(sought: str, words: str) -> bool:
+    """Whether a text is among words; one without capitals is found in any case."""
+    return sought in (words.lower() if sought == sought.lower() else words)
+
+
 class Search:
     """Places of a text in one document, gone through one by one and around its end."""
 

@@ -174,7 +174,7 @@ class ActingScreen(PaneScreen):
         here = self.here
         if isinstance(here, Inspector) and here.search.text:
             here.find("")
-        elif isinstance(here, LiveTable) and here.sought:
+        elif isinstance(here, LiveTable | LadderPane) and here.sought:
             here.seek("")
         elif self.alone is not None:
             self.do_zoom()
@@ -245,6 +245,7 @@ class ActingScreen(PaneScreen):
         if not number:
             self.console_app.note("choose a connection, or a message of one, to draw its ladder")
         elif self._draw(number):
+            self.ladder.seek("")
             self.open_in_place(self.ladder)
 
     def _draw(self, which: int | str) -> bool:
@@ -299,8 +300,9 @@ class ActingScreen(PaneScreen):
             self.console_app.note("select a message to go to its answer")
             return
         if self.here is self.ladder:
-            if not self.ladder.partner():
-                self.console_app.note("nothing here belongs to it")
+            problem = self.ladder.partner()
+            if problem:
+                self.console_app.note(problem)
             return
         exchange = Exchange(self.console_app.feed.ring, row)
         exchange.look()

@@ -346,11 +346,11 @@ class PaneScreen(Screen[None]):
             self.flow.show(self.console_app.session.filter_of(text))
 
     def try_find(self, text: str, final: bool) -> None:
-        """A text is searched in the inspector or in a table; `final` once it is entered.
+        """A text is searched in the inspector, a table or the ladder; `final` once it is entered.
 
         Entered as it was before, it is searched on from the place that was found.
         """
-        if isinstance(asked := self.asked, LiveTable):
+        if isinstance(asked := self.asked, LiveTable | LadderPane):
             asked.seek(text)
             if final and asked.chosen is None:
                 asked.to_top()
@@ -366,7 +366,9 @@ class PaneScreen(Screen[None]):
 
     def open_find(self) -> None:
         here = self.here
-        before = here.sought if isinstance(here, LiveTable) else self.inspector.search.text
+        before = (
+            here.sought if isinstance(here, LiveTable | LadderPane) else self.inspector.search.text
+        )
         self.prompt.open(FIND, before)
 
     def open_filter(self, added: str = "") -> None:

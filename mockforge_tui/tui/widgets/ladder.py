@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from mockforge_brokers.journal import Row
@@ -22,6 +23,7 @@ from ..drawing import Piece, cut, strip
 from ..keys import LADDER
 from ..palette import UNICODE
 from ..rows import clock_text
+from ..searching import is_in
 from .flow import spaced
 from .pane import Pane
 
@@ -30,7 +32,8 @@ _AT_HAND: Final = 4_096
 _OF_A_TICK: Final = 512
 _FURTHEST: Final = 1 << 16
 """Rows of the flow, from the newest back, in which a connection's are looked for."""
-_KEPT_LABELS: Final = 512
+_KEPT_LABELS: Final = 2 * MOST
+"""A text is sought in all arrows, and those that grew are kept as they were as well."""
 _SLOW: Final = 1.0
 """Seconds without anything that are worth a look."""
 
@@ -54,6 +57,10 @@ class LadderPane(Pane):
         self.noise = False
         self.folded = True
         self.rungs: list[Rung] = []
+        self.sought = ""
+        """Only arrows with this text are shown."""
+        self._all = 0
+        """How many there would be without it."""
         self.ladder = Ladder((), feed.row)
         self.views: Sequence[ConnectionView] = ()
         self._older: list[Row] = []
@@ -131,12 +138,38 @@ class LadderPane(Pane):
         self._draw_anew()
 
     def _draw_anew(self) -> None:
-        self.rungs = self.ladder.rungs(noise=self.noise, folded=self.folded)
+        rungs = self.ladder.rungs(noise=self.noise, folded=self.folded)
+        self._all = len(rungs)
+        self.rungs = self._those_sought(rungs) if self.sought else rungs
         if self.follow:
             self._top = max(0, len(self.rungs) - self.page_lines())
         else:
             self._keep_in_view()
         self.refresh()
+
+    def seek(self, text: str) -> None:
+        """Show only arrows with a text, in any case where it has no capital."""
+        self.sought = text
+        self._draw_anew()
+
+    def _those_sought(self, rungs: Sequence[Rung]) -> list[Rung]:
+        found: list[Rung] = []
+        for rung in rungs:
+            if is_in(self.sought, self._said(rung)):
+                # What is between two of them is not shown, so that nothing seems to have come.
+                quiet = max(0.0, rung.first.time - found[-1].last.time) if found else None
+                found.append(replace(rung, after=quiet))
+        return found
+
+    def _said(self, rung: Rung) -> str:
+        """What stands on the arrow and beside it, without times, which change."""
+        label, error = self._words(rung)
+        frame = rung.first
+        if not (error or frame.held or frame.fault or len(self.views) > 1):
+            return label
+        notes = notes_of(rung, error, self.feed.kind_of, frame.time)
+        said = (text for role, text in notes if role not in ("time", "waits"))
+        return " ".join((label, f"c{frame.connection}", *said))
 
     @property
     def at(self) -> int | None:
@@ -184,15 +217,17 @@ class LadderPane(Pane):
     def page_lines(self) -> int:
         return max(1, self.body_height - 1)
 
-    def partner(self) -> bool:
-        """Go to what answers the chosen arrow, or to what it answers; False where nothing does."""
+    def partner(self) -> str:
+        """Go to what answers the chosen arrow, or to what it answers; or say why not."""
         at = self.at
         frame = self.rungs[at].first if at is not None else None
         other = (frame.answered or frame.asked) if frame is not None else None
         if other is None:
-            return False
+            return "nothing here belongs to it"
+        if not any(each.first.number <= other.number <= each.last.number for each in self.rungs):
+            return f"#{other.number} {other.operation} is not among the arrows shown"
         self._choose(other.number)
-        return True
+        return ""
 
     def toggle_folded(self) -> None:
         self.folded = not self.folded
@@ -240,8 +275,7 @@ class LadderPane(Pane):
             return strip(pieces, width, palette.plain)
         at = self._top + y - 1
         if at >= len(self.rungs):
-            said = "  looking …" if self._looked_at else "  nothing passed here yet"
-            shown = said if not self.rungs and y == 1 else ""
+            shown = self._nothing() if not self.rungs and y == 1 else ""
             return strip([(shown, palette.muted)], width, palette.plain)
         chosen = at == self.at
         drawn = strip(self._rung_pieces(self.rungs[at], width, chosen), width, palette.plain)
@@ -251,6 +285,13 @@ class LadderPane(Pane):
             [Segment(text, (style or palette.plain) + palette.cursor) for text, style, _ in drawn],
             width,
         )
+
+    def _nothing(self) -> str:
+        if self._looked_at:
+            return "  looking …"
+        if self.sought:
+            return f"  nothing with {clean(self.sought, 40)}"
+        return "  nothing passed here yet"
 
     @staticmethod
     def _columns(width: int) -> tuple[int, int, int]:
@@ -344,6 +385,8 @@ class LadderPane(Pane):
             numbers = " ".join(f"c{each.id}" for each in self.views[:4])
             left.append((f"{numbers} {clean(view.client, 40)}  ", palette.protocol(view.protocol)))
             left.append((title_of(view.protocol), palette.muted))
+        if self.sought:
+            left.append((f"  / {clean(self.sought, 40)}", palette.accented))
         right: list[Piece] = []
         if self.follow:
             right.append((f"live {glyphs.live}", palette.ok))
@@ -358,7 +401,9 @@ class LadderPane(Pane):
         waiting = self.ladder.waiting
         if waiting:
             right.append((f"  {spaced(len(waiting))} without answer", palette.warning))
-        right.append((f"  {spaced(len(self.rungs))}", palette.muted))
+        shown = spaced(len(self.rungs))
+        count = f"{shown}/{spaced(self._all)}" if self.sought else shown
+        right.append((f"  {count}", palette.muted))
         return left, right
 
     def foot_pieces(self) -> list[Piece]:

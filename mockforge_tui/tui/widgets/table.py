@@ -14,6 +14,7 @@ from ...text import clean, fit
 from ..drawing import Piece, strip
 from ..palette import Glyphs, Palette
 from ..rows import fit_middle
+from ..searching import is_in
 from .pane import Pane
 
 R = TypeVar("R")
@@ -89,15 +90,11 @@ class LiveTable(Pane, Generic[R]):
         """The last snapshot, for another `sought`."""
         self.show(self._given)
 
-    def _is_sought(self, record: R) -> bool:
-        words = self.words(record)
-        return self.sought in (words.lower() if self.sought == self.sought.lower() else words)
-
     def show(self, records: Sequence[R]) -> None:
         """Take a new snapshot; repaints only if it differs."""
         self._given = records
         if self.sought:
-            records = [each for each in records if self._is_sought(each)]
+            records = [each for each in records if is_in(self.sought, self.words(each))]
         # Views are new objects twice a second; most are equal to those before, and cost no paint.
         ordered = sorted(records, key=self.sort_key)
         if ordered != self.records or self._drawn != len(ordered):

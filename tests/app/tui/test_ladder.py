@@ -1,5 +1,7 @@
 """The ladder on the screen: a connection drawn as it goes on."""
 
+from itertools import pairwise
+
 import pytest
 from mockforge_brokers.journal import IN, Row
 
@@ -145,3 +147,105 @@ def test_in_plain_ascii_it_has_no_other_signs() -> None:
         assert not set(text) & set("│─▶◀┄")
 
     play(act, ascii_only=True)
+
+
+@pytest.mark.parametrize("size", [LARGE, SMALL])
+def test_slash_leaves_the_arrows_with_a_text_and_esc_brings_the_others_back(
+    size: tuple[int, int],
+) -> None:
+    async def act(stage: Stage) -> None:
+        shop: Shop = stage.runtime
+        await _open(stage)
+        ladder = stage.screen.ladder
+        before = len(ladder.rungs)
+        await stage.keys("slash")
+        await stage.type("nack")
+        assert {rung.first.operation for rung in ladder.rungs} == {"basic.nack"}
+        await stage.keys("enter")
+        assert stage.screen.here is ladder
+        assert ladder.follow
+        found = len(ladder.rungs)
+        shop.work(1)
+        await stage.tick()
+        assert len(ladder.rungs) == found + 1
+        await stage.shows("/ nack ")
+        await stage.shows(f"{found + 1}/{before + 2}")
+        # Nothing is said to have come between two of them.
+        times = [rung.first.time for rung in ladder.rungs]
+        assert [rung.after for rung in ladder.rungs[1:]] == [
+            later - earlier for earlier, later in pairwise(times)
+        ]
+        await stage.keys("escape")
+        assert len(ladder.rungs) == before + 2
+        assert stage.screen.here is ladder
+
+    play(act, size)
+
+
+def test_an_error_beside_an_arrow_is_found_and_what_nothing_has_is_said() -> None:
+    async def act(stage: Stage) -> None:
+        await _open(stage)
+        ladder = stage.screen.ladder
+        await stage.keys("slash")
+        await stage.type("rej")
+        assert ladder.rungs
+        await stage.type("x")
+        await stage.shows("nothing with rejx")
+        assert ladder.chosen is None
+        await stage.keys("enter", "o")
+        await stage.keys("j", "k", "G", "g", "escape")
+        await stage.hides("nothing with")
+
+    play(act)
+
+
+def test_an_answer_that_is_not_among_the_arrows_shown_is_not_gone_to() -> None:
+    async def act(stage: Stage) -> None:
+        await _open(stage)
+        ladder = stage.screen.ladder
+        await stage.keys("slash")
+        await stage.type("nack")
+        await stage.keys("enter", "k")
+        chosen = ladder.chosen
+        await stage.keys("o")
+        await stage.shows("basic.deliver is not among the arrows shown")
+        assert ladder.chosen is chosen
+        await stage.keys("escape", "o")
+        assert ladder.chosen is not None
+        assert ladder.chosen.operation == "basic.deliver"
+
+    play(act)
+
+
+def test_the_ladder_of_another_client_has_all_its_arrows() -> None:
+    async def act(stage: Stage) -> None:
+        await _open(stage)
+        await stage.keys("slash")
+        await stage.type("nack")
+        await stage.keys("enter", "1")
+        stage.flow.select_row(stage.number_of("mqtt", "PUBLISH"))
+        await stage.keys("L")
+        ladder = stage.screen.ladder
+        assert (ladder.sought, [view.client for view in ladder.views]) == ("", ["dev-7"])
+        assert ladder.rungs
+
+    play(act)
+
+
+def test_a_text_is_sought_in_as_many_arrows_as_there_may_be_with_each_read_once() -> None:
+    async def act(stage: Stage) -> None:
+        for _ in range(2_100):
+            stage.app.feed.ring.add(Row("amqp", IN, "basic.ack", connection=7))
+        await _open(stage)
+        ladder = stage.screen.ladder
+        await stage.keys("s")
+        assert len(ladder.rungs) == 2_000
+        ladder.seek("none of them")
+        assert ladder.rungs == []
+        feed, ladder.feed = ladder.feed, None  # type: ignore[assignment]  # nothing is read again
+        try:
+            assert ladder._those_sought(ladder.ladder.rungs(folded=False)) == []
+        finally:
+            ladder.feed = feed
+
+    play(act)
