@@ -87,7 +87,8 @@ def fact_text(row: Row) -> str:
     if isinstance(text, str):
         return clean(text, 400)
     words = []
-    for name, value in row.detail.items():
+    # A channel is the same in nearly all frames of a client: what differs has the room first.
+    for name, value in sorted(row.detail.items(), key=lambda fact: fact[0] == "channel"):
         if name not in _SHOWN and value not in (None, "", (), [], {}):
             words.append(f"{name}={short(value)}")
         if len(words) == 6:

@@ -110,6 +110,15 @@ def test_what_a_frame_says_stands_where_there_is_room_for_it() -> None:
     assert len(line) == 100
 
 
+@pytest.mark.parametrize("width", [80, 86, 120])
+def test_which_message_is_acknowledged_has_room_before_the_channel(width: int) -> None:
+    said = {"channel": 1, "delivery_tag": 17, "multiple": False}
+    frame = _row(protocol="amqp", operation="basic.ack", kind="frame", destination="", key=None,
+                 payload=None, detail=said)  # fmt: skip
+    line = "".join(text for text, _ in row_pieces(frame, width, NIGHT, UNICODE))
+    assert "delivery_tag=17" in line
+
+
 def test_columns_and_heading_agree() -> None:
     for width in range(60, 200):
         for wanted in (ROOMY, Need(), Need(10, 7, 21, 6)):
