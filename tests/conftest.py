@@ -1,12 +1,16 @@
 """What all tests have: `--one-in N` (of the cases of a test marked `table` one of N, others on each
-Python), and a collector that sees everything."""
+Python), a collector that sees everything, and journals that end with the test that made them."""
 
 import gc
 import sys
+from collections.abc import Iterator
 from itertools import groupby
+from typing import Any
+from weakref import WeakSet
 
 import pytest
 from hypothesis import HealthCheck, settings
+from mockforge_brokers.journal import Journal
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("mockforge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,3 +48,25 @@ def pytest_runtest_teardown() -> None:
     # A start in this process puts all that lives out of the collector's sight, for a run's speed:
     # what of it became garbage in cycles would stay for thousands of tests.
     gc.unfreeze()
+
+
+_journals: WeakSet[Journal] = WeakSet()
+_make = Journal.__init__
+
+
+def _make_noted(journal: Journal, *given: Any) -> None:
+    _make(journal, *given)
+    _journals.add(journal)
+
+
+Journal.__init__ = _make_noted  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def _journals_end() -> Iterator[None]:
+    """The collector does not see a journal's chunks: with one, its whole broker would stay, for
+    thousands of tests. Those of fixtures for several tests are there before."""
+    before = set(_journals)
+    yield
+    for journal in set(_journals) - before:
+        journal.clear()
