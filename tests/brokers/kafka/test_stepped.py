@@ -9,6 +9,7 @@ from mockforge_brokers.kafka.apis import handler
 from mockforge_brokers.kafka.apis.cluster import metadata
 from mockforge_brokers.kafka.apis.logs.asking import ask
 from mockforge_brokers.kafka.apis.logs.fetched import Reading
+from mockforge_brokers.kafka.apis.stepping import LIGHT
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
 from mockforge_brokers.kafka.scattered import Scattered
 from mockforge_brokers.kafka.state.quotas import Quotas
@@ -31,11 +32,14 @@ from mockforge_brokers.kafka.wire.messages.topics import (
     DeleteTopicState,
 )
 
+from . import asked
 from .asked import NOW, answers
 from .scene import Scene, Turning, fetch, produce
 from .slowing import Ticking
 
 NAMES = [f"t{number}" for number in range(20)]
+WIDE = 9 * LIGHT
+"""Partitions that are looked at in nine steps."""
 
 
 def created(names):
@@ -199,9 +203,8 @@ def test_a_quota_is_charged_the_time_of_all_steps_and_not_that_between_them(monk
     client = scene.network.connect()
     scene.ask(client, shown(NAMES), 12)
     scene.clock.advance(30)
-    # Each step takes a millisecond of this clock: for each topic one of its partition and one of
-    # itself, and two for the answer.
-    assert took == pytest.approx([0.042])
+    # Each step takes a millisecond of this clock: one for each topic, and three for the answer.
+    assert took == pytest.approx([0.023])
 
 
 def test_each_request_has_the_same_answer_in_steps(monkeypatch):
@@ -291,14 +294,14 @@ def test_what_was_asked_by_who_left_before_it_was_read_is_carried_out(reading_by
 
 
 def wide(offset, *, committed=False, **session):
-    """A fetch of nine partitions, of the first one from an offset on, which waits for long."""
+    """A fetch of some partitions, of the first one from an offset on, which waits for long."""
     request = fetch("wide", 0, wait=60_000)
     request.isolation_level = int(committed)
     request.topics[0].partitions = [
         FetchPartition(
             partition=number, fetch_offset=0 if number else offset, partition_max_bytes=1 << 20
         )
-        for number in range(9)
+        for number in range(WIDE)
     ]
     for name, value in session.items():
         setattr(request, name, value)
@@ -307,7 +310,7 @@ def wide(offset, *, committed=False, **session):
 
 @pytest.mark.parametrize("committed", [False, True])
 def test_what_comes_behind_the_look_at_its_partition_ends_the_wait_of_a_fetch(scene, committed):
-    scene.broker.create_topic("wide", 9)
+    scene.broker.create_topic("wide", WIDE)
     client, other = scene.network.connect(), scene.network.connect()
     for at in range(30):
         scene.ask(client, wide(at, committed=committed), 12)
@@ -317,7 +320,7 @@ def test_what_comes_behind_the_look_at_its_partition_ends_the_wait_of_a_fetch(sc
         scene.ask(other, produce("wide", b"%d" % at), 8)
         later(scene)
         found = scene.answer(client, ApiKey.FETCH, 12).responses[0].partitions
-        assert [bool(one.records) for one in found] == [True] + [False] * 8
+        assert [bool(one.records) for one in found] == [True] + [False] * (WIDE - 1)
         assert scene.answer(other, ApiKey.PRODUCE, 8).responses
 
 
@@ -325,16 +328,16 @@ def test_what_comes_while_a_waiting_fetch_looks_is_looked_at_too(scene):
     client, other = scene.network.connect(), scene.network.connect()
     for at in range(12):
         topic = f"wide{at}"
-        scene.broker.create_topic(topic, 9)
+        scene.broker.create_topic(topic, WIDE)
         request = wide(0, committed=True, min_bytes=300)
         request.topics[0].topic = topic
-        request.topics[0].partitions[8].partition_max_bytes = 1
+        request.topics[0].partitions[-1].partition_max_bytes = 1
         scene.ask(client, request, 12)
         later(scene)
         # Together enough, of which no more than the first one is read.
         for _ in range(3):
             few = produce(topic, bytes(100))
-            few.topic_data[0].partition_data[0].index = 8
+            few.topic_data[0].partition_data[0].index = WIDE - 1
             scene.ask(other, few, 8)
         for _ in range(at):
             scene.clock.turn()
@@ -439,13 +442,47 @@ def test_what_is_read_of_large_batches_for_the_first_time_is_copied_by_steps(sce
     assert all(value in records for value in values)
 
 
+def named_little():
+    """Requests of fewer things than make a step."""
+    request = wide(0)
+    request.max_wait_ms = 0
+    request.topics[0].partitions = request.topics[0].partitions[: LIGHT - 1]
+    yield request, 12
+    yield asked.committed("wide", 1), 8
+    yield asked.listed("wide", -1), 5
+    yield asked.found_coordinator("shop"), 4
+
+
+@pytest.mark.parametrize(
+    ("request_", "version"),
+    list(named_little()),
+    ids=lambda of: f"v{of}" if isinstance(of, int) else type(of).__name__,
+)
+def test_what_names_little_is_answered_without_a_step(scene, request_, version):
+    scene.broker.create_topic("wide", WIDE)
+    client = scene.network.connect()
+    scene.ask(client, request_, version)
+    assert scene.answer(client, request_.api_key, version)
+
+
+def test_a_woken_fetch_of_few_partitions_is_answered_without_a_step(scene):
+    scene.broker.create_topic("wide", LIGHT - 1)
+    client, other = scene.network.connect(), scene.network.connect()
+    request = wide(0)
+    del request.topics[0].partitions[LIGHT - 1 :]
+    scene.ask(client, request, 12)
+    assert all(watched(scene))
+    scene.ask(other, produce("wide", b"1"), 8)
+    assert scene.answer(client, ApiKey.FETCH, 12).responses[0].partitions[0].records
+
+
 def watched(scene):
     return [bool(log.watchlist) for log in scene.broker.cluster.topics["wide"].logs]
 
 
 @pytest.mark.parametrize("turns", range(0, 24, 3))
 def test_a_fetch_whose_client_goes_leaves_nothing_that_is_watched(scene, turns):
-    scene.broker.create_topic("wide", 9)
+    scene.broker.create_topic("wide", WIDE)
     client = scene.network.connect()
     scene.ask(client, wide(0), 12)
     for _ in range(turns):
@@ -456,7 +493,7 @@ def test_a_fetch_whose_client_goes_leaves_nothing_that_is_watched(scene, turns):
 
 
 def test_a_fetch_that_was_woken_watches_nothing_while_it_reads(scene):
-    scene.broker.create_topic("wide", 9)
+    scene.broker.create_topic("wide", WIDE)
     client, other = scene.network.connect(), scene.network.connect()
     scene.ask(client, wide(0), 12)
     later(scene)
@@ -465,11 +502,11 @@ def test_a_fetch_that_was_woken_watches_nothing_while_it_reads(scene):
     assert not any(watched(scene))
     scene.ask(other, produce("wide", b"2"), 8)
     later(scene)
-    assert len(scene.answer(client, ApiKey.FETCH, 12).responses[0].partitions) == 9
+    assert len(scene.answer(client, ApiKey.FETCH, 12).responses[0].partitions) == WIDE
 
 
 def test_a_fetch_session_that_made_room_while_its_partitions_came_is_refused(scene):
-    scene.broker.create_topic("wide", 9)
+    scene.broker.create_topic("wide", WIDE)
     sessions = scene.broker.cluster.fetch_sessions
     client = scene.network.connect()
     scene.ask(client, wide(0, max_wait_ms=0, session_epoch=0), 12)

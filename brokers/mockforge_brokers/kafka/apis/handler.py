@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import GeneratorType
 from typing import Any, Final, Protocol
 
 from ...fairness import Stepped
@@ -15,10 +16,12 @@ from ..wire.schema import Message
 from .caller import Caller
 from .coordinated import misplaced
 from .reading import read, read_by_steps
-from .stepping import few, worked
+from .stepping import Told, few, told, worked
 
 _LARGE: Final = 8 * 1024
 """Bytes of a request that is read by steps."""
+_WIDE: Final = 256
+"""Things that an answer which was waited for is about, above which it is encoded by steps."""
 
 Answer = Message | Parked[Any] | Stepped[Message | Parked[Any]]
 
@@ -54,6 +57,10 @@ def nothing(request: Any) -> bool:
     return False
 
 
+def _never_many(answer: Any) -> int:
+    return 0
+
+
 class MessageHandler:
     """A handler that takes and returns decoded messages.
 
@@ -61,7 +68,7 @@ class MessageHandler:
     returns is encoded by steps, too.
     """
 
-    __slots__ = ("_changes", "_handle", "_request", "api_key", "served", "shown")
+    __slots__ = ("_changes", "_handle", "_request", "_things", "api_key", "served", "shown")
 
     def __init__(
         self,
@@ -69,14 +76,19 @@ class MessageHandler:
         handle: Callable[[Caller, Any], Answer],
         *,
         changes: Callable[[Any], bool] = _always,
+        things: Callable[[Any], int] = _never_many,
     ) -> None:
-        """`changes`: a request of which it is true is carried out for who has gone, as well."""
+        """`changes`: a request of which it is true is carried out for who has gone, as well.
+
+        `things`: how many an answer is about that may be about many, and be waited for.
+        """
         assert request.api_key is not None
         self.api_key = request.api_key
         self.served = self.shown = request.versions
         self._request = request
         self._handle = handle
         self._changes = changes
+        self._things = things
 
     def answer(
         self, caller: Caller, frame: bytes, at: int, correlation_id: int
@@ -86,16 +98,19 @@ class MessageHandler:
             steps = self._read_and_answer(caller, frame, at, correlation_id)
             return worked(caller, steps, to_the_end=self._changes is not nothing)
         request = read(caller, self._request, version, frame, at)
-        answer = self._asked(caller, request)
-        if not isinstance(answer, Message | Parked):
-            found = few(caller, answer)
+        many = caller.cluster.nodes.many
+        answer = self._asked(caller, request) if many else self._handle(caller, request)
+        if isinstance(answer, GeneratorType):
+            rest = told(answer)
+            found = few(caller, rest)
             if found is None:
-                steps = self._made(caller, answer, version, correlation_id)
-                return worked(caller, steps, to_the_end=self._changes(request))
+                steps = self._made(caller, rest, version, correlation_id)
+                return worked(caller, steps, to_the_end=self._changes(request), begun=True)
             answer = found
         if isinstance(answer, Parked):
             return self._encoded(caller, answer, version, correlation_id)
-        return response_pieces(answer, version, correlation_id)
+        # mypy does not know that all generators are of one class.
+        return response_pieces(answer, version, correlation_id)  # type: ignore[arg-type]
 
     def _asked(self, caller: Caller, request: Message) -> Answer:
         if caller.cluster.nodes.many and (refusal := misplaced(caller, request)) is not None:
@@ -110,13 +125,21 @@ class MessageHandler:
         version = caller.version
         request = yield from read_by_steps(caller, self._request, version, frame, at)
         answer = self._asked(caller, request)
-        return (yield from self._made(caller, answer, version, correlation_id))
+        rest = told(answer) if isinstance(answer, GeneratorType) else iter((answer,))
+        return (yield from self._made(caller, rest, version, correlation_id))  # type: ignore[arg-type]
 
     def _made(
-        self, caller: Caller, answer: Answer, version: int, correlation_id: int
+        self,
+        caller: Caller,
+        rest: Told[Message | Parked[Message]],
+        version: int,
+        correlation_id: int,
     ) -> Stepped[Pieces | Parked[Pieces]]:
-        if not isinstance(answer, Message | Parked):
-            answer = yield from answer
+        answer: Message | Parked[Message] | None = None
+        for answer in rest:
+            if answer is None:
+                yield
+        assert answer is not None
         if isinstance(answer, Parked):
             return self._encoded(caller, answer, version, correlation_id)
         return (yield from response_by_steps(answer, version, correlation_id))
@@ -124,9 +147,11 @@ class MessageHandler:
     def _encoded(
         self, caller: Caller, answer: Parked[Message], version: int, correlation_id: int
     ) -> Parked[Pieces]:
-        """By steps when it comes: of few things it may be an answer about many."""
+        """When it comes: what was asked of few things may be an answer about many."""
 
         def encode(message: Message) -> Pieces | Parked[Pieces]:
+            if self._things(message) <= _WIDE:
+                return response_pieces(message, version, correlation_id)
             return worked(caller, response_by_steps(message, version, correlation_id))
 
         return answer.map_later(encode)

@@ -1,7 +1,6 @@
 """What a request says, as long as it names no more than is wise to handle in one turn."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar
 
 from ...environment import Environment
@@ -16,7 +15,11 @@ T = TypeVar("T")
 
 def read(caller: Caller, message: type[M], version: int, frame: bytes, at: int) -> M:
     """The message that begins at `at`. Raises ProtocolError, TooManyItems among them."""
-    return read_by(caller, partial(decode, message, version, frame, at))
+    environment = caller.environment
+    try:
+        return decode(message, version, frame, at, environment.limits.kafka_request_items)
+    except TooManyItems as error:
+        raise _counted(environment, error) from None
 
 
 def read_by_steps(

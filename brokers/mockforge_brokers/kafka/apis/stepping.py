@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Final, TypeVar
 
@@ -14,53 +14,69 @@ from .caller import Caller
 A = TypeVar("A")
 B = TypeVar("B")
 T = TypeVar("T")
+Told = Iterator[T | None]
+"""Steps, and as the last one what they come to: that costs less than to catch StopIteration."""
+LIGHT: Final = 16
+"""How many things of which each is done within microseconds may be one step."""
 _FEW: Final = 32
 """Steps after which an answer is small enough to be encoded at once."""
 
 
-def each(make: Callable[[A], B], items: Iterable[A]) -> Stepped[list[B]]:
-    """What is made of each of them, a step for each: `items` must stay as they are meanwhile."""
+def told(steps: Stepped[T]) -> Told[T]:
+    yield (yield from steps)
+
+
+def each(make: Callable[[A], B], items: Collection[A], *, at_a_time: int = 1) -> Stepped[list[B]]:
+    """What is made of each of them, by steps: `items` must stay as they are meanwhile."""
+    if len(items) < at_a_time:
+        return [make(item) for item in items]
     made = []
+    left = at_a_time
     for item in items:
         made.append(make(item))
-        yield
+        left -= 1
+        if not left:
+            yield
+            left = at_a_time
     return made
 
 
-def few(caller: Caller, steps: Stepped[T]) -> T | None:
+def few(caller: Caller, steps: Told[T]) -> T | None:
     """What so few steps come to that what is made of it is little, too; None: there are more."""
-    turn = caller.environment.turn
-    try:
-        for _ in range(_FEW):
-            next(steps)
-            if turn.now() > turn.until:
+    made, left = None, _FEW
+    for made in steps:
+        if made is None:
+            left -= 1
+            turn = caller.environment.turn
+            if not left or turn.now() > turn.until:
                 return None
-    except StopIteration as end:
-        made: T = end.value
-        return made
-    return None
+    return made
 
 
 def worked(
-    caller: Caller, steps: Stepped[T | Parked[T]], *, to_the_end: bool = False
+    caller: Caller,
+    steps: Stepped[T | Parked[T]],
+    *,
+    to_the_end: bool = False,
+    begun: bool = False,
 ) -> T | Parked[T]:
     """What the steps come to: at once where this turn has the time, else after others had theirs.
 
     The client's next request waits for the answer, as it does behind a long poll. Raises
     ProtocolError; where that comes in a later turn the answer fails by it. `to_the_end`: what
-    changes things is carried out, as in Kafka, also when the client has gone.
+    changes things is carried out, as in Kafka, also when the client has gone. `begun`: this turn
+    had its steps already (`few`).
     """
-    turn = caller.environment.turn
-    try:
-        while True:
-            next(steps)
-            if turn.now() > turn.until:
+    turn, rest = caller.environment.turn, told(steps)
+    made: T | Parked[T] | None = None
+    if not begun:
+        for made in rest:
+            if made is None and turn.now() > turn.until:
                 break
-    except StopIteration as end:
-        made: T | Parked[T] = end.value
-        return made
+        else:
+            return made  # type: ignore[return-value]
     answer: Parked[T] = Parked()
-    _later(caller, _rest(steps, answer, to_the_end), answer, to_the_end)
+    _later(caller, _rest(rest, answer, to_the_end), answer, to_the_end)
     return answer
 
 
@@ -86,16 +102,18 @@ def _later(caller: Caller, rest: Steps, answer: Parked[T], to_the_end: bool) -> 
     soon()
 
 
-def _rest(steps: Stepped[T | Parked[T]], answer: Parked[T], to_the_end: bool) -> Steps:
+def _rest(steps: Told[T | Parked[T]], answer: Parked[T], to_the_end: bool) -> Steps:
     """Until it is made; what changes nothing only as long as somebody waits for it."""
-    while to_the_end or not answer.done:
-        try:
-            next(steps)
-        except StopIteration as end:
-            answer.settle(end.value)
-            return
-        except ProtocolError as error:
-            answer.fail(error)
-            return
-        yield
-    steps.close()
+    made: T | Parked[T] | None = None
+    if answer.done and not to_the_end:
+        return
+    try:
+        for made in steps:
+            if made is None:
+                yield
+                if answer.done and not to_the_end:
+                    return
+    except ProtocolError as error:
+        answer.fail(error)
+    else:
+        answer.settle(made)  # type: ignore[arg-type]

@@ -1,6 +1,8 @@
 """Whole frames: size, header and message."""
 
 import struct
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from ...errors import LocalError, ProtocolError
@@ -73,12 +75,18 @@ def response_by_steps(message: Message, version: int, correlation_id: int) -> St
 def _with_header(
     pieces: list[bytes], message: Message, version: int, correlation_id: int
 ) -> list[bytes]:
-    size = sum(map(len, pieces))
-    if _has_response_tags(type(message), version):
-        pieces.insert(0, _SIZE_ID_AND_TAGS.pack(size + 5, correlation_id))
-    else:
-        pieces.insert(0, _SIZE_AND_ID.pack(size + 4, correlation_id))
+    pack, rest = _response_header(type(message), version)  # type: ignore[arg-type]
+    pieces.insert(0, pack(rest + sum(map(len, pieces)), correlation_id))
     return pieces
+
+
+@cache
+def _response_header(
+    message: type[Message], version: int
+) -> tuple[Callable[[int, int], bytes], int]:
+    """How it is packed, with the size of all that follows, and its own part of that."""
+    layout = _SIZE_ID_AND_TAGS if _has_response_tags(message, version) else _SIZE_AND_ID
+    return layout.pack, layout.size - 4
 
 
 def encode_request(

@@ -24,7 +24,7 @@ from ...wire.schema import ZERO_UUID
 from ..authorized import authorized
 from ..caller import Caller
 from ..handler import MessageHandler
-from ..stepping import each
+from ..stepping import LIGHT, each
 
 _BY_ID_SINCE = 12
 
@@ -145,7 +145,9 @@ def _described(caller: Caller, topic: Topic, asked: bool) -> Stepped[MetadataRes
         name=topic.name,
         topic_id=topic.topic_id,
         is_internal=is_internal(topic.name),
-        partitions=(yield from each(partial(_partition, caller), tuple(topic.logs))),
+        partitions=(
+            yield from each(partial(_partition, caller), tuple(topic.logs), at_a_time=LIGHT)
+        ),
         topic_authorized_operations=authorized(caller, "topic", topic.name, asked=asked),
     )
 

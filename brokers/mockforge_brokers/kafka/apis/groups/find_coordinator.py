@@ -13,13 +13,13 @@ from ...wire.messages.groups import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler, nothing
-from ..stepping import each
+from ..stepping import LIGHT, each
 
 
 def handle(caller: Caller, request: FindCoordinatorRequest) -> Stepped[FindCoordinatorResponse]:
     if caller.version >= 4:
         find = partial(_find, caller, request.key_type)
-        found_each = yield from each(find, request.coordinator_keys)
+        found_each = yield from each(find, request.coordinator_keys, at_a_time=LIGHT)
         return FindCoordinatorResponse(coordinators=found_each)
     found = _find(caller, request.key_type, request.key)
     return FindCoordinatorResponse(

@@ -84,4 +84,8 @@ def _nullable(protocol_name: str | None, version: int) -> str | None:
     return protocol_name if version >= _NULL_PROTOCOL_SINCE else protocol_name or ""
 
 
-API = MessageHandler(JoinGroupRequest, handle)
+def _members(answer: JoinGroupResponse) -> int:
+    return len(answer.members)
+
+
+API = MessageHandler(JoinGroupRequest, handle, things=_members)

@@ -17,6 +17,7 @@ from ...state.fetch_sessions import (
 )
 from ...wire.messages.logs import FetchPartition, FetchRequest
 from ..caller import Caller
+from ..stepping import LIGHT
 
 _BY_ID_SINCE: Final = 13
 _STRETCH: Final = 256
@@ -111,11 +112,15 @@ def ask(caller: Caller, request: FetchRequest) -> Stepped[Asking]:
         session = sessions.use(request.session_id, request.session_epoch, by_id=by_id)
     if session is None:
         return Asking(caller, request, named)
+    left = LIGHT
     try:
         for name, partitions in named:
             for one in partitions:
                 session.want(name, _kept(caller, name, one))
-                yield
+                left -= 1
+                if not left:
+                    yield
+                    left = LIGHT
         for topic in request.forgotten_topics_data:
             session.forget(topic.topic_id if by_id else topic.topic, topic.partitions)
             yield

@@ -29,4 +29,8 @@ def handle(caller: Caller, request: FetchRequest) -> Stepped[FetchResponse | Par
     return (yield from Waiting(asking, reading).begin(reading))
 
 
-API = MessageHandler(FetchRequest, handle, changes=nothing)
+def _partitions(answer: FetchResponse) -> int:
+    return sum([len(topic.partitions) for topic in answer.responses])
+
+
+API = MessageHandler(FetchRequest, handle, changes=nothing, things=_partitions)

@@ -25,6 +25,7 @@ from ...wire.messages.logs import (
 )
 from ..caller import Caller
 from ..leader_epoch import check_leader_epoch
+from ..stepping import LIGHT
 from . import leader_hints
 from .asking import Asking
 
@@ -57,10 +58,9 @@ class Reading(Struct):
     asking: Asking
     answers_now: bool = False
     topics: list[FetchableTopicResponse] = field(default_factory=list)
-    spans: list[tuple[PartitionLog, int, Span]] = field(default_factory=list)
-    """Of each partition that was read its log, from which offset, and what was found."""
-    ends: list[int] = field(default_factory=list)
-    """Where the log of each ended then (`readable_end`)."""
+    spans: list[tuple[PartitionLog, int, Span, int]] = field(default_factory=list)
+    """Of each partition that was read its log, from which offset, what was found, and where the
+    log ended then (`readable_end`)."""
     size: int = 0
     _large: list[tuple[list[bytes], Span]] = field(default_factory=list)
     """Records that are yet to be filled in, and from what."""
@@ -71,11 +71,15 @@ class Reading(Struct):
     @classmethod
     def of(cls, asking: Asking) -> Stepped[Reading]:
         reading = cls(asking)
+        left = LIGHT
         for topic, partitions in asking.wanted:
             read = []
             for one in partitions:
                 read.append(reading._partition(topic, one))
-                yield
+                left -= 1
+                if not left:
+                    yield
+                    left = LIGHT
             if isinstance(topic, str):
                 reading.topics.append(FetchableTopicResponse(topic=topic, partitions=read))
             else:
@@ -96,16 +100,21 @@ class Reading(Struct):
         if self._moved:
             leaders = [one.current_leader for topic in topics for one in topic.partitions]
             response.node_endpoints = leader_hints.endpoints(caller, leaders)
-        if not self.asking.follows and not (yield from may_go(caller, response)):
+        asked = caller.cluster.quotas.active and not self.asking.follows
+        if asked and not (yield from may_go(caller, response)):
             return self._nothing()
         if session is not None:
             yield from self._told(session, topics)
-        for log, offset, span in self.spans:
+        left = LIGHT
+        for log, offset, span, _ in self.spans:
             count = span.next_offset - offset
             log.records_out += count
             log.bytes_out += span.size
             caller.messages_out += count
-            yield
+            left -= 1
+            if not left:
+                yield
+                left = LIGHT
         return response
 
     def _fill(self) -> Steps:
@@ -145,14 +154,17 @@ class Reading(Struct):
         """Of a session's partitions those that changed; of a new one all."""
         if self.asking.new:
             return self.topics
-        topics = []
+        topics, left = [], LIGHT
         for topic in self.topics:
             name: TopicKey = topic.topic_id if session.by_id else topic.topic
             changed = []
             for one in topic.partitions:
                 if self._is_news(session.partitions.get((name, one.partition_index)), one):
                     changed.append(one)
-                yield
+                left -= 1
+                if not left:
+                    yield
+                    left = LIGHT
             if changed:
                 topic.partitions = changed
                 topics.append(topic)
@@ -160,10 +172,14 @@ class Reading(Struct):
 
     def _told(self, session: FetchSession, topics: list[FetchableTopicResponse]) -> Steps:
         """The session knows from now on what is answered."""
+        left = LIGHT
         for topic in topics:
             name: TopicKey = topic.topic_id if session.by_id else topic.topic
             for one in topic.partitions:
-                yield
+                left -= 1
+                if not left:
+                    yield
+                    left = LIGHT
                 known = session.partitions.get((name, one.partition_index))
                 if known is None:
                     continue
@@ -229,8 +245,9 @@ class Reading(Struct):
             end = stable if committed else high_watermark
             span = self._read(log, offset, room, end)
             self.size += span.size
-            self.spans.append((log, offset, span))
-            self.ends.append(readable_end(log, committed))
+            # As `readable_end`, written out.
+            ended = log.last_stable_offset if committed else log.high_watermark
+            self.spans.append((log, offset, span, ended))
             if room < wanted.partition_max_bytes and span.next_offset < end:
                 # Full: Kafka sends a part of the next batch, too, and waits for nothing more.
                 self.answers_now = True

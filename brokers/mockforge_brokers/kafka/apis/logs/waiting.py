@@ -11,7 +11,7 @@ from ...snapshots import FetchWait
 from ...state.logs.log import PartitionLog
 from ...state.purgatory import Parked
 from ...wire.messages.logs import FetchResponse
-from ..stepping import worked
+from ..stepping import LIGHT, worked
 from .asking import Asking
 from .fetched import Reading, readable_end
 
@@ -48,13 +48,18 @@ class Waiting:
 
     def begin(self, reading: Reading) -> Stepped[FetchResponse | Parked[FetchResponse]]:
         """Watch what was read. It may be answered at once: more came since it was looked at."""
+        committed, left = self._committed, LIGHT
         try:
-            for (log, _, _), end in zip(reading.spans, reading.ends, strict=True):
+            for log, _, _, end in reading.spans:
                 self._ends[log] = end
                 log.watchlist.add(self, partial(self._came, log))
-                if readable_end(log, self._committed) != end:
+                # As `readable_end`, written out.
+                if (log.last_stable_offset if committed else log.high_watermark) != end:
                     self._count(log)
-                yield
+                left -= 1
+                if not left:
+                    yield
+                    left = LIGHT
         except GeneratorExit:
             # Its client is gone already.
             self._stop()

@@ -9,6 +9,7 @@ from ...codes import ApiKey
 from ...state.groups.committed import Offsets
 from ...state.groups.offsets import CommittedOffset
 from ..caller import Caller
+from ..stepping import LIGHT
 
 
 class CommittedPartition(Protocol):
@@ -57,10 +58,14 @@ def commit_each(
     codes: list[int] = []
     offsets: dict[tuple[str, int], CommittedOffset] = {}
     places: dict[tuple[str, int], int] = {}
+    left = LIGHT
     for topic in topics:
         for partition in topic.partitions:
             index = partition.partition_index
-            yield
+            left -= 1
+            if not left:
+                yield
+                left = LIGHT
             try:
                 found = caller.topic(None if by_id else topic.name, topic.topic_id, "read")
                 key = (found.log(index).topic, index)
@@ -77,6 +82,20 @@ def commit_each(
     if not offsets:
         # Kafka asks no coordinator: no group comes into being by it.
         return codes
+    _commit(caller, api, commit, code_of, offsets, codes, places)
+    return codes
+
+
+def _commit(
+    caller: Caller,
+    api: ApiKey,
+    commit: Callable[[Offsets], Refused],
+    code_of: Callable[[RequestRefused], int],
+    offsets: Offsets,
+    codes: list[int],
+    places: dict[tuple[str, int], int],
+) -> None:
+    """All in one step; what is refused gets its code at its place."""
     try:
         refused = commit(offsets)
     except RequestRefused as refusal:
@@ -86,4 +105,3 @@ def commit_each(
     else:
         for key, reason in refused.items():
             codes[places[key]] = caller.denied(api, reason)
-    return codes

@@ -18,6 +18,7 @@ from ...wire.messages.offsets import (
 from ..caller import Caller
 from ..handler import MessageHandler, nothing
 from ..leader_epoch import check_leader_epoch
+from ..stepping import LIGHT
 
 _SINCE: Final[Mapping[int, int]] = {
     ListOffsetsTimestamp.MAX_TIMESTAMP: 7,
@@ -40,12 +41,15 @@ def handle(caller: Caller, request: ListOffsetsRequest) -> Stepped[ListOffsetsRe
         wanted.setdefault(topic.name, {}).update(
             (one.partition_index, one) for one in topic.partitions
         )
-    topics = []
+    topics, left = [], LIGHT
     for name, partitions in wanted.items():
         found = []
         for number, one in partitions.items():
             found.append(_partition(caller, name, one, committed, times[name, number]))
-            yield
+            left -= 1
+            if not left:
+                yield
+                left = LIGHT
         topics.append(ListOffsetsTopicResponse(name=name, partitions=found))
     return ListOffsetsResponse(topics=topics)
 

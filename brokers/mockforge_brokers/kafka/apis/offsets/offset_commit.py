@@ -6,14 +6,13 @@ from ...codes import ApiKey
 from ...state.groups.committed import Committer, Offsets
 from ...wire.messages.offsets import (
     OffsetCommitRequest,
-    OffsetCommitRequestPartition,
     OffsetCommitResponse,
     OffsetCommitResponsePartition,
     OffsetCommitResponseTopic,
 )
 from ..caller import Caller
 from ..handler import MessageHandler
-from ..stepping import each
+from ..stepping import LIGHT
 from .committing import Refused, commit_each
 
 _API = ApiKey.OFFSET_COMMIT
@@ -42,18 +41,23 @@ def handle(caller: Caller, request: OffsetCommitRequest) -> Stepped[OffsetCommit
         return caller.denied(_API, refusal)
 
     by_id = caller.version >= _BY_ID_SINCE
-    codes = iter(
-        (yield from commit_each(caller, _API, request.topics, permit, commit, code_of, by_id=by_id))
+    codes = yield from commit_each(
+        caller, _API, request.topics, permit, commit, code_of, by_id=by_id
     )
-
-    def answer(one: OffsetCommitRequestPartition) -> OffsetCommitResponsePartition:
-        return OffsetCommitResponsePartition(
-            partition_index=one.partition_index, error_code=next(codes)
-        )
-
-    topics = []
+    code_of_next = iter(codes).__next__
+    topics, left = [], LIGHT
     for topic in request.topics:
-        partitions = yield from each(answer, topic.partitions)
+        partitions = []
+        for one in topic.partitions:
+            partitions.append(
+                OffsetCommitResponsePartition(
+                    partition_index=one.partition_index, error_code=code_of_next()
+                )
+            )
+            left -= 1
+            if not left:
+                yield
+                left = LIGHT
         topics.append(
             OffsetCommitResponseTopic(
                 name=topic.name, topic_id=topic.topic_id, partitions=partitions

@@ -1,7 +1,7 @@
 """OffsetFetch 1-10: what groups committed (KIP-320, KIP-447, KIP-709)."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 
 from ....errors import RequestRefused
@@ -22,7 +22,7 @@ from ...wire.messages.offsets import (
 from ..caller import Caller
 from ..handler import MessageHandler, nothing
 from ..reading import check_meant
-from ..stepping import each
+from ..stepping import LIGHT, each
 
 _SEVERAL_GROUPS_SINCE = 8
 _BY_ID_SINCE = 10
@@ -43,15 +43,16 @@ def handle(caller: Caller, request: OffsetFetchRequest) -> Stepped[OffsetFetchRe
         return OffsetFetchResponse(topics=[], error_code=code)
     offsets = _offsets_of(caller, request.group_id)
     if request.topics is None:
-        wanted: Iterable[tuple[str, Iterable[int]]] = _known(caller, offsets)
+        wanted: Iterable[tuple[str, Collection[int]]] = _known(caller, offsets)
     else:
         wanted = [(topic.name, topic.partition_indexes) for topic in request.topics]
     topics = []
     for name, partitions in wanted:
         code = _denied(caller, name)
         fetch = partial(_old_partition, offsets, name, request.require_stable, code)
-        found = yield from each(fetch, partitions)
+        found = yield from each(fetch, partitions, at_a_time=LIGHT)
         topics.append(OffsetFetchResponseTopic(name=name, partitions=found))
+        yield
     return OffsetFetchResponse(topics=topics)
 
 
@@ -68,7 +69,7 @@ def _said_again(caller: Caller, request: OffsetFetchRequest) -> int:
     )
 
 
-def _known(caller: Caller, offsets: GroupOffsets) -> list[tuple[str, Iterable[int]]]:
+def _known(caller: Caller, offsets: GroupOffsets) -> list[tuple[str, Collection[int]]]:
     """What was committed of topics that the user may know of."""
     return [
         (name, tuple(partitions))
@@ -132,14 +133,16 @@ def _group(
             if topic is None:
                 continue
             fetch = partial(_partition, offsets, name, require_stable, 0)
-            found = yield from each(fetch, partitions)
+            found = yield from each(fetch, partitions, at_a_time=LIGHT)
             topics.append(
                 OffsetFetchResponseTopics(name=name, topic_id=topic.topic_id, partitions=found)
             )
+            yield
     for one in wanted.topics or ():
         answered, code = yield from _topic(caller, offsets, one, require_stable)
         # As Kafka: what is not there, or not to be known of, stands behind all else.
         (refused if code else topics).append(answered)
+        yield
     topics += refused
     return OffsetFetchResponseGroup(group_id=wanted.group_id, topics=topics)
 
@@ -159,7 +162,7 @@ def _topic(
             code = caller.denied(ApiKey.OFFSET_FETCH, refusal)
     code = code or _denied(caller, name)
     fetch = partial(_partition, offsets, name, require_stable, code)
-    partitions = yield from each(fetch, wanted.partition_indexes)
+    partitions = yield from each(fetch, wanted.partition_indexes, at_a_time=LIGHT)
     topic = OffsetFetchResponseTopics(name=name, topic_id=wanted.topic_id, partitions=partitions)
     return topic, code
 

@@ -1,6 +1,6 @@
 """ElectLeaders 0-2: the preferred leader leads again, or any one (KIP-183, KIP-460)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import partial
 from typing import Final
 
@@ -48,7 +48,7 @@ def handle(caller: Caller, request: ElectLeadersRequest) -> Stepped[ElectLeaders
     return ElectLeadersResponse(replica_election_results=results)
 
 
-def _wanted(caller: Caller, request: ElectLeadersRequest) -> list[tuple[str, Iterable[int]]]:
+def _wanted(caller: Caller, request: ElectLeadersRequest) -> list[tuple[str, Collection[int]]]:
     if request.topic_partitions is None:
         return [(topic.name, range(len(topic.logs))) for topic in caller.cluster.topics.values()]
     return [(one.topic, one.partitions) for one in request.topic_partitions]
