@@ -7,6 +7,7 @@ from mockforge_brokers.journal import Row
 from mockforge_brokers.protocols import protocol_of
 
 from ...text import clean
+from ...units import format_duration
 from ..cells import destination_text, fact_text, operation_text, payload_text, short
 from .pairs import Frame
 from .rungs import Rung
@@ -113,5 +114,4 @@ def taken(seconds: float) -> str:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:
         return f"{seconds:.2f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
+    return format_duration(seconds)

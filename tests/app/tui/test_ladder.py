@@ -16,6 +16,12 @@ async def _open(stage: Stage, client: str = "inv-worker") -> None:
     await stage.tick()
 
 
+async def _open_behind_very_many(stage: Stage) -> None:
+    for _ in range(9_000):
+        stage.app.feed.ring.add(Row("mqtt", IN, "PUBLISH", connection=99))
+    await _open(stage, "dev-7")
+
+
 @pytest.mark.parametrize("size", [LARGE, SMALL, (170, 50), (60, 16)])
 def test_it_draws_the_chosen_connection_in_the_place_of_the_flow(size: tuple[int, int]) -> None:
     async def act(stage: Stage) -> None:
@@ -102,9 +108,7 @@ def test_alike_frames_are_one_arrow_until_s() -> None:
 
 def test_a_connection_among_very_many_rows_is_looked_for_in_slices() -> None:
     async def act(stage: Stage) -> None:
-        for _ in range(9_000):
-            stage.app.feed.ring.add(Row("mqtt", IN, "PUBLISH", connection=99))
-        await _open(stage, "dev-7")
+        await _open_behind_very_many(stage)
         ladder = stage.screen.ladder
         for _ in range(40):
             ladder.tick()
@@ -116,9 +120,7 @@ def test_a_connection_among_very_many_rows_is_looked_for_in_slices() -> None:
 
 def test_what_comes_while_older_rows_are_looked_for_is_counted_once() -> None:
     async def act(stage: Stage) -> None:
-        for _ in range(9_000):
-            stage.app.feed.ring.add(Row("mqtt", IN, "PUBLISH", connection=99))
-        await _open(stage, "dev-7")
+        await _open_behind_very_many(stage)
         ladder = stage.screen.ladder
         number = ladder.views[0].id
         stage.app.feed.ring.add(Row("mqtt", IN, "PINGREQ", connection=number))
