@@ -63,9 +63,20 @@ def again(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
         return False
     route, grants = like.route, like.grants
     if grants is not None:
+        own = connection.session
+        assert own is not None
+        place = len(like.head)
+        rest = place + 2
+        packet_id = data[place:rest]
+        properties = like.properties
+        wrong = properties and not data.startswith(properties, rest)
+        if wrong or own.inbound or packet_id == _NO_ID:
+            return False
         if grants.count:
-            return _accept_again(connection, data, like, grants)
-        return _confirm_again(connection, data, like)
+            _accept_again(connection, packet_id, data[rest:], like, grants)
+        else:
+            _confirm_again(connection, packet_id, like)
+        return True
     route.counts.published += 1
     route.counts.delivered += len(route.sinks)
     connection.counts.payload_in += like.payload
@@ -80,18 +91,10 @@ def again(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
 
 
 def _accept_again(
-    connection: "MqttConnection", data: bytes, like: Likeness, grants: Grants
-) -> bool:
-    own = connection.session
-    assert own is not None
-    place = len(like.head)
-    rest = place + 2
-    packet_id = data[place:rest]
+    connection: "MqttConnection", packet_id: bytes, tail: bytes, like: Likeness, grants: Grants
+) -> None:
+    """`tail` is what stands behind the packet identifier."""
     properties = like.properties
-    wrong = properties and not data.startswith(properties, rest)
-    if wrong or own.inbound or packet_id == _NO_ID:
-        return False
-    tail = data[rest:]
     for sink in grants.lowered:
         out = sink.out
         if not out:
@@ -126,20 +129,10 @@ def _accept_again(
     connection.unanswered = 1
     connection.out.append(_PUBACK_HEAD + packet_id)
     counts.sent[_PUBACK] += 1
-    return True
 
 
-def _confirm_again(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
+def _confirm_again(connection: "MqttConnection", packet_id: bytes, like: Likeness) -> None:
     """As `_accept_again`, where nobody takes it."""
-    own = connection.session
-    assert own is not None
-    place = len(like.head)
-    rest = place + 2
-    packet_id = data[place:rest]
-    properties = like.properties
-    wrong = properties and not data.startswith(properties, rest)
-    if wrong or own.inbound or packet_id == _NO_ID:
-        return False
     like.route.counts.published += 1
     connection.counts.payload_in += like.payload
     connection.messages_in += 1
@@ -149,7 +142,6 @@ def _confirm_again(connection: "MqttConnection", data: bytes, like: Likeness) ->
     else:
         connection.out.append(_PUBACK_HEAD + packet_id)
         connection.counts.sent[_PUBACK] += 1
-    return True
 
 
 def _fits(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
