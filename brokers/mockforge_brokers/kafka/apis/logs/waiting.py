@@ -120,12 +120,10 @@ class Waiting:
         while self._again and not self._over:
             self._again = False
             reading = yield from Reading.of(self._asking)
-            if reading.answers_now:
-                break
+            if reading.answers_now and not self._over:
+                self._stop()
+                self.parked.complete((yield from reading.response()))
         self._looking = False
-        if reading.answers_now and not self._over:
-            self._stop()
-            self.parked.complete((yield from reading.response()))
 
     def _answer(self) -> None:
         self._stop()
