@@ -98,8 +98,7 @@ class MessageHandler:
             steps = self._read_and_answer(caller, frame, at, correlation_id)
             return worked(caller, steps, to_the_end=self._changes is not nothing)
         request = read(caller, self._request, version, frame, at)
-        many = caller.cluster.nodes.many
-        answer = self._asked(caller, request) if many else self._handle(caller, request)
+        answer = self._asked(caller, request)
         if isinstance(answer, GeneratorType):
             rest = told(answer)
             found = few(caller, rest)
@@ -154,4 +153,4 @@ class MessageHandler:
                 return response_pieces(message, version, correlation_id)
             return worked(caller, response_by_steps(message, version, correlation_id))
 
-        return answer.map_later(encode)
+        return answer.map(encode)

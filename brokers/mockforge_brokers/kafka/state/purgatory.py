@@ -78,16 +78,8 @@ class Parked(Generic[T]):
         else:
             self._on_done, self._on_failed = callback, failed
 
-    def map(self, function: Callable[[T], U]) -> Parked[U]:
-        """The answer in another form; abandoning that one abandons this one."""
-        mapped: Parked[U] = Parked()
-        self.then(lambda result: mapped.complete(function(result)), mapped.fail)
-        if not self.done:
-            mapped._on_abandon = self.abandon
-        return mapped
-
-    def map_later(self, function: Callable[[T], U | Parked[U]]) -> Parked[U]:
-        """The same by a function that may take its time."""
+    def map(self, function: Callable[[T], U | Parked[U]]) -> Parked[U]:
+        """The answer in another form, now or later; abandoning that one abandons this one."""
         mapped: Parked[U] = Parked()
         self.then(lambda result: mapped.settle(function(result)), mapped.fail)
         if not self.done:

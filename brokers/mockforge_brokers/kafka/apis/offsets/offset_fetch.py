@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 from functools import partial
+from typing import TypeVar
 
 from ....errors import RequestRefused
 from ....fairness import Stepped
@@ -23,6 +24,8 @@ from ..caller import Caller
 from ..handler import MessageHandler, nothing
 from ..reading import check_meant
 from ..stepping import LIGHT, each
+
+P = TypeVar("P", OffsetFetchResponsePartition, OffsetFetchResponsePartitions)
 
 _SEVERAL_GROUPS_SINCE = 8
 _BY_ID_SINCE = 10
@@ -49,7 +52,8 @@ def handle(caller: Caller, request: OffsetFetchRequest) -> Stepped[OffsetFetchRe
     topics = []
     for name, partitions in wanted:
         code = _denied(caller, name)
-        fetch = partial(_old_partition, offsets, name, request.require_stable, code)
+        answer = OffsetFetchResponsePartition
+        fetch = partial(_partition, answer, offsets, name, request.require_stable, code)
         found = yield from each(fetch, partitions, at_a_time=LIGHT)
         topics.append(OffsetFetchResponseTopic(name=name, partitions=found))
         yield
@@ -87,19 +91,6 @@ def _denied(caller: Caller, topic: str) -> int:
     return 0
 
 
-def _old_partition(
-    offsets: GroupOffsets, topic: str, require_stable: bool, code: int, index: int
-) -> OffsetFetchResponsePartition:
-    found, unstable = _fetched(offsets, topic, index, require_stable, code)
-    return OffsetFetchResponsePartition(
-        partition_index=index,
-        committed_offset=found.offset,
-        committed_leader_epoch=found.leader_epoch,
-        metadata=found.metadata,
-        error_code=code or unstable,
-    )
-
-
 def _fetched(
     offsets: GroupOffsets, topic: str, partition: int, require_stable: bool, code: int
 ) -> tuple[CommittedOffset, int]:
@@ -132,7 +123,9 @@ def _group(
             topic = caller.cluster.topics.get(name)
             if topic is None:
                 continue
-            fetch = partial(_partition, offsets, name, require_stable, 0)
+            fetch = partial(
+                _partition, OffsetFetchResponsePartitions, offsets, name, require_stable, 0
+            )
             found = yield from each(fetch, partitions, at_a_time=LIGHT)
             topics.append(
                 OffsetFetchResponseTopics(name=name, topic_id=topic.topic_id, partitions=found)
@@ -161,17 +154,19 @@ def _topic(
         except RequestRefused as refusal:
             code = caller.denied(ApiKey.OFFSET_FETCH, refusal)
     code = code or _denied(caller, name)
-    fetch = partial(_partition, offsets, name, require_stable, code)
+    fetch = partial(_partition, OffsetFetchResponsePartitions, offsets, name, require_stable, code)
     partitions = yield from each(fetch, wanted.partition_indexes, at_a_time=LIGHT)
     topic = OffsetFetchResponseTopics(name=name, topic_id=wanted.topic_id, partitions=partitions)
     return topic, code
 
 
 def _partition(
-    offsets: GroupOffsets, topic: str, require_stable: bool, code: int, partition: int
-) -> OffsetFetchResponsePartitions:
+    answer: type[P], offsets: GroupOffsets, topic: str, require_stable: bool, code: int,
+    partition: int,
+) -> P:  # fmt: skip
+    """The answer about one partition, in the form of one group or in that of several."""
     found, unstable = _fetched(offsets, topic, partition, require_stable, code)
-    return OffsetFetchResponsePartitions(
+    return answer(
         partition_index=partition,
         committed_offset=found.offset,
         committed_leader_epoch=found.leader_epoch,
