@@ -331,6 +331,56 @@ def test_whoever_comes_while_messages_expire_gets_a_living_one() -> None:
     assert came == [b"alive"]
 
 
+GET = method(1, "basic.get", queue="q", no_ack=True)
+
+
+def test_others_are_served_while_a_get_waits_for_what_expires() -> None:
+    scene = hurried()
+    getter, other = scene.client(), scene.client()
+    came: list[str] = []
+
+    def get(client: Client) -> None:
+        connection = getter.fake.connection
+        connection.receive(GET + GET)
+        assert connection.unfinished
+        assert not connection.out
+        came.extend(names(other.send("queue.declare", queue="other")))
+        finish(connection)
+        getter.fake.flush()
+
+    client = ageing(scene, get)
+    got = getter.received()
+    assert came == ["queue.declare-ok"]
+    assert names(got) == ["basic.get-ok", "basic.get-empty"]
+    assert (got[0].body, got[0]["message_count"]) == (b"alive", 0)
+    assert held(client) == []
+    assert scene.broker.memory.used == 0
+
+
+@pytest.mark.parametrize("end", ["vanish", "queue"])
+def test_a_get_that_waits_for_what_expires_takes_nothing_when_it_is_too_late(end: str) -> None:
+    scene = hurried()
+    getter = scene.client()
+
+    def get(client: Client) -> None:
+        connection = getter.fake.connection
+        connection.receive(GET)
+        assert connection.unfinished
+        if end == "vanish":
+            getter.fake.vanish()
+            return
+        scene.broker.vhost().delete_queue("q")
+        finish(connection)
+        getter.fake.flush()
+        assert names(getter.received()) == ["basic.get-empty"]
+        client.send("queue.declare", queue="q")
+
+    client = ageing(scene, get)
+    assert held(client) == ([b"alive"] if end == "vanish" else [])
+    scene.advance(1)
+    assert scene.broker.memory.used == 0
+
+
 def test_a_consumer_that_comes_while_messages_expire_gets_the_living_ones_behind_them() -> None:
     scene = hurried()
 

@@ -1,6 +1,7 @@
 """basic.*: consume, cancel, get, qos, and what becomes of deliveries."""
 
 from ...errors import ProtocolError, RequestRefused
+from ...fairness import Steps
 from ..codes import ReplyCode
 from ..events import AMQP, ConsumerStarted
 from ..lint import NO_PREFETCH, SINGLE_ACTIVE
@@ -128,14 +129,28 @@ def basic_cancel(channel: Channel, *, consumer_tag: str, no_wait: bool) -> None:
 
 def basic_get(channel: Channel, *, queue: str, no_ack: bool) -> None:
     found = channel.queue(queue)
-    message = found.take(no_ack)
+    if found.plain:
+        _get(channel, found, no_ack)
+    else:
+        channel.line.begin(_getting(channel, found, no_ack))
+
+
+def _getting(channel: Channel, queue: Queue, no_ack: bool) -> Steps:
+    """What is over goes before, in steps: the queue may end meanwhile, or the channel."""
+    yield from queue.expiring()
+    if not channel.closing:
+        _get(channel, queue, no_ack)
+
+
+def _get(channel: Channel, queue: Queue, no_ack: bool) -> None:
+    message = queue.take(no_ack)
     if message is None:
         channel.send("basic.get-empty")
         return
     channel.last_tag += 1
     line = channel.line
     frames = get_ok(
-        channel.number, channel.last_tag, message, len(found.messages), line.max_payload
+        channel.number, channel.last_tag, message, len(queue.messages), line.max_payload
     )
     channel.out += frames
     line.counts.sent["basic.get-ok"] += 1
@@ -143,7 +158,7 @@ def basic_get(channel: Channel, *, queue: str, no_ack: bool) -> None:
     if tracer is not None:
         route, content = message.route, message.content
         place = line.id, channel.number
-        tracer.delivered(found.name, route, content, message.redelivered, *place)
+        tracer.delivered(queue.name, route, content, message.redelivered, *place)
     if no_ack:
         channel.without_ack = True
     else:

@@ -8,8 +8,8 @@ what is then too much goes from the head.
 Only the head expires: a message with a shorter time behind one with a longer waits for it, and so
 does one of a lower priority, as in RabbitMQ's classic queues. So one timer (`_watch`) for the head
 is enough, and whoever looks at the queue before calls `_expire`, since timers may be late. A great
-many go in steps (`_age`): until the last of these nobody gets a message, but for basic.get,
-which waits for nothing, and what is too long is not shortened. A publish takes a few out itself.
+many go in steps (`_age`): until the last of these nobody gets a message, and what is too long is
+not shortened. A basic.get takes such steps itself (`expiring`), a publish takes a few out.
 
 `x-expires` is a second timer, of the queue itself: it runs while nobody consumes, and each use
 (`touch`) begins it anew.
@@ -27,7 +27,7 @@ from ....clock import Clock, Timer
 from ....fairness import Steps
 from ...profiles import Profile
 from ...records import Field
-from ..memory import COST
+from ..memory import COST, do_all
 from ..message import Message
 from .policy import NO_POLICY, REJECTING, Policy
 from .queue import AT_ONCE, Queue
@@ -303,12 +303,17 @@ class GovernedQueue(Queue):
         if self.policy.overflow == "reject-publish-dlx":
             self._dead_letter(self.message_type(self, route, content, size, 0), "maxlen")
 
-    def take(self, no_ack: bool) -> Message | None:
+    def expiring(self) -> Steps:
         self.touch()
-        self._expire_all()
+        while self._bury_over():
+            yield
+
+    def take(self, no_ack: bool) -> Message | None:
+        # Whoever did those steps before finds next to nothing any more.
+        do_all(self.expiring())
         message = super().take(no_ack)
-        # What stood below it, of a lower priority, may be over for long.
-        self._expire_all()
+        # What stood below it, of a lower priority, may be over for long, and be very much.
+        self._expire()
         self._watch()
         return message
 
@@ -358,10 +363,6 @@ class GovernedQueue(Queue):
             more = over and self.lanes.next_expiry <= self.host.clock.now()
             if more and not self.ageing:
                 self.memory.do(self._age())
-
-    def _expire_all(self) -> None:
-        while over := self.lanes.expired(self.host.clock.now(), AT_ONCE):
-            self._bury_all(over)
 
     def _bury_over(self) -> bool:
         """One step of what is over at the head; False where nothing is."""

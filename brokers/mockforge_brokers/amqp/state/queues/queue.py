@@ -147,6 +147,10 @@ class Queue:
         message.redelivered = redelivered
         self.messages.append(message)
 
+    def expiring(self) -> Steps:
+        """What goes before somebody may `take` a message, where it may be very much."""
+        return iter(())
+
     def take(self, no_ack: bool) -> Message | None:
         """The oldest ready message for basic.get; it is unacked unless `no_ack`."""
         if not self.messages:

@@ -151,7 +151,7 @@ class QuorumQueue(GovernedQueue):
         """Who gives none has the usual one, as a message of AMQP 1.0."""
         return min(self.host.contents.priority(content, _USUAL), RANKS - 1)
 
-    def take(self, no_ack: bool) -> Message | None:
+    def expiring(self) -> Steps:
         if self.policy.single_active:
             raise RequestRefused(
                 ReplyCode.RESOURCE_LOCKED,
@@ -159,6 +159,9 @@ class QuorumQueue(GovernedQueue):
                 "basic.get operations are not supported by quorum queues with single active "
                 "consumer",
             )
+        return super().expiring()
+
+    def take(self, no_ack: bool) -> Message | None:
         message = super().take(no_ack)
         if isinstance(message, QuorumMessage):
             message.got = True
