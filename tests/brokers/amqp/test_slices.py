@@ -134,6 +134,82 @@ def test_who_comes_behind_a_message_to_very_many_queues_does_not_overtake_it() -
     ]
 
 
+def _expires(client: Client) -> None:
+    declare(client, x_dead_letter_exchange="amq.fanout", x_message_ttl=1000)
+    client.fake.send(publish("", "q", b"1") + publish("", "q", b"2"))
+
+
+def _is_dropped(client: Client) -> None:
+    declare(client, x_dead_letter_exchange="amq.fanout", x_max_length=1)
+    client.fake.send(b"".join(publish("", "q", body) for body in (b"1", b"2", b"3")))
+
+
+def _is_rejected(client: Client) -> None:
+    declare(client, x_dead_letter_exchange="amq.fanout")
+    client.fake.send(publish("", "q", b"1") + publish("", "q", b"2"))
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    client.fake.send(method(1, "basic.nack", delivery_tag=0, multiple=True, requeue=False))
+
+
+@pytest.mark.parametrize("die", [_expires, _is_dropped, _is_rejected])
+def test_others_are_served_while_a_dead_letter_goes_to_very_many_queues(
+    die: Callable[[Client], None],
+) -> None:
+    scene = hurried()
+    client, other = scene.client(), scene.client()
+    wide(scene)
+    other.send("queue.declare", queue="dead")
+    there = {"x_dead_letter_exchange": "", "x_dead_letter_routing_key": "dead"}
+    declare(other, "others", x_max_length=0, **there)
+    queues, memory = scene.broker.vhost().queues, scene.broker.memory
+    seen: list[tuple[int, int]] = []
+
+    def look() -> None:
+        seen.append((len(queues["wide-0"].messages), len(queues["wide-999"].messages)))
+        other.publish("", "others", b"other")
+        # Nobody waits for it but those of the same queue.
+        assert held(other, "dead") == [b"other"]
+
+    die(client)
+    if not queues["wide-0"].messages:
+        scene.clock.call_later(1.0, look)
+        scene.advance(1.0)
+    else:
+        look()
+        scene.advance(0)
+    assert seen == [(1, 0)]
+    assert held(other, "wide-0") == held(other, "wide-999") == [b"1", b"2"]
+    assert memory.used == (2 * 998 + len(queues["q"].messages)) * (1 + COST)
+
+
+def test_what_waits_behind_a_dead_letter_for_very_many_queues_takes_memory() -> None:
+    scene = hurried()
+    client = scene.client()
+    wide(scene)
+    declare(client, x_dead_letter_exchange="amq.fanout", x_max_length=0)
+    memory, queues = scene.broker.memory, scene.broker.vhost().queues
+    client.fake.send(publish("", "q", b"first") + publish("", "q", b"x" * 10_000) * 5)
+    assert memory.used >= 5 * 10_000
+    scene.advance(0)
+    assert len(queues["wide-999"].messages) == 6
+    assert memory.used == 1000 * (5 + COST + 5 * (10_000 + COST))
+
+
+def test_a_dead_letter_reaches_very_many_queues_before_those_that_die_of_it() -> None:
+    scene = hurried()
+    client = scene.client()
+    wide(scene)
+    # The first of them has no room, and its own dead letters go to the last.
+    there = {"dead-letter-exchange": "", "dead-letter-routing-key": "wide-999"}
+    scene.broker.set_policy("p", "^wide-0$", {"max-length": 0, **there})
+    scene.advance(0)
+    declare(client, x_dead_letter_exchange="amq.fanout", x_max_length=0)
+    client.publish("", "q", b"x")
+    scene.advance(0)
+    ways = [(got["exchange"], got["routing_key"]) for got in drain(client, "wide-999")]
+    assert ways == [("amq.fanout", "q"), ("", "wide-999")]
+
+
 def wide(scene: Scene) -> None:
     """Very many queues, which amq.fanout leads to."""
     for number in range(1000):
@@ -423,17 +499,19 @@ def test_of_what_expires_no_more_goes_at_once_than_a_message_needs_room() -> Non
     declare(client, x_max_length_bytes=300, x_overflow="reject-publish", **dead)
     client.fake.send(publish("", "q", b"x") * 300)
     queues = scene.broker.vhost().queues
+    queue = queues["q"]
+    assert isinstance(queue, GovernedQueue)
     seen: list[int] = []
 
     def look() -> None:
         client.publish("", "q", b"0123456789")
-        seen.append(len(queues["wide-999"].messages))
+        seen.append(queue.expired)
 
     scene.clock.call_later(1.0, look)
     scene.advance(1.0)
     assert seen == [10]
-    assert isinstance(queue := queues["q"], GovernedQueue)
     assert (queue.published, queue.dropped) == (301, 0)
+    assert len(queues["wide-999"].messages) == 300
 
 
 def test_what_expires_behind_a_living_message_goes_in_steps_when_that_is_taken() -> None:

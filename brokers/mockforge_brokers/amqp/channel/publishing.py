@@ -9,6 +9,7 @@ from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps
 from ..codes import ReplyCode
 from ..lint import CONFIRM_LOST
+from ..state.dead_letters import VERY_WIDE
 from ..state.routing import Route
 from ..wire.frames import METHOD
 from ..wire.methods import BY_NAME, decode
@@ -27,8 +28,6 @@ _ack: Final = struct.Struct(">BHI4sQB1s")
 
 _WIDE: Final = 8
 """Queues of a publish that is looked at by itself, since it takes its time."""
-VERY_WIDE: Final = 256
-"""Queues of a publish that may take several turns of the loop."""
 
 
 class Publishing:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from ...fairness import Steps
 from ..profiles import CLIENTS_DEATHS
 from ..records import Field
+from .memory import COST
 from .queues.queue import Queue
-from .routing import resolve
+from .routing import Route, resolve
 
 if TYPE_CHECKING:
     from .message import Message
@@ -51,16 +54,23 @@ class Rewriter(Protocol):
 
 Dead = deque[tuple["GovernedQueue", "Message", str]]
 """Messages of a queue, and the reason for which each one died there."""
+VERY_WIDE: Final = 256
+"""Queues of a message that may take several turns of the loop."""
 
 
 class DeadLetters:
-    """Publishes them one after the other: a death may cause the next, in this queue or another."""
+    """Publishes them one after the other: a death may cause the next, in this queue or another.
+
+    One that goes to very many queues does so in steps. Those of the same queue wait behind it, and
+    take memory as they did before they died; others go on.
+    """
 
     def __init__(self, vhost: VirtualHost, rewriter: Rewriter) -> None:
         self._vhost = vhost
         self._rewriter = rewriter
         self._waiting: Dead = deque()
         self._busy = False
+        self._behind: dict[GovernedQueue, deque[tuple[Message, str]]] = {}
 
     def add(self, queue: GovernedQueue, message: Message, reason: str) -> None:
         self._waiting.append((queue, message, reason))
@@ -76,28 +86,60 @@ class DeadLetters:
         busy, self._busy = self._busy, True
         return not busy
 
-    def keep(self) -> Dead:
-        """In place of `go_on`: those that came since `hold` are for `let_go`, and others go on."""
-        kept, self._waiting = self._waiting, deque()
-        self._busy = False
-        return kept
+    def go_on(self) -> None:
+        try:
+            while self._waiting:
+                self._take(*self._waiting.popleft())
+        finally:
+            self._busy = False
+
+    @contextmanager
+    def kept_in(self, kept: Dead) -> Iterator[None]:
+        """Have those that come meanwhile wait there for `let_go`, while others go on."""
+        before = self._waiting, self._busy
+        self._waiting, self._busy = kept, True
+        try:
+            yield
+        finally:
+            self._waiting, self._busy = before
 
     def let_go(self, kept: Dead) -> None:
         self._waiting += kept
         if self.hold():
             self.go_on()
 
-    def go_on(self) -> None:
-        rejected = self._vhost.rejected
-        try:
-            while self._waiting:
-                self._publish(*self._waiting.popleft())
-        finally:
-            self._busy = False
-            # A dead letter that is refused somewhere is lost; its publisher was answered long ago.
-            self._vhost.rejected = rejected
+    def _take(self, queue: GovernedQueue, message: Message, reason: str) -> None:
+        memory = self._vhost.memory
+        if (behind := self._behind.get(queue)) is not None:
+            memory.used += message.size + COST
+            behind.append((message, reason))
+        elif (wide := self._publish(queue, message, reason)) is not None:
+            self._behind[queue] = deque()
+            memory.do(memory.making_room(self._going_on(queue, wide)))
 
-    def _publish(self, queue: GovernedQueue, message: Message, reason: str) -> None:
+    def _going_on(self, queue: GovernedQueue, wide: Steps | None) -> Steps:
+        """The steps of one that goes to very many queues, and of all that are behind it then."""
+        behind, memory = self._behind[queue], self._vhost.memory
+        try:
+            while True:
+                if wide is not None:
+                    yield from wide
+                if not behind:
+                    return
+                message, reason = behind.popleft()
+                memory.used -= message.size + COST
+                first = self.hold()
+                try:
+                    wide = self._publish(queue, message, reason)
+                finally:
+                    if first:
+                        self.go_on()
+                yield
+        finally:
+            del self._behind[queue]
+
+    def _publish(self, queue: GovernedQueue, message: Message, reason: str) -> Steps | None:
+        """Returns the steps that it takes to do so, where it goes to very many queues."""
         vhost, policy, old = self._vhost, queue.policy, message.route
         exchange = vhost.exchanges.get(policy.dead_letter_exchange or "")
         if exchange is None:
@@ -106,7 +148,7 @@ class DeadLetters:
             what = f"queue '{queue.name}' in vhost '{vhost.name}'"
             vhost.warned.report(what, f"its dead letters are lost: there is no exchange '{name}'")
             queue.unroutable(message, reason)
-            return
+            return None
         time = int(vhost.clock.wall())
         death = Death(queue.name, reason, time, old.exchange.name, old.routing_key)
         key = policy.dead_letter_routing_key
@@ -123,8 +165,24 @@ class DeadLetters:
         )
         queue.reach = len(route.queues) or 1
         vhost.show(route)
-        vhost.rejected = False
-        if not vhost.deliver(route, written.content, message.size, "") or vhost.rejected:
+        if len(route.queues) > VERY_WIDE:
+            return self._spreading(queue, message, reason, route, written.content)
+        # A dead letter that is refused somewhere is lost; its publisher was answered long ago.
+        rejected, vhost.rejected = vhost.rejected, False
+        try:
+            if not vhost.deliver(route, written.content, message.size, "") or vhost.rejected:
+                queue.unroutable(message, reason)
+        finally:
+            vhost.rejected = rejected
+        return None
+
+    def _spreading(
+        self, queue: GovernedQueue, message: Message, reason: str, route: Route, content: bytes
+    ) -> Steps:
+        reached = yield from self._vhost.publishing(
+            route, content, message.size, "", expiring=False
+        )
+        if reached <= 0:
             queue.unroutable(message, reason)
 
 

@@ -155,19 +155,17 @@ class VirtualHost(Topology):
         dead: Dead = deque()
         try:
             for at in range(0, len(queues), _AT_ONCE):
-                first = self._dead_letters.hold()
-                try:
+                refused, self.rejected = self.rejected, False
+                with self._dead_letters.kept_in(dead):
                     for queue in queues[at : at + _AT_ONCE]:
                         if not queue.gone:
                             if expiring and queue.plain:
                                 govern(queue, self)
                             queue.enqueue(route, content, size)
                             reached += 1
-                finally:
-                    if first:
-                        dead += self._dead_letters.keep()
                 rejected |= self.rejected
-                self.rejected = False
+                # A dead letter may be on its way in the midst of another's publish.
+                self.rejected = refused
                 yield
         finally:
             self._dead_letters.let_go(dead)

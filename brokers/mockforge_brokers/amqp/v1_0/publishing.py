@@ -6,8 +6,8 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ...errors import ProtocolError
-from ..channel.publishing import VERY_WIDE
 from ..records import Headers
+from ..state.dead_letters import VERY_WIDE
 from . import mapping
 from .addresses import LONGEST_NAME, BadAddress, target_v2
 from .failures import (
