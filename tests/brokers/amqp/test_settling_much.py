@@ -440,3 +440,106 @@ def test_nobody_looks_further_for_a_consumer_that_is_gone(how: str) -> None:
         client.send(how, consumer_tag="c")
     scene.advance(0)
     assert not scene.environment.chores.waiting
+
+
+MANY = 5000
+"""Unacked messages of a channel, more than are taken out in one step."""
+
+
+def _method(how: str, tag: int) -> bytes:
+    if how == "recover":
+        return method(1, "basic.recover-async", requeue=True)
+    if how == "ack":
+        return method(1, "basic.ack", delivery_tag=tag, multiple=True)
+    return method(1, "basic.nack", delivery_tag=tag, multiple=True, requeue=how == "requeue")
+
+
+@pytest.mark.parametrize("end", ["wait", "vanish", "close", "channel"])
+@pytest.mark.parametrize(
+    ("how", "tag"),
+    [("ack", 4000), ("ack", 0), ("requeue", 4000), ("drop", 4000), ("recover", 0)],
+)
+def test_very_many_messages_are_taken_out_of_the_unacked_in_steps(
+    how: str, tag: int, end: str
+) -> None:
+    scene = hurried()
+    client = scene.client()
+    client.send("queue.declare", queue="q")
+    client.fake.send(b"".join(publish("", "q", b"%d" % number) for number in range(1, MANY + 1)))
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    client.send("basic.cancel", consumer_tag="c")
+    connection = client.fake.connection
+    queue = scene.broker.vhost().queues["q"]
+    channel = connection.channels.open[1]  # type: ignore[attr-defined]
+    connection.receive(
+        _method(how, tag)
+        + method(1, "basic.qos", prefetch_count=1, prefetch_size=0, is_global=False)
+    )
+    assert connection.unfinished
+    assert MANY - (tag or MANY) < len(channel.unacked) < MANY
+    settled, left = (tag or MANY), MANY - (tag or MANY)
+    if end == "vanish":
+        client.fake.vanish()
+    elif end == "close":
+        scene.broker.disconnect(client.peer.id, "enough")
+    finish(connection)
+    if end == "channel":
+        connection.receive(
+            method(1, "channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
+        )
+    client.fake.flush()
+    scene.advance(1)
+    back = settled if how in ("requeue", "recover") else 0
+    unacked = left if end == "wait" else 0
+    assert (queue.unacked, len(queue.messages)) == (unacked, back + left - unacked)
+    assert queue.acknowledged == (settled if how == "ack" else 0)
+    if end == "wait":
+        assert names(client.received())[-1] == "basic.qos-ok"
+        assert list(channel.unacked) == list(range(settled + 1, MANY + 1))
+    positions = [message.position for message in queue.messages]
+    assert positions == sorted(positions)
+    assert scene.broker.memory.used == sum(
+        len(b"%d" % number) + COST
+        for number in range(1, MANY + 1)
+        if how in ("requeue", "recover") or number > settled
+    )
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback", "vanish early", "vanish late"])
+def test_very_many_messages_are_settled_in_a_transaction_in_steps(end: str) -> None:
+    scene = hurried()
+    client = scene.client()
+    client.send("queue.declare", queue="q")
+    client.send("tx.select")
+    scene.client().fake.send(publish("", "q", b"x") * MANY)
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    connection = client.fake.connection
+    queue = scene.broker.vhost().queues["q"]
+    connection.receive(_method("ack", 4000))
+    assert connection.unfinished
+    if end == "vanish early":
+        client.fake.vanish()
+    finish(connection)
+    if end == "vanish late":
+        client.fake.vanish()
+    scene.advance(1)
+    if end in ("commit", "rollback"):
+        client.send(f"tx.{end}")
+    acknowledged = 4000 if end == "commit" else 0
+    assert queue.acknowledged == acknowledged
+    there = MANY - acknowledged
+    assert (queue.unacked, len(queue.messages)) == (
+        (0, there) if end.startswith("vanish") else (there, 0)
+    )
+
+
+def test_a_tag_that_is_unknown_settles_none_of_very_many() -> None:
+    scene = hurried()
+    client = scene.client()
+    client.send("queue.declare", queue="q")
+    client.fake.send(publish("", "q", b"x") * MANY)
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    (closed,) = client.send("basic.ack", delivery_tag=MANY + 1, multiple=True)
+    assert closed["reply_text"] == f"PRECONDITION_FAILED - unknown delivery tag {MANY + 1}"
+    scene.advance(1)
+    assert len(scene.broker.vhost().queues["q"].messages) == MANY

@@ -81,6 +81,7 @@ def basic_consume(
     )
     channel.vhost.consume(consumer)
     channel.without_ack |= no_ack
+    channel.streaming |= found.kind == "stream"
     if not direct:
         _lint(channel, consumer, what)
     channel.consumers[tag] = consumer

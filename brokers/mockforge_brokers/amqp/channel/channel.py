@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from itertools import takewhile
+from itertools import islice, takewhile
 from math import inf
 from operator import attrgetter, itemgetter
 from typing import Any, Final
@@ -38,6 +38,13 @@ def _check_requeuing(messages: Iterable[Message]) -> None:
             raise queue.unsupported("basic.nack and basic.reject")
 
 
+def _taken(unacked: dict[int, Message], last: int, most: int) -> dict[int, Message]:
+    """The oldest up to this tag, no more than `most`, which are no longer there."""
+    # Without a look at those behind it, and at none of them in Python: they may be many.
+    keys = list(takewhile(last.__ge__, islice(unacked, most)))
+    return dict(zip(keys, map(unacked.pop, keys), strict=True))
+
+
 def _by_queue_and_consumer(
     messages: list[Message],
 ) -> Iterable[tuple[tuple[Queue, Consumer | None], list[Message]]]:
@@ -59,6 +66,8 @@ class Channel:
     counts the unacknowledged deliveries to consumers (not basic.get's), while there is a limit.
     `shortest_timeout`: in seconds, of those that its consumers asked for, gone ones too.
     `gets` counts what basic.get took to acknowledge it; `without_ack`: some delivery needed none.
+    `streaming`: some consumer was a stream's. `settling`: up to this tag all of `unacked` is
+    settled, and is taken out of it in steps.
     """
 
     __slots__ = (
@@ -77,7 +86,9 @@ class Channel:
         "prefetch",
         "publishing",
         "replies",
+        "settling",
         "shortest_timeout",
+        "streaming",
         "transaction",
         "unacked",
         "vhost",
@@ -96,6 +107,8 @@ class Channel:
         self.last_tag = 0
         self.gets = 0
         self.without_ack = False
+        self.streaming = False
+        self.settling = 0
         self.shortest_timeout = inf
         self.last_queue = ""
         self.prefetch = 0
@@ -144,34 +157,27 @@ class Channel:
         """
         return consumer.credit < (consumer.prefetch or UNLIMITED)
 
-    def take_unacked(self, tag: int, multiple: bool) -> dict[int, Message]:
-        """What was unacked under one tag, or up to it (0: all), by their tags.
+    def settle(
+        self, tag: int, multiple: bool, settlement: Settlement, *, failed: bool = False
+    ) -> None:
+        """basic.ack, nack and reject; `failed`: the client could not process what comes back.
 
-        Raises RequestRefused (406).
+        Raises RequestRefused (406) for a tag under which nothing is unacked; 0 means all.
         """
         unacked = self.unacked
-        if not multiple:
-            message = unacked.pop(tag, None)
-            if message is None:
-                raise unknown_tag(self, tag)
-            back = {tag: message}
-        elif tag and tag not in unacked:
+        if (tag or not multiple) and tag not in unacked:
             raise unknown_tag(self, tag)
+        if multiple and len(unacked) > _AT_ONCE:
+            self._settle_very_many(tag or self.last_tag, settlement, failed)
+            return
+        if not multiple:
+            back = {tag: unacked.pop(tag)}
         # Tags only grow, so the newest one means all of them: no search.
         elif not tag or next(reversed(unacked)) == tag:
             back = dict(unacked)
             unacked.clear()
         else:
-            # Without a look at those behind it, and at none of them in Python: they may be many.
-            keys = list(takewhile(tag.__ge__, unacked))
-            back = dict(zip(keys, map(unacked.pop, keys), strict=True))
-        return back
-
-    def settle(
-        self, tag: int, multiple: bool, settlement: Settlement, *, failed: bool = False
-    ) -> None:
-        """basic.ack, nack and reject; `failed`: the client could not process what comes back."""
-        back = self.take_unacked(tag, multiple)
+            back = _taken(unacked, tag, len(unacked))
         if settlement != "acknowledged":
             try:
                 _check_requeuing(back.values())
@@ -180,22 +186,62 @@ class Channel:
                 self.unsettle(back.items())
                 raise
         if self.transaction is not None:
-            # Out of the unacked from here on, and back among them by tx.rollback: who rolls back
-            # may acknowledge them once more, as with RabbitMQ.
-            for key, message in back.items():
-                self.transaction.settled.append(SettledDelivery(key, message, settlement, failed))
+            self._settle_later(self.transaction, back, settlement, failed)
             return
         messages = list(back.values())
         self.note(settlement, messages)
         if settlement == "acknowledged":
-            if len(messages) <= _AT_ONCE:
-                self._done_with(messages)
-            else:
-                self.do(self._all_done_with(messages))
-            return
+            self._done_with(messages)
+        else:
+            self._give_back(messages, settlement, failed)
+
+    def _settle_later(
+        self,
+        transaction: Transaction,
+        back: dict[int, Message],
+        settlement: Settlement,
+        failed: bool,
+    ) -> None:
+        # Out of the unacked from here on, and back among them by tx.rollback: who rolls back
+        # may acknowledge them once more, as with RabbitMQ.
+        for key, message in back.items():
+            transaction.settled.append(SettledDelivery(key, message, settlement, failed))
+
+    def _give_back(self, messages: list[Message], settlement: Settlement, failed: bool) -> None:
         self.refill(messages)
         back_again = settlement == "requeued"
         self.do(requeuing(messages, failed=failed) if back_again else discarding(messages))
+
+    def _settle_very_many(self, last: int, settlement: Settlement, failed: bool) -> None:
+        """All up to `last`, where there are so many that others must come between."""
+        if settlement != "acknowledged":
+            self.check_recovery()
+        if self.transaction is None:
+            # One that ends before has its settled deliveries back, too.
+            self.settling = last
+        self.do(self._settling_very_many(last, settlement, failed))
+
+    def _settling_very_many(self, last: int, settlement: Settlement, failed: bool) -> Steps:
+        unacked, transaction = self.unacked, self.transaction
+        requeued: list[Message] = []
+        while back := _taken(unacked, last, _AT_ONCE):
+            messages = list(back.values())
+            if transaction is not None:
+                self._settle_later(transaction, back, settlement, failed)
+                yield
+                continue
+            self.note(settlement, messages)
+            if settlement == "acknowledged":
+                self._done_with(messages)
+            else:
+                self.refill(messages)
+            if settlement == "requeued":
+                requeued += messages
+            elif settlement == "rejected":
+                yield from discarding(messages)
+            yield
+        self.settling = 0
+        yield from requeuing(requeued, failed=failed)
 
     def note(self, settlement: Settlement, messages: Iterable[Message]) -> None:
         """Let those know who watch what becomes of messages."""
@@ -205,12 +251,6 @@ class Channel:
         # What timed out is its queue's again, whatever its client says of it now.
         settled = [each for each in messages if not isinstance(each.queue, TimedOut)]
         vhost.settlements.note(vhost.name, settlement, self.line.client, settled)
-
-    def _all_done_with(self, messages: list[Message]) -> Steps:
-        """Of so many queues as there are messages each has to hear of its own."""
-        for at in range(0, len(messages), _AT_ONCE):
-            self._done_with(messages[at : at + _AT_ONCE])
-            yield
 
     def _done_with(self, messages: list[Message]) -> None:
         """These are acknowledged: counted by queue and consumer, of which there are few."""
@@ -261,10 +301,14 @@ class Channel:
 
     def check_recovery(self) -> None:
         """Raise ProtocolError where some of it cannot be put back."""
-        _check_requeuing(self.unacked.values())
+        if self.streaming:
+            _check_requeuing(self.unacked.values())
 
     def recover(self) -> None:
         """Put all that is unacknowledged back into its queue."""
+        if len(self.unacked) > _AT_ONCE and self.transaction is None:
+            self._settle_very_many(self.last_tag, "requeued", failed=False)
+            return
         messages = list(self.unacked.values())
         self.unacked.clear()
         self.note("requeued", messages)
@@ -360,6 +404,8 @@ class Channel:
         What timed out is its queue's again.
         """
         messages = list(self.unacked.values())
+        if self.settling:
+            messages = [each for tag, each in self.unacked.items() if tag > self.settling]
         if self.transaction is not None:
             messages += [each.message for each in self.transaction.settled]
         return [each for each in messages if not isinstance(each.queue, TimedOut)]
@@ -378,7 +424,8 @@ class Channel:
     def ending(self, reason: str) -> Steps:
         """The steps of `end`: there may be thousands of consumers and of messages."""
         messages = self.outstanding_messages()
-        self.unacked.clear()
+        # Not cleared: who settles very many may still be at it.
+        self.unacked = {}
         self.note("requeued", messages)
         if self.transaction is not None:
             self.transaction.forget(self.vhost.memory)

@@ -92,7 +92,8 @@ class Channels:
         for connection in tuple(self._connections.values()):
             if connection.phase is Phase.OPEN:
                 for channel in tuple(connection.channels.open.values()):
-                    if channel.unacked and not channel.closing:
+                    # Of what is being settled right now nothing is late.
+                    if channel.unacked and not (channel.closing or channel.settling):
                         marks = self._marks[channel] = before.get(channel) or Marks()
                         marks.note(now, channel.last_tag)
                         # Queues have timeouts of their own: only what is settled is needless.
