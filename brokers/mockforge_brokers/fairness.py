@@ -58,6 +58,16 @@ class Turn:
         return False
 
 
+def finished(steps: Stepped[T]) -> T:
+    """All the steps at once, and what they come to."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            made: T = end.value
+            return made
+
+
 class Waiter(Protocol):
     """A connection with bytes that are not handled yet."""
 

@@ -45,6 +45,10 @@ class Turning(ManualClock):
             call = self._agenda.pop()
             call.callback(*call.args)
 
+    def pass_time(self, seconds):
+        """It is later, and nothing that is due has been done yet."""
+        self._now += seconds
+
 
 class Scene:
     def __init__(self, limits=None, *, wall=1_700_000_000.0, clock=None, disk=None, **options):

@@ -5,6 +5,7 @@ from random import Random
 import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.fairness import finished
 from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.state.groups.committed import Committer
@@ -68,15 +69,15 @@ def test_a_commit_in_a_transaction_counts_when_that_is_committed_and_nothing_cam
     scene.commit(5, producer_id=1000)
     scene.commit(7, producer_id=1001)
     assert scene.committed == 1
-    scene.offsets.settle("g", 1000, committed=True)
+    finished(scene.offsets.settle("g", 1000, committed=True))
     assert scene.committed == 5
     scene.commit(6)
     scene.commit(9, producer_id=1002)
-    scene.offsets.settle("g", 1001, committed=True)
+    finished(scene.offsets.settle("g", 1001, committed=True))
     assert scene.committed == 6, "committed before the 6, though its transaction ended later"
-    scene.offsets.settle("g", 1002, committed=False)
+    finished(scene.offsets.settle("g", 1002, committed=False))
     assert scene.committed == 6
-    scene.offsets.settle("unknown", 1000, committed=True)
+    finished(scene.offsets.settle("unknown", 1000, committed=True))
 
 
 def test_what_members_subscribe_to_is_not_deleted(scene):
@@ -156,11 +157,11 @@ def test_an_offset_is_unstable_as_long_as_an_open_transaction_would_move_it():
             producer, place = random.randrange(3), (random.choice("tu"), random.randrange(2))
             match random.randrange(6):
                 case 0:
-                    offsets.settle(producer, committed=random.random() < 0.5)
+                    finished(offsets.settle(producer, committed=random.random() < 0.5))
                 case 1:
                     offsets.forget(place[0])
                 case _:
-                    offsets.hold(producer, *place, CommittedOffset(1, order=offsets.next_order()))
+                    offsets.hold(producer, {place: CommittedOffset(1)})
             for topic in "tu":
                 for number in range(2):
                     held = any((topic, number) in each for each in offsets.pending.values())

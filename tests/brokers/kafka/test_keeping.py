@@ -1,5 +1,6 @@
 """What Kafka has on disk is what it would keep over a restart."""
 
+from mockforge_brokers.fairness import finished
 from mockforge_brokers.kafka.codes import AlterConfigOp, ErrorCode
 from mockforge_brokers.kafka.records import Record, build_batch, read_batch_header
 from mockforge_brokers.kafka.state.groups.committed import Committer
@@ -142,14 +143,16 @@ def test_transactions_are_read_from_the_logs_again():
             {("t", 0): CommittedOffset(5)},
             producer_id=who.producer_id,
         )
-        who = cluster.transactions.end("id", who, committed=committed, bumps=False)
+        who = finished(cluster.transactions.end("id", who, committed=committed, bumps=False))
     cluster.transactions.add_partitions("id", who, [("t", 0)], bumps=True)
     scene.clock.advance(1)
     again = reopened(disk)
     assert kept(again) == kept(scene)
     assert again.broker.cluster.transactions.by_id["id"].is_open
-    assert again.broker.cluster.transactions.end(
-        "id", ProducerIdAndEpoch(*who), committed=True, bumps=False
+    assert finished(
+        again.broker.cluster.transactions.end(
+            "id", ProducerIdAndEpoch(*who), committed=True, bumps=False
+        )
     )
 
 

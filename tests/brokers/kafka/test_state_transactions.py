@@ -3,6 +3,7 @@
 import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
+from mockforge_brokers.fairness import finished
 from mockforge_brokers.journal import IN, OUT
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode, UpgradeType
 from mockforge_brokers.kafka.events import TransactionAborted
@@ -75,7 +76,7 @@ def test_a_transaction_open_for_longer_than_its_timeout_is_aborted(cluster, cloc
     assert [event.reason for event in events] == ["open for longer than its timeout of 10 s"]
     assert (events[0].client, events[0].partitions, events[0].begun) == ("shop", 1, ())
     with refused(ErrorCode.PRODUCER_FENCED):
-        cluster.transactions.end("till", who, committed=True, bumps=False)
+        finished(cluster.transactions.end("till", who, committed=True, bumps=False))
 
 
 def test_a_producer_goes_on_after_its_transaction_timed_out(cluster, clock):
@@ -88,7 +89,7 @@ def test_a_producer_goes_on_after_its_transaction_timed_out(cluster, clock):
 def test_an_ended_transaction_is_not_timed_out(cluster, clock, environment):
     events = watched(environment)
     who = begun(cluster, timeout=10.0)
-    cluster.transactions.end("till", who, committed=True, bumps=True)
+    finished(cluster.transactions.end("till", who, committed=True, bumps=True))
     clock.advance(20)
     assert cluster.transactions.known("till").state.value == "CompleteCommit"
     assert events == []
@@ -98,7 +99,7 @@ def test_an_ended_transaction_is_not_timed_out(cluster, clock, environment):
 def test_a_second_transaction_has_its_own_time(cluster, clock):
     who = begun(cluster, timeout=10.0)
     clock.advance(8)
-    who = cluster.transactions.end("till", who, committed=True, bumps=True)
+    who = finished(cluster.transactions.end("till", who, committed=True, bumps=True))
     cluster.transactions.add_partitions("till", who, [("t", 0)], bumps=True)
     clock.advance(8)
     assert cluster.transactions.known("till").is_open
@@ -117,18 +118,18 @@ def worn_out(cluster, *, bumps):
 
 def test_the_last_epoch_ends_in_a_new_producer_id(cluster):
     who = worn_out(cluster, bumps=True)
-    newer = cluster.transactions.end("till", who, committed=True, bumps=True)
+    newer = finished(cluster.transactions.end("till", who, committed=True, bumps=True))
     assert newer == ProducerIdAndEpoch(who.producer_id + 1, 0)
-    assert cluster.transactions.end("till", who, committed=True, bumps=True) == newer
+    assert finished(cluster.transactions.end("till", who, committed=True, bumps=True)) == newer
     with refused(ErrorCode.INVALID_TXN_STATE):
-        cluster.transactions.end("till", who, committed=False, bumps=True)
+        finished(cluster.transactions.end("till", who, committed=False, bumps=True))
     [kept] = cluster.topics["t"].logs[0].producers.dump()
     assert (kept.producer_id, kept.epoch) == (who.producer_id, LAST_EPOCH + 1)
 
 
 def test_taking_an_id_after_its_last_epoch_gives_a_new_producer_id(cluster):
     who = worn_out(cluster, bumps=False)
-    cluster.transactions.end("till", who, committed=True, bumps=False)
+    finished(cluster.transactions.end("till", who, committed=True, bumps=False))
     newer = cluster.transactions.take("till", 60, who)
     assert newer == ProducerIdAndEpoch(who.producer_id + 1, 0)
     assert cluster.transactions.take("till", 60, who) == newer, "the answer was lost"
@@ -183,7 +184,7 @@ def test_a_transaction_ends_though_its_topic_and_group_are_gone(cluster):
     cluster.groups.offsets.commit("g", Committer(), offsets, producer_id=who.producer_id)
     cluster.delete_topic("t", source="test")
     cluster.groups.delete("g", source="test")
-    cluster.transactions.end("till", who, committed=True, bumps=True)
+    finished(cluster.transactions.end("till", who, committed=True, bumps=True))
     assert not cluster.transactions.known("till").is_open
 
 

@@ -49,6 +49,9 @@ def joining(caller: Caller, transactional_id: str | None) -> Begin | None:
             if not config.switch("transaction.partition.verification.enable"):
                 return
         except RequestRefused as refusal:
+            if refusal.code == ErrorCode.CONCURRENT_TRANSACTIONS:
+                # As Kafka: this one is what all clients try again.
+                raise RequestRefused(ErrorCode.NOT_ENOUGH_REPLICAS, refusal.text) from None
             if refusal.code != ErrorCode.PRODUCER_FENCED:
                 raise
             # The log's own word for it: a producer learns of its fencing from the coordinator.

@@ -1,13 +1,14 @@
 """What OffsetCommit and TxnOffsetCommit have in common: each partition gets its own answer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ....errors import RequestRefused
 from ....fairness import Stepped
-from ...codes import ApiKey
-from ...state.groups.committed import Offsets
+from ...codes import ApiKey, ErrorCode
+from ...state.groups.committed import Committer, Offsets
 from ...state.groups.offsets import CommittedOffset
+from ...state.logs.topic import Topic
 from ..caller import Caller
 from ..stepping import LIGHT
 
@@ -39,6 +40,7 @@ def commit_each(
     caller: Caller,
     api: ApiKey,
     topics: Sequence[CommittedTopic],
+    committer: Committer,
     permit: Callable[[], None],
     commit: Callable[[Offsets], Refused],
     code_of: Callable[[RequestRefused], int],
@@ -58,6 +60,9 @@ def commit_each(
     codes: list[int] = []
     offsets: dict[tuple[str, int], CommittedOffset] = {}
     places: dict[tuple[str, int], int] = {}
+    met: dict[str, Topic] = {}
+    version = caller.cluster.topics.version
+    stamp = caller.cluster.groups.offsets.stamp(committer)
     left = LIGHT
     for topic in topics:
         for partition in topic.partitions:
@@ -69,21 +74,39 @@ def commit_each(
             try:
                 found = caller.topic(None if by_id else topic.name, topic.topic_id, "read")
                 key = (found.log(index).topic, index)
+                met.setdefault(found.name, found)
             except RequestRefused as refusal:
                 codes.append(caller.denied(api, refusal))
                 continue
             places[key] = len(codes)
             codes.append(0)
-            offsets[key] = CommittedOffset(
+            offsets[key] = stamp(
                 partition.committed_offset,
                 partition.committed_leader_epoch,
                 partition.committed_metadata or "",
             )
+    if version != caller.cluster.topics.version:
+        for key in gone(caller, met, offsets):
+            del offsets[key]
+            codes[places.pop(key)] = caller.denied(api, no_more(key[0], by_id=by_id))
     if not offsets:
         # Kafka asks no coordinator: no group comes into being by it.
         return codes
     _commit(caller, api, commit, code_of, offsets, codes, places)
     return codes
+
+
+def gone(
+    caller: Caller, met: Mapping[str, Topic], places: Iterable[tuple[str, int]]
+) -> list[tuple[str, int]]:
+    """Partitions of topics that were deleted since they were met, whatever has their names now."""
+    left = {name for name, topic in met.items() if caller.cluster.topics.get(name) is not topic}
+    return [place for place in places if place[0] in left]
+
+
+def no_more(topic: str, *, by_id: bool = False) -> RequestRefused:
+    code = ErrorCode.UNKNOWN_TOPIC_ID if by_id else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    return RequestRefused(code, f"topic {topic} was deleted meanwhile")
 
 
 def _commit(

@@ -23,26 +23,26 @@ _AS_USUAL = -1
 
 def handle(caller: Caller, request: OffsetCommitRequest) -> Stepped[OffsetCommitResponse]:
     retention = request.retention_time_ms
+    committer = Committer(
+        request.member_id,
+        request.generation_id_or_member_epoch,
+        request.group_instance_id,
+        knows_epochs=caller.version >= _EPOCHS_SINCE,
+        retention=None if retention == _AS_USUAL else retention / 1000,
+    )
 
     def permit() -> None:
         caller.permit("read", "group", request.group_id)
 
     def commit(offsets: Offsets) -> Refused:
-        committer = Committer(
-            request.member_id,
-            request.generation_id_or_member_epoch,
-            request.group_instance_id,
-            knows_epochs=caller.version >= _EPOCHS_SINCE,
-            retention=None if retention == _AS_USUAL else retention / 1000,
-        )
-        return caller.cluster.groups.offsets.commit(request.group_id, committer, offsets)
+        return caller.cluster.groups.offsets.keep(request.group_id, committer, offsets)
 
     def code_of(refusal: RequestRefused) -> int:
         return caller.denied(_API, refusal)
 
     by_id = caller.version >= _BY_ID_SINCE
     codes = yield from commit_each(
-        caller, _API, request.topics, permit, commit, code_of, by_id=by_id
+        caller, _API, request.topics, committer, permit, commit, code_of, by_id=by_id
     )
     code_of_next = iter(codes).__next__
     topics, left = [], LIGHT

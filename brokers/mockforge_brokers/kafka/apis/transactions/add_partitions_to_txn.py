@@ -6,6 +6,7 @@ from ....errors import RequestRefused
 from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.logs.internal import is_internal
+from ...state.logs.topic import Topic
 from ...state.transactions.transaction import ProducerIdAndEpoch
 from ...wire.messages.transactions import (
     AddPartitionsToTxnPartitionResult,
@@ -18,6 +19,7 @@ from ...wire.messages.transactions import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
+from ..offsets.committing import gone, no_more
 from .refusing import code_of
 
 _SEVERAL_SINCE = 4
@@ -51,6 +53,8 @@ def handle(
 
 def _codes(caller: Caller, wanted: AddPartitionsToTxnTransaction) -> Stepped[Codes]:
     """The code of each partition: all are added, in one step, or none."""
+    met: dict[str, Topic] = {}
+    version = caller.cluster.topics.version
     places = [(topic.name, index) for topic in wanted.topics for index in topic.partitions]
     unknown: dict[tuple[str, int], int] = {}
     try:
@@ -60,10 +64,14 @@ def _codes(caller: Caller, wanted: AddPartitionsToTxnTransaction) -> Stepped[Cod
             caller.permit("write", "transactional_id", wanted.transactional_id)
         for name, index in places:
             try:
-                _check_writable(caller, name, index)
+                met.setdefault(name, _writable(caller, name, index))
             except RequestRefused as refusal:
                 unknown[name, index] = caller.denied(ApiKey.ADD_PARTITIONS_TO_TXN, refusal)
             yield
+        if version != caller.cluster.topics.version:
+            for place in gone(caller, met, places):
+                reason = no_more(place[0])
+                unknown[place] = caller.denied(ApiKey.ADD_PARTITIONS_TO_TXN, reason)
         if unknown:
             return dict.fromkeys(places, int(ErrorCode.OPERATION_NOT_ATTEMPTED)) | unknown
         if wanted.verify_only:
@@ -79,14 +87,16 @@ def _codes(caller: Caller, wanted: AddPartitionsToTxnTransaction) -> Stepped[Cod
     return {}
 
 
-def _check_writable(caller: Caller, name: str, index: int) -> None:
+def _writable(caller: Caller, name: str, index: int) -> Topic:
     """Raises RequestRefused. As Kafka: no client has the right to an internal topic."""
     if caller.version < _SEVERAL_SINCE and is_internal(name):
         raise RequestRefused(
             ErrorCode.TOPIC_AUTHORIZATION_FAILED,
             f"{name} is internal: its records are the broker's",
         )
-    caller.topic(name, b"", "write").log(index)
+    topic = caller.topic(name, b"", "write")
+    topic.log(index)
+    return topic
 
 
 def _verify(caller: Caller, wanted: AddPartitionsToTxnTransaction, place: tuple[str, int]) -> int:

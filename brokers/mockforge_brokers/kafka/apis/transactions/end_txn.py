@@ -1,6 +1,7 @@
 """EndTxn 0-5: commit or abort (KIP-98); from v5 on with a new epoch for the producer (KIP-890)."""
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey
 from ...state.transactions.transaction import ProducerIdAndEpoch
 from ...wire.messages.transactions import EndTxnRequest, EndTxnResponse
@@ -11,11 +12,11 @@ from .refusing import code_of
 _BUMPS_SINCE = 5
 
 
-def handle(caller: Caller, request: EndTxnRequest) -> EndTxnResponse:
+def handle(caller: Caller, request: EndTxnRequest) -> Stepped[EndTxnResponse]:
     bumps = caller.version >= _BUMPS_SINCE
     try:
         caller.permit("write", "transactional_id", request.transactional_id)
-        now = caller.cluster.transactions.end(
+        now = yield from caller.cluster.transactions.end(
             request.transactional_id,
             ProducerIdAndEpoch(request.producer_id, request.producer_epoch),
             committed=request.committed,

@@ -1,7 +1,5 @@
 """TxnOffsetCommit 0-6: offsets that count when a transaction commits (KIP-98, KIP-447, KIP-890)."""
 
-from collections.abc import Iterator
-
 from ....errors import RequestRefused
 from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
@@ -9,6 +7,7 @@ from ...state.groups.committed import Committer, Offsets, check_group_id
 from ...state.transactions.transaction import ProducerIdAndEpoch
 from ...wire.messages.transactions import (
     TxnOffsetCommitRequest,
+    TxnOffsetCommitRequestPartition,
     TxnOffsetCommitResponse,
     TxnOffsetCommitResponsePartition,
     TxnOffsetCommitResponseTopic,
@@ -16,6 +15,7 @@ from ...wire.messages.transactions import (
 from ..caller import Caller
 from ..handler import MessageHandler
 from ..offsets.committing import Refused, commit_each
+from ..stepping import LIGHT, each
 from .refusing import code_of
 
 _ADDS_SINCE = 5
@@ -27,8 +27,10 @@ _API = ApiKey.TXN_OFFSET_COMMIT
 
 
 def handle(caller: Caller, request: TxnOffsetCommitRequest) -> Stepped[TxnOffsetCommitResponse]:
+    committer = Committer(request.member_id, request.generation_id, request.group_instance_id)
+
     def commit(offsets: Offsets) -> Refused:
-        return _commit(caller, request, offsets)
+        return _commit(caller, request, committer, offsets)
 
     def permit() -> None:
         caller.permit("write", "transactional_id", request.transactional_id)
@@ -42,12 +44,30 @@ def handle(caller: Caller, request: TxnOffsetCommitRequest) -> Stepped[TxnOffset
 
     by_id = caller.version >= _BY_ID_SINCE
     codes = yield from commit_each(
-        caller, _API, request.topics, permit, commit, refuse, by_id=by_id
+        caller, _API, request.topics, committer, permit, commit, refuse, by_id=by_id
     )
-    return _response(request, iter(codes))
+    code_of_next = iter(codes).__next__
+
+    def answered(one: TxnOffsetCommitRequestPartition) -> TxnOffsetCommitResponsePartition:
+        return TxnOffsetCommitResponsePartition(
+            partition_index=one.partition_index, error_code=code_of_next()
+        )
+
+    topics = []
+    for topic in request.topics:
+        partitions = yield from each(answered, topic.partitions, at_a_time=LIGHT)
+        topics.append(
+            TxnOffsetCommitResponseTopic(
+                name=topic.name, topic_id=topic.topic_id, partitions=partitions
+            )
+        )
+        yield
+    return TxnOffsetCommitResponse(topics=topics)
 
 
-def _commit(caller: Caller, request: TxnOffsetCommitRequest, offsets: Offsets) -> Refused:
+def _commit(
+    caller: Caller, request: TxnOffsetCommitRequest, committer: Committer, offsets: Offsets
+) -> Refused:
     check_group_id(request.group_id)
     transactions = caller.cluster.transactions
     who = ProducerIdAndEpoch(request.producer_id, request.producer_epoch)
@@ -66,27 +86,8 @@ def _commit(caller: Caller, request: TxnOffsetCommitRequest, offsets: Offsets) -
             else ErrorCode.INVALID_TXN_STATE,
             f"group {group_id} was not added to the transaction of {request.transactional_id}",
         )
-    committer = Committer(request.member_id, request.generation_id, request.group_instance_id)
-    return caller.cluster.groups.offsets.commit(
+    return caller.cluster.groups.offsets.keep(
         group_id, committer, offsets, producer_id=request.producer_id
-    )
-
-
-def _response(request: TxnOffsetCommitRequest, codes: Iterator[int]) -> TxnOffsetCommitResponse:
-    return TxnOffsetCommitResponse(
-        topics=[
-            TxnOffsetCommitResponseTopic(
-                name=topic.name,
-                topic_id=topic.topic_id,
-                partitions=[
-                    TxnOffsetCommitResponsePartition(
-                        partition_index=one.partition_index, error_code=next(codes)
-                    )
-                    for one in topic.partitions
-                ],
-            )
-            for topic in request.topics
-        ]
     )
 
 

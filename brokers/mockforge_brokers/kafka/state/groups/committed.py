@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from msgspec.structs import replace
-
 from ....environment import Environment
 from ....errors import RequestRefused
+from ....fairness import Steps
 from ...codes import ErrorCode
 from ...events import OffsetsReset
 from ..configs.broker import BrokerConfig
@@ -20,10 +19,12 @@ _CONSUMERS: Final = "consumer"
 
 Offsets = Mapping[tuple[str, int], CommittedOffset]
 """By topic and partition."""
+Stamp = Callable[[int, int, str], CommittedOffset]
+"""Makes what is committed of an offset, its leader epoch and its metadata."""
 
 
 class CommittedOffsets:
-    """Of all groups. `commit` is the one entrance; what a group keeps is its `GroupOffsets`."""
+    """Of all groups. `keep` is the one entrance; what a group keeps is its `GroupOffsets`."""
 
     def __init__(
         self,
@@ -39,6 +40,22 @@ class CommittedOffsets:
         self._groups = groups
         self._get_or_create = get_or_create
         self._config = config
+        self._newest = 0
+
+    def stamp(self, committer: Committer) -> Stamp:
+        """What all that one request commits has in common: its time, and its place in the order."""
+        wall = self._environment.clock.wall()
+        expires = None if committer.retention is None else wall + committer.retention
+        self._newest = order = self._newest + 1
+
+        def stamped(offset: int, leader_epoch: int, metadata: str) -> CommittedOffset:
+            return CommittedOffset(offset, leader_epoch, metadata, wall, order, expires)
+
+        return stamped
+
+    def restored(self, group: AnyGroup) -> None:
+        """A restart kept what this group committed: what comes now comes after it."""
+        self._newest = max(self._newest, group.offsets.newest)
 
     def commit(
         self,
@@ -48,7 +65,23 @@ class CommittedOffsets:
         *,
         producer_id: int | None = None,
     ) -> dict[tuple[str, int], RequestRefused]:
-        """Keep committed offsets; returns what is refused of them, each with its reason.
+        """Commit offsets now; the rest as `keep`."""
+        stamp = self.stamp(committer)
+        stamped = {
+            place: stamp(one.offset, one.leader_epoch, one.metadata)
+            for place, one in offsets.items()
+        }
+        return self.keep(group_id, committer, stamped, producer_id=producer_id)
+
+    def keep(
+        self,
+        group_id: str,
+        committer: Committer,
+        offsets: Offsets,
+        *,
+        producer_id: int | None = None,
+    ) -> dict[tuple[str, int], RequestRefused]:
+        """Keep offsets that have their stamp; returns what is refused, each with its reason.
 
         The one entrance for offsets. With a producer id they count when its transaction is
         committed. Raises RequestRefused where the group takes none at all.
@@ -56,39 +89,41 @@ class CommittedOffsets:
         knows_epochs = committer.knows_epochs and producer_id is None
         group = self._for_commit(group_id, committer, knows_epochs=knows_epochs)
         group.check_commit(committer, offsets, transactional=producer_id is not None)
-        refused: dict[tuple[str, int], RequestRefused] = {}
-        wall = self._environment.clock.wall()
-        expires = None if committer.retention is None else wall + committer.retention
-        # Kafka counts characters, whatever the key is called.
-        most = self._config.number("offset.metadata.max.bytes")
-        for (topic, partition), committed in offsets.items():
-            if len(committed.metadata) > most:
-                refused[topic, partition] = RequestRefused(
-                    ErrorCode.OFFSET_METADATA_TOO_LARGE,
-                    f"the metadata has {len(committed.metadata):,} characters, and"
-                    f" offset.metadata.max.bytes is {most:,}",
-                )
-                continue
-            committed = replace(
-                committed, committed=wall, order=group.offsets.next_order(), expires=expires
-            )
-            if producer_id is None:
+        refused = self._too_large(offsets)
+        if refused:
+            offsets = {place: one for place, one in offsets.items() if place not in refused}
+        # All at once, and they may be as many as there are partitions: little is done for each.
+        if producer_id is None:
+            for (topic, partition), committed in offsets.items():
                 group.offsets.commit(topic, partition, committed)
-            else:
-                group.offsets.hold(producer_id, topic, partition, committed)
+        elif offsets:
+            group.offsets.hold(producer_id, offsets)
         self._keeper.group_changed(group_id)
         return refused
+
+    def _too_large(self, offsets: Offsets) -> dict[tuple[str, int], RequestRefused]:
+        # Kafka counts characters, whatever the key is called.
+        most = self._config.number("offset.metadata.max.bytes")
+        return {
+            place: RequestRefused(
+                ErrorCode.OFFSET_METADATA_TOO_LARGE,
+                f"the metadata has {len(one.metadata):,} characters, and"
+                f" offset.metadata.max.bytes is {most:,}",
+            )
+            for place, one in offsets.items()
+            if len(one.metadata) > most
+        }
 
     def holds(self, group_id: str, producer_id: int) -> bool:
         """Whether a producer committed to this group in a transaction that is still open."""
         group = self._groups.get(group_id)
         return group is not None and producer_id in group.offsets.pending
 
-    def settle(self, group_id: str, producer_id: int, *, committed: bool) -> None:
+    def settle(self, group_id: str, producer_id: int, *, committed: bool) -> Steps:
         """A transaction in which offsets were committed to this group ended."""
         group = self._groups.get(group_id)
         if group is not None:
-            group.offsets.settle(producer_id, committed=committed)
+            yield from group.offsets.settle(producer_id, committed=committed)
             self._keeper.group_changed(group_id)
 
     def _for_commit(self, group_id: str, committer: Committer, *, knows_epochs: bool) -> AnyGroup:

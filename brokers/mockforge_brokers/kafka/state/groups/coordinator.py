@@ -292,6 +292,7 @@ class Groups:
                 group = self._convert(None, Group(one.group_id, self._environment, self._options))
                 group.protocol_type, group.generation_id = one.protocol_type, one.generation_id
             group.offsets.restore(one.offsets, one.pending)
+            self.offsets.restored(group)
             group.rebalances.reason = "the broker was restarted"
             group.emptied = self._environment.clock.wall()
             restore_members(group, one)

@@ -6,14 +6,18 @@ from typing import Final
 
 from msgspec import Struct
 
+from ....fairness import Steps
+
 NO_OFFSET: Final = -1
+_A_STEP: Final = 64
+"""Offsets of a transaction that are settled at a time."""
 
 
 class CommittedOffset(Struct, frozen=True):
     """`leader_epoch` is -1 where it is not known; `committed` is wall time in seconds.
 
-    `order` grows with each commit to the group, in a transaction or not. `expires` is the wall time
-    that the client chose for it, if it did.
+    `order` grows with each request that commits, in a transaction or not. `expires` is the wall
+    time that the client chose for it, if it did.
     """
 
     offset: int
@@ -44,7 +48,7 @@ UNCOMMITTED: Final = CommittedOffset(NO_OFFSET)
 class GroupOffsets:
     """Committed offsets by topic and partition, and those that open transactions would commit."""
 
-    __slots__ = ("_held", "_newest", "pending", "topics")
+    __slots__ = ("_held", "newest", "pending", "topics")
 
     def __init__(self) -> None:
         self.topics: dict[str, dict[int, CommittedOffset]] = {}
@@ -52,14 +56,11 @@ class GroupOffsets:
         """By producer id: what counts when its transaction is committed (KIP-98)."""
         self._held: Counter[tuple[str, int]] = Counter()
         """How many transactions would move each: a fetch asks of every partition."""
-        self._newest = 0
+        self.newest = 0
+        """The greatest order of what a restart kept."""
 
     def __bool__(self) -> bool:
         return bool(self.topics or self.pending)
-
-    def next_order(self) -> int:
-        self._newest += 1
-        return self._newest
 
     def restore(
         self,
@@ -70,27 +71,34 @@ class GroupOffsets:
         for topic, partitions in topics.items():
             for partition, committed in partitions.items():
                 self.commit(topic, partition, committed)
-                self._newest = max(self._newest, committed.order)
+                self.newest = max(self.newest, committed.order)
         for producer_id, held in pending.items():
-            for topic, partition, committed in held:
-                self.hold(producer_id, topic, partition, committed)
-                self._newest = max(self._newest, committed.order)
+            self.hold(producer_id, {(topic, partition): one for topic, partition, one in held})
+            self.newest = max((self.newest, *(one.order for _, _, one in held)))
 
-    def hold(
-        self, producer_id: int, topic: str, partition: int, committed: CommittedOffset
-    ) -> None:
-        """Keep an offset back until the producer's transaction ends."""
+    def hold(self, producer_id: int, offsets: Mapping[tuple[str, int], CommittedOffset]) -> None:
+        """Keep offsets back until the producer's transaction ends."""
         held = self.pending.setdefault(producer_id, {})
-        if (topic, partition) not in held:
-            self._held[topic, partition] += 1
-        held[topic, partition] = committed
+        self._held.update(offsets.keys() - held.keys())
+        held.update(offsets)
 
-    def settle(self, producer_id: int, *, committed: bool) -> None:
-        """The producer's transaction ended; what was committed after its own commit stands."""
-        for (topic, partition), held in self.pending.pop(producer_id, {}).items():
+    def settle(self, producer_id: int, *, committed: bool) -> Steps:
+        """The producer's transaction ended; what was committed after its own commit stands.
+
+        What is not settled yet is unstable as before.
+        """
+        held = self.pending.get(producer_id, {})
+        left = _A_STEP
+        while held:
+            (topic, partition), one = held.popitem()
             self._let_go(topic, partition)
-            if committed and held.order > self.fetch(topic, partition).order:
-                self.commit(topic, partition, held)
+            if committed and one.order > self.fetch(topic, partition).order:
+                self.commit(topic, partition, one)
+            left -= 1
+            if not left:
+                yield
+                left = _A_STEP
+        self.pending.pop(producer_id, None)
 
     def is_unstable(self, topic: str, partition: int) -> bool:
         """Whether an open transaction would move this offset (KIP-447)."""

@@ -6,12 +6,11 @@ Kafka never compacts the active segment. Ours are smaller, so where a segment wo
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from ....environment import Environment
 from ....events import Warned
-from ....fairness import Steps
+from ....fairness import Stepped, Steps, finished
 from ...events import LogCompacted
 from ...records import read_batch_header
 from ..configs.broker import BrokerConfig
@@ -20,10 +19,6 @@ from .bounds import Bounds
 from .compaction import Compaction
 from .log import PartitionLog
 from .topic import Topic
-
-T = TypeVar("T")
-Looking = Generator[None, None, T]
-"""Steps with something found at their end."""
 
 
 class Cleaner:
@@ -59,7 +54,7 @@ class Cleaner:
         """
         removed = 0
         for log in topic.logs:
-            end = _at_once(self._settled(log, topic.config, log.last_stable_offset))
+            end = finished(self._settled(log, topic.config, log.last_stable_offset))
             compaction = self._compaction(topic.config, log, end)
             for _ in self._steps(log, compaction):
                 pass
@@ -109,7 +104,7 @@ class Cleaner:
 
     # A log may have millions of batches, and each of these looks at all: a segment a step.
 
-    def _due(self, log: PartitionLog, config: TopicConfig) -> Looking[int | None]:
+    def _due(self, log: PartitionLog, config: TopicConfig) -> Stepped[int | None]:
         """Up to where a log is to be compacted now; None: not yet."""
         active = yield from _active_base(log, config)
         end = yield from self._settled(log, config, min(active, log.last_stable_offset))
@@ -125,7 +120,7 @@ class Cleaner:
         most = config.number("max.compaction.lag.ms")
         return end if self._now() - read_batch_header(first).max_timestamp > most else None
 
-    def _settled(self, log: PartitionLog, config: TopicConfig, end: int) -> Looking[int]:
+    def _settled(self, log: PartitionLog, config: TopicConfig, end: int) -> Stepped[int]:
         """Where the first record younger than `min.compaction.lag.ms` lies, or `end`."""
         lag = config.number("min.compaction.lag.ms")
         if not lag:
@@ -143,16 +138,7 @@ class Cleaner:
         return int(self._environment.clock.wall() * 1000)
 
 
-def _at_once(looking: Looking[int]) -> int:
-    """All its steps, and what it found."""
-    while True:
-        try:
-            next(looking)
-        except StopIteration as end:
-            return int(end.value)
-
-
-def _bytes(log: PartitionLog, first_offset: int, end: int) -> Looking[int]:
+def _bytes(log: PartitionLog, first_offset: int, end: int) -> Stepped[int]:
     size = 0
     for run in log.runs(first_offset, end - 1):
         size += sum(map(len, run))
@@ -160,7 +146,7 @@ def _bytes(log: PartitionLog, first_offset: int, end: int) -> Looking[int]:
     return size
 
 
-def _active_base(log: PartitionLog, config: TopicConfig) -> Looking[int]:
+def _active_base(log: PartitionLog, config: TopicConfig) -> Stepped[int]:
     """Where the segment begins that Kafka would still write to: all in front of it are closed."""
     size_limit = config.number("segment.bytes")
     time_limit = min(config.number("segment.ms"), config.number("max.compaction.lag.ms"))

@@ -2,19 +2,19 @@
 
 A producer takes a transactional id by InitProducerId and gets a producer id with an epoch; whoever
 comes with an older epoch is fenced. It adds partitions and groups to its transaction (or they are
-added as it produces: transactions V2) and ends it. What Kafka does in two steps, a log record and
-then markers in the background, is one step here: when the answer goes out, the markers are in the
-logs and the offsets in the groups.
+added as it produces: transactions V2) and ends it. As in Kafka an end is first kept, then markers
+go to all partitions, in steps, and meanwhile nothing else may begin under the id. But Kafka answers
+before: here, when the answer goes out, the markers are in the logs and the offsets in the groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 from ....environment import Environment
 from ....errors import RequestRefused
-from ....fairness import Steps
+from ....fairness import Stepped, Steps
 from ...codes import ErrorCode
 from ...events import TransactionAborted
 from ...options import KafkaOptions
@@ -30,6 +30,8 @@ from .transaction import (
     TransactionState,
 )
 
+_A_STEP: Final = 16
+"""Markers that are written at a time."""
 _BY_ITS_PRODUCER: Final = "by its producer"
 
 
@@ -88,6 +90,8 @@ class Transactions:
         one = self._get_or_create(transactional_id)
         if claim is not None:
             one.check_claim(claim)
+        if one.ending is not None:
+            raise one.concurrent()
         if one.is_open:
             self._fence(one, f"a new producer took its transactional id: {client or 'unnamed'}")
             raise RequestRefused(
@@ -113,6 +117,14 @@ class Transactions:
             )
         return one
 
+    def _of(self, transactional_id: str, who: ProducerIdAndEpoch) -> Transaction:
+        """That of a producer which wants to go on. Raises RequestRefused."""
+        one = self.known(transactional_id)
+        one.check(who)
+        if one.ending is not None:
+            raise one.concurrent()
+        return one
+
     # What belongs to a transaction.
 
     def add_partitions(
@@ -124,8 +136,7 @@ class Transactions:
         bumps: bool = False,
     ) -> None:
         """Markers will go to these partitions. Raises RequestRefused."""
-        one = self.known(transactional_id)
-        one.check(who)
+        one = self._of(transactional_id, who)
         self._begin(one, bumps)
         one.partitions.update(dict.fromkeys(partitions))
 
@@ -133,8 +144,7 @@ class Transactions:
         self, transactional_id: str, who: ProducerIdAndEpoch, group_id: str, *, bumps: bool = False
     ) -> None:
         """What is committed to this group in the transaction counts when it is committed."""
-        one = self.known(transactional_id)
-        one.check(who)
+        one = self._of(transactional_id, who)
         # A group need not be there to be added, so that only this bounds how many are.
         most = self._environment.limits.kafka_groups
         if len(one.groups) >= most and group_id not in one.groups:
@@ -146,14 +156,12 @@ class Transactions:
         self, transactional_id: str, who: ProducerIdAndEpoch, partition: tuple[str, int]
     ) -> bool:
         """Whether a partition was added. Raises RequestRefused as adding it would."""
-        one = self.known(transactional_id)
-        one.check(who)
+        one = self._of(transactional_id, who)
         return one.is_open and partition in one.partitions
 
     def has_group(self, transactional_id: str, who: ProducerIdAndEpoch, group_id: str) -> bool:
         """Whether a group was added. Raises RequestRefused as adding it would."""
-        one = self.known(transactional_id)
-        one.check(who)
+        one = self._of(transactional_id, who)
         return one.is_open and group_id in one.groups
 
     def writes(self, who: ProducerIdAndEpoch, transactional_id: str | None) -> bool:
@@ -205,8 +213,10 @@ class Transactions:
 
     def end(
         self, transactional_id: str, who: ProducerIdAndEpoch, *, committed: bool, bumps: bool
-    ) -> ProducerIdAndEpoch:
-        """Commit or abort; returns who the producer is from now on. Raises RequestRefused.
+    ) -> Stepped[ProducerIdAndEpoch]:
+        """Commit or abort; comes to who the producer is from now on. Raises RequestRefused.
+
+        Whoever takes the first step has to take them all.
 
         `bumps`: the producer speaks transactions V2, and may abort what it never began, to get a
         new epoch.
@@ -215,21 +225,19 @@ class Transactions:
         repeated = bumps and one.is_repeated_end(who)
         if not repeated:
             one.check(who)
+        if one.ending is not None and one.ending.committed == committed:
+            raise one.concurrent()
         if one.is_open:
-            self._complete(one, committed=committed, new_epoch=bumps, why=_BY_ITS_PRODUCER)
-        elif not self._ended_alike(one, committed=committed, repeated=repeated, bumps=bumps):
-            if committed or not bumps or repeated:
+            marker = self._end(one, committed=committed, new_epoch=bumps)
+            yield from self._complete(one, marker, _BY_ITS_PRODUCER)
+        elif not one.is_ended_alike(committed=committed, repeated=repeated, bumps=bumps):
+            if one.ending is not None or committed or not bumps or repeated:
                 raise one.misplaced("commit" if committed else "abort")
             one.started = self._environment.clock.wall()
             one.bumps = True
-            self._complete(one, committed=False, new_epoch=True, why="")
+            marker = self._end(one, committed=False, new_epoch=True)
+            yield from self._complete(one, marker, "")
         return ProducerIdAndEpoch(one.producer_id, one.producer_epoch)
-
-    @staticmethod
-    def _ended_alike(one: Transaction, *, committed: bool, repeated: bool, bumps: bool) -> bool:
-        """Whether this end is there already: V1 says so by the state alone, V2 by the epoch."""
-        complete = TransactionState.COMPLETE_COMMIT, TransactionState.COMPLETE_ABORT
-        return one.state is complete[not committed] and (repeated or not bumps)
 
     def abort(self, transactional_id: str, *, source: str) -> None:
         """A person ends a transaction; its producer is fenced. Raises RequestRefused."""
@@ -240,51 +248,83 @@ class Transactions:
 
     def _fence(self, one: Transaction, why: str) -> None:
         """Abort, with a new epoch, so that the producer can do nothing more."""
-        self._complete(one, committed=False, new_epoch=True, why=why)
+        marker = self._end(one, committed=False, new_epoch=True)
+        self._go_on(self._complete(one, marker, why))
 
-    def _complete(self, one: Transaction, *, committed: bool, new_epoch: bool, why: str) -> None:
-        producer_id, epoch = one.producer_id, one.producer_epoch
-        partitions, groups = list(one.partitions), list(one.groups)
+    def _go_on(self, steps: Steps) -> None:
+        """Nobody waits for these: as far as this turn goes, then in later ones."""
+        if self._environment.turn.work(steps):
+            self._environment.chores.later(steps)
+
+    def _resume(self, one: Transaction, marker: Marker) -> None:
+        """The broker went down before all was written."""
+        one.timer = None
+        self._go_on(self._complete(one, marker, "ended before a restart", resumed=True))
+
+    def _end(self, one: Transaction, *, committed: bool, new_epoch: bool) -> Marker:
+        """Its own state first: a marker wakes fetches, and who looks then must find it over."""
         rotates = new_epoch and one.bumps and one.is_exhausted
-        # Its own state first: a marker wakes fetches, and who looks then must find it over.
-        one.end(
+        self._keeper.transaction_changed(one.transactional_id)
+        return one.end(
             committed=committed,
             new_epoch=new_epoch,
             next_producer_id=self._logs.next_producer_id() if rotates else NO_PRODUCER,
-            wall=self._environment.clock.wall(),
         )
+
+    def _complete(
+        self, one: Transaction, marker: Marker, why: str, *, resumed: bool = False
+    ) -> Steps:
+        """Write the end everywhere. Meanwhile all ids may be cleared, which `ending` tells.
+
+        `resumed`: not where it is not open any more.
+        """
+        begun: list[tuple[str, int, int]] = []
+        left = _A_STEP
+        for topic, partition in one.partitions:
+            log = self._logs.log_of(topic, partition)
+            # None: the topic was deleted, and the open transaction with it.
+            if log is not None:
+                first = log.transactions.open.get(marker.producer_id)
+                if first is not None and not marker.committed:
+                    begun.append((topic, partition, first))
+                if first is not None or not resumed:
+                    self._mark(log, marker)
+            left -= 1
+            if not left:
+                yield
+                if one.ending is not marker:
+                    return
+                left = _A_STEP
+        for group_id in one.groups:
+            yield from self._groups.offsets.settle(
+                group_id, marker.producer_id, committed=marker.committed
+            )
+            if one.ending is not marker:
+                return
+        self._completed(one, marker, why, begun)
+
+    def _completed(
+        self, one: Transaction, marker: Marker, why: str, begun: list[tuple[str, int, int]]
+    ) -> None:
+        partitions, groups = len(one.partitions), len(one.groups)
+        one.complete(committed=marker.committed, wall=self._environment.clock.wall())
         self._keeper.transaction_changed(one.transactional_id)
-        # With a new epoch the marker carries it already (KIP-890): a batch of this transaction that
-        # arrives behind its marker is of an older epoch then, and the log refuses it.
-        marker = Marker(producer_id, epoch + new_epoch, committed)
-        begun = () if committed else tuple(self._begun(producer_id, partitions))
-        for topic, partition in partitions:
-            self._mark(topic, partition, marker)
-        for group_id in groups:
-            self._groups.offsets.settle(group_id, producer_id, committed=committed)
-        if committed:
+        if marker.committed:
             self.committed += 1
         elif partitions or groups:
             self.aborted += 1
             event = TransactionAborted(
-                "kafka", one.transactional_id, producer_id, len(partitions), one.client, why, begun
+                "kafka",
+                one.transactional_id,
+                marker.producer_id,
+                partitions,
+                one.client,
+                why,
+                tuple(begun),
             )
             self._environment.spine.emit(event)
 
-    def _begun(
-        self, producer_id: int, partitions: Iterable[tuple[str, int]]
-    ) -> Iterator[tuple[str, int, int]]:
-        for topic, partition in partitions:
-            log = self._logs.log_of(topic, partition)
-            first = None if log is None else log.transactions.open.get(producer_id)
-            if first is not None:
-                yield topic, partition, first
-
-    def _mark(self, topic: str, partition: int, marker: Marker) -> None:
-        log = self._logs.log_of(topic, partition)
-        # The topic was deleted meanwhile, and the open transaction with it.
-        if log is None:
-            return
+    def _mark(self, log: PartitionLog, marker: Marker) -> None:
         try:
             self._logs.append_marker(log, marker)
         except RequestRefused:
@@ -297,6 +337,7 @@ class Transactions:
         for one in self.by_id.values():
             if one.timer is not None:
                 one.timer.cancel()
+            one.ending = None
             self._keeper.transaction_changed(one.transactional_id)
         self.by_id.clear()
 
@@ -310,6 +351,8 @@ class Transactions:
             if one.is_open:
                 passed = self._environment.clock.wall() - one.started
                 self._arm(one, max(0.0, one.timeout - passed))
+            elif one.ending is not None:
+                one.timer = self._environment.clock.call_later(0, self._resume, one, one.ending)
 
     def _get_or_create(self, transactional_id: str) -> Transaction:
         one = self.by_id.get(transactional_id)
@@ -324,7 +367,7 @@ class Transactions:
         for one in tuple(self.by_id.values()):
             # Between two steps one goes, and another may come by its name.
             there = self.by_id.get(one.transactional_id) is one
-            if there and not one.is_open and one.updated <= before:
+            if there and not one.is_busy and one.updated <= before:
                 del self.by_id[one.transactional_id]
                 self._keeper.transaction_changed(one.transactional_id)
             yield
@@ -334,7 +377,7 @@ class Transactions:
         if len(self.by_id) < self._environment.limits.kafka_transactional_ids:
             return
         idle = min(
-            (one for one in self.by_id.values() if not one.is_open),
+            (one for one in self.by_id.values() if not one.is_busy),
             key=lambda one: one.updated,
             default=None,
         )

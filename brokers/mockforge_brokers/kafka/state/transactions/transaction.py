@@ -10,6 +10,7 @@ from msgspec import Struct
 from ....clock import Timer
 from ....errors import RequestRefused
 from ...codes import ErrorCode
+from ..logs.transactions import Marker
 
 NO_PRODUCER: Final = -1
 NO_EPOCH: Final = -1
@@ -20,8 +21,8 @@ LAST_EPOCH: Final = 2**15 - 2
 class TransactionState(Enum):
     """As DescribeTransactions and ListTransactions name them.
 
-    Markers are written at once here, so that the states between the end and its last marker are
-    never seen; the others may be asked for by name.
+    Between the end and its last marker it is PREPARE_COMMIT or PREPARE_ABORT. No id here is ever in
+    one of the last two states; they may be asked for by name.
     """
 
     EMPTY = "Empty"
@@ -32,6 +33,10 @@ class TransactionState(Enum):
     COMPLETE_ABORT = "CompleteAbort"
     DEAD = "Dead"
     PREPARE_EPOCH_FENCE = "PrepareEpochFence"
+
+
+_PREPARE: Final = TransactionState.PREPARE_COMMIT, TransactionState.PREPARE_ABORT
+_COMPLETE: Final = TransactionState.COMPLETE_COMMIT, TransactionState.COMPLETE_ABORT
 
 
 class ProducerIdAndEpoch(NamedTuple):
@@ -57,6 +62,7 @@ class KeptTransaction(Struct):
     updated: float
     client: str
     bumps: bool
+    ending: Marker | None = None
 
 
 class Transaction:
@@ -64,11 +70,13 @@ class Transaction:
 
     `bumps`: its producer speaks transactions V2, in which each end is a new epoch (KIP-890).
     `last_epoch` is the epoch before, if the producer may still come with it: its answer was lost.
+    `ending`: what goes to all of its partitions, as long as that is not done.
     """
 
     __slots__ = (
         "bumps",
         "client",
+        "ending",
         "groups",
         "last_epoch",
         "partitions",
@@ -97,6 +105,7 @@ class Transaction:
         self.updated = -1.0
         self.client = ""
         self.bumps = False
+        self.ending: Marker | None = None
         self.timer: Timer | None = None
 
     @property
@@ -104,8 +113,13 @@ class Transaction:
         return self.state is TransactionState.ONGOING
 
     def owns(self, topic: str, partition: int) -> bool:
-        """Whether the open transaction has this partition: its end will come there."""
-        return self.is_open and (topic, partition) in self.partitions
+        """Whether the transaction has this partition and is not over: its end will come there."""
+        return self.is_busy and (topic, partition) in self.partitions
+
+    @property
+    def is_busy(self) -> bool:
+        """A transaction is open, or its end is not everywhere yet: nothing else may begin."""
+        return self.is_open or self.ending is not None
 
     @property
     def is_exhausted(self) -> bool:
@@ -159,7 +173,7 @@ class Transaction:
 
     def is_repeated_end(self, who: ProducerIdAndEpoch) -> bool:
         """Whether the transaction that a V2 producer ends was ended by the same request before."""
-        if self.state not in (TransactionState.COMPLETE_COMMIT, TransactionState.COMPLETE_ABORT):
+        if self.state not in (*_PREPARE, *_COMPLETE):
             return False
         return who == (self.producer_id, self.producer_epoch - 1) or (
             self.producer_epoch == 0
@@ -167,23 +181,33 @@ class Transaction:
             and self.last_epoch == LAST_EPOCH
         )
 
-    def end(self, *, committed: bool, new_epoch: bool, next_producer_id: int, wall: float) -> None:
-        """It is over; what was in it is forgotten."""
-        complete = TransactionState.COMPLETE_COMMIT, TransactionState.COMPLETE_ABORT
-        self.state = complete[not committed]
-        self.partitions, self.groups = {}, {}
-        self.updated = wall
+    def end(self, *, committed: bool, new_epoch: bool, next_producer_id: int) -> Marker:
+        """It is over; returns what is to be written to all that was in it, until `complete`."""
+        # With a new epoch the marker carries it already (KIP-890): a batch of this transaction that
+        # arrives behind its marker is of an older epoch then, and the log refuses it.
+        marker = Marker(self.producer_id, self.producer_epoch + new_epoch, committed)
+        self.state, self.ending = _PREPARE[not committed], marker
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
-        if not new_epoch:
-            return
-        self.last_epoch = self.producer_epoch
-        if next_producer_id != NO_PRODUCER:
-            self.previous_producer_id, self.producer_id = self.producer_id, next_producer_id
-            self.producer_epoch = 0
-        else:
-            self.producer_epoch += 1
+        if new_epoch:
+            self.last_epoch = self.producer_epoch
+            if next_producer_id != NO_PRODUCER:
+                self.previous_producer_id, self.producer_id = self.producer_id, next_producer_id
+                self.producer_epoch = 0
+            else:
+                self.producer_epoch += 1
+        return marker
+
+    def complete(self, *, committed: bool, wall: float) -> None:
+        """Its end is everywhere; what was in it is forgotten."""
+        self.state, self.ending = _COMPLETE[not committed], None
+        self.partitions, self.groups = {}, {}
+        self.updated = wall
+
+    def is_ended_alike(self, *, committed: bool, repeated: bool, bumps: bool) -> bool:
+        """Whether this end is there already: V1 says so by the state alone, V2 by the epoch."""
+        return self.state is _COMPLETE[not committed] and (repeated or not bumps)
 
     # What is refused.
 
@@ -208,6 +232,13 @@ class Transaction:
             f" to {what}",
         )
 
+    def concurrent(self) -> RequestRefused:
+        return RequestRefused(
+            ErrorCode.CONCURRENT_TRANSACTIONS,
+            f"transactional id {self.transactional_id} is {self.state.value}: the end of its"
+            " transaction is not in all partitions yet",
+        )
+
     # What outlives a restart.
 
     def dump(self) -> KeptTransaction:
@@ -225,6 +256,7 @@ class Transaction:
             self.updated,
             self.client,
             self.bumps,
+            self.ending,
         )
 
     @classmethod
@@ -240,4 +272,5 @@ class Transaction:
         made.started, made.updated = kept.started, kept.updated
         made.client = kept.client
         made.bumps = kept.bumps
+        made.ending = kept.ending
         return made
