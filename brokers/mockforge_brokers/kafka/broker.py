@@ -65,13 +65,12 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
         self.environment = environment
         self.options = options or KafkaOptions()
         self._keeper = _keeper(environment.store)
-        self.cluster = Cluster(
-            environment, self.options, self._keeper or FORGETFUL, EmbeddedProtocol()
-        )
+        limits = environment.limits
+        embedded = EmbeddedProtocol(limits.kafka_request_items)
+        self.cluster = Cluster(environment, self.options, self._keeper or FORGETFUL, embedded)
         if self._keeper is not None:
             self._keeper.cluster = self.cluster
         self._offer = offer_of(self.options.as_version, self.options.api_versions)
-        limits = environment.limits
         self._reading = Reading(
             self.cluster.topics.name_of,
             remembered(limits.journal_connection),

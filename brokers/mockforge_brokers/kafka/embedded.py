@@ -7,8 +7,12 @@ from .wire.consumer_protocol import assigned_partitions, assignment, subscriptio
 class EmbeddedProtocol(Embedded):
     """Java's `ConsumerProtocol`, which all consumers write."""
 
+    def __init__(self, most: int) -> None:
+        """`most` topics and partitions of one member are read: as many as of one request."""
+        self._most = most
+
     def subscription(self, metadata: bytes) -> Subscription | None:
-        found = subscription(metadata)
+        found = subscription(metadata, self._most)
         if found is None:
             return None
         return Subscription(
@@ -19,7 +23,7 @@ class EmbeddedProtocol(Embedded):
         )
 
     def assigned(self, assignment: bytes) -> Partitions:
-        return assigned_partitions(assignment)
+        return assigned_partitions(assignment, self._most)
 
     def assignment(self, version: int, partitions: Partitions) -> bytes:
         return assignment(version, partitions)

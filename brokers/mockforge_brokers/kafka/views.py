@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from ..snapshots import ConnectionView, DestinationView, GroupView
 from .apis.caller import Caller
@@ -26,13 +26,13 @@ from .state.groups.classic.member import Member
 from .state.groups.classic.state import GroupState
 from .state.groups.consumer.group import ConsumerGroup, ConsumerGroupState
 from .state.groups.consumer.member import MemberState
+from .state.groups.embedded import Embedded
 from .state.groups.kept import AnyGroup
 from .state.logs.log import PartitionLog
 from .state.logs.topic import Topic
 from .state.replication import Replication
 from .state.telemetry import PushingClient, uuid_text
 from .state.transactions.transaction import Transaction
-from .wire.consumer_protocol import assigned_partitions, subscribed_topics
 
 _WORDS = {
     GroupState.EMPTY: "empty",
@@ -247,7 +247,7 @@ def _assignor(group: AnyGroup) -> str:
 def _members(cluster: Cluster, group: AnyGroup) -> Iterator[MemberView]:
     if isinstance(group, Group):
         for member in group.members:
-            yield _member_view(group, member.member_id)
+            yield _member_view(cluster.groups.embedded, group, member)
         return
     for consumer in group.members.values():
         assigned: dict[str, list[int]] = {}
@@ -268,22 +268,23 @@ def _members(cluster: Cluster, group: AnyGroup) -> Iterator[MemberView]:
         )
 
 
-def _member_view(group: Group, member_id: str) -> MemberView:
-    member = group.members.by_id[member_id]
+def _member_view(embedded: Embedded, group: Group, member: Member) -> MemberView:
     consumes = group.protocol_type == "consumer"
+    assigned = embedded.assigned(member.assignment) if consumes else ()
     return MemberView(
-        member=member_id,
+        member=member.member_id,
         client=member.client_id,
         host=member.client_host,
         instance=member.group_instance_id,
-        leader=member_id == group.members.leader,
+        leader=member.member_id == group.members.leader,
         waits=member.waits,
-        assigned=tuple(assigned_partitions(member.assignment)) if consumes else (),
-        subscribed=tuple(_subscribed(group, member)) if consumes else (),
+        assigned=tuple((topic, tuple(numbers)) for topic, numbers in assigned),
+        subscribed=_subscribed(embedded, group, member) if consumes else (),
     )
 
 
-def _subscribed(group: Group, member: Member) -> Sequence[str]:
+def _subscribed(embedded: Embedded, group: Group, member: Member) -> tuple[str, ...]:
     """The topics of a consumer's subscription, which the broker does not read otherwise."""
     name = group.protocol_name or (member.protocols[0][0] if member.protocols else None)
-    return subscribed_topics(member.metadata(name))
+    found = embedded.subscription(member.metadata(name))
+    return () if found is None else tuple(sorted(found.topics))

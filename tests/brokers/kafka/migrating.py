@@ -15,6 +15,8 @@ from .transacting import Player, record
 
 RECORDED = Path(__file__).parent / "recorded" / "migrations.json"
 ALL = (0, 1, 2, 3)
+MOST = 100
+"""Topics and partitions of one assignment."""
 
 
 class Mover(Player):
@@ -105,7 +107,7 @@ class Mover(Player):
         answer = self.call(request, 5)
         read = [
             [topic.removeprefix(self.prefix), self._shown(numbers)]
-            for topic, numbers in assigned_partitions(answer.assignment)
+            for topic, numbers in assigned_partitions(answer.assignment, MOST)
         ]
         version = int.from_bytes(answer.assignment[:2], "big")
         self.note(
@@ -184,7 +186,7 @@ class Mover(Player):
             [
                 self.member(one.member_id),
                 one.group_instance_id,
-                [list(numbers) for _, numbers in assigned_partitions(one.member_assignment)],
+                [list(numbers) for _, numbers in assigned_partitions(one.member_assignment, MOST)],
             ]
             for one in classic.members
         )

@@ -283,6 +283,26 @@ def test_topics_that_metadata_makes_are_made_also_for_who_is_gone(
     assert len(scene.broker.cluster.topics) == left
 
 
+def test_a_large_metadata_that_makes_nothing_is_given_up_when_its_client_goes(
+    reading_by_steps, monkeypatch
+):
+    scene, seen, usual = reading_by_steps, [], metadata._topic
+
+    def looked(*of):
+        seen.append(of)
+        return usual(*of)
+
+    monkeypatch.setattr(metadata, "_topic", looked)
+    client = scene.network.connect()
+    names = [MetadataRequestTopic(name=name) for name in NAMES]
+    scene.ask(client, MetadataRequest(topics=names, allow_auto_topic_creation=False), 12)
+    while not seen:
+        scene.clock.turn()
+    client.vanish()
+    later(scene)
+    assert len(seen) == 1
+
+
 def test_what_was_asked_by_who_left_before_it_was_read_is_carried_out(reading_by_steps):
     scene = reading_by_steps
     client = scene.network.connect()

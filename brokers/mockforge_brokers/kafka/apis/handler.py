@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import GeneratorType
 from typing import Any, Final, Protocol
 
@@ -95,8 +96,7 @@ class MessageHandler:
     ) -> Pieces | Parked[Pieces] | None:
         version = caller.version
         if len(frame) > _LARGE:
-            steps = self._read_and_answer(caller, frame, at, correlation_id)
-            return worked(caller, steps, to_the_end=self._changes is not nothing)
+            return self._answer_large(caller, frame, at, correlation_id)
         request = read(caller, self._request, version, frame, at)
         answer = self._asked(caller, request)
         if isinstance(answer, GeneratorType):
@@ -104,7 +104,8 @@ class MessageHandler:
             found = few(caller, rest)
             if found is None:
                 steps = self._made(caller, rest, version, correlation_id)
-                return worked(caller, steps, to_the_end=self._changes(request), begun=True)
+                to_the_end = partial(self._changes, request)
+                return worked(caller, steps, to_the_end=to_the_end, begun=True)
             answer = found
         if isinstance(answer, Parked):
             return self._encoded(caller, answer, version, correlation_id)
@@ -118,11 +119,25 @@ class MessageHandler:
             return refused(request, response, caller.version, code, refusal.text)
         return self._handle(caller, request)
 
-    def _read_and_answer(
+    def _answer_large(
         self, caller: Caller, frame: bytes, at: int, correlation_id: int
+    ) -> Pieces | Parked[Pieces]:
+        read: list[Message] = []
+
+        def to_the_end() -> bool:
+            # Until it is read it may be one that changes something.
+            return self._changes(read[0]) if read else self._changes is not nothing
+
+        steps = self._read_and_answer(caller, frame, at, correlation_id, read)
+        return worked(caller, steps, to_the_end=to_the_end)
+
+    def _read_and_answer(
+        self, caller: Caller, frame: bytes, at: int, correlation_id: int, read: list[Message]
     ) -> Stepped[Pieces | Parked[Pieces]]:
+        """`read` gets the request as soon as there is one."""
         version = caller.version
         request = yield from read_by_steps(caller, self._request, version, frame, at)
+        read.append(request)
         answer = self._asked(caller, request)
         rest = told(answer) if isinstance(answer, GeneratorType) else iter((answer,))
         return (yield from self._made(caller, rest, version, correlation_id))  # type: ignore[arg-type]

@@ -57,15 +57,15 @@ def worked(
     caller: Caller,
     steps: Stepped[T | Parked[T]],
     *,
-    to_the_end: bool = False,
+    to_the_end: Callable[[], bool] = lambda: False,
     begun: bool = False,
 ) -> T | Parked[T]:
     """What the steps come to: at once where this turn has the time, else after others had theirs.
 
     The client's next request waits for the answer, as it does behind a long poll. Raises
-    ProtocolError; where that comes in a later turn the answer fails by it. `to_the_end`: what
-    changes things is carried out, as in Kafka, also when the client has gone. `begun`: this turn
-    had its steps already (`few`).
+    ProtocolError; where that comes in a later turn the answer fails by it. `to_the_end` is asked
+    when the client has gone: what changes things is carried out all the same, as in Kafka. `begun`:
+    this turn had its steps already (`few`).
     """
     turn, rest = caller.environment.turn, told(steps)
     made: T | Parked[T] | None = None
@@ -80,14 +80,13 @@ def worked(
     return answer
 
 
-def _later(caller: Caller, rest: Steps, answer: Parked[T], to_the_end: bool) -> None:
+def _later(caller: Caller, rest: Steps, answer: Parked[T], to_the_end: Callable[[], bool]) -> None:
     environment = caller.environment
-    if to_the_end:
-        # No peer is there any more in whose name the rest could be done.
-        answer.on_abandon(partial(environment.chores.later, rest))
+    # No peer is there any more in whose name the rest could be done.
+    answer.on_abandon(partial(environment.chores.later, rest))
 
     def some() -> None:
-        if answer.done and to_the_end:
+        if answer.done:
             return
         # All of its time is a quota's, and not that of the first steps alone.
         caller.go_on_charged()
@@ -102,16 +101,16 @@ def _later(caller: Caller, rest: Steps, answer: Parked[T], to_the_end: bool) -> 
     soon()
 
 
-def _rest(steps: Told[T | Parked[T]], answer: Parked[T], to_the_end: bool) -> Steps:
+def _rest(steps: Told[T | Parked[T]], answer: Parked[T], to_the_end: Callable[[], bool]) -> Steps:
     """Until it is made; what changes nothing only as long as somebody waits for it."""
     made: T | Parked[T] | None = None
-    if answer.done and not to_the_end:
+    if answer.done and not to_the_end():
         return
     try:
         for made in steps:
             if made is None:
                 yield
-                if answer.done and not to_the_end:
+                if answer.done and not to_the_end():
                     return
     except ProtocolError as error:
         answer.fail(error)

@@ -1,7 +1,7 @@
 """What consumers put into the opaque bytes of the classic group protocol."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from ...errors import BrokerError
 from .codec import decode, encode
@@ -13,24 +13,16 @@ from .messages.groups import (
 from .schema import Message
 
 M = TypeVar("M", bound=Message)
-_MOST: Final = 250_000
-"""Topics and partitions that are read of one member: more than there can be (`limits`)."""
 
 
-def subscribed_topics(metadata: bytes) -> Sequence[str]:
-    """The topics of a member's subscription; none where the bytes are something else."""
-    found = subscription(metadata)
-    return () if found is None else found.topics
+def subscription(metadata: bytes, most: int) -> ConsumerProtocolSubscription | None:
+    """A member's subscription; None where the bytes are something else, or name more things."""
+    return _decoded(ConsumerProtocolSubscription, metadata, most)
 
 
-def subscription(metadata: bytes) -> ConsumerProtocolSubscription | None:
-    """A member's subscription; None where the bytes are something else."""
-    return _decoded(ConsumerProtocolSubscription, metadata)
-
-
-def assigned_partitions(assignment: bytes) -> list[tuple[str, tuple[int, ...]]]:
+def assigned_partitions(assignment: bytes, most: int) -> list[tuple[str, tuple[int, ...]]]:
     """The topics of an assignment, each with its partitions."""
-    found = _decoded(ConsumerProtocolAssignment, assignment)
+    found = _decoded(ConsumerProtocolAssignment, assignment, most)
     if found is None:
         return []
     return [(one.topic, tuple(one.partitions)) for one in found.assigned_partitions]
@@ -44,11 +36,11 @@ def assignment(version: int, partitions: Iterable[tuple[str, Sequence[int]]]) ->
     return version.to_bytes(2, "big") + encode(message, version)
 
 
-def _decoded(message: type[M], data: bytes) -> M | None:
+def _decoded(message: type[M], data: bytes, most: int) -> M | None:
     if len(data) < 2:
         return None
     version = min(int.from_bytes(data[:2], "big"), message.versions.last)
     try:
-        return decode(message, version, data, 2, _MOST)
+        return decode(message, version, data, 2, most)
     except BrokerError:
         return None

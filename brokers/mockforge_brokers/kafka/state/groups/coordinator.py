@@ -55,7 +55,7 @@ class Groups:
         self._topics = Topics() if topics is None else topics
         self._environment = environment
         self._options = options
-        self._embedded = embedded
+        self.embedded = embedded
         self._classic = ClassicMembers(environment, embedded)
         environment.usage.gauge("kafka_groups", lambda: len(self.by_id))
 
@@ -126,7 +126,7 @@ class Groups:
             check_conversion(former, self._configs.broker)
         group = self._new_consumer_group(group_id)
         if former is not None and not former.empty:
-            into_consumer(former, group, self._embedded)
+            into_consumer(former, group, self.embedded)
             self._announce(group, f"member {request.client_id or request.member_id} speaks it")
         return self._convert(former, group)
 
@@ -147,7 +147,7 @@ class Groups:
         if not can_be_classic(self._policy):
             return False
         group = Group(former.group_id, self._environment, self._options)
-        into_classic(former, group, self._embedded)
+        into_classic(former, group, self.embedded)
         self._convert(former, group)
         self._announce(group, reason or "its last static member came back speaking it")
         if reason:
@@ -255,7 +255,7 @@ class Groups:
             return group.topics.names
         read: set[str] = set()
         for member in group.members:
-            found = self._embedded.subscription(member.metadata(group.protocol_name))
+            found = self.embedded.subscription(member.metadata(group.protocol_name))
             if group.protocol_type != CONSUMERS or found is None:
                 return None
             read |= found.topics
