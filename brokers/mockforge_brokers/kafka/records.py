@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from ..errors import ProtocolError
+from ..fairness import Stepped, finished
 from .codes import Compression as Compression
 from .compression import compress, decompress
 from .scattered import CRC_FROM, Buffer, Scattered, crc32c, crc32c_of
@@ -39,6 +40,8 @@ _LOG_APPEND_TIME = 0x08
 _TRANSACTIONAL = 0x10
 _CONTROL = 0x20
 _DELETE_HORIZON = 0x40
+_A_STEP = 128
+"""Records that are written in one step."""
 
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -202,6 +205,13 @@ def recompressed(batch: bytes, codec: Compression, level: int | None = None) -> 
 
 
 def rebuilt(header: BatchHeader, records: Sequence[Record], delete_horizon: int | None) -> bytes:
+    """`rebuilt_by_steps`, at once."""
+    return finished(rebuilt_by_steps(header, records, delete_horizon))
+
+
+def rebuilt_by_steps(
+    header: BatchHeader, records: Sequence[Record], delete_horizon: int | None
+) -> Stepped[bytes]:
     """The batch of this header with only these of its records, which keep offsets and times.
 
     Its offsets span what they did before, so that what left leaves a gap; its producer's
@@ -213,10 +223,12 @@ def rebuilt(header: BatchHeader, records: Sequence[Record], delete_horizon: int 
         attributes |= _DELETE_HORIZON
         base_timestamp = delete_horizon
     body = bytearray()
-    for record in records:
+    for number, record in enumerate(records, 1):
         _write_record(
             body, record, record.offset - header.base_offset, record.timestamp - base_timestamp
         )
+        if not number % _A_STEP:
+            yield
     newest = header.max_timestamp
     if records and not header.has_log_append_time:
         newest = max(record.timestamp for record in records)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
+from ..lengthy import worked
 from ..lookup import BadArgument, kafka, known, matching
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, done, table
@@ -208,9 +209,15 @@ def topic_compact(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka t
     """Compact a Kafka topic now: of each key the newest record stays.
 
     The topic's cleanup.policy says compact; min.compaction.lag.ms and delete.retention.ms hold.
+    Of very much, clients get their turn in between; then it is a job, whose end scripts wait for.
     """
-    gone = kafka(session).compact_topic(known_topic(session, name))
-    return done(f"{name} compacted: {gone} records left", {"name": name, "records": gone})
+    broker = kafka(session)
+    steps = broker.compacting(known_topic(session, name))
+
+    def compacted(gone: int) -> Result:
+        return done(f"{name} compacted: {gone} records left", {"name": name, "records": gone})
+
+    return worked(session, broker.environment.chores, "compact", name, steps, compacted)
 
 
 def known_topic(session: "Session", name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from ...environment import Environment
 from ...errors import RequestRefused
+from ...fairness import Stepped
 from ..codes import ErrorCode
 from ..events import (
     ProducerFenced,
@@ -190,8 +191,8 @@ class Cluster:
         topic = self.topics.named(name)
         self.configuring.topic(topic, changes, source=source, validate_only=validate_only)
 
-    def compact_topic(self, name: str) -> int:
-        """Compact all partitions now; returns how many records left. Raises RequestRefused."""
+    def compacting(self, name: str) -> Stepped[int]:
+        """Compact all partitions; comes to how many records left. Raises RequestRefused."""
         topic = self.topics.named(name)
         if not topic.config.compacts:
             raise RequestRefused(

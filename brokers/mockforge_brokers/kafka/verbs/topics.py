@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...errors import PlainRefusals
+from ...fairness import Stepped, finished
 from ..apis.topics.assignments import check_factor, spread
 from ..codes import AlterConfigOp
 from ..state.cluster import Cluster
@@ -57,8 +58,12 @@ class TopicVerbs:
 
     def compact_topic(self, name: str) -> int:
         """Leave of each key the newest record, now; returns how many left."""
+        return finished(self.compacting(name))
+
+    def compacting(self, name: str) -> Stepped[int]:
+        """The same by steps, between which others have their turn."""
         with PlainRefusals():
-            return self.cluster.compact_topic(name)
+            return self.cluster.compacting(name)
 
     def configure_topic(
         self, name: str, key: str, value: str | None, *, source: str = PROMPT

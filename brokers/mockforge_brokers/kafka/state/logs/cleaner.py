@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from ....environment import Environment
 from ....events import Warned
-from ....fairness import Stepped, Steps, finished
+from ....fairness import Stepped, Steps
 from ...events import LogCompacted
 from ...records import read_batch_header
 from ..configs.broker import BrokerConfig
@@ -47,17 +47,16 @@ class Cleaner:
             pause, lambda: self._environment.chores.do(self._round())
         )
 
-    def compact(self, topic: Topic) -> int:
-        """Compact all that is stable now, whatever the dirty ratio; returns how many left.
+    def compact(self, topic: Topic) -> Stepped[int]:
+        """Compact all that is stable now, whatever the dirty ratio; comes to how many left.
 
         `min.compaction.lag.ms` and `delete.retention.ms` hold: they are promises to consumers.
         """
         removed = 0
-        for log in topic.logs:
-            end = finished(self._settled(log, topic.config, log.last_stable_offset))
+        for log in tuple(topic.logs):
+            end = yield from self._settled(log, topic.config, log.last_stable_offset)
             compaction = self._compaction(topic.config, log, end)
-            for _ in self._steps(log, compaction):
-                pass
+            yield from self._steps(log, compaction)
             removed += compaction.removed
         return removed
 

@@ -12,21 +12,26 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ....errors import ProtocolError
-from ....fairness import Steps
+from ....fairness import Stepped, Steps
 from ...records import (
     BatchHeader,
     Record,
     read_batch_header,
     read_records,
-    rebuilt,
+    rebuilt_by_steps,
 )
 from .segment import Segment
 
 if TYPE_CHECKING:
     from .log import PartitionLog
+
+_BATCHES: Final = 32
+"""Batches of a segment that are looked at in one step, where each has few records."""
+_RECORDS: Final = 128
+"""Records of a batch that are."""
 
 
 class Compaction:
@@ -54,17 +59,17 @@ class Compaction:
         self.unreadable = 0
 
     def steps(self) -> Steps:
-        """Segment by segment; a segment that leaves meanwhile is let go."""
+        """Each has little to do, but a segment is replaced in one; one that leaves is let go."""
         for one in self._log.transactions.aborted:
             span = (one.first_offset, one.last_offset)
             self._aborted.setdefault(one.producer_id, []).append(span)
         segments = [one for one in self._log.segments if one.offsets[0] < self._end]
         for segment in segments:
-            self._note_newest(segment)
+            yield from self._note_newest(segment)
             yield
         for segment in segments:
             self._markers_gone.clear()
-            compacted = self._compacted(segment)
+            compacted = yield from self._compacted(segment)
             if self._log.replace_segment(segment, compacted):
                 self.removed += compacted.removed - segment.removed
                 # In the same turn: no fetch may be told of an abort whose marker is gone.
@@ -73,25 +78,19 @@ class Compaction:
             yield
         self._log.compacted(self._end)
 
-    def _note_newest(self, segment: Segment) -> None:
-        for offset, batch in zip(segment.offsets, segment.whole(), strict=True):
+    def _note_newest(self, segment: Segment) -> Steps:
+        for number, (offset, batch) in enumerate(_batches(segment), 1):
             if offset >= self._end:
                 break
+            if not number % _BATCHES:
+                yield
             header = read_batch_header(batch)
             # A marker's key is no record's, and what was aborted must not displace anything.
             if header.is_control or self._is_aborted(header):
                 continue
-            for record in self._decoded(batch) or ():
+            for record in (yield from _decoded(batch)) or ():
                 if record.key is not None:
                     self._newest[record.key] = record.offset
-
-    @staticmethod
-    def _decoded(batch: bytes) -> list[Record] | None:
-        """None: it cannot be."""
-        try:
-            return list(read_records(batch))
-        except ProtocolError:
-            return None
 
     def _is_aborted(self, header: BatchHeader) -> bool:
         spans = self._aborted.get(header.producer_id) if header.is_transactional else None
@@ -101,26 +100,30 @@ class Compaction:
         at = bisect_right(spans, header.base_offset, key=lambda span: span[0])
         return at > 0 and header.base_offset < spans[at - 1][1]
 
-    def _compacted(self, segment: Segment) -> Segment:
+    def _compacted(self, segment: Segment) -> Stepped[Segment]:
         made = Segment()
         made.removed = segment.removed
-        # Batches of before the end only, but what came into the segment meanwhile is kept too.
-        for offset, batch in zip(segment.offsets, segment.whole(), strict=True):
+        # Batches of before the end only, but what comes into the segment meanwhile is kept too.
+        for number, (offset, batch) in enumerate(_batches(segment), 1):
+            if not number % _BATCHES:
+                yield
             header = read_batch_header(batch)
             kept: bytes | None = batch
             if offset < self._end:
-                records = self._decoded(batch)
+                records = yield from _decoded(batch)
                 if records is None:
                     self.unreadable += 1
                 else:
-                    kept = self._kept(batch, header, records)
+                    kept = yield from self._kept(batch, header, records)
                 now = read_batch_header(kept).record_count if kept is not None else 0
                 made.removed += header.record_count - now
             if kept is not None:
                 made.add(offset, kept, read_batch_header(kept).max_timestamp)
         return made
 
-    def _kept(self, batch: bytes, header: BatchHeader, records: list[Record]) -> bytes | None:
+    def _kept(
+        self, batch: bytes, header: BatchHeader, records: list[Record]
+    ) -> Stepped[bytes | None]:
         """What is left of a batch; None: nothing."""
         producer_id = header.producer_id
         may_leave = self._is_aborted(header)
@@ -149,7 +152,7 @@ class Compaction:
             horizon = self._horizon
         if horizon == header.delete_horizon and len(left) == header.record_count:
             return batch
-        return rebuilt(header, left, horizon if left else None)
+        return (yield from rebuilt_by_steps(header, left, horizon if left else None))
 
     def _newest_of(self, records: list[Record], *, past: bool) -> Iterator[Record]:
         for record in records:
@@ -167,3 +170,25 @@ class Compaction:
             and header.producer_id >= 0
             and self._last.get(header.producer_id) == header.base_offset
         )
+
+
+def _batches(segment: Segment) -> Iterator[tuple[int, bytes]]:
+    """With their offsets, also those that come while it is walked."""
+    at = 0
+    while at < len(segment.offsets):
+        (batch,) = segment.whole(at, at + 1)
+        yield segment.offsets[at], batch
+        at += 1
+
+
+def _decoded(batch: bytes) -> Stepped[list[Record] | None]:
+    """None: it cannot be."""
+    found = []
+    try:
+        for record in read_records(batch):
+            found.append(record)
+            if not len(found) % _RECORDS:
+                yield
+    except ProtocolError:
+        return None
+    return found
