@@ -9,7 +9,8 @@
  *        confirm   publisher confirms, at most 1,000 outstanding; deliveries as in auto
  *        single    publisher confirms, each waited for
  *        batch     publisher confirms, 100 published and then waited for
- *        keep      the same, at most 1,000, persistent to a durable queue without a consumer
+ *        keep      the same, at most 1,000, persistent to a durable queue without a consumer, which
+ *                  is purged before it has so much that publishers have to wait
  *        keepack   the same with one that acknowledges each delivery
  *        fanout    one exchange, ten queues; what is counted are publishes
  *        fanout100 one exchange, a hundred queues
@@ -169,6 +170,29 @@ static void number_item(Buffer *b, const char *name, uint32_t value) {
     shortstr(b, name); u8(b, 'I'); u32(b, value);
 }
 
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+/* Bytes of bodies in a queue that nobody consumes from: a broker takes no more when its memory is
+ * full, which has nothing to do with how fast it is. */
+static const uint64_t MOST_KEPT = 128 << 20;
+
+/* Returns how long it took: that is not the publisher's time. */
+static double purge(int fd, const char *queue) {
+    double began = now();
+    Buffer b = {0};
+    size_t m = method(&b, 1, 50, 30);
+    u16(&b, 0); shortstr(&b, queue); u8(&b, 0); end(&b, m);
+    fcntl(fd, F_SETFL, 0);
+    send_all(fd, &b); await(fd, 50, 31);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    free(b.data);
+    return now() - began;
+}
+
 /* Only the last one is answered, so that thousands are quick. */
 static void bind_all(int fd, const char *queue, const char *exchange, const Mode *mode) {
     Buffer b = {0};
@@ -232,12 +256,6 @@ static int slowest_of(double share) {
     for (int i = 0; i < SLOWEST; i++) all += took[i];
     while (us < SLOWEST - 1 && (seen += took[us]) < all * share) us++;
     return us;
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 typedef struct { int fd; uint8_t data[1 << 18]; size_t size; Buffer out; size_t sent; } Peer;
@@ -350,6 +368,7 @@ int main(int argc, char **argv) {
     int confirms = mode->confirms, acks = mode->acks == 1, multiple = mode->acks == 2, filled = 0;
     double started = now(), from = started + 0.5, until = from + seconds, t = started;
     size_t matched = 0;
+    uint64_t purged = 0, most_kept = mode->acks < 0 ? MOST_KEPT / (body_size + 1) : 0;
     while (deep ? delivered < window : t < until) {
         if (out.out.size == 0) {
             uint64_t done = delivered / copies;
@@ -357,6 +376,15 @@ int main(int argc, char **argv) {
             uint64_t room = published - done < window ? window - (published - done) : 0;
             if (confirms == 2 && confirmed < published) room = 0;
             if (deep) room = window - published;
+            if (most_kept && published - purged >= most_kept) {
+                room = 0;
+                if (confirmed == published) {
+                    double took_long = purge(in.fd, queue);
+                    from += took_long; until += took_long; purged = published;
+                    t = now();
+                    continue;
+                }
+            }
             if (room > 500) room = 500;
             if (body_size > 10000 && room > 4) room = 4;
             for (uint64_t i = 0; i < room; i++) {
