@@ -114,7 +114,8 @@ class Live:
         log = numbers[0] >> POSITION_BITS
         rows = self._logs.setdefault(log, {})
         known = max(self._lows.get(log, 0), self._behind_spans(log))
-        if numbers[0] < known or not rows.keys().isdisjoint(numbers):
+        # Of a log that has no single rows none of thousands is looked up.
+        if numbers[0] < known or (rows and not rows.keys().isdisjoint(numbers)):
             self.put(segment, at, numbers, [size] * len(numbers))
             return
         place = place_of(segment.number, at) << _SIZE | size

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from mockforge_brokers.storage import alone, disk, syncer
 from mockforge_brokers.storage import writer as writer_module
+from mockforge_brokers.storage.facts import Group, Run
 from mockforge_brokers.storage.live import place_of
 from mockforge_brokers.storage.reading import Reader, paths_in
 from mockforge_brokers.storage.refused import DataError
@@ -90,6 +91,22 @@ def test_a_large_group_is_written_by_the_thread_and_those_behind_it_too(tmp_path
     assert by == [main, "data writer", "data writer", main]
     made.close(None)
     assert [at for at, _ in read(tmp_path)[0].log(0)] == [1, 2, 3, 4]
+
+
+@pytest.mark.usefixtures("never")
+@pytest.mark.parametrize(("count", "at_once"), [(3, True), (5, False)])
+def test_the_loop_writes_also_large_groups_of_runs_up_to_a_size(
+    tmp_path, monkeypatch, count, at_once
+):
+    monkeypatch.setattr(writer_module, "_LARGE", 1_000)
+    monkeypatch.setattr(writer_module, "_LARGE_RUNS", 4_000)
+    made = writer(tmp_path, through=False)
+    run = Run(range(1, 1 + count), [b"l" * 1_000] * count, b"<", b">")
+    made.write(Group(1, runs=[run]))
+    assert made._handed == (not at_once)
+    made.store.wait(lambda: made.store.groups == [1])
+    made.close(None)
+    assert read(tmp_path)[0].log(0) == list(run.rows().items())
 
 
 @pytest.mark.usefixtures("never")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, msgpack
@@ -130,9 +129,6 @@ class Keeping(Struct, eq=False):
         self.store.fill(rows)
 
 
-_content_of = attrgetter("content")
-_route_of = attrgetter("route")
-_size_of = attrgetter("size")
 _encode = msgpack.Encoder().encode
 
 
@@ -143,20 +139,21 @@ def enumerate_rows(log: int, messages: dict[int, Message]) -> Iterator[tuple[int
 
 
 def _run_of(log: int, messages: dict[int, Message]) -> Run | None:
-    """All of them, where they are alike: what is asked of each is asked in C."""
-    values = messages.values()
-    contents = list(map(_content_of, values))
+    """All of them, where they are alike."""
+    one = next(iter(messages.values()))
+    route, size = one.route, one.size
+    contents = [
+        message.content
+        for message in messages.values()
+        if message.route is route and message.size == size
+    ]
     if (
-        set(map(type, contents)) == {bytes}
-        and len(set(map(len, contents))) == 1
-        and len(set(map(_route_of, values))) == 1
-        and len(set(map(_size_of, values))) == 1
+        len(contents) < len(messages)
+        or set(map(type, contents)) != {bytes}
+        or len(set(map(len, contents))) > 1
     ):
-        one = next(iter(values))
-        return Run(
-            _numbers(log, messages), contents, *_around(one.route, one.size, len(one.content))
-        )
-    return None
+        return None
+    return Run(_numbers(log, messages), contents, *_around(route, size, len(contents[0])))
 
 
 def _numbers(log: int, messages: dict[int, Message]) -> Sequence[int]:
