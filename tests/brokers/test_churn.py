@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from mockforge_brokers.amqp.broker import AmqpBroker
 from mockforge_brokers.amqp.records import table
+from mockforge_brokers.amqp.v1_0.wire import frames as later
+from mockforge_brokers.amqp.v1_0.wire.performatives import Composite
+from mockforge_brokers.amqp.v1_0.wire.values import Symbol
 from mockforge_brokers.amqp.wire.frames import PROTOCOL_HEADER, method
 from mockforge_brokers.clock import AdjustableClock, LoopClock, ManualClock
 from mockforge_brokers.environment import Environment
@@ -251,6 +254,94 @@ def test_an_ended_amqp_connection_leaves_nothing_for_the_collector(closes: bool)
             "Channel",
             "Consumer",
             "Delivery",
+            "Heartbeat",
+            "Handshake",
+        )
+        assert {name: left[name] for name in names if left[name]} == {}
+        await server.close()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_an_ended_amqp_1_0_connection_leaves_nothing_for_the_collector(closes: bool) -> None:
+    plain = {"mechanism": "PLAIN", "initial_response": b"\0guest\0guest"}
+    link = {"source": Composite("source", {"address": "/queues/q"}), "name": "r", "handle": 1}
+    flow = {"incoming_window": 10, "next_outgoing_id": 0, "outgoing_window": 10}
+    to = {"target": Composite("target", {"address": "/queues/q"}), "name": "s", "handle": 0}
+    managing = {
+        "source": Composite("source", {"address": "/management"}),
+        "target": Composite("target", {"address": "/management"}),
+        "properties": {Symbol("paired"): True},
+        "name": "m",
+    }
+    asked = [
+        (later.SASL_HEADER, 2),
+        (later.sasl("sasl-init", **plain), 1),
+        (later.HEADER, 1),
+        (later.performative(0, "open", container_id="c"), 1),
+        (
+            later.performative(
+                0, "begin", next_outgoing_id=0, incoming_window=9, outgoing_window=9
+            ),
+            1,
+        ),
+        # To a sender flow follows.
+        (later.performative(0, "attach", role=False, initial_delivery_count=0, **to), 2),
+        (later.performative(0, "attach", role=True, target=Composite("target", {}), **link), 1),
+        (later.performative(0, "attach", role=True, handle=2, **managing), 1),
+        (
+            later.performative(
+                0, "attach", role=False, handle=3, initial_delivery_count=0, **managing
+            ),
+            2,
+        ),
+        # What it publishes comes back to it, and is never settled: that it is accepted goes before.
+        (later.performative(0, "flow", handle=1, link_credit=5, next_incoming_id=0, **flow), 0),
+        (
+            later.frame(
+                0,
+                later.performative(0, "transfer", handle=0, delivery_id=0, delivery_tag=b"t")[8:]
+                + b"\x00\x53\x75\xa0\x01x",
+            ),
+            2,
+        ),
+    ]
+    if closes:
+        asked.append((later.performative(0, "close"), 1))
+
+    async def main() -> None:
+        environment = Environment.create(LoopClock(asyncio.get_running_loop()), seed=1)
+        broker = AmqpBroker(environment)
+        broker.declare_queue("q")
+        server = Server(broker, environment)
+        port = (await server.listen(Listener("amqp"))).port
+
+        async def visit() -> None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for sent, answers in asked:
+                writer.write(sent)
+                for _ in range(answers):
+                    head = await reader.readexactly(8)
+                    if not head.startswith(b"AMQP"):
+                        await reader.readexactly(int.from_bytes(head[:4]) - 8)
+            writer.close()
+            await writer.wait_closed()
+            while server.endpoints:
+                await asyncio.sleep(0)
+            assert len(broker.vhost().queues["q"].messages) == 1
+            broker.purge_queue("q")
+
+        left = await left_behind(visit)
+        names = (
+            "Connection",
+            "Session",
+            "Sessions",
+            "Attached",
+            "Outgoing",
+            "Incoming",
+            "Consumer",
+            "ManagementLink",
             "Heartbeat",
             "Handshake",
         )

@@ -137,7 +137,7 @@ class AmqpBroker(Verbs):
 
     def _become_later(self, peer: Peer, data: bytes) -> int:
         """A client's first bytes name AMQP 1.0; returns how many of them are not whole yet."""
-        del self._connections[peer.id]
+        before = self._connections.pop(peer.id)
         connection = self._later[peer.id] = LaterConnection(
             peer,
             self.environment,
@@ -148,6 +148,8 @@ class AmqpBroker(Verbs):
             self._forget,
         )
         peer.become(connection)
+        # In a turn of its own: it is in the midst of reading these bytes.
+        self.environment.chores.soon(before.let_go)
         return connection.receive(data)
 
     def _all(self) -> list[Connection | LaterConnection]:

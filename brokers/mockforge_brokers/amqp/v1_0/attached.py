@@ -98,11 +98,12 @@ class Attached:
 
     def cancelled(self, link: Outgoing, reason: str) -> None:
         """Its queue was deleted, and has forgotten it."""
-        session = self._session
         if self.outgoing.pop(link.handle, None) is not None:
+            session = self._session
             # There is nowhere to go back to: this gives up what they take of the memory.
             requeue_all(session.deliveries.take(link))
             session.connection.consumer_ended(session, link.consumer, reason)
+            link.let_go()
             deleted = error(RESOURCE_DELETED, reason)
             session.reply("detach", handle=link.handle, closed=True, error=deleted)
 
@@ -120,6 +121,11 @@ class Attached:
             self._drop_dynamic(receiving.dynamic)
             yield
         self.incoming.clear()
+        for managing in self.management.values():
+            self.pairs.remove(managing)
+        self.management.clear()
+        # The two know each other: see `contract.Connection.let_go`.
+        del self._session
 
     def _forget(self, handle: int, reason: str) -> bool:
         """A link is over: False if it is none."""
@@ -147,6 +153,7 @@ class Attached:
             yield from queue.requeuing(group, ended=True, failed=failed)
         self._drop_dynamic(link.dynamic)
         session.connection.consumer_ended(session, link.consumer, reason)
+        link.let_go()
 
     def _drop_dynamic(self, queue: str) -> None:
         """A queue that was made for its link ends with it."""

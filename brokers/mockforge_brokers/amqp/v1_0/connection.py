@@ -202,7 +202,10 @@ class Connection:
         return past(self.client, self.names, self.unroutable)
 
     def let_go(self) -> None:
-        """Left to the collector: sessions that end may still be at work."""
+        """What sessions that end need of it stays: they may still be at work."""
+        self.sessions.let_go()
+        self._beats = self._patience = None
+        del self.closing, self.handshake, self.blocking, self._flow, self.set_writable
 
     def splitter(self, direction: int) -> Splitter:
         return FrameSplitter()
@@ -359,7 +362,7 @@ class Connection:
         self.spine.emit(ClientIdentified(PROTOCOL, self.id, self.client, handshake.software))
 
     def _refresh(self) -> None:
-        self.sessions.refresh(self.flowing)
+        self.sessions.refresh()
         self.vhost.memory.settle()
 
     def _beat(self) -> None:

@@ -182,6 +182,10 @@ class Outgoing:
         if self.session.flowing and self.consumer.credit > 0 and not self.late:
             self.consumer.queue.resume(self.consumer)
 
+    def let_go(self) -> None:
+        """Its consumer ended. The two know each other, and would stay until the collector comes."""
+        self.consumer.sink = _NOWHERE
+
     def drained(self) -> int:
         """The queue has no more for it: all credit is used up. Returns how much that was."""
         left = max(0, self.consumer.credit)
@@ -190,6 +194,24 @@ class Outgoing:
         self.delivery_count = (self.delivery_count + left) % SERIAL
         self.draining = False
         return left
+
+
+class _Nowhere:
+    """The sink of a consumer that ended: it takes nothing any more."""
+
+    def deliver(
+        self, route: Route, content: bytes, size: int, redelivered: bool, unacked: Message | None
+    ) -> None: ...
+
+    def work(self, call: Callable[[], object]) -> None: ...
+
+    def holds(self, consumer: Consumer) -> bool:
+        return False
+
+    def cancelled(self, reason: str) -> None: ...
+
+
+_NOWHERE: Final = _Nowhere()
 
 
 def transfers(

@@ -81,10 +81,10 @@ class Sessions:
         for session in tuple(self.open.values()):
             session.finish_burst()
 
-    def refresh(self, flowing: bool) -> None:
+    def refresh(self) -> None:
         """Let them send, or stop them, as the connection's flow wants it."""
         for session in tuple(self.open.values()):
-            if flowing:
+            if self._connection.flowing:
                 session.resume()
             else:
                 session.pause()
@@ -98,6 +98,10 @@ class Sessions:
         while self.open:
             _, session = self.open.popitem()
             yield from session.ending(reason)
+
+    def let_go(self) -> None:
+        """Know their connection no more, which is gone (`contract.Connection`)."""
+        del self._connection
 
     def _begin(self, channel: int, found: Composite) -> None:
         if found.get("remote_channel") is not None:
