@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from ..runtime import Runtime
 from .changing import body_of
 from .paths import OF_A_VHOST, PATHS, SINCE, Answer
 from .refusals import NOT_FOUND, Refused
+from .rendering import rendering
 from .request import CREATED, Asked, Made
 from .sight import Sight
 from .tags import problem
@@ -73,7 +75,8 @@ class Application:
                 # It was removed while its request came in.
                 return _LOGIN_FAILED
             place = names[0] if names and path.startswith(OF_A_VHOST) else None
-            return self._answer(request, answer, user, names, place, body)
+            found = self._answer(request, answer, user, names, place, body)
+            return found if isinstance(found, Response) else await self._in_steps(*found)
         return JSONResponse(NOT_FOUND, 404)
 
     def _matching(
@@ -95,8 +98,8 @@ class Application:
         names: tuple[str, ...],
         place: str | None,
         body: bytes,
-    ) -> Response:
-        """`place` is the virtual host that the path leads into.
+    ) -> Response | tuple[int, Any]:
+        """A response, or its status and value; `place` is the virtual host that the path is of.
 
         From the look at what the user may do to the end of the change nobody else has a turn.
         """
@@ -126,7 +129,17 @@ class Application:
         if isinstance(found, Made):
             return Response(status_code=CREATED, headers={"Location": found.location})
         status, value = found if isinstance(found, tuple) else (200, found)
-        return Response(status_code=status) if value is None else _Json(value, status)
+        return Response(status_code=status) if value is None else (status, value)
+
+    async def _in_steps(self, status: int, value: Any) -> Response:
+        """What is long is made while others have their turns between."""
+        pieces: list[str] = []
+        steps, turn = rendering(value, pieces), self._runtime.environment.turn
+        turn.begin()
+        while turn.work(steps):
+            await asyncio.sleep(0)
+            turn.begin()
+        return Response("".join(pieces), status, media_type=_Json.media_type)
 
     def _user(self, request: Request) -> str | None:
         """Whom Basic authentication (RFC 7617) names, if that is the password."""

@@ -1,10 +1,11 @@
 """Lists as they are asked for: filtered, sorted, in pages, with some columns only."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mockforge_brokers.expressions import compiled
+from msgspec import Struct
 
 from .refusals import bad_request
 
@@ -14,47 +15,69 @@ _PLACE = ("", "name", "vhost")
 """Columns of rows that are not filled, and none."""
 
 
-Filled = Callable[[Sequence[Row]], Sequence[Row]]
+Filled = Callable[[Sequence[Row]], Iterable[Row]]
+
+
+class Listing(Struct, frozen=True):
+    """A list of rows of which each is made when it is asked for.
+
+    None in place of a row is a step without one. `page` is what is said beside the rows, its
+    `items`, where one page of them is meant.
+    """
+
+    rows: Iterator[Row | None]
+    page: dict[str, Any] | None = None
 
 
 def _as_they_are(rows: Sequence[Row]) -> Sequence[Row]:
     return rows
 
 
-def listed(rows: Sequence[Row], query: Mapping[str, str], filled: Filled = _as_they_are) -> Any:
+def listed(rows: Sequence[Row], query: Mapping[str, str], filled: Filled = _as_they_are) -> Listing:
     """A plain list, or one page with the sizes of the whole. Raises Refused.
 
     `filled` makes of rows that say where something is those that say all of it: of a page alone,
     where nothing else is looked at.
     """
-    if query.get("sort", "name") not in _PLACE:
-        rows, filled = filled(rows), _as_they_are
-    found = list(rows)
-    total = len(found)
+    total, found = len(rows), list(rows)
     if query.get("name"):
         found = [row for row in found if _named(str(row.get("name", "")), query)]
-    if query.get("sort"):
-        path = query["sort"]
-        backwards = query.get("sort_reverse") == "true"
-        found.sort(key=lambda row: _order(_at(row, path)), reverse=backwards)
     if "page" not in query:
-        return [picked(row, query) for row in filled(found)]
+        return Listing(_in_order(found, query, filled, 0, len(found)))
     page, size = _number(query, "page", 1), _number(query, "page_size", 100)
     if size > 500:
         raise bad_request(f"page_size: 500 is the most, not {size}")
     pages = max(1, -(-len(found) // size))
     if page > pages:
         raise bad_request(f"page {page} is out of range: there are {pages}")
-    items = found[(page - 1) * size : page * size]
-    return {
+    start, end = (page - 1) * size, min(page * size, len(found))
+    beside = {
         "filtered_count": len(found),
-        "item_count": len(items),
-        "items": [picked(row, query) for row in filled(items)],
+        "item_count": end - start,
         "page": page,
         "page_count": pages,
         "page_size": size,
         "total_count": total,
     }
+    return Listing(_in_order(found, query, filled, start, end), beside)
+
+
+def _in_order(
+    found: list[Row], query: Mapping[str, str], filled: Filled, start: int, end: int
+) -> Iterator[Row | None]:
+    path = query.get("sort", "")
+    if path not in _PLACE:
+        # To sort by it, it has to be known of all.
+        whole = []
+        for row in filled(found):
+            whole.append(row)
+            yield None
+        found, filled = whole, _as_they_are
+    if path:
+        backwards = query.get("sort_reverse") == "true"
+        found.sort(key=lambda row: _order(_at(row, path)), reverse=backwards)
+    for row in filled(found[start:end]):
+        yield picked(row, query)
 
 
 def picked(row: Row, query: Mapping[str, str]) -> Row:

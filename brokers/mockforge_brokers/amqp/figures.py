@@ -64,15 +64,13 @@ class Management:
             for name in sorted(host.queues)
         ]
 
-    def queues(self, names: Iterable[Mapping[str, Any]]) -> list[Figures]:
-        """All that is to be said of these."""
+    def queues(self, names: Iterable[Mapping[str, Any]]) -> Iterator[Figures]:
+        """All that is to be said of these, one by one; one that is gone by then is left out."""
         unacked, sizes = self._unacked(), _Sizes()
-        return [
-            _queue(host, queue, self._rates(queue), unacked, sizes)
-            for each in names
-            for host in self._in(each["vhost"])
-            if (queue := host.queues.get(each["name"])) is not None
-        ]
+        for each in names:
+            for host in self._in(each["vhost"]):
+                if (queue := host.queues.get(each["name"])) is not None:
+                    yield _queue(host, queue, self._rates(queue), unacked, sizes)
 
     def queue(self, vhost: str, name: str) -> Figures | None:
         """With its consumers."""

@@ -1,6 +1,6 @@
 """Lists of very much: what is not shown is not made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -32,16 +32,18 @@ def test_all_that_is_to_be_said_is_said_of_what_is_shown(
 ) -> None:
     filled = []
 
-    def fill(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        filled.extend(rows)
-        return [{**row, "messages": 9 - int(row["name"][1:])} for row in rows]
+    def fill(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+        for row in rows:
+            filled.append(row)
+            yield {**row, "messages": 9 - int(row["name"][1:])}
 
     found = listed(PLACES, query, fill)
-    items = found["items"] if "page" in query else found
+    items = [row for row in found.rows if row is not None]
     assert [(row["name"], row["messages"]) for row in items] == [(f"q{n}", 9 - n) for n in shown]
     assert len(filled) == made
-    if "page" in query:
-        assert (found["total_count"], found["item_count"]) == (6, len(shown))
+    assert (found.page is not None) == ("page" in query)
+    if found.page is not None:
+        assert (found.page["total_count"], found.page["item_count"]) == (6, len(shown))
 
 
 def test_of_bindings_those_are_described_that_are_asked_for(monkeypatch) -> None:

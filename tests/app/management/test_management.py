@@ -6,6 +6,7 @@ Shapes are those that RabbitMQ 3.10.8 answered with.
 import asyncio
 import base64
 import hashlib
+from itertools import count
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ from msgspec import structs
 from mockforge_tui.bodies import Bodies
 from mockforge_tui.config import Config, resolve
 from mockforge_tui.management.app import build
+from mockforge_tui.management.listing import listed
 from mockforge_tui.management.paths import PATHS, SINCE
 from mockforge_tui.management.tags import problem
 
@@ -1045,3 +1047,59 @@ def test_a_client_that_hangs_up_amid_its_body_is_no_failure_of_ours(place):
 
     asyncio.run(place.app(scope, receive, send))
     assert (came, sent) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "queues",
+        "queues?sort=messages",
+        "queues?page=1&page_size=500",
+        "bindings",
+        "definitions/%2F",
+    ],
+)
+def test_others_have_their_turn_while_a_long_answer_is_made(path):
+    place = Place()
+    for number in range(600):
+        place.scene.broker.declare_queue(f"q{number}")
+    name, _, query = path.partition("?")
+    whole = place.ask("GET", name, **dict(each.split("=") for each in query.split("&") if each))
+    # Each look at the time finds the turn to be up.
+    turn = place.scene.environment.turn
+    turn.now, turn.length = count().__next__, 0.0
+    turns = 0
+
+    async def others():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def main():
+        headers = {"authorization": "Basic " + base64.b64encode(b"guest:guest").decode()}
+        transport = httpx.ASGITransport(place.app)
+        async with httpx.AsyncClient(transport=transport, base_url=BASE) as http:
+            beside = asyncio.create_task(others())
+            answer = await http.get(f"/api/{path}", headers=headers)
+            beside.cancel()
+            return answer
+
+    answer = asyncio.run(main())
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == whole.json()
+    assert turns >= 500
+
+
+def test_a_queue_that_goes_while_a_list_is_made_is_left_out():
+    place = Place()
+    for number in range(600):
+        place.scene.broker.declare_queue(f"q{number:03}")
+    found = listed(
+        place.scene.broker.management.queue_names(), {}, place.scene.broker.management.queues
+    )
+    first = next(found.rows)
+    place.scene.broker.vhost().delete_queue("q599")
+    assert [first["name"], *(row["name"] for row in found.rows)] == [
+        f"q{number:03}" for number in range(599)
+    ]
