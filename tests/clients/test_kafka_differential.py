@@ -8,6 +8,7 @@ import json
 import os
 import re
 import time
+from contextlib import nullcontext
 from importlib.util import find_spec
 
 import pytest
@@ -34,6 +35,7 @@ from brokers.kafka.authorizing import caller, grid
 from brokers.kafka.batching import CASES, codes
 from brokers.kafka.scene import Scene
 from mockforge_brokers.kafka.codes import ErrorCode
+from mockforge_brokers.kafka.wire.messages.transactions import AddPartitionsToTxnRequest
 
 pytestmark = [pytest.mark.client, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -74,14 +76,45 @@ NOT_YET = {
 }
 
 
-@pytest.fixture(scope="module")
-def kafka():
+def started(more=""):
+    """A new Apache Kafka, when it is entered."""
     try:
-        subject = apache_kafka()
+        return apache_kafka(more).start()
     except Skipped as reason:
         pytest.skip(str(reason))
-    with subject.start() as port:
+
+
+@pytest.fixture(scope="module")
+def kafka():
+    with started() as port:
         yield int(port)
+
+
+@pytest.fixture
+def kafkas(kafka):
+    """That of all tests of the file, and a new one."""
+    return nullcontext(kafka), started()
+
+
+def agree(heard, wanted, *kafkas):
+    """`heard` tells what a port says. On a busy machine a part of Kafka may be late with what no
+    answer shows: then the next one is asked, and what the last one says too is a difference."""
+    for kafka in kafkas:
+        with kafka as port:
+            said = json.loads(json.dumps(heard(int(port))))
+        if said == wanted:
+            return
+    assert said == wanted
+
+
+def asking(play, *names):
+    """What `play` hears over one connection."""
+
+    def heard(port):
+        with Asking("127.0.0.1", port) as asked:
+            return play(patiently(asked.call), *names)
+
+    return heard
 
 
 def patiently(call):
@@ -98,19 +131,29 @@ def patiently(call):
     return again
 
 
-def test_every_answer_is_apache_kafkas(kafka):
-    def fresh(message, version):
-        with Asking("127.0.0.1", kafka, timeout=5) as asking:
-            return asking.call(message, version)
-
-    theirs = answers(fresh)
+def test_every_answer_is_apache_kafkas(kafkas):
     ours = answers(Scene(wall=NOW / 1000).call)
-    assert len(theirs) >= 1_400
-    unlike = {name for name, answer in ours.items() if unlike_but_in_words(answer, theirs[name])}
-    unknown = {name for name in unlike if not any(re.fullmatch(one, name) for one in DIFFERENT)}
-    assert {name: (ours[name], theirs[name]) for name in unknown} == {}
-    stale = [one for one in DIFFERENT if not any(re.fullmatch(one, name) for name in unlike)]
-    assert stale == [], "these do not differ any more"
+
+    def heard(port):
+        def fresh(message, version):
+            unanswered = isinstance(message, AddPartitionsToTxnRequest) and not message.transactions
+            with Asking("127.0.0.1", port, timeout=5 if unanswered else 60) as asked:
+                return asked.call(message, version)
+
+        theirs = answers(fresh)
+        assert len(theirs) >= 1_400
+        unlike = [
+            name for name, answer in ours.items() if unlike_but_in_words(answer, theirs[name])
+        ]
+        unknown = [name for name in unlike if not any(re.fullmatch(one, name) for one in DIFFERENT)]
+        return {
+            "unlike": {name: [ours[name], theirs[name]] for name in unknown},
+            "not unlike any more": [
+                one for one in DIFFERENT if not any(re.fullmatch(one, name) for name in unlike)
+            ],
+        }
+
+    agree(heard, {"unlike": {}, "not unlike any more": []}, *kafkas)
 
 
 def worded(answer):
@@ -134,27 +177,23 @@ def unlike_but_in_words(ours, theirs):
     )
 
 
-def test_batches_that_are_not_what_they_say_get_apache_kafkas_codes(kafka):
-    with Asking("127.0.0.1", kafka) as asking:
-        assert codes(asking.call, "batches") == {name: code for name, (_, code) in CASES.items()}
+def test_batches_that_are_not_what_they_say_get_apache_kafkas_codes(kafkas):
+    wanted = {name: code for name, (_, code) in CASES.items()}
+    agree(asking(codes, "batches"), wanted, *kafkas)
 
 
 @pytest.mark.parametrize("grid", [transaction_grid, member_grid])
-def test_recorded_grids_are_what_apache_kafka_says(kafka, grid):
-    with Asking("127.0.0.1", kafka) as asking:
-        said = grid.play(patiently(asking.call), f"{grid.__name__.rpartition('.')[2]}.")
-    assert json.loads(json.dumps(said)) == json.loads(grid.RECORDED.read_text())
+def test_recorded_grids_are_what_apache_kafka_says(kafkas, grid):
+    prefix = f"{grid.__name__.rpartition('.')[2]}."
+    agree(asking(grid.play, prefix), json.loads(grid.RECORDED.read_text()), *kafkas)
 
 
 def test_recorded_rights_are_what_apache_kafka_says():
-    try:
-        subject = apache_kafka(SECURED)
-    except Skipped as reason:
-        pytest.skip(str(reason))
-    with subject.start() as port:
-        admin = caller("127.0.0.1", int(port), "admin", "admin")
-        said = grid(admin, caller("127.0.0.1", int(port), "alice", "secret"))
-    assert said == json.loads(RIGHTS.read_text())
+    def heard(port):
+        admin = caller("127.0.0.1", port, "admin", "admin")
+        return grid(admin, caller("127.0.0.1", port, "alice", "secret"))
+
+    agree(heard, json.loads(RIGHTS.read_text()), started(SECURED), started(SECURED))
 
 
 @pytest.mark.parametrize(
@@ -167,15 +206,9 @@ def test_recorded_rights_are_what_apache_kafka_says():
         if name != "what is pushed"
     ],
 )
-def test_recorded_scenarios_are_what_apache_kafka_says(kafka, kind, name):
+def test_recorded_scenarios_are_what_apache_kafka_says(kafkas, kind, name):
     recorded = json.loads(kind.RECORDED.read_text())[name]
-    # Kafka shows a changed subscription some moments before it goes by it, which no answer shows.
-    for attempt in range(3):
-        with Asking("127.0.0.1", kafka) as asking:
-            said = kind.play(patiently(asking.call), name, f"{name.replace(' ', '')}{attempt}.")
-        if json.loads(json.dumps(said)) == recorded:
-            break
-    assert json.loads(json.dumps(said)) == recorded
+    agree(asking(kind.play, name, f"{name.replace(' ', '')}."), recorded, *kafkas)
 
 
 def test_recorded_clusters_are_what_three_nodes_of_apache_kafka_say():
@@ -194,28 +227,20 @@ def test_recorded_clusters_are_what_three_nodes_of_apache_kafka_say():
         pytest.skip(str(reason))
 
 
-def test_recorded_apis_features_and_keys_are_what_apache_kafka_shows(kafka):
-    with Asking("127.0.0.1", kafka) as asking:
-        said = describing.play(asking.call)
-    assert json.loads(json.dumps(said)) == json.loads(describing.RECORDED.read_text())
+def test_recorded_apis_features_and_keys_are_what_apache_kafka_shows(kafkas):
+    agree(asking(describing.play), json.loads(describing.RECORDED.read_text()), *kafkas)
 
 
-def test_recorded_repetitions_are_what_apache_kafka_says(kafka):
-    with Asking("127.0.0.1", kafka) as asking:
-        said = repeating.play(asking.call)
-    assert json.loads(json.dumps(said)) == json.loads(repeating.RECORDED.read_text())
+def test_recorded_repetitions_are_what_apache_kafka_says(kafkas):
+    agree(asking(repeating.play), json.loads(repeating.RECORDED.read_text()), *kafkas)
 
 
-def test_recorded_probes_are_what_apache_kafka_says(kafka):
-    with Asking("127.0.0.1", kafka) as asking:
-        said = probing.play(asking.call, probing.in_a_moment)
-    assert json.loads(json.dumps(said)) == json.loads(probing.RECORDED.read_text())
+def test_recorded_probes_are_what_apache_kafka_says(kafkas):
+    agree(asking(probing.play), json.loads(probing.RECORDED.read_text()), *kafkas)
 
 
-def test_recorded_sources_of_values_are_what_apache_kafka_shows(kafka):
-    with Asking("127.0.0.1", kafka) as asking:
-        said = sourcing.play(asking.call)
-    assert json.loads(json.dumps(said)) == json.loads(sourcing.RECORDED.read_text())
+def test_recorded_sources_of_values_are_what_apache_kafka_shows(kafkas):
+    agree(asking(sourcing.play), json.loads(sourcing.RECORDED.read_text()), *kafkas)
 
 
 @pytest.mark.parametrize("name", gathering.SCENARIOS)
@@ -227,8 +252,6 @@ def test_recorded_groups_of_several_members_are_what_apache_kafka_says(kafka, na
     assert said == json.loads(gathering.RECORDED.read_text())[name]
 
 
-def test_recorded_internal_topics_are_what_apache_kafka_says(kafka):
+def test_recorded_internal_topics_are_what_apache_kafka_says(kafkas):
     """The last one: Kafka's own topics are made anew."""
-    with Asking("127.0.0.1", kafka) as asking:
-        said = internal_topics.play(asking.call)
-    assert json.loads(json.dumps(said)) == json.loads(internal_topics.RECORDED.read_text())
+    agree(asking(internal_topics.play), json.loads(internal_topics.RECORDED.read_text()), *kafkas)

@@ -52,6 +52,7 @@ def furnish(call: Callable[[Message, int], Any]) -> None:
     ):
         request = created(name, partitions=partitions, dry=False, configs=values)
         assert call(request, 5).topics[0].error_code == 0
+        until(lambda name=name, count=partitions: served(call, name, count))
     batch = build_batch([Record(0, NOW + n, None, b"v%d" % n) for n in range(3)])
     until(
         lambda: not call(produced(TOPIC, batch), 9).responses[0].partition_responses[0].error_code
@@ -69,6 +70,21 @@ def until(true: Callable[[], bool]) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("it did not settle")
+
+
+def served(call: Callable[[Message, int], Any], name: str, partitions: int = 1) -> bool:
+    """Whether a topic is shown, and then each of its partitions led."""
+    wanted = cluster.MetadataRequestTopic(name=name)
+    asked = cluster.MetadataRequest(topics=[wanted], allow_auto_topic_creation=False)
+    return not call(asked, 12).topics[0].error_code and not any(
+        call(listed(name, -2, partition=index), 7).topics[0].partitions[0].error_code
+        for index in range(partitions)
+    )
+
+
+FOREVER = {"retention.ms": "-1"}
+"""Of topics whose records are of 1970: Apache Kafka looks half a minute after its start, and then
+every five minutes, for what is too old."""
 
 
 def created(

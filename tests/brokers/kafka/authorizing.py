@@ -9,7 +9,6 @@ admin (password admin) is a super user and alice's password is secret.
 import json
 import re
 import sys
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,19 @@ from mockforge_brokers.kafka.wire.messages import (
 )
 from mockforge_brokers.kafka.wire.schema import Message
 
-from .asked import always, committed, created, fetched, flat, joined, listed, offsets_of, produced
+from .asked import (
+    always,
+    committed,
+    created,
+    fetched,
+    flat,
+    joined,
+    listed,
+    offsets_of,
+    produced,
+    served,
+    until,
+)
 from .asking import Asking
 
 RECORDED = Path(__file__).parent / "recorded" / "authorization.json"
@@ -411,6 +422,7 @@ def codes(answer: Message) -> list[str]:
 def furnish(call: Call) -> None:
     for name in (TOPIC, OTHER):
         assert call(created(name, dry=False), 5).topics[0].error_code in (0, 36)
+        until(lambda name=name: served(call, name))
     for key, kind in ((GROUP, 0), (ID, 1)):
         asked = groups.FindCoordinatorRequest(key=key, key_type=kind)
         until(lambda asked=asked: not call(asked, 3).error_code)
@@ -418,14 +430,6 @@ def furnish(call: Call) -> None:
     producer = producers.InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=60_000)
     until(lambda: not call(producer, 4).error_code)
     until(lambda: not call(committed(TOPIC, 0, group=GROUP), 7).topics[0].partitions[0].error_code)
-
-
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if true():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not settle")
 
 
 def counted(call: Call) -> int:

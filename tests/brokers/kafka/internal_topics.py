@@ -11,7 +11,7 @@ from typing import Any
 from mockforge_brokers.kafka.wire.messages import cluster, logs, topics, transactions
 from mockforge_brokers.kafka.wire.schema import ZERO_UUID, Message
 
-from .asked import altered, created, described, produced, said_of, until
+from .asked import altered, created, described, produced, said_of, served, until
 from .batching import CASES
 
 RECORDED = Path(__file__).parent / "recorded" / "internal_topics.json"
@@ -83,7 +83,7 @@ def play(call: Call) -> dict[str, dict[str, Any]]:
                 continue  # What comes next is a matter of the coordinator.
             said[f"{name}: {step}"] = said_of(call(message(name), version))
             if step == "create again" and name != "__cluster_metadata":
-                until(lambda name=name: call(shown(name), 12).topics[0].error_code == 0)
+                until(lambda name=name: served(call, name))
     return said
 
 

@@ -4,12 +4,11 @@
 none of these topics and groups in `recorded/probed.json`.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.records import Record, build_batch
 from mockforge_brokers.kafka.wire.messages import (
     cluster,
@@ -23,7 +22,7 @@ from mockforge_brokers.kafka.wire.messages import (
 )
 from mockforge_brokers.kafka.wire.schema import ZERO_UUID, Message
 
-from .asked import created, produced, said_of, until
+from .asked import FOREVER, created, produced, said_of, served, until
 from .asked_oddly import paged
 
 RECORDED = Path(__file__).parent / "recorded" / "probed.json"
@@ -107,11 +106,12 @@ CHANGES: list[tuple[str, tuple[tuple[str, int, str | None], ...]]] = [
 """Of a topic's values, one after the other."""
 
 
-def _configured(call: Call, settle: Callable[[], object]) -> Iterator[tuple[str, Any]]:
-    for label, changes in CHANGES:
+def _configured(call: Call) -> Iterator[tuple[str, Any]]:
+    call(_changed(*((key, DELETE, None) for key in FOREVER)), 1)
+    for number, (label, changes) in enumerate(CHANGES):
         answer = call(_changed(*changes), 1)
         shown = said_of(answer)
-        settle()
+        _all_know(call, number)
         for key in dict.fromkeys(key for key, _, _ in changes if key != "foo"):
             shown[key] = _value(call, key)
         yield f"IncrementalAlterConfigs: {label}", shown
@@ -131,9 +131,17 @@ def _configured(call: Call, settle: Callable[[], object]) -> Iterator[tuple[str,
         yield f"IncrementalAlterConfigs: {label}", said_of(call(request, 1))
 
 
-def _value(call: Call, key: str) -> str | None:
+def _all_know(call: Call, number: int) -> None:
+    """Apache Kafka shows a change when all of its parts know of it, and none before an older one:
+    a further change, which is seen whatever the older one was."""
+    key, value = "retention.ms", str(1_000_000 + number)
+    call(_changed((key, SET, value), name=B), 1)
+    until(lambda: _value(call, key, B) == value)
+
+
+def _value(call: Call, key: str, name: str = A) -> str | None:
     wanted = configs.DescribeConfigsResource(
-        resource_type=2, resource_name=A, configuration_keys=[key]
+        resource_type=2, resource_name=name, configuration_keys=[key]
     )
     answer = call(configs.DescribeConfigsRequest(resources=[wanted]), 4)
     value: str | None = answer.results[0].configs[0].value
@@ -552,22 +560,27 @@ def _in_transaction(call: Call) -> Iterator[tuple[str, Any]]:
 
 def _settled(call: Call, message: Message, version: int) -> dict[str, Any]:
     """Apache Kafka writes its markers a moment later, and says so until then."""
-    for _ in range(200):
+    said: dict[str, Any] = {}
+
+    def settled() -> bool:
         answer = call(message, version)
         added = getattr(answer, "results_by_topic_v3_and_below", [])
         # As a hash has them.
         added.sort(key=lambda one: one.name)
         for topic in added:
             topic.results_by_partition.sort(key=lambda one: one.partition_index)
-        said = said_of(answer)
-        if 51 not in said.values():
-            break
+        said.clear()
+        said.update(said_of(answer))
+        return ErrorCode.CONCURRENT_TRANSACTIONS not in said.values()
+
+    until(settled)
     return said
 
 
 def furnish(call: Call) -> dict[str, bytes]:
     for name, partitions in ((A, 3), (B, 2)):
-        call(created(name, partitions=partitions, dry=False), 5)
+        call(created(name, partitions=partitions, dry=False, configs=FOREVER), 5)
+        until(lambda name=name, count=partitions: served(call, name, count))
     records = build_batch([Record(0, 1_000 * n, None, b"v") for n in (1, 2, 3)])
     until(lambda: not call(produced(A, records), 9).responses[0].partition_responses[0].error_code)
     for kind, key in enumerate((GROUP, NAME)):
@@ -578,16 +591,7 @@ def furnish(call: Call) -> dict[str, bytes]:
     return {one.name: one.topic_id for one in shown.topics if one.name in (A, B)}
 
 
-def at_once() -> None:
-    """Ours shows a value as soon as it is set."""
-
-
-def in_a_moment() -> None:
-    """Apache Kafka does when all of its parts know of it."""
-    time.sleep(0.15)
-
-
-def play(call: Call, settle: Callable[[], object] = at_once) -> dict[str, Any]:
+def play(call: Call) -> dict[str, Any]:
     """What a broker says to each, by name."""
     ids = furnish(call)
     said: dict[str, Any] = {}
@@ -600,11 +604,11 @@ def play(call: Call, settle: Callable[[], object] = at_once) -> dict[str, Any]:
         }
     said |= dict(_in_transaction(call))
     said |= dict(_sessions(call, ids))
-    said |= dict(_configured(call, settle))
+    said |= dict(_configured(call))
     return said
 
 
 if __name__ == "__main__":
     from .asking import record
 
-    record(partial(play, settle=in_a_moment), RECORDED)
+    record(play, RECORDED)

@@ -12,7 +12,7 @@ from mockforge_brokers.kafka.records import read_batch_header, with_timestamps
 from mockforge_brokers.kafka.wire.messages import cluster, logs, offsets, topics
 from mockforge_brokers.kafka.wire.schema import ZERO_UUID, Message
 
-from .asked import altered, created, listed, produced, until
+from .asked import FOREVER, altered, created, listed, produced, until
 from .batching import BODY, batch
 
 RECORDED = Path(__file__).parent / "recorded" / "repeated.json"
@@ -162,7 +162,7 @@ def _configured(answer: Any) -> list[Any]:
 
 def furnish(call: Call) -> None:
     for name in NAMES:
-        call(created(name, partitions=2, dry=False), 5)
+        call(created(name, partitions=2, dry=False, configs=FOREVER), 5)
         for index in (0, 1):
             until(lambda name=name, index=index: not _appended(
                 call(produced(name, _GOOD, partition=index), 9)

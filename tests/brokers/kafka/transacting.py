@@ -22,6 +22,7 @@ from mockforge_brokers.kafka.wire.messages import (
     transactions,
 )
 
+from .asked import FOREVER
 from .asking import Asking
 
 RECORDED = Path(__file__).parent / "recorded" / "transactions.json"
@@ -59,7 +60,9 @@ class Player:
             num_partitions=partitions,
             replication_factor=1,
             assignments=[],
-            configs=[],
+            configs=[
+                topics.CreatableTopicConfig(name=key, value=value) for key, value in FOREVER.items()
+            ],
         )
         request = topics.CreateTopicsRequest(topics=[topic], timeout_ms=5000, validate_only=False)
         assert self.call(request, 5).topics[0].error_code in (0, 36)
