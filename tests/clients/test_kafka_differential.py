@@ -37,7 +37,7 @@ from brokers.kafka.scene import Scene
 from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.wire.messages.transactions import AddPartitionsToTxnRequest
 
-pytestmark = [pytest.mark.client, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.client, pytest.mark.slow, pytest.mark.timeout(900)]
 
 DIFFERENT = {
     r"Metadata v0: empty": "topics in another order",
