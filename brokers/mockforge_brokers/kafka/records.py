@@ -30,7 +30,7 @@ _LEAST_INT, _GREATEST_INT = -(2**31), 2**31 - 1
 _LEAST_LONG, _GREATEST_LONG = -(2**63), 2**63 - 1
 _SMALL = 4096
 """Bytes of a batch that are copied twice sooner than looked at through a view."""
-_LARGE = 32 * 1024
+LARGE = 32 * 1024
 """Bytes of a batch whose checksum is made part by part."""
 _MOST_PIECES = 8
 """Of a batch that is kept in pieces."""
@@ -161,11 +161,16 @@ def split_batches(data: bytes) -> list[tuple[BatchHeader, bytes]]:
 
 def check_crc(batch: Buffer, header: BatchHeader) -> bool:
     """Whether the batch's CRC-32C is that of its bytes from the attributes on."""
-    if not isinstance(batch, bytes):
-        return batch.crc() == header.crc
-    if len(batch) < _LARGE:
+    if isinstance(batch, bytes) and len(batch) < LARGE:
         return crc32c(batch[CRC_FROM:]) == header.crc
-    return crc32c_of((memoryview(batch)[CRC_FROM:],)) == header.crc
+    return crc_of_large(batch) == header.crc
+
+
+def crc_of_large(batch: Buffer) -> int:
+    """The CRC-32C of its bytes from the attributes on, of which no copy is made."""
+    if isinstance(batch, bytes):
+        return crc32c_of((memoryview(batch)[CRC_FROM:],))
+    return batch.crc()
 
 
 def place(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> Buffer:

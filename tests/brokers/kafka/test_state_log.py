@@ -7,6 +7,7 @@ import pytest
 from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.kafka.codes import Compression, ErrorCode
 from mockforge_brokers.kafka.records import (
+    HEADER_SIZE,
     Record,
     build_batch,
     read_batch_header,
@@ -249,16 +250,22 @@ PLAIN = {
 }
 
 
+@pytest.mark.parametrize("pieces", [1, 2, 9])
 @pytest.mark.parametrize(("data", "plain"), PLAIN.values(), ids=PLAIN)
-def test_a_plain_batch_is_appended_as_any_other_and_of_others_nothing_is_done(data, plain):
+def test_a_plain_batch_is_appended_as_any_other_and_of_others_nothing_is_done(data, plain, pieces):
+    if pieces > 1 and len(data) <= HEADER_SIZE:
+        pytest.skip("what has no records is in one piece")
     logs = log_of(), log_of()
+    step = -(-(len(data) - HEADER_SIZE) // max(1, pieces - 1))
+    body = [memoryview(data)[at : at + step] for at in range(HEADER_SIZE, len(data), step or 1)]
+    came = data if pieces == 1 else Scattered([data[:HEADER_SIZE], *body])
     heard = []
     for log in logs:
         log.append(batch(7))
         log.undisputed_until = START + 500_000
         log.watchlist.add(log, heard.append)
     before = logs[0].dump()
-    assert logs[0].append_plain(data) == (7 if plain else -1)
+    assert logs[0].append_plain(came) == (7 if plain else -1)
     if not plain:
         assert (logs[0].dump(), heard) == (before, [])
         return

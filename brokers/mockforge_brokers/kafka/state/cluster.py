@@ -346,7 +346,7 @@ class Cluster:
 
 
 def append_plain(
-    cluster: Cluster, log: PartitionLog, batch: bytes, begin: Begin | None = None
+    cluster: Cluster, log: PartitionLog, batch: Buffer, begin: Begin | None = None
 ) -> int:
     """The base offset of a batch about which there is nothing to say; -1: `append` is asked.
 

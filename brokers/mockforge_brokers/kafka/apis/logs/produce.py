@@ -127,9 +127,8 @@ def answer_on_path(caller: Caller, paths: ProducePaths, head: bytes, frame: Fram
     # Another API's request may have come in between, with another client id.
     if path.client_id is not caller.client_id:
         caller.rename(path.client_id)
-    log, base_offset = path.log, -1
-    if isinstance(records, bytes):
-        base_offset = append_plain(caller.cluster, log, records, path.begin)
+    log = path.log
+    base_offset = append_plain(caller.cluster, log, records, path.begin)
     if base_offset >= 0:
         caller.messages_in += log.high_watermark - base_offset
         return [path.response(head, base_offset)]

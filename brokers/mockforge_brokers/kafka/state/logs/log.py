@@ -11,10 +11,12 @@ from ....errors import ProtocolError, RequestRefused
 from ...codes import Compression, ErrorCode
 from ...records import (
     HEADER_SIZE,
+    LARGE,
     LENGTH_COUNTS_FROM,
     BatchHeader,
     Record,
     build_marker,
+    crc_of_large,
     place,
     read_batch_header,
     read_records,
@@ -158,7 +160,7 @@ class PartitionLog(Segments):
         append_time = header.max_timestamp if header.attributes & _APPEND_TIME else -1
         return Appended(base_offset, header.record_count, False, append_time)
 
-    def append_plain(self, batch: bytes, begin: Begin | None = None) -> int:
+    def append_plain(self, batch: Buffer, begin: Begin | None = None) -> int:
         """Append a batch about which there is nothing to say: its base offset, or -1 for any other.
 
         That is one whose header, size and CRC fit, that no policy looks at, and that is the next of
@@ -168,10 +170,11 @@ class PartitionLog(Segments):
         size = len(batch)
         if not HEADER_SIZE <= size <= self.max_batch_bytes:
             return -1
+        head = batch if isinstance(batch, bytes) else batch.header
         # In one go, without a header in between: this runs for each record of whoever sends single
         # ones, and half of what `append` takes is calls.
         (first, length, _, magic, crc, attributes, delta, _, newest,
-         producer_id, epoch, sequence, count) = unpack_header(batch)  # fmt: skip
+         producer_id, epoch, sequence, count) = unpack_header(head)  # fmt: skip
         if (
             magic != _MAGIC
             or first
@@ -193,7 +196,8 @@ class PartitionLog(Segments):
                 return -1
         elif transactional:
             return -1
-        if crc32c(batch[CRC_FROM:]) != crc:
+        small = head is batch and size < LARGE
+        if (crc32c(head[CRC_FROM:]) if small else crc_of_large(batch)) != crc:
             return -1
         base_offset = self.high_watermark
         self._keep(base_offset, place(batch, base_offset, self.leader_epoch), delta, newest)

@@ -44,7 +44,7 @@ class StoredLog(PartitionLog):
             raise RequestRefused(ErrorCode.KAFKA_STORAGE_ERROR, self._disk.failing)
         return super().append(batch, begin, look_at=look_at)
 
-    def append_plain(self, batch: bytes, begin: Begin | None = None) -> int:
+    def append_plain(self, batch: Buffer, begin: Begin | None = None) -> int:
         # Who cannot keep it refuses it, with the reason.
         return -1 if self._disk.failing else PartitionLog.append_plain(self, batch, begin)
 
