@@ -123,10 +123,14 @@ class Connection(Owner, Protocol):
 
     @property
     def missing(self) -> int:
-        """Bytes that are worth a read of their own; 0: none, or nobody knows. Never below that.
+        """Bytes that a frame lacks which came in part; 0: none, or it does not say. Never below."""
+        ...
 
-        What a frame that came in part lacks, as far as it said how long it is, or as much as there
-        may be where large messages follow each other.
+    @property
+    def expected(self) -> int:
+        """Bytes of large messages that may follow by what came so far, where none is missing; or 0.
+
+        A guess: to ask the system for what is not there yet costs a call.
         """
         ...
 

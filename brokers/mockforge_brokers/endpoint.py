@@ -114,15 +114,16 @@ class Endpoint(Flow):
             self.handle(data)
         else:
             self._measure(data)
-        if count >= FULL and self.connection.missing >= _LARGE:
-            self._read_on()
+        if count > SMALL:
+            connection = self.connection
+            if connection.missing >= _LARGE or (count >= FULL and connection.expected >= _LARGE):
+                self._read_on()
 
     def _read_on(self) -> None:
         """Read what a large frame lacks past the loop, in one piece, and such as follow it.
 
         What the loop reads goes through a buffer of its own, and comes in many pieces.
         """
-        missing = self.connection.missing
         while True:
             # Where somebody wants nothing read, or the turn is up, the loop goes on in its time.
             if (
@@ -133,7 +134,8 @@ class Endpoint(Flow):
                 or self.server.backlog.crowded()
             ):
                 return
-            most = min(missing, _AT_ONCE) if missing else _HEAD
+            connection = self.connection
+            most = min(connection.missing or connection.expected or _HEAD, _AT_ONCE)
             try:
                 data = read_now(self._descriptor, most)
             except OSError as error:
@@ -145,10 +147,11 @@ class Endpoint(Flow):
                 return
             self.bytes_in += len(data)
             self.handle(data)
-            if len(data) < most or self.closing:
+            if self.closing:
                 return
             missing = self.connection.missing
-            if 0 < missing < _LARGE or (not missing and most == _HEAD):
+            # Nothing large follows, or of what may nothing more is there.
+            if (most == _HEAD and missing < _LARGE) or (not missing and len(data) < most):
                 return
 
     def _measure(self, data: bytes) -> None:

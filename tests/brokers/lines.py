@@ -103,6 +103,8 @@ class LineConnection:
     def missing(self) -> int:
         return 0
 
+    expected = missing
+
     def take_rest(self) -> bytes:
         waiting = b"".join(self._waiting)
         self._waiting.clear()

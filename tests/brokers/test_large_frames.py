@@ -1,4 +1,4 @@
-"""What a loop's full read leaves of a large frame is read in one piece, past the loop."""
+"""What a loop's read leaves of a large frame is read in one piece, past the loop."""
 
 import asyncio
 import errno
@@ -7,12 +7,15 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from mockforge_brokers import endpoint
 from mockforge_brokers.amqp.broker import AmqpBroker
 from mockforge_brokers.amqp.wire.frames import PROTOCOL_HEADER, method, split
 from mockforge_brokers.amqp.wire.methods import BY_NAME, decode
+from mockforge_brokers.bulk import read_now
 from mockforge_brokers.clock import LoopClock
 from mockforge_brokers.contract import Broker
 from mockforge_brokers.endpoint import Endpoint
@@ -190,6 +193,8 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     theirs.setblocking(False)
+    # Room for all that a test sends.
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     with ours, theirs:
         yield ours, theirs
 
@@ -258,11 +263,12 @@ def test_what_is_there_behind_the_frame_is_looked_at_for_another_large_one(proto
 def test_what_is_looked_at_may_end_wherever_it_does_in_a_small_frame(protocol):
     """Also where the size of the last one is not there yet."""
     make = PROTOCOLS[protocol][2]
-    frame = make(BODY)
     ends = set()
 
     def test(world: Meeting) -> None:
         for size in range(40, 140):
+            # None is as long as the last one: of such a third would be expected.
+            frame = make(BODY[size:])
             one = make(bytes(size), 3)
             more = one * (2 * HEAD // len(one))
             ends.add(HEAD % len(one))
@@ -382,16 +388,126 @@ def test_below_a_layer_nothing_is_read(protocol):
     meet(protocol, test, layered=True)
 
 
-@each
-def test_a_read_that_was_not_full_left_nothing_behind(protocol):
-    frame = PROTOCOLS[protocol][2](BODY)
+@direct
+def test_where_nothing_says_how_much_is_missing_a_read_that_was_not_full_was_all():
+    frame = amqp(BODY)
 
     def test(world: Meeting) -> None:
         world.theirs.send(frame[200_000:])
         world.endpoint.data_received(frame[:200_000])
         assert world.left() == frame[200_000:]
 
+    meet("amqp", test)
+
+
+@framed
+@pytest.mark.parametrize("first", [4_097, 65_536, 200_000, FULL - 1])
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_what_a_frame_lacks_is_read_as_long_as_there_is_some(protocol, first, steps, monkeypatch):
+    """Also behind reads that were not full: its client is still sending."""
+    frame = PROTOCOLS[protocol][2](BODY)
+    answer = answered(protocol, frame)
+    ends = [first + (len(frame) - first) * step // steps for step in range(steps + 1)]
+    pieces = [frame[at:end] for at, end in pairwise(ends)]
+
+    def test(world: Meeting) -> None:
+        coming = iter(pieces)
+
+        def read(descriptor: int, most: int) -> bytes | None:
+            if (piece := next(coming, b"")) and world.theirs.send(piece) != len(piece):
+                pytest.skip("a socket pair has no room for them here")
+            return read_now(descriptor, most)
+
+        monkeypatch.setattr(endpoint, "read_now", read)
+        world.endpoint.data_received(frame[:first])
+        assert world.kept()[-1 - steps :] == [frame[:first], *pieces]
+        assert world.answers() == answer != b""
+
     meet(protocol, test)
+
+
+@framed
+def test_what_lacks_little_is_left_to_the_loop(protocol):
+    frame = PROTOCOLS[protocol][2](BODY[:100_000])
+
+    def test(world: Meeting) -> None:
+        world.theirs.send(frame[60_000:])
+        world.endpoint.data_received(frame[:60_000])
+        assert world.left() == frame[60_000:]
+
+    meet(protocol, test)
+
+
+FOLLOWING = {
+    "one as long": [BODY[:150_000]],
+    "a part of one as long": [BODY[:150_000]],
+    "one less long": [BODY[:90_000]],
+    "one less long and another": [BODY[:80_000], BODY[:60_000]],
+    "one longer": [BODY[:170_000]],
+    "small ones": [bytes(90)] * 50,
+    "nothing": [],
+}
+
+
+@direct
+@pytest.mark.parametrize("name", FOLLOWING)
+def test_behind_two_requests_as_long_as_each_other_a_third_is_read_in_one_piece(name):
+    two = [kafka(BODY[:150_000], number) for number in (2, 3)]
+    more = [kafka(body, number) for number, body in enumerate(FOLLOWING[name], 4)]
+    behind = b"".join(more)
+    if name == "a part of one as long":
+        behind = behind[:70_000]
+    answer = answered("kafka", *two, *more)
+
+    def test(world: Meeting) -> None:
+        world.endpoint.data_received(two[0])
+        rest = two[1][50_000:] + behind
+        assert world.theirs.send(rest) == len(rest)
+        world.endpoint.data_received(two[1][:50_000])
+        assert world.left() == b""
+        if name == "one as long":
+            assert world.kept()[-1] == more[0]
+        world.endpoint.data_received(b"".join(more)[len(behind) :])
+        assert world.answers() == answer
+
+    meet("kafka", test)
+
+
+@framed
+@pytest.mark.parametrize("first", [70_000, FULL])
+def test_a_client_that_leaves_in_the_midst_of_a_frame_has_sent_nothing(protocol, first):
+    frame = PROTOCOLS[protocol][2](BODY)
+
+    def test(world: Meeting) -> None:
+        world.theirs.send(frame[first:-1])
+        world.theirs.shutdown(socket.SHUT_WR)
+        world.endpoint.data_received(frame[:first])
+        assert world.endpoint.connection.missing == 1
+        assert world.answers() == b""
+        world.endpoint.eof_received()
+        (closed,) = (one for one in world.events if isinstance(one, ConnectionClosed))
+        assert closed.reason == "the client closed the connection"
+
+    meet(protocol, test)
+
+
+@direct
+@pytest.mark.parametrize("reads", [1, 2, 3])
+def test_a_damaged_batch_is_refused_however_it_is_read_and_the_next_one_is_taken(reads):
+    whole, damaged = (kafka(BODY, number) for number in (2, 3))
+    damaged = damaged[:-100] + bytes(100)
+    frames = [whole, kafka(BODY, 2), damaged, kafka(BODY, 4)]
+    answer = answered("kafka", *frames)
+
+    def test(world: Meeting) -> None:
+        world.endpoint.data_received(whole)
+        for frame in frames[1:]:
+            step = -(-len(frame) // reads)
+            for at in range(0, len(frame), step):
+                world.endpoint.data_received(frame[at : at + step])
+        assert world.answers() == answer
+
+    meet("kafka", test)
 
 
 @each

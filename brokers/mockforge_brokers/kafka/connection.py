@@ -90,6 +90,10 @@ class KafkaConnection:
         return self._splitter.missing
 
     @property
+    def expected(self) -> int:
+        return self._splitter.expected
+
+    @property
     def peer(self) -> Peer:
         return self._peer
 

@@ -212,6 +212,10 @@ class MqttConnection:
         # Of the next packet there may be a byte already that does not say how long it is.
         return max(0, self.wanted - self.incomplete)
 
+    @property
+    def expected(self) -> int:
+        return 0
+
     def take_rest(self) -> bytes:
         data = b"".join(self._pieces)
         self._pieces.clear()

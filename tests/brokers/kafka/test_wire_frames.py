@@ -183,6 +183,33 @@ def test_a_large_frame_that_came_in_several_reads_is_handed_out_as_these() -> No
     assert splitter.cut(head[3:]) == [head]
 
 
+ALIKE = {
+    "none": ([], 0),
+    "one": ([40_000], 0),
+    "two": ([40_000] * 2, 40_004),
+    "two of another length": ([40_000, 50_000, 50_000], 50_004),
+    "others in turns": ([40_000, 50_000, 40_000], 0),
+    "small ones behind them": ([40_000, 40_000, 300], 40_004),
+    "as small as large ones are not": ([32_764] * 3, 0),
+}
+
+
+@pytest.mark.parametrize("read", [7_000, 40_004, 64_000, 1 << 20])
+@pytest.mark.parametrize(("sizes", "expected"), ALIKE.values(), ids=ALIKE)
+def test_large_frames_as_long_as_each_other_have_one_more_expected(
+    sizes: list[int], expected: int, read: int
+) -> None:
+    splitter = Splitter(1 << 20)
+    for size in sizes:
+        frame = size.to_bytes(4, "big") + bytes(size)
+        for at in range(0, len(frame), read):
+            splitter.cut(frame[at : at + read])
+    assert splitter.expected == expected
+    # A loop reads as much of these as there is.
+    splitter.cut(b"".join((300).to_bytes(4, "big") + bytes(300) for _ in range(400)))
+    assert splitter.expected == 0
+
+
 @given(
     st.lists(st.sampled_from([0, 1, 300, 32_764, 32_765, 40_000]), max_size=6),
     st.lists(st.integers(0, 200_000)),

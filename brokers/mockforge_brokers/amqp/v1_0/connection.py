@@ -187,6 +187,8 @@ class Connection:
         # A large transfer comes in frames, none of which says how long all of it is.
         return 0
 
+    expected = missing
+
     @property
     def incomplete(self) -> int:
         """Bytes of what is not whole yet."""

@@ -18,7 +18,7 @@ def whole(frame: Frame) -> bytes:
 class Splitter:
     """Cuts a byte stream into frames; each frame handed out begins with its four size bytes."""
 
-    __slots__ = ("_limit", "_pending", "_pieces", "_wanted")
+    __slots__ = ("_last", "_limit", "_pending", "_pieces", "_wanted", "expected")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -26,6 +26,9 @@ class Splitter:
         self._pieces: list[bytes] = []
         self._pending = 0
         self._wanted = 0
+        self._last = 0
+        self.expected = 0
+        """Bytes of the next frame, where the last two were large and as long as each other."""
 
     @property
     def pending(self) -> int:
@@ -64,10 +67,8 @@ class Splitter:
                 return frames
             if missing > 0:
                 # What it ends with may be the beginning of the next one's read.
-                pieces, at = self._pieces, missing
-                pieces.append(data[:missing])
-                frames.append(pieces if self._wanted > LARGE else b"".join(pieces))
-                self._pieces, self._pending, self._wanted = [], 0, 0
+                frames.append(self._completed(data[:missing]))
+                at = missing
             else:
                 # Not even its size was there, or it is an impossible one.
                 self._keep(data)
@@ -87,9 +88,26 @@ class Splitter:
                 break
             frames.append(data[at:stop])
             at = stop
+        # Behind a large one, or a flood of small ones.
+        if at > LARGE and isinstance(last := frames[-1], bytes):
+            self._note(len(last))
         if at < end:
             self._keep(data[at:])
         return frames
+
+    def _completed(self, data: bytes) -> Frame:
+        """The frame of which that is the end."""
+        pieces, size = self._pieces, self._wanted
+        pieces.append(data)
+        self._pieces, self._pending, self._wanted = [], 0, 0
+        if size <= LARGE:
+            return b"".join(pieces)
+        self._note(size)
+        return pieces
+
+    def _note(self, size: int) -> None:
+        self.expected = size if size == self._last and size > LARGE else 0
+        self._last = size
 
     def _keep(self, data: bytes) -> None:
         if data:
