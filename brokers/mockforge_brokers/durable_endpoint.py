@@ -82,18 +82,15 @@ class DurableEndpoint(Endpoint):
         store = self._store
         if self._seen != store.facts:
             self._seen, self._due = store.facts, store.group
-        if (
-            self._due > store.committed
-            and store.prompt
+        if self._due > store.committed and store.prompt:
             # Behind a full read the next one comes in the same turn.
-            and not (
-                len(data) < FULL and self.server.turns.may_answer(self) and store.commit_for(self)
-            )
-        ):
-            # What all of this turn caused is written as one, before they are answered.
-            self._keep_read(data, tail)
-            self.wake()
-        elif self._held or self._due > store.committed:
+            if len(data) >= FULL or not self.server.turns.may_answer(self):
+                # What all of this turn caused is written as one, before they are answered.
+                self._keep_read(data, tail)
+                self.wake()
+                return
+            store.commit()
+        if self._held or self._due > store.committed:
             # Held, which wakes nobody: there is no reason to wait for the turn's end.
             self._keep_read(data, tail)
             self._hold()

@@ -62,7 +62,7 @@ class Server:
         self.turns = Turns(
             environment.turn,
             self._loop.call_soon,
-            None if store is None else store.commit_all,
+            None if store is None else store.commit,
             lambda: self.backlog.waiting > 0,
         )
         self.backlog = Backlog(environment.turn, self._loop.call_soon, self.turns.behind)

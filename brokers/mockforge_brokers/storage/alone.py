@@ -5,13 +5,24 @@ copy it into a file that is mapped is no faster: what the system does when a pag
 the first time costs as much as the call.)
 """
 
-import time
 from collections.abc import Collection
+from time import monotonic
 from typing import Final, NamedTuple
 
-from . import segments as form
 from .disk import SegmentFile
 from .live import Live, Row, Segment, place_of
+from .segments import (
+    CRC,
+    NOTHING,
+    NUMBER,
+    ONE_ROW,
+    ROW,
+    checksum,
+    encode_row,
+    extend,
+    pack_behind_one,
+    pack_row,
+)
 from .syncer import Syncer
 
 WAITED: Final = 0.01
@@ -71,23 +82,29 @@ class RowWriter:
             return False
         file, syncer, salt, place, until = opened
         at, size = self._alone_at, len(value)
-        end = at + form.ROW + size
+        end = at + ROW + size
         if gone:
-            end += form.NUMBER * len(gone)
+            end += NUMBER * len(gone)
         if end > until:
             return False
-        pieces = form.encode_row(salt, group, row, value, 0, self._synced, gone)
-        begun = time.monotonic()
+        if gone:
+            pieces = encode_row(salt, group, row, value, 0, self._synced, gone)
+        else:
+            # The same, written out.
+            index = pack_row(row, size, checksum(value))
+            head = pack_behind_one(ONE_ROW, size, group, self._synced, checksum(index), NOTHING)
+            pieces = (head, extend(salt, head).to_bytes(CRC, "little"), index, value)
+        begun = monotonic()
         try:
             if file.put(pieces, at) != end - at:
                 # Whoever writes it now does so at the same place.
                 return False
         except OSError:
             return False
-        if (now := time.monotonic()) - begun > WAITED:
+        if (now := monotonic()) - begun > WAITED:
             self._made_wait(now)
         self._alone_at = end
-        self._alone.append((row, at, size, tuple(gone)))
+        self._alone.append((row, at, size, tuple(gone) if gone else ()))
         syncer.reached = file, place + end
         if syncer.resting:
             syncer.ask()

@@ -122,6 +122,8 @@ class Facts(ABC):
         self.group = 1
         self.facts = 0
         self._rows: dict[int, bytes | Late] = {}
+        self._mixed = False
+        """The group may have more than rows that are new and encoded, and such as are gone."""
         self._is_late = False
         """One of them is encoded when the group is written."""
         self._runs: list[Run] = []
@@ -179,6 +181,7 @@ class Facts(ABC):
             # It stands on disk, and would again if this one went in the same group.
             self._gone.discard(number)
             self._replacing.add(number)
+            self._mixed = True
         if not self._armed:
             self._arm()
         if awaited:
@@ -188,7 +191,7 @@ class Facts(ABC):
 
     def append_late(self, log: int, position: int, late: Late, *, awaited: bool = True) -> None:
         """A new row that is encoded when its group is written: many are gone again by then."""
-        self._is_late = True
+        self._mixed = self._is_late = True
         self.append(log, position, late, awaited=awaited)
 
     def replace(self, log: int, position: int, late: Late, *, awaited: bool = True) -> None:
@@ -206,6 +209,7 @@ class Facts(ABC):
         if self._still:
             return
         self.sources[source] = None
+        self._mixed = True
         self.facts += count
         if passing:
             self.patience.sent(count)
@@ -217,10 +221,12 @@ class Facts(ABC):
     def fill(self, rows: Mapping[int, bytes | Late], *, late: bool = False) -> None:
         """Rows, by their numbers, of a source that was touched before."""
         self._rows.update(rows)
+        self._mixed = True
         self._is_late = self._is_late or late
 
     def fill_run(self, run: Run) -> None:
         """As `fill`."""
+        self._mixed = True
         self._runs.append(run)
 
     def _spread(self) -> None:
@@ -273,6 +279,7 @@ class Facts(ABC):
         if self._runs:
             self._spread()
         # Whoever trims does so rarely, and a group has some thousand rows: no index is kept.
+        self._mixed = True
         self._ranges.append((first, end))
         for number in [each for each in self._rows if first <= each < end]:
             del self._rows[number]
@@ -284,6 +291,7 @@ class Facts(ABC):
         if self._still:
             return
         # Encoded when its group is written: however often it changes meanwhile, it is one row.
+        self._mixed = True
         self._entities[kind, name] = encode
         self.facts += 1
         if not self._armed:
@@ -349,7 +357,7 @@ class Facts(ABC):
         # one row, as of who waits for each confirm, to make the others anew was a seventh of all.
         group = Group(self.group, rows, entities=entities)
         self._rows = {}
-        self._is_late = False
+        self._mixed = self._is_late = False
         if self._runs:
             group.runs, self._runs = self._runs, []
         if self._gone:

@@ -43,7 +43,7 @@ _HEAD: Final = Layout("<8sHxxIII")
 """Of the same size in all formats, so that an older program reads the version, and refuses it."""
 _MAGIC: Final = b"MFDGseg\n"
 _FRAME_MAGIC: Final = b"MFgr"
-_CRC: Final = 4
+CRC: Final = 4
 _LARGE: Final = 512
 """Bytes of values, on average, that are not copied into one piece."""
 _MANY_IN_ONE: Final = 4096
@@ -59,7 +59,7 @@ class _Format(Struct):
 
     @property
     def size(self) -> int:
-        return self.head.size + _CRC
+        return self.head.size + CRC
 
 
 def _crc32c_from(data: bytes, salt: int) -> int:
@@ -81,13 +81,18 @@ ROW: Final = _NOW.size + _ROW.size
 """Bytes of a frame of one row, beside its value and what is gone."""
 NUMBER: Final = 8
 """Bytes of one that is gone."""
-_pack_head, _pack_row, _crc, _extend = (
+NOTHING: Final = _NOW.crc(b"")
+ONE_ROW: Final = _NOW.head.pack(_FRAME_MAGIC, 0, 1, *(0,) * 8)[:24]
+"""What the head of a frame of one row and nothing else begins with."""
+_BEHIND_ONE: Final = Layout("<24sQQQII")
+"""The same head, of which so much is known."""
+_pack_head, pack_row, pack_behind_one, checksum, extend = (
     _NOW.head.pack,
     _ROW.pack,
+    _BEHIND_ONE.pack,
     google_crc32c.value,
     google_crc32c.extend,
 )
-_NOTHING: Final = _NOW.crc(b"")
 
 Entity = tuple[str, bytes, bytes | None]
 """(kind, name, value); None: it is gone."""
@@ -135,12 +140,12 @@ class Head(NamedTuple):
 
 def head_of(number: int, salt: int, before: int = 0, version: int = VERSION) -> bytes:
     head = _HEAD.pack(_MAGIC, version, number, before, salt)
-    return (head + crc32(head).to_bytes(_CRC, "little")).ljust(HEAD, b"\0")
+    return (head + crc32(head).to_bytes(CRC, "little")).ljust(HEAD, b"\0")
 
 
 def read_head(data: bytes) -> Head | None:
     """Of a segment that begins so; None where that is damaged."""
-    head, crc = data[: _HEAD.size], data[_HEAD.size : _HEAD.size + _CRC]
+    head, crc = data[: _HEAD.size], data[_HEAD.size : _HEAD.size + CRC]
     if len(data) < HEAD or crc32(head) != int.from_bytes(crc, "little"):
         return None
     magic, version, _, before, salt = _HEAD.unpack(head)
@@ -196,7 +201,7 @@ def encode(
         _NOW.crc(index),
         _NOW.crc(kept),
     )
-    crc = _NOW.salted(head, salt).to_bytes(_CRC, "little")
+    crc = _NOW.salted(head, salt).to_bytes(CRC, "little")
     if size > _LARGE * len(numbers):
         # A copy costs more than to name each to the system, and most where its memory is new.
         pieces = [b"".join((head, crc, index, kept)), *values]
@@ -234,13 +239,15 @@ def encode_row(
 ) -> Sequence[bytes]:
     """As `encode`, of one row and what is gone, as who waits for each confirm causes: in pieces."""
     size = len(value)
-    index = _pack_row(number, size, _crc(value))
-    if gone:
+    index = pack_row(number, size, checksum(value))
+    if gone or flags:
         index += _packed("Q", array("Q", gone))
-    head = _pack_head(
-        _FRAME_MAGIC, flags, 1, len(gone), 0, 0, size, group, synced, _crc(index), _NOTHING
-    )
-    return head, _extend(salt, head).to_bytes(_CRC, "little"), index, value
+        head = _pack_head(
+            _FRAME_MAGIC, flags, 1, len(gone), 0, 0, size, group, synced, checksum(index), NOTHING
+        )
+    else:
+        head = pack_behind_one(ONE_ROW, size, group, synced, checksum(index), NOTHING)
+    return head, extend(salt, head).to_bytes(CRC, "little"), index, value
 
 
 def crc_of(version: int) -> Callable[[bytes], int]:

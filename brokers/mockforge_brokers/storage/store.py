@@ -17,16 +17,13 @@ What disappears in the group in which it came is never written at all.
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import Final, Protocol
+from typing import Protocol
 
 from ..clock import Clock, Timer
 from ..events import DataWritable, DataWriteFailed, Warned
 from ..spine import Spine
 from .facts import Facts, Group, Kept, encoded
 from .patience import LONGEST, Patience
-
-_FEW: Final = 2
-"""Clients whose facts are written at once in one turn of the loop."""
 
 
 class Disk(Protocol):
@@ -100,10 +97,8 @@ class Store(Facts):
         self.disk = disk
         self.interval = interval
         self._clock = clock
+        self._now = clock.now
         self._spine = spine
-        self._committer: object = None
-        self._crowd = 0
-        """Changes of whom groups were written for in this turn of the loop."""
         self.patience = Patience(clock, lambda: self.facts, self._commit)
         self._writing: Group | None = None
         self._timer: Timer | None = None
@@ -146,7 +141,7 @@ class Store(Facts):
 
     def _arm(self) -> None:
         self._armed = True
-        self._began = self._clock.now()
+        self._began = self._now()
         if self._timer is None:
             self._timer = self._clock.call_later(self.interval, self._time_is_up)
 
@@ -162,73 +157,57 @@ class Store(Facts):
         else:
             self._close_group()
 
-    def commit_for(self, who: object) -> bool:
-        """`commit` what this client caused, or False: that is to be done at the turn's end.
-
-        One client, or a few, get their confirms at once. Where many speak in the same turn of the
-        loop one write for all costs much less.
-        """
-        if who is not self._committer:
-            self._committer = who
-            self._crowd += 1
-        if self._crowd > _FEW:
-            return False
-        self.commit()
-        return True
-
-    def commit_all(self) -> None:
-        """At the end of a turn of the loop."""
-        self._crowd = 0
-        self.commit()
-
     def commit(self) -> None:
         """Write what was gathered, where the disk does not make us wait.
 
         Only between two calls of the loop, or behind all that one of them does to the state.
         """
+        patience = self.patience
         if (
-            self._armed
-            and self.prompt
-            and self._writing is None
-            and (self.patience.idle or not self.patience.waits())
-            and not self._write_one()
+            not self._armed
+            or not self.prompt
+            or self._writing is not None
+            or (not patience.idle and patience.waits())
         ):
+            return
+        mixed = self._mixed
+        if mixed and self.sources:
+            self.catch_up()
+        if len(self._rows) != 1 or (mixed and (self._runs or self._entities or self._ranges)):
             self._close_group()
+        else:
+            self._write_one()
 
-    def _write_one(self) -> bool:
-        """Write a group of one row, if it is that: all that is not asked of such a one is left out.
+    def _write_one(self) -> None:
+        """Write a group of one row: all that is not asked of such a one is left out.
 
         So it is with each message of a client that waits for its confirm before it sends the next.
         """
-        if self.sources:
-            self.catch_up()
         rows = self._rows
-        if len(rows) != 1 or self._runs or self._entities or self._ranges:
-            return False
         ((row, value),) = rows.items()
         if not isinstance(value, bytes):
             value = encoded(value)
         number, gone = self.group, self._gone
         if not self.disk.write_row(number, row, value, gone):
-            return False
+            self._close_group()
+            return
         # As of `_take`, but that nobody else has these.
         rows.clear()
-        gone.clear()
-        if self._is_late:
-            self._is_late = False
-        if self._replacing:
+        if gone:
+            gone.clear()
+        if self._mixed:
+            self._mixed = self._is_late = False
             self._replacing.clear()
         self.group = number + 1
         self._armed = False
         if not self.patience.idle:
             self.patience.closed()
-        self._last_commit = now = self._clock.now()
+        self._last_commit = now = self._now()
         if now - self._began > self.longest:
             self.longest = now - self._began
         self.committed = number
         if self._waiting:
             self._call_waiting(number)
-        return True
 
     def _commit(self) -> None:
         if self._armed and self._writing is None:

@@ -525,19 +525,84 @@ def test_what_waits_for_acknowledgements_waits_some_times_as_long_as_others():
     assert 0.015 < first * 0.0009 <= 0.02
 
 
-def test_of_a_crowd_that_speaks_in_one_turn_the_first_ones_are_written_at_once():
-    kept, disk, _ = store(at_once=True, prompt=True)
-    log = kept.new_log()
-    at_once, clients = [], [object() for _ in range(5)]
-    for number in range(8):
-        kept.append(log, number, b"a")
-        # Each but the first speaks twice in a row.
-        at_once.append(kept.commit_for(clients[(number + 1) // 2]))
-    assert at_once == [True] * 3 + [False] * 5
-    assert len(disk.rows) == 3
-    kept.commit_all()
-    assert len(disk.rows) == 8
-    assert kept.commit_for(clients[0]), "a turn later"
+def _come(kept, log):
+    kept.append(log, 9, b"more")
+
+
+def _come_late(kept, log):
+    kept.append_late(log, 9, (bytes.upper, (b"more",)))
+
+
+def _are_replaced(kept, log):
+    kept.replace(log, 1, (bytes.upper, (b"more",)))
+
+
+def _come_anew(kept, log):
+    kept.remove(log, 1)
+    kept.append(log, 1, b"more")
+
+
+def _go(kept, log):
+    kept.remove(log, 1)
+
+
+def _come_from_a_source(kept, log):
+    Passing(kept).add()
+
+
+def _are_filled_in(kept, log):
+    kept.fill({row_number(log, 9): b"more"})
+
+
+def _come_in_a_run(kept, log):
+    kept.fill_run(Run(range(row_number(log, 9), row_number(log, 11)), [b"x", b"y"], b"<", b">"))
+
+
+def _are_trimmed(kept, log):
+    kept.trim(log, 3)
+
+
+def _are_dropped(kept, log):
+    kept.drop(log)
+
+
+def _change(kept, log):
+    kept.changed("kind", b"name", lambda: b"more")
+
+
+_FACTS = [
+    _come, _come_late, _are_replaced, _come_anew, _go, _come_from_a_source, _are_filled_in,
+    _come_in_a_run, _are_trimmed, _are_dropped, _change,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["behind a row", "before it"])
+@pytest.mark.parametrize("fact", [*_FACTS, None], ids=lambda fact: fact and fact.__name__)
+def test_with_whatever_a_row_comes_all_of_it_is_written_and_once(fact, before):
+    """A row alone has a way of its own; what comes with it is not to be forgotten there."""
+    found = []
+    for alone in (True, False):
+        kept, disk, _ = store(at_once=True, prompt=True)
+        if not alone:
+            disk.write_row = lambda *_: False
+        log, other = kept.new_log(), kept.new_log()
+        for position in range(1, 4):
+            kept.append(log, position, b"there")
+        kept.commit()
+        if fact is not None and before:
+            fact(kept, log)
+        kept.append(other, 1, b"row")
+        if fact is not None and not before:
+            fact(kept, log)
+        kept.commit()
+        kept.append(other, 2, b"next")
+        kept.commit()
+        assert kept.newest == kept.committed
+        if alone:
+            assert disk.rows_alone[-1] == b"next"
+        found.append((disk.rows, disk.entities))
+    assert found[0] == found[1]
+    assert row_number(other, 1) in found[0][0]
 
 
 def test_what_a_broker_loses_is_its_own_and_what_others_gathered_stays():

@@ -144,7 +144,7 @@ def test_only_the_time_that_the_system_takes_for_a_row_says_that_it_makes_us_wai
         return put(*given)
 
     made = writer(tmp_path, through=False)
-    monkeypatch.setattr(alone, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(alone, "monotonic", lambda: now[0])
     made.write(group(1, [(1, b"x")]))
     monkeypatch.setattr(disk.SegmentFile, "put", slow_put)
     for number in (2, 3):
