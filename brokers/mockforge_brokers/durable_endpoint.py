@@ -12,6 +12,7 @@ from .fairness import FULL
 from .journal import IN
 from .listener import Listener
 from .storage.store import Store
+from .turns import CROWD
 
 
 class DurableEndpoint(Endpoint):
@@ -83,9 +84,13 @@ class DurableEndpoint(Endpoint):
         if self._seen != store.facts:
             self._seen, self._due = store.facts, store.group
         if self._due > store.committed and store.prompt:
-            # Behind a full read the next one comes in the same turn.
-            if len(data) >= FULL or not self.server.turns.may_answer(self):
+            turns = self.server.turns
+            if turns.crowd > CROWD and turns.armed:
                 # What all of this turn caused is written as one, before they are answered.
+                Endpoint._answer(self, data, tail)
+                return
+            # Behind a full read the next one comes in the same turn.
+            if len(data) >= FULL or not turns.may_answer(self):
                 self._keep_read(data, tail)
                 self.wake()
                 return
@@ -106,11 +111,13 @@ class DurableEndpoint(Endpoint):
         return self.transport.get_write_buffer_size() + self._held_size
 
     def flush(self) -> None:
-        self._note()
+        if self._working:
+            self._note()
         if self._held or self._due > self._store.committed:
             self._hold()
         else:
-            super().flush()
+            # Not by super(), which takes as long as a call: this is on the way of each of a crowd.
+            Endpoint.flush(self)
 
     def _hold(self) -> None:
         self._awake = False

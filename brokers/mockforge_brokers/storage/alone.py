@@ -105,8 +105,10 @@ class RowWriter:
             self._made_wait(now)
         self._alone_at = end
         self._alone.append((row, at, size, tuple(gone) if gone else ()))
-        syncer.reached = file, place + end
         if syncer.resting:
+            # Where it goes on from there it hears of when the rows are noted: what it brings to
+            # the disk is all that the file has by then.
+            syncer.reached = file, place + end
             syncer.ask()
         return True
 

@@ -52,8 +52,8 @@ class Syncer:
         self._synced = synced
         self._failed = failed
         self.reached: tuple[SegmentFile, int] | None = None
-        """Where writing goes on, and the place up to which all was written: as `written` has it,
-        for who writes but little."""
+        """Where writing goes on, and a place up to which all was written: as `written` has it,
+        for who writes but little. More may stand behind that."""
         self._brought = 0
         """The place up to which it is on disk."""
         self._begun = 0
