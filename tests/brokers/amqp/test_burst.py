@@ -299,6 +299,10 @@ SIZES = of_all_sizes()
         named("1", "2", "3")[:-1] + b"\0",
         named("1", "2", "3")[: -len(BODY)] + SPLIT + named("4"),
         SIZES + named("4")[: -len(BODY)] + SPLIT + named("5"),
+        # The same in the midst of those that are taken together.
+        named(*"12345")[:-1] + b"\0" + named("6"),
+        named(*"12345")[: -len(BODY)] + frames.frame(3, 2, b"body") + named("6"),
+        named(*"1234", exchange="amq.direct") + ack(1) + named(*"5678", exchange="amq.direct"),
         SIZES + named("4")[: -len(BODY)] + frames.HEARTBEAT_FRAME + BODY,
         SIZES + named("4")[:-1] + b"\0",
         # A body of no bytes has no frame: one that comes nevertheless is an error.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from ...errors import ProtocolError, RequestRefused
@@ -114,6 +115,31 @@ class Publishing:
             self._line.begin(self._publishing(publication, route, came, content, size, extra))
         else:
             self._hand_on(publication, route, came, content, size, extra)
+
+    def takes_all(self, publication: Publication) -> bool:
+        """Whether the next ones are for `publish_all`: each goes the way of most messages."""
+        route = publication.route
+        return (
+            self._channel.transaction is None
+            and route is not None
+            and route.valid
+            and route.alone is not None
+            and route.alone.takes_all
+            and not publication.unroutable
+        )
+
+    def publish_all(self, publication: Publication, contents: Sequence[bytes], size: int) -> None:
+        """`publish` each of these, of which the headers ask for nothing."""
+        route = publication.route
+        assert route is not None
+        assert route.alone is not None
+        route.alone.enqueue_all(route, contents, size)
+        count = len(contents)
+        route.exchange.published += count
+        if self.confirming:
+            if not self.unconfirmed:
+                self._line.unconfirmed.append(self)
+            self.unconfirmed += count
 
     def _keep(self, transaction: Transaction, uncommitted: Uncommitted) -> None:
         """Raises RequestRefused where all publishers would wait for commits, and these for them.

@@ -182,6 +182,7 @@ class BurstReader:
         size_of_all = len(data)
         turn = self._turn
         count = span = 0
+        together = True
         try:
             while data.startswith(frame, at):
                 # Method frame, content header and the body frame's head in one comparison: the same
@@ -192,6 +193,15 @@ class BurstReader:
                     and not (rest and not data.startswith(rest, at + rest_at))
                 ):
                     span, size, extra = known_span, known_size, known_extra
+                    # Behind the first one: where keys come in turn each is another.
+                    if count and together:
+                        if more := self._together(last, data, at):
+                            at += more * span
+                            count += more
+                            if turn.now() > turn.until:
+                                return at
+                            continue
+                        together = False
                 elif (
                     last.alike
                     and (match := last.alike(data, at + method_size))
@@ -231,6 +241,29 @@ class BurstReader:
             self._channels.publishes += count
             self._channels.counts.published += count
         return at
+
+    def _together(self, publication: Publication, data: bytes, at: int) -> int:
+        """Publish some that follow each other and begin as the one that is known; returns how many.
+
+        0: they are to be taken one by one.
+        """
+        known, rest, rest_at, span, size, extra = publication.latest
+        publishing = publication.channel.publishing
+        if extra is not None or not publishing.takes_all(publication):
+            return 0
+        start = publication.size
+        contents: list[bytes] = []
+        for begin in range(at, min(at + _BETWEEN_LOOKS * span, len(data) - span + 1), span):
+            if (
+                not data.startswith(known, begin)
+                or data[begin + span - 1] != END
+                or (rest and not data.startswith(rest, begin + rest_at))
+            ):
+                break
+            contents.append(data[begin + start : begin + span])
+        if contents:
+            publishing.publish_all(publication, contents, size)
+        return len(contents)
 
     def _learn(self, publication: Publication, data: bytes, at: int) -> bool:
         """Look at what is behind the method frame; False: it is not for us, or not yet.

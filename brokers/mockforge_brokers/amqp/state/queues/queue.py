@@ -131,6 +131,33 @@ class Queue:
         self.memory.used += size + COST
         self.messages.append(Message(self, route, content, size, position))
 
+    @property
+    def takes_all(self) -> bool:
+        """Whether `enqueue_all` may be asked: none of many is dropped or refused."""
+        return self.plain
+
+    def enqueue_all(self, route: Route, contents: Sequence[bytes], size: int) -> None:
+        """`enqueue` each; they are of one size, and alike in all that a header says to a queue."""
+        if self._rotation:
+            for content in contents:
+                self.enqueue(route, content, size)
+        else:
+            self._keep_all(route, contents, size)
+
+    def _keep_all(self, route: Route, contents: Sequence[bytes], size: int) -> list[Message]:
+        """Nobody takes them."""
+        first = self._position + 1
+        messages = [
+            Message(self, route, content, size, position)
+            for position, content in enumerate(contents, first)
+        ]
+        count = len(messages)
+        self.published += count
+        self._position += count
+        self.memory.used += (size + COST) * count
+        self.messages += messages
+        return messages
+
     def row_of(self, message: Message) -> int:
         """Where a message is on disk."""
         return message.position

@@ -80,6 +80,21 @@ class StoredQueue(Queue):
             keeping.delivered = position
             Queue._deliver_unacked(self, consumer, message)
 
+    @property
+    def takes_all(self) -> bool:
+        return self.plain and not self.keeping.store.failing
+
+    def enqueue_all(self, route: Route, contents: Sequence[bytes], size: int) -> None:
+        keeping = self.keeping
+        # Where one is persistent all are.
+        if self._rotation or not contents[0].startswith(keeping.head):
+            for content in contents:
+                self.enqueue(route, content, size)
+            return
+        messages = self._keep_all(route, contents, size)
+        keeping.fresh.update(zip(map(_position_of, messages), messages, strict=True))
+        keeping.store.touch(keeping, len(messages), passing=bool(self.consumers))
+
     def take(self, no_ack: bool) -> Message | None:
         message = super().take(no_ack)
         if message is not None:

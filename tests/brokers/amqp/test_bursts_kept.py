@@ -1,0 +1,86 @@
+"""Messages of a burst that a durable queue takes at once are on disk as those taken one by one."""
+
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from mockforge_brokers.amqp.channel.publishing import Publishing
+from mockforge_brokers.amqp.state.queues.stored import StoredQueue
+from mockforge_brokers.amqp.wire import frames
+
+from brokers.storage.memory_disk import MemoryDisk
+
+from .client import Scene, publish
+
+PERSISTENT = {"delivery_mode": 2}
+
+
+def of(*bodies: bytes, **properties: Any) -> bytes:
+    return b"".join(publish("", "q", body, **properties) for body in bodies)
+
+
+def with_ids(*ids: str, **properties: Any) -> bytes:
+    return b"".join(publish("", "q", b"body", message_id=each, **properties) for each in ids)
+
+
+BURSTS = {
+    "persistent": [of(*[b"a"] * 40, **PERSISTENT)],
+    "of two sizes": [of(*[b"a"] * 5, *[b"bb"] * 5, **PERSISTENT)],
+    "transient": [of(*[b"a"] * 5)],
+    "both": [of(*[b"a"] * 5, **PERSISTENT) + of(*[b"a"] * 5) + of(*[b"a"] * 5, **PERSISTENT)],
+    "with ids": [with_ids(*"abcdefgh", **PERSISTENT), with_ids(*"abcd")],
+    "empty": [of(*[b""] * 5, **PERSISTENT)],
+    "in pieces": [of(*[b"a"] * 9, **PERSISTENT)[:-300], of(*[b"a"] * 9, **PERSISTENT)[-300:]],
+}
+CONSUMERS = {
+    "nobody": {},
+    "who acknowledges": {"no_ack": False},
+    "who does not": {"no_ack": True},
+    "who wants few": {"no_ack": False, "prefetch_count": 2},
+}
+
+
+def outcome(burst: list[bytes], consumer: dict[str, Any], *, failing: bool) -> list[object]:
+    scene = Scene(disk=(disk := MemoryDisk()))
+    client = scene.client()
+    client.send("queue.declare", queue="q", durable=True)
+    client.send("confirm.select")
+    consumer = dict(consumer)
+    if few := consumer.pop("prefetch_count", 0):
+        client.send("basic.qos", prefetch_count=few)
+    if consumer:
+        client.send("basic.consume", queue="q", consumer_tag="c", **consumer)
+    scene.advance(0.01)
+    if failing:
+        disk.store.failed("the disk is full")
+        # Its alarm comes a moment later, of which a publisher that is being read knows nothing.
+        scene.broker.memory.clear_alarm("disk")
+    for part in burst:
+        client.fake.send(part)
+    facts = (disk.store.facts, disk.store.patience.idle)
+    queue = scene.broker.vhost().queues["q"]
+    fresh = list(queue.keeping.fresh)
+    client.fake.send(frames.method(1, "basic.ack", delivery_tag=1, multiple=False))
+    came = client.fake.take()
+    scene.advance(0.01)
+    messages = [(each.content, each.size, each.position) for each in queue.messages]
+    counts = (queue.published, queue.unacked, queue.delivered, scene.broker.memory.used)
+    return [came, facts, fresh, disk.rows, messages, counts, scene.broker.destinations()]
+
+
+@pytest.mark.parametrize("failing", [False, True])
+@pytest.mark.parametrize("consumer", CONSUMERS)
+@pytest.mark.parametrize("burst", BURSTS)
+def test_a_burst_is_kept_as_its_messages_are(burst: str, consumer: str, failing: bool) -> None:
+    asked: list[int] = []
+
+    def counted(self: StoredQueue, route: Any, contents: Any, size: int) -> None:
+        asked.append(len(contents))
+        enqueue_all(self, route, contents, size)
+
+    enqueue_all = StoredQueue.enqueue_all
+    with patch.object(StoredQueue, "enqueue_all", counted):
+        found = outcome(BURSTS[burst], CONSUMERS[consumer], failing=failing)
+    assert bool(asked) is not failing
+    with patch.object(Publishing, "takes_all", lambda *_: False):
+        assert found == outcome(BURSTS[burst], CONSUMERS[consumer], failing=failing)
