@@ -98,6 +98,7 @@ REPLIES = [
     Reply("amq. exchange", [exchange("amq.foo")], "channel", 403, "ACCESS_REFUSED - exchange name 'amq.foo' contains reserved prefix 'amq.*'"),
     Reply("amq. queue", [queue("amq.foo")], "channel", 403, "ACCESS_REFUSED - queue name 'amq.foo' contains reserved prefix 'amq.*'"),
     Reply("delete amq.direct", [("exchange.delete", {"exchange": "amq.direct"})], "channel", 403, "ACCESS_REFUSED - deletion of system exchange 'amq.direct' in vhost '/' not allowed"),
+    Reply("delete amq.none", [("exchange.delete", {"exchange": "amq.none"})], "channel", 403, "ACCESS_REFUSED - deletion of system exchange 'amq.none' in vhost '/' not allowed"),
     Reply("publish internal", [exchange("xi", internal=True), publish("xi")], "channel", 403, "ACCESS_REFUSED - cannot publish to internal exchange 'xi' in vhost '/'"),
     # Declared again with other properties.
     Reply("queue durable", [queue(), queue(durable=True)], "channel", 406, different("queue 'q'", "durable", "'true'", "'false'")),
@@ -115,6 +116,7 @@ REPLIES = [
     Reply("exchange alternate", [exchange(), exchange(arguments={"alternate-exchange": "z"})], "channel", 406, different("exchange 'x'", "alternate-exchange", "the value 'z' of type 'longstr'", "none")),
     Reply("exchange alternate type", [exchange(arguments={"alternate-exchange": 5})], "channel", 406, "PRECONDITION_FAILED - invalid type 'signedint' for arg 'alternate-exchange' in exchange 'x' in vhost '/'"),
     Reply("unknown exchange type", [exchange(kind="zzz")], "connection", 503, "COMMAND_INVALID - unknown exchange type 'zzz'"),
+    Reply("empty exchange type", [exchange(kind="")], "connection", 503, "COMMAND_INVALID - invalid exchange type ''"),
     Reply("exchange type of a plugin that is not there", [exchange(kind="x-own")], "connection", 503, "COMMAND_INVALID - unknown exchange type 'x-own'"),
     # In use, not empty, someone else's.
     Reply("exchange in use", [exchange(), queue(), ("queue.bind", {"queue": "q", "exchange": "x"}), ("exchange.delete", {"exchange": "x", "if_unused": True})], "channel", 406, "PRECONDITION_FAILED - exchange 'x' in vhost '/' in use"),
@@ -170,6 +172,11 @@ REPLIES = [
     Reply("quorum not durable", quorum(durable=False), "channel", 406, "PRECONDITION_FAILED - invalid property 'non-durable' for queue 'qq' in vhost '/'"),
     Reply("quorum exclusive", quorum(exclusive=True), "channel", 406, "PRECONDITION_FAILED - invalid property 'exclusive-owner' for queue 'qq' in vhost '/'"),
     Reply("quorum auto-delete", quorum(auto_delete=True), "channel", 406, "PRECONDITION_FAILED - invalid property 'auto-delete' for queue 'qq' in vhost '/'"),
+    Reply("quorum exclusive, not durable", quorum(exclusive=True, durable=False), "channel", 406, "PRECONDITION_FAILED - invalid property 'exclusive-owner' for queue 'qq' in vhost '/'"),
+    Reply("quorum auto-delete, not durable", quorum(auto_delete=True, durable=False), "channel", 406, "PRECONDITION_FAILED - invalid property 'auto-delete' for queue 'qq' in vhost '/'"),
+    Reply("quorum auto-delete, exclusive", quorum(auto_delete=True, exclusive=True), "channel", 406, "PRECONDITION_FAILED - invalid property 'auto-delete' for queue 'qq' in vhost '/'"),
+    Reply("stream segments of 3 GB", quorum(arguments={"x-queue-type": "stream", "x-stream-max-segment-size-bytes": 3_000_000_000}), "ok", 0, "queue.declare-ok"),
+    Reply("stream segments of more", quorum(arguments={"x-queue-type": "stream", "x-stream-max-segment-size-bytes": 3_000_000_001}), "channel", 406, "PRECONDITION_FAILED - Exceeded max value for x-stream-max-segment-size-bytes"),
     Reply("quorum server-named", quorum(queue=""), "channel", 406, "PRECONDITION_FAILED - Cannot declare a server-named queue for type rabbit_quorum_queue"),
     Reply("quorum priority", quorum(arguments={"x-queue-type": "quorum", "x-max-priority": 5}), "channel", 406, "PRECONDITION_FAILED - invalid arg 'x-max-priority' for queue 'qq' in vhost '/' of queue type rabbit_quorum_queue"),
 ]  # fmt: skip

@@ -96,6 +96,8 @@ def _max_age(field: Field) -> str:
     return _text(field) or ("" if max_age(str(field.value)) is not None else "invalid_max_age")
 
 
+_SEGMENT: Final = "x-stream-max-segment-size-bytes"
+_LARGEST_SEGMENT: Final = 3_000_000_000
 _QUEUE_CHECKS: Final[dict[str, Check]] = {
     "x-expires": _positive,
     "x-message-ttl": _milliseconds,
@@ -114,7 +116,7 @@ _QUEUE_CHECKS: Final[dict[str, Check]] = {
     "x-delivery-limit": _integer,
     "x-dead-letter-strategy": _strategy,
     "x-max-age": _max_age,
-    "x-stream-max-segment-size-bytes": _not_negative,
+    _SEGMENT: _not_negative,
     "x-quorum-initial-group-size": _positive,
     "x-initial-cluster-size": _positive,
     "x-queue-leader-locator": _locator,
@@ -129,7 +131,7 @@ _OF_QUORUM: Final = (
     "x-max-in-memory-bytes",
     "x-quorum-initial-group-size",
 )
-_OF_STREAM: Final = ("x-max-age", "x-stream-max-segment-size-bytes", "x-initial-cluster-size")
+_OF_STREAM: Final = ("x-max-age", _SEGMENT, "x-initial-cluster-size")
 _OF_CLASSIC: Final = (
     "x-max-priority",
     "x-queue-mode",
@@ -188,6 +190,10 @@ def check_queue(
             reason = "routing_key_but_no_dlx_defined"
         if reason:
             raise _refused(f"invalid arg '{name}' for {what}: {reason}")
+    if kind == "stream":
+        segment = arguments.get(_SEGMENT)
+        if segment is not None and segment.value > _LARGEST_SEGMENT:
+            raise _refused(f"Exceeded max value for {_SEGMENT}")
     if kind != "classic":
         _check_replicated(what, kind, durable, exclusive, auto_delete, named)
 
@@ -198,9 +204,9 @@ def _check_replicated(
     if not named:
         raise _refused(f"Cannot declare a server-named queue for type rabbit_{kind}_queue")
     for broken, name in (
-        (not durable, "non-durable"),
-        (exclusive, "exclusive-owner"),
         (auto_delete, "auto-delete"),
+        (exclusive, "exclusive-owner"),
+        (not durable, "non-durable"),
     ):
         if broken:
             raise _refused(f"invalid property '{name}' for {what}")
@@ -294,7 +300,7 @@ _COMPARED: Final[dict[str, tuple[str, ...]]] = {
         "x-max-length-bytes",
         "x-queue-type",
         "x-max-age",
-        "x-stream-max-segment-size-bytes",
+        _SEGMENT,
         "x-initial-cluster-size",
         "x-queue-leader-locator",
     ),

@@ -8,7 +8,7 @@ from ..profiles import Profile
 from ..records import plain
 from .queues.queue import Queue
 
-_RESERVED: Final = "amq."
+RESERVED: Final = "amq."
 _LONGEST_ORIGIN: Final = 300
 """Characters: a client may have sent kilobytes of arguments."""
 _LOCKED: Final = (
@@ -53,8 +53,12 @@ def too_many_queues(queue: str, vhost: str, most: int) -> RequestRefused:
 
 
 def unknown_exchange_type(kind: str, profile: Profile) -> Exception:
-    """The end of the connection, or from RabbitMQ 4.3 on of the channel."""
-    text = f"unknown exchange type '{kind}'"
+    """The end of the connection, or from RabbitMQ 4.3 on of the channel.
+
+    RabbitMQ calls those invalid that it knows as a word and not as a type: the empty one, of all
+    that a client may ask for.
+    """
+    text = f"{'unknown' if kind else 'invalid'} exchange type '{kind}'"
     if profile.unknown_exchange_type_ends_channel:
         return RequestRefused(ReplyCode.PRECONDITION_FAILED, text)
     return ProtocolError(text, ReplyCode.COMMAND_INVALID)
@@ -78,7 +82,7 @@ def check_no_conditions(queue: str, if_unused: bool, if_empty: bool) -> None:
 
 
 def check_reserved(kind: str, name: str) -> None:
-    if name.startswith(_RESERVED):
+    if name.startswith(RESERVED):
         raise RequestRefused(
             ReplyCode.ACCESS_REFUSED, f"{kind} name '{name}' contains reserved prefix 'amq.*'"
         )

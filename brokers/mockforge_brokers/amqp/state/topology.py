@@ -43,6 +43,7 @@ from .queues.queue import Queue
 from .queues.stream import StreamQueue
 from .queues.types import make_queue, queue_type
 from .refusals import (
+    RESERVED,
     Inequivalent,
     check_no_conditions,
     check_not_default,
@@ -235,7 +236,8 @@ class Topology(Bindings):
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> bool:
         """False if it was not there, which is no error."""
         check_not_default(name)
-        if name in PREDECLARED:
+        # Whether it is there or not.
+        if name.startswith(RESERVED):
             raise RequestRefused(
                 ReplyCode.ACCESS_REFUSED, f"deletion of system {self._exchange(name)} not allowed"
             )
