@@ -33,7 +33,7 @@ def put_queue(asked: Asked) -> Any:
     _check_unlocked(asked, vhost, name)
     asked.broker.declare_queue(
         name,
-        durable=_durable(asked),
+        durable=asked.flag("durable"),
         auto_delete=asked.flag("auto_delete"),
         arguments=asked.table("arguments"),
         vhost=vhost,
@@ -48,17 +48,13 @@ def put_exchange(asked: Asked) -> Any:
     asked.broker.declare_exchange(
         name,
         asked.text("type", "direct"),
-        durable=_durable(asked),
+        durable=asked.flag("durable"),
         auto_delete=asked.flag("auto_delete"),
         internal=asked.flag("internal"),
         arguments=asked.table("arguments"),
         vhost=vhost,
     )
     return NO_CONTENT if there else CREATED, None
-
-
-def _durable(asked: Asked) -> bool:
-    return asked.flag("durable") if "durable" in asked.body else True
 
 
 def delete_queue(asked: Asked) -> Any:
@@ -163,15 +159,53 @@ def publish(asked: Asked) -> Any:
         what = f"exchange '{exchange or 'amq.default'}' in vhost '{vhost}'"
         raise bad_request(f"403 ACCESS_REFUSED - access to {what} refused for user '{asked.user}'")
     payload = _payload(asked.text("payload"), asked.text("payload_encoding"))
+    if "properties" not in asked.body:
+        raise missing("properties")
+    properties = dict(asked.table("properties"))
+    if properties.get("headers") == []:
+        # What PHP makes of no headers.
+        del properties["headers"]
+    _check_properties(asked, properties)
     reached = asked.broker.publish(
         exchange,
         asked.text("routing_key"),
         payload,
-        properties=asked.table("properties"),
+        properties=properties,
         vhost=vhost,
         source=_SOURCE,
     )
     return {"routed": reached > 0}
+
+
+def _check_properties(asked: Asked, properties: Mapping[str, object]) -> None:
+    """As RabbitMQ's interface takes them: no number for a text, and in nobody else's name."""
+    for name, value in properties.items():
+        if name in _NUMBERS and type(value) is not int:
+            raise Refused(400, "bad_request", ["not_int", name])
+        if name in _TEXTS and not isinstance(value, str):
+            raise Refused(400, "bad_request", ["not_string", name])
+    user = properties.get("user_id", asked.user)
+    tags = asked.runtime.environment.access.users[asked.user].tags
+    if user != asked.user and "impersonator" not in tags:
+        raise bad_request(
+            f"406 PRECONDITION_FAILED - user_id property set to '{user}' but authenticated user "
+            f"was '{asked.user}'"
+        )
+
+
+_NUMBERS: Final = ("delivery_mode", "priority", "timestamp")
+_TEXTS: Final = (
+    "app_id",
+    "cluster_id",
+    "content_encoding",
+    "content_type",
+    "correlation_id",
+    "expiration",
+    "message_id",
+    "reply_to",
+    "type",
+    "user_id",
+)
 
 
 def _payload(text: str, encoding: str) -> bytes:
@@ -369,7 +403,10 @@ def put_policy(operator: bool) -> Callable[[Asked], Any]:
     def put(asked: Asked) -> Any:
         vhost, name = asked.names
         there = name in asked.broker.vhost(vhost_name(asked, vhost)).policies.table(operator)
-        pattern, definition = asked.text("pattern"), asked.table("definition")
+        pattern = asked.text("pattern")
+        if "definition" not in asked.body:
+            raise missing("definition")
+        definition = asked.table("definition")
         apply_to, priority = asked.text("apply-to", "all"), asked.body.get("priority", 0)
         try:
             asked.broker.set_policy(

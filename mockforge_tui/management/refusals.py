@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 NOT_FOUND = {"error": "Object Not Found", "reason": "Not Found"}
 
 
 class Refused(Exception):
     """`status` with a JSON body of `error` and `reason`."""
 
-    def __init__(self, status: int, error: str, reason: str | list[str]) -> None:
+    def __init__(self, status: int, error: str, reason: str | list[Any]) -> None:
         super().__init__(reason)
         self.status = status
         self.body = {"error": error, "reason": reason}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from .refusals import bad_request, missing
+from .refusals import Refused, bad_request, missing
 from .sight import Sight
 
 if TYPE_CHECKING:
@@ -41,13 +41,16 @@ class Asked(Struct, frozen=True):
     """Why, in the words of who asks (the header X-Reason)."""
 
     def flag(self, name: str) -> bool:
-        """A boolean of the body; false where it is not given. Raises Refused."""
+        """A boolean of the body; false where it is not given. Raises Refused.
+
+        1 is none, which Python takes for True.
+        """
         value = self.body.get(name, False)
-        if value in (True, "true"):
-            return True
-        if value in (False, "false", None):
-            return False
-        raise bad_request(f"{name}: true or false is wanted, not {value!r}")
+        if isinstance(value, bool):
+            return value
+        if value in ("true", "false"):
+            return bool(value == "true")
+        raise Refused(400, "bad_request", ["not_boolean", value])
 
     def text(self, name: str, default: str | None = None) -> str:
         """Raises Refused where it is missing or no text."""

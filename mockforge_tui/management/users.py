@@ -50,6 +50,8 @@ def put_user(asked: Asked) -> Any:
     """With a password, with RabbitMQ's hash of one, or with neither: then none is right."""
     (name,) = asked.names
     there = name in asked.runtime.environment.access.users
+    if asked.body.get("password") is not None:
+        asked.text("password")
     given = str(asked.body.get("password_hash") or "")
     try:
         base64.b64decode(given, validate=True)

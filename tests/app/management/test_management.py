@@ -44,6 +44,10 @@ BINDING = {
     "properties_key",
 }  # fmt: skip
 
+PUBLISH = "exchanges/%2F/amq.default/publish"
+TO_Q = {"routing_key": "q", "payload": "x", "payload_encoding": "string"}
+DURABLE = {"durable": True}
+
 
 class Brokers:
     def __init__(self, amqp):
@@ -198,7 +202,7 @@ ONE = {"count": 1, "ackmode": "ack_requeue_false", "encoding": "auto"}
 
 def test_what_is_got_and_requeued_counts_as_delivered_and_what_is_rejected_is_a_dead_letter(place):
     arguments = {"x-queue-type": "quorum", "x-dead-letter-exchange": "amq.fanout"}
-    place.does("PUT", "queues/%2F/jobs", {"arguments": arguments})
+    place.does("PUT", "queues/%2F/jobs", DURABLE | {"arguments": arguments})
     place.does("PUT", "queues/%2F/dead")
     place.does("POST", "bindings/%2F/e/amq.fanout/q/dead", {})
     message = {"routing_key": "jobs", "payload": "x", "payload_encoding": "string"}
@@ -286,7 +290,7 @@ REFUSED = [
     (
         "POST",
         "exchanges/%2F/none/publish",
-        {"routing_key": "a", "payload": "x", "payload_encoding": "string"},
+        {"routing_key": "a", "payload": "x", "payload_encoding": "string", "properties": {}},
         400,
         "404 NOT_FOUND - no exchange 'none' in vhost '/'",
     ),
@@ -298,7 +302,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("method", "path", "body", "status", "reason"), REFUSED)
 def test_what_rabbitmqadmin_is_refused(place, method, path, body, status, reason):
-    place.does("PUT", "queues/%2F/log", {"arguments": {"x-queue-type": "stream"}})
+    place.does("PUT", "queues/%2F/log", DURABLE | {"arguments": {"x-queue-type": "stream"}})
     answer = place.ask(method, path, body)
     assert (answer.status_code, answer.json()["reason"][: len(reason)]) == (status, reason)
 
@@ -784,7 +788,26 @@ ANSWERS = [
     ("POST", "queues/%2F/q/get", {"ackmode": "x", "count": 1}, 400, "[{key_missing,encoding}]"),
     ("POST", "queues/%2F/q/get", {**ONE, "encoding": "x"}, 400, "Unsupported encoding."),
     ("POST", "queues/%2F/q/get", b'{"count": 1e400, "ackmode": "", "encoding": ""}', 400, "count"),
-    ("PUT", "vhosts/new", {"tracing": "x"}, 400, "tracing: true or false is wanted"),
+    ("PUT", "vhosts/new", {"tracing": "x"}, 400, ["not_boolean", "x"]),
+    *(
+        ("PUT", f"{what}/%2F/new", {"type": "direct", flag: value}, 400, ["not_boolean", value])
+        for what in ("queues", "exchanges")
+        for flag in ("durable", "auto_delete")
+        for value in (1, 0, None, "True")
+    ),
+    ("PUT", "policies/%2F/p", {"pattern": "^x"}, 400, "[{key_missing,definition}]"),
+    ("POST", PUBLISH, TO_Q, 400, "[{key_missing,properties}]"),
+    *(
+        ("POST", PUBLISH, {**TO_Q, "properties": {name: value}}, 400, reason)
+        for name, value, reason in (
+            ("delivery_mode", "2", ["not_int", "delivery_mode"]),
+            ("priority", 1.5, ["not_int", "priority"]),
+            ("timestamp", True, ["not_int", "timestamp"]),
+            ("expiration", 5, ["not_string", "expiration"]),
+            ("app_id", None, ["not_string", "app_id"]),
+            ("user_id", "bob", "406 PRECONDITION_FAILED - user_id property set to 'bob' but "),
+        )
+    ),
 ]
 """What RabbitMQ 3.10.8 refused too, mostly in these words."""
 
@@ -1103,3 +1126,20 @@ def test_a_queue_that_goes_while_a_list_is_made_is_left_out():
     assert [first["name"], *(row["name"] for row in found.rows)] == [
         f"q{number:03}" for number in range(599)
     ]
+
+
+@pytest.mark.parametrize("what", ["queues", "exchanges"])
+def test_what_is_made_is_durable_if_that_is_asked_for(place, what):
+    for given, durable in (({}, False), ({"durable": "true"}, True), ({"durable": False}, False)):
+        assert place.does("PUT", f"{what}/%2F/d", {"type": "direct", **given}) == 201
+        assert place.get(f"{what}/%2F/d")["durable"] is durable
+        assert place.does("DELETE", f"{what}/%2F/d") == 204
+
+
+def test_who_may_publishes_in_the_name_of_others_and_without_headers(place):
+    place.does("PUT", "queues/%2F/q")
+    tags = "administrator,impersonator"
+    place.does("PUT", "users/spy", {"password": "p", "tags": tags})
+    for properties in ({"user_id": "bob"}, {"headers": []}):
+        body = TO_Q | {"properties": properties}
+        assert place.ask("POST", PUBLISH, body, user="spy:p").json() == {"routed": True}
