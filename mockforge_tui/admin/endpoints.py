@@ -147,6 +147,8 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/mqtt/retained", "retained", "Retained messages."),
     Endpoint("GET", "/amqp/queues", "queues", "AMQP's queues."),
     Endpoint("GET", "/amqp/exchanges", "exchanges", "AMQP's exchanges."),
+    Endpoint("GET", "/topology", "topology",
+             "Who sends where, and who gets it: `nodes`, and `edges` with rates."),
     Endpoint("GET", "/clock", "clock", "The brokers' time, and how far it was moved ahead."),
     Endpoint("POST", "/clock/advance", "advance", "Move the brokers' time on at once.",
              object_of({"by": DURATION}, "by"), statuses=_WRONG),
@@ -166,6 +168,7 @@ LINES: Final = MappingProxyType(
         "retained": "retained ls",
         "queues": "queue ls",
         "exchanges": "exchange ls",
+        "topology": "topology",
     }
 )
-"""Endpoints that answer with the table of a command."""
+"""Endpoints that answer with what a command finds: a table's records, or a graph."""

@@ -59,7 +59,8 @@ class Verbs:
 
         async def table(asked: Mapping[str, Any]) -> Answer:
             result = self._session.run(line)
-            return 200, {"items": [*result.records]}
+            found = {"items": [*result.records]} if result.columns else result.data
+            return 200, found or {"items": []}
 
         return table
 

@@ -21,6 +21,8 @@ VERSION = 1
 _NARROWEST = 8
 _WHOLE = 32
 """Cells that a column keeps of its own, however narrow the terminal."""
+_PICTURE = 120
+"""Cells of a picture where nobody says how many there are."""
 _LONGEST = 4_000
 """Characters of a sentence that may name what a client calls itself."""
 
@@ -69,7 +71,7 @@ class Result:
     what the records have beside them. `problem` says what went wrong and where in the line;
     `question` asks for a yes before anything is done. `ends` tells the front end to quit with
     this exit code. `failure`: an expectation was not met. `narrates`: the data went out as rows,
-    and this only narrates.
+    and this only narrates. `picture` draws lines of at most so many cells, above the text.
     """
 
     command: str = ""
@@ -84,6 +86,7 @@ class Result:
     ends: int | None = None
     narrates: bool = False
     failure: "Failure | None" = None
+    picture: Callable[[int], Sequence[str]] | None = None
 
     @property
     def records(self) -> Sequence[JsonRecord]:
@@ -126,6 +129,8 @@ class Result:
         parts = []
         if self.columns:
             parts += table_lines(self.columns, self.records, width)
+        if self.picture is not None:
+            parts += [text.clean(line) for line in self.picture(width or _PICTURE)]
         if self.text:
             parts += [_wrapped(line, width) for line in self.text.split("\n")]
         return "\n".join(parts)

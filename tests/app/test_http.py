@@ -375,6 +375,13 @@ def test_every_table_is_served(web: Http) -> None:
             assert web.get(endpoint.path)
 
 
+def test_who_sends_where_is_a_graph(web: Http) -> None:
+    web.post("/messages", {"to": {"kafka": "orders"}, "value": 1})
+    graph = web.get("/topology")
+    assert "kafka:orders" in [each["id"] for each in graph["nodes"]]
+    assert [(each["to"], each["messages"]) for each in graph["edges"]] == [("kafka:orders", 1)]
+
+
 def test_the_description_has_every_endpoint(web: Http) -> None:
     document = web.get("/openapi.json")
     described = {

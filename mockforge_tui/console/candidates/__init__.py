@@ -149,6 +149,13 @@ def _groups(session: "Session") -> Iterable[Candidate]:
         yield each.name, f"{each.state}, {each.members} members"
 
 
+def _names(session: "Session") -> Iterable[Candidate]:
+    """Whatever takes part in the traffic."""
+    yield from _destinations("topic", "queue", "exchange")(session)
+    yield from _groups(session)
+    yield from ((client, note) for client, note in _clients(session) if client)
+
+
 def _fixtures(session: "Session") -> Iterable[Candidate]:
     for each in session.runtime.production.engine.status():
         yield each.id, f"{'on' if each.on else 'off'} {', '.join(each.targets)}"
@@ -314,6 +321,7 @@ _SOURCES: dict[str, Source] = {
     "users": _users,
     "amqp-clients": _amqp_clients,
     "groups": _groups,
+    "names": _names,
     "fixtures": _fixtures,
     "fixtures-or-all": _fixtures_or_all,
     "recordings": _recordings,

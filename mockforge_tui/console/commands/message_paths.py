@@ -59,7 +59,7 @@ def route(
 @command(
     "exchange tree",
     group="queues",
-    aliases=("topology", "list bindings"),
+    aliases=("list bindings",),
     examples=("exchange tree", "exchange tree events*"),
 )
 def exchange_tree(

@@ -28,7 +28,8 @@ from ..widgets.ladder import LadderPane
 from ..widgets.panes import DestinationsPane
 from ..widgets.stored import StoredPane
 from ..widgets.table import LiveTable
-from .layout import PaneScreen
+from ..widgets.topology import TopologyPane
+from .layout import SOUGHT, PaneScreen
 
 if TYPE_CHECKING:
     from ..app import ConsoleApp
@@ -81,7 +82,7 @@ class ActingScreen(PaneScreen):
                 return here.subject
             case StoredPane():
                 return here.chosen.row if here.chosen is not None else None
-            case LiveTable() | LadderPane():
+            case LiveTable() | LadderPane() | TopologyPane():
                 return here.chosen
         if self.flow.selected is not None:
             return self.flow.selected
@@ -97,7 +98,7 @@ class ActingScreen(PaneScreen):
             self._renew(here)
             here.look()
             return
-        if isinstance(here, LiveTable | LadderPane) and self.subject() is not None:
+        if isinstance(here, SOUGHT) and self.subject() is not None:
             self.inspector.show(self.subject())
         elif self.flow.selected is not None:
             self.inspector.show(self.flow.selected)
@@ -148,6 +149,8 @@ class ActingScreen(PaneScreen):
     def do_live(self) -> None:
         if self.here is self.ladder:
             (self.ladder.pause if self.ladder.follow else self.ladder.go_live)()
+        elif self.here is self.topology:
+            self.topology.toggle_frozen()
         elif self.flow.follow:
             self.flow.pause()
         else:
@@ -174,12 +177,12 @@ class ActingScreen(PaneScreen):
         here = self.here
         if isinstance(here, Inspector) and here.search.text:
             here.find("")
-        elif isinstance(here, LiveTable | LadderPane) and here.sought:
+        elif isinstance(here, SOUGHT) and here.sought:
             here.seek("")
-        elif self.alone is not None:
+        elif self.alone is not None and here is not self.topology:
             self.do_zoom()
         elif here is self.in_place:
-            self.in_place = None
+            self.in_place = self.alone = None
             self.lay_out()
             back = self._came_from
             self.set_focus(back if back.display else self.flow)
@@ -256,6 +259,24 @@ class ActingScreen(PaneScreen):
             self.console_app.note(str(error))
             return False
         return True
+
+    def do_topology(self) -> None:
+        """All the screen is the picture's; the same key leads back."""
+        if self.here is self.topology:
+            self.topology.seek("")
+            self._went_back()
+            return
+        self.topology.open()
+        self.open_in_place(self.topology)
+        self.alone = self.topology
+        self.lay_out()
+
+    def do_only_this(self) -> None:
+        self.look_at()
+        self.topology.only_chosen()
+
+    def do_side(self, step: int) -> None:
+        self.topology.to_side(step)
 
     def do_single(self) -> None:
         self.ladder.toggle_folded()
@@ -343,8 +364,8 @@ class ActingScreen(PaneScreen):
             self.console_app.note("/ searches here first")
 
     def do_noise(self) -> None:
-        if self.here is self.ladder:
-            self.ladder.toggle_noise()
+        if isinstance(here := self.here, LadderPane | TopologyPane):
+            here.toggle_noise()
             return
         self.flow.show(self.flow.filter, with_noise=not self.flow.with_noise)
         state = "with" if self.flow.with_noise else "without"

@@ -12,6 +12,7 @@ from ..widgets.lines import KeyLine
 from ..widgets.pane import Pane
 from ..widgets.prompt import FILTER, Prompt
 from ..widgets.table import LiveTable
+from ..widgets.topology import TopologyPane
 from .acting import ActingScreen
 from .help import Entry
 
@@ -28,6 +29,8 @@ class Dashboard(ActingScreen):
             self.log_pane.tick()
         if self.ladder.display:
             self.ladder.tick()
+        if self.topology.display:
+            self.topology.tick()
 
     def take_snapshot(self) -> None:
         """Show new figures; hidden panes get theirs when they are shown."""
@@ -41,6 +44,8 @@ class Dashboard(ActingScreen):
         if self.ladder.display and self.ladder.ladder.waiting:
             # How long it waits is another time now.
             self.ladder.refresh()
+        if self.topology.display:
+            self.topology.look()
         self.fit_side()
         self.show_chosen()
         self.show_keys()
@@ -92,6 +97,13 @@ class Dashboard(ActingScreen):
         self.show_keys()
 
     def on_ladder_pane_opened(self, message: LadderPane.Opened) -> None:
+        self.action_press("enter")
+
+    def on_topology_pane_chosen(self, message: TopologyPane.Chosen) -> None:
+        self.show_chosen()
+        self.show_keys()
+
+    def on_topology_pane_opened(self, message: TopologyPane.Opened) -> None:
         self.action_press("enter")
 
     def on_live_table_chosen(self, message: LiveTable.Chosen) -> None:

@@ -23,11 +23,14 @@ from ..widgets.panes import ConnectionsPane, DestinationsPane, GroupsPane, LintP
 from ..widgets.prompt import COMMAND, FILTER, FIND, Prompt
 from ..widgets.stored import StoredPane
 from ..widgets.table import LiveTable
+from ..widgets.topology import TopologyPane
 
 if TYPE_CHECKING:
     from ..app import ConsoleApp
 
 LEAST_SIZE = (60, 16)
+SOUGHT = (LiveTable, LadderPane, TopologyPane)
+"""Panes that can show only what has a text."""
 INSPECTOR_NUMBER = 8
 """Panes below it have keys, and tabs where there is room for one pane only."""
 _NARROW, _SHORT = 100, 30
@@ -72,6 +75,7 @@ class PaneScreen(Screen[None]):
         self.lint = LintPane()
         self.stored = StoredPane()
         self.ladder = LadderPane(app.feed)
+        self.topology = TopologyPane(app.feed)
         self.drop_down = DropDown()
         self.prompt = Prompt(
             app.session,
@@ -88,7 +92,7 @@ class PaneScreen(Screen[None]):
         self.opened: set[Pane] = set()
         """Those of `on_demand` that somebody opened."""
         self.in_place: Pane | None = None
-        """What was opened in the place of the flow: stored messages, or a ladder."""
+        """What was opened in the place of the flow: stored messages, a ladder, the topology."""
         self._came_from: Pane = self.destinations
         self.tab = 1
         self._heights: tuple[str | int, str | int] = ("", "")
@@ -101,6 +105,7 @@ class PaneScreen(Screen[None]):
                     yield self.flow
                     yield self.stored
                     yield self.ladder
+                    yield self.topology
                     yield self.faults
                     yield self.log_pane
                     yield self.lint
@@ -129,7 +134,7 @@ class PaneScreen(Screen[None]):
         return (
             self.flow, self.connections, self.destinations, self.groups,
             self.faults, self.log_pane, self.lint, self.inspector, self.stored,
-            self.ladder,
+            self.ladder, self.topology,
         )  # fmt: skip
 
     @property
@@ -169,6 +174,8 @@ class PaneScreen(Screen[None]):
         here = self.here
         if isinstance(here, LiveTable) and here.records and here.chosen is None:
             here.move(1)
+        elif isinstance(here, TopologyPane):
+            here.begin()
         return here
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -190,7 +197,7 @@ class PaneScreen(Screen[None]):
             pane.display = pane in shown
             pane.framed = not self.narrow
         side = {self.connections, self.destinations, self.groups}
-        left = {self.flow, self.stored, self.ladder, *self.on_demand}
+        left = {self.flow, self.stored, self.ladder, self.topology, *self.on_demand}
         self.query_one("#side").display = bool(side & shown)
         self.query_one("#left").display = bool(left & shown)
         # Nothing is above the inspector: all of that side is its own.
@@ -346,11 +353,11 @@ class PaneScreen(Screen[None]):
             self.flow.show(self.console_app.session.filter_of(text))
 
     def try_find(self, text: str, final: bool) -> None:
-        """A text is searched in the inspector, a table or the ladder; `final` once it is entered.
+        """A text is searched in a pane, or in the inspector; `final` once it is entered.
 
         Entered as it was before, it is searched on from the place that was found.
         """
-        if isinstance(asked := self.asked, LiveTable | LadderPane):
+        if isinstance(asked := self.asked, SOUGHT):
             asked.seek(text)
             if final and asked.chosen is None:
                 asked.to_top()
@@ -366,9 +373,7 @@ class PaneScreen(Screen[None]):
 
     def open_find(self) -> None:
         here = self.here
-        before = (
-            here.sought if isinstance(here, LiveTable | LadderPane) else self.inspector.search.text
-        )
+        before = here.sought if isinstance(here, SOUGHT) else self.inspector.search.text
         self.prompt.open(FIND, before)
 
     def open_filter(self, added: str = "") -> None:

@@ -31,6 +31,9 @@ EFFECTS: dict[str, str] = {
     "packets": RUNS + r"filter client:dev-7 op:PUBLISH",
     "stored": RUNS + r"filter .*|focuses (stored messages|the inspector)",
     "ladder": "focuses the ladder|" + NOTES + "choose a connection, .*",
+    "topology": "zooms",
+    "only_this": "shows what belongs to it",
+    "side": "moves|stays",
     "single": "draws single arrows",
     "all_of_client": NOTES + "it is the only connection of this client",
     "why": RUNS + "why .*",
@@ -45,7 +48,7 @@ EFFECTS: dict[str, str] = {
     "narrow": RUNS + r"filter .*|" + NOTES + "nothing here to filter by",
     "republish": RUNS + "republish|" + NOTES + "select a message .*",
     "edit": PREFILLS + "(pub .*|edit h1 .*)|" + NOTES + "select a message .*",
-    "publish": PREFILLS + "pub .*",
+    "publish": PREFILLS + "pub( .*)?",
     "copy": RUNS + "copy (#.*|@focus)|" + NOTES + "nothing to copy here",
     "copy_as": PREFILLS + "copy (#.*|@focus) --as|" + NOTES + "nothing to copy here",
     "fault": PREFILLS + "fault add delay .*",
@@ -89,6 +92,9 @@ EFFECTS_IN: dict[tuple[str, str], str] = {
     ("leave", "stored"): "focuses topics and queues",
     ("back", "ladder"): "focuses topics and queues",
     ("leave", "ladder"): "focuses topics and queues",
+    ("back", "topology"): "focuses topics and queues",
+    ("leave", "topology"): "focuses topics and queues",
+    ("topology", "topology"): "focuses topics and queues",
 }
 
 
@@ -166,7 +172,9 @@ async def _reset(stage: Stage, pane: str) -> None:
     screen.inspector.search.clear()
     screen.inspector.show_tab(0)
     screen.lay_out()
-    screen.in_place = {"stored": screen.stored, "ladder": screen.ladder}.get(pane)
+    screen.in_place = {
+        "stored": screen.stored, "ladder": screen.ladder, "topology": screen.topology,
+    }.get(pane)  # fmt: skip
     screen.stored.put([held, held])
     screen.go_to(list(PANE_NAMES).index(pane) + 1)
     await stage.tick()
@@ -179,6 +187,13 @@ async def _reset(stage: Stage, pane: str) -> None:
         screen.ladder.noise, screen.ladder.folded = False, True
         screen.ladder.move(-1)
         screen.ladder.move(-1)
+    elif pane == "topology":
+        screen.topology.open()
+        screen.topology.seek("")
+        screen.topology.quiet = False
+        screen.topology.focus()
+        screen.topology.to_top()
+        screen.topology.to_side(-1)
     elif pane != "inspector":
         screen.go_to(list(PANE_NAMES).index(pane) + 1)
     else:
@@ -229,6 +244,7 @@ _CHANGES: dict[str, Callable[[object], str]] = {
     "tab": lambda tab: "turns a tab",
     "folds": lambda lines: "folds",
     "single": lambda single: "draws single arrows",
+    "sought": lambda sought: "shows what belongs to it",
     "noise": lambda noise: "draws pings",
     "field": lambda field: "chooses a column",
     "places": lambda places: "moves",
@@ -242,7 +258,9 @@ def _look(stage: Stage) -> dict[str, object]:
         "alone": screen.alone,
         "open": (set(screen.opened), screen.in_place),
         "focus": screen.here.place,
-        "live": (screen.ladder if screen.here is screen.ladder else screen.flow).follow,
+        "live": not screen.topology.frozen
+        if screen.here is screen.topology
+        else (screen.ladder if screen.here is screen.ladder else screen.flow).follow,
         "marked": sorted(stage.app.feed.marks),
         "only_marked": screen.flow.only_marked,
         "tab": inspector.opened.tab,
@@ -250,9 +268,11 @@ def _look(stage: Stage) -> dict[str, object]:
         "folds": len(inspector._rows) if inspector.has_focus else 0,
         "field": screen.flow.field,
         "single": screen.ladder.folded,
-        "noise": screen.ladder.noise,
+        "noise": (screen.ladder.noise, screen.topology.quiet),
+        "sought": screen.topology.sought,
         "places": (
-            screen.flow.cursor, screen.ladder.at, inspector._cursor, screen.log_pane._from_end,
+            screen.flow.cursor, screen.ladder.at, screen.topology._chosen,
+            inspector._cursor, screen.log_pane._from_end,
             *(pane.chosen for pane in (screen.connections, screen.destinations, screen.groups,
                                        screen.faults)),
         ),
