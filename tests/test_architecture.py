@@ -159,7 +159,7 @@ BY_NAME = {
     "console/client_timeouts.py": 4,  # how each protocol says how long a client waits
     "console/commands/acls.py": 1,  # ACLs are Kafka's
     "embedded/spelling.py": 3,  # the keys of messages over HTTP, from messages by their type
-    "feed/values.py": 2,  # the values of MQTT's topics
+    "feed/values.py": 1,  # the values of MQTT's topics
     "fixtures/messages.py": 1,  # the type of a protocol's name
     "fixtures/native/reactions.py": 1,  # a message for people
     "fixtures/schema.py": 6,  # the keys of files, as their readers have them

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
+from itertools import islice
 from typing import Any, Final, Protocol
 from zlib import crc32
 
@@ -9,28 +10,33 @@ from msgspec import Struct, field
 
 from .clock import Clock
 from .limits import Limits
+from .pages import Page, Pages
 
 IN: Final = 0
 """From the peer to the broker."""
 OUT: Final = 1
 """From the broker to the peer."""
 
-_OVERHEAD: Final = 224
-"""Bytes that a chunk costs beside its data: itself, its numbers, its places in two deques."""
+_OVERHEAD: Final = 128
+"""Bytes that a chunk costs beside its data: its parts in a page, and that in its tape."""
 _TAPE: Final = 1024
-"""Bytes that a tape costs beside its chunks: itself, its list and what reads its frames."""
-_FEW: Final = 64
-"""Chunks of a tape up to which the oldest leaves a list at no cost."""
-_SLACK: Final = 9
-"""Where the limit of all is met, one part in 2 to the power of this is made free."""
+"""Bytes that a tape costs beside its chunks: itself, its lists and what reads its frames."""
+_PAGE: Final = 448
+"""Bytes that a page costs beside its chunks."""
+_LARGEST_PAGE: Final = 128 * 1024
+"""Bytes from which on a page takes no more chunks."""
+_SHARE: Final = 8
+"""A page is one part of all in 2 to the power of this, at most: the oldest one leaves as one."""
+_SHARE_OF_ONE: Final = 3
+"""The same of one connection's share, of which all in a page may be."""
+_WORTH: Final = 1024
+"""Bytes of the smallest page of several chunks; where limits are lower each has its own."""
 _SLACK_OF_ONE: Final = 6
-"""The same where one connection's share is met: some fifty small frames at a time."""
+"""Where one connection's share is met, one part in 2 to the power of this is made free."""
 _SLACK_OF_ENDED: Final = 8
 """The same where too many connections ended: some ten tapes at a time."""
 _MARKED: Final = 128
 """Bytes of a frame, from each end, that its mark is of."""
-_MOST_HOLES: Final = 256
-"""Chunks without data that may stand in the common order until it is made anew."""
 
 
 class Origin(Struct, frozen=True, gc=False):
@@ -143,13 +149,11 @@ class PastOwner(Owner, Protocol):
         ...
 
 
-# There may be a hundred thousand of what follows, at which the garbage collector would look again
-# and again: it does not know them. Circles through them, as that of tape and chunk, are broken by
-# the journal, as they leave and in `clear`.
-
-
 class Past(Struct, eq=False, gc=False):
-    """One whose frames are read by functions; most have these in common."""
+    """One whose frames are read by functions; most have these in common.
+
+    There may be thousands, at which the garbage collector need not look again and again.
+    """
 
     client: str
     splitter: Callable[[int], Splitter]
@@ -158,24 +162,28 @@ class Past(Struct, eq=False, gc=False):
 
 
 class Chunk(Struct, eq=False, gc=False):
-    """One read or write. `tail`: bytes at its end that belong to a frame not yet complete.
-
-    `data` is None once the chunk had to leave.
-    """
+    """One read or write, made for who looks. `tail`: bytes at its end that belong to a frame not
+    yet complete."""
 
     tape: "Tape"
     seq: int
     time: float
     direction: int
-    data: bytes | None
-    tail: int = 0
+    tail: int
+    page: Page
+
+    @property
+    def data(self) -> bytes | None:
+        """None once the chunk had to leave, which may be while somebody looks."""
+        return self.page.data_of(self.seq)
 
 
 class Tape(Struct, eq=False):
-    """One connection's chunks, oldest first; `left` counts those that had to go.
+    """One connection's chunks.
 
-    `size` is that of the chunks, for which there is `room`; `weight` is what the tape takes beside
-    them, which the journal counts as long as there are any.
+    `came` counts the bytes of all that ever came, `gone` of those that had to leave; for the
+    difference there is `room`. `weight` is what the tape takes beside them, which the journal
+    counts as long as there are any.
     """
 
     journal: "Journal"
@@ -185,11 +193,14 @@ class Tape(Struct, eq=False):
     place: Place | None
     """What is asked where its connection comes from, as long as that is there."""
     room: int
-    chunks: list[Chunk] | deque[Chunk] = field(default_factory=list)
-    # A list until the first has to leave. Most connections are short, and an empty deque takes more
-    # room than their chunks.
-    size: int = 0
+    came: int = 0
+    gone: int = 0
     left: int = 0
+    """The number of the newest chunk that had to go; 0: none had to."""
+    pages: list[Page] = field(default_factory=list)
+    """Those sealed ones that have data of it, oldest first."""
+    ends: list[int] = field(default_factory=list)
+    """For each page, what had come at its end."""
     weight: int = _TAPE
     beside: "Tape | None" = None
     """One of the same connection, which leaves with this one."""
@@ -198,68 +209,59 @@ class Tape(Struct, eq=False):
 
     def add(self, direction: int, data: bytes, tail: int = 0) -> None:
         """Keep one chunk; the oldest ones leave when a limit is met."""
-        # Runs for each read and each write of every connection: names are local, and what is
-        # counted is counted here, without a call.
+        # Runs for each read and each write of every connection: what can be done for a whole page
+        # is done when it is sealed.
         journal = self.journal
-        journal.seq = seq = journal.seq + 1
-        chunk = Chunk(self, seq, journal.wall(), direction, data, tail)
+        journal.coming += (self, journal.wall(), tail << 1 | direction, data)
         cost = len(data) + _OVERHEAD
-        if not self.chunks:
-            journal.size += self.weight
-        self.chunks.append(chunk)
-        journal.chunks.append(chunk)
-        self.size = size = self.size + cost
-        journal.size = total = journal.size + cost
-        if size > self.room:
-            self._shrink(tail)
-        if total > journal.most:
-            journal.shrink()
+        self.came += cost
+        journal.spare = spare = journal.spare - cost
+        if spare < 0:
+            journal.seal()
 
     def add_exchange(self, came: bytes, went: bytes) -> None:
         """Keep whole frames that came, and what was written for them: as `add` of both."""
         journal = self.journal
-        seq, time = journal.seq, journal.wall()
-        journal.seq = seq + 2
+        time = journal.wall()
+        journal.coming += (self, time, IN, came, self, time, OUT, went)
         cost = len(came) + len(went) + 2 * _OVERHEAD
-        chunks, all_chunks = self.chunks, journal.chunks
-        if not chunks:
-            journal.size += self.weight
-        chunk = Chunk(self, seq + 1, time, IN, came)
-        chunks.append(chunk)
-        all_chunks.append(chunk)
-        chunk = Chunk(self, seq + 2, time, OUT, went)
-        chunks.append(chunk)
-        all_chunks.append(chunk)
-        self.size = size = self.size + cost
-        journal.size = total = journal.size + cost
-        if size > self.room:
-            self._shrink()
-        if total > journal.most:
-            journal.shrink()
+        self.came += cost
+        journal.spare = spare = journal.spare - cost
+        if spare < 0:
+            journal.seal()
 
     def add_pieces(self, direction: int, pieces: list[bytes], size: int) -> None:
         """Keep a burst of `size` bytes in pieces, whose frames may end anywhere in it: each piece
         but the last counts as part of one frame that is not yet complete."""
         journal = self.journal
-        seq, time = journal.seq, journal.wall()
-        chunks, all_chunks = self.chunks, journal.chunks
-        cost = size + len(pieces) * _OVERHEAD
-        if not chunks:
-            journal.size += self.weight
+        time, coming = journal.wall(), journal.coming
         done = 0
         for piece in pieces:
             done += len(piece)
-            seq += 1
-            chunk = Chunk(self, seq, time, direction, piece, done if done < size else 0)
-            chunks.append(chunk)
-            all_chunks.append(chunk)
-        journal.seq = seq
-        self.size = own = self.size + cost
-        journal.size = total = journal.size + cost
-        if own > self.room:
-            self._shrink(size - len(pieces[-1]))
-        if total > journal.most:
-            journal.shrink()
+            coming += (self, time, (done if done < size else 0) << 1 | direction, piece)
+        cost = size + len(pieces) * _OVERHEAD
+        self.came += cost
+        journal.spare = spare = journal.spare - cost
+        if spare < 0:
+            journal.seal()
+
+    @property
+    def size(self) -> int:
+        """Bytes that its chunks take."""
+        return self.came - self.gone
+
+    def back(self, before: int | None = None) -> Iterator[Chunk]:
+        """Its chunks, newest first: all, or those before a number."""
+        for page in (self.journal.page, *reversed(self.pages)):
+            if before is not None and page.first >= before:
+                continue
+            tapes, times, marks, datas, numbers = page.parts()
+            for place in range(len(tapes) - 1, -1, -1):
+                if tapes[place] is not self or datas[place] is None:
+                    continue
+                number, mark = numbers[place], marks[place]
+                if before is None or number < before:
+                    yield Chunk(self, number, times[place], mark & 1, mark >> 1, page)
 
     def end(self, past: PastOwner, beside: "Tape | None" = None) -> None:
         """The connection is over: `past` reads its frames from now on.
@@ -274,8 +276,8 @@ class Tape(Struct, eq=False):
         weight = past.weight
         if weight:
             self.weight += weight
-            if self.chunks:
-                self.journal.size += weight
+            if self.pages:
+                self.journal.total += weight
         if beside is None:
             self.journal.tape_ended(self)
         else:
@@ -290,76 +292,73 @@ class Tape(Struct, eq=False):
         """The newest chunks in hex, for a log."""
         return "".join(
             f"{'<' if chunk.direction == OUT else '>'} {(chunk.data or b'')[:512].hex(' ')}\n"
-            for chunk in list(self.chunks)[-count:]
+            for chunk in reversed([*islice(self.back(), count)])
         )
 
-    def pop_of_few(self) -> list[Chunk] | deque[Chunk]:
-        """Let the oldest chunk go from a list; returns the others."""
-        if len(self.chunks) > _FEW:
-            self._queue().popleft()
-        else:
-            del self.chunks[0]
-        return self.chunks
+    def leave(self) -> tuple[int, int]:
+        """Let all sealed chunks go; returns how many those are, and the bytes with the tape's."""
+        freed = self.size + self.weight if self.pages else 0
+        return self._drop(0, least=0), freed
 
-    def leave(self) -> int:
-        """Let all chunks go; returns the bytes that they and the tape took."""
-        chunks = self.chunks
-        if not chunks:
-            return 0
-        for chunk in chunks:
-            chunk.data = None
-        freed = self.size + self.weight
-        self.left += len(chunks)
-        chunks.clear()
-        self.size = 0
-        return freed
-
-    def _shrink(self, tail: int = 0) -> None:
+    def shrink(self, page: Page) -> int:
+        """Its share is met with this page; returns how many chunks had to go, the oldest ones."""
         # The newest chunk stays, whatever its size: somebody may look at it right now. So does a
         # frame that is longer than a connection's share: its beginning, until its end is there.
         journal = self.journal
         # `room` grows for such a frame, up to half of the whole journal.
-        if tail > self.room - journal.most_of_one:
-            self.room = max(self.room, min(tail + journal.most_of_one, journal.most // 2))
-        if self.size > self.room:
-            # A few more than must be: then this is not called for each chunk.
-            journal.shortened += self._drop(self.room - (self.room >> _SLACK_OF_ONE))
+        spare = self.room - journal.most_of_one
+        if max(page.marks) >> 1 > spare:
+            tail = max(page.marks[place] for place in page.places_of(self)) >> 1
+            if tail > spare:
+                self.room = max(self.room, min(tail + journal.most_of_one, journal.most // 2))
+        room = self.room - journal.page_room
+        if self.size <= room:
+            return 0
+        before = self.gone
+        # A few more than must be: it is not worth it for each chunk.
+        count = self._drop(room - (room >> _SLACK_OF_ONE), least=1)
+        journal.left += count
+        journal.total -= self.gone - before
+        return count
 
-    def _drop(self, goal: int) -> int:
-        """Let the oldest chunks go, down to `goal` bytes or the newest; returns how many went.
+    def _drop(self, goal: int, least: int) -> int:
+        """Let the oldest sealed chunks go, down to `goal` bytes or the `least` chunks; returns how
+        many went."""
+        pages, count = self.pages, 0
+        while pages and self.came - self.gone > goal:
+            page = pages[0]
+            places = page.places_of(self)
+            if len(pages) == 1 and least:
+                del places[-least:]
+            dropped = 0
+            for place in places:
+                if self.came - self.gone <= goal:
+                    break
+                self.gone += len(page.datas[place] or b"") + _OVERHEAD
+                self.left = page.numbers[place]
+                page.datas[place] = None
+                dropped += 1
+            count += dropped
+            if self.gone == self.ends[0]:
+                del pages[0], self.ends[0]
+            self.journal.thinned(page, dropped)
+            if not dropped:
+                break
+        return count
 
-        They leave holes in the common order.
-        """
-        chunks, size, before = self._queue(), self.size, len(self.chunks)
-        while size > goal and len(chunks) > 1:
-            chunk = chunks.popleft()
-            size -= len(chunk.data or b"") + _OVERHEAD
-            chunk.data = None
-        gone = before - len(chunks)
-        freed, self.size = self.size - size, size
-        self.left += gone
-        self.journal.chunks_left(gone, freed)
-        return gone
 
-    def _queue(self) -> deque[Chunk]:
-        """The chunks as what many may leave one by one."""
-        chunks = self.chunks
-        if isinstance(chunks, list):
-            chunks = self.chunks = deque(chunks)
-        return chunks
-
-
-class Journal:
-    """All tapes, bounded in all; `chunks` is the common order, `left` counts what had to go."""
+class Journal(Pages):
+    """All tapes, bounded in all; `left` counts the chunks that had to go."""
 
     def __init__(self, clock: Clock, limits: Limits) -> None:
         self.limits = limits
         # What each chunk asks for: two look-ups less.
         self.wall = clock.wall
         self.most, self.most_of_one = limits.journal_total, limits.journal_connection
-        self.chunks: deque[Chunk] = deque()
-        self.seq = 0
-        self.size = 0
+        room = min(self.most >> _SHARE, self.most_of_one >> _SHARE_OF_ONE, _LARGEST_PAGE)
+        super().__init__(room if room >= _WORTH else 0)
+        self.total = 0
+        """Bytes of the pages, and of the tapes that have any."""
         self.left = 0
         self.shortened = 0
         """Chunks that left since their connection had too many bytes."""
@@ -367,24 +366,26 @@ class Journal:
         """Tapes of ended connections that left since there were too many."""
         self._open: set[Tape] = set()
         self._ended: deque[Tape] = deque()
-        self._holes = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes that all chunks take, and their tapes."""
+        self.seal()
+        return self.total
 
     def clear(self) -> None:
         """Let go of everything; whoever is done with a journal calls it."""
-        for chunk in self.chunks:
-            if chunk.data is not None:
-                # Tape and chunk refer to each other, and the collector does not know chunks.
-                chunk.tape.chunks.clear()
-        self.chunks.clear()
+        for page in (*self.pages, self.page):
+            for tape in page.tapes:
+                tape.pages.clear()
+                tape.ends.clear()
+            page.clear()
+        self.pages.clear()
         self._ended.clear()
-        self.size = 0
+        self.total, self.spare = 0, self.page_room
 
     def open(
-        self,
-        protocol: str,
-        connection: int,
-        owner: Owner,
-        place: Place | None = None,
+        self, protocol: str, connection: int, owner: Owner, place: Place | None = None
     ) -> Tape:
         """Begin a tape; `place` is asked when somebody looks at its frames (None: nowhere)."""
         tape = Tape(self, protocol, connection, owner, place, self.most_of_one)
@@ -401,45 +402,66 @@ class Journal:
         """How many tapes of ended connections are kept."""
         return len(self._ended)
 
-    def since(self, seq: int) -> Iterator[Chunk]:
-        """Chunks after `seq`, newest first; those that had to leave are passed over."""
-        # From the newest: who looks twice a second is done at the first chunk that it knows.
-        for chunk in reversed(self.chunks):
-            if chunk.seq <= seq:
-                return
-            if chunk.data is not None:
-                yield chunk
+    def since(
+        self, seq: int, wanted: Callable[[Tape], bool] = lambda tape: True
+    ) -> Iterator[Chunk]:
+        """Chunks after `seq`, newest first; those that had to leave are passed over.
 
-    def shrink(self) -> None:
-        """Let the oldest chunks go, a few more than must be: then this is not called each time."""
-        # As many leave a full journal as come: this is on the way of each message, and what a chunk
-        # was to its tape is taken from it here, without a call.
-        chunks, limit = self.chunks, self.most
-        goal = limit - (limit >> _SLACK)
-        size, before = self.size, len(chunks)
-        holes = 0
-        while chunks and (size > goal or chunks[0].data is None):
-            chunk = chunks.popleft()
-            data = chunk.data
-            if data is None:
-                holes += 1
-                continue
-            chunk.data = None
-            tape = chunk.tape
-            own = tape.chunks
-            if isinstance(own, deque):
-                own.popleft()
-            else:
-                own = tape.pop_of_few()
-            cost = len(data) + _OVERHEAD
-            tape.size -= cost
-            tape.left += 1
-            size -= cost
-            if not own:
-                size -= tape.weight
-        self.size = size
-        self.left += before - len(chunks) - holes
-        self._holes -= holes
+        Of each tape it is asked once whether its chunks are wanted.
+        """
+        asked: dict[Tape, bool] = {}
+        # From the newest: who looks twice a second is done at the first chunk that it knows.
+        for page in self.newest_first():
+            tapes, times, marks, datas, numbers = page.parts()
+            for place in range(len(tapes) - 1, -1, -1):
+                number = numbers[place]
+                if number <= seq:
+                    return
+                tape = tapes[place]
+                if (is_wanted := asked.get(tape)) is None:
+                    is_wanted = asked[tape] = wanted(tape)
+                if is_wanted and datas[place] is not None:
+                    mark = marks[place]
+                    yield Chunk(tape, number, times[place], mark & 1, mark >> 1, page)
+
+    def seal(self) -> None:
+        """What came since the last one is a page; the oldest pages leave when a limit is met."""
+        if not self.coming:
+            return
+        self.total += self.page_room - self.spare + _PAGE
+        page = self.sealed()
+        met = []
+        for tape in dict.fromkeys(page.tapes):
+            if not tape.pages:
+                self.total += tape.weight
+            tape.pages.append(page)
+            tape.ends.append(tape.came)
+            if tape.came - tape.gone > tape.room - self.page_room:
+                met.append(tape)
+        for tape in met:
+            self.shortened += tape.shrink(page)
+        # With room for what comes next.
+        if self.total > self.most - self.page_room:
+            self._shrink(self.most - self.page_room)
+
+    def _shrink(self, goal: int) -> None:
+        """Let the oldest pages go."""
+        while self.total > goal and (page := self.pop()) is not None:
+            freed = _PAGE
+            # Of each tape, the newest number.
+            for tape, newest in dict(zip(page.tapes, page.numbers, strict=True)).items():
+                own = tape.pages
+                # Else all that it had of this tape has left already.
+                if own and own[0] is page:
+                    end = tape.ends.pop(0)
+                    del own[0]
+                    freed += end - tape.gone
+                    tape.gone, tape.left = end, newest
+                    if not own:
+                        freed += tape.weight
+            self.total -= freed
+            self.left += len(page.tapes) - page.gone
+            page.clear()
 
     def tape_ended(self, tape: Tape) -> None:
         """Keep so many tapes of ended connections, and no more."""
@@ -452,31 +474,26 @@ class Journal:
         # A few more than must be: then this is not called for each connection that ends.
         ended, most = self._ended, self.limits.journal_ended
         too_many = len(ended) - most + (most >> _SLACK_OF_ENDED)
-        count = freed = 0
+        self.seal()
         for _ in range(too_many):
             tape: Tape | None = ended.popleft()
             while tape is not None:
-                count += len(tape.chunks)
-                freed += tape.leave()
+                count, freed = tape.leave()
+                self.left += count
+                self.total -= freed
                 tape = tape.beside
         self.ended_left += too_many
-        self.chunks_left(count, freed)
 
     def tape_closed(self, tape: Tape) -> None:
         """One beside another is over; it is the other one that counts as a connection."""
         self._open.discard(tape)
 
-    def chunks_left(self, count: int, cost: int) -> None:
-        """So many chunks left from among the others, and the bytes that they took."""
-        self.size -= cost
-        self.left += count
-        chunks, holes = self.chunks, self._holes + count
-        # A hole keeps its tape. Most that leave are the oldest, as their connections were.
-        while chunks and chunks[0].data is None:
-            chunks.popleft()
-            holes -= 1
-        if holes > _MOST_HOLES and holes > len(chunks) // 2:
-            # Behind one old chunk there may be many of them.
-            self.chunks = deque([chunk for chunk in chunks if chunk.data is not None])
-            holes = 0
-        self._holes = holes
+    def thinned(self, page: Page, count: int) -> None:
+        """So many more chunks of a page have left."""
+        page.gone += count
+        if page.gone == len(page.tapes):
+            self.total -= _PAGE
+            self.empty(page)
+        elif page.gone > len(page.tapes) // 2:
+            # What is left of them would be more than what is there.
+            page.compact()

@@ -66,8 +66,9 @@ def _of_answer(row: Row, journal: Journal | None) -> Patience | None:
 
 def _requests(connection: int, journal: Journal) -> Iterator[tuple[Chunk, bytes]]:
     """What came of a connection, the newest first."""
-    for chunk in islice(journal.since(0), _LOOKED_AT):
-        if chunk.tape.connection == connection and chunk.direction == IN:
+    of_this = journal.since(0, lambda tape: tape.connection == connection)
+    for chunk in islice(of_this, _LOOKED_AT):
+        if chunk.direction == IN:
             for frame in reversed(frames_of(chunk)):
                 yield chunk, frame
 

@@ -35,8 +35,7 @@ class FrameLook:
         self._since = since
         self._decoder = Decoder(journal, perf_counter, since)
         self._wanted = may_match(compile_filter(match.scope))
-        oldest = next((each.seq for each in journal.chunks if each.data is not None), since + 1)
-        self._cut_off = oldest > since + 1
+        self._cut_off = journal.oldest > since + 1
         self._until: int | None = None
         """The number of the last chunk that counts, once that is known."""
 

@@ -28,12 +28,12 @@ _RAW_SHOWN: Final = 4096
 
 
 class _Lane:
-    """Where decoding stands in one tape: chunks fed, and a splitter for each direction."""
+    """Where decoding stands in one tape: the last chunk fed, a splitter for each direction."""
 
     __slots__ = ("fed", "lost", "splitters")
 
-    def __init__(self, fed: int) -> None:
-        self.fed = fed
+    def __init__(self) -> None:
+        self.fed = 0
         self.splitters: list[Splitter | None] = [None, None]
         self.lost = [False, False]
 
@@ -99,17 +99,7 @@ class Decoder:
 
     def _of(self, wanted: Callable[[Tape], bool], end: int) -> list[Chunk]:
         """What the wanted tapes got since the last call, up to chunk `end`, newest first."""
-        asked: dict[Tape, bool] = {}
-        found: list[Chunk] = []
-        for chunk in self._journal.since(self._last):
-            tape = chunk.tape
-            # Once for each: a filter is read for it, and one connection may have all the chunks.
-            is_wanted = asked.get(tape)
-            if is_wanted is None:
-                is_wanted = asked[tape] = wanted(tape)
-            if is_wanted and chunk.seq <= end:
-                found.append(chunk)
-        return found
+        return [chunk for chunk in self._journal.since(self._last, wanted) if chunk.seq <= end]
 
     def is_behind(self, until: int | None = None) -> bool:
         """Whether `decode_on` has more to do than it had time for, up to this chunk."""
@@ -182,7 +172,7 @@ class Decoder:
         if self._behind_since is not None and now - self._behind_since > PATIENCE:
             return True
         waiting = self._frames[0][0] if self._frames else self._next
-        newest = self._journal.chunks[-1] if self._journal.chunks else waiting
+        newest = next(self._journal.since(0), waiting)
         # Its timer may stand still while nobody decodes: a live view would be live no more.
         return waiting is not None and newest is not None and newest.time - waiting.time > LATEST
 
@@ -229,8 +219,8 @@ class Decoder:
         self.decoded += len(data)
         lane = self._lanes.get(tape)
         if lane is None or lane.fed < tape.left:
-            lane = self._lanes[tape] = _Lane(_index(chunk))
-        lane.fed += 1
+            lane = self._lanes[tape] = _Lane()
+        lane.fed = chunk.seq
         splitter = lane.splitters[direction]
         if splitter is None:
             head = _unfinished_before(chunk)
@@ -386,27 +376,18 @@ def frames_of(chunk: Chunk) -> list[bytes]:
         return []
 
 
-def _index(chunk: Chunk) -> int:
-    """How many chunks of its tape came before this one."""
-    chunks = chunk.tape.chunks
-    for after, each in enumerate(reversed(chunks)):
-        if each.seq <= chunk.seq:
-            return chunk.tape.left + len(chunks) - 1 - after
-    return chunk.tape.left
-
-
 def _unfinished_before(chunk: Chunk) -> bytes | None:
     """The bytes of an incomplete frame before a chunk; None if they cannot be known any more."""
     tape = chunk.tape
     parts: list[bytes] = []
     need: int | None = None
-    for each in reversed(tape.chunks):
-        if each.seq >= chunk.seq or each.direction != chunk.direction or each.data is None:
+    for each in tape.back(before=chunk.seq):
+        if each.direction != chunk.direction:
             continue
         if need is None:
             need = each.tail
         if need:
-            parts.append(each.data[-need:])
+            parts.append((each.data or b"")[-need:])
             need -= len(parts[-1])
         if need <= 0:
             return b"".join(reversed(parts))

@@ -67,8 +67,8 @@ class TopicValues:
         looked_at: set[int] = set()
         newest = self._journal.seq
         self.complete = True
-        for chunk in self._journal.since(self._last):
-            if chunk.tape.protocol != "mqtt" or chunk.direction != IN:
+        for chunk in self._journal.since(self._last, _of_mqtt):
+            if chunk.direction != IN:
                 continue
             for each in self._worth_decoding(chunk, completing.get(chunk.tape)):
                 if each.seq not in looked_at:
@@ -127,6 +127,10 @@ class TopicValues:
         return self._name in data or (_ALIAS in data and _EMPTY_NAME in data)
 
 
+def _of_mqtt(tape: Tape) -> bool:
+    return tape.protocol == "mqtt"
+
+
 def newest_values(
     journal: Journal,
     topics: Collection[str],
@@ -136,10 +140,10 @@ def newest_values(
     """The last payload of each of these topics, as far as one look finds it within its budget."""
     deadline = timer() + budget
     missing, found = set(topics), dict[str, bytes]()
-    for chunk in journal.since(0):
+    for chunk in journal.since(0, _of_mqtt):
         if not missing or timer() >= deadline:
             break
-        if chunk.tape.protocol != "mqtt" or chunk.direction != IN:
+        if chunk.direction != IN:
             continue
         for frame in reversed(frames_of(chunk)):
             for row in frame_rows(chunk, frame):

@@ -51,7 +51,7 @@ def test_the_journal_is_listed_once_and_what_comes_meanwhile_is_not_waited_for()
         traffic.say("dev", payload=f"{number}")
     lists = []
     since = traffic.journal.since
-    traffic.journal.since = lambda seq: lists.append(seq) or since(seq)  # type: ignore[func-returns-value, method-assign]
+    traffic.journal.since = lambda *asked: lists.append(asked) or since(*asked)  # type: ignore[func-returns-value, method-assign]
     found: list[list[Row]] = []
     for portion in Decoder(traffic.journal, Ticking(1)).decode_all(1, lambda tape: True):
         found.append(portion)

@@ -1,15 +1,19 @@
 import gc
 import weakref
+from itertools import pairwise
+from random import Random
 
 import pytest
 from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.journal import IN, OUT, Journal, Past
+from mockforge_brokers.journal import IN, OUT, Chunk, Journal, Past, Tape
 from mockforge_brokers.limits import Limits
 
 from .lines import LineBroker, LineConnection
 
-CHUNK = 100 + 224
+CHUNK = 100 + 128
 """What a chunk of 100 bytes counts."""
+PAGE = 448
+"""What a page does beside its chunks: where limits are as low as here each chunk has its own."""
 TAPE = 1024
 
 
@@ -19,6 +23,10 @@ def journal(connection: int = 10_000, total: int = 100_000) -> Journal:
 
 def owner() -> LineConnection:
     return LineConnection(LineBroker.__new__(LineBroker), None)  # type: ignore[arg-type]
+
+
+def chunks_of(tape: Tape) -> list[Chunk]:
+    return [*tape.back()][::-1]
 
 
 def test_chunks_come_back_newest_first_with_their_direction_and_tail():
@@ -36,13 +44,15 @@ def test_one_connection_keeps_its_newest_bytes_only():
     tape = kept.open("lines", 1, owner())
     for _ in range(5):
         tape.add(IN, bytes(100))
-    assert len(tape.chunks) == 3
-    assert (tape.size, kept.size) == (3 * CHUNK, 3 * CHUNK + TAPE)
+    assert len(chunks_of(tape)) == 3
+    assert (tape.size, kept.size) == (3 * CHUNK, 3 * (CHUNK + PAGE) + TAPE)
     assert kept.left == 2
     assert [chunk.seq for chunk in kept.since(0)] == [5, 4, 3]
 
 
-@pytest.mark.parametrize("limits", [{}, {"connection": 3 * CHUNK}, {"total": 5 * CHUNK + 2 * TAPE}])
+@pytest.mark.parametrize(
+    "limits", [{}, {"connection": 3 * CHUNK}, {"total": 5 * (CHUNK + PAGE) + 2 * TAPE}]
+)
 def test_an_exchange_is_kept_as_its_two_chunks_are(limits):
     kept = []
     for at_once in (False, True):
@@ -58,7 +68,7 @@ def test_an_exchange_is_kept_as_its_two_chunks_are(limits):
             assert tape.size <= book.most_of_one
             assert book.size <= book.most
         found = [
-            (each.seq, each.time, each.direction, each.data, each.tail) for each in tape.chunks
+            (each.seq, each.time, each.direction, each.data, each.tail) for each in chunks_of(tape)
         ]
         assert found == [
             (each.seq, each.time, each.direction, each.data, each.tail)
@@ -68,7 +78,9 @@ def test_an_exchange_is_kept_as_its_two_chunks_are(limits):
     assert kept[0] == kept[1]
 
 
-@pytest.mark.parametrize("limits", [{}, {"connection": 4 * CHUNK}, {"total": 6 * CHUNK + 2 * TAPE}])
+@pytest.mark.parametrize(
+    "limits", [{}, {"connection": 4 * CHUNK}, {"total": 6 * (CHUNK + PAGE) + 2 * TAPE}]
+)
 def test_a_burst_in_pieces_is_kept_as_its_chunks_are(limits):
     kept = []
     for at_once in (False, True):
@@ -83,7 +95,7 @@ def test_a_burst_in_pieces_is_kept_as_its_chunks_are(limits):
                     tape.add(OUT, piece, tail)
             assert tape.size <= tape.room
             assert book.size <= book.most
-        found = [(each.seq, each.time, each.data, each.tail) for each in tape.chunks]
+        found = [(each.seq, each.time, each.data, each.tail) for each in chunks_of(tape)]
         assert tape.size == sum(len(each[2]) + CHUNK - 100 for each in found)
         kept.append((found[-3:] if limits else found, book.seq, book.left + len(found)))
     assert kept[0] == kept[1]
@@ -94,7 +106,7 @@ def test_a_frame_in_pieces_longer_than_a_connections_share_is_kept_whole():
     tape = kept.open("lines", 1, owner())
     tape.add(OUT, b"before")
     tape.add_pieces(OUT, [bytes(1000)] * 7, 7_000)
-    assert [chunk.tail for chunk in tape.chunks][-7:] == [*range(1000, 7000, 1000), 0]
+    assert [chunk.tail for chunk in chunks_of(tape)][-7:] == [*range(1000, 7000, 1000), 0]
     tape.add(OUT, bytes(2000))
     assert tape.size <= tape.room == 9_000
 
@@ -103,19 +115,19 @@ def test_a_chunk_larger_than_the_limit_is_kept_while_it_is_the_newest():
     kept = journal(connection=1000)
     tape = kept.open("lines", 1, owner())
     tape.add(IN, bytes(5000))
-    assert len(tape.chunks) == 1
+    assert len(chunks_of(tape)) == 1
     tape.add(IN, b"x")
-    assert [chunk.data for chunk in tape.chunks] == [b"x"]
+    assert [chunk.data for chunk in chunks_of(tape)] == [b"x"]
 
 
 def test_all_connections_together_are_bounded_and_the_oldest_chunks_leave():
-    kept = journal(connection=10_000, total=4 * CHUNK + 2 * TAPE)
+    kept = journal(connection=10_000, total=4 * (CHUNK + PAGE) + 2 * TAPE)
     first, second = kept.open("lines", 1, owner()), kept.open("lines", 2, owner())
     for tape in (first, second, first, second, first, second):
         tape.add(IN, bytes(100))
-    assert kept.size <= 4 * CHUNK + 2 * TAPE
-    assert [chunk.seq for chunk in first.chunks] == [3, 5]
-    assert [chunk.seq for chunk in second.chunks] == [4, 6]
+    assert kept.size <= 4 * (CHUNK + PAGE) + 2 * TAPE
+    assert [chunk.seq for chunk in chunks_of(first)] == [3, 5]
+    assert [chunk.seq for chunk in chunks_of(second)] == [4, 6]
 
 
 def past(weight: int = 0) -> Past:
@@ -131,7 +143,7 @@ def test_tapes_of_ended_connections_are_bounded_by_number():
     for tape in tapes[:4]:
         tape.end(past())
     assert [chunk.tape.connection for chunk in kept.since(0)] == [4, 3, 2]
-    assert kept.size == 3 * (CHUNK + TAPE)
+    assert kept.size == 3 * (CHUNK + TAPE) + PAGE
     assert tapes[3].owner.client == "gone"
 
 
@@ -145,19 +157,19 @@ def test_a_connection_with_two_tapes_counts_once_and_both_leave_together():
         tape.end(past())
     assert [chunk.tape.connection for chunk in kept.since(0)] == [2, 2, 1, 1]
     assert (kept.ended, kept.ended_left, kept.longest) == (2, 1, 0)
-    assert kept.size == 4 * (CHUNK + TAPE)
+    assert kept.size == 4 * (CHUNK + TAPE) + PAGE
 
 
 def test_what_reads_an_ended_connections_frames_is_weighed_as_long_as_they_are_there():
-    kept = journal(total=2 * (CHUNK + TAPE) + 5000)
+    kept = journal(total=2 * (CHUNK + PAGE + TAPE) + 5000)
     heavy, other = kept.open("lines", 1, owner()), kept.open("lines", 2, owner())
     heavy.add(IN, bytes(100))
     heavy.end(past(5000))
-    assert kept.size == CHUNK + TAPE + 5000
+    assert kept.size == CHUNK + PAGE + TAPE + 5000
     other.add(IN, bytes(100))
     other.add(IN, bytes(100))
-    assert not heavy.chunks
-    assert kept.size == 2 * CHUNK + TAPE
+    assert not chunks_of(heavy)
+    assert kept.size == 2 * (CHUNK + PAGE) + TAPE
 
 
 def test_a_frame_longer_than_a_connections_share_is_kept_whole_until_more_comes():
@@ -180,7 +192,7 @@ def test_an_old_chunk_of_a_quiet_connection_keeps_no_holes_behind_it():
     quiet.add(IN, bytes(100))
     for _ in range(20_000):
         busy.add(IN, bytes(100))
-    assert len(kept.chunks) < 500
+    assert len(kept.pages) < 500
     assert [chunk.seq for chunk in kept.since(0)] == [20_001, 20_000, 1]
 
 
@@ -202,3 +214,113 @@ def test_a_cleared_journal_holds_nothing_though_the_collector_does_not_know_its_
     del kept, tape, chunk, someone
     gc.collect()
     assert gone() is None
+
+
+class Model:
+    """What came of each tape; the journal has the newest part of it."""
+
+    def __init__(self, connection: int, total: int, ended: int, most: int, seed: int) -> None:
+        limits = Limits(journal_connection=connection, journal_total=total, journal_ended=ended)
+        self.clock = ManualClock()
+        self.kept = Journal(self.clock, limits)
+        self.most, self.random = most, Random(seed)
+        self.came: dict[Tape, list[tuple[int, float, int, bytes, int]]] = {}
+        self.open: list[Tape] = []
+        self.looks: list[Chunk] = []
+
+    def begin(self) -> None:
+        tape = self.kept.open("lines", len(self.came), owner())
+        self.came[tape] = []
+        self.open.append(tape)
+
+    def end(self) -> None:
+        self.open.pop(self.random.randrange(len(self.open))).end(past(self.random.choice([0, 99])))
+
+    def some_bytes(self) -> bytes:
+        return self.random.randbytes(self.random.choice([3, 40, 40, self.most]))
+
+    def say(self, tape: Tape) -> None:
+        first = self.kept.seq + 1
+        match self.random.randrange(4):
+            case 0:
+                sides = [(IN, self.some_bytes()), (OUT, self.some_bytes())]
+                tape.add_exchange(sides[0][1], sides[1][1])
+            case 1:
+                sides = [(OUT, self.some_bytes()) for _ in range(3)]
+                tape.add_pieces(OUT, [data for _, data in sides], sum(len(d) for _, d in sides))
+            case _:
+                sides = [(self.random.randrange(2), self.some_bytes())]
+                tape.add(*sides[0])
+        ends = [0] * len(sides)
+        if len(sides) == 3:
+            ends = [len(sides[0][1]), len(sides[0][1]) + len(sides[1][1]), 0]
+        self.came[tape] += [
+            (first + place, self.clock.wall(), direction, data, ends[place])
+            for place, (direction, data) in enumerate(sides)
+        ]
+        self.clock.advance(0.5)
+
+    def check(self) -> None:
+        kept = self.kept
+        # Before and behind the moment at which the newest ones are a page.
+        coming = [(each.tape, each.seq, each.data, each.tail) for each in kept.since(0)]
+        own = {tape: [each.seq for each in tape.back()] for tape in self.came}
+        kept.seal()
+        every = [*kept.since(0)]
+        stayed = [(tape, seq, *rest) for tape, seq, *rest in coming if seq > tape.left]
+        assert [(each.tape, each.seq, each.data, each.tail) for each in every] == stayed
+        for tape, numbers in own.items():
+            assert [each.seq for each in tape.back()] == [n for n in numbers if n > tape.left]
+        assert all(newer.seq > older.seq for newer, older in pairwise(every))
+        assert kept.size <= kept.most
+        assert kept.left + len(every) == kept.seq
+        assert kept.oldest == (every[-1].seq if every else kept.seq + 1)
+        middle = self.random.randint(0, kept.seq)
+        assert [each.seq for each in kept.since(middle)] == [
+            each.seq for each in every if each.seq > middle
+        ]
+        weights = sum(tape.weight for tape in {each.tape for each in every})
+        pages = sum(bool(page.tapes) for page in kept.pages)
+        sizes = sum(len(each.data or b"") + CHUNK - 100 for each in every)
+        assert kept.size == weights + pages * PAGE + sizes
+        for tape, came in self.came.items():
+            self.check_tape(tape, came, [each for each in every if each.tape is tape])
+        for chunk in self.looks:
+            assert (chunk.data is None) == (chunk.seq <= chunk.tape.left)
+        self.looks = self.random.sample(every, min(9, len(every)))
+
+    def check_tape(
+        self, tape: Tape, came: list[tuple[int, float, int, bytes, int]], here: list[Chunk]
+    ) -> None:
+        found = [(each.seq, each.time, each.direction, each.data, each.tail) for each in here]
+        assert found[::-1] == came[len(came) - len(found) :]
+        assert [each.seq for each in tape.back()] == [each.seq for each in here]
+        if here:
+            at = self.random.choice(here).seq
+            assert [each.seq for each in tape.back(at)] == [e.seq for e in here if e.seq < at]
+        assert tape.size == sum(len(each.data or b"") + CHUNK - 100 for each in here)
+        assert tape.size <= tape.room or len(here) == 1
+        gone = came[: len(came) - len(found)]
+        assert tape.left == (gone[-1][0] if gone else 0)
+
+
+@pytest.mark.parametrize(
+    ("connection", "total", "most", "steps"),
+    [(1_000, 9_000, 300, 600), (16_000, 400_000, 300, 6_000), (16_000, 300_000, 9_000, 3_000)],
+)
+@pytest.mark.parametrize("tapes", [1, 4, 40])
+def test_the_newest_of_what_came_is_kept_within_the_limits(connection, total, most, steps, tapes):
+    model = Model(connection, total, tapes, most, seed=tapes)
+    assert (model.kept.page_room > 0) == (connection > 1_000)
+    for number in range(steps):
+        if len(model.open) < tapes:
+            model.begin()
+        # One of them says most.
+        model.say(model.random.choice([model.open[0], model.random.choice(model.open)]))
+        assert all(tape.size <= max(tape.room, most + CHUNK) for tape in model.open)
+        if model.random.random() < tapes / 400:
+            model.end()
+        if number % 97 == 0:
+            model.check()
+    model.check()
+    assert model.kept.left

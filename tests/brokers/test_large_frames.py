@@ -177,7 +177,7 @@ class Meeting:
         """The reads that the journal has of this client."""
         journal = self.environment.journal
         assert journal is not None
-        return [one.data or b"" for one in journal.chunks if one.direction == IN]
+        return [one.data or b"" for one in journal.since(0) if one.direction == IN][::-1]
 
 
 def meet(protocol: str, test: Callable[[Meeting], None], **more: Any) -> None:

@@ -38,7 +38,7 @@ def read(
     journal: Journal, spine: Spine, holds: Holds | None, connections: Collection[int]
 ) -> Reading:
     """What passed on these connections, as far back as is read at once."""
-    of_these = (each for each in journal.since(0) if each.tape.connection in connections)
+    of_these = journal.since(0, lambda tape: tape.connection in connections)
     found: list[list[Row]] = []
     frames = rows = size = 0
     all_read = all_kept = True

@@ -21,9 +21,7 @@ def rows_about(journal: Journal, protocol: str, moment: float = inf) -> tuple[li
     after: list[Chunk] = []
     size = 0
     oldest = -inf if moment == inf else moment - _BEFORE
-    for chunk in journal.since(0):
-        if chunk.tape.protocol != protocol:
-            continue
+    for chunk in journal.since(0, lambda tape: tape.protocol == protocol):
         if chunk.time >= moment:
             after.append(chunk)
             continue

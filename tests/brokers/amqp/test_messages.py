@@ -332,7 +332,7 @@ def test_inside_publisher_uses_the_same_entrance(scene: Scene) -> None:
     assert seen[0].headers == (("n", 1),)
     assert client.send("basic.get", queue="q")[0].body == b"x"
     assert scene.environment.journal is not None
-    chunks = scene.environment.journal.chunks
+    chunks = [*scene.environment.journal.since(0)]
     assert [chunk.tape.owner.client for chunk in chunks].count("∗prompt") == 2
 
 

@@ -69,7 +69,9 @@ def test_inside_publish_reaches_clients_and_shows_in_the_journal(scene: Scene) -
     assert client.take() == encode_packet(Publish("t", b"hello"), 4)
     journal = scene.environment.journal
     assert journal is not None
-    chunk = next(chunk for chunk in journal.chunks if chunk.tape.owner.client == "∗fixture:orders")
+    chunk = next(
+        chunk for chunk in journal.since(0) if chunk.tape.owner.client == "∗fixture:orders"
+    )
     assert chunk.data is not None
     (frame,) = chunk.tape.owner.splitter(IN).feed(chunk.data)
     (row,) = chunk.tape.owner.rows(IN, frame)
