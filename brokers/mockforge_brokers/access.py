@@ -321,6 +321,11 @@ class Access:
         user = self.user(protocol, name)
         return user is not None and user.check(password)
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Another one after each rule that came or went: who looks by steps looks again."""
+        return self._last_rule, len(self.rules)
+
     def add_rule(self, rule: Rule) -> int:
         self._last_rule = number = self._last_rule + 1
         self.rules[number] = rule

@@ -7,7 +7,7 @@ KIP-11, KIP-290, KIP-430, and Kafka's StandardAuthorizer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..access import Access, Free, Guard
+from ..fairness import Stepped
 from ..permissions import (
     ACL_KINDS,
     ACL_OPERATIONS,
@@ -317,37 +318,82 @@ def _words(rule: Rule, kind: str) -> list[str]:
     return [each for each in OF_KIND[kind] if each in meant]
 
 
-def create(access: Access, wanted: Iterable[Acl]) -> None:
-    """Those that are there already are kept."""
-    known = {acl for _, acl in listed(access)}
-    with access.together():
+def create(access: Access, wanted: Sequence[Acl]) -> Stepped[None]:
+    """Those that are there already are kept. All that are new come at once, in the last step."""
+    while True:
+        version = access.version
+        known: set[Acl] = set()
+        for _, acl in listed(access):
+            known.add(acl)
+            yield
+        new: dict[Acl, Rule] = {}
         for acl in wanted:
             if acl not in known:
-                known.add(acl)
-                access.add_rule(acl.rule)
+                new[acl] = acl.rule
+            yield
+        if version == access.version:
+            break
+    with access.together():
+        for rule in new.values():
+            access.add_rule(rule)
 
 
-def delete(access: Access, wanted: Iterable[AclFilter]) -> list[list[Acl]]:
-    """Take back what each filter matches of what is there; what else a rule said stays, as ACLs."""
-    entries = list(listed(access))
+def delete(access: Access, wanted: Sequence[AclFilter]) -> Stepped[list[list[Acl]]]:
+    """Take back what each filter matches of what is there; what else a rule said stays, as ACLs.
+
+    All goes at once, in the last step.
+    """
+    while True:
+        version = access.version
+        found = yield from _matching(access, wanted)
+        gone: dict[int, set[Acl]] = {}
+        for number, acl in chain.from_iterable(found):
+            gone.setdefault(number, set()).add(acl)
+            yield
+        left: dict[int, list[Rule]] = {}
+        # Of one that went meanwhile there is nothing, and all begins anew.
+        for number, rule in [(number, access.rules.get(number)) for number in gone]:
+            if rule is not None:
+                left[number] = list(_left_of(rule, gone[number]))
+            yield
+        if version == access.version:
+            break
+    with access.together():
+        for number, rules in left.items():
+            access.remove_rule(number)
+            for rule in rules:
+                access.add_rule(rule)
+    return [[acl for _, acl in each] for each in found]
+
+
+def _matching(access: Access, wanted: Iterable[AclFilter]) -> Stepped[list[list[tuple[int, Acl]]]]:
+    """What there is of each filter, each with the number of its rule."""
+    entries = []
     # Programs list what is there and name each of it: thousands by thousands to compare.
     exact: dict[AclFilter, list[tuple[int, Acl]]] = {}
-    for each in entries:
+    for each in listed(access):
+        entries.append(each)
         exact.setdefault(AclFilter.of(each[1]), []).append(each)
-    found = [
-        exact.get(one, []) if one.is_exact else [each for each in entries if one.matches(each[1])]
-        for one in wanted
-    ]
-    gone: dict[int, set[Acl]] = {}
-    for number, acl in chain.from_iterable(found):
-        gone.setdefault(number, set()).add(acl)
-    with access.together():
-        for number, acls in gone.items():
-            rule = access.remove_rule(number)
-            for acl in _entries(rule):
-                if acl not in acls:
-                    access.add_rule(acl.rule if not rule.is_acl else _only(rule, acl))
-    return [[acl for _, acl in each] for each in found]
+        yield
+    found = []
+    for one in wanted:
+        if one.is_exact:
+            found.append(exact.get(one, []))
+        else:
+            matched = []
+            for each in entries:
+                if one.matches(each[1]):
+                    matched.append(each)
+                yield
+            found.append(matched)
+        yield
+    return found
+
+
+def _left_of(rule: Rule, gone: Container[Acl]) -> Iterator[Rule]:
+    for acl in _entries(rule):
+        if acl not in gone:
+            yield acl.rule if not rule.is_acl else _only(rule, acl)
 
 
 def _only(rule: Rule, acl: Acl) -> Rule:

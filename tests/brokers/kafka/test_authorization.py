@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 from mockforge_brokers.access import Access, Guard
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.fairness import finished
 from mockforge_brokers.kafka.acls import AclFilter, allows_some, covers, delete, listed, missing
 from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.state.configs.broker import started_with
@@ -336,7 +337,7 @@ def test_the_short_notation_is_listed_as_the_acls_that_say_the_same():
 
 def test_deleting_one_acl_of_a_short_rule_leaves_the_others():
     scene = Guarded("allow alice read,write kafka:orders.*")
-    ((gone,),) = delete(scene.access, [AclFilter(2, None, 1, None, None, 4, 1)])
+    ((gone,),) = finished(delete(scene.access, [AclFilter(2, None, 1, None, None, 4, 1)]))
     assert gone.operation == "write"
     assert [rule.text for rule in scene.access.rules.values()] == [
         "allow alice read kafka:topic:orders. prefixed",
@@ -349,7 +350,7 @@ def test_very_many_filters_that_name_one_acl_each_are_not_compared_with_all():
         scene = Guarded(*(f"allow alice read kafka:topic:t{n} literal" for n in range(count)))
         wanted = [AclFilter(2, f"t{n}", 3, "User:alice", "*", 3, 3) for n in range(count)]
         found = []
-        counted = calls_of(lambda: found.extend(delete(scene.access, wanted)))
+        counted = calls_of(lambda: found.extend(finished(delete(scene.access, wanted))))
         assert [[acl.name for acl in each] for each in found] == [[one.name] for one in wanted]
         assert not list(listed(scene.access))
         return counted
@@ -368,7 +369,7 @@ def test_a_filter_that_names_one_acl_means_no_other(field, value):
     wider = [replace(one, **{each: None}) for each in ("name", "principal", "host")]
     wider += [replace(one, **{each: 1}) for each in ("resource_type", "operation", "permission")]
     wider += [replace(one, pattern_type=each) for each in (1, 2)]
-    found = delete(scene.access, [replace(one, **{field: value}), one, *wider])
+    found = finished(delete(scene.access, [replace(one, **{field: value}), one, *wider]))
     assert [len(each) for each in found] == [0, 1, *(1 for _ in wider)]
 
 

@@ -166,3 +166,56 @@ def test_an_offset_is_unstable_as_long_as_an_open_transaction_would_move_it():
                 for number in range(2):
                     held = any((topic, number) in each for each in offsets.pending.values())
                     assert offsets.is_unstable(topic, number) == held
+
+
+def test_a_deleted_topic_asks_no_group_that_never_met_it(scene, monkeypatch):
+    asked, usual = [], GroupOffsets.forget
+    monkeypatch.setattr(
+        GroupOffsets, "forget", lambda self, topic: asked.append(self) or usual(self, topic)
+    )
+    scene.commit(1)
+    for number in range(50):
+        scene.offsets.commit(f"g{number}", Committer(), {("u", 0): CommittedOffset(1)})
+    scene.offsets.forget_topic("t")
+    assert asked == [scene.groups.by_id["g"].offsets]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_groups_of_a_topic_are_all_that_have_something_of_it(seed):
+    random, scene = Random(seed), Scene()
+    groups, offsets = scene.groups, scene.offsets
+    for _ in range(200):
+        group, topic, producer = random.choice("abcd"), random.choice("tuv"), random.randrange(2)
+        there = groups.by_id.get(group)
+        match random.randrange(9):
+            case 0 if there is not None:
+                groups.delete(group, source="test")
+            case 1:
+                offsets.forget_topic(topic)
+            case 2:
+                finished(offsets.settle(group, producer, committed=random.random() < 0.5))
+            case 3 if there is not None:
+                offsets.expire(there, topic, 0)
+            case 4 if there is not None:
+                # It becomes one of the other protocol.
+                wish = HeartbeatRequest("m", 0, topic_names=frozenset(), owned=frozenset())
+                groups.heartbeat(group, wish)
+                groups.by_id[group].kick("m", "test")
+            case 5 if random.random() < 0.1:
+                groups.clear("test")
+            case 6 if random.random() < 0.1:
+                kept = groups.dump()
+                groups.retire()
+                groups.restore(kept)
+            case _:
+                held = producer if random.random() < 0.5 else None
+                places = {(topic, 0): CommittedOffset(1)}
+                offsets.commit(group, Committer(), places, producer_id=held)
+        for topic in "tuv":
+            found = {
+                name
+                for name, one in groups.by_id.items()
+                if topic in one.offsets.topics
+                or any(place[0] == topic for held in one.offsets.pending.values() for place in held)
+            }
+            assert found <= offsets._groups_of.get(topic, set()) <= groups.by_id.keys()

@@ -10,7 +10,7 @@ from mockforge_brokers.kafka.apis.throttling import write_time
 from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.events import ClientThrottled
 from mockforge_brokers.kafka.records import read_records, split_batches
-from mockforge_brokers.kafka.state.quotas import CONSUME, PRODUCE, REQUESTS, Component, Quotas
+from mockforge_brokers.kafka.state.quotas import CONSUME, PRODUCE, REQUESTS, Quotas
 from mockforge_brokers.kafka.throttle import Throttle
 from mockforge_brokers.kafka.wire.catalog import RESPONSES
 from mockforge_brokers.kafka.wire.frames import encode_response, response_pieces
@@ -501,7 +501,7 @@ def test_quotas_outlive_a_restart_and_not_a_reset():
     scene = Scene()
     scene.broker.alter_quota([("user", "alice")], {PRODUCE: 5.0})
     scene.broker.restart()
-    assert list(scene.broker.cluster.quotas.find([Component("user", "alice")]))
+    assert list(scene.broker.cluster.quotas.by_entity) == [(("user", "alice"),)]
     scene.broker.reset()
     assert not scene.broker.cluster.quotas.active
 

@@ -6,7 +6,7 @@ clients that are held to the same share what it allows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from math import inf, isfinite
 from typing import Final, NoReturn, TypeVar
@@ -98,21 +98,6 @@ class Quotas:
             del self.by_entity[found]
         for callback in self._watchers:
             callback()
-
-    def find(
-        self, components: Sequence[Component], *, strict: bool = False
-    ) -> Iterator[tuple[Entity, Mapping[str, float]]]:
-        """Entities that have all of these; with `strict` they have nothing else."""
-        for entity, values in self.by_entity.items():
-            parts = dict(entity)
-            if strict and len(parts) != len(components):
-                continue
-            if all(
-                each.entity_type in parts
-                and (each.any_name or parts[each.entity_type] == each.name)
-                for each in components
-            ):
-                yield entity, values
 
     # What is held to it.
 
@@ -228,6 +213,21 @@ class Quotas:
 
     def restore(self, kept: Sequence[tuple[Entity, Mapping[str, float]]]) -> None:
         self.by_entity = {entity: dict(values) for entity, values in kept}
+
+
+def fitting(components: Sequence[Component], *, strict: bool) -> Callable[[Entity], bool]:
+    """Whether an entity has all of these; with `strict` it has nothing else."""
+
+    def fits(entity: Entity) -> bool:
+        parts = dict(entity)
+        if strict and len(parts) != len(components):
+            return False
+        return all(
+            each.entity_type in parts and (each.any_name or parts[each.entity_type] == each.name)
+            for each in components
+        )
+
+    return fits
 
 
 def _measure(measures: dict[K, M], key: K, new: Callable[[], M]) -> M:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...wire.messages.quotas import (
     AlterClientQuotasRequest,
@@ -15,18 +16,18 @@ from ..caller import Caller
 from ..handler import MessageHandler
 
 
-def handle(caller: Caller, request: AlterClientQuotasRequest) -> AlterClientQuotasResponse:
+def handle(caller: Caller, request: AlterClientQuotasRequest) -> Stepped[AlterClientQuotasResponse]:
     by_entity: dict[tuple[tuple[str, str | None], ...], list[AlteredQuota]] = {}
     for one in request.entries:
         # As in Java's map: of a type that is named twice the last name counts.
         entity = {part.entity_type: part.entity_name for part in one.entity}
         by_entity.setdefault(tuple(entity.items()), []).append(one)
-    return AlterClientQuotasResponse(
-        entries=[
-            _alter(caller, entity, entries, request.validate_only)
-            for entity, entries in by_entity.items()
-        ]
-    )
+        yield
+    entries = []
+    for entity_of, wanted in by_entity.items():
+        entries.append(_alter(caller, entity_of, wanted, request.validate_only))
+        yield
+    return AlterClientQuotasResponse(entries=entries)
 
 
 def _alter(

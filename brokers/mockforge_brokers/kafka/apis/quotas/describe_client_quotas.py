@@ -3,8 +3,9 @@
 from typing import Final
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
-from ...state.quotas import CLIENT_ID, IP, TYPES, USER, Component
+from ...state.quotas import CLIENT_ID, IP, TYPES, USER, Component, fitting
 from ...wire.messages.quotas import (
     DescribeClientQuotasRequest,
     DescribeClientQuotasResponse,
@@ -14,7 +15,7 @@ from ...wire.messages.quotas import (
     QuotaValue,
 )
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, nothing
 
 _EXACT, _DEFAULT, _ANY = 0, 1, 2
 _APART: Final = (
@@ -23,7 +24,9 @@ _APART: Final = (
 )
 
 
-def handle(caller: Caller, request: DescribeClientQuotasRequest) -> DescribeClientQuotasResponse:
+def handle(
+    caller: Caller, request: DescribeClientQuotasRequest
+) -> Stepped[DescribeClientQuotasResponse]:
     try:
         caller.permit("describe_configs", "cluster")
         components = _components(request)
@@ -32,17 +35,21 @@ def handle(caller: Caller, request: DescribeClientQuotasRequest) -> DescribeClie
         return DescribeClientQuotasResponse(
             error_code=code, error_message=refusal.text, entries=None
         )
-    found = caller.cluster.quotas.find(components, strict=request.strict)
-    return DescribeClientQuotasResponse(
-        error_message="",
-        entries=[
-            DescribedQuota(
-                entity=[QuotaEntity(entity_type=kind, entity_name=name) for kind, name in entity],
-                values=[QuotaValue(key=key, value=values[key]) for key in sorted(values)],
+    fits = fitting(components, strict=request.strict)
+    entries = []
+    for entity, values in tuple(caller.cluster.quotas.by_entity.items()):
+        # An entity that was let go meanwhile has no values any more.
+        if values and fits(entity):
+            entries.append(
+                DescribedQuota(
+                    entity=[
+                        QuotaEntity(entity_type=kind, entity_name=name) for kind, name in entity
+                    ],
+                    values=[QuotaValue(key=key, value=values[key]) for key in sorted(values)],
+                )
             )
-            for entity, values in found
-        ],
-    )
+        yield
+    return DescribeClientQuotasResponse(error_message="", entries=entries)
 
 
 def _components(request: DescribeClientQuotasRequest) -> list[Component]:
@@ -81,4 +88,4 @@ def _component(one: QuotaComponent) -> Component:
     return Component(kind, one.match, match == _ANY)
 
 
-API = MessageHandler(DescribeClientQuotasRequest, handle)
+API = MessageHandler(DescribeClientQuotasRequest, handle, changes=nothing)

@@ -3,10 +3,12 @@
 They are the users that `user add` has: one that is new here may log in to Kafka by SCRAM alone.
 """
 
+from functools import partial
 from typing import Final
 
 from ....access import check_user_name
 from ....errors import InvalidInput, RequestRefused
+from ....fairness import Stepped
 from ....scram import HASHES, ITERATIONS, salted_credentials
 from ...codes import ApiKey, ErrorCode
 from ...wire.messages.scram import (
@@ -18,6 +20,7 @@ from ...wire.messages.scram import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
+from ..stepping import LIGHT, each
 from .scram import MECHANISMS, credential_infos, has
 
 _MOST_ITERATIONS: Final = 16_384
@@ -27,19 +30,23 @@ Change = ScramCredentialDeletion | ScramCredentialUpsertion
 
 def handle(
     caller: Caller, request: AlterUserScramCredentialsRequest
-) -> AlterUserScramCredentialsResponse:
+) -> Stepped[AlterUserScramCredentialsResponse]:
     refused: dict[str, RequestRefused | None] = {}
     changes: list[Change] = [*request.deletions, *request.upsertions]
     for change in changes:
         if refused.get(change.name) is None:
             twice = change.name in refused
             refused[change.name] = _problem(caller, change, twice=twice)
+        yield
     for change in changes:
         if refused[change.name] is None:
-            _apply(caller, change)
-    return AlterUserScramCredentialsResponse(
-        results=[_result(caller, name, refusal) for name, refusal in refused.items()]
-    )
+            # Others had their turn meanwhile, and may have taken away what this is about.
+            refused[change.name] = _problem(caller, change, twice=False)
+            if refused[change.name] is None:
+                _apply(caller, change)
+        yield
+    results = yield from each(partial(_result, caller), refused.items(), at_a_time=LIGHT)
+    return AlterUserScramCredentialsResponse(results=results)
 
 
 def _problem(caller: Caller, change: Change, *, twice: bool) -> RequestRefused | None:
@@ -102,8 +109,9 @@ def _apply(caller: Caller, change: Change) -> None:
 
 
 def _result(
-    caller: Caller, name: str, refusal: RequestRefused | None
+    caller: Caller, of: tuple[str, RequestRefused | None]
 ) -> AlterUserScramCredentialsResult:
+    name, refusal = of
     if refusal is None:
         return AlterUserScramCredentialsResult(user=name)
     code = caller.denied(ApiKey.ALTER_USER_SCRAM_CREDENTIALS, refusal)

@@ -1,8 +1,10 @@
 """CreateAcls 1-3 (KIP-140)."""
 
+from functools import partial
 from typing import NoReturn
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ....permissions import CLUSTER
 from ...acls import Acl, create, operation_of
 from ...codes import ApiKey, ErrorCode, PatternType
@@ -14,29 +16,32 @@ from ...wire.messages.acls import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
+from ..stepping import LIGHT, each
 from .acls import check, check_known, denied, kind_of
 
 _ANY = 1
 _DENY, _ALLOW = 2, 3
 
 
-def handle(caller: Caller, request: CreateAclsRequest) -> CreateAclsResponse:
-    for one in request.creations:
-        check_known(
-            one.resource_type, one.resource_pattern_type, one.operation, one.permission_type
-        )
+def handle(caller: Caller, request: CreateAclsRequest) -> Stepped[CreateAclsResponse]:
+    yield from each(_check, request.creations, at_a_time=LIGHT)
     try:
         # Once for all: one of them may take back the right to make them.
         check(caller, "alter", "No Authorizer is configured.")
     except RequestRefused as refusal:
         return CreateAclsResponse(results=[_refused(caller, refusal) for _ in request.creations])
     wanted: list[Acl] = []
-    results = [_taken(caller, one, wanted) for one in request.creations]
-    create(caller.environment.access, wanted)
+    taken = partial(_taken, caller, wanted)
+    results = yield from each(taken, request.creations, at_a_time=LIGHT)
+    yield from create(caller.environment.access, wanted)
     return CreateAclsResponse(results=results)
 
 
-def _taken(caller: Caller, one: AclCreation, wanted: list[Acl]) -> AclCreationResult:
+def _check(one: AclCreation) -> None:
+    check_known(one.resource_type, one.resource_pattern_type, one.operation, one.permission_type)
+
+
+def _taken(caller: Caller, wanted: list[Acl], one: AclCreation) -> AclCreationResult:
     """Adds it to what is wanted unless it is refused."""
     try:
         wanted.append(_acl(one))

@@ -1,6 +1,7 @@
 """DeleteAcls 1-3 (KIP-140)."""
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...acls import OPERATION_NUMBERS, Acl, delete, permission_of
 from ...codes import ApiKey
 from ...wire.messages.acls import (
@@ -11,22 +12,22 @@ from ...wire.messages.acls import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
+from ..stepping import LIGHT, each
 from .acls import check, denied, filter_of, numbers_of
 
 
-def handle(caller: Caller, request: DeleteAclsRequest) -> DeleteAclsResponse:
+def handle(caller: Caller, request: DeleteAclsRequest) -> Stepped[DeleteAclsResponse]:
     # One that cannot be read ends the connection, before any is followed.
-    filters = [filter_of(one) for one in request.filters]
+    filters = yield from each(filter_of, request.filters, at_a_time=LIGHT)
     try:
         check(caller, "alter", "No Authorizer is configured.")
     except RequestRefused as refusal:
         return DeleteAclsResponse(filter_results=[_refused(caller, refusal) for _ in filters])
-    gone = delete(caller.environment.access, filters)
-    return DeleteAclsResponse(
-        filter_results=[
-            DeleteAclsFilterResult(matching_acls=[_matching(acl) for acl in each]) for each in gone
-        ]
-    )
+    results = []
+    for acls in (yield from delete(caller.environment.access, filters)):
+        matching = yield from each(_matching, acls, at_a_time=LIGHT)
+        results.append(DeleteAclsFilterResult(matching_acls=matching))
+    return DeleteAclsResponse(filter_results=results)
 
 
 def _refused(caller: Caller, refusal: RequestRefused) -> DeleteAclsFilterResult:

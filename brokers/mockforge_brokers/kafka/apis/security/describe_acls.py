@@ -1,6 +1,7 @@
 """DescribeAcls 1-3 (KIP-140)."""
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...acls import OPERATION_NUMBERS, Acl, listed, permission_of
 from ...codes import ApiKey
 from ...wire.messages.acls import (
@@ -10,11 +11,12 @@ from ...wire.messages.acls import (
     DescribeAclsResponse,
 )
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, nothing
+from ..stepping import LIGHT, each
 from .acls import check, denied, filter_of, numbers_of
 
 
-def handle(caller: Caller, request: DescribeAclsRequest) -> DescribeAclsResponse:
+def handle(caller: Caller, request: DescribeAclsRequest) -> Stepped[DescribeAclsResponse]:
     # Kafka looks at the numbers as it reads the request, before it asks for an authorizer.
     wanted = filter_of(request)
     try:
@@ -27,18 +29,19 @@ def handle(caller: Caller, request: DescribeAclsRequest) -> DescribeAclsResponse
         if wanted.matches(acl):
             kind, pattern_type = numbers_of(acl)
             found.setdefault((kind, acl.name, pattern_type), []).append(acl)
-    return DescribeAclsResponse(
-        error_message="",
-        resources=[
+        yield
+    resources = []
+    for (kind, name, pattern_type), acls in found.items():
+        resources.append(
             DescribeAclsResource(
                 resource_type=kind,
                 resource_name=name,
                 pattern_type=pattern_type,
-                acls=[_described(acl) for acl in acls],
+                acls=(yield from each(_described, acls, at_a_time=LIGHT)),
             )
-            for (kind, name, pattern_type), acls in found.items()
-        ],
-    )
+        )
+        yield
+    return DescribeAclsResponse(error_message="", resources=resources)
 
 
 def _described(acl: Acl) -> AclDescription:
@@ -50,4 +53,4 @@ def _described(acl: Acl) -> AclDescription:
     )
 
 
-API = MessageHandler(DescribeAclsRequest, handle)
+API = MessageHandler(DescribeAclsRequest, handle, changes=nothing)

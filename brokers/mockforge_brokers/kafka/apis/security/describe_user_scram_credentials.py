@@ -1,8 +1,10 @@
 """DescribeUserScramCredentials 0: whose passwords SCRAM can prove (KIP-554)."""
 
 from collections import Counter
+from functools import partial
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...wire.messages.scram import (
     CredentialInfo,
@@ -11,7 +13,8 @@ from ...wire.messages.scram import (
     DescribeUserScramCredentialsResult,
 )
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, nothing
+from ..stepping import each
 from .scram import credential_infos
 
 _API = ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS
@@ -19,26 +22,28 @@ _API = ApiKey.DESCRIBE_USER_SCRAM_CREDENTIALS
 
 def handle(
     caller: Caller, request: DescribeUserScramCredentialsRequest
-) -> DescribeUserScramCredentialsResponse:
+) -> Stepped[DescribeUserScramCredentialsResponse]:
     try:
         caller.permit("describe", "cluster")
     except RequestRefused as refusal:
         return DescribeUserScramCredentialsResponse(
             error_code=caller.denied(_API, refusal), error_message=refusal.text, results=[]
         )
-    users = caller.environment.access.users
-    # No users at all are all users, as null is.
-    asked = Counter(
-        [one.name for one in request.users]
-        if request.users
-        else [name for name, user in users.items() if credential_infos(user)]
-    )
-    return DescribeUserScramCredentialsResponse(
-        error_message="", results=[_describe(caller, name, times) for name, times in asked.items()]
-    )
+    if request.users:
+        asked = Counter(one.name for one in request.users)
+    else:
+        # No users at all are all users, as null is.
+        asked = Counter()
+        for name, user in tuple(caller.environment.access.users.items()):
+            if credential_infos(user):
+                asked[name] = 1
+            yield
+    described = yield from each(partial(_describe, caller), asked.items())
+    return DescribeUserScramCredentialsResponse(error_message="", results=described)
 
 
-def _describe(caller: Caller, name: str, times: int) -> DescribeUserScramCredentialsResult:
+def _describe(caller: Caller, asked: tuple[str, int]) -> DescribeUserScramCredentialsResult:
+    name, times = asked
     user = caller.environment.access.users.get(name)
     infos = credential_infos(user) if user is not None else []
     try:
@@ -68,4 +73,4 @@ def _describe(caller: Caller, name: str, times: int) -> DescribeUserScramCredent
     )
 
 
-API = MessageHandler(DescribeUserScramCredentialsRequest, handle)
+API = MessageHandler(DescribeUserScramCredentialsRequest, handle, changes=nothing)

@@ -41,6 +41,28 @@ class CommittedOffsets:
         self._get_or_create = get_or_create
         self._config = config
         self._newest = 0
+        self._groups_of: dict[str, set[str]] = {}
+        """By topic the groups that have met it: a topic that goes asks none of the others."""
+
+    def watch(self, group: AnyGroup) -> None:
+        """A new group is there."""
+        group_id, groups_of = group.group_id, self._groups_of
+
+        def met(topic: str) -> None:
+            groups_of.setdefault(topic, set()).add(group_id)
+
+        group.offsets.on_topic = met
+
+    def forget_group(self, group: AnyGroup) -> None:
+        """The group is no more."""
+        for topic in group.offsets.met:
+            self._groups_of[topic].discard(group.group_id)
+            if not self._groups_of[topic]:
+                del self._groups_of[topic]
+
+    def clear(self) -> None:
+        """No group is there any more."""
+        self._groups_of.clear()
 
     def stamp(self, committer: Committer) -> Stamp:
         """What all that one request commits has in common: its time, and its place in the order."""
@@ -199,9 +221,9 @@ class CommittedOffsets:
 
     def forget_topic(self, topic: str) -> None:
         """The topic was deleted."""
-        for group in self._groups.values():
-            if group.offsets.forget(topic):
-                self._keeper.group_changed(group.group_id)
+        for group_id in sorted(self._groups_of.pop(topic, ())):
+            if self._groups[group_id].offsets.forget(topic):
+                self._keeper.group_changed(group_id)
 
 
 def no_group(group_id: str) -> RequestRefused:

@@ -188,6 +188,8 @@ class Groups:
                 former.retire()
             new.offsets, new.rebalances = former.offsets, former.rebalances
             self._keeper.group_changed(new.group_id)
+        else:
+            self.offsets.watch(new)
         self.by_id[new.group_id] = new
         return new
 
@@ -245,9 +247,13 @@ class Groups:
                 f"group {group_id} has {len(group.members)} members",
             )
         group.dissolve(f"deleted by {source}")
-        del self.by_id[group_id]
+        self._remove(group)
         self._keeper.group_changed(group_id)
         self._environment.spine.emit(GroupDeleted("kafka", group_id, source))
+
+    def _remove(self, group: AnyGroup) -> None:
+        del self.by_id[group.group_id]
+        self.offsets.forget_group(group)
 
     def subscribed(self, group: AnyGroup) -> frozenset[str] | None:
         """The topics that its members read; None where that is theirs alone to know."""
@@ -272,6 +278,7 @@ class Groups:
             group.dissolve(reason)
             self._keeper.group_changed(group.group_id)
         self.by_id.clear()
+        self.offsets.clear()
 
     def dump(self) -> list[KeptGroup]:
         return [kept_with_members(group) for group in self.by_id.values()]
@@ -281,6 +288,7 @@ class Groups:
         for group in self.by_id.values():
             group.retire()
         self.by_id.clear()
+        self.offsets.clear()
 
     def restore(self, kept: Iterable[KeptGroup]) -> None:
         for one in kept:
@@ -312,7 +320,7 @@ class Groups:
             if other.empty and not other.offsets:
                 # Ids that it gave out would keep it until nobody came by them.
                 other.dissolve("made room for another group")
-                del self.by_id[other.group_id]
+                self._remove(other)
                 self._keeper.group_changed(other.group_id)
                 return
         raise self.no_room(group_id)

@@ -1,7 +1,7 @@
 """What a group committed."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -45,10 +45,14 @@ class Committer(Struct, frozen=True):
 UNCOMMITTED: Final = CommittedOffset(NO_OFFSET)
 
 
+def _nobody(topic: str) -> None:
+    """Nobody is told."""
+
+
 class GroupOffsets:
     """Committed offsets by topic and partition, and those that open transactions would commit."""
 
-    __slots__ = ("_held", "newest", "pending", "topics")
+    __slots__ = ("_held", "met", "newest", "on_topic", "pending", "topics")
 
     def __init__(self) -> None:
         self.topics: dict[str, dict[int, CommittedOffset]] = {}
@@ -58,6 +62,10 @@ class GroupOffsets:
         """How many transactions would move each: a fetch asks of every partition."""
         self.newest = 0
         """The greatest order of what a restart kept."""
+        self.met: set[str] = set()
+        """Topics of which something was committed or held, if it is not any more."""
+        self.on_topic: Callable[[str], object] = _nobody
+        """Told of each that is met."""
 
     def __bool__(self) -> bool:
         return bool(self.topics or self.pending)
@@ -81,6 +89,8 @@ class GroupOffsets:
         held = self.pending.setdefault(producer_id, {})
         self._held.update(offsets.keys() - held.keys())
         held.update(offsets)
+        for topic in {topic for topic, _ in offsets}:
+            self._meet(topic)
 
     def settle(self, producer_id: int, *, committed: bool) -> Steps:
         """The producer's transaction ended; what was committed after its own commit stands.
@@ -110,7 +120,16 @@ class GroupOffsets:
             del self._held[topic, partition]
 
     def commit(self, topic: str, partition: int, committed: CommittedOffset) -> None:
-        self.topics.setdefault(topic, {})[partition] = committed
+        partitions = self.topics.get(topic)
+        if partitions is None:
+            partitions = self.topics[topic] = {}
+            self._meet(topic)
+        partitions[partition] = committed
+
+    def _meet(self, topic: str) -> None:
+        if topic not in self.met:
+            self.met.add(topic)
+            self.on_topic(topic)
 
     def fetch(self, topic: str, partition: int) -> CommittedOffset:
         """What was committed, or `UNCOMMITTED`, which is no error."""
@@ -124,6 +143,7 @@ class GroupOffsets:
 
     def forget(self, topic: str) -> bool:
         """The topic is gone; returns whether anything of it was committed, or would have been."""
+        self.met.discard(topic)
         found = self.topics.pop(topic, None) is not None
         for held in self.pending.values():
             for key in [key for key in held if key[0] == topic]:
