@@ -33,6 +33,10 @@ class Clock(Protocol):
         """Seconds since 1970 (UTC)."""
         ...
 
+    def steady(self) -> float:
+        """Monotonic seconds that pass by themselves, however far a person moves the time on."""
+        ...
+
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
         """Call `callback(*args)` once, `delay` seconds from now."""
         ...
@@ -59,7 +63,7 @@ class LoopClock:
     """An event loop's own time."""
 
     def __init__(self, loop: _Loop) -> None:
-        self.now = loop.time
+        self.now = self.steady = loop.time
         self.wall = time.time
         self._loop = loop
 
@@ -151,6 +155,9 @@ class ManualClock:
     def wall(self) -> float:
         return self._wall + self._now
 
+    def steady(self) -> float:
+        return self._now
+
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
         return self._agenda.add(self._now + max(0.0, delay), callback, args)
 
@@ -241,6 +248,9 @@ class AdjustableClock:
 
     def wall(self) -> float:
         return self._inner.wall() + self._offset
+
+    def steady(self) -> float:
+        return self._inner.steady()
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
         due = self.now() + max(0.0, delay)

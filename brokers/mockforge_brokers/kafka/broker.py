@@ -19,6 +19,7 @@ from .apis import offer_of
 from .apis.caller import Counters
 from .connection import KafkaConnection
 from .embedded import EmbeddedProtocol
+from .idle import Idle
 from .inside import Inside
 from .metrics import families, latency
 from .misbehaviour import REFUSALS
@@ -80,6 +81,7 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
         self.counters = Counters()
         environment.histograms.append(latency(self.counters))
         self._connections: dict[int, KafkaConnection] = {}
+        self._idle = Idle(environment, self.cluster.config, self._connections)
         environment.usage.gauge("kafka_request", self._largest_incomplete)
         # A request is read in one go: whoever looks sees none in the midst of it.
         environment.usage.gauge("kafka_request_items", lambda: 0)
@@ -111,6 +113,7 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
             self._forget,
         )
         self._connections[peer.id] = connection
+        self._idle.watch()
         if self.cluster.quotas.active:
             wait = self.cluster.quotas.connected(connection.caller.client_host.lstrip("/"))
             if wait > 0:

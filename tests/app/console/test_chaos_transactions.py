@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from mockforge_brokers.fairness import finished
 from mockforge_brokers.kafka.records import Record, build_batch
 
 from mockforge_tui.console.chaos import streams, verdict
@@ -52,7 +53,7 @@ def transact(scene: Scene, *placed: tuple[int, bytes], committed: bool) -> None:
         sequences[partition] += 1
         log = scene.kafka.cluster.topics["t"].logs[partition]
         scene.kafka.cluster.append(log, batch, client="c", begin=lambda *_: None)
-    transactions.end("pay", who, committed=committed, bumps=True)
+    finished(transactions.end("pay", who, committed=committed, bumps=True))
 
 
 def test_what_a_transaction_took_back_may_come_again(scene: Scene) -> None:

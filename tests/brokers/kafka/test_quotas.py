@@ -480,7 +480,7 @@ def test_connections_that_come_too_fast_are_not_served_and_closed():
 
 def test_nothing_waits_for_the_end_of_a_throttle_whose_connection_is_over():
     clock = Noting()
-    scene = Scene(clock=clock)
+    scene = Scene(clock=clock, configs={"connections.max.idle.ms": "-1"})
     scene.broker.create_topic("t", 1)
     scene.broker.alter_quota([("client-id", "shop")], {PRODUCE: 1.0})
     before = clock.waiting

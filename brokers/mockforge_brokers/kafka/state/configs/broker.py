@@ -90,6 +90,7 @@ _SERVED: Final = frozenset(
         *("group.consumer.migration.policy", "telemetry.max.bytes", "broker.rack"),
         *("group.max.size", "group.consumer.max.size", "delete.topic.enable"),
         "offset.metadata.max.bytes",
+        "connections.max.idle.ms",
         "fetch.max.bytes",
         "replica.selector.class",
         *_OPTIONS,
