@@ -31,6 +31,13 @@ from mockforge_brokers.kafka.state.configs.topic import TOPIC_CONFIGS
 from mockforge_brokers.kafka.state.groups.consumer.member import HeartbeatRequest
 
 WORDS = {
+    # Of threads twice as many are the most, and each cleaner has to have its megabyte.
+    "log.cleaner.dedupe.buffer.size": "70000000",
+    "log.cleaner.threads": "2",
+    "num.network.threads": "4",
+    "num.recovery.threads.per.data.dir": "3",
+    "num.replica.fetchers": "2",
+    "remote.log.manager.follower.thread.pool.size": "3",
     "cleanup.policy": "compact",
     "log.cleanup.policy": "compact",
     "compression.type": "gzip",

@@ -11,6 +11,7 @@ from ....errors import RequestRefused
 from ...codes import AlterConfigOp, ConfigSource, ConfigType, ErrorCode
 from ...options import KafkaOptions
 from ...releases import NEWEST
+from .broker_checks import check_together
 from .broker_keys import KEYS
 from .keys import Change, ConfigKey, Sourced, altered, is_true
 from .listener_keys import key_of, of_single_nodes, plain_name
@@ -186,13 +187,7 @@ class BrokerConfig:
 
     def given(self, name: str) -> str | None:
         """A value that somebody gave, in the key's own unit; None: the default is in force."""
-        for layer in (self.dynamic[self.node], self.dynamic[ALL_NODES], self.static):
-            if name in layer:
-                return layer[name]
-            for other, factor in _IN_OTHER_UNITS.get(name, ()):
-                if other in layer:
-                    return str(int(layer[other]) * factor)
-        return None
+        return _given(name, (self.dynamic[self.node], self.dynamic[ALL_NODES], self.static))
 
     def value(self, name: str) -> str:
         given = self.given(name)
@@ -284,12 +279,16 @@ class BrokerConfig:
         _check_listeners(values.keys())
         if node == ALL_NODES:
             _check_for_all({*named, *values})
-        if self._guards_in_sync:
-            _check_in_sync(node, named, values)
         for name, value in values.items():
             key = broker_keys().get(plain_name(name) or name)
             if key is not None:
                 _check_value(key, value)
+        if self._guards_in_sync:
+            _check_in_sync(node, named, values)
+        if node in (self.node, ALL_NODES):
+            check_together(
+                self._in_force(self.dynamic), self._in_force({**self.dynamic, node: values})
+            )
         if not validate_only:
             self.dynamic[node] = values
             for watcher in self._watchers:
@@ -300,12 +299,37 @@ class BrokerConfig:
             if before.get(name) != values.get(name)
         }
 
+    def _in_force(self, dynamic: Mapping[str, Mapping[str, str]]) -> Callable[[str], str]:
+        """What values this node has where these are the altered ones."""
+        layers = (dynamic[self.node], dynamic[ALL_NODES], self.static, _defaults())
+
+        def value(name: str) -> str:
+            return _given(name, layers) or ""
+
+        return value
+
     def dump(self) -> dict[str, dict[str, str]]:
         return {node: dict(values) for node, values in self.dynamic.items()}
 
     def restore(self, kept: Mapping[str, Mapping[str, str]]) -> None:
         for node, values in kept.items():
             self.dynamic[node] = dict(values)
+
+
+def _given(name: str, layers: Iterable[Mapping[str, str]]) -> str | None:
+    """The value of the first layer that has one, in the key's own unit."""
+    for layer in layers:
+        if name in layer:
+            return layer[name]
+        for other, factor in _IN_OTHER_UNITS.get(name, ()):
+            if other in layer:
+                return str(int(layer[other]) * factor)
+    return None
+
+
+@cache
+def _defaults() -> Mapping[str, str]:
+    return {name: key.default for name, key in broker_keys().items() if key.default is not None}
 
 
 def started_with(options: KafkaOptions, values: Mapping[str, str]) -> KafkaOptions:

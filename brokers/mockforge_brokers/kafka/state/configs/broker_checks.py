@@ -1,0 +1,171 @@
+"""What Kafka asks of a broker's values beside each other and what they were, as they are altered.
+
+First `KafkaConfig.validateValues`, then each part of the server that would take the new value
+(`BrokerReconfigurable`), in the words of Apache Kafka 4.4.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from ....errors import RequestRefused
+from ...codes import ErrorCode
+
+Value = Callable[[str], str]
+"""The value in force of a key."""
+
+_MIB: Final = 1024 * 1024
+_THREADS: Final = (
+    "background.threads",
+    "num.io.threads",
+    "num.network.threads",
+    "num.recovery.threads.per.data.dir",
+    "num.replica.fetchers",
+    "remote.log.manager.copier.thread.pool.size",
+    "remote.log.manager.expiration.thread.pool.size",
+    "remote.log.manager.follower.thread.pool.size",
+    "remote.log.reader.threads",
+)
+"""Of each there may be twice as many, or half."""
+_CLEANERS: Final = "log.cleaner.threads"
+_BUFFER: Final = "log.cleaner.dedupe.buffer.size"
+_AS_RETAINED: Final = -2
+_UNBOUNDED: Final = -1
+
+
+def check_together(before: Value, after: Value) -> None:
+    """Of what is altered. Raises RequestRefused."""
+
+    def altered(*names: str) -> bool:
+        return any(before(name) != after(name) for name in names)
+
+    for names, requirement in _REQUIREMENTS:
+        if altered(*names) and (text := requirement(after)):
+            raise RequestRefused(ErrorCode.INVALID_REQUEST, text)
+    for name in (*_THREADS, _CLEANERS):
+        if altered(name):
+            _check_threads(name, int(before(name)), int(after(name)))
+    for name in ("max.connections", "max.connection.creation.rate"):
+        if altered(name) and not int(after(name)):
+            _refuse(f"Invalid {name} 0")
+    for unit in ("ms", "bytes"):
+        if altered(_RETAINED + unit, _LOCAL + unit, _LAG + unit):
+            _check_local(unit, after)
+
+
+def _refuse(text: str) -> None:
+    raise RequestRefused(
+        ErrorCode.INVALID_REQUEST,
+        f"Invalid value org.apache.kafka.common.config.ConfigException: {text} for configuration"
+        " Invalid dynamic configuration",
+    )
+
+
+def _check_threads(name: str, before: int, after: int) -> None:
+    if name == _CLEANERS:
+        if after < before // 2:
+            _refuse(
+                "Log cleaner threads cannot be reduced to less than half the current value"
+                f" {before}"
+            )
+        if after > before * 2:
+            _refuse(
+                "Log cleaner threads cannot be increased to more than double the current value"
+                f" {before}"
+            )
+        return
+    text = f"Dynamic thread count update validation failed for {name}={after}, value should"
+    if after < before // 2:
+        _refuse(f"{text} be at least half the current value {before}")
+    if after > before * 2:
+        _refuse(f"{text} not be greater than double the current value {before}")
+
+
+# Tiered storage: there is none here, and its values are checked all the same.
+
+_RETAINED: Final = "log.retention."
+_LOCAL: Final = "log.local.retention."
+_LAG: Final = "log.remote.copy.lag."
+
+
+def _check_local(unit: str, after: Value) -> None:
+    retained_name, local_name, lag_name = _RETAINED + unit, _LOCAL + unit, _LAG + unit
+    retained = max(_UNBOUNDED, int(after(retained_name)))
+    local, lag = int(after(local_name)), int(after(lag_name))
+    if retained != _UNBOUNDED and local == _UNBOUNDED:
+        _refuse(
+            f"Invalid value -1 for configuration {local_name}: Value must not be -1 as"
+            f" {retained_name} value is set as {retained}."
+        )
+    if retained != _UNBOUNDED and local > retained:
+        _refuse(
+            f"Invalid value {local} for configuration {local_name}: Value must not be more than"
+            f" {retained_name} property value: {retained}"
+        )
+    effective = retained if local == _AS_RETAINED else local
+    if effective != _UNBOUNDED and lag > effective:
+        _refuse(
+            f"Invalid value {lag} for configuration {lag_name}: Value must not exceed {local_name}"
+            f" (effective value: {effective})"
+        )
+
+
+# Requirements: their words, where they are not met.
+
+
+def _rolled(after: Value) -> str:
+    if int(after("log.roll.ms")) >= 1:
+        return ""
+    return "requirement failed: log.roll.ms must be greater than or equal to 1"
+
+
+def _jittered(after: Value) -> str:
+    if int(after("log.roll.jitter.ms")) >= 0:
+        return ""
+    return "requirement failed: log.roll.jitter.ms must be greater than or equal to 0"
+
+
+def _retained(after: Value) -> str:
+    if int(after("log.retention.ms")):
+        return ""
+    return (
+        "requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1"
+    )
+
+
+def _buffered(after: Value) -> str:
+    cleaners = int(after(_CLEANERS))
+    if not cleaners or int(after(_BUFFER)) // cleaners > _MIB:
+        return ""
+    return f"requirement failed: {_BUFFER} must be at least 1MB per cleaner thread."
+
+
+def _connected(after: Value) -> str:
+    if int(after("max.connections.per.ip")) or after("max.connections.per.ip.overrides"):
+        return ""
+    return (
+        "requirement failed: max.connections.per.ip can be set to zero only if"
+        " max.connections.per.ip.overrides property is set."
+    )
+
+
+def _assigned(kind: str) -> Callable[[Value], str]:
+    name, most = f"group.{kind}.assignment.interval.ms", f"group.{kind}.max.assignment.interval.ms"
+
+    def requirement(after: Value) -> str:
+        fits = int(after(name)) <= int(after(most))
+        return "" if fits else f"{name} must be less than or equal to {most}"
+
+    return requirement
+
+
+_REQUIREMENTS: Final[tuple[tuple[tuple[str, ...], Callable[[Value], str]], ...]] = (
+    (("log.roll.ms",), _rolled),
+    (("log.roll.jitter.ms",), _jittered),
+    (("log.retention.ms",), _retained),
+    ((_BUFFER, _CLEANERS), _buffered),
+    (("max.connections.per.ip", "max.connections.per.ip.overrides"), _connected),
+    *(
+        ((f"group.{kind}.assignment.interval.ms",), _assigned(kind))
+        for kind in ("consumer", "share", "streams")
+    ),
+)
