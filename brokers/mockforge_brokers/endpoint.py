@@ -135,7 +135,8 @@ class Endpoint(Flow):
             ):
                 return
             connection = self.connection
-            most = min(connection.missing or connection.expected or _HEAD, _AT_ONCE)
+            lacks = connection.missing
+            most = min(lacks or connection.expected or _HEAD, _AT_ONCE)
             try:
                 data = read_now(self._descriptor, most)
             except OSError as error:
@@ -146,6 +147,9 @@ class Endpoint(Flow):
             if not data:
                 return
             self.bytes_in += len(data)
+            if len(data) < lacks and self.lanes is None and not self.environment.in_force.active:
+                self._add_part(data)
+                continue
             self.handle(data)
             if self.closing:
                 return
@@ -153,6 +157,16 @@ class Endpoint(Flow):
             # Nothing large follows, or of what may nothing more is there.
             if (most == _HEAD and missing < _LARGE) or (not missing and len(data) < most):
                 return
+
+    def _add_part(self, data: bytes) -> None:
+        """As `handle`, of what does not make a frame whole: nothing comes of it yet."""
+        try:
+            tail = self.connection.receive(data)
+        except Exception as error:
+            self.fail(error, data)
+            return
+        if self._tape is not None:
+            self._tape.add(IN, data, tail)
 
     def _measure(self, data: bytes) -> None:
         now = self.environment.turn.now

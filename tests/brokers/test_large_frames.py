@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -422,6 +423,67 @@ def test_what_a_frame_lacks_is_read_as_long_as_there_is_some(protocol, first, st
         world.endpoint.data_received(frame[:first])
         assert world.kept()[-1 - steps :] == [frame[:first], *pieces]
         assert world.answers() == answer != b""
+
+    meet(protocol, test)
+
+
+def _parts(frame: bytes) -> list[bytes]:
+    return [
+        frame[:70_000],
+        *(frame[at : at + 100_000] for at in range(70_000, len(frame), 100_000)),
+    ]
+
+
+@framed
+@pytest.mark.parametrize("behind", [0, 1, 2])
+def test_a_rule_does_to_a_frame_in_parts_the_same_whoever_reads_them(protocol, behind, monkeypatch):
+    """It comes into force behind so many of them."""
+    parts = _parts(PROTOCOLS[protocol][2](BODY))
+    came = []
+
+    def test(world: Meeting, *, past_the_loop: bool) -> None:
+        rule = fault(Drop(), lambda row: row.destination == "large")
+
+        def each_part() -> Iterator[bytes]:
+            for number, part in enumerate(parts):
+                if number == behind:
+                    world.environment.faults.add(rule)
+                yield part
+
+        reads = each_part()
+        own = reads if past_the_loop else iter(())
+        monkeypatch.setattr(endpoint, "read_now", lambda descriptor, most: next(own, None))
+        for part in reads:
+            world.endpoint.data_received(part)
+        came.append((world.answers(), rule.hits))
+
+    for past_the_loop in (False, True):
+        meet(protocol, partial(test, past_the_loop=past_the_loop))
+    assert came[0] == came[1]
+
+
+@framed
+def test_a_bug_amid_a_frame_ends_its_connection_alone(protocol, monkeypatch):
+    first, *parts = _parts(PROTOCOLS[protocol][2](BODY))
+    reads = iter(parts)
+    monkeypatch.setattr(endpoint, "read_now", lambda descriptor, most: next(reads, None))
+
+    def test(world: Meeting) -> None:
+        connection = type(world.endpoint.connection)
+        usual = connection.receive
+
+        def receive(self: Any, data: bytes) -> int:
+            if data != first:
+                raise RuntimeError("amid a frame")
+            return usual(self, data)
+
+        monkeypatch.setattr(connection, "receive", receive)
+        world.endpoint.data_received(first)
+        (closed,) = (one for one in world.events if isinstance(one, ConnectionClosed))
+        assert closed.reason.startswith("a bug of ours: ")
+        assert "amid a frame" in closed.reason
+        assert world.transport.closing
+        assert list(reads) == parts[1:]
 
     meet(protocol, test)
 

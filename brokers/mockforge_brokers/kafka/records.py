@@ -177,12 +177,13 @@ def place(batch: Buffer, base_offset: int, partition_leader_epoch: int) -> Buffe
     """The batch at its place in the log: both fields lie outside of the CRC."""
     if isinstance(batch, bytes):
         return place_whole(batch, base_offset, partition_leader_epoch)
-    head = _PLACE.pack(base_offset, len(batch) - LENGTH_COUNTS_FROM, partition_leader_epoch)
+    size = len(batch)
+    head = _PLACE.pack(base_offset, size - LENGTH_COUNTS_FROM, partition_leader_epoch)
     header, rest = batch.header, batch.rest
     # Of many small pieces each would cost what a whole batch does.
     if len(rest) >= _MOST_PIECES:
         return b"".join((head, header[_PLACE.size :], *rest))
-    return Scattered([head + header[_PLACE.size :], *rest])
+    return Scattered([head + header[_PLACE.size :], *rest], size)
 
 
 def place_whole(batch: bytes, base_offset: int, partition_leader_epoch: int) -> bytes:

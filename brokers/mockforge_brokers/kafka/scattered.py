@@ -54,9 +54,10 @@ class Scattered:
 
     __slots__ = ("_pieces", "_size")
 
-    def __init__(self, pieces: list[Piece]) -> None:
+    def __init__(self, pieces: list[Piece], size: int | None = None) -> None:
+        """`size` is that of all, where it is known."""
         self._pieces = pieces
-        self._size = sum(map(len, pieces))
+        self._size = sum(map(len, pieces)) if size is None else size
 
     def __len__(self) -> int:
         return self._size

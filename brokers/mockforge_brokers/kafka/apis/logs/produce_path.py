@@ -165,7 +165,7 @@ class ProducePath:
             *between, last = frame[1:]
             pieces += between
             pieces.append(last if end == size else memoryview(last)[: end - size])
-        return Scattered(pieces)
+        return Scattered(pieces, length)
 
     @property
     def key(self) -> bytes:
