@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ..events import ClientIdentified, ConnectionClosed, Event
@@ -148,6 +148,9 @@ class _Traced:
         channel = self._channel = self._channel or tracer.channel_of(consumer)
         queue, connection = consumer.queue.name, consumer.connection
         tracer.delivered(queue, route, content, redelivered, connection, channel)
+
+    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+        return 0
 
     def work(self, call: Callable[[], object]) -> None:
         self.sink.work(call)

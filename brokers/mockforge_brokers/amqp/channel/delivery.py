@@ -12,7 +12,7 @@ from ..wire.frames import HEADER, METHOD, head, method
 from ..wire.methods import BY_NAME, shortstr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ..state.consumer import Consumer
     from .channel import Channel
@@ -81,6 +81,29 @@ class Delivery:
             out += (self._prefix, _tag.pack(tag, redelivered), route.rendered, content)
         if line.outgoing > _BURST:
             line.hold_back()
+
+    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+        line, length = self._line, len(contents[0])
+        if length > BULKY or size > line.max_payload or not contents[0].startswith(self._start):
+            return 0
+        if route is not self._route:
+            self._prepare(route)
+        # From here on as `deliver`, up to where it holds back.
+        out, channel = self._out, self._channel
+        weight = length >> 2 if length >= _LONG else length + _FRAMING
+        if not out:
+            line.outgoing = 0
+            line.peer.wake()
+        count = min(max((_BURST - line.outgoing) // weight, 0) + 1, len(contents))
+        tag, pack, prefix, rendered = channel.last_tag, _tag.pack, self._prefix, route.rendered
+        for content in contents[:count]:
+            tag += 1
+            out += (prefix, pack(tag, False), rendered, content)
+        channel.last_tag = tag
+        line.outgoing += weight * count
+        if line.outgoing > _BURST:
+            line.hold_back()
+        return count
 
     def work(self, call: Callable[[], object]) -> None:
         self._line.peer.work(call)

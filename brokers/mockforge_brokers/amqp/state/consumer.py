@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from ..records import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .message import Message
     from .queues.queue import Queue
@@ -24,6 +24,13 @@ class Sink(Protocol):
         self, route: Route, content: bytes, size: int, redelivered: bool, unacked: Message | None
     ) -> None:
         """Send a message; `unacked` comes back by acknowledgement or requeue (None: it is gone)."""
+        ...
+
+    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+        """`deliver` some of these, the first ones, which are of one length and gone by that.
+
+        Returns how many; 0: they are to come one by one.
+        """
         ...
 
     def work(self, call: Callable[[], object]) -> None:

@@ -16,7 +16,7 @@ from .wire import values
 from .wire.frames import HEAD_SIZE, frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .session import Session
 
@@ -159,6 +159,9 @@ class Outgoing:
         else:
             self.session.send(self, payload, unacked)
 
+    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+        return 0
+
     def work(self, call: Callable[[], object]) -> None:
         self.session.connection.peer.work(call)
 
@@ -202,6 +205,9 @@ class _Nowhere:
     def deliver(
         self, route: Route, content: bytes, size: int, redelivered: bool, unacked: Message | None
     ) -> None: ...
+
+    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+        return 0
 
     def work(self, call: Callable[[], object]) -> None: ...
 

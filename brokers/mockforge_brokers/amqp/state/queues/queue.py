@@ -137,12 +137,18 @@ class Queue:
         return self.plain
 
     def enqueue_all(self, route: Route, contents: Sequence[bytes], size: int) -> None:
-        """`enqueue` each; they are of one size, and alike in all that a header says to a queue."""
-        if self._rotation:
-            for content in contents:
-                self.enqueue(route, content, size)
-        else:
+        """`enqueue` each; they are of one length, and alike in what a header says to a queue."""
+        rotation = self._rotation
+        if not rotation:
             self._keep_all(route, contents, size)
+            return
+        consumer, done = rotation[0], 0
+        if consumer.no_ack and len(rotation) == 1:
+            done = consumer.sink.deliver_all(route, contents, size)
+            self.published += done
+            consumer.delivered += done
+        for content in contents[done:]:
+            self.enqueue(route, content, size)
 
     def _keep_all(self, route: Route, contents: Sequence[bytes], size: int) -> list[Message]:
         """Nobody takes them."""
