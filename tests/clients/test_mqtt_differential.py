@@ -60,11 +60,14 @@ def test_mosquitto_and_we_answer_and_deliver_alike(
 def what_time_does(connect: Callable[[], Link], wait: Callable[[float], object]) -> list[Any]:
     """Wills, sessions and messages that are due after one second or not, and silent clients."""
 
-    def come(name: str, version: int = 5, **more: Any) -> Client:
+    def call(name: str, version: int = 5, **more: Any) -> Client:
         client = Client(connect(), version)
         clients.append(client)
-        more.setdefault("keep_alive", 60)
-        client.send(Connect(name, version, **more))
+        client.send(Connect(name, version, **{"keep_alive": 60, **more}))
+        return client
+
+    def come(name: str, version: int = 5, **more: Any) -> Client:
+        client = call(name, version, **more)
         record.append((name, client.settle()))
         return client
 
@@ -90,12 +93,10 @@ def what_time_does(connect: Callable[[], Link], wait: Callable[[float], object])
     # On a busy machine a will of one second comes before what is said next: all are looked at
     # together (`test_mqtt_over_time.py` has which of them are due at once).
     seen = watcher.settle()
-    silent = [come(f"silent {version}", version, keep_alive=1) for version in (3, 4, 5)]
+    silent = [call(f"silent {version}", version, keep_alive=1) for version in (3, 4, 5)]
     wait(4)
     record.append(sorted([*seen, *watcher.settle()], key=repr))
-    for client in silent:
-        while not client.link.receive()[1]:
-            """Something came before the end."""
+    record.append([client.until_ended() for client in silent])
     for name in ("never", "ends", "late"):
         come(name, clean_start=False, properties=kept)
     come("taker", clean_start=False, properties=kept)

@@ -166,6 +166,13 @@ class Client:
             log = [each for each in log if each[0] != "PUBLISH"]
         return sorted(log, key=repr)
 
+    def until_ended(self) -> list[Any]:
+        """All that came until the broker ended the connection, to which nothing is sent."""
+        while not self.ended:
+            self._until_answered()
+        log, self.log = self.log, []
+        return log
+
     def _until_answered(self) -> bool:
         busy = False
         while True:
