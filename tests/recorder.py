@@ -23,7 +23,7 @@ from collections.abc import Callable
 FrameNames = Callable[[bytes], tuple[list[str], int]]
 """The names of the whole frames at the start of some bytes, and how many bytes they take."""
 
-PATIENCE = 20.0
+PATIENCE = 150.0
 """Seconds until a test that waits for something in vain fails; no record depends on it."""
 
 

@@ -60,7 +60,7 @@ print(json.dumps({"status": status, "modules": sorted(sys.modules)}))
 def modules_of(*arguments: str) -> set[str]:
     """All modules that a run with these arguments has imported when it ends."""
     done = subprocess.run(
-        [sys.executable, "-c", _START, *arguments], capture_output=True, text=True, timeout=50
+        [sys.executable, "-c", _START, *arguments], capture_output=True, text=True, timeout=150
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])

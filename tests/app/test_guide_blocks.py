@@ -191,7 +191,7 @@ def test_every_request_that_is_shown_is_answered(
     data = None if body is None else body.replace('"within": "5s"', '"within": "10ms"').encode()
     request = urllib.request.Request(running.facts["admin"]["url"] + path, data)
     try:
-        with urllib.request.urlopen(request, timeout=50) as response:
+        with urllib.request.urlopen(request, timeout=150) as response:
             status, answer = response.status, {}
     except urllib.error.HTTPError as error:
         with error:
@@ -202,7 +202,7 @@ def test_every_request_that_is_shown_is_answered(
 def test_every_endpoint_of_the_table_is_served_as_it_says(running: MockForge) -> None:
     page = (GUIDE / "http.md").read_text(encoding="utf-8")
     url = running.facts["admin"]["url"]
-    with urllib.request.urlopen(f"{url}/openapi.json", timeout=50) as response:
+    with urllib.request.urlopen(f"{url}/openapi.json", timeout=150) as response:
         served = json.load(response)["paths"]
     known = {re.sub(r"\{\w+\}", "*", path) for path in served}
     shown = re.findall(r"^    .*\b(?:POST|GET|PUT) ([a-z/A-Z]+)", page, re.MULTILINE)
@@ -211,7 +211,7 @@ def test_every_endpoint_of_the_table_is_served_as_it_says(running: MockForge) ->
         assert plain.removeprefix("/__mockforge") in known, path
     tables = page.partition("    GET connections, ")[2].partition(": tables under `items`")[0]
     for name in ["connections", *re.findall(r"[a-z/]+", tables)]:
-        with urllib.request.urlopen(f"{url}/{name}", timeout=50) as response:
+        with urllib.request.urlopen(f"{url}/{name}", timeout=150) as response:
             assert isinstance(json.load(response)["items"], list), name
 
 

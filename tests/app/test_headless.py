@@ -50,12 +50,12 @@ class Instance:
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         self.process.send_signal(number)
-        _, error = self.process.communicate(timeout=50)
+        _, error = self.process.communicate(timeout=150)
         return self.process.returncode, error
 
     def _send(self, request: urllib.request.Request) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(request, timeout=50) as response:
+            with urllib.request.urlopen(request, timeout=150) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -81,7 +81,7 @@ def test_the_first_signal_ends_gracefully(number):
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_standard_streams_may_be_closed(closed):
     line = f"exec {sys.executable} -m mockforge_tui --headless --random-ports --exit-after 0.1s"
-    done = subprocess.run(["sh", "-c", f"{line} {closed}"], capture_output=True, timeout=50)
+    done = subprocess.run(["sh", "-c", f"{line} {closed}"], capture_output=True, timeout=150)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -89,7 +89,7 @@ def test_a_reader_that_went_away_is_no_error():
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "mockforge_tui", "--print-config"]
-    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=50)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=150)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -99,7 +99,7 @@ def test_a_reader_that_went_away_is_no_error():
 def test_output_that_cannot_be_written_is_one_clear_line(arguments):
     with open("/dev/full", "wb") as full:
         command = [sys.executable, "-m", "mockforge_tui", *arguments.split()]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=50)
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=150)
     assert done.returncode == 3
     assert done.stderr == b"error: No space left on device\n"
 
@@ -282,7 +282,7 @@ def test_fail_on_takes_only_what_it_knows():
         [sys.executable, "-m", "mockforge_tui", "--headless", "--fail-on", "lint:error,rain"],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
     )
     assert done.returncode == 2
     assert "protocol-error is wanted, not 'rain'" in done.stderr

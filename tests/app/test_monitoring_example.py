@@ -77,6 +77,6 @@ def test_promtool_finds_nothing_wrong():
         cwd=FOLDER,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=150,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -281,7 +281,7 @@ def test_a_run_that_does_not_use_it_imports_nothing_but_pytest() -> None:
         "print(sorted(set(sys.modules) - before))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=150
     )
     assert done.stdout.strip() == "['mockforge_tui', 'mockforge_tui.pytest_plugin']"
 

@@ -74,7 +74,7 @@ def rabbitmq() -> Subject:
                     start_new_session=True,
                 )
             try:
-                wait_for_port(port, 90)
+                wait_for_port(port, 300)
                 yield Port.of(port, process.pid)
             finally:
                 process.terminate()

@@ -140,7 +140,7 @@ class Node:
     def wait(self) -> None:
         """Until it listens, for which several nodes need each other."""
         try:
-            wait_for_port(self.port, 120)
+            wait_for_port(self.port, 300)
         except Skipped as reason:
             last = (self.folder / "output").read_text()[-300:]
             raise Skipped(f"Apache Kafka, node {self.node_id}: {reason}: {last}") from None

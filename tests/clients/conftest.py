@@ -29,7 +29,7 @@ def _loop_stop_and_close(client: paho.Client) -> Any:
 paho.Client.loop_stop = _loop_stop_and_close  # type: ignore[method-assign]
 
 
-def wait_for(fact: Callable[[], T], seconds: float = 50.0, what: str = "") -> T:
+def wait_for(fact: Callable[[], T], seconds: float = 150.0, what: str = "") -> T:
     """The first true value of `fact`; fails when there is none within `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := fact()):
@@ -46,7 +46,7 @@ def hits(mockforge: MockForge) -> int:
 def captured(mockforge: MockForge, where: str, path: Path) -> str:
     """What these clients did, as the text of a test."""
     mockforge.run(f"export ({where}) --as pytest > {path}")
-    wait_for(lambda: not mockforge.run("job ls").records, 20)
+    wait_for(lambda: not mockforge.run("job ls").records)
     return path.read_text(encoding="utf-8")
 
 

@@ -13,5 +13,5 @@ def connected(port: int) -> paho.Client | None:
     except OSError:
         return None
     client.loop_start()
-    wait_for(client.is_connected, 20, "CONNACK")
+    wait_for(client.is_connected, what="CONNACK")
     return client

@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-PATIENCE = 30
+PATIENCE = 150
 HERE = Path(__file__).parent
 
 

@@ -57,10 +57,10 @@ def test_a_publisher_whose_confirm_is_lost_publishes_again_and_it_is_there_twice
     mockforge.run("fault add drop op:basic.ack --dir out --once")
     publisher = Publisher(mockforge)
     publisher.publish(b"a")
-    wait_for(lambda: publisher.look() or hits(mockforge), 20)
+    wait_for(lambda: publisher.look() or hits(mockforge))
     assert not publisher.confirmed
     publisher.publish(b"a")
-    wait_for(publisher.look, 20)
+    wait_for(publisher.look)
     assert publisher.confirmed == [("Basic.Ack", 2)]
     assert queued(mockforge) == [b"a", b"a"]
     publisher.connection.close()
@@ -72,7 +72,7 @@ def test_a_confirm_that_comes_twice_is_for_a_tag_that_is_known_no_more(mockforge
     for body in (b"a", b"b"):
         before = len(publisher.confirmed)
         publisher.publish(body)
-        wait_for(lambda before=before: publisher.look() and len(publisher.confirmed) > before, 20)
+        wait_for(lambda before=before: publisher.look() and len(publisher.confirmed) > before)
     assert [tag for _, tag in publisher.confirmed] == [1, 1, 2]
     assert queued(mockforge) == [b"a", b"b"]
     publisher.connection.close()
@@ -108,7 +108,7 @@ def test_a_client_that_hears_no_heartbeat_takes_the_connection_for_dead(mockforg
     checker._check_heartbeat()
     mockforge.run("fault add drop op:heartbeat --dir out")
     mockforge.run("clock advance 10s")
-    wait_for(lambda: connection.process_data_events(0.02) or hits(mockforge), 20)
+    wait_for(lambda: connection.process_data_events(0.02) or hits(mockforge))
     checker._check_heartbeat()
     with pytest.raises(AMQPHeartbeatTimeout):
         connection.process_data_events(0.02)
@@ -177,10 +177,10 @@ def test_what_an_ended_throttle_still_held_up_is_confirmed_at_once(mockforge):
     publisher = Publisher(mockforge)
     for body in (b"a", b"b", b"c"):
         publisher.publish(body)
-    wait_for(lambda: publisher.look() or hits(mockforge) == 3, 20)
+    wait_for(lambda: publisher.look() or hits(mockforge) == 3)
     assert not publisher.confirmed
     mockforge.run("fault clear")
-    wait_for(lambda: publisher.look() and queued(mockforge) == [b"a", b"b", b"c"], 20)
+    wait_for(lambda: publisher.look() and queued(mockforge) == [b"a", b"b", b"c"])
     publisher.connection.close()
 
 
@@ -195,11 +195,11 @@ def test_a_connection_is_accepted_late(mockforge):
         step.call_later(0.02, step.stop)
         step.start()
 
-    wait_for(lambda: turn() or hits(mockforge) == 1, 20)
+    wait_for(lambda: turn() or hits(mockforge) == 1)
     turn()
     assert not opened
     mockforge.run("fault clear")
-    wait_for(lambda: turn() or opened, 20)
+    wait_for(lambda: turn() or opened)
     connection.close()
-    wait_for(lambda: turn() or connection.is_closed, 20)
+    wait_for(lambda: turn() or connection.is_closed)
     step.close()

@@ -35,7 +35,7 @@ def test_what_a_client_does_is_seen_at_once_and_its_connection_can_be_ended(mock
     channel = connection.channel()
     channel.queue_declare("orders", durable=True)
     channel.basic_publish("", "orders", b"one")
-    wait_for(lambda: api.get("queues/%2F/orders").json()["messages"] == 1, 10, "one message")
+    wait_for(lambda: api.get("queues/%2F/orders").json()["messages"] == 1, what="one message")
     channel.basic_consume("orders", lambda *_: None)
     (consumer,) = api.get("consumers").json()
     assert consumer["queue"] == {"name": "orders", "vhost": "/"}
@@ -45,9 +45,9 @@ def test_what_a_client_does_is_seen_at_once_and_its_connection_can_be_ended(mock
     ended = api.delete(f"connections/{quote(shown['name'], safe='')}", headers=reason)
     assert ended.status_code == 204
     with pytest.raises(pika.exceptions.ConnectionClosedByBroker, match="tidying up"):
-        wait_for(lambda: connection.process_data_events(0.1), 20, "the end of the connection")
+        wait_for(lambda: connection.process_data_events(0.1), what="the end of the connection")
     # It is listed until its client has answered the close.
-    wait_for(lambda: api.get("connections").json() == [], 20, "no connection")
+    wait_for(lambda: api.get("connections").json() == [], what="no connection")
 
 
 def test_a_scaler_reads_length_and_rate(mockforge, api):
@@ -62,7 +62,7 @@ def test_a_scaler_reads_length_and_rate(mockforge, api):
         stats = api.get("queues/%2F/work").json()["message_stats"]
         return stats["publish_details"]["rate"] > 0
 
-    wait_for(grows, 20, "a rate")
+    wait_for(grows, what="a rate")
     assert api.get("queues/%2F/work").json()["messages"] > 0
     connection.close()
 
@@ -78,7 +78,7 @@ def admin(mockforge):
     def run(*words: str) -> str:
         command = [program, "-P", str(port), *words]
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ}
+            command, capture_output=True, text=True, timeout=150, check=False, env={**os.environ}
         )
         assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout

@@ -136,7 +136,7 @@ def test_what_went_with_its_connection_is_missed_where_nobody_sends_it_again(moc
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id="careless")
     client.connect(place.hostname, place.port, keepalive=0)
     client.loop_start()
-    wait_for(client.is_connected, 20)
+    wait_for(client.is_connected)
     client.publish("t", "first", 0)
     client.publish("u", "second", 0)
     observer = mockforge.runtime.chaos[-1].observer
@@ -144,7 +144,7 @@ def test_what_went_with_its_connection_is_missed_where_nobody_sends_it_again(moc
     def withheld() -> list[int]:
         return [len(list(each.withheld)) for each in observer.stories()]
 
-    wait_for(lambda: mockforge.call(withheld) == [2], 20)
+    wait_for(lambda: mockforge.call(withheld) == [2])
     assert [each["verdict"] for each in mockforge.run("chaos report").records] == ["sent nothing"]
     mockforge.run("conn kill careless --rst -y")
     [found] = mockforge.run("chaos report").records
@@ -162,14 +162,14 @@ def test_an_mqtt_publisher_that_ignores_reason_codes_loses(mockforge):
         client.on_publish = lambda *args, reasons=reasons: reasons.append(args[3].value)
         client.connect(place.hostname, place.port)
         client.loop_start()
-        wait_for(client.is_connected, 20)
+        wait_for(client.is_connected)
         mockforge.run(f"fault add refuse op:PUBLISH client:{name} QUOTA_EXCEEDED --nth 2")
         for number in range(1, 5):
             taken = False
             while not taken:
                 reasons.clear()
                 client.publish("t", f"{name}-{number}", 1)
-                wait_for(lambda reasons=reasons: reasons, 20)
+                wait_for(lambda reasons=reasons: reasons)
                 taken = name == "careless" or reasons[0] < 0x80
         client.disconnect()
         client.loop_stop()
@@ -193,7 +193,7 @@ def test_an_amqp_publisher_that_does_not_wait_for_its_confirm_doubles(mockforge)
             if name == "careless":
                 connection.process_data_events(0.02)
                 channel.basic_publish("", "q", f"{name}-{number}".encode())
-            wait_for(lambda c=connection, k=confirmed: c.process_data_events(0.05) or k, 20)
+            wait_for(lambda c=connection, k=confirmed: c.process_data_events(0.05) or k)
         connection.close()
     found = verdicts(mockforge)
     assert found["correct"] == CLEAN
@@ -210,12 +210,12 @@ def test_an_mqtt_publisher_that_takes_slow_for_lost_doubles(mockforge, tmp_path)
         client.on_publish = lambda *args, seen=acknowledged: seen.append(args[2])
         client.connect(place.hostname, place.port)
         client.loop_start()
-        wait_for(client.is_connected, 20)
+        wait_for(client.is_connected)
         for number in range(1, 4):
             acknowledged.clear()
             for _ in range(2 if name == "careless" else 1):
                 client.publish("t", f"{name}-{number}", 1)
-            wait_for(lambda seen=acknowledged: seen, 20)
+            wait_for(lambda seen=acknowledged: seen)
         client.disconnect()
         client.loop_stop()
     found = verdicts(mockforge)
@@ -312,7 +312,7 @@ def test_an_mqtt_client_that_does_not_come_back_gave_up(mockforge, preset):
         # Time is moved on, in which nobody is silent for too long.
         client.connect(place.hostname, place.port, keepalive=0)
         client.loop_start()
-        wait_for(client.is_connected, 20)
+        wait_for(client.is_connected)
         clients.append(client)
     correct, careless = clients
     correct.on_publish = lambda *args: acknowledged.append(args[2])
@@ -321,9 +321,9 @@ def test_an_mqtt_client_that_does_not_come_back_gave_up(mockforge, preset):
         for client in clients:
             client.publish("t", f"{number}", 1)
     # What lasts for a time is over once it has touched both, however late they come.
-    wait_for(lambda: touched(mockforge) == {"correct", "careless"}, 40)
+    wait_for(lambda: touched(mockforge) == {"correct", "careless"})
     mockforge.run("clock advance 10m")
-    wait_for(lambda: len(acknowledged) == 4 and not careless.is_connected(), 40)
+    wait_for(lambda: len(acknowledged) == 4 and not careless.is_connected())
     found = verdicts(mockforge)
     assert found["correct"] == CLEAN
     # Where a fault kept what it had sent, it did not send it again either.

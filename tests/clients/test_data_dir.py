@@ -36,7 +36,7 @@ def started(folder, *options, **how):
 
 def ended(process):
     process.send_signal(signal.SIGTERM)
-    return process.communicate(timeout=30)[1]
+    return process.communicate(timeout=150)[1]
 
 
 def limited():
@@ -52,7 +52,7 @@ def make_room(process):
 def goes_on_after_a_kill(process, folder):
     """The one and the next run have nothing to complain of but the disk."""
     process.kill()
-    errors = process.communicate(timeout=30)[1]
+    errors = process.communicate(timeout=150)[1]
     assert "kept-00000001.seg" in errors
     assert "Traceback" not in errors
     return started(folder)
@@ -213,7 +213,7 @@ def test_what_waits_outside_of_a_queue_is_there_after_a_kill(tmp_path):
     channel.queue_bind("dead", "dlx")
     connection.close()
     process.kill()
-    assert "Traceback" not in process.communicate(timeout=30)[1]
+    assert "Traceback" not in process.communicate(timeout=150)[1]
     process, facts = started(tmp_path)
     connection, channel = connected()
     came = {}

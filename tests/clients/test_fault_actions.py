@@ -140,10 +140,10 @@ def test_a_kafka_consumer_gets_every_record_once(mockforge, line):
             got.append(message.value())
         return len(got) >= 4 and hits(mockforge)[0] >= 1
 
-    wait_for(lambda: poll() or len(got) == 3, 40)
-    wait_for(lambda: poll() or hits(mockforge)[0], 40)
+    wait_for(lambda: poll() or len(got) == 3)
+    wait_for(lambda: poll() or hits(mockforge)[0])
     mockforge.run("pub kafka:orders m3")
-    wait_for(poll, 40)
+    wait_for(poll)
     assert got == [b"m0", b"m1", b"m2", b"m3"]
     consumer.close()
 
@@ -173,7 +173,7 @@ class Mqtt:
         client.connect(place.hostname, place.port, keepalive=keep_alive)
         client.loop_start()
         client.subscribe("t", 1)
-        wait_for(lambda: subscribed, 20)
+        wait_for(lambda: subscribed)
 
     def publish(self, payload: bytes, qos: int = 1) -> None:
         self.client.publish("t", payload, qos)
@@ -207,8 +207,8 @@ def test_an_mqtt_session_gets_what_it_was_promised(mockforge, line, got, reconne
     mockforge.run(f"fault add {line}")
     client.publish(b"a")
     client.publish(b"b")
-    wait_for(lambda: len(client.acknowledged) >= 2, 30)
-    wait_for(lambda: set(client.got) == {b"a", b"b"} and len(client.got) >= len(got), 30)
+    wait_for(lambda: len(client.acknowledged) >= 2)
+    wait_for(lambda: set(client.got) == {b"a", b"b"} and len(client.got) >= len(got))
     assert hits(mockforge) == [1]
     assert bool(client.lost) == reconnects
     if reconnects:
@@ -224,7 +224,7 @@ def test_a_flipped_bit_of_an_mqtt_payload_is_for_the_subscriber_to_find(mockforg
     mockforge.run("fault add corrupt op:PUBLISH --dir in --once")
     client.publish(b"\x00")
     client.publish(b"\x00")
-    wait_for(lambda: len(client.got) == 2, 20)
+    wait_for(lambda: len(client.got) == 2)
     assert client.got[0] in {bytes((1 << bit,)) for bit in range(8)}
     assert client.got[1] == b"\x00"
     client.close()
@@ -237,10 +237,10 @@ def test_a_throttled_mqtt_subscriber_gets_its_messages_one_by_one_and_all(mockfo
     mockforge.run(f"fault add throttle op:PUBLISH {rate} --dir out")
     for payload in (b"a", b"b", b"c"):
         client.publish(payload)
-    wait_for(lambda: hits(mockforge) == [3], 20)
+    wait_for(lambda: hits(mockforge) == [3])
     for count in (1, 2, 3):
         mockforge.run(f"clock advance {time}")
-        wait_for(lambda count=count: len(client.got) == count, 20)
+        wait_for(lambda count=count: len(client.got) == count)
     assert client.got == [b"a", b"b", b"c"]
     client.close()
 
@@ -257,10 +257,10 @@ def test_connections_are_refused_while_a_rule_says_so(mockforge):
     client.reconnect_delay_set(1, 1)
     client.connect_async(place.hostname, place.port)
     client.loop_start()
-    wait_for(lambda: hits(mockforge)[0] >= 2, 20)
+    wait_for(lambda: hits(mockforge)[0] >= 2)
     assert not connected
     mockforge.run("fault clear")
-    wait_for(lambda: connected, 20)
+    wait_for(lambda: connected)
     client.disconnect()
     client.loop_stop()
 
@@ -269,7 +269,7 @@ def test_the_closest_thing_that_an_idle_rule_saw_is_said(mockforge):
     mockforge.run("fault add drop client:other op:PUBLISH topic:t")
     client = Mqtt(mockforge, "c")
     client.publish(b"a")
-    wait_for(lambda: client.got, 20)
+    wait_for(lambda: client.got)
     [record] = mockforge.run("fault ls").records
     assert (record["hits"], record["seen"]) == (0, 0)
     assert record["closest"] == "PUBLISH t of c: not client:other"
@@ -311,7 +311,7 @@ def test_a_delivery_that_comes_twice_cannot_be_acknowledged_twice(mockforge):
     channel = connection_of(mockforge).channel()
     tags: list[int] = []
     channel.basic_consume("q", lambda *args: tags.append(args[1].delivery_tag))
-    wait_for(lambda: channel.connection.process_data_events(0.1) or len(tags) == 2, 20)
+    wait_for(lambda: channel.connection.process_data_events(0.1) or len(tags) == 2)
     assert tags == [1, 1]
     channel.basic_ack(1)
     with pytest.raises(ChannelClosedByBroker, match="PRECONDITION_FAILED - unknown delivery tag 1"):
@@ -370,7 +370,7 @@ def test_publishes_are_reordered_and_all_confirmed(mockforge):
     channel = connection_of(mockforge).channel()
     for body in (b"a", b"b", b"c"):
         channel.basic_publish("", "q", body)
-    wait_for(lambda: len(queued(mockforge)) == 3, 20)
+    wait_for(lambda: len(queued(mockforge)) == 3)
     assert queued(mockforge) == [b"b", b"a", b"c"]
     channel.connection.close()
 
@@ -392,7 +392,7 @@ def test_a_client_is_refused_by_its_name_as_it_connects(mockforge):
         client.on_connect = lambda *args, name=name: reasons.setdefault(name, args[3].value)
         client.connect(place.hostname, place.port)
         client.loop_start()
-        wait_for(lambda name=name: name in reasons, 20)
+        wait_for(lambda name=name: name in reasons)
         client.disconnect()
         client.loop_stop()
     assert reasons == {"dev-1": 0x89, "other": 0}
@@ -407,9 +407,9 @@ def test_a_kafka_producer_hears_that_it_is_throttled(mockforge):
     settings = {"throttle_cb": lambda event: throttled.append(event.throttle_time)}
     producer = producer_of(mockforge, **settings)
     producer.produce("orders", b"a")
-    wait_for(lambda: producer.poll(0.1) is None or throttled, 20)
+    wait_for(lambda: producer.poll(0.1) is None or throttled)
     assert producer.flush(20) == 0
-    wait_for(lambda: producer.poll(0.1) or throttled, 20)
+    wait_for(lambda: producer.poll(0.1) or throttled)
     assert throttled == [0.12]
 
 
@@ -432,7 +432,7 @@ def test_any_error_code_in_any_response_is_what_a_kafka_consumer_recovers_from(m
             got.append(message.value())
         return bool(got) and hits(mockforge) == [2]
 
-    wait_for(poll, 40)
+    wait_for(poll)
     assert got == [b"a"]
     consumer.close()
 
@@ -445,7 +445,7 @@ def test_a_session_is_promised_that_is_not_there(mockforge):
     client.on_connect = lambda *args: flags.append(args[2].session_present)
     client.connect(place.hostname, place.port)
     client.loop_start()
-    wait_for(lambda: flags, 20)
+    wait_for(lambda: flags)
     assert flags == [True]
     assert not mockforge.call(mockforge.runtime.brokers.mqtt.sessions)[0]["subscriptions"]
     client.disconnect()
@@ -460,7 +460,7 @@ def test_an_mqtt_5_property_is_promised_by_the_rule(mockforge):
     client.on_connect = lambda *args: properties.append(args[4])
     client.connect(place.hostname, place.port)
     client.loop_start()
-    wait_for(lambda: properties, 20)
+    wait_for(lambda: properties)
     assert (properties[0].ServerKeepAlive, properties[0].ReceiveMaximum) == (7, 1)
     client.disconnect()
     client.loop_stop()
@@ -477,10 +477,10 @@ def test_an_amqp_publisher_is_blocked_and_goes_on(mockforge):
     channel = connection.channel()
     for body in (b"a", b"b"):
         channel.basic_publish("", "q", body)
-    wait_for(lambda: connection.process_data_events(0.1) or heard, 20)
+    wait_for(lambda: connection.process_data_events(0.1) or heard)
     assert (heard, queued(mockforge)) == (["disk"], [])
     mockforge.run("fault clear")
-    wait_for(lambda: connection.process_data_events(0.1) or len(heard) == 2, 20)
+    wait_for(lambda: connection.process_data_events(0.1) or len(heard) == 2)
     assert channel.queue_declare("q", passive=True).method.message_count == 2
     assert heard == ["disk", "unblocked"]
     connection.close()
@@ -495,7 +495,7 @@ def test_a_delivery_says_that_it_was_delivered_before(mockforge):
     channel.basic_consume(
         "q", lambda *args: got.append((args[3], args[1].redelivered)), auto_ack=True
     )
-    wait_for(lambda: channel.connection.process_data_events(0.1) or len(got) == 2, 20)
+    wait_for(lambda: channel.connection.process_data_events(0.1) or len(got) == 2)
     assert got == [(b"a", True), (b"b", False)]
     channel.connection.close()
 
@@ -542,11 +542,11 @@ def test_a_hanging_transaction_holds_up_who_reads_committed_until_it_is_aborted(
             if message is not None and message.error() is None:
                 got[level].append(message.value())
 
-    wait_for(lambda: poll() or len(got["read_uncommitted"]) == 3, 40)
-    wait_for(lambda: poll() or got["read_committed"], 40)
+    wait_for(lambda: poll() or len(got["read_uncommitted"]) == 3)
+    wait_for(lambda: poll() or got["read_committed"])
     assert got["read_committed"] == [b"a"]
     mockforge.run("txn abort kafka:orders[0]")
-    wait_for(lambda: poll() or len(got["read_committed"]) == 2, 40)
+    wait_for(lambda: poll() or len(got["read_committed"]) == 2)
     assert got["read_committed"] == [b"a", b"b"]
     for consumer in consumers.values():
         consumer.close()
@@ -559,9 +559,9 @@ def test_a_will_comes_early_and_once(mockforge):
     client.will_set("t", b"gone", 1)
     client.connect(place.hostname, place.port)
     client.loop_start()
-    wait_for(client.is_connected, 20)
+    wait_for(client.is_connected)
     mockforge.run("session will dev-7")
-    wait_for(lambda: watcher.got == [b"gone"], 20)
+    wait_for(lambda: watcher.got == [b"gone"])
     assert client.is_connected()
     assert not mockforge.runtime.brokers.mqtt.publish_will("dev-7")
     client.disconnect()
@@ -576,9 +576,9 @@ def test_a_consumer_is_cancelled_and_consumes_again(mockforge):
     channel.add_on_cancel_callback(cancelled.append)
     channel.basic_consume("q", lambda *args: got.append(args[3]), auto_ack=True)
     mockforge.run("consumer cancel q")
-    wait_for(lambda: channel.connection.process_data_events(0.1) or cancelled, 20)
+    wait_for(lambda: channel.connection.process_data_events(0.1) or cancelled)
     mockforge.run("pub queue:q a")
     assert queued(mockforge) == [b"a"]
     channel.basic_consume("q", lambda *args: got.append(args[3]), auto_ack=True)
-    wait_for(lambda: channel.connection.process_data_events(0.1) or got, 20)
+    wait_for(lambda: channel.connection.process_data_events(0.1) or got)
     channel.connection.close()

@@ -42,11 +42,11 @@ def connect(mockforge: MockForge) -> Iterator[Callable[..., paho.Client]]:
         client.connect(place.hostname, place.port)
         client.loop_start()
         clients.append(client)
-        wait_for(client.is_connected, 20)
+        wait_for(client.is_connected)
         if got is not None:
             client.on_message = lambda *args: got.append(args[2].payload)
             client.subscribe("t", 1)
-            wait_for(lambda: subscribed, 20)
+            wait_for(lambda: subscribed)
         return client
 
     yield connected
@@ -74,7 +74,7 @@ def test_only_the_message_is_lost_whose_contents_match(mockforge, connect, match
     publish(writer, 2, kind="good")
     publish(writer, 3)
     publish(writer, 0, kind="last")
-    wait_for(lambda: json.dumps({"order": {"id": 0}}).encode() in got, 20)
+    wait_for(lambda: json.dumps({"order": {"id": 0}}).encode() in got)
     seen = {json.loads(each)["order"]["id"] for each in got}
     assert seen == {0, 1, 2, 3} - {lost}
     assert hits(mockforge) == 1
@@ -87,10 +87,10 @@ def test_a_message_is_held_by_a_field_of_its_payload(mockforge, connect):
     mockforge.run("hold client:reader json.order.id:2")
     for number in (2, 3):
         publish(writer, number)
-    wait_for(lambda: mockforge.run("held").records, 20)
+    wait_for(lambda: mockforge.run("held").records)
     # What is behind it on the same connection waits with it: a client never sees them turned round.
     mockforge.run("hold off")
-    wait_for(lambda: len(got) == 2, 20)
+    wait_for(lambda: len(got) == 2)
     assert [json.loads(each)["order"]["id"] for each in got] == [2, 3]
 
 
@@ -103,7 +103,7 @@ def test_a_fault_is_about_one_connection_and_not_about_the_next_of_the_same_clie
     )
     mockforge.run(f"fault add drop op:PUBACK conn:{number}")
     lost = first.publish("t", b"x", 1)
-    wait_for(lambda: hits(mockforge) == 1, 20)
+    wait_for(lambda: hits(mockforge) == 1)
     assert not lost.is_published()
     # Clean start takes the session over: the message is not sent again.
     second = connect("twice")
@@ -117,13 +117,13 @@ def test_an_mqtt_client_whose_bytes_are_not_read_goes_on_when_they_are(mockforge
     writer = connect("writer")
     mockforge.run("fault add block client:writer op:PUBLISH 1h --once")
     sent = [writer.publish("t", b"%d" % number, 1) for number in range(50)]
-    wait_for(lambda: hits(mockforge) == 1, 20)
+    wait_for(lambda: hits(mockforge) == 1)
     mockforge.run("pub mqtt:t meanwhile")
-    wait_for(lambda: b"meanwhile" in got, 20)
+    wait_for(lambda: b"meanwhile" in got)
     assert not sent[-1].is_published()
     mockforge.run("fault clear")
     sent[-1].wait_for_publish(20)
-    wait_for(lambda: len(got) == 51, 20)
+    wait_for(lambda: len(got) == 51)
     assert [each for each in got if each != b"meanwhile"] == [b"%d" % each for each in range(50)]
 
 
@@ -140,7 +140,7 @@ def test_a_kafka_producer_whose_bytes_are_not_read_goes_on_when_they_are(mockfor
         producer.produce(
             "blocked", b"%d" % number, on_delivery=lambda error, _: errors.append(error)
         )
-    wait_for(lambda: producer.poll(0) >= 0 and hits(mockforge) == 1, 20)
+    wait_for(lambda: producer.poll(0) >= 0 and hits(mockforge) == 1)
     assert len(producer) > 0
     mockforge.run("fault clear")
     assert producer.flush(30) == 0
@@ -157,7 +157,7 @@ def test_a_kafka_producer_whose_bytes_are_not_read_goes_on_when_they_are(mockfor
             values.append(message.value())
         return len(values) == 51
 
-    wait_for(read, 30)
+    wait_for(read)
     consumer.close()
     assert sorted(values) == sorted([b"first", *(b"%d" % number for number in range(50))])
 
@@ -171,8 +171,8 @@ def test_an_mqtt_publisher_is_cut_off_after_its_message_was_taken(mockforge, con
     writer.reconnect_delay_set(1, 1)
     mockforge.run("fault add disconnect client:writer op:PUBLISH --after --once")
     sent = writer.publish("t", b"taken", 1)
-    wait_for(lambda: ended, 20)
-    wait_for(lambda: b"taken" in got, 20)
+    wait_for(lambda: ended)
+    wait_for(lambda: b"taken" in got)
     # It comes back by itself, has no PUBACK, and sends again: QoS 1 is at least once.
     sent.wait_for_publish(20)
-    wait_for(lambda: got == [b"taken", b"taken"], 20)
+    wait_for(lambda: got == [b"taken", b"taken"])

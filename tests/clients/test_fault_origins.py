@@ -140,7 +140,7 @@ def connected(
     client.on_publish = lambda *args: published.append(args[3].value)
     client.connect(place.hostname, place.port, bind_address=address)
     client.loop_start()
-    wait_for(lambda: reasons, 20)
+    wait_for(lambda: reasons)
     return client, reasons, published
 
 
@@ -163,7 +163,7 @@ def test_an_mqtt_client_is_refused_by_its_address(mockforge: MockForge) -> None:
     for address in ("127.0.0.1", "127.0.0.2"):
         client, _, published = connected(mockforge, "alice", address)
         client.publish("t", b"a", 1)
-        wait_for(lambda published=published: published, 20)
+        wait_for(lambda published=published: published)
         codes[address] = published[0]
         end(client)
     assert codes == {"127.0.0.1": 0x10, "127.0.0.2": 0x97}
@@ -175,7 +175,7 @@ def test_the_clients_of_one_listener_are_refused(mockforge: MockForge) -> None:
     for tls in (False, True):
         client, _, published = connected(mockforge, "alice", tls=tls)
         client.publish("t", b"a", 1)
-        wait_for(lambda published=published: published, 20)
+        wait_for(lambda published=published: published)
         codes[tls] = published[0]
         end(client)
     assert codes == {False: 0x10, True: 0x87}

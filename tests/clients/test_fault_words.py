@@ -73,7 +73,7 @@ class Mqtt:
         client.on_connect = lambda *args: self.connected.append(args[2].session_present)
         client.connect(place.hostname, place.port)
         client.loop_start()
-        wait_for(lambda: self.connected, 20)
+        wait_for(lambda: self.connected)
 
     def close(self) -> None:
         self.client.disconnect()
@@ -91,9 +91,9 @@ class Mqtt:
 def test_an_mqtt_client_is_sent_away_with_a_reason_of_choice(mockforge, line, code) -> None:
     client = Mqtt(mockforge)
     mockforge.run(line)
-    wait_for(lambda: client.ended, 20)
+    wait_for(lambda: client.ended)
     assert client.ended[0] == code
-    wait_for(lambda: len(client.connected) == 2, 20)
+    wait_for(lambda: len(client.connected) == 2)
     client.close()
 
 
@@ -131,7 +131,7 @@ def test_confirms_come_one_by_one(mockforge):
     )
     for _ in range(5):
         channel.basic_publish("", "q", b"a")
-    wait_for(lambda: connection.process_data_events(0.05) or len(confirmed) == 5, 20)
+    wait_for(lambda: connection.process_data_events(0.05) or len(confirmed) == 5)
     assert confirmed == [(number, False) for number in range(1, 6)]
     connection.close()
 
@@ -145,7 +145,7 @@ def test_confirms_come_in_another_order(mockforge):
     channel.confirm_delivery(lambda frame: confirmed.append(frame.method.delivery_tag))
     for _ in range(3):
         channel.basic_publish("", "q", b"a")
-    wait_for(lambda: connection.process_data_events(0.05) or len(confirmed) == 3, 20)
+    wait_for(lambda: connection.process_data_events(0.05) or len(confirmed) == 3)
     assert confirmed == [2, 1, 3]
     connection.close()
 
@@ -299,9 +299,9 @@ def test_a_member_whose_session_expires_joins_again(mockforge, topic):
     )
     assigned: list[int] = []
     consumer.subscribe([topic], on_assign=lambda _, partitions: assigned.append(len(partitions)))
-    wait_for(lambda: consumer.poll(0.05) or assigned == [1], 40)
+    wait_for(lambda: consumer.poll(0.05) or assigned == [1])
     mockforge.run(f"group kick {topic} dev-7")
-    wait_for(lambda: consumer.poll(0.05) or assigned == [1, 1], 40)
+    wait_for(lambda: consumer.poll(0.05) or assigned == [1, 1])
     consumer.close()
 
 
@@ -361,9 +361,9 @@ def test_a_kafka_consumer_gets_over_it(mockforge, topic, rule):
         if message is not None and message.error() is None:
             got.append(message.value())
 
-    wait_for(lambda: poll() or (len(set(got)) == 2 and hits(mockforge)), 40)
+    wait_for(lambda: poll() or (len(set(got)) == 2 and hits(mockforge)))
     mockforge.run(f"pub kafka:{topic} last")
-    wait_for(lambda: poll() or b"last" in got, 40)
+    wait_for(lambda: poll() or b"last" in got)
     # A member that joins again reads on from what it committed, here from the beginning.
     assert list(dict.fromkeys(got)) == [b"m0", b"m1", b"last"]
     consumer.close()

@@ -107,7 +107,7 @@ def test_a_sender_of_amqp_1_0_waits_in_vain_and_sends_again(mockforge, line, kep
     with pytest.raises(Timeout):
         sender.send(Message(body=b"a", inferred=True))
     # However long it takes to get there.
-    wait_for(lambda: hits(mockforge) == 1, 20)
+    wait_for(lambda: hits(mockforge) == 1)
     send(connect(mockforge), b"b")
     assert (hits(mockforge), queued(mockforge)) == (1, kept)
 
@@ -132,7 +132,7 @@ def test_a_receiver_of_amqp_1_0_gets_on_its_next_connection_what_it_had_not_sett
         receiver = connection.create_receiver("/queues/q", credit=1)
         if line.startswith(("truncate", "corrupt")):
             # It may wait for the rest of a frame, as long as it likes.
-            wait_for(lambda: hits(mockforge) == 1, 20)
+            wait_for(lambda: hits(mockforge) == 1)
             connection.timeout = 0.2
         receiver.receive()
         receiver.accept()

@@ -29,7 +29,7 @@ def mockforge() -> Iterator[MockForge]:
 
 
 def kill_while_held(mockforge: MockForge, broker: str) -> None:
-    wait_for(lambda: mockforge.run("held").records, 20, "it is held")
+    wait_for(lambda: mockforge.run("held").records, what="it is held")
     mockforge.run(f"broker restart {broker} --hard -y")
     assert not mockforge.run("held").records
 
@@ -82,19 +82,19 @@ def test_an_mqtt_publisher_sends_again_what_was_not_confirmed(
     # Its session gathers what comes meanwhile.
     reader = client(f"reader-{name}")
     reader.subscribe(name, 1)
-    wait_for(lambda: subscribed, 20)
+    wait_for(lambda: subscribed)
     ended(reader)
     writer = client(name)
     writer.on_connect = lambda *args: connected.append(args[2].session_present)
     mockforge.run(f"hold op:{frame} --max 1")
     sent = writer.publish(name, b"a", 1)
     kill_while_held(mockforge, "mqtt")
-    wait_for(lambda: True in connected, 20, "it is back in its session")
+    wait_for(lambda: True in connected, what="it is back in its session")
     sent.wait_for_publish(20)
     writer.publish(name, b"end", 1).wait_for_publish(20)
     ended(writer)
     reader = client(f"reader-{name}")
-    wait_for(lambda: b"end" in got, 20)
+    wait_for(lambda: b"end" in got)
     ended(reader)
     assert got == [*came, b"end"]
 

@@ -45,18 +45,18 @@ def test_an_mqtt_subscriber_takes_three_messages_of_one_read(mockforge):
     client.connect(place.hostname, place.port, keepalive=0)
     client.loop_start()
     client.subscribe("t", 1)
-    wait_for(lambda: subscribed, 20)
+    wait_for(lambda: subscribed)
     mockforge.run("fault add join op:PUBLISH 3 --dir out --wait 1h")
     mockforge.run("pub mqtt:t a --qos 1")
     mockforge.run("pub mqtt:t b --qos 0")
-    wait_for(lambda: hits(mockforge) == 2, 20)
+    wait_for(lambda: hits(mockforge) == 2)
     assert got == []
     mockforge.run("pub mqtt:t c --qos 1")
-    wait_for(lambda: len(got) == 3, 20)
+    wait_for(lambda: len(got) == 3)
     mockforge.run("pub mqtt:t d")
     # One that nothing follows goes on when the rule ends.
     mockforge.run("fault clear")
-    wait_for(lambda: len(got) == 4, 20)
+    wait_for(lambda: len(got) == 4)
     assert got == [b"a", b"b", b"c", b"d"]
     client.disconnect()
     client.loop_stop()
@@ -77,9 +77,9 @@ def test_an_amqp_consumer_takes_three_deliveries_of_one_read(mockforge):
         connection.process_data_events(0.05)
         assert got == []
         mockforge.run("pub queue:q c")
-        wait_for(lambda: connection.process_data_events(0.05) or len(got) == 3, 20)
+        wait_for(lambda: connection.process_data_events(0.05) or len(got) == 3)
     mockforge.run("pub queue:q d")
-    wait_for(lambda: connection.process_data_events(0.05) or len(got) == 4, 20)
+    wait_for(lambda: connection.process_data_events(0.05) or len(got) == 4)
     assert got == [b"a", b"b", b"c", b"d"]
     connection.close()
 
@@ -108,7 +108,7 @@ def test_a_kafka_producer_takes_three_answers_of_one_read(mockforge):
     )
     for number in range(2):
         produce(number)
-        wait_for(lambda seen=number: hits(mockforge) == seen + 1, 20)
+        wait_for(lambda seen=number: hits(mockforge) == seen + 1)
     assert (producer.poll(0), reports) == (0, [])
     produce(2)
     assert producer.flush(20) == 0

@@ -75,7 +75,7 @@ def consume(bootstrap, topic, count, group, **settings):
         return len(got) >= count
 
     try:
-        wait_for(poll, 20, f"{count} records of {topic}")
+        wait_for(poll, what=f"{count} records of {topic}")
         consumer.commit(asynchronous=False)
     finally:
         consumer.close()
@@ -168,12 +168,12 @@ def test_a_group_of_three_rebalances_when_one_leaves(servers, bootstrap):
     members = [Member(bootstrap, "workers", "confluent.work", f"worker-{n}") for n in range(3)]
     for member in members:
         member.start()
-    wait_for(lambda: all(len(m.assigned) == 1 for m in members), 20, "one partition for each")
-    wait_for(lambda: sum(sum(m.seen.values()) for m in members) >= 60, 20, "all records")
+    wait_for(lambda: all(len(m.assigned) == 1 for m in members), what="one partition for each")
+    wait_for(lambda: sum(sum(m.seen.values()) for m in members) >= 60, what="all records")
     members[0].leave()
-    wait_for(lambda: sum(len(m.assigned) for m in members[1:]) == 3, 20, "three for two")
+    wait_for(lambda: sum(len(m.assigned) for m in members[1:]) == 3, what="three for two")
     produce(bootstrap, "confluent.work", 60)
-    wait_for(lambda: sum(sum(m.seen.values()) for m in members) >= 120, 20, "records after it")
+    wait_for(lambda: sum(sum(m.seen.values()) for m in members) >= 120, what="records after it")
     view = next(v for v in servers.call(servers.brokers["kafka"].groups) if v.name == "workers")
     assert (view.state, view.members) == ("stable", 2)
     assert "worker-0 left" in view.reason
@@ -244,7 +244,7 @@ def test_admin_lists_and_describes_groups(servers, bootstrap):
     produce(bootstrap, "confluent.described", 3)
     member = Member(bootstrap, "described", "confluent.described", "desk")
     member.start()
-    wait_for(lambda: len(member.assigned) == 3, 20, "an assignment")
+    wait_for(lambda: len(member.assigned) == 3, what="an assignment")
     admin = AdminClient({"bootstrap.servers": bootstrap})
     listed = admin.list_consumer_groups().result(30)
     assert "described" in {group.group_id for group in listed.valid}

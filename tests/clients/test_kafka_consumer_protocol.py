@@ -72,7 +72,7 @@ class Scene:
             self.turn()
             return sorted(len(parts) for parts in self.assigned.values()) == sizes
 
-        wait_for(reached, 60, what)
+        wait_for(reached, what=what)
 
     def leave(self, name: str) -> None:
         consumer = self.consumers.pop([*self.assigned].index(name))
@@ -104,7 +104,7 @@ def test_three_members_share_and_each_record_comes_once(scene):
         scene.turn()
         return len(set(scene.seen)) == 600
 
-    wait_for(all_seen, 60, "600 records")
+    wait_for(all_seen, what="600 records")
     assert len(scene.seen) == 600, "none came twice"
     scene.leave("two")
     scene.until([3, 3], "two share again")
@@ -133,16 +133,16 @@ def test_a_pattern_follows_the_topics_that_come(scene):
         scene.turn()
         return len(scene.consumers[0].assignment()) == 15
 
-    wait_for(reads_both, 60, "both topics")
+    wait_for(reads_both, what="both topics")
 
 
 def test_a_member_that_is_kicked_comes_back(scene):
     scene.consumer("one")
     scene.until([6], "one reads all")
     scene.mockforge.run("group kick billing one")
-    wait_for(lambda: scene.turn() or len(scene.lost) == 6, 60, "it lost all")
+    wait_for(lambda: scene.turn() or len(scene.lost) == 6, what="it lost all")
     scene.produce(1)
-    wait_for(lambda: scene.turn() or scene.seen, 60, "it reads again")
+    wait_for(lambda: scene.turn() or scene.seen, what="it reads again")
 
 
 CLASSIC = {
@@ -177,7 +177,7 @@ def test_members_roll_from_classic_to_consumer_and_back(scene, assignor):
         scene.turn()
         return len(set(scene.seen)) == 600
 
-    wait_for(all_seen, 60, "600 records")
+    wait_for(all_seen, what="600 records")
 
 
 @pytest.mark.slow

@@ -103,7 +103,7 @@ def test_connections_are_accepted_late(mockforge, topic):
     mockforge.run("fault add delay op:open proto:kafka 1h")
     producer = Producer({"bootstrap.servers": mockforge.kafka.bootstrap})
     producer.produce(topic, b"a")
-    wait_for(lambda: hits(mockforge), 20)
+    wait_for(lambda: hits(mockforge))
     assert stored(mockforge, topic) == []
     mockforge.run("fault clear")
     assert producer.flush(20) == 0
@@ -121,7 +121,7 @@ def test_a_commit_that_is_refused_for_a_group_is_made_again(mockforge, topic, li
     send(mockforge, topic, b"a")
     mockforge.run(f"fault add {line.format(topic=topic)}")
     reader = Reader(mockforge, topic)
-    wait_for(lambda: reader.poll() or reader.got == [b"a"], 40)
+    wait_for(lambda: reader.poll() or reader.got == [b"a"])
     reader.consumer.commit(asynchronous=False)
     assert hits(mockforge) == 1
     [place] = reader.consumer.committed([TopicPartition(topic, 0)], 20)
@@ -132,12 +132,12 @@ def test_a_commit_that_is_refused_for_a_group_is_made_again(mockforge, topic, li
 def test_a_group_that_is_made_to_rebalance_reads_on(mockforge, topic):
     send(mockforge, topic, b"a")
     reader = Reader(mockforge, topic)
-    wait_for(lambda: reader.poll() or reader.got == [b"a"], 40)
+    wait_for(lambda: reader.poll() or reader.got == [b"a"])
     reader.consumer.commit(asynchronous=False)
     mockforge.run(f"group rebalance {topic}")
-    wait_for(lambda: reader.poll() or reader.assigned == 2, 40)
+    wait_for(lambda: reader.poll() or reader.assigned == 2)
     send(mockforge, topic, b"b")
-    wait_for(lambda: reader.poll() or len(reader.got) > 1, 40)
+    wait_for(lambda: reader.poll() or len(reader.got) > 1)
     assert reader.got == [b"a", b"b"]
     reader.consumer.close()
 
@@ -145,7 +145,7 @@ def test_a_group_that_is_made_to_rebalance_reads_on(mockforge, topic):
 def test_leader_coordinator_and_controller_move_and_clients_follow(mockforge, topic):
     send(mockforge, topic, b"a")
     reader = Reader(mockforge, topic)
-    wait_for(lambda: reader.poll() or reader.got == [b"a"], 40)
+    wait_for(lambda: reader.poll() or reader.got == [b"a"])
     for number in (1, 2, 1):
         for line in (
             f"leader move {topic}:0 1",
@@ -155,7 +155,7 @@ def test_leader_coordinator_and_controller_move_and_clients_follow(mockforge, to
             mockforge.run(f"{line[:-1]}{number}")
         value = b"moved to %d" % number
         send(mockforge, topic, value)
-        wait_for(lambda value=value: reader.poll() or reader.got[-1] == value, 40)
+        wait_for(lambda value=value: reader.poll() or reader.got[-1] == value)
         reader.consumer.commit(asynchronous=False)
         admin = AdminClient({"bootstrap.servers": mockforge.kafka.bootstrap})
         other = NewTopic(f"{topic}-{len(reader.got)}", 1)
@@ -169,11 +169,11 @@ def test_a_broker_whose_clock_is_ahead_stores_later_times_and_loses_nothing(mock
     mockforge.run(f"topic add {topic} -p 1 --config message.timestamp.type=LogAppendTime")
     send(mockforge, topic, b"a")
     reader = Reader(mockforge, topic)
-    wait_for(lambda: reader.poll() or reader.got, 40)
+    wait_for(lambda: reader.poll() or reader.got)
     mockforge.run("clock advance 1h")
     send(mockforge, topic, b"b")
     # Its session may have expired by the broker's clock; it joins again where it was.
-    wait_for(lambda: reader.poll() or b"b" in reader.got, 40)
+    wait_for(lambda: reader.poll() or b"b" in reader.got)
     read = mockforge.runtime.brokers.kafka.read
     first, second = (each.time for each in mockforge.call(read, topic, 0, 0, 10))
     assert second - first > 3_500

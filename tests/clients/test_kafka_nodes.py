@@ -83,7 +83,7 @@ def test_nothing_is_lost_or_doubled_while_leaders_move_and_nodes_stop(mockforge:
         return len(got) >= sent.count
 
     sent.more(12)
-    wait_for(read, 60)
+    wait_for(read)
     home = next(each["node"] for each in mockforge.run("node ls").records if each["coordinates"])
     for line in (
         "leader move orders",
@@ -98,7 +98,7 @@ def test_nothing_is_lost_or_doubled_while_leaders_move_and_nodes_stop(mockforge:
     ):
         mockforge.run(line)
         sent.more(6)
-        wait_for(read, 60)
+        wait_for(read)
     assert sent.errors == []
     assert sorted(got) == list(range(sent.count))
     consumer.close()
@@ -194,7 +194,7 @@ def test_clients_follow_nodes_that_are_added_and_removed() -> None:
         for line in ("leader move orders:1 4", "broker rm kafka/2 -y", "broker rm kafka/4 -y"):
             running.run(line)
             sent.more(6)
-            wait_for(read, 60)
+            wait_for(read)
         assert sent.errors == []
         assert sorted(got) == list(range(sent.count))
         seen = AdminClient({"bootstrap.servers": running.kafka.bootstrap}).list_topics(timeout=20)

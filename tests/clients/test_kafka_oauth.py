@@ -94,4 +94,4 @@ def test_librdkafka_renews_its_login_and_goes_on() -> None:
             metrics = mockforge.runtime.brokers.kafka.counters.requests
             return int(metrics[36]) >= 4
 
-        wait_for(renewed, 20, "logins that are renewed")
+        wait_for(renewed, what="logins that are renewed")

@@ -104,7 +104,7 @@ def test_kcat_produces_and_consumes(servers, codec):
     lines = "".join(f"order-{number}:{'v' * 80}{number}\n" for number in range(50))
     subprocess.run([*command, "-P", "-K:", "-z", codec], input=lines, text=True, check=True)
     done = subprocess.run(
-        [*command, "-C", "-e", "-q", "-K:"], capture_output=True, text=True, check=True, timeout=30
+        [*command, "-C", "-e", "-q", "-K:"], capture_output=True, text=True, check=True, timeout=150
     )
     assert sorted(done.stdout.splitlines()) == sorted(lines.splitlines())
     assert stored_codecs(servers, f"peers.kcat.{codec}") == {codec}

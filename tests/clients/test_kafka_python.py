@@ -51,7 +51,7 @@ def test_keyed_records_go_out_and_come_back(bootstrap, codec):
             got.update((record.key, record.value) for record in records)
         return len(got) == 100
 
-    wait_for(poll, 20, "100 records")
+    wait_for(poll, what="100 records")
     assert got == {f"k{n}".encode(): f"v{n}".encode() for n in range(100)}
     consumer.commit()
     assert sum(consumer.committed(part) or 0 for part in consumer.assignment()) == 100
@@ -75,7 +75,7 @@ def test_seeking_without_a_group(servers, bootstrap):
             got.extend(record.value for record in records)
         return len(got) == 3
 
-    wait_for(poll, 20, "the last three records")
+    wait_for(poll, what="the last three records")
     assert got == [b"7", b"8", b"9"]
     consumer.close()
 

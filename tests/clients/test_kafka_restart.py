@@ -46,7 +46,7 @@ def test_restarts_lose_and_double_nothing(servers: Servers) -> None:
         producer.poll(0) if number else producer.flush(30)
         if number % (TOTAL // RESTARTS) == TOTAL // RESTARTS // 2:
             # A restart that nobody is connected to would prove nothing.
-            wait_for(connected, 30, "the producer, back from the restart before")
+            wait_for(connected, what="the producer, back from the restart before")
             servers.call(broker.restart)
     assert producer.flush(30) == 0
     assert sorted(confirmed) == list(range(TOTAL))
@@ -92,7 +92,7 @@ def test_members_of_a_group_go_on_after_restarts_and_read_nothing_twice(
             found.extend(int(message.value()) for message in batch)
             return len(found) >= count
 
-        wait_for(more, 30, f"{count} records")
+        wait_for(more, what=f"{count} records")
 
     for turn in range(2):
         for number in range(turn * 100, turn * 100 + 100):

@@ -27,7 +27,7 @@ def test_librdkafka_pushes_what_it_is_asked_for_and_no_more():
             found = {row["client"]: row for row in mockforge.run("telemetry ls").data}
             return set(found) == {"shop", "other"} and found["shop"]["pushes"] >= 2 and found
 
-        found = wait_for(pushed, 20, "two pushes")
+        found = wait_for(pushed, what="two pushes")
         assert found["other"]["pushes"] == 0
         assert found["shop"]["software"].startswith("confluent-kafka-python")
         names = {row["name"] for row in mockforge.run("telemetry show shop").data}

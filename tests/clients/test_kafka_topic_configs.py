@@ -139,14 +139,14 @@ def test_a_full_group_and_a_deletion_that_is_disabled(protocol):
         }
         first, second = Consumer(settings), Consumer(settings)
         first.subscribe(["orders"])
-        wait_for(lambda: first.poll(0.05) or first.assignment(), 20, "its partition")
+        wait_for(lambda: first.poll(0.05) or first.assignment(), what="its partition")
         second.subscribe(["orders"])
 
         def full():
             found = second.poll(0.05)
             return found is not None and found.error()
 
-        error = wait_for(full, 20, "the refusal")
+        error = wait_for(full, what="the refusal")
         assert "reached maximum size" in error.str()
         (group,) = mockforge.call(mockforge.runtime.brokers.kafka.groups)
         assert group.members == 1

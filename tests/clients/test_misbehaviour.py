@@ -84,7 +84,7 @@ def consumed(mockforge: MockForge, topic: str, count: int) -> list[Any]:
     )
     consumer.subscribe([topic])
     found: list[Any] = []
-    wait_for(lambda: found.extend(consumer.consume(1, 0.2)) or len(found) >= count, 30)
+    wait_for(lambda: found.extend(consumer.consume(1, 0.2)) or len(found) >= count)
     consumer.close()
     return found
 
@@ -134,7 +134,7 @@ def test_a_producer_whose_answer_is_held_gives_up_by_its_own_timeout_and_tries_a
     mockforge.run("hold op:Produce topic:orders --dir out --max 1")
     producer.produce("orders", b"a", on_delivery=lambda error, _: errors.append(error))
     producer.poll(0)
-    wait_for(lambda: held(mockforge), 20)
+    wait_for(lambda: held(mockforge))
     [record] = mockforge.run("held").records
     assert (record["by"], 0 < record["left"] <= 20) == ("request timeout", True)
     mockforge.run("drop h1")
@@ -151,7 +151,7 @@ def test_a_kafka_record_is_edited_by_hand_while_its_producer_waits(mockforge):
     mockforge.run("hold op:Produce topic:orders --max 1")
     producer.produce("orders", b"b", b"key", on_delivery=lambda error, _: errors.append(error))
     producer.poll(0)
-    wait_for(lambda: held(mockforge), 20)
+    wait_for(lambda: held(mockforge))
     # librdkafka's request.timeout.ms.
     assert 0 < mockforge.run("held").records[0]["left"] <= 30
     mockforge.run("edit h1 changed -H by=hand --release")
@@ -175,7 +175,7 @@ def subscriber(mockforge: MockForge) -> tuple[paho.Client, list[bytes], list[int
     client.connect(place.hostname, place.port)
     client.loop_start()
     client.subscribe("t", 1)
-    wait_for(lambda: subscribed, 20)
+    wait_for(lambda: subscribed)
     return client, got, reasons
 
 
@@ -193,7 +193,7 @@ def test_an_mqtt_publisher_sees_the_reason_and_a_subscriber_the_edited_payload(a
     client, got, reasons = subscriber(mockforge)
     for payload in (b"a", b"b", b"c"):
         client.publish("t", payload, 1).wait_for_publish(20)
-    wait_for(lambda: len(got) == 2, 20)
+    wait_for(lambda: len(got) == 2)
     assert reasons == [0x97, 0, 0]
     assert got == [b"changed", b"c"]
     client.disconnect()
@@ -204,11 +204,11 @@ def test_an_mqtt_message_is_edited_by_hand_while_its_publisher_waits(mockforge):
     client, got, reasons = subscriber(mockforge)
     mockforge.run("hold op:PUBLISH topic:t --dir in --max 1")
     client.publish("t", b"b", 1)
-    wait_for(lambda: held(mockforge), 20)
+    wait_for(lambda: held(mockforge))
     [record] = mockforge.run("held").records
     assert (record["by"], 0 < record["left"] <= 60) == ("keep alive", True)
     mockforge.run("edit h1 changed --release")
-    wait_for(lambda: got and reasons, 20)
+    wait_for(lambda: got and reasons)
     assert (got, reasons) == ([b"changed"], [0])
     client.disconnect()
     client.loop_stop()
@@ -250,11 +250,11 @@ def test_an_amqp_delivery_is_edited_by_hand(mockforge):
     channel.basic_publish("", "q", b"b")
     got: list[bytes] = []
     channel.basic_consume("q", lambda *args: got.append(args[3]), auto_ack=True)
-    wait_for(lambda: connection.process_data_events(0) or held(mockforge), 20)
+    wait_for(lambda: connection.process_data_events(0) or held(mockforge))
     [record] = mockforge.run("held").records
     assert (record["by"], 0 < record["left"] <= 120) == ("heartbeat", True)
     mockforge.run("edit h1 changed --prop content-type=text/plain --release")
-    wait_for(lambda: connection.process_data_events(0.1) or got, 20)
+    wait_for(lambda: connection.process_data_events(0.1) or got)
     assert got == [b"changed"]
     connection.close()
 
@@ -289,14 +289,14 @@ def test_a_held_connack_and_a_held_publish_get_other_fields(mockforge):
     mockforge.run("hold op:CONNACK --max 1")
     client.connect(place.hostname, place.port)
     client.loop_start()
-    wait_for(lambda: held(mockforge), 20)
+    wait_for(lambda: held(mockforge))
     mockforge.run("edit h1 --set session_present=true --release")
-    wait_for(lambda: flags, 20)
+    wait_for(lambda: flags)
     client.subscribe("late", 1)
-    wait_for(lambda: subscribed, 20)
+    wait_for(lambda: subscribed)
     mockforge.run("hold op:PUBLISH topic:t --max 1 --set topic_name=late --set qos=0")
     client.publish("t", b"x", 0)
-    wait_for(lambda: got, 20)
+    wait_for(lambda: got)
     assert (flags, got) == ([True], [("late", 0)])
     client.disconnect()
     client.loop_stop()
@@ -310,7 +310,7 @@ def test_a_held_amqp_publish_goes_elsewhere_and_its_delivery_says_that_it_came_b
     channel.basic_publish("", "q", b"a")
     got: list[bool] = []
     channel.basic_consume("other", lambda *args: got.append(args[1].redelivered), auto_ack=True)
-    wait_for(lambda: connection.process_data_events(0.1) or got, 20)
+    wait_for(lambda: connection.process_data_events(0.1) or got)
     assert got == [True]
     connection.close()
 
@@ -345,8 +345,8 @@ def test_a_slow_reader_under_a_delay_stops_what_is_sent_and_gets_all_of_it(mockf
     # A blocking connection reads its socket only when it is asked to.
     payload = "x" * 100_000
     mockforge.run(f"pub queue:q {payload} -n 200")
-    wait_for(lambda: behind, 20)
-    wait_for(lambda: connection.process_data_events(0.1) or len(got) == 200, 30)
+    wait_for(lambda: behind)
+    wait_for(lambda: connection.process_data_events(0.1) or len(got) == 200)
     assert set(got) == {payload.encode()}
     connection.close()
 
@@ -359,14 +359,14 @@ def test_a_client_that_vanishes_takes_what_is_held_for_it_along(mockforge):
     with socket.create_connection((place.hostname, place.port)) as gone:
         gone.sendall(encode_packet(Connect("gone", 4), 4))
         gone.sendall(encode_packet(Publish("t", b"never", 1, packet_id=1), 4))
-        wait_for(lambda: held(mockforge), 20)
+        wait_for(lambda: held(mockforge))
         gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    wait_for(lambda: left, 20)
+    wait_for(lambda: left)
     assert left[0].outcome == "gone with its connection"
     mockforge.run("hold off")
     again, got, _ = subscriber(mockforge)
     again.publish("t", b"second", 1)
-    wait_for(lambda: got, 20)
+    wait_for(lambda: got)
     assert got == [b"second"]
     again.disconnect()
     again.loop_stop()

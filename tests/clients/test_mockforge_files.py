@@ -97,7 +97,7 @@ def consumed(house: MockForge, topic: str, least: int) -> list[dict[str, Any]]:
         offsets = house.call(house.runtime.brokers.kafka.offsets, topic)
         return [end for _, end in offsets]
 
-    wait_for(lambda: sum(ends()) >= least, 20.0, f"{least} of {topic}")
+    wait_for(lambda: sum(ends()) >= least, what=f"{least} of {topic}")
     there = ends()
     consumer = Consumer({"bootstrap.servers": house.kafka.bootstrap, "group.id": "reads"})
     places = range(len(there))
@@ -114,7 +114,7 @@ def consumed(house: MockForge, topic: str, least: int) -> list[dict[str, Any]]:
         return len(found) == sum(there)
 
     try:
-        wait_for(whole, 20.0, f"all of {topic}")
+        wait_for(whole, what=f"all of {topic}")
     finally:
         consumer.close()
     return found
@@ -146,10 +146,10 @@ def test_the_lag_of_a_simulated_group_is_true_for_an_admin_client(house: MockFor
         return sum(each.offset for each in future.result(30).topic_partitions)
 
     # It is never nearer to the end than ten, and goes on.
-    first = wait_for(committed, 20.0, "a commit above 0")
+    first = wait_for(committed, what="a commit above 0")
     ends = sum(end for _, end in house.runtime.brokers.kafka.offsets("orders.created"))
     assert ends - first >= 10
-    wait_for(lambda: committed() > first, 20.0, "the next commit")
+    wait_for(lambda: committed() > first, what="the next commit")
 
 
 def test_sensors_publish_with_their_properties_and_lights_answer(house: MockForge) -> None:
@@ -168,7 +168,7 @@ def test_sensors_publish_with_their_properties_and_lights_answer(house: MockForg
     client.loop_start()
     try:
         client.subscribe("#", qos=1)
-        wait_for(lambda: len(found) >= 5, 20.0, "five readings")
+        wait_for(lambda: len(found) >= 5, what="five readings")
         client.publish("home/lights/hall/command", b"on", qos=1)
         assert answered.wait(20)
     finally:
@@ -183,7 +183,7 @@ def test_sensors_publish_with_their_properties_and_lights_answer(house: MockForg
 def test_a_json_fixture_is_in_its_queue(house: MockForge) -> None:
     connection = pika.BlockingConnection(pika.URLParameters(house.amqp.url))
     channel = connection.channel()
-    _, properties, body = wait_for(lambda: _got(channel), 20.0, "the mail")
+    _, properties, body = wait_for(lambda: _got(channel), what="the mail")
     assert json.loads(body) == {"subject": "Welcome"}
     assert properties.content_type == "application/json"
     connection.close()

@@ -130,7 +130,7 @@ def test_mosquitto_bridges_as_aws_shows_it_for_aws_iot(tmp_path: Path) -> None:
         process = subprocess.Popen([str(MOSQUITTO), "-c", str(settings)], stderr=subprocess.DEVNULL)
         try:
             cloud = connected(core.runtime.listeners.ports["mqtt"])
-            gateway = wait_for(lambda: connected(port), 20, "mosquitto")
+            gateway = wait_for(lambda: connected(port), what="mosquitto")
             seen: dict[str, list[bytes]] = {"cloud": [], "gateway": []}
             cloud.on_message = lambda _c, _d, message: seen["cloud"].append(message.payload)
             gateway.on_message = lambda _c, _d, message: seen["gateway"].append(message.payload)
@@ -139,17 +139,17 @@ def test_mosquitto_bridges_as_aws_shows_it_for_aws_iot(tmp_path: Path) -> None:
             for client in (cloud, gateway):
                 client.subscribe([("both_directions", 1), ("localgateway_to_awsiot", 1)])
             gateway.subscribe("awsiot_to_localgateway", 1)
-            wait_for(lambda: granted, 20, "the subscription of the one that does not publish")
+            wait_for(lambda: granted, what="the subscription of the one that does not publish")
             # What is published before the bridge is up does not cross it.
-            wait_for(lambda: core.run("conns bridgeawsiot").data, 20, "the bridge")
+            wait_for(lambda: core.run("conns bridgeawsiot").data, what="the bridge")
             gateway.publish("localgateway_to_awsiot", b"up", 1)
-            wait_for(lambda: b"up" in seen["cloud"], 20, "up")
+            wait_for(lambda: b"up" in seen["cloud"], what="up")
             cloud.publish("awsiot_to_localgateway", b"down", 1)
-            wait_for(lambda: b"down" in seen["gateway"], 20, "down")
+            wait_for(lambda: b"down" in seen["gateway"], what="down")
             cloud.publish("both_directions", b"from the cloud", 1)
-            wait_for(lambda: b"from the cloud" in seen["gateway"], 20, "both directions")
+            wait_for(lambda: b"from the cloud" in seen["gateway"], what="both directions")
             gateway.publish("both_directions", b"last", 1)
-            wait_for(lambda: b"last" in seen["cloud"], 20, "the last")
+            wait_for(lambda: b"last" in seen["cloud"], what="the last")
             assert seen["cloud"] == [b"up", b"from the cloud", b"last"]
             for client in (cloud, gateway):
                 client.disconnect()

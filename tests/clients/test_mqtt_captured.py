@@ -34,7 +34,7 @@ def client(mockforge: MockForge, name: str, version: int) -> tuple[Any, list[byt
     place = urlsplit(mockforge.mqtt.url)
     made.connect(place.hostname, place.port)
     made.loop_start()
-    wait_for(lambda: ready, 20)
+    wait_for(lambda: ready)
     return made, got
 
 
@@ -44,21 +44,21 @@ def play(mockforge: MockForge) -> None:
     subscribed: list[object] = []
     display.on_subscribe = lambda *args: subscribed.append(args)
     display.subscribe("rooms/+/temp", 1)
-    wait_for(lambda: subscribed, 20)
+    wait_for(lambda: subscribed)
     device, _ = client(mockforge, "dev's \u00fc", paho.MQTTv5)
     device.on_subscribe = lambda *args: subscribed.append(args)
     device.subscribe("rooms/1/#", options=SubscribeOptions(1, noLocal=True))
-    wait_for(lambda: len(subscribed) == 2, 20)
+    wait_for(lambda: len(subscribed) == 2)
     properties = Properties(PacketTypes.PUBLISH)
     properties.ContentType, properties.UserProperty = "text/plain", [("unit", "C")]
     for qos, payload in enumerate((b"20", b"\xff\x00", b"22")):
         device.publish("rooms/1/temp", payload, qos, properties=properties).wait_for_publish(20)
     device.publish("rooms/1/state", b"on", 1, retain=True).wait_for_publish(20)
-    wait_for(lambda: len(got) == 3, 20)
+    wait_for(lambda: len(got) == 3)
     for each in (display, device):
         each.disconnect()
         each.loop_stop()
-    wait_for(lambda: not mockforge.run("conn ls").records, 20)
+    wait_for(lambda: not mockforge.run("conn ls").records)
 
 
 def test_a_captured_sequence_happens_again_and_each_message_is_asserted(

@@ -283,7 +283,7 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nlog_type none\n")
     process = subprocess.Popen([MOSQUITTO, "-c", str(Path(config))], stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 150
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()

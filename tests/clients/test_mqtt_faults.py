@@ -51,12 +51,12 @@ class Client:
         client.on_disconnect = lambda *args: self.lost.append(args[3])
         client.connect(place.hostname, place.port, keep_alive)
         client.loop_start()
-        wait_for(lambda: self.connected, 20)
+        wait_for(lambda: self.connected)
 
     def subscribe(self, qos: int, topic: str = "t") -> None:
         before = len(self.subscribed)
         self.client.subscribe(topic, qos)
-        wait_for(lambda: len(self.subscribed) > before, 20)
+        wait_for(lambda: len(self.subscribed) > before)
 
     def __enter__(self) -> "Client":
         return self
@@ -97,14 +97,14 @@ def test_a_message_comes_through_whichever_acknowledgement_is_lost_or_doubled(
         client.subscribe(qos)
         mockforge.run(f"fault add {line}")
         client.client.publish("t", b"a", qos)
-        wait_for(lambda: hits(mockforge) == 1, 20)
+        wait_for(lambda: hits(mockforge) == 1)
         if line.startswith("drop"):
             mockforge.run("conn kill dev-7 -y")
         if not line.startswith("duplicate"):
-            wait_for(lambda: len(client.connected) == 2, 20)
-        wait_for(lambda: client.published and client.got, 20)
+            wait_for(lambda: len(client.connected) == 2)
+        wait_for(lambda: client.published and client.got)
         client.client.publish("t", b"b", qos)
-        wait_for(lambda: b"b" in client.got and len(client.published) == 2, 20)
+        wait_for(lambda: b"b" in client.got and len(client.published) == 2)
         *came, last = client.got
         if qos == 1 and len(got) > 1:
             # Once more where the connection ended before the client had acknowledged what it got.
@@ -128,14 +128,14 @@ def test_a_client_asks_again_when_what_it_asked_for_is_not_answered(mockforge, l
         ask = client.client.subscribe if subscribes else client.client.unsubscribe
         answers = client.subscribed if subscribes else client.unsubscribed
         ask("t")
-        wait_for(lambda: hits(mockforge) == 1, 20)
+        wait_for(lambda: hits(mockforge) == 1)
         if line.startswith("drop"):
             assert not answers
             ask("t")
-        wait_for(lambda: answers, 20)
+        wait_for(lambda: answers)
         if subscribes:
             client.client.publish("t", b"a", 1)
-            wait_for(lambda: client.got == [b"a"], 20)
+            wait_for(lambda: client.got == [b"a"])
         assert not client.lost
 
 
@@ -156,7 +156,7 @@ def test_a_message_that_is_repeated_with_or_without_dup(mockforge, line, qos, go
         mockforge.run(f"fault add {line}")
         client.client.publish("t", b"a", qos)
         client.client.publish("t", b"b", qos)
-        wait_for(lambda: b"b" in client.got, 20)
+        wait_for(lambda: b"b" in client.got)
         assert client.got == [*got, b"b"]
         assert not client.lost
 
@@ -172,13 +172,13 @@ def test_each_answer_of_mqtt_5_has_a_reason_of_choice_and_the_next_one_has_none(
             mockforge.run(line)
         for _ in range(2):
             client.client.subscribe("a/#", 2)
-            wait_for(lambda: len(client.subscribed) in (2, 3), 20)
+            wait_for(lambda: len(client.subscribed) in (2, 3))
             before = len(client.published)
             client.client.publish("a/1", b"x", 1)
-            wait_for(lambda before=before: len(client.published) > before, 20)
+            wait_for(lambda before=before: len(client.published) > before)
             before = len(client.unsubscribed)
             client.client.unsubscribe("a/#")
-            wait_for(lambda before=before: len(client.unsubscribed) > before, 20)
+            wait_for(lambda before=before: len(client.unsubscribed) > before)
         assert client.subscribed[1:] == [0x97, 2]
         assert client.published == [0x91, 0]
         assert client.unsubscribed == [0x87, 0]
@@ -192,7 +192,7 @@ def test_a_publish_of_qos_2_ends_with_the_reason_of_its_pubrec(mockforge):
     place = urlsplit(mockforge.mqtt.url)
     command = ["mosquitto_pub", "-p", str(place.port), "-V", "5", "-q", "2", "-t", "t", "-m", "x"]
     words = [
-        subprocess.run(command, capture_output=True, text=True, timeout=20).stderr for _ in "ab"
+        subprocess.run(command, capture_output=True, text=True, timeout=150).stderr for _ in "ab"
     ]
     assert "Payload format invalid" in words[0]
     assert not words[1]
@@ -211,11 +211,11 @@ def test_a_client_connects_anew_after_a_packet_that_makes_no_sense(mockforge, li
         client.subscribe(1)
         mockforge.run(f"fault add {line}")
         client.client.publish("t", b"a", 1)
-        wait_for(lambda: hits(mockforge) == 1, 20)
+        wait_for(lambda: hits(mockforge) == 1)
         if not line.startswith("set"):
             # What comes behind it is read as its rest.
             mockforge.run("pub mqtt:t behind -q 1")
-        wait_for(lambda: b"a" in client.got, 20)
+        wait_for(lambda: b"a" in client.got)
         assert client.lost
         assert client.connected == [False, True]
 
@@ -236,10 +236,10 @@ def test_a_client_whose_ping_is_not_answered_connects_anew(mockforge):
     with Client(mockforge, keep_alive=1) as client:
         client.client.reconnect_delay_set(0.1, 0.1)
         mockforge.run(f"expect fault {pings} --hits 1 --within 20s")
-        wait_for(lambda: client.lost and len(client.connected) > 1, 20)
+        wait_for(lambda: client.lost and len(client.connected) > 1)
         client.subscribe(1)
         client.client.publish("t", b"a", 1)
-        wait_for(lambda: client.got == [b"a"], 20)
+        wait_for(lambda: client.got == [b"a"])
 
 
 def test_a_client_is_let_in_once_it_was_refused_as_often_as_asked_for(mockforge):
@@ -251,7 +251,7 @@ def test_a_client_is_let_in_once_it_was_refused_as_often_as_asked_for(mockforge)
     client.on_connect = lambda *args: codes.append(args[3].value)
     client.connect(place.hostname, place.port)
     client.loop_start()
-    wait_for(lambda: 0 in codes, 20)
+    wait_for(lambda: 0 in codes)
     client.disconnect()
     client.loop_stop()
     assert codes == [0x89, 0x89, 0]
@@ -271,7 +271,7 @@ def test_a_client_that_may_have_one_message_on_its_way_sends_the_next_when_it_is
     program.stdin.write(b"1\n2\n3\n")
     program.stdin.close()
     for number in (1, 2, 3):
-        wait_for(lambda: mockforge.run("held").records, 20)
+        wait_for(lambda: mockforge.run("held").records)
         assert came == [b"1", b"2", b"3"][:number]
         mockforge.run("release")
     assert program.wait(20) == 0
@@ -282,12 +282,12 @@ def test_a_client_whose_promised_session_is_gone_subscribes_again(mockforge):
         client.subscribe(1)
         mockforge.run("fault add set op:CONNACK session_present=true --dir out --once")
         mockforge.run("session rm dev-7 -y")
-        wait_for(lambda: len(client.connected) == 2, 20)
+        wait_for(lambda: len(client.connected) == 2)
         mockforge.run("pub mqtt:t lost -q 1")
         assert client.connected == [False, True]
         client.subscribe(1)
         mockforge.run("pub mqtt:t kept -q 1")
-        wait_for(lambda: client.got == [b"kept"], 20)
+        wait_for(lambda: client.got == [b"kept"])
 
 
 def test_a_retained_message_is_lost_and_stays_where_it_is_published_again(mockforge):
@@ -296,9 +296,9 @@ def test_a_retained_message_is_lost_and_stays_where_it_is_published_again(mockfo
     with Client(mockforge) as client:
         client.subscribe(1, "sensors/#")
         mockforge.run("pub mqtt:sensors/1 21 -r")
-        wait_for(lambda: client.got == [b"21"], 20)
+        wait_for(lambda: client.got == [b"21"])
         client.subscribe(1, "sensors/1")
-        wait_for(lambda: client.got == [b"21", b"21"], 20)
+        wait_for(lambda: client.got == [b"21", b"21"])
 
 
 def test_a_connection_is_accepted_late(mockforge):
@@ -309,10 +309,10 @@ def test_a_connection_is_accepted_late(mockforge):
     client.on_connect = lambda *args: connected.append(args)
     client.connect(place.hostname, place.port)
     client.loop_start()
-    wait_for(lambda: hits(mockforge) == 1, 20)
+    wait_for(lambda: hits(mockforge) == 1)
     assert not connected
     mockforge.run("clock advance 1h")
-    wait_for(lambda: connected, 20)
+    wait_for(lambda: connected)
     client.disconnect()
     client.loop_stop()
 
@@ -325,10 +325,10 @@ def test_a_client_unsubscribes_from_what_no_rule_keeps_it_in(mockforge):
         answered: list[list[int]] = []
         client.client.on_unsubscribe = lambda *args: answered.append([one.value for one in args[3]])
         client.client.unsubscribe(["kept", "gone"])
-        wait_for(lambda: answered, 20)
+        wait_for(lambda: answered)
         for topic in ("gone", "kept"):
             mockforge.run(f"pub mqtt:{topic} {topic} -q 1")
-        wait_for(lambda: client.got, 20)
+        wait_for(lambda: client.got)
         assert (answered, client.got) == ([[0x87, 0]], [b"kept"])
 
 
@@ -338,10 +338,10 @@ def test_a_message_that_waits_to_be_overtaken_comes_when_its_rule_ends(mockforge
         mockforge.run("fault add reorder op:PUBLISH --dir in --behind 9 --wait 1h --once")
         client.client.publish("t", b"a", 1)
         client.client.publish("t", b"b", 1)
-        wait_for(lambda: client.published == [0] and client.got, 20)
+        wait_for(lambda: client.published == [0] and client.got)
         assert client.got == [b"b"]
         mockforge.run("fault clear")
-        wait_for(lambda: len(client.published) == len(client.got) == 2, 20)
+        wait_for(lambda: len(client.published) == len(client.got) == 2)
         assert (client.got, client.lost) == ([b"b", b"a"], [])
 
 
@@ -352,7 +352,7 @@ def test_a_client_sees_nothing_of_a_rule_that_counts(mockforge):
         client.subscribe(1)
         for payload in (b"a", b"b"):
             client.client.publish("t", payload, 1)
-        wait_for(lambda: len(client.published) == 2, 20)
+        wait_for(lambda: len(client.published) == 2)
         mockforge.run(f"expect fault {watching} --hits 2 --within 20s")
-        wait_for(lambda: len(client.got) == 2, 20)
+        wait_for(lambda: len(client.got) == 2)
         assert (client.got, client.lost) == ([b"a", b"b"], [])

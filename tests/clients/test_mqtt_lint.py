@@ -59,7 +59,7 @@ class Device:
         return lambda *_: self.happened.append(event)
 
     def until(self, event: str, times: int = 1) -> None:
-        wait_for(lambda: self.happened.count(event) >= times, 20)
+        wait_for(lambda: self.happened.count(event) >= times)
 
     def stop(self) -> None:
         self.client.disconnect()
@@ -174,7 +174,7 @@ def identifier_of_subscription_0(forge: MockForge, name: str) -> None:
 
 
 def statement(forge: MockForge, name: str) -> None:
-    wait_for(lambda: name in {found.statement for found in lint(forge)}, 20)
+    wait_for(lambda: name in {found.statement for found in lint(forge)})
 
 
 def lint(forge: MockForge) -> list[Any]:
@@ -212,7 +212,7 @@ def test_what_a_client_does_is_named_and_counted(
             each for each in lint(forge) if each.statement == found and each.client.startswith(name)
         ]
 
-    [mine] = wait_for(of_mine, 20)
+    [mine] = wait_for(of_mine)
     assert mine.severity == severity
     listed = forge.run(f"lint ls {mine.client}")
     assert found in str(listed)

@@ -69,7 +69,7 @@ class Client:
         place = urlsplit(mockforge.mqtt.url)
         client.connect(place.hostname or "", place.port or 0)
         client.loop_start()
-        wait_for(lambda: ready, 20)
+        wait_for(lambda: ready)
 
     def stop(self) -> None:
         self.client.disconnect()
@@ -92,11 +92,11 @@ def test_paho_does_what_the_table_says(mockforge, client, name, paho_does):
     got, lost, goes_on, dies = SEEN[paho_does]
     mockforge.run(LINE.replace("bad-varint", name))
     client.client.publish("x", b"1", 1)
-    wait_for(lambda: hits(mockforge) == 1, 20)
-    wait_for(lambda: bool(client.lost) == lost and bool(client.died) == dies, 20)
+    wait_for(lambda: hits(mockforge) == 1)
+    wait_for(lambda: bool(client.lost) == lost and bool(client.died) == dies)
     if goes_on and not lost:
         client.client.publish("x", b"2", 1)
-        wait_for(lambda: len(client.published) == 2, 20)
+        wait_for(lambda: len(client.published) == 2)
     assert (bool(client.got), bool(client.lost), bool(client.died)) == (got, lost, dies)
 
 
@@ -111,7 +111,7 @@ def test_paho_waits_for_the_rest_of_a_packet_that_has_none(mockforge, client):
         client.client.publish("x", payload, 1)
     mockforge.run("expect mqtt:x -n 2 --within 20s")
     mockforge.run("conn kill dev-7 -y")
-    wait_for(lambda: client.lost, 20)
+    wait_for(lambda: client.lost)
     assert len(client.published) == 1
     assert not client.got
 
@@ -123,7 +123,7 @@ def test_what_is_of_mqtt_5_leaves_an_older_client_alone_and_warns(mockforge, mon
         client.client.publish("x", b"1", 1)
         fault.wait(within=20)
         client.client.publish("x", b"2", 1)
-        wait_for(lambda: len(client.published) == 2, 20)
+        wait_for(lambda: len(client.published) == 2)
     assert not client.lost
     client.stop()
 
@@ -134,4 +134,4 @@ def test_a_packet_is_expected_by_a_fault_that_only_counts_it(mockforge, client):
         for payload in (b"1", b"2"):
             client.client.publish("x", payload, 1)
         acknowledged.wait(2, within=20)
-        wait_for(lambda: len(client.published) == 2, 20)
+        wait_for(lambda: len(client.published) == 2)

@@ -48,10 +48,10 @@ def test_mosquitto_pub_and_sub_meet_at_a_unix_socket_and_paho_too(tmp_path: Path
             text=True,
         )
         here.publish("rooms/1", b"retained", 1, retain=True)
-        assert asked.communicate(timeout=30)[0] == "retained\n"
+        assert asked.communicate(timeout=150)[0] == "retained\n"
         command = [str(MOSQUITTO_PUB), *there, "-t", "answers", "-m", "by mosquitto_pub"]
-        subprocess.run(command, check=True, timeout=30)
-        wait_for(lambda: seen == [b"by mosquitto_pub"], 20, "the answer")
+        subprocess.run(command, check=True, timeout=150)
+        wait_for(lambda: seen == [b"by mosquitto_pub"], what="the answer")
         here.disconnect()
         here.loop_stop()
     assert not path.exists()
@@ -71,7 +71,7 @@ def test_exported_command_lines_publish_the_same_again(servers: Servers, tmp_pat
         source.run(f"export mqtt:again/# --as mosquitto_pub > {script}")
     port = f"mosquitto_pub -p {servers.ports['mqtt']} "
     script.write_text(script.read_text().replace("mosquitto_pub ", port))
-    subprocess.run(["sh", str(script)], check=True, timeout=30)
+    subprocess.run(["sh", str(script)], check=True, timeout=150)
     broker = servers.brokers["mqtt"]
     found = [each for each in broker.retained() if each[0].startswith("again/")]
     assert sorted(found) == [
@@ -99,7 +99,7 @@ def test_a_mosquitto_that_bridges_to_us_hands_messages_both_ways_and_none_back(
     there = subprocess.Popen([str(MOSQUITTO), "-c", str(settings)], stderr=subprocess.DEVNULL)
     try:
         here, away = connected(servers.ports["mqtt"]), None
-        away = wait_for(lambda: connected(port), 20, "mosquitto")
+        away = wait_for(lambda: connected(port), what="mosquitto")
         # The bridge is up when what one side says reaches the other.
         seen: dict[str, list[bytes]] = {"here": [], "away": []}
         here.on_message = lambda _client, _data, message: seen["here"].append(message.payload)
@@ -107,12 +107,14 @@ def test_a_mosquitto_that_bridges_to_us_hands_messages_both_ways_and_none_back(
         here.subscribe("bridged/#", 1)
         away.subscribe("bridged/#", 1)
         here.publish("bridged/up", b"up?", 1, retain=True)
-        wait_for(lambda: b"up?" in seen["away"], 30, "the bridge")
+        wait_for(lambda: b"up?" in seen["away"], what="the bridge")
         away.publish("bridged/a", b"from there", 1)
         here.publish("bridged/b", b"from here", 1)
-        wait_for(lambda: b"from there" in seen["here"] and b"from here" in seen["away"], 20, "both")
+        wait_for(
+            lambda: b"from there" in seen["here"] and b"from here" in seen["away"], what="both"
+        )
         away.publish("bridged/c", b"last", 1)
-        wait_for(lambda: b"last" in seen["here"], 20, "the last")
+        wait_for(lambda: b"last" in seen["here"], what="the last")
         assert [seen["here"].count(each) for each in (b"from there", b"from here")] == [1, 1]
         assert [seen["away"].count(each) for each in (b"from there", b"from here")] == [1, 1]
         for client in (here, away):

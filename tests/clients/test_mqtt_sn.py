@@ -42,7 +42,7 @@ def heard(forge: MockForge) -> Iterator[list[tuple[str, bytes, int]]]:
     client.connect("127.0.0.1", forge.runtime.listeners.ports["mqtt"])
     client.loop_start()
     client.subscribe("#", 2)
-    wait_for(lambda: ready, 20)
+    wait_for(lambda: ready)
     yield got
     client.disconnect()
     client.loop_stop()
@@ -75,7 +75,7 @@ def test_a_device_publishes_with_each_qos_and_a_short_topic(
         ("rooms/1", b"2", 2),
         ("ab", b"short", 1),
     ]
-    wait_for(lambda: len(heard) == 4, 20)
+    wait_for(lambda: len(heard) == 4)
     # Paho hands QoS 2 on at PUBREL, behind what came meanwhile.
     assert sorted(heard) == sorted(expected)
 
@@ -91,7 +91,7 @@ def test_a_device_subscribes_to_a_wildcard_and_learns_its_topics(forge: MockForg
         client.polling()
         return len(seen.messages) == 2
 
-    wait_for(both, 20)
+    wait_for(both)
     assert seen.messages == [("rooms/1", b"one"), ("rooms/2", b"two")]
     client.send_disconnect()
     client.close()
@@ -106,5 +106,5 @@ def test_a_will_is_published_when_the_device_falls_silent(forge: MockForge) -> N
     forge.run("clock advance 15m")
     broker = forge.runtime.brokers.mqtt
     assert broker is not None
-    wait_for(lambda: ("wills/1", b"gone for good", 1) in broker.retained(), 20)
+    wait_for(lambda: ("wills/1", b"gone for good", 1) in broker.retained())
     client.close()

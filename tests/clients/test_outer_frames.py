@@ -26,7 +26,7 @@ def test_frames_around_paho_packets_are_rows_of_their_own(
     ports = {(each.protocol, each.name): each.port for each in running.runtime.listeners}
     client.connect("127.0.0.1", ports[place])
     client.loop_start()
-    wait_for(lambda: done, 20, "PUBACK")
+    wait_for(lambda: done, what="PUBACK")
     client.disconnect()
     client.loop_stop()
     path = tmp_path / "rows.jsonl"

@@ -51,7 +51,7 @@ class Seen(list[tuple[str, bytes]]):
         client.on_subscribe = lambda *args: subscribed.append(args)
         client.loop_start()
         client.subscribe([("t", 1), ("gone", 1)])
-        wait_for(lambda: subscribed, 20)
+        wait_for(lambda: subscribed)
 
     def close(self) -> None:
         self.client.disconnect()
@@ -71,17 +71,17 @@ def test_an_mqtt_client_sees_nothing_of_the_other_side_until_the_network_is_mend
     other.on_publish = lambda *args: acknowledged.append(args[2])
     other.on_disconnect = lambda *args: lost.append(args[3])
     other.loop_start()
-    wait_for(other.is_connected, 20)
+    wait_for(other.is_connected)
     mockforge.run("fault add partition client:b")
     for payload in (b"1", b"2"):
         other.publish("t", payload, 1)
-    wait_for(lambda: hits(mockforge) >= 2, 20)
+    wait_for(lambda: hits(mockforge) >= 2)
     mockforge.run("pub mqtt:t near")
-    wait_for(lambda: seen == [("t", b"near")], 20)
+    wait_for(lambda: seen == [("t", b"near")])
     assert not acknowledged
     mockforge.run("fault clear")
-    wait_for(lambda: len(acknowledged) == 2, 20)
-    wait_for(lambda: len(seen) == 3, 20)
+    wait_for(lambda: len(acknowledged) == 2)
+    wait_for(lambda: len(seen) == 3)
     assert seen == [("t", b"near"), ("t", b"1"), ("t", b"2")]
     assert not lost
     other.disconnect()
@@ -95,16 +95,16 @@ def test_the_broker_gives_an_mqtt_client_up_that_is_cut_off_for_too_long(mockfor
     connected: list[object] = []
     other.on_connect = lambda *args: connected.append(args)
     other.loop_start()
-    wait_for(lambda: connected, 20)
+    wait_for(lambda: connected)
     mockforge.run("fault add partition client:b")
     other.publish("t", b"1", 1)
-    wait_for(lambda: hits(mockforge), 20)
+    wait_for(lambda: hits(mockforge))
     mockforge.run("clock advance 46s")
-    wait_for(lambda: seen == [("gone", b"b")], 20)
+    wait_for(lambda: seen == [("gone", b"b")])
     assert other.is_connected()
     mockforge.run("fault clear")
-    wait_for(lambda: len(connected) == 2, 20)
-    wait_for(lambda: len(seen) == 2, 20)
+    wait_for(lambda: len(connected) == 2)
+    wait_for(lambda: len(seen) == 2)
     assert seen[1] == ("t", b"1")
     other.disconnect()
     other.loop_stop()
@@ -117,14 +117,14 @@ def test_a_held_publish_moves_behind_the_next(mockforge):
     acknowledged: list[int] = []
     publisher.on_publish = lambda *args: acknowledged.append(args[2])
     publisher.loop_start()
-    wait_for(publisher.is_connected, 20)
+    wait_for(publisher.is_connected)
     mockforge.run("hold op:PUBLISH client:b --max 1")
     for payload in (b"1", b"2", b"3"):
         publisher.publish("t", payload, 1)
-    wait_for(lambda: mockforge.run("held").records, 20)
+    wait_for(lambda: mockforge.run("held").records)
     mockforge.run("release @held --behind 1")
-    wait_for(lambda: len(acknowledged) == 3, 20)
-    wait_for(lambda: len(seen) == 3, 20)
+    wait_for(lambda: len(acknowledged) == 3)
+    wait_for(lambda: len(seen) == 3)
     assert [payload for _, payload in seen] == [b"2", b"1", b"3"]
     publisher.disconnect()
     publisher.loop_stop()
@@ -139,7 +139,7 @@ def test_an_amqp_publisher_is_confirmed_once_when_the_network_is_mended(mockforg
     mockforge.run("fault add partition client:b")
     for body in (b"1", b"2"):
         channel.basic_publish("", "q", body)
-    wait_for(lambda: hits(mockforge) >= 2, 20)
+    wait_for(lambda: hits(mockforge) >= 2)
     read = mockforge.runtime.brokers.amqp.peek
     assert mockforge.call(read, "q", 10) == []
     mockforge.run("fault clear")
@@ -163,7 +163,7 @@ def test_a_kafka_producer_on_the_far_side_stores_each_record_once(mockforge):
     mockforge.run("fault add partition client:b")
     for each in produce[1:]:
         producer.produce(*each, on_delivery=lambda error, _: reports.append(error))
-    wait_for(lambda: producer.poll(0.05) or hits(mockforge), 20)
+    wait_for(lambda: producer.poll(0.05) or hits(mockforge))
     read = mockforge.runtime.brokers.kafka.read
     assert len(mockforge.call(read, "orders", 0, 0, 100)) == 1
     mockforge.run("fault clear")

@@ -25,7 +25,7 @@ def dissected(path: Path, *fields: str, where: str = "") -> list[list[str]]:
     def run(where: str, *fields: str) -> list[str]:
         names = [word for field in fields for word in ("-e", field)]
         command = [TSHARK, "-r", str(path), *checks, "-Y", where, "-T", "fields", *names]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=True)
         return done.stdout.splitlines()
 
     wrong = "_ws.malformed || tcp.analysis.flags || tcp.checksum.status == 0"
@@ -46,7 +46,7 @@ def test_wireshark_reads_what_mqtt_and_amqp_clients_and_brokers_said(
     client.on_connect = lambda *_: client.subscribe("captured/#", 1)
     client.connect("127.0.0.1", ports["mqtt"])
     client.loop_start()
-    wait_for(lambda: came == [large], 20, "the message")
+    wait_for(lambda: came == [large], what="the message")
     client.disconnect()
     client.loop_stop()
     path = tmp_path / "mqtt.pcapng"

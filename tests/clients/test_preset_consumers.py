@@ -93,7 +93,7 @@ def test_consumers_of_both_kinds_of_group_meet_the_trouble_and_read_on(
     mockforge.run("topic add orders -p 1")
     reader = KafkaReader(mockforge, "c", **settings)
     mockforge.run("pub kafka:orders 1")
-    wait_for(lambda: reader.poll() or reader.done, 40)
+    wait_for(lambda: reader.poll() or reader.done)
     # A commit that is refused would end its coordinator before it sends another heartbeat.
     mockforge.kafka.wait_group("c", topic="orders", lag=0, within=40)
     mockforge.run(f"chaos start {preset} --seed 5")
@@ -102,10 +102,10 @@ def test_consumers_of_both_kinds_of_group_meet_the_trouble_and_read_on(
         reader.poll()
         return f"refuse {operation}" in [each["fault"] for each in report(mockforge, "c")["under"]]
 
-    wait_for(met, 40)
+    wait_for(met)
     mockforge.run("chaos stop")
     mockforge.run("pub kafka:orders 2")
-    wait_for(lambda: reader.poll() or 2 in reader.done, 40)
+    wait_for(lambda: reader.poll() or 2 in reader.done)
     # At least once: what was not committed before a rebalance comes again.
     assert list(dict.fromkeys(reader.done)) == [1, 2]
     assert mockforge.run("fault ls").records == []
@@ -118,7 +118,7 @@ def test_slow_consumer_gives_a_kafka_consumer_one_batch_at_a_time(mockforge: Moc
         mockforge.run(f"pub kafka:orders {number}")
     mockforge.run("chaos start slow-consumer -s rate=1000/s")
     reader = KafkaReader(mockforge, "c")
-    wait_for(lambda: reader.poll() or len(reader.done) == 5, 40)
+    wait_for(lambda: reader.poll() or len(reader.done) == 5)
     found = report(mockforge, "c")
     assert (reader.done, found["got"], found["verdict"]) == ([1, 2, 3, 4, 5], 5, "sent nothing")
     assert found["faults"]["throttle"] >= 5
@@ -131,13 +131,13 @@ def test_who_crashes_at_a_poison_message_comes_back_for_it_again_and_again(
     mockforge.run("topic add orders -p 1")
     correct, careless = KafkaReader(mockforge, "correct"), KafkaReader(mockforge, "careless")
     mockforge.run("pub kafka:orders 1")
-    wait_for(lambda: correct.poll() or correct.done, 40)
-    wait_for(lambda: careless.poll() or careless.done, 40)
+    wait_for(lambda: correct.poll() or correct.done)
+    wait_for(lambda: careless.poll() or careless.done)
     mockforge.run("chaos start poison-message -s target=kafka:orders")
     mockforge.run("pub kafka:orders 2")
-    wait_for(lambda: correct.poll() or 2 in correct.done, 40)
+    wait_for(lambda: correct.poll() or 2 in correct.done)
     assert (correct.done, correct.aside) == ([1, 2], [b"\xff\xfe\x00{"])
-    wait_for(lambda: careless.poll(crashes=True) or report(mockforge, "careless")["got"] >= 4, 40)
+    wait_for(lambda: careless.poll(crashes=True) or report(mockforge, "careless")["got"] >= 4)
     one, other = report(mockforge, "correct"), report(mockforge, "careless")
     assert (one["got"], one["lost"]) == (2, 0)
     assert other["lost"] >= 1
@@ -174,7 +174,7 @@ def test_who_requeues_a_poison_message_gets_it_again_and_again(mockforge: MockFo
         got = [report(mockforge, name)["got"] for name in ("correct", "careless")]
         return got[0] == 2 and got[1] >= 10
 
-    wait_for(over, 40)
+    wait_for(over)
     for channel in channels:
         channel.connection.close()
 
@@ -199,7 +199,7 @@ def test_who_meets_an_expired_certificate_is_reported_by_its_host(tmp_path: Path
         )
         producer.produce("orders.new", b"c-1")
         who = "someone at 127.0.0.1"
-        wait_for(lambda: report(mockforge, who)["refused"] >= 3, 40)
+        wait_for(lambda: report(mockforge, who)["refused"] >= 3)
         stranger = report(mockforge, who)
         assert stranger["verdict"] == f"{stranger['refused']} connections not let in"
         assert len(stranger["tries"]) == stranger["refused"] - 1

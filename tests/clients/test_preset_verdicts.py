@@ -244,9 +244,7 @@ def test_the_report_tells_careless_from_correct(
     # Who doubles has to come again, and who gives up to do so.
     least = 2 if verdict is DOUBLES else 1
     for client in clients:
-        wait_for(
-            lambda name=client.name: sum(report(mockforge, name)["faults"].values()) >= least, 40
-        )
+        wait_for(lambda name=client.name: sum(report(mockforge, name)["faults"].values()) >= least)
     if verdict is LACKS:
         sending[1].join(40)
     switch(mockforge, "off")
@@ -296,13 +294,13 @@ def test_who_sends_again_when_a_confirm_is_lost_doubles_and_who_wants_none_does_
     sending = Thread(target=correct.send, args=(2,), daemon=True)
     sending.start()
     careless.send(2)
-    wait_for(lambda: sum(report(mockforge, "correct")["faults"].values()) >= 2, 40)
+    wait_for(lambda: sum(report(mockforge, "correct")["faults"].values()) >= 2)
     switch(mockforge, "off")
     sending.join(40)
     assert not sending.is_alive()
     for client in (correct, careless):
         client.send(3)
-    wait_for(lambda: report(mockforge, "careless").get("sent") == 3, 40)
+    wait_for(lambda: report(mockforge, "careless").get("sent") == 3)
     mockforge.run("chaos stop")
     one, other = (report(mockforge, name) for name in ("correct", "careless"))
     # Nothing is missing: whoever receives it knows it by its id.
@@ -324,7 +322,7 @@ def test_an_amqp_client_that_does_not_come_back_gave_up(mockforge: MockForge, pr
     mockforge.run("queue add orders --durable")
     correct, careless = AmqpPublisher(mockforge, "correct"), Content(mockforge, "careless")
     mockforge.run(f"chaos start {preset}")
-    wait_for(lambda: not connected(mockforge, "careless"), 40)
+    wait_for(lambda: not connected(mockforge, "careless"))
     correct.send(1)
     one, other = (report(mockforge, name) for name in ("correct", "careless"))
     assert (one["verdict"], one["lost"], len(one["tries"])) == (CLEAN, 1, 1)

@@ -49,7 +49,7 @@ def under(mockforge: MockForge, preset: str) -> Iterator[None]:
     begin(mockforge, preset)
 
     def go_by() -> None:
-        wait_for(lambda: touched(mockforge), 40, preset)
+        wait_for(lambda: touched(mockforge), what=preset)
         mockforge.run(f"clock advance {LASTS}")
 
     going = Thread(target=go_by if LASTS in preset else int, daemon=True)
@@ -95,7 +95,7 @@ def test_an_mqtt_client_gets_each_message_of_qos_2_once_under_every_preset(mockf
     client.connect(place.hostname, place.port)
     client.loop_start()
     client.subscribe("t", 2)
-    wait_for(lambda: subscribed, 20)
+    wait_for(lambda: subscribed)
     sent = 0
     for preset in MQTT:
         sent += 4
@@ -107,17 +107,17 @@ def test_an_mqtt_client_gets_each_message_of_qos_2_once_under_every_preset(mockf
                 # while it is away there would be nobody.
                 if any(each["client"] == "c" for each in mockforge.run("conn ls").records):
                     mockforge.run("conn kill c -y")
-                wait_for(client.is_connected, 20)
+                wait_for(client.is_connected)
             return len(acknowledged) == len(got) == all_of
 
         with under(mockforge, preset):
             for number in range(sent - 3, sent + 1):
                 client.publish("t", b"%d" % number, 2)
-            wait_for(all_there, 40, preset)
+            wait_for(all_there, what=preset)
     begin(mockforge, "poison-message -s target=mqtt:t")
-    wait_for(lambda: got[-1] == b"\xff\xfe\x00{", 20)
+    wait_for(lambda: got[-1] == b"\xff\xfe\x00{")
     client.publish("t", b"%d" % (sent + 1), 2)
-    wait_for(lambda: len(got) == sent + 2, 20)
+    wait_for(lambda: len(got) == sent + 2)
     del got[-2:]
     assert got == [b"%d" % number for number in range(1, sent + 1)]
     client.disconnect()
@@ -233,14 +233,14 @@ def test_an_amqp_consumer_gets_all_slowly_and_puts_what_it_cannot_read_aside(moc
     channel.basic_consume("q", take)
     for number in range(6):
         mockforge.run(f"pub queue:q {number}")
-    wait_for(lambda: connection.process_data_events(0.05) or len(got) == 6, 20)
+    wait_for(lambda: connection.process_data_events(0.05) or len(got) == 6)
     end(mockforge, "c", "slow-consumer")
     begin(mockforge, "poison-message -s target=queue:q")
     mockforge.run("pub queue:q 6")
-    wait_for(lambda: connection.process_data_events(0.05) or len(got) == 7, 20)
+    wait_for(lambda: connection.process_data_events(0.05) or len(got) == 7)
     assert got == list(range(7))
     peek = mockforge.runtime.brokers.amqp.peek
-    wait_for(lambda: mockforge.call(peek, "dead", 10), 20)
+    wait_for(lambda: mockforge.call(peek, "dead", 10))
     assert [each.payload for each in mockforge.call(peek, "dead", 10)] == [b"\xff\xfe\x00{"]
     connection.close()
 
@@ -292,10 +292,10 @@ def test_a_kafka_consumer_reads_every_record_in_order_under_every_preset(mockfor
                 sent += 1
                 mockforge.run(f"pub kafka:orders {sent}")
             last = b"%d" % sent
-            wait_for(lambda last=last: poll() or (last in got and touched(mockforge)), 40, preset)
+            wait_for(lambda last=last: poll() or (last in got and touched(mockforge)), what=preset)
     begin(mockforge, "poison-message -s target=kafka:orders")
     mockforge.run("pub kafka:orders 0")
-    wait_for(lambda: poll() or b"0" in got, 40)
+    wait_for(lambda: poll() or b"0" in got)
     assert unread == [b"\xff\xfe\x00{"]
     # At least once: what was read and not committed before a rebalance comes again.
     expected = [b"%d" % number for number in [*range(1, sent + 1), 0]]

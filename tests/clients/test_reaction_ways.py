@@ -91,10 +91,10 @@ class Clients:
 
     def record(self) -> Any:
         """The next record of `to` or `answers`."""
-        return wait_for(lambda: self.consumer.poll(0.1), 30)
+        return wait_for(lambda: self.consumer.poll(0.1))
 
     def packet(self) -> mqtt.MQTTMessage:
-        wait_for(lambda: self.packets, 30)
+        wait_for(lambda: self.packets)
         return self.packets.pop(0)
 
     def delivery(self, queue: str) -> tuple[Any, Any, bytes]:
@@ -102,7 +102,7 @@ class Clients:
             found = self.channel.basic_get(queue, auto_ack=True)
             return found if found[0] is not None else None
 
-        return wait_for(get, 30)  # type: ignore[no-any-return]
+        return wait_for(get)  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")

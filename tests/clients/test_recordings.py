@@ -38,7 +38,7 @@ def program(*words: str) -> Iterator[dict[str, Any]]:
             yield json.loads(process.stdout.readline())
         finally:
             process.send_signal(signal.SIGTERM)
-            _, error = process.communicate(timeout=50)
+            _, error = process.communicate(timeout=150)
         assert process.returncode == 0, error
 
 
@@ -92,7 +92,7 @@ def test_what_clients_did_comes_again_byte_for_byte(tmp_path: Path) -> None:
             [*command, "--attach", facts["admin"]["url"]],
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=150,
         )
         assert (done.returncode, done.stdout) == (0, "13 of 13 messages replayed\n"), done.stderr
         wait_for(lambda: len(seen) == len(BODIES))
@@ -116,6 +116,6 @@ def consumed(facts: dict[str, Any]) -> list[Any]:
     consumer = Consumer({"bootstrap.servers": facts["kafka"]["bootstrap"], "group.id": "g"})
     consumer.assign([TopicPartition("orders", 4, 0)])
     found: list[Any] = []
-    wait_for(lambda: found.extend(consumer.consume(10, 0.1)) or len(found) > len(BODIES), 30)
+    wait_for(lambda: found.extend(consumer.consume(10, 0.1)) or len(found) > len(BODIES))
     consumer.close()
     return found

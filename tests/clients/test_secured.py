@@ -59,7 +59,7 @@ def test_confluent_kafka_over_tls_with_sasl_plain(house: Secured) -> None:
     consumer = Consumer({**sasl(house), "group.id": "billing", "auto.offset.reset": "earliest"})
     consumer.subscribe(["orders.confluent"])
     seen: list[bytes] = []
-    wait_for(lambda: _polled(consumer, seen) and len(seen) == 10, 30, "ten records")
+    wait_for(lambda: _polled(consumer, seen) and len(seen) == 10, what="ten records")
     consumer.close()
 
 
@@ -87,7 +87,7 @@ def test_confluent_kafka_with_scram(house: Secured, mechanism: str) -> None:
         words = f"due to invalid credentials with SASL mechanism {mechanism}"
         return any(words in text for text in errors)
 
-    wait_for(refused, 20, "the refusal")
+    wait_for(refused, what="the refusal")
     assert house.denied("wrong password")
 
 
@@ -106,7 +106,7 @@ def test_confluent_kafka_is_refused_what_no_rule_allows(house: Secured) -> None:
         error = message.error() if message is not None else None
         return error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
 
-    wait_for(refused, 20, "a refused group")
+    wait_for(refused, what="a refused group")
     consumer.close()
 
 
@@ -126,7 +126,7 @@ def test_confluent_kafka_with_a_wrong_login(
         admin.poll(0.1)
         return any("Authentication failed: Invalid username or password" in text for text in told)
 
-    wait_for(refused, 20, "the broker's own words")
+    wait_for(refused, what="the broker's own words")
     assert house.denied(why)
 
 
@@ -140,7 +140,7 @@ def test_confluent_kafka_that_does_not_trust_us_is_named(house: Secured) -> None
         admin.poll(0.1)
         return any("certificate verify failed" in text for text in told)
 
-    wait_for(refused, 20, "a failed verification")
+    wait_for(refused, what="a failed verification")
     assert "give it the CA" in house.violated("does not trust our certificate")
 
 
@@ -193,7 +193,7 @@ def test_a_certificate_is_a_kafka_clients_login(mutual: Secured) -> None:
         without.poll(0.1)
         return any("SSL" in text for text in told)
 
-    wait_for(refused, 20, "a failed handshake")
+    wait_for(refused, what="a failed handshake")
     assert mutual.violated("the client has no certificate")
     own = {
         "ssl.certificate.location": mutual.facts["tls"]["client_certificate"],
@@ -236,14 +236,14 @@ def test_paho_with_user_and_password(house: Secured, version: int, transport: st
     client.loop_start()
     _, allowed = client.subscribe("home/#", 1)
     _, denied = client.subscribe("#", 1)
-    wait_for(lambda: str(denied) in codes, 20)
+    wait_for(lambda: str(denied) in codes)
     assert codes[str(allowed)] == [1]
     assert codes[str(denied)] == [0x87 if version == MQTTv5 else 0x80]
     large = bytes(200_000)
     client.publish("home/large", large, 1)
-    wait_for(lambda: got == [large], 20)
+    wait_for(lambda: got == [large])
     other = client.publish("elsewhere", b"x", 1)
-    wait_for(lambda: f"p{other.mid}" in codes, 20)
+    wait_for(lambda: f"p{other.mid}" in codes)
     assert codes[f"p{other.mid}"] == (0x87 if version == MQTTv5 else 0)
     assert house.denied("allow alice write mqtt:elsewhere")
     client.disconnect()
@@ -261,10 +261,10 @@ def test_paho_gets_nothing_of_a_topic_that_a_narrower_rule_denies(house: Secured
     )
     client.loop_start()
     client.subscribe("home/#", 1)
-    wait_for(lambda: granted, 20)
+    wait_for(lambda: granted)
     for topic in ("home/safe", "home/door", "home/safe", "home/end"):
         client.publish(topic, b"x", 1)
-    wait_for(lambda: "home/end" in got, 20)
+    wait_for(lambda: "home/end" in got)
     client.disconnect()
     client.loop_stop()
     house.runtime.access.remove_rule(denying)
@@ -278,7 +278,7 @@ def test_paho_with_a_wrong_password(house: Secured, version: int) -> None:
     client = mqtt_client(house, version, password="wrong")
     client.on_connect = lambda client, data, flags, reason, properties: reasons.append(str(reason))
     client.loop_start()
-    wait_for(lambda: reasons, 20)
+    wait_for(lambda: reasons)
     client.loop_stop()
     assert reasons[0] == "Not authorized"
     assert house.denied("wrong password")
@@ -307,12 +307,12 @@ def test_paho_without_a_certificate_is_refused_where_one_is_wanted(
     try:
         client.connect("localhost", mutual.port("mqtt", "tls"))
         client.loop_start()
-        wait_for(lambda: ended, 20, "the end of the connection")
+        wait_for(lambda: ended, what="the end of the connection")
     except (ssl.SSLError, ConnectionError):
         ended.append("failed")
     finally:
         client.loop_stop()
-    wait_for(lambda: mutual.bare("mqtt") > before, 20, "the console's word")
+    wait_for(lambda: mutual.bare("mqtt") > before, what="the console's word")
     assert not client.is_connected()
 
 
@@ -386,7 +386,7 @@ def test_pika_without_a_certificate_is_refused_where_one_is_wanted(mutual: Secur
     parameters = amqp_parameters(mutual)
     with pytest.raises((pika.exceptions.AMQPConnectionError, ssl.SSLError, ConnectionError)):
         pika.BlockingConnection(parameters)
-    wait_for(lambda: mutual.bare("amqp"), 20, "the console's word")
+    wait_for(lambda: mutual.bare("amqp"), what="the console's word")
     assert not mutual.runtime.brokers["amqp"].connections()
 
 

@@ -39,7 +39,7 @@ def mqtt_client(mockforge: MockForge, name: str, got: list[bytes], **options: An
     client.connect(place.hostname, place.port, 0)
     client.loop_start()
     client.subscribe("t" if name == "b" else "wills", 1)
-    wait_for(lambda: subscribed, 20)
+    wait_for(lambda: subscribed)
     return client
 
 
@@ -54,14 +54,14 @@ def test_an_mqtt_client_finds_out_late_that_it_was_closed_and_misses_nothing(moc
     client.on_disconnect = lambda *args: ended.append(args)
     mockforge.run(LINE)
     mockforge.run("conn kill b -y")
-    wait_for(lambda: hits(mockforge) == 1, 20)
+    wait_for(lambda: hits(mockforge) == 1)
     assert not there(mockforge)
     mockforge.run("pub mqtt:t meanwhile -q 1")
     assert client.is_connected()
     assert not ended
     mockforge.run("fault clear")
-    wait_for(lambda: ended, 20)
-    wait_for(lambda: got == [b"meanwhile"], 20)
+    wait_for(lambda: ended)
+    wait_for(lambda: got == [b"meanwhile"])
     client.disconnect()
     client.loop_stop()
 
@@ -73,13 +73,13 @@ def test_the_end_of_an_mqtt_client_and_its_will_come_late(mockforge):
     mockforge.run(f"{LINE} --dir in")
     client.loop_stop()
     client.socket().shutdown(socket.SHUT_WR)
-    wait_for(lambda: hits(mockforge) == 1, 20)
+    wait_for(lambda: hits(mockforge) == 1)
     assert there(mockforge)
     assert wills == []
     mockforge.run("clock advance 1h")
-    wait_for(lambda: wills == [b"b"], 20)
+    wait_for(lambda: wills == [b"b"])
     assert not there(mockforge)
-    wait_for(lambda: client.loop(0.1), 20)
+    wait_for(lambda: client.loop(0.1))
     watcher.disconnect()
     watcher.loop_stop()
 
@@ -97,12 +97,12 @@ def test_what_an_amqp_client_had_not_acknowledged_comes_again_when_its_end_is_se
     assert channel.basic_get("q")[2] == b"a"
     mockforge.run(LINE)
     channel.connection._impl._transport._sock.shutdown(socket.SHUT_RDWR)
-    wait_for(lambda: hits(mockforge) == 1, 20)
+    wait_for(lambda: hits(mockforge) == 1)
     other = channel_of("c")
     assert other.basic_get("q")[2] is None
     mockforge.run("fault clear")
     again: list[Any] = []
-    wait_for(lambda: again.append(other.basic_get("q", auto_ack=True)) or again[-1][2], 20)
+    wait_for(lambda: again.append(other.basic_get("q", auto_ack=True)) or again[-1][2])
     assert (again[-1][0].redelivered, again[-1][2]) == (True, b"a")
     other.connection.close()
     with pytest.raises(AMQPError):

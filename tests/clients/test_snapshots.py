@@ -64,7 +64,7 @@ def _mqtt(port: int, **more: Any) -> Iterator[tuple[paho.Client, list[tuple[str,
     client.on_connect = lambda _, __, flags, *___: ready.append(flags.session_present)
     client.connect("127.0.0.1", port)
     client.loop_start()
-    wait_for(lambda: ready, 30, "CONNACK")
+    wait_for(lambda: ready, what="CONNACK")
     try:
         yield client, came
     finally:
@@ -78,19 +78,19 @@ def test_mqtts_sessions_with_what_waits_and_retained_messages(running: MockForge
     with _mqtt(port) as (client, _):
         client.on_subscribe = lambda *_: done.append(1)
         client.subscribe("room/#", 1)
-        wait_for(lambda: done, 30, "SUBACK")
+        wait_for(lambda: done, what="SUBACK")
     running.mqtt.publish("room/1", b"waits", qos=1)
     running.mqtt.publish("kept", b"retained", retain=True)
     running.snapshot("mqtt")
     for _ in range(2):
         running.mqtt.publish("room/2", b"of a test", qos=1)
         with _mqtt(port) as (_, came):
-            wait_for(lambda came=came: len(came) == 2, 30, "what waits, and what came since")
+            wait_for(lambda came=came: len(came) == 2, what="what waits, and what came since")
         running.run("retained rm kept")
         running.reset(to="mqtt")
         with _mqtt(port) as (client, came):
             client.subscribe("kept", 1)
-            wait_for(lambda came=came: len(came) == 2, 30, "what waits and what is retained")
+            wait_for(lambda came=came: len(came) == 2, what="what waits and what is retained")
             assert sorted(came) == [("kept", b"retained"), ("room/1", b"waits")]
         running.reset(to="mqtt")
 

@@ -98,7 +98,7 @@ def test_a_kafka_client_waits_and_finds_its_records_and_offsets(mockforge, line)
     )
     consumer.subscribe(["orders"])
     got: list[Any] = []
-    wait_for(lambda: got.extend(consumer.consume(1, 0.2)) or len(got) == 2, 30)
+    wait_for(lambda: got.extend(consumer.consume(1, 0.2)) or len(got) == 2)
     assert [each.value() for each in got] == [b"a", b"b"]
     consumer.close()
 
@@ -124,7 +124,7 @@ def test_an_mqtt_session_goes_on_and_its_will_was_published(mockforge, hard):
     client.connect(host, port)
     client.loop_start()
     client.subscribe("t", 1)
-    wait_for(lambda: subscribed, 20)
+    wait_for(lambda: subscribed)
     started: list[Any] = []
     mockforge.call(mockforge.runtime.spine.watch, started.append, BrokerStarted)
     mockforge.run(f"broker stop mqtt{hard} -y")
@@ -132,9 +132,9 @@ def test_an_mqtt_session_goes_on_and_its_will_was_published(mockforge, hard):
     assert [payload for _, payload, _ in retained] == [b"gone"]
     mockforge.run("broker start mqtt")
     assert started
-    wait_for(lambda: len(connected) == 2, 20)
+    wait_for(lambda: len(connected) == 2)
     client.publish("t", b"after", 1)
-    wait_for(lambda: got, 20)
+    wait_for(lambda: got)
     assert got == [b"after"]
     client.disconnect()
     client.loop_stop()

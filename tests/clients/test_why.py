@@ -42,7 +42,7 @@ def test_a_librdkafka_consumer_that_began_at_the_end(instance: Live) -> None:
         consumer.poll(0.1)
         return causes(instance, "order-svc") == ["latest"]
 
-    wait_for(found, 30, "why order-svc says latest")
+    wait_for(found, what="why order-svc says latest")
     consumer.close()
 
 
@@ -61,7 +61,7 @@ def test_a_librdkafka_consumer_of_a_topic_in_another_case(instance: Live) -> Non
         consumer.poll(0.1)
         return "topic-name" in causes(instance, "order-svc")
 
-    wait_for(found, 30, "why order-svc names orders")
+    wait_for(found, what="why order-svc names orders")
     consumer.close()
 
 
@@ -72,7 +72,7 @@ def test_a_paho_client_whose_filter_lacks_a_wildcard(instance: Live) -> None:
     client.connect(host, int(port))
     client.loop_start()
     instance.run("pub mqtt:sensors/room1/temp 21")
-    wait_for(lambda: causes(instance, "hmi") == ["filter"], 30, "why hmi names the filter")
+    wait_for(lambda: causes(instance, "hmi") == ["filter"], what="why hmi names the filter")
     client.disconnect()
     client.loop_stop()
 

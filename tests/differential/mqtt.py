@@ -299,7 +299,7 @@ def mosquitto_at(conf: Path, port: int, program: str = "") -> Iterator[None]:
     command = [program or str(MOSQUITTO), "-c", str(conf)]
     running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        wait_for_port(port, 20)
+        wait_for_port(port, 150)
         yield
     finally:
         running.terminate()

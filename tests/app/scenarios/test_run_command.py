@@ -43,7 +43,7 @@ def start(*arguments: str, **options: object) -> "subprocess.Popen[str]":
 
 def run(*arguments: str, **options: object) -> tuple[int, str, str]:
     process = start(*arguments, **options)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=150)
     return process.returncode, out, err
 
 
@@ -201,7 +201,7 @@ def test_sigterm_stops_a_scenario_and_still_writes_the_report(tmp_path: Path) ->
     assert process.stdout is not None
     assert process.stdout.readline() == "forever\n"
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=150)
     assert process.returncode == ExitCode.EXPECTATION_FAILED
     assert "– forever stopped" in out
     assert "2 scenarios: 2 stopped" in out
@@ -216,7 +216,7 @@ def test_a_reader_that_goes_away_ends_it_without_a_traceback(tmp_path: Path) -> 
     assert process.stderr is not None
     with process.stderr as stderr:
         err = stderr.read()
-    process.wait(timeout=60)
+    process.wait(timeout=150)
     assert "Traceback" not in err
 
 
@@ -267,7 +267,7 @@ def test_a_signal_ends_a_run_whose_occasion_did_not_come(occasion: str) -> None:
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["event"] == "ready"
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=150)
     assert (process.returncode, err) == (ExitCode.OK, "")
 
 
