@@ -320,7 +320,7 @@ def _given(name: str, layers: Iterable[Mapping[str, str]]) -> str | None:
     """The value of the first layer that has one, in the key's own unit."""
     for layer in layers:
         if name in layer:
-            return layer[name]
+            return layer[name].strip()
         for other, factor in _IN_OTHER_UNITS.get(name, ()):
             if other in layer:
                 return str(int(layer[other]) * factor)

@@ -1,6 +1,8 @@
 """One configuration key: its type, what it may be, and lists of values as clients alter them."""
 
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from math import isfinite
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -60,11 +62,16 @@ class ConfigKey(Struct, frozen=True):
         return self.type in (ConfigType.PASSWORD, ConfigType.UNKNOWN)
 
     def parsed(self, value: str) -> str:
-        """As Kafka shows what was set: words without blanks, those of a choice once each."""
-        if self.type is not ConfigType.LIST or not value:
-            return value
-        words = [word.strip() for word in value.split(",")]
-        return ",".join(dict.fromkeys(words) if self.allowed else words)
+        """As Kafka shows what was set: as Java writes it, words of a choice once each."""
+        if self.type is ConfigType.LIST and value:
+            words = [word.strip() for word in value.split(",")]
+            return ",".join(dict.fromkeys(words) if self.allowed else words)
+        if self.type is ConfigType.BOOLEAN:
+            return value.strip().lower()
+        if self.type in _NUMBERS and value.strip():
+            is_double = self.type is ConfigType.DOUBLE
+            return _java_double(float(value)) if is_double else str(int(value))
+        return value.strip() if self.type in (ConfigType.STRING, ConfigType.CLASS) else value
 
     def shown(self, value: str) -> str:
         """The value for people and logs."""
@@ -92,7 +99,7 @@ class ConfigKey(Struct, frozen=True):
         if self.type is ConfigType.BOOLEAN:
             known = value.strip().lower() in ("true", "false")
             return value, "" if known else "Expected value to be either true or false"
-        words = [value]
+        words = [value.strip()]
         if self.type is ConfigType.LIST:
             words = split_list(value)
             if self.shape is None and len(words) < value.count(",") + bool(value.strip()):
@@ -118,7 +125,8 @@ class ConfigKey(Struct, frozen=True):
                 raise ValueError
         except ValueError:
             return value, f"Not a number of type {self.type.name}"
-        return str(number), "" if number == self.besides else self._out_of_range(number)
+        shown = _java_double(number) if isinstance(number, float) else str(number)
+        return shown, "" if number == self.besides else self._out_of_range(number)
 
     def _out_of_range(self, number: float) -> str:
         low = self.least is not None and number < self.least
@@ -139,6 +147,16 @@ _NUMBERS: Final[Mapping[ConfigType, int]] = MappingProxyType(
 
 _PYTHONS: Final = frozenset(("nan", "inf", "infinity"))
 """As Java spells none of these."""
+
+
+def _java_double(number: float) -> str:
+    """As Double.toString: an exponent from ten million on, and below a thousandth."""
+    if not isfinite(number) or number == 0 or 1e-3 <= abs(number) < 1e7:
+        return repr(number)
+    sign, digits, exponent = Decimal(repr(number)).normalize().as_tuple()
+    assert isinstance(exponent, int)
+    rest = "".join(map(str, digits[1:])) or "0"
+    return f"{'-' * sign}{digits[0]}.{rest}E{exponent + len(digits) - 1}"
 
 
 def table(*keys: ConfigKey) -> Mapping[str, ConfigKey]:

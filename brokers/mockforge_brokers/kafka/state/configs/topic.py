@@ -242,7 +242,7 @@ class TopicConfig:
     def value(self, name: str) -> str:
         own = self.own.get(name)
         if own is not None:
-            return own
+            return own.strip()
         key = TOPIC_CONFIGS[name]
         given = self.broker.given(key.broker) if key.broker else None
         return given if given is not None else key.default or ""
