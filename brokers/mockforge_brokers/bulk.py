@@ -4,7 +4,8 @@ Large output: a loop writes piece by piece, so the few bytes of a frame's head g
 of their own before the body; to join them first would copy the body. `writev` does neither.
 
 A single answer: uvloop up to 0.22 sends when all that it has read is handled. Whoever waits for
-this answer before he says more would wait for what others said as well.
+this answer before he says more would wait for what others said as well. Later ones send at once,
+for less than a call of ours; that of asyncio's own loop takes more.
 """
 
 import asyncio
@@ -68,6 +69,23 @@ def write_together(transport: asyncio.Transport, pieces: Sequence[bytes]) -> Non
     # Not writelines: that of asyncio 3.12.0 to 3.13.1 never tells us that the peer is slow.
     for piece in left:
         transport.write(piece)
+
+
+@cache
+def _sends_at_once(module: str) -> bool:
+    """Whether the transports of this module do so, for less than a call of ours."""
+    if module.partition(".")[0] != "uvloop":
+        return False
+    from uvloop._version import __version__
+
+    major, minor = __version__.split(".")[:2]
+    return (int(major), int(minor)) > (0, 22)
+
+
+def only_by_transport(transport: asyncio.Transport) -> bool:
+    """Whether nothing is gained by writing past the transport."""
+    module = type(transport).__module__
+    return _sends_at_once(module) or bool(transport.get_extra_info("layered"))
 
 
 def raw_descriptor(transport: asyncio.Transport) -> int:

@@ -14,7 +14,7 @@ from typing import Final, cast
 from .accepting import Accepting
 from .access import Principal
 from .bugs import logged
-from .bulk import read_now, write_now
+from .bulk import only_by_transport, read_now
 from .contract import Connection, origin_of
 from .events import (
     ClientBehindProxy,
@@ -80,6 +80,7 @@ class Endpoint(Flow):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport = cast("asyncio.Transport", transport)
+        self._by_transport = only_by_transport(transport)
         server, environment = self.server, self.environment
         if len(server.endpoints) >= environment.limits.connections:
             server.refuse(transport)
@@ -247,10 +248,10 @@ class Endpoint(Flow):
             answer = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             if (self.lanes is None and not self.environment.in_force.active) or self._past(answer):
                 pieces.clear()
-                if self._descriptor >= 0:
-                    write_now(self.transport, self._descriptor, answer)
+                if self._by_transport:
+                    self.transport.write(answer)
                 else:
-                    self._write_by_loop(answer)
+                    self._write_data(answer)
                 self.bytes_out += len(answer)
                 if self._tape is not None:
                     self._tape.add_exchange(data, answer)

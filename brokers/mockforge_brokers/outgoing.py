@@ -23,6 +23,7 @@ class Outgoing(asyncio.Protocol):
 
     __slots__ = (
         "_awake",
+        "_by_transport",
         "_descriptor",
         "_tape",
         "bytes_out",
@@ -47,6 +48,8 @@ class Outgoing(asyncio.Protocol):
         self.cleared = UNSETTLED
         """The version of the rules of which none can be about it: without lanes it needs none."""
         self._awake = False
+        self._by_transport = False
+        """Writes of our own gain nothing."""
         self._descriptor = _UNKNOWN
         self._tape: Tape | None = None
 
@@ -118,10 +121,10 @@ class Outgoing(asyncio.Protocol):
             pieces.clear()
         if lanes is None:
             # As `write`, written out: this is on the way of each message.
-            if self._descriptor >= 0:
-                write_now(self.transport, self._descriptor, data)
+            if self._by_transport:
+                self.transport.write(data)
             else:
-                self._write_by_loop(data)
+                self._write_data(data)
             self.bytes_out += len(data)
             if self._tape is not None:
                 self._tape.add(OUT, data)
@@ -146,15 +149,18 @@ class Outgoing(asyncio.Protocol):
             self.fail(error, b"")
 
     def write(self, data: bytes) -> None:
-        if self._descriptor >= 0:
-            write_now(self.transport, self._descriptor, data)
+        if self._by_transport:
+            self.transport.write(data)
         else:
-            self._write_by_loop(data)
+            self._write_data(data)
         self.bytes_out += len(data)
         if self._tape is not None:
             self._tape.add(OUT, data)
 
-    def _write_by_loop(self, data: bytes) -> None:
+    def _write_data(self, data: bytes) -> None:
+        if self._descriptor >= 0:
+            write_now(self.transport, self._descriptor, data)
+            return
         if self.bytes_out > _WORTH:
             self._raw_descriptor()
         self.transport.write(data)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from mockforge_brokers import bulk
-from mockforge_brokers.bulk import raw_descriptor, write_now, write_together
+from mockforge_brokers.bulk import only_by_transport, raw_descriptor, write_now, write_together
 
 from .loops import LOOPS
 
@@ -213,6 +213,32 @@ def test_an_answer_is_on_its_way_at_once_but_never_past_what_waits(new_loop):
         while not transport.is_closing():
             write_now(transport, descriptor, b"in vain")
             await asyncio.sleep(0)
+
+    loop = new_loop()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize("new_loop", LOOPS)
+def test_where_a_write_of_ours_gains_nothing_that_of_the_transport_is_on_its_way_at_once(new_loop):
+    async def main():
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            asyncio.Protocol, sock=ours
+        )
+        at_once = only_by_transport(transport)
+        # asyncio's own sends at once, too, and takes longer for it.
+        assert not (at_once and "uvloop" not in type(transport).__module__)
+        transport.write(b"one")
+        if at_once:
+            # Before the loop has had a turn.
+            assert theirs.recv(100) == b"one"
+        assert only_by_transport(Layer(transport))
+        theirs.close()
+        transport.close()
 
     loop = new_loop()
     try:
