@@ -136,8 +136,8 @@ class Endpoint(Flow):
             ):
                 return
             connection = self.connection
-            lacks = connection.missing
-            most = min(lacks or connection.expected or _HEAD, _AT_ONCE)
+            lacks, most = connection.missing, connection.expected
+            most = min(lacks or (most if most >= _LARGE else _HEAD), _AT_ONCE)
             try:
                 data = read_now(self._descriptor, most)
             except OSError as error:

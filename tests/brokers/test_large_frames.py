@@ -535,6 +535,25 @@ def test_behind_two_requests_as_long_as_each_other_a_third_is_read_in_one_piece(
     meet("kafka", test)
 
 
+@direct
+def test_of_requests_that_are_hardly_large_the_loop_reads_several_at_once():
+    large, small = kafka(BODY[:100_000]), kafka(BODY[:40_000])
+    # The next read is as long as the last large one: two of these, and a part of a third.
+    sent = large + small * 20
+
+    def test(world: Meeting) -> None:
+        world.endpoint.data_received(large)
+        world.theirs.send(sent[30_000:])
+        world.endpoint.data_received(large[:30_000])
+        assert world.endpoint.connection.expected == len(small)
+        left = world.left()
+        assert len(left) > 10 * len(small)
+        world.endpoint.data_received(left)
+        assert not world.endpoint.closing
+
+    meet("kafka", test)
+
+
 @framed
 @pytest.mark.parametrize("first", [70_000, FULL])
 def test_a_client_that_leaves_in_the_midst_of_a_frame_has_sent_nothing(protocol, first):
