@@ -86,8 +86,12 @@ class StoredQueue(Queue):
 
     def enqueue_all(self, route: Route, contents: Sequence[bytes], size: int) -> None:
         keeping = self.keeping
+        if self._rotation:
+            # What a consumer has for good is never on disk; the others come one by one.
+            super().enqueue_all(route, contents, size)
+            return
         # Where one is persistent all are.
-        if self._rotation or not contents[0].startswith(keeping.head):
+        if not contents[0].startswith(keeping.head):
             for content in contents:
                 self.enqueue(route, content, size)
             return
