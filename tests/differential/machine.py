@@ -5,9 +5,10 @@ answer differently, and shrinks what it finds to the fewest that do. Time goes b
 wait for it. The situations of amqp.py are what was found so and kept.
 
 Left out is what is known to differ (amqp.REASONS): a prefetch for the whole channel, while it has
-several consumers. What may differ still: a message that expires and comes above those of lower
-priorities. RabbitMQ looks at its time only when it looks at the head next, and may hand it out when
-that is over; here it has a timer as every head has.
+several consumers. So does how many consumers a quorum queue says that it has: RabbitMQ counts one
+that was cancelled until all of its deliveries are settled. What may differ still: a message that
+expires and comes above those of lower priorities. RabbitMQ looks at its time only when it looks at
+the head next, and may hand it out when that is over; here it has a timer as every head has.
 """
 
 import argparse
@@ -341,7 +342,8 @@ def main() -> int:
             seed=asked.seed,
         )
     except AssertionError as difference:
-        print(difference)
+        # Its notes are the steps.
+        print(difference, *getattr(difference, "__notes__", ()), sep="\n")
         return 1
     print(f"{asked.examples} examples of up to {asked.steps} steps: no difference")
     return 0

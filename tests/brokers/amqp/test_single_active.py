@@ -205,3 +205,29 @@ def test_a_commit_lets_the_next_one_begin_whatever_it_says_of_the_messages() -> 
         queue = client.fake.connection.vhost.queues["q"]
         assert queue.active is not None
         assert queue.active.tag == "high"
+
+
+@pytest.mark.parametrize(
+    ("kind", "counted"), [("quorum", [1, 1, 1, 1, 0]), ("classic", [1, 2, 3, 2, 0])]
+)
+@pytest.mark.parametrize("release", ["3.10", "4.3"])
+def test_a_quorum_queue_counts_of_its_consumers_the_active_one(
+    release: str, kind: str, counted: list[int]
+) -> None:
+    client = like(release).client()
+    declare(client, kind)
+    seen = []
+
+    def look() -> None:
+        (answer,) = client.send("queue.declare", queue="q", passive=True)
+        seen.append(answer["consumer_count"])
+
+    for tag in "abc":
+        consume(client, tag)
+        look()
+    client.send("basic.cancel", consumer_tag="a")
+    look()
+    for tag in "bc":
+        client.send("basic.cancel", consumer_tag=tag)
+    look()
+    assert seen == counted

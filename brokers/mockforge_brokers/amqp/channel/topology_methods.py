@@ -111,7 +111,7 @@ def queue_declare(
             client=channel.line.client,
             server_named=not queue,
         )
-    _declared(channel, found.name, len(found.messages), len(found.consumers), no_wait=no_wait)
+    _declared(channel, found.name, len(found.messages), found.counted, no_wait=no_wait)
 
 
 def _declared(channel: Channel, name: str, messages: int, consumers: int, *, no_wait: bool) -> None:

@@ -347,6 +347,11 @@ class Queue:
         return self._delivered + sum(consumer.delivered for consumer in self.consumers)
 
     @property
+    def counted(self) -> int:
+        """How many consumers it has, as queue.declare-ok says it."""
+        return len(self.consumers)
+
+    @property
     def exclusive_consumer(self) -> bool:
         return any(consumer.exclusive for consumer in self.consumers)
 

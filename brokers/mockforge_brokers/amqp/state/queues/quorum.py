@@ -310,6 +310,11 @@ class QuorumQueue(GovernedQueue):
         candidates = (each for each in self.consumers if each not in self.timed_out)
         return max(candidates, key=_by_priority_and_credit, default=None)
 
+    @property
+    def counted(self) -> int:
+        """Who waits to be the single active one does not count (`query_stat` of rabbit_fifo)."""
+        return int(self.active is not None) if self.policy.single_active else super().counted
+
     def _give_way(self) -> None:
         """Let a consumer of a higher priority be active, once the one that is settled all it has.
 
