@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from ...environment import Environment
 from ...errors import RequestRefused
@@ -42,6 +43,9 @@ from .telemetry import Telemetry
 from .topic_limits import TopicLimits
 from .transactions.coordinator import Transactions
 from .watching import Watchers
+
+_LOGS: Final = 64
+"""Partitions that are made at a time."""
 
 
 class Cluster:
@@ -119,13 +123,14 @@ class Cluster:
         partitions: int | None = None,
         *,
         configs: Mapping[str, str | None] | None = None,
+        made: Iterable[PartitionLog] = (),
         source: str,
     ) -> Topic:
-        """A new topic with a new random id. Raises RequestRefused."""
+        """A new topic with a new random id; `made` are `new_logs`. Raises RequestRefused."""
         count = self.options.default_partitions if partitions is None else partitions
         config = self.check_new_topic(name, count, configs or {})
         topic = self._made(name, new_topic_id(self._environment.random), config)
-        self.topics.grow(topic, count)
+        self.topics.grow(topic, count, made)
         self.replication.created(topic.logs)
         self._keeper.topic_changed(name)
         self._environment.spine.emit(TopicCreated("kafka", name, count, source))
@@ -175,11 +180,22 @@ class Cluster:
         self._topic_limits.check_partitions(name, partitions - now)
         return topic
 
-    def grow_topic(self, name: str, partitions: int, *, source: str) -> None:
-        """Add partitions until there are `partitions` of them."""
+    def new_logs(self, topic: str, first: int, end: int) -> Stepped[list[PartitionLog]]:
+        """Partitions from `first` to before `end` that a topic is to get: most of what it costs."""
+        made = []
+        for partition in range(first, end):
+            made.append(self._keeper.make_log(topic, partition))
+            if not len(made) % _LOGS:
+                yield
+        return made
+
+    def grow_topic(
+        self, name: str, partitions: int, *, made: Iterable[PartitionLog] = (), source: str
+    ) -> None:
+        """Add partitions until there are `partitions` of them; `made` are `new_logs`."""
         topic = self.check_growth(name, partitions)
         before = len(topic.logs)
-        self.topics.grow(topic, partitions)
+        self.topics.grow(topic, partitions, made)
         self.replication.created(topic.logs[before:])
         self._keeper.topic_changed(name)
         self._environment.spine.emit(TopicGrown("kafka", name, partitions, source))

@@ -23,24 +23,29 @@ def handle(caller: Caller, request: CreatePartitionsRequest) -> Stepped[CreatePa
     names = Counter(topic.name for topic in request.topics)
     results = []
     for topic in {topic.name: topic for topic in request.topics}.values():
-        results.append(_grow(caller, topic, request.validate_only, names[topic.name] > 1))
+        grown = yield from _grow(caller, topic, request.validate_only, names[topic.name] > 1)
+        results.append(grown)
         yield
     return CreatePartitionsResponse(results=results)
 
 
 def _grow(
     caller: Caller, wanted: CreatePartitionsTopic, validate_only: bool, repeated: bool
-) -> CreatePartitionsTopicResult:
+) -> Stepped[CreatePartitionsTopicResult]:
     try:
         check_once(repeated=repeated)
         caller.permit("alter", "topic", wanted.name)
+        topic = caller.cluster.check_growth(wanted.name, wanted.count)
+        made = yield from caller.cluster.new_logs(wanted.name, len(topic.logs), wanted.count)
+        # Others had their turn meanwhile.
         topic = caller.cluster.check_growth(wanted.name, wanted.count)
         before = len(topic.logs)
         if wanted.assignments is not None:
             _check_assignments(caller, wanted, topic)
         caller.mutate(wanted.count - len(topic.logs), strict=caller.version >= _STRICT_QUOTA_SINCE)
         if not validate_only:
-            caller.cluster.grow_topic(wanted.name, wanted.count, source=caller.name)
+            cluster = caller.cluster
+            cluster.grow_topic(wanted.name, wanted.count, made=made, source=caller.name)
             if caller.cluster.nodes.many and wanted.assignments is not None:
                 for log, one in zip(topic.logs[before:], wanted.assignments, strict=True):
                     caller.cluster.replication.place_new(log, one.broker_ids)

@@ -26,14 +26,15 @@ def handle(caller: Caller, request: CreateTopicsRequest) -> Stepped[CreateTopics
     names = Counter(topic.name for topic in request.topics)
     results = []
     for topic in {topic.name: topic for topic in request.topics}.values():
-        results.append(_create(caller, topic, request.validate_only, names[topic.name] > 1))
+        made = yield from _create(caller, topic, request.validate_only, names[topic.name] > 1)
+        results.append(made)
         yield
     return CreateTopicsResponse(topics=results)
 
 
 def _create(
     caller: Caller, wanted: CreatableTopic, validate_only: bool, repeated: bool
-) -> CreatableTopicResult:
+) -> Stepped[CreatableTopicResult]:
     configs = {config.name: config.value for config in wanted.configs}
     try:
         check_once(repeated=repeated)
@@ -52,8 +53,9 @@ def _create(
                 topic_config_error_code=_config_code(caller, wanted.name),
                 configs=None if _config_code(caller, wanted.name) else _configs(config),
             )
+        made = yield from caller.cluster.new_logs(wanted.name, 0, partitions)
         topic = caller.cluster.create_topic(
-            wanted.name, partitions, configs=configs, source=caller.name
+            wanted.name, partitions, configs=configs, made=made, source=caller.name
         )
         placed = _placed(caller, wanted, partitions)
         if placed:

@@ -1,7 +1,7 @@
 """Topics: the id, configuration and partitions of each, and how they are found."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from random import Random
 from typing import Final
@@ -55,8 +55,11 @@ class Topic:
         """The version of the topics since which it is there."""
         self._make_log = make_log
 
-    def grow(self, partitions: int) -> None:
-        """Add empty partitions until there are `partitions`."""
+    def grow(self, partitions: int, made: Iterable[PartitionLog] = ()) -> None:
+        """Add empty partitions until there are `partitions`, as far as they fit those `made`."""
+        for log in made:
+            if log.partition == len(self.logs) < partitions:
+                self.logs.append(log)
         for partition in range(len(self.logs), partitions):
             self.logs.append(self._make_log(self.name, partition))
         self.configure()
@@ -149,10 +152,10 @@ class Topics(dict[str, Topic]):
         self.version += 1
         topic.added = self.version
 
-    def grow(self, topic: Topic, partitions: int) -> None:
+    def grow(self, topic: Topic, partitions: int, made: Iterable[PartitionLog] = ()) -> None:
         """Add partitions to one of them until there are so many."""
         before = len(topic.logs)
-        topic.grow(partitions)
+        topic.grow(partitions, made)
         self.partitions += len(topic.logs) - before
         self.version += 1
 

@@ -1,0 +1,108 @@
+"""Topics of many partitions are made and grow by steps, and are there when all of it is."""
+
+import pytest
+from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
+from mockforge_brokers.kafka.state.keeper import Keeper
+from mockforge_brokers.kafka.wire.messages.topics import (
+    CreatableTopic,
+    CreatePartitionsRequest,
+    CreatePartitionsTopic,
+    CreateTopicsRequest,
+)
+
+from .scene import Scene, Turning
+
+OLD = "old"
+
+
+@pytest.fixture
+def scene():
+    """In which each step takes a turn of the loop."""
+    scene = Scene(clock=Turning())
+    scene.broker.create_topic(OLD, 1)
+    scene.environment.turn.length = -1.0
+    return scene
+
+
+def later(scene):
+    """The turns of the loop that are still to come."""
+    scene.clock.advance(0)
+    scene.network.settle()
+    assert not scene.environment.chores.waiting
+
+
+def created(name, count):
+    topic = CreatableTopic(
+        name=name, num_partitions=count, replication_factor=1, assignments=[], configs=[]
+    )
+    return CreateTopicsRequest(topics=[topic], timeout_ms=1000, validate_only=False)
+
+
+def grown(name, count):
+    topic = CreatePartitionsTopic(name=name, count=count, assignments=None)
+    return CreatePartitionsRequest(topics=[topic], timeout_ms=1000, validate_only=False)
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_many_partitions_are_made_by_steps_and_are_there_together(scene, monkeypatch, grows):
+    made, usual = [], Keeper.make_log
+    monkeypatch.setattr(Keeper, "make_log", lambda self, *of: made.append(of) or usual(self, *of))
+    topics, client = scene.broker.cluster.topics, scene.network.connect()
+    if grows:
+        request, version, name, first = grown(OLD, 500), 3, OLD, 1
+    else:
+        request, version, name, first = created("new", 500), 7, "new", 0
+    scene.ask(client, request, version)
+    before = 0
+    assert len(made) < 500 - first
+    while len(made) < 500 - first:
+        assert len(topics[name].logs if name in topics else ()) == first
+        assert len(made) - before <= 64
+        before = len(made)
+        scene.clock.turn()
+    later(scene)
+    assert made == [(name, number) for number in range(first, 500)]
+    assert [log.partition for log in topics[name].logs] == list(range(500))
+    assert not any(log.policy is None for log in topics[name].logs)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "code", "there"),
+    [
+        (lambda broker: broker.grow_topic(OLD, 70), 0, 500),
+        (lambda broker: broker.grow_topic(OLD, 600), ErrorCode.INVALID_PARTITIONS, 600),
+        (
+            lambda broker: broker.delete_topic(OLD),
+            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+            None,
+        ),
+        (
+            lambda broker: (broker.delete_topic(OLD), broker.create_topic(OLD, 3)),
+            0,
+            500,
+        ),
+    ],
+    ids=["grew less", "grew more", "went", "is another"],
+)
+def test_a_topic_that_changes_while_it_is_to_grow(scene, meanwhile, code, there):
+    client = scene.network.connect()
+    scene.ask(client, grown(OLD, 500), 3)
+    scene.clock.turn()
+    meanwhile(scene.broker)
+    later(scene)
+    (result,) = scene.answer(client, ApiKey.CREATE_PARTITIONS, 3).results
+    topic = scene.broker.cluster.topics.get(OLD)
+    assert (result.error_code, topic and len(topic.logs)) == (code, there)
+    if there:
+        assert [log.partition for log in topic.logs] == list(range(there))
+
+
+def test_a_topic_that_another_makes_meanwhile_is_made_once(scene):
+    client = scene.network.connect()
+    scene.ask(client, created("new", 500), 7)
+    scene.clock.turn()
+    scene.broker.create_topic("new", 2)
+    later(scene)
+    (result,) = scene.answer(client, ApiKey.CREATE_TOPICS, 7).topics
+    assert result.error_code == ErrorCode.TOPIC_ALREADY_EXISTS
+    assert len(scene.broker.cluster.topics["new"].logs) == 2
