@@ -9,7 +9,7 @@ from .scene import Scene
 
 FIRST = [
     ("pu", "pub"),
-    ("top", "topic"),
+    ("topi", "topic"),
     ("topic ", "topic ls"),
     ("topic p", "topic purge"),
     ("topic rm o", "topic rm orders"),
