@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
-from itertools import islice
+from itertools import compress, islice
 from typing import Any, Final, Protocol
 from zlib import crc32
 
@@ -413,16 +413,17 @@ class Journal(Pages):
         # From the newest: who looks twice a second is done at the first chunk that it knows.
         for page in self.newest_first():
             tapes, times, marks, datas, numbers = page.parts()
-            for place in range(len(tapes) - 1, -1, -1):
-                number = numbers[place]
+            if numbers and numbers[-1] <= seq:
+                return
+            for tape in {*tapes} - asked.keys():
+                asked[tape] = wanted(tape)
+            places = [*compress(range(len(tapes)), map(asked.__getitem__, tapes))]
+            for place in reversed(places):
+                number, mark = numbers[place], marks[place]
                 if number <= seq:
                     return
-                tape = tapes[place]
-                if (is_wanted := asked.get(tape)) is None:
-                    is_wanted = asked[tape] = wanted(tape)
-                if is_wanted and datas[place] is not None:
-                    mark = marks[place]
-                    yield Chunk(tape, number, times[place], mark & 1, mark >> 1, page)
+                if datas[place] is not None:
+                    yield Chunk(tapes[place], number, times[place], mark & 1, mark >> 1, page)
 
     def seal(self) -> None:
         """What came since the last one is a page; the oldest pages leave when a limit is met."""

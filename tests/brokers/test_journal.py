@@ -279,6 +279,16 @@ class Model:
         assert [each.seq for each in kept.since(middle)] == [
             each.seq for each in every if each.seq > middle
         ]
+        some, asked = {*self.random.sample([*self.came], len(self.came) // 2)}, []
+
+        def is_one(tape: Tape) -> bool:
+            asked.append(tape)
+            return tape in some
+
+        assert [each.seq for each in kept.since(middle, is_one)] == [
+            each.seq for each in every if each.seq > middle and each.tape in some
+        ]
+        assert len(asked) == len({*asked})
         weights = sum(tape.weight for tape in {each.tape for each in every})
         pages = sum(bool(page.tapes) for page in kept.pages)
         sizes = sum(len(each.data or b"") + CHUNK - 100 for each in every)
