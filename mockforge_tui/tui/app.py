@@ -300,6 +300,15 @@ class ScreenView:
             return ""
         return str(path)
 
+    def places(self) -> Sequence[str]:
+        return list(self._app.dashboard.places())
+
+    def jump(self, name: str | None) -> None:
+        if name is None:
+            self._app.dashboard.do_jump()
+        else:
+            self._app.dashboard.jump_to(name)
+
     def themes(self) -> Sequence[str]:
         return list(PALETTES)
 

@@ -179,6 +179,7 @@ KEYS: tuple[Key, ...] = (
     Key("6", "6", "pane(6)", "log of commands and results, and back", SCREEN),
     Key("7", "7", "pane(7)", "what lint found, and back", SCREEN),
     Key("8", "8", "pane(8)", "the inspector, with what is chosen here", SCREEN),
+    Key("J", "J", "jump", "a letter beside all there is, which goes there", SCREEN, "jump"),
     Key("z", "z", "zoom", "this pane alone, and back", SCREEN, "zoom"),
     Key("escape", "esc", "back", "back", SCREEN),
     Key("ctrl+x", "^x", "panic", "panic: faults off, release all", ACT, "panic", (), HELD),

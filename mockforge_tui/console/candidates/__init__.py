@@ -303,6 +303,10 @@ def _themes(session: "Session") -> Iterable[Candidate]:
     return [(name, "") for name in session.view.themes()] if session.view is not None else ()
 
 
+def _panes(session: "Session") -> Iterable[Candidate]:
+    return [(name, "") for name in session.view.places()] if session.view is not None else ()
+
+
 def _filters(session: "Session") -> Iterable[Candidate]:
     return [(name, each.text) for name, each in session.saved_filters.items()]
 
@@ -340,6 +344,7 @@ _SOURCES: dict[str, Source] = {
     "jobs": _jobs,
     "commands": _commands,
     "themes": _themes,
+    "panes": _panes,
     "filters": _filters,
 }
 """Commands' completers."""

@@ -1,4 +1,4 @@
-"""`filter`, `shot` and `theme`: what is looked at, and how."""
+"""`filter`, `shot`, `theme`, `jump`: what is looked at, and how."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,4 +96,19 @@ def theme(
     return done(f"theme {name}", {"theme": name})
 
 
-COMMANDS = (filter_, filter_clear, filter_save, filter_ls, shot, theme)
+@command("jump", group="view", examples=("jump", "jump connections"))
+def jump(
+    session: "Session",
+    name: Annotated[
+        str | None, Arg(text("name", "panes"), "a pane: flow, groups, topology")
+    ] = None,
+) -> Result:
+    """Go to a pane of the screen; without a name, show letters that go to panes and lines."""
+    screen = view(session, "jump")
+    if name is not None:
+        known("name", name, screen.places(), "pane")
+    screen.jump(name)
+    return done(f"in {name}" if name is not None else "a letter goes there, esc leaves")
+
+
+COMMANDS = (filter_, filter_clear, filter_save, filter_ls, shot, theme, jump)

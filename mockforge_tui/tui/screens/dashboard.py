@@ -13,17 +13,20 @@ from ..widgets.pane import Pane
 from ..widgets.prompt import FILTER, Prompt
 from ..widgets.table import LiveTable
 from ..widgets.topology import TopologyPane
-from .acting import ActingScreen
 from .help import Entry
+from .jumping import JumpingScreen
 
 
-class Dashboard(ActingScreen):
+class Dashboard(JumpingScreen):
     """Flow, inspector and side panes; a prompt below; one pane at a time where it is narrow."""
 
     # Each frame --------------------------------------------------------------------------
 
     def tick(self) -> None:
         """Take in new rows; nothing is drawn in this turn of the loop."""
+        if self.jumping:
+            # What the letters stand beside stays where it is.
+            return
         self.flow.tick()
         if self.log_pane.display:
             self.log_pane.tick()
@@ -36,6 +39,8 @@ class Dashboard(ActingScreen):
         """Show new figures; hidden panes get theirs when they are shown."""
         snapshot = self.console_app.snapshot
         self.header.refresh()
+        if self.jumping:
+            return
         self.connections.show(snapshot.connections)
         self.destinations.show(snapshot.destinations)
         self.groups.show(snapshot.groups)
@@ -80,7 +85,9 @@ class Dashboard(ActingScreen):
 
     def on_key(self, event: events.Key) -> None:
         """What no binding took: other programs have keys that this one has not."""
-        if event.is_printable and not self.prompt.is_active:
+        if self.jumping:
+            self.jump_on(event.character or "")
+        elif event.is_printable and not self.prompt.is_active:
             self.console_app.note(f"{event.character} is no key here; ? searches the keys")
 
     # What parts of the screen report ---------------------------------------------------------

@@ -1,6 +1,7 @@
 """The flow of messages, drawn: a line for each row of its page."""
 
 from collections import OrderedDict
+from functools import partial
 from typing import ClassVar
 
 from mockforge_brokers.journal import Row
@@ -13,6 +14,7 @@ from ...text import clean, fit
 from ..drawing import Piece, cut, strip
 from ..rows import columns, fields, heading, need, row_pieces
 from .paging import PagedFlow
+from .pane import Jump
 
 _KEPT_STRIPS = 512
 
@@ -29,6 +31,12 @@ class FlowPane(PagedFlow):
     def restyled(self) -> None:
         self._strips.clear()
         super().restyled()
+
+    def jumps(self) -> list[Jump]:
+        return [
+            Jump(0, at + 1, partial(self.select_row, number))
+            for at, number in enumerate(self._page)
+        ]
 
     # Drawing -----------------------------------------------------------------------------
 

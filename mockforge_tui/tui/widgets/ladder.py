@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar, Final
 
 from mockforge_brokers.journal import Row
@@ -25,7 +26,7 @@ from ..palette import UNICODE
 from ..rows import clock_text
 from ..searching import is_in
 from .flow import spaced
-from .pane import Pane
+from .pane import Jump, Pane
 
 _AT_HAND: Final = 4_096
 """Rows of the flow that are looked through at once: so many are not packed."""
@@ -255,6 +256,10 @@ class LadderPane(Pane):
 
     def on_resize(self, event: events.Resize) -> None:
         self._draw_anew()
+
+    def jumps(self) -> list[Jump]:
+        shown = range(self._top, min(self._top + self.page_lines(), len(self.rungs)))
+        return [Jump(0, 1 + at - self._top, partial(self._go_to, at)) for at in shown]
 
     # Drawing -----------------------------------------------------------------------------
 

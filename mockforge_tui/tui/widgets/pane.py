@@ -1,7 +1,8 @@
 """A framed part of the screen that draws itself line by line."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Self, cast
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -50,6 +51,14 @@ _WHEEL = 3
 """Lines that one notch of the mouse's wheel is."""
 
 
+class Jump(NamedTuple):
+    """A place in a pane's body, and what goes there."""
+
+    x: int
+    y: int
+    go: Callable[[], object]
+
+
 class Pane(Drawn, can_focus=True):
     """A frame with a title, a body of lines, and a scrollbar on its right edge.
 
@@ -62,6 +71,8 @@ class Pane(Drawn, can_focus=True):
     place: ClassVar[str] = FLOW
     """Which keys of `keys.py` are its own."""
     _thumb: range | None = None
+    _letters: Mapping[int, Sequence[tuple[int, str]]] = MappingProxyType({})
+    """Letters to jump by, over what stands there: for each line their columns."""
 
     # What a subclass has ---------------------------------------------------------------
 
@@ -86,6 +97,16 @@ class Pane(Drawn, can_focus=True):
 
     def scroll_lines(self, lines: int) -> None:
         """The wheel was turned: show what is so many lines further down, or up if negative."""
+
+    def jumps(self) -> list[Jump]:
+        """What can be gone to in the body."""
+        return []
+
+    def show_labels(self, labels: Mapping[int, Sequence[tuple[int, str]]]) -> None:
+        """Put letters over lines of the widget; none take them away."""
+        if labels or self._letters:
+            self._letters = labels
+            self.refresh()
 
     # Sizes -------------------------------------------------------------------------------
 
@@ -116,6 +137,15 @@ class Pane(Drawn, can_focus=True):
     # Drawing -----------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
+        line = self._bare_line(y)
+        for x, label in self._letters.get(y, ()):
+            width = self.outer_size.width
+            end = min(width, x + len(label))
+            shown = Segment(label, self.palette.roles["found"])
+            line = Strip([*line.crop(0, x), shown, *line.crop(end, width)], width)
+        return line
+
+    def _bare_line(self, y: int) -> Strip:
         width, height = self.outer_size
         if not self.framed:
             return self._upper(width) if y == 0 else self.body_line(y - 1, width)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
@@ -15,7 +16,7 @@ from ..drawing import Piece, strip
 from ..palette import Glyphs, Palette
 from ..rows import fit_middle
 from ..searching import is_in
-from .pane import Pane
+from .pane import Jump, Pane
 
 R = TypeVar("R")
 
@@ -168,6 +169,11 @@ class LiveTable(Pane, Generic[R]):
     def on_resize(self, event: events.Resize) -> None:
         self._keep_in_view()
         self.refresh()
+
+    def jumps(self) -> list[Jump]:
+        first = 1 + len(self.pinned)
+        shown = self.records[self._top : self._top + self.page_lines()]
+        return [Jump(0, first + at, partial(self._choose, one)) for at, one in enumerate(shown)]
 
     # Drawing -----------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import ClassVar, Final
 
@@ -24,7 +25,7 @@ from ..palette import UNICODE
 from ..points import line_of
 from ..searching import is_in
 from ..subjects import Subject
-from .pane import Pane
+from .pane import Jump, Pane
 
 _AT_HAND: Final = 4_096
 """Rows of the flow that are met at once: so many are not packed."""
@@ -254,6 +255,14 @@ class TopologyPane(Pane):
 
     def restyled(self) -> None:
         self._draw_anew()
+
+    def jumps(self) -> list[Jump]:
+        shown = self._spots[self._top : self._top + self.page_lines()]
+        return [
+            Jump(spot.begin, y, partial(self._choose, spot))
+            for y, spots in enumerate(shown)
+            for spot in spots
+        ]
 
     # Drawing -----------------------------------------------------------------------------
 

@@ -90,6 +90,12 @@ class Screen:
         self.copied = text
         return "copied.txt"
 
+    def places(self) -> list[str]:
+        return ["flow", "connections"]
+
+    def jump(self, name: str | None) -> None:
+        self.jumped = name
+
     def themes(self) -> list[str]:
         return list(PALETTES)
 

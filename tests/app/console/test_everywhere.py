@@ -46,6 +46,7 @@ OF_ONE = ["producer ls orders", "topic show orders", "exchange show events"]
 """Tables of something that empty brokers do not have."""
 FOR_THE_SCREEN = (
     "filter",
+    "jump",
     "shot",
     "theme",
     "republish",

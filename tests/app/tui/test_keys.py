@@ -76,6 +76,7 @@ EFFECTS: dict[str, str] = {
     "next_pane": "focuses .*",
     "pane": "focuses .*|stays|closes .*",
     "zoom": "zooms",
+    "jump": "shows letters",
     "back": "focuses the flow",
     "panic": RUNS + "panic",
     "shot": RUNS + "shot",
@@ -150,6 +151,7 @@ async def _reset(stage: Stage, pane: str) -> None:
     if screen.prompt.is_active:
         screen.prompt.leave(kept=False)
     screen.alone = None
+    screen._leave()
     screen.inspector_open = True
     screen.opened = set(screen.on_demand)
     runtime.faults.clear()
@@ -243,6 +245,7 @@ _CHANGES: dict[str, Callable[[object], str]] = {
     "only_marked": lambda only: "shows only marked",
     "tab": lambda tab: "turns a tab",
     "folds": lambda lines: "folds",
+    "letters": lambda letters: "shows letters",
     "single": lambda single: "draws single arrows",
     "sought": lambda sought: "shows what belongs to it",
     "noise": lambda noise: "draws pings",
@@ -269,6 +272,7 @@ def _look(stage: Stage) -> dict[str, object]:
         "field": screen.flow.field,
         "single": screen.ladder.folded,
         "noise": (screen.ladder.noise, screen.topology.quiet),
+        "letters": screen.jumping,
         "sought": screen.topology.sought,
         "places": (
             screen.flow.cursor, screen.ladder.at, screen.topology._chosen,
