@@ -49,7 +49,6 @@ DIFFERENT = {
     r"ListConfigResources v1: empty": "Kafka makes and lists its internal topics; and loggers",
     r"DescribeTopicPartitions v0: empty": "Kafka makes and lists its internal topics",
     r"IncrementalAlterConfigs .*: an operation that is none": "Kafka says UNKNOWN_SERVER_ERROR",
-    r"IncrementalAlterConfigs .*: many times the threads": "there are no threads here",
     r"IncrementalAlterConfigs .*: a session too short": "so that tests need not wait for 45 s",
     r"AlterConfigs .*: a group": "so that tests need not wait for 45 s",
 }

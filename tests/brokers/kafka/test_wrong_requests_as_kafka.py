@@ -10,7 +10,6 @@ from .scene import Scene
 
 DIFFERENT = {
     "IncrementalAlterConfigs: an operation that is none": "Kafka says UNKNOWN_SERVER_ERROR",
-    "IncrementalAlterConfigs: many times the threads": "there are no threads here to be doubled",
     "IncrementalAlterConfigs: a session too short": "so that tests need not wait for 45 s",
     "AlterConfigs: a group": "so that tests need not wait for 45 s",
 }
