@@ -20,7 +20,7 @@ from ...console.ladder.rungs import MOST, Ladder, Rung
 from ...console.ladder.wording import is_lost, label_of, notes_of, taken
 from ...feed import Feed
 from ...text import clean, fit
-from ..drawing import Piece, cut, strip
+from ..drawing import Piece, cells, cut, strip
 from ..keys import LADDER
 from ..palette import UNICODE
 from ..rows import clock_text
@@ -74,6 +74,8 @@ class LadderPane(Pane):
         self._chosen: int | None = None
         """The first row of the chosen arrow."""
         self._top = 0
+        self._need = 0
+        """Cells of the longest note that was shown."""
         self._new = 0
         self._labels: OrderedDict[tuple[int, int, int], tuple[str, str]] = OrderedDict()
 
@@ -83,6 +85,7 @@ class LadderPane(Pane):
         self._older, self._looked_at = [], self.feed.newest + 1
         self._begun = set()
         self._opened_at = self._seen = self.feed.newest
+        self._need = 0
         self._look_back(_AT_HAND)
         self._begin()
         self.go_live()
@@ -269,9 +272,10 @@ class LadderPane(Pane):
 
     def body_line(self, y: int, width: int) -> Strip:
         palette = self.palette
-        time, after, note = self._columns(width)
-        room = width - time - after - note - 2
         if y == 0:
+            self._measure()
+            time, after, note = self._columns(width)
+            room = width - time - after - note - 2
             name = clean(self.views[0].client, 40) or f"c{self.views[0].id}" if self.views else ""
             pieces: list[Piece] = [
                 (" " * (2 + time + after), palette.plain),
@@ -298,21 +302,29 @@ class LadderPane(Pane):
             return f"  nothing with {clean(self.sought, 40)}"
         return "  nothing passed here yet"
 
-    @staticmethod
-    def _columns(width: int) -> tuple[int, int, int]:
-        """Cells of the time, of what passed since the arrow above, and of the notes."""
+    def _columns(self, width: int) -> tuple[int, int, int]:
+        """Cells of the time, of what passed since the arrow above, and of the notes: what these
+        need, up to half of the room."""
         if width < 70:
-            return 7, 0, 14
-        if width < 100:
-            return 10, 0, 18
-        return (13, 9, 26) if width >= 112 else (10, 9, 20)
+            time, after, least = 7, 0, 14
+        elif width < 100:
+            time, after, least = 10, 0, 18
+        else:
+            time, after, least = (13, 9, 26) if width >= 112 else (10, 9, 20)
+        return time, after, max(least, min(self._need, (width - time - after - 2) // 2))
+
+    def _measure(self) -> None:
+        """Widen the notes for arrows that are new on the page; only another ladder narrows them."""
+        for rung in self.rungs[self._top : self._top + self.page_lines()]:
+            notes = self._notes(rung, self._words(rung)[1])
+            self._need = max(self._need, cells(notes) + 1)
 
     def _rung_pieces(self, rung: Rung, width: int, chosen: bool) -> list[Piece]:
         palette, frame = self.palette, rung.first
         time, after, room = self._columns(width)
         label, error = self._words(rung)
         signs = LINES if self.glyphs is UNICODE else LETTERS
-        cells = width - time - after - room - 2
+        within = width - time - after - room - 2
         kind_of = self.feed.kind_of
         lead = self.glyphs.cursor if chosen else " "
         if frame.number in self.feed.marks and not chosen:
@@ -325,9 +337,9 @@ class LadderPane(Pane):
             pieces.append(self._after(rung, after))
         style = palette.muted if frame.is_event else self._style(rung)
         if frame.is_event:
-            drawn = fact(label, cells, signs)
+            drawn = fact(label, within, signs)
         else:
-            drawn = arrow(label, frame.direction, cells, signs, lost=is_lost(frame, kind_of))
+            drawn = arrow(label, frame.direction, within, signs, lost=is_lost(frame, kind_of))
         loud = palette.muted if frame.is_event else palette.strong
         if frame.is_event and frame.error:
             loud = palette.error

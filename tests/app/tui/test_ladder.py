@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.journal import IN, OUT, Row
 
 from .shop import Shop
 from .stage import LARGE, SMALL, Stage, play
@@ -64,6 +64,25 @@ def test_what_passes_comes_to_it_and_a_chosen_arrow_stays() -> None:
         assert "live" in stage.text()
 
     play(act)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_notes_have_the_room_that_they_need_up_to_half(size: tuple[int, int]) -> None:
+    async def act(stage: Stage) -> None:
+        await _open(stage, "order-svc")
+        ladder = stage.screen.ladder
+        number = ladder.views[0].id
+        for error in ("NOT_LEADER_OR_FOLLOWER", "of no end " * 20):
+            stage.app.feed.ring.add(
+                Row("kafka", OUT, "Produce", number, error=error, destination="orders.paid")
+            )
+            await stage.tick()
+            assert "NOT_LEADER_OR_FOLLOWER" in stage.text()
+            # The arrows have the other half.
+            assert {len(line) for line in stage.lines()} == {size[0]}
+            assert "Produce orders.paid" in stage.text()
+
+    play(act, size)
 
 
 def test_o_goes_from_an_answer_to_what_it_answers_and_back() -> None:
