@@ -191,6 +191,7 @@ class StoringKeeper(Keeper):
     def _close(self) -> None:
         """Up to where queues were delivered is worth a row only now."""
         for host in self._vhosts.values():
+            host.finish_dead_letters()
             for name in host.queues:
                 self.queue_changed(host, name)
 

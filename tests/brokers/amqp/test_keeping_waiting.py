@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 from mockforge_brokers.amqp.records import plain
+from mockforge_brokers.amqp.state.memory import COST
 from mockforge_brokers.amqp.state.queues.quorum import QuorumQueue
 from mockforge_brokers.amqp.v1_0.wire import message
 from mockforge_brokers.errors import InvalidInput
@@ -88,6 +89,66 @@ def test_a_dead_letter_goes_from_one_log_to_the_other_in_one_group() -> None:
     (after,) = disk.rows
     assert before != after
     assert [body for body, _ in drain(reopened(scene, disk).client(), "dead")] == [b"0"]
+
+
+def wide_dead_letters(scene: Scene, *, count: int) -> None:
+    """The first of them is in some of very many queues, the others wait behind it."""
+    turn, vhost = scene.environment.turn, scene.broker.vhost()
+    client = scene.client()
+    client.send("exchange.declare", exchange="dlx", exchange_type="fanout", durable=True)
+    for number in range(WIDE):
+        name = f"dead-{number}"
+        vhost.declare_queue(name, durable=True)
+        vhost.bind_queue(name, "dlx", "", {})
+    client.send("queue.declare", queue="q", durable=True, arguments=AT_LEAST_ONCE)
+    for number in range(count):
+        client.publish("", "q", b"%d" % number, **PERSISTENT)
+    scene.advance(0.01)
+    turn.now, turn.length = itertools.count().__next__, 0.0
+    for _ in range(count):
+        client.send("basic.get", queue="q")
+    client.send("basic.nack", delivery_tag=0, multiple=True, requeue=False)
+    assert scene.broker.vhost().queues["dead-0"].messages
+    assert not scene.broker.vhost().queues[LAST].messages
+
+
+WIDE = 1000
+LAST = f"dead-{WIDE - 1}"
+
+
+def test_dead_letters_behind_one_for_very_many_queues_are_on_disk() -> None:
+    scene, disk = on_disk()
+    wide_dead_letters(scene, count=3)
+    disk.store.prompt = True
+    disk.store.commit()
+    later = Scene(disk=MemoryDisk(), found=disk.kept(clean=False))
+    later.advance(0)
+    client = later.client()
+    assert [body for body, _ in drain(client, LAST)] == [b"0", b"1", b"2"]
+    # The first one reached some of them before: at least once.
+    assert [body for body, _ in drain(client, "dead-0")] == [b"0", b"0", b"1", b"2"]
+
+
+def test_dead_letters_for_very_many_queues_are_nowhere_twice_after_a_clean_stop() -> None:
+    scene, disk = on_disk()
+    wide_dead_letters(scene, count=3)
+    disk.store.close()
+    disk_of_later = MemoryDisk()
+    later = Scene(disk=disk_of_later, found=disk.kept())
+    later.advance(0)
+    client = later.client()
+    for name in ("dead-0", LAST):
+        assert [body for body, _ in drain(client, name)] == [b"0", b"1", b"2"]
+    later.advance(0.01)
+    assert later.broker.memory.used == (WIDE - 2) * 3 * (1 + COST)
+
+
+def test_dead_letters_for_very_many_queues_leave_no_row_behind() -> None:
+    scene, disk = on_disk()
+    wide_dead_letters(scene, count=3)
+    scene.advance(0.01)
+    scene.advance(0.01)
+    assert rows(disk) == WIDE * 3
 
 
 def test_a_group_that_is_written_among_the_steps_of_a_retry_has_each_dead_letter() -> None:

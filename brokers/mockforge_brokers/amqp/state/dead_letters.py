@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from ...fairness import Steps
 from ..profiles import CLIENTS_DEATHS
 from ..records import Field
-from .memory import COST
+from .memory import COST, do_all
 from .queues.queue import Queue
 from .routing import Route, resolve
 
@@ -62,7 +62,8 @@ class DeadLetters:
     """Publishes them one after the other: a death may cause the next, in this queue or another.
 
     One that goes to very many queues does so in steps. Those of the same queue wait behind it, and
-    take memory as they did before they died; others go on.
+    take memory as they did before they died; others go on. Of each that is not there within this
+    turn of the loop its queue hears when it sets out and when it has arrived.
     """
 
     def __init__(self, vhost: VirtualHost, rewriter: Rewriter) -> None:
@@ -70,10 +71,15 @@ class DeadLetters:
         self._rewriter = rewriter
         self._waiting: Dead = deque()
         self._busy = False
+        self._late = False
+        """Those that come now wait for longer than this turn of the loop."""
+        self._wide: dict[GovernedQueue, Steps] = {}
         self._behind: dict[GovernedQueue, deque[tuple[Message, str]]] = {}
 
     def add(self, queue: GovernedQueue, message: Message, reason: str) -> None:
         self._waiting.append((queue, message, reason))
+        if self._late:
+            queue.set_out(message, reason)
         if self.hold():
             self.go_on()
 
@@ -96,12 +102,12 @@ class DeadLetters:
     @contextmanager
     def kept_in(self, kept: Dead) -> Iterator[None]:
         """Have those that come meanwhile wait there for `let_go`, while others go on."""
-        before = self._waiting, self._busy
-        self._waiting, self._busy = kept, True
+        before = self._waiting, self._busy, self._late
+        self._waiting, self._busy, self._late = kept, True, True
         try:
             yield
         finally:
-            self._waiting, self._busy = before
+            self._waiting, self._busy, self._late = before
 
     def let_go(self, kept: Dead) -> None:
         self._waiting += kept
@@ -112,10 +118,20 @@ class DeadLetters:
         memory = self._vhost.memory
         if (behind := self._behind.get(queue)) is not None:
             memory.used += message.size + COST
+            queue.set_out(message, reason)
             behind.append((message, reason))
         elif (wide := self._publish(queue, message, reason)) is not None:
             self._behind[queue] = deque()
             memory.do(memory.making_room(self._going_on(queue, wide)))
+
+    def finish(self) -> None:
+        """Let those that are in some of very many queues reach the others; none goes behind them.
+
+        One that a start tried again would be twice in the first of them.
+        """
+        while self._wide:
+            _, wide = self._wide.popitem()
+            do_all(wide)
 
     def _going_on(self, queue: GovernedQueue, wide: Steps | None) -> Steps:
         """The steps of one that goes to very many queues, and of all that are behind it then."""
@@ -123,7 +139,9 @@ class DeadLetters:
         try:
             while True:
                 if wide is not None:
+                    self._wide[queue] = wide
                     yield from wide
+                    self._wide.pop(queue, None)
                 if not behind:
                     return
                 message, reason = behind.popleft()
@@ -136,6 +154,7 @@ class DeadLetters:
                         self.go_on()
                 yield
         finally:
+            self._wide.pop(queue, None)
             del self._behind[queue]
 
     def _publish(self, queue: GovernedQueue, message: Message, reason: str) -> Steps | None:
@@ -147,6 +166,7 @@ class DeadLetters:
             name = policy.dead_letter_exchange
             what = f"queue '{queue.name}' in vhost '{vhost.name}'"
             vhost.warned.report(what, f"its dead letters are lost: there is no exchange '{name}'")
+            queue.arrived(message)
             queue.unroutable(message, reason)
             return None
         time = int(vhost.clock.wall())
@@ -166,14 +186,18 @@ class DeadLetters:
         queue.reach = len(route.queues) or 1
         vhost.show(route)
         if len(route.queues) > VERY_WIDE:
+            queue.set_out(message, reason)
             return self._spreading(queue, message, reason, route, written.content)
         # A dead letter that is refused somewhere is lost; its publisher was answered long ago.
         rejected, vhost.rejected = vhost.rejected, False
         try:
-            if not vhost.deliver(route, written.content, message.size, "") or vhost.rejected:
-                queue.unroutable(message, reason)
+            reached = vhost.deliver(route, written.content, message.size, "")
+            taken = reached > 0 and not vhost.rejected
         finally:
             vhost.rejected = rejected
+        queue.arrived(message)
+        if not taken:
+            queue.unroutable(message, reason)
         return None
 
     def _spreading(
@@ -182,6 +206,7 @@ class DeadLetters:
         reached = yield from self._vhost.publishing(
             route, content, message.size, "", expiring=False
         )
+        queue.arrived(message)
         if reached <= 0:
             queue.unroutable(message, reason)
 

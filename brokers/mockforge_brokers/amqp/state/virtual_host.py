@@ -181,6 +181,10 @@ class VirtualHost(Topology):
     def dead_letter(self, queue: GovernedQueue, message: Message, reason: str) -> None:
         self._dead_letters.add(queue, message, reason)
 
+    def finish_dead_letters(self) -> None:
+        """Let those that are in some of their queues be in all of them."""
+        self._dead_letters.finish()
+
     def deliver(self, route: Route, content: bytes, size: int, source: str) -> int:
         """What `publish` and dead letters have in common."""
         exchange = route.exchange

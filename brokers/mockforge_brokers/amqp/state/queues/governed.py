@@ -387,6 +387,12 @@ class GovernedQueue(Queue):
             self.dead_lettered += 1
             self.host.dead_letter(self, message, reason)
 
+    def set_out(self, message: Message, reason: str) -> None:
+        """Its dead letter is on its way, and will not be there within this turn of the loop."""
+
+    def arrived(self, message: Message) -> None:
+        """Its dead letter is where it goes, if anywhere."""
+
     def unroutable(self, message: Message, reason: str) -> None:
         """No queue took its dead letter: the message is lost."""
         self.dead_letters_lost += 1

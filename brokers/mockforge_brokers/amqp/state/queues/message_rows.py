@@ -31,7 +31,7 @@ Around = tuple["Route | None", int, int, bytes, bytes]
 class MessageRow(Struct, array_like=True):
     """A message on disk; `expires` and `moment` are wall times.
 
-    `reason` is that for which it died, where its dead letter found no queue yet.
+    `reason` is that for which it died, where its dead letter is in no queue yet.
     """
 
     exchange: bytes
@@ -78,6 +78,8 @@ class Keeping(Struct, eq=False):
     """The log of what came back to a quorum queue, by its rows; 0 as long as nothing did."""
     marks: dict[int, Mark] | None = None
     """Of a queue that hands out by priority: `delivered` and `bound` are the furthest of them."""
+    under_way: set[Message] = set()
+    """Those of a quorum queue whose dead letters are not where they go yet."""
     fresh: dict[int, Message] = {}
     head: bytes = _NEVER
     around: Around = (None, -1, -1, b"", b"")
@@ -177,7 +179,7 @@ def live_row(route: Route, content: bytes, size: int, expires: float | None) -> 
 
 
 def dead_row(message: Message, reason: str) -> bytes:
-    """Of one that died for this reason, and whose dead letter found no queue yet."""
+    """Of one that died for this reason, and whose dead letter is in no queue yet."""
     names = _names(message.route)
     return _encode(MessageRow(*names, packed(message.stored), message.size, reason=reason))
 

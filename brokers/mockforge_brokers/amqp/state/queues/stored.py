@@ -258,6 +258,7 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
 
     def end(self) -> None:
         super().end()
+        self.keeping.under_way.clear()
         if self.keeping.returns:
             self.keeping.store.drop(self.keeping.returns)
 
@@ -330,7 +331,19 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
     def _rows_of(self, messages: Sequence[Message]) -> Iterable[int]:
         return map(self.row_of, messages)
 
-    # Dead letters that found no queue yet.
+    # Dead letters that are on their way, or found no queue yet.
+
+    def set_out(self, message: Message, reason: str) -> None:
+        keeping = self.keeping
+        if self.at_least_once and not self.gone and message not in keeping.under_way:
+            keeping.under_way.add(message)
+            late = dead_row, (message, reason)
+            keeping.store.append_late(keeping.number, self.row_of(message), late)
+
+    def arrived(self, message: Message) -> None:
+        if message in self.keeping.under_way:
+            self.keeping.under_way.remove(message)
+            self._settled(message)
 
     def hold_back(self, message: Message, reason: str, seconds: float) -> None:
         keeping, late = self.keeping, (dead_row, (message, reason))
@@ -342,7 +355,7 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
         self._settled(message)
 
     def _has_others(self) -> bool:
-        return bool(self.undelivered) or super()._has_others()
+        return bool(self.undelivered or self.keeping.under_way) or super()._has_others()
 
 
 class StoredStreamQueue(StreamQueue):
