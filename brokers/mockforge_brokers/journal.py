@@ -10,27 +10,17 @@ from msgspec import Struct, field
 
 from .clock import Clock
 from .limits import Limits
-from .pages import Page, Pages
+from .pages import OVERHEAD, Page, Pages, room_of_page
 
 IN: Final = 0
 """From the peer to the broker."""
 OUT: Final = 1
 """From the broker to the peer."""
 
-_OVERHEAD: Final = 128
-"""Bytes that a chunk costs beside its data: its parts in a page, and that in its tape."""
 _TAPE: Final = 1024
 """Bytes that a tape costs beside its chunks: itself, its lists and what reads its frames."""
 _PAGE: Final = 448
 """Bytes that a page costs beside its chunks."""
-_LARGEST_PAGE: Final = 128 * 1024
-"""Bytes from which on a page takes no more chunks."""
-_SHARE: Final = 8
-"""A page is one part of all in 2 to the power of this, at most: the oldest one leaves as one."""
-_SHARE_OF_ONE: Final = 3
-"""The same of one connection's share, of which all in a page may be."""
-_WORTH: Final = 1024
-"""Bytes of the smallest page of several chunks; where limits are lower each has its own."""
 _SLACK_OF_ONE: Final = 6
 """Where one connection's share is met, one part in 2 to the power of this is made free."""
 _SLACK_OF_ENDED: Final = 8
@@ -201,6 +191,8 @@ class Tape(Struct, eq=False):
     """Those sealed ones that have data of it, oldest first."""
     ends: list[int] = field(default_factory=list)
     """For each page, what had come at its end."""
+    over: bool = False
+    """Its newest chunk alone is more than its share, and leaves once another comes."""
     weight: int = _TAPE
     beside: "Tape | None" = None
     """One of the same connection, which leaves with this one."""
@@ -213,10 +205,11 @@ class Tape(Struct, eq=False):
         # is done when it is sealed.
         journal = self.journal
         journal.coming += (self, journal.wall(), tail << 1 | direction, data)
-        cost = len(data) + _OVERHEAD
+        cost = len(data) + OVERHEAD
         self.came += cost
         journal.spare = spare = journal.spare - cost
-        if spare < 0:
+        if spare < 0 or self.over:
+            self.over = False
             journal.seal()
 
     def add_exchange(self, came: bytes, went: bytes) -> None:
@@ -224,10 +217,11 @@ class Tape(Struct, eq=False):
         journal = self.journal
         time = journal.wall()
         journal.coming += (self, time, IN, came, self, time, OUT, went)
-        cost = len(came) + len(went) + 2 * _OVERHEAD
+        cost = len(came) + len(went) + 2 * OVERHEAD
         self.came += cost
         journal.spare = spare = journal.spare - cost
-        if spare < 0:
+        if spare < 0 or self.over:
+            self.over = False
             journal.seal()
 
     def add_pieces(self, direction: int, pieces: list[bytes], size: int) -> None:
@@ -239,10 +233,11 @@ class Tape(Struct, eq=False):
         for piece in pieces:
             done += len(piece)
             coming += (self, time, (done if done < size else 0) << 1 | direction, piece)
-        cost = size + len(pieces) * _OVERHEAD
+        cost = size + len(pieces) * OVERHEAD
         self.came += cost
         journal.spare = spare = journal.spare - cost
-        if spare < 0:
+        if spare < 0 or self.over:
+            self.over = False
             journal.seal()
 
     @property
@@ -317,33 +312,32 @@ class Tape(Struct, eq=False):
         before = self.gone
         # A few more than must be: it is not worth it for each chunk.
         count = self._drop(room - (room >> _SLACK_OF_ONE), least=1)
+        self.over = self.came - self.gone > self.room
         journal.left += count
         journal.total -= self.gone - before
         return count
 
     def _drop(self, goal: int, least: int) -> int:
         """Let the oldest sealed chunks go, down to `goal` bytes or the `least` chunks; returns how
-        many went."""
-        pages, count = self.pages, 0
-        while pages and self.came - self.gone > goal:
-            page = pages[0]
-            places = page.places_of(self)
-            if len(pages) == 1 and least:
-                del places[-least:]
-            dropped = 0
-            for place in places:
-                if self.came - self.gone <= goal:
+        many went. Of a page all go at once, where that is no more than its room below the goal."""
+        journal, pages, ends, count = self.journal, self.pages, self.ends, 0
+        low = goal - journal.page_room
+        while pages and (excess := self.came - self.gone - goal) > 0:
+            page, end = pages[0], ends[0]
+            stay = least if len(pages) == 1 else 0
+            if stay or self.came - end < low:
+                dropped, newest, freed = page.drop_some(self, excess, stay)
+                if not dropped:
                     break
-                self.gone += len(page.datas[place] or b"") + _OVERHEAD
-                self.left = page.numbers[place]
-                page.datas[place] = None
-                dropped += 1
+                self.gone += freed
+            else:
+                dropped, newest = page.drop(self)
+                self.gone = end
             count += dropped
-            if self.gone == self.ends[0]:
-                del pages[0], self.ends[0]
-            self.journal.thinned(page, dropped)
-            if not dropped:
-                break
+            self.left = newest
+            if self.gone == end:
+                del pages[0], ends[0]
+            journal.thinned(page, dropped)
         return count
 
 
@@ -355,8 +349,7 @@ class Journal(Pages):
         # What each chunk asks for: two look-ups less.
         self.wall = clock.wall
         self.most, self.most_of_one = limits.journal_total, limits.journal_connection
-        room = min(self.most >> _SHARE, self.most_of_one >> _SHARE_OF_ONE, _LARGEST_PAGE)
-        super().__init__(room if room >= _WORTH else 0)
+        super().__init__(room_of_page(self.most, self.most_of_one))
         self.total = 0
         """Bytes of the pages, and of the tapes that have any."""
         self.left = 0
@@ -432,7 +425,9 @@ class Journal(Pages):
         self.total += self.page_room - self.spare + _PAGE
         page = self.sealed()
         met = []
-        for tape in dict.fromkeys(page.tapes):
+        tapes = dict.fromkeys(page.tapes)
+        page.of_one = len(tapes) == 1
+        for tape in tapes:
             if not tape.pages:
                 self.total += tape.weight
             tape.pages.append(page)

@@ -13,10 +13,27 @@ from operator import is_
 from struct import pack
 from typing import Any, Final
 
+OVERHEAD: Final = 128
+"""Bytes that a chunk costs beside its data: its parts in a page, and that in its tape."""
+_LARGEST_PAGE: Final = 128 * 1024
+"""Bytes from which on a page takes no more chunks."""
+_SHARE: Final = 8
+"""A page is one part of all in 2 to the power of this, at most: the oldest one leaves as one."""
+_SHARE_OF_ONE: Final = 3
+"""The same of one connection's share, of which all in a page may be."""
+_WORTH: Final = 1024
+"""Bytes of the smallest page of several chunks; where limits are lower each has its own."""
 _PARTS: Final = 4
 """What is added for each chunk to a page's `coming`."""
 _MOST_EMPTY: Final = 64
 """Empty pages that may stand among the others until all are looked through."""
+
+
+def room_of_page(most: int, most_of_one: int) -> int:
+    """Bytes up to which a page takes more chunks, of what limits allow to all and to one
+    connection."""
+    room = min(most >> _SHARE, most_of_one >> _SHARE_OF_ONE, _LARGEST_PAGE)
+    return room if room >= _WORTH else 0
 
 
 class Page:
@@ -27,7 +44,7 @@ class Page:
     itself; a page that is empty has no tapes.
     """
 
-    __slots__ = ("coming", "datas", "first", "gone", "marks", "numbers", "tapes", "times")
+    __slots__ = ("coming", "datas", "first", "gone", "marks", "numbers", "of_one", "tapes", "times")
 
     def __init__(self, first: int) -> None:
         self.first = first
@@ -39,9 +56,18 @@ class Page:
         self.numbers: Sequence[int] = ()
         self.gone = 0
         """Chunks without data."""
+        self.of_one = False
+        """All are of one tape."""
 
     def seal(self) -> None:
         """No more come."""
+        if len(self.coming) == _PARTS:
+            # A large read or write has a page of its own.
+            tape, time, mark, data = self.coming
+            self.tapes, self.times, self.marks = [tape], (time,), (mark,)
+            self.datas, self.numbers = [data], (self.first,)
+            self.coming = []
+            return
         self.tapes, self.times, self.marks, self.datas, self.numbers = self.parts()
         self.coming = []
 
@@ -76,6 +102,31 @@ class Page:
         # Most are of others.
         of_it = compress(range(len(tapes)), map(is_, tapes, repeat(tape)))
         return [place for place in of_it if datas[place] is not None]
+
+    def drop(self, tape: object) -> tuple[int, int]:
+        """Let go of all data of a tape that has some in this sealed page; returns how many chunks
+        that were, and the number of the newest."""
+        if self.of_one:
+            # The page is empty then, which whoever asks for this clears.
+            return len(self.tapes) - self.gone, self.numbers[-1]
+        places, datas = self.places_of(tape), self.datas
+        for place in places:
+            datas[place] = None
+        return len(places), self.numbers[places[-1]]
+
+    def drop_some(self, tape: object, excess: int, stay: int) -> tuple[int, int, int]:
+        """As `drop`, of the oldest so many bytes of chunks, but not of those that `stay`, the
+        newest; returns their bytes too."""
+        places, datas = self.places_of(tape), self.datas
+        dropped = newest = freed = 0
+        for place in places[: len(places) - stay]:
+            if freed >= excess:
+                break
+            freed += len(datas[place] or b"") + OVERHEAD
+            newest = self.numbers[place]
+            datas[place] = None
+            dropped += 1
+        return dropped, newest, freed
 
     def compact(self) -> None:
         """Let go of what belongs to chunks without data."""

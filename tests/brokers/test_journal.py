@@ -120,6 +120,45 @@ def test_a_chunk_larger_than_the_limit_is_kept_while_it_is_the_newest():
     assert [chunk.data for chunk in chunks_of(tape)] == [b"x"]
 
 
+@pytest.mark.parametrize("ways", ["add", "add_exchange", "add_pieces"])
+def test_a_chunk_larger_than_the_limit_leaves_at_once_when_another_of_its_connection_comes(ways):
+    kept = Journal(ManualClock(), Limits())
+    tape, other = kept.open("lines", 1, owner()), kept.open("lines", 2, owner())
+    for _ in range(3):
+        tape.add(IN, bytes(2 * kept.most_of_one))
+        other.add(IN, b"somebody else's")
+        large = chunks_of(tape)[-1]
+        assert large.data
+        match ways:
+            case "add":
+                tape.add(OUT, b"x")
+            case "add_exchange":
+                tape.add_exchange(b"x", b"y")
+            case _:
+                tape.add_pieces(OUT, [b"x", b"y"], 2)
+        # Memory is free for the next one, whether or not anybody looks.
+        assert large.data is None
+        assert tape.size < kept.most_of_one
+    pages = len(kept.pages)
+    for _ in range(100):
+        tape.add(OUT, b"x")
+    assert len(kept.pages) == pages
+
+
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize("size", [1, 100, 700, 2_000])
+def test_a_busy_connection_has_most_of_its_share(others, size):
+    kept = journal(connection=16_000, total=400_000)
+    tape, quiet = kept.open("lines", 1, owner()), kept.open("lines", 2, owner())
+    came = 0
+    for _ in range(1_000):
+        for _ in range(others):
+            quiet.add(IN, b"x")
+        tape.add(IN, bytes(size))
+        came += size + CHUNK - 100
+        assert min(came, 12_000 - size) <= tape.size <= 16_000
+
+
 def test_all_connections_together_are_bounded_and_the_oldest_chunks_leave():
     kept = journal(connection=10_000, total=4 * (CHUNK + PAGE) + 2 * TAPE)
     first, second = kept.open("lines", 1, owner()), kept.open("lines", 2, owner())
@@ -316,7 +355,13 @@ class Model:
 
 @pytest.mark.parametrize(
     ("connection", "total", "most", "steps"),
-    [(1_000, 9_000, 300, 600), (16_000, 400_000, 300, 6_000), (16_000, 300_000, 9_000, 3_000)],
+    [
+        (1_000, 9_000, 300, 600),
+        (16_000, 400_000, 300, 6_000),
+        (16_000, 300_000, 9_000, 3_000),
+        # Chunks that are larger than a connection's share.
+        (16_000, 300_000, 20_000, 3_000),
+    ],
 )
 @pytest.mark.parametrize("tapes", [1, 4, 40])
 def test_the_newest_of_what_came_is_kept_within_the_limits(connection, total, most, steps, tapes):
