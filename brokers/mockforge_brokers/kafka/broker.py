@@ -217,6 +217,8 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
     def restart(self, *, hard: bool = False) -> BrokerRestarted:
         connections = tuple(self._connections.values())
         store = self.environment.store
+        # They are those of all protocols: what the others have left to do is kept.
+        self.environment.chores.finish()
         left = ended(connections, self.dump, hard=hard, store=store, protocol=self.protocol)
         with still(store):
             # What is still asked for by who was killed is not done to what comes after.

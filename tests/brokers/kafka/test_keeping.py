@@ -7,6 +7,7 @@ from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.state.logs.transactions import Marker
 from mockforge_brokers.kafka.state.transactions.transaction import ProducerIdAndEpoch
+from mockforge_brokers.storage.facts import row_number
 
 from ..storage.memory_disk import MemoryDisk
 from .scene import Scene, produce
@@ -256,6 +257,25 @@ def test_a_kill_before_anything_was_on_disk_leaves_an_empty_broker():
     assert not scene.broker.cluster.topics
     scene.clock.advance(1)
     assert kept(reopened(disk)) == kept(scene)
+
+
+def test_what_other_protocols_have_left_to_do_is_kept_over_a_kill():
+    disk = MemoryDisk()
+    scene = furnished(disk)
+    scene.clock.advance(1)
+    store = disk.store
+    log = store.new_log("amqp")
+
+    def dead_lettering():
+        yield
+        store.append(log, 1, b"dead letter")
+
+    scene.environment.chores.later(dead_lettering())
+    # Else all that Kafka knows is on disk, and nothing is to be read again.
+    scene.broker.publish("orders", b"lost", partition=1)
+    scene.broker.restart(hard=True)
+    scene.clock.advance(1)
+    assert disk.rows[row_number(log, 1)] == b"dead letter"
 
 
 def test_while_nothing_can_be_written_a_kill_keeps_what_is_there():
