@@ -106,8 +106,8 @@ def _user(broker: AmqpBroker, item: Item, vhost: str) -> None:
         password = f"$rabbit${_HASHES[kind]}${given}"
     protocols = {*before.protocols, "amqp"} if before else ("amqp",)
     access.add_user(name, str(password), protocols, _tags(item, before))
-    if item.get("limits"):
-        broker.limit_user(name, item["limits"])
+    if limits := _object(item, "limits"):
+        broker.limit_user(name, limits)
 
 
 def _tags(item: Item, before: User | None) -> Sequence[str]:
@@ -178,13 +178,24 @@ def topic_permissions(host: VirtualHost) -> Iterator[Item]:
 def _parameter(broker: AmqpBroker, item: Item, vhost: str) -> None:
     """Operator policies and a virtual host's limits; others mean nothing here."""
     if item["component"] == "vhost-limits":
-        broker.limit_vhost(vhost, item["value"])
+        broker.limit_vhost(vhost, _object(item, "value"))
     if item["component"] == "operator_policy":
         _set_policy(broker, str(item["name"]), item["value"], vhost, operator=True)
 
 
 def _global_parameter(broker: AmqpBroker, item: Item, vhost: str) -> None:
     broker.set_global_parameter(str(item["name"]), item["value"])
+
+
+def _object(item: Item, key: str) -> Item:
+    """Empty where it is not given. An empty one may be Erlang's empty list: limits that are all
+    gone. Raises TypeError."""
+    value = item.get(key, {})
+    if value == []:
+        return {}
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{key} is an object, not {value!r}")
+    return value
 
 
 def _policy(broker: AmqpBroker, item: Item, vhost: str) -> None:
@@ -211,7 +222,7 @@ def _exchange(broker: AmqpBroker, item: Item, vhost: str) -> None:
             durable=bool(item.get("durable", True)),
             auto_delete=bool(item.get("auto_delete")),
             internal=bool(item.get("internal")),
-            arguments=item.get("arguments", {}),
+            arguments=_object(item, "arguments"),
             vhost=vhost,
         )
 
@@ -222,7 +233,7 @@ def _queue(broker: AmqpBroker, item: Item, vhost: str) -> None:
             str(item["name"]),
             durable=bool(item.get("durable", True)),
             auto_delete=bool(item.get("auto_delete")),
-            arguments=item.get("arguments", {}),
+            arguments=_object(item, "arguments"),
             vhost=vhost,
         )
 
@@ -232,7 +243,7 @@ def _binding(broker: AmqpBroker, item: Item, vhost: str) -> None:
         str(item["source"]),
         str(item["destination"]),
         str(item.get("routing_key", "")),
-        item.get("arguments", {}),
+        _object(item, "arguments"),
         kind="queue" if item.get("destination_type", "queue") == "queue" else "exchange",
         vhost=vhost,
     )

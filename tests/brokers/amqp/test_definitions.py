@@ -115,6 +115,16 @@ def test_definitions_of_one_virtual_host_go_where_they_are_sent(scene: Scene) ->
     assert "q" in scene.broker.vhost("shop").queues
 
 
+def test_limits_that_are_all_gone_are_an_empty_list_in_an_export_of_rabbitmqs(scene: Scene) -> None:
+    scene.broker.limit_vhost("/", {"max-queues": 5})
+    parameter = {"component": "vhost-limits", "vhost": "/", "name": "limits", "value": []}
+    users = [{"name": "bob", "tags": [], "limits": []}]
+    queues = [{"name": "q", "vhost": "/", "arguments": []}]
+    scene.broker.load_definitions({"parameters": [parameter], "users": users, "queues": queues})
+    assert scene.broker.vhost().limits == {}
+    assert "q" in scene.broker.vhost().queues
+
+
 def test_what_is_there_already_stays_as_it_is(scene: Scene) -> None:
     scene.broker.declare_queue("orders")
     scene.broker.load_definitions(EXPORTED)
@@ -143,6 +153,7 @@ def test_a_description_without_tags_takes_them_away_as_rabbitmq_does(scene: Scen
         ({"users": [{"name": "u", "hashing_algorithm": "x"}]}, "users, u: x is none of"),
         ({"queues": [{"name": "q", "vhost": "none"}]}, "vhost 'none' is none of"),
         ({"bindings": [{"source": "x", "destination": "q"}]}, "no queue 'q'"),
+        ({"queues": [{"name": "q", "arguments": [5]}]}, "arguments is an object, not .5."),
     ],
 )
 def test_what_cannot_be_is_named(scene: Scene, document: dict[str, Any], words: str) -> None:
