@@ -1,5 +1,6 @@
 """Policies, as RabbitMQ 3.10.8 was seen to apply them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -203,6 +204,65 @@ def test_policy_with_a_setting_that_a_type_does_not_know_is_not_for_it(
     scene.broker.set_policy("p", "", setting, apply_to="queues")
     found = [view.name for view in scene.broker.destinations() if view.detail.get("policy") == "p"]
     assert " ".join(found) == holds_for
+
+
+MIRRORS = [
+    ({"ha-mode": "exactly"}, 'ha-mode="exactly" takes an integer, none given'),
+    ({"ha-mode": "exactly", "ha-params": 0}, 'ha-mode="exactly" takes an integer, 0 given'),
+    ({"ha-mode": "exactly", "ha-params": "2"}, "ha-mode=\"exactly\" takes an integer, '2' given"),
+    ({"ha-mode": "nodes"}, 'ha-mode="nodes" takes a list, none given'),
+    ({"ha-mode": "nodes", "ha-params": 5}, 'ha-mode="nodes" takes a list, 5 given'),
+    ({"ha-mode": "nodes", "ha-params": []}, 'ha-mode="nodes" list must be non-empty'),
+    (
+        {"ha-mode": "nodes", "ha-params": ["a", 1, "b"]},
+        'ha-mode="nodes" takes a list of strings, [1] was not a string',
+    ),
+    ({"ha-mode": "all", "ha-params": 2}, 'ha-mode="all" does not take parameters'),
+    (
+        {"ha-sync-mode": "automatic"},
+        "ha-mode must be specified to specify ha-params, ha-sync-mode or ha-promote-on-shutdown",
+    ),
+    (
+        {"ha-mode": "all", "ha-sync-mode": 1},
+        'ha-sync-mode must be "manual" or "automatic", got 1',
+    ),
+    (
+        {"ha-mode": "all", "ha-sync-batch-size": 0},
+        "ha-sync-batch-size takes an integer greater than 0, 0 given",
+    ),
+    (
+        {"ha-mode": "all", "ha-promote-on-shutdown": [1], "ha-promote-on-failure": 2},
+        'ha-promote-on-shutdown must be "always" or "when-synced", got [1]',
+    ),
+    (
+        {"ha-mode": "all", "ha-promote-on-failure": 1},
+        'ha-promote-on-failure must be "always" or "when-synced", got 1',
+    ),
+    ({"ha-mode": "x", "max-length": -1}, "-1 is not a valid maximum length"),
+    ({"ha-mode": "x", "ha-sync-mode": "y"}, "'x' is not a valid ha-mode value"),
+]
+"""Of mirrored queues, what RabbitMQ 3.10.8 says."""
+
+
+@pytest.mark.parametrize(("definition", "words"), MIRRORS)
+def test_settings_of_mirrored_queues_that_do_not_go_together_are_refused(
+    scene: Scene, definition: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(words)):
+        scene.broker.set_policy("p", "", definition)
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        {"ha-mode": "exactly", "ha-params": 2, "ha-promote-on-failure": "when-synced"},
+        {"ha-mode": "nodes", "ha-params": ["a"], "ha-sync-batch-size": 5},
+        {"ha-mode": "all", "ha-sync-mode": "automatic"},
+    ],
+)
+def test_settings_of_mirrored_queues_are_taken(scene: Scene, definition: dict[str, Any]) -> None:
+    scene.broker.set_policy("p", "", definition)
+    assert scene.broker.vhost().policies.of_users["p"].definition == definition
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,20 @@ def _is_age(value: object) -> bool:
     return isinstance(value, str) and max_age(value) is not None
 
 
+def _with_the_others(value: object) -> bool:
+    """`_mirrors_problem` looks at it."""
+    return True
+
+
+_BESIDE_A_MODE: Final = (
+    "ha-params",
+    "ha-sync-mode",
+    "ha-sync-batch-size",
+    "ha-promote-on-shutdown",
+    "ha-promote-on-failure",
+)
+_ABSENT: Final = object()
+
 _LIMITS: Final[dict[str, tuple[Check, str]]] = {
     "message-ttl": (_milliseconds(0), "message TTL"),
     "expires": (_milliseconds(1), "queue expiry"),
@@ -202,12 +216,7 @@ _SETTINGS: Final[dict[str, tuple[Check, str]]] = {
         "queue master locator value",
     ),
     "initial-cluster-size": (_at_least(1), "cluster size"),
-    "ha-mode": (_one_of("all", "exactly", "nodes"), "ha-mode value"),
-    "ha-params": (lambda value: isinstance(value, (int, list)), "ha-params value"),
-    "ha-sync-mode": (_one_of("automatic", "manual"), "ha-sync-mode value"),
-    "ha-sync-batch-size": (_at_least(1), "ha-sync-batch-size value"),
-    "ha-promote-on-shutdown": (_one_of("always", "when-synced"), "ha-promote-on-shutdown value"),
-    "ha-promote-on-failure": (_one_of("always", "when-synced"), "ha-promote-on-failure value"),
+    **dict.fromkeys(("ha-mode", *_BESIDE_A_MODE), (_with_the_others, "")),
 }
 """By name: the check, and what RabbitMQ calls it where it refuses a value."""
 SETTINGS: Final = tuple(_SETTINGS)
@@ -263,3 +272,42 @@ def check_policy(policy: NamedPolicy, *, operator: bool) -> None:
         check, wording = known[name]
         if not check(value):
             raise InvalidInput(f"{what}: {value!r} is not a valid {wording} ({name})")
+    if problem := _mirrors_problem(policy.definition):
+        raise InvalidInput(f"{what}: {problem}")
+
+
+def _mirrors_problem(definition: Definition) -> str:
+    """What is wrong with the settings of mirrored queues, which depend on each other."""
+    if "ha-mode" not in definition:
+        if definition.keys().isdisjoint(_BESIDE_A_MODE):
+            return ""
+        others = "ha-params, ha-sync-mode or ha-promote-on-shutdown"
+        return f"ha-mode must be specified to specify {others}"
+    if problem := _parameters_problem(definition["ha-mode"], definition.get("ha-params", _ABSENT)):
+        return problem
+    if (mode := definition.get("ha-sync-mode", "manual")) not in ("manual", "automatic"):
+        return f'ha-sync-mode must be "manual" or "automatic", got {mode!r}'
+    if not _at_least(1)(size := definition.get("ha-sync-batch-size", 1)):
+        return f"ha-sync-batch-size takes an integer greater than 0, {size!r} given"
+    for name in ("ha-promote-on-shutdown", "ha-promote-on-failure"):
+        if (when := definition.get(name, "always")) not in ("always", "when-synced"):
+            return f'{name} must be "always" or "when-synced", got {when!r}'
+    return ""
+
+
+def _parameters_problem(mode: Any, given: Any) -> str:
+    if mode not in ("all", "exactly", "nodes"):
+        return f"{mode!r} is not a valid ha-mode value"
+    shown = "none" if given is _ABSENT else repr(given)
+    if mode == "all" and given is not _ABSENT:
+        return 'ha-mode="all" does not take parameters'
+    if mode == "exactly" and not _at_least(1)(given):
+        return f'ha-mode="exactly" takes an integer, {shown} given'
+    if mode == "nodes":
+        if not isinstance(given, (list, tuple)):
+            return f'ha-mode="nodes" takes a list, {shown} given'
+        if not given:
+            return 'ha-mode="nodes" list must be non-empty'
+        if others := [each for each in given if not isinstance(each, str)]:
+            return f'ha-mode="nodes" takes a list of strings, {others!r} was not a string'
+    return ""
