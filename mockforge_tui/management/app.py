@@ -18,11 +18,11 @@ from ..admin.guard import Guard
 from ..bodies import BodyTooLarge
 from ..runtime import Runtime
 from .changing import body_of
-from .paths import OF_A_VHOST, PATHS, SINCE, Answer
+from .paths import OF_A_VHOST, OF_ANYBODY, PATHS, SINCE, Answer
 from .refusals import NOT_FOUND, Refused
 from .rendering import rendering
 from .request import CREATED, Asked, Made
-from .sight import Sight
+from .sight import ANYBODY, Sight
 from .tags import problem
 
 if TYPE_CHECKING:
@@ -51,17 +51,18 @@ class Application:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
-        user = self._user(request)
-        if user is None:
-            return _LOGIN_FAILED
         raw = request.scope.get("raw_path") or request.url.path.encode()
         parts = raw.decode("latin-1").partition("?")[0].strip("/").split("/")
+        of_anybody = parts[0] == "api" and "/".join(parts[1:]) in OF_ANYBODY
+        user = ANYBODY if of_anybody else self._user(request)
+        if user is None:
+            return _LOGIN_FAILED
         if parts[0] != "api":
             return JSONResponse(NOT_FOUND, 404)
-        tags = self._runtime.environment.access.users[user].tags
+        users = self._runtime.environment.access.users
         for path, methods, names in self._matching(parts[1:]):
             method = "GET" if request.method == "HEAD" else request.method
-            if reason := problem(tags, method, path):
+            if not of_anybody and (reason := problem(users[user].tags, method, path)):
                 return JSONResponse({"error": "not_authorised", "reason": reason}, 401)
             answer = methods.get(method)
             if answer is None:
@@ -71,7 +72,7 @@ class Application:
             except BodyTooLarge as error:
                 refusal = Refused(413, "payload_too_large", str(error))
                 return _Json(refusal.body, refusal.status)
-            if user not in self._runtime.environment.access.users:
+            if not of_anybody and user not in users:
                 # It was removed while its request came in.
                 return _LOGIN_FAILED
             place = names[0] if names and path.startswith(OF_A_VHOST) else None

@@ -18,7 +18,7 @@ from mockforge_brokers.events import MessageSeen
 
 from .reading import connection, exchange_name, parameter_rows, vhost_name
 from .refusals import Refused, bad_request, invalid, missing, not_found
-from .request import CREATED, NO_CONTENT, Asked, Made
+from .request import CREATED, NO_CONTENT, Asked, Made, check_no_null
 
 _SOURCE = "management"
 
@@ -35,7 +35,7 @@ def put_queue(asked: Asked) -> Any:
         name,
         durable=asked.flag("durable"),
         auto_delete=asked.flag("auto_delete"),
-        arguments=asked.table("arguments"),
+        arguments=asked.arguments(),
         vhost=vhost,
     )
     return NO_CONTENT if there else CREATED, None
@@ -51,7 +51,7 @@ def put_exchange(asked: Asked) -> Any:
         durable=asked.flag("durable"),
         auto_delete=asked.flag("auto_delete"),
         internal=asked.flag("internal"),
-        arguments=asked.table("arguments"),
+        arguments=asked.arguments(),
         vhost=vhost,
     )
     return NO_CONTENT if there else CREATED, None
@@ -111,7 +111,7 @@ def post_binding(kind: DestinationKind) -> Callable[[Asked], Any]:
         _permit_binding(asked, vhost, source, destination)
         if kind == "queue":
             _check_unlocked(asked, vhost, destination)
-        key, arguments = asked.text("routing_key", ""), asked.table("arguments")
+        key, arguments = asked.text("routing_key", ""), asked.arguments()
         asked.broker.bind(source, destination, key, arguments, kind=kind, vhost=vhost)
         # Escaped once more, as RabbitMQ has it: Terraform takes the name from there.
         name = quote_plus(properties_key(key, arguments))
@@ -153,15 +153,15 @@ def delete_binding(kind: DestinationKind) -> Callable[[Asked], Any]:
 
 def publish(asked: Asked) -> Any:
     vhost, exchange = vhost_name(asked, asked.names[0]), exchange_name(asked.names[1])
+    asked.need("routing_key", "properties", "payload", "payload_encoding")
+    properties = dict(asked.table("properties"))
+    check_no_null(properties.get("headers", {}))
     if exchange not in asked.broker.vhost(vhost).exchanges:
         raise bad_request(f"404 NOT_FOUND - no exchange '{exchange}' in vhost '{vhost}'")
     if not asked.sight.permits("write", vhost, exchange):
         what = f"exchange '{exchange or 'amq.default'}' in vhost '{vhost}'"
         raise bad_request(f"403 ACCESS_REFUSED - access to {what} refused for user '{asked.user}'")
     payload = _payload(asked.text("payload"), asked.text("payload_encoding"))
-    if "properties" not in asked.body:
-        raise missing("properties")
-    properties = dict(asked.table("properties"))
     if properties.get("headers") == []:
         # What PHP makes of no headers.
         del properties["headers"]
@@ -225,6 +225,7 @@ def get(asked: Asked) -> Any:
     """Takes messages by basic.get, and settles them as it is wanted: a requeue shows as one."""
     vhost, name = _queue(asked)
     asked.sight.permit("read", vhost, name)
+    asked.need("ackmode", "count", "encoding")
     mode, count, encoding = asked.text("ackmode"), asked.number("count"), asked.text("encoding")
     if encoding not in ("auto", "base64"):
         raise bad_request("Unsupported encoding. Please use auto or base64.")
@@ -340,6 +341,7 @@ def put_permissions(asked: Asked) -> Any:
     access = asked.runtime.environment.access
     if access.user("amqp", user) is None or vhost not in asked.broker.vhosts:
         raise bad_request("vhost_or_user_not_found")
+    asked.need(*granting.OPERATIONS)
     expressions = {operation: asked.text(operation) for operation in granting.OPERATIONS}
     try:
         new = granting.grant(access, asked.broker.vhosts, user, vhost, expressions)
@@ -403,9 +405,8 @@ def put_policy(operator: bool) -> Callable[[Asked], Any]:
     def put(asked: Asked) -> Any:
         vhost, name = asked.names
         there = name in asked.broker.vhost(vhost_name(asked, vhost)).policies.table(operator)
+        asked.need("pattern", "definition")
         pattern = asked.text("pattern")
-        if "definition" not in asked.body:
-            raise missing("definition")
         definition = asked.table("definition")
         apply_to, priority = asked.text("apply-to", "all"), asked.body.get("priority", 0)
         try:

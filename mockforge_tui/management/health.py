@@ -9,7 +9,7 @@ from mockforge_brokers.amqp.connection.ends import NODE
 from mockforge_brokers.amqp.state.memory import DISK
 
 from .node import listeners
-from .refusals import bad_request
+from .refusals import bad_request, not_found
 from .request import Asked
 
 OK: Final = {"status": "ok"}
@@ -34,6 +34,16 @@ def alone(asked: Asked) -> Any:
 
 def alarms(asked: Asked) -> Any:
     return _alarms(asked, "in the cluster")
+
+
+def node(asked: Asked) -> Any:
+    """What was there before health/checks."""
+    if asked.names and asked.names[0] != NODE:
+        raise not_found()
+    if not (low := asked.broker.memory.low):
+        return OK
+    alarms = ",".join(f"{{resource_limit,{each},{NODE}}}" for each in low)
+    return _failed(f"resource alarm(s) in effect:[{alarms}]")
 
 
 def local_alarms(asked: Asked) -> Any:

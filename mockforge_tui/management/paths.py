@@ -33,6 +33,9 @@ OF_A_VHOST: Final = (
 )
 """How paths begin that lead into a virtual host, which is their first part that varies."""
 
+OF_ANYBODY: Final = ("auth",)
+"""What is answered to who has not logged in, too."""
+
 SINCE: Final = {
     "deprecated-features": (3, 13),
     "deprecated-features/used": (3, 13),
@@ -44,6 +47,7 @@ SINCE: Final = {
 PATHS: Final[dict[str, dict[str, Answer]]] = {
     "overview": {"GET": reading.overview},
     "version": {"GET": reading.version},
+    "auth": {"GET": reading.auth},
     "whoami": {"GET": reading.whoami},
     "cluster-name": {"GET": cluster.name, "PUT": cluster.put_name},
     "nodes": {"GET": node.nodes},
@@ -180,6 +184,8 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "definitions": {"GET": definitions.get, "POST": definitions.post},
     "definitions/*": {"GET": definitions.get_vhost, "POST": definitions.post_vhost},
     "aliveness-test/*": {"GET": reading.aliveness},
+    "healthchecks/node": {"GET": health.node},
+    "healthchecks/node/*": {"GET": health.node},
     "health/checks/alarms": {"GET": health.alarms},
     "health/checks/local-alarms": {"GET": health.local_alarms},
     "health/checks/virtual-hosts": {"GET": health.ok},

@@ -22,6 +22,7 @@ from .request import Asked
 
 _BY_PLACE = itemgetter("vhost", "name")
 _ALIVENESS = "aliveness-test"
+_OAUTH_SINCE = (3, 11)
 
 
 def overview(asked: Asked) -> Any:
@@ -65,6 +66,13 @@ def _churn(asked: Asked) -> Any:
 
 def version(asked: Asked) -> Any:
     return asked.broker.options.version
+
+
+def auth(asked: Asked) -> Any:
+    """How pages log in: nowhere else than here."""
+    if asked.broker.options.profile.release >= _OAUTH_SINCE:
+        return {"oauth_enabled": False}
+    return {"enable_uaa": False, "uaa_client_id": "", "uaa_location": ""}
 
 
 def whoami(asked: Asked) -> Any:

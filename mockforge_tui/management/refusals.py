@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+_OF_A_LINE: Final = 77
+_LINES: Final = ",\n "
 
 NOT_FOUND = {"error": "Object Not Found", "reason": "Not Found"}
 
@@ -29,5 +32,8 @@ def invalid(problem: str) -> Refused:
     return bad_request(f"Validation failed\n\n{problem}\n")
 
 
-def missing(name: str) -> Refused:
-    return bad_request(f"[{{key_missing,{name}}}]")
+def missing(*names: str) -> Refused:
+    """Of a body that lacks these, as Erlang prints a list: one that is long in lines."""
+    terms = [f"{{key_missing,{name}}}" for name in names]
+    line = ",".join(terms)
+    return bad_request(f"[{line if len(line) <= _OF_A_LINE else _LINES.join(terms)}]")

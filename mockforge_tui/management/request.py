@@ -40,6 +40,12 @@ class Asked(Struct, frozen=True):
     reason: str = ""
     """Why, in the words of who asks (the header X-Reason)."""
 
+    def need(self, *names: str) -> None:
+        """Raises Refused, which names all that are missing."""
+        lacking = [name for name in names if name not in self.body]
+        if lacking:
+            raise missing(*lacking)
+
     def flag(self, name: str) -> bool:
         """A boolean of the body; false where it is not given. Raises Refused.
 
@@ -71,8 +77,27 @@ class Asked(Struct, frozen=True):
         except (TypeError, ValueError, OverflowError):
             raise bad_request(f"{name}: a number is wanted, not {value!r}") from None
 
+    def arguments(self) -> dict[str, Any]:
+        """As `table`, of a declaration or binding. Raises Refused."""
+        found = self.table("arguments")
+        check_no_null(found)
+        return found
+
     def table(self, name: str) -> dict[str, Any]:
         value = self.body.get(name) or {}
         if not isinstance(value, dict):
             raise bad_request(f"{name}: an object is wanted, not {value!r}")
         return value
+
+
+def check_no_null(value: object) -> None:
+    """JSON's null is no value of a field table, however deep it is. Raises Refused."""
+    left = [value]
+    while left:
+        match left.pop():
+            case None:
+                raise bad_request("null_not_allowed")
+            case dict() as table:
+                left += table.values()
+            case list() as array:
+                left += array

@@ -17,6 +17,8 @@ from mockforge_brokers.permissions import escaped
 from .refusals import Refused
 
 AMQP: Final = "amqp"
+ANYBODY: Final = ""
+"""In place of a user's name: whoever asks, who need not have logged in."""
 _SEES_ALL: Final = frozenset(("administrator", "monitoring"))
 
 Row = Mapping[str, Any]
@@ -28,7 +30,7 @@ class Sight:
 
     def __init__(self, access: Access, user: str) -> None:
         self.user = user
-        self.all = not _SEES_ALL.isdisjoint(access.users[user].tags)
+        self.all = user != ANYBODY and not _SEES_ALL.isdisjoint(access.users[user].tags)
         self._guard: Guard | None = access.guard(AMQP, user, _unreported)
 
     def reaches(self, vhost: str) -> bool:

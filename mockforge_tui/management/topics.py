@@ -24,8 +24,8 @@ def of_user(asked: Asked) -> Any:
 
 
 def of_pair(asked: Asked) -> Any:
-    """Of all topic exchanges, or of the one that the path names."""
-    wanted = dict(zip(("vhost", "user", "exchange"), asked.names, strict=False))
+    """Of all topic exchanges, also where the path names one."""
+    wanted = dict(zip(("vhost", "user"), asked.names, strict=False))
     found = [row for row in every(asked) if row.items() >= wanted.items()]
     if not found:
         raise not_found()
@@ -36,14 +36,21 @@ def put(asked: Asked) -> Any:
     vhost, user = asked.names[:2]
     if user not in asked.runtime.environment.access.users or vhost not in asked.broker.vhosts:
         raise bad_request("vhost_or_user_not_found")
+    asked.need("exchange", "write", "read")
     exchange, write, read = (asked.text(name) for name in ("exchange", "write", "read"))
-    new = asked.broker.permit_topic(user, exchange, write, read, vhost=vhost)
-    return CREATED if new else NO_CONTENT, None
+    there = _has_any(asked, vhost, user)
+    asked.broker.permit_topic(user, exchange, write, read, vhost=vhost)
+    return NO_CONTENT if there else CREATED, None
 
 
 def delete(asked: Asked) -> Any:
     vhost, user, *named = asked.names
-    exchange = named[0] if named else asked.body.get("exchange")
-    if not asked.broker.forget_topic(user, exchange, vhost=vhost_name(asked, vhost)):
+    if not _has_any(asked, vhost_name(asked, vhost), user):
         raise not_found()
+    asked.broker.forget_topic(user, named[0] if named else None, vhost=vhost)
     return NO_CONTENT, None
+
+
+def _has_any(asked: Asked, vhost: str, user: str) -> bool:
+    """To RabbitMQ all that a user has in a virtual host is one thing, of whichever exchanges."""
+    return any(each.user == user for each in asked.broker.vhost(vhost).topic_permissions)

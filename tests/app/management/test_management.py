@@ -833,7 +833,7 @@ def test_a_page_that_cannot_be_is_refused(place, page):
     [("foo", "x", ["unsupported_encoding", "foo"]), ("base64", "y", ["not_base64", "y"])],
 )
 def test_payloads_that_cannot_be_are_named(place, encoding, payload, reason):
-    body = {"routing_key": "q", "payload": payload, "payload_encoding": encoding}
+    body = {**TO_Q, "payload": payload, "payload_encoding": encoding, "properties": {}}
     answer = place.ask("POST", "exchanges/%2F/amq.default/publish", body)
     assert (answer.status_code, answer.json()["reason"]) == (400, reason)
 

@@ -37,10 +37,7 @@ _ETS = "tables of Erlang's, of which there is none"
 _RESET = "figures are counters of queues and exchanges, not a database that could be emptied"
 _PAGES = "for the pages for browsers, which are not there"
 LEFT_OUT = {
-    "auth": _PAGES,
     "health/checks/certificate-expiration/*/*": "certificates are made at the start and not kept",
-    "healthchecks/node": "RabbitMQ calls it deprecated in favour of health/checks",
-    "healthchecks/node/*": "RabbitMQ calls it deprecated in favour of health/checks",
     "login": _PAGES,
     "nodes/*/memory/ets": _ETS,
     "nodes/*/memory/ets/*": _ETS,
@@ -98,7 +95,32 @@ REFUSED = [
         "POST", f"vhosts/nope/start/{NODE}", None,
         f'Request to node {NODE} failed with {{no_such_vhost,<<"nope">>}}',
     ),
-    ("PUT", "topic-permissions/%2F/guest/amq.topic", {"write": "a"}, "[{key_missing,exchange}]"),
+    (
+        "PUT", "topic-permissions/%2F/guest/amq.topic", {"write": "a"},
+        "[{key_missing,exchange},{key_missing,read}]",
+    ),
+    (
+        "PUT", "topic-permissions/%2F/guest", {},
+        "[{key_missing,exchange},{key_missing,write},{key_missing,read}]",
+    ),
+    ("PUT", "permissions/%2F/guest", {"read": ""}, "[{key_missing,configure},{key_missing,write}]"),
+    ("POST", "queues/%2F/q/get", {"count": 1}, "[{key_missing,ackmode},{key_missing,encoding}]"),
+    ("PUT", "policies/%2F/p", {}, "[{key_missing,pattern},{key_missing,definition}]"),
+    (
+        "POST", "exchanges/%2F/amq.default/publish", {"properties": {}},
+        "[{key_missing,routing_key},\n {key_missing,payload},\n {key_missing,payload_encoding}]",
+    ),
+    ("PUT", "queues/%2F/new", {"arguments": {"x": None}}, "null_not_allowed"),
+    ("PUT", "exchanges/%2F/new", {"arguments": {"x": [{"y": None}]}}, "null_not_allowed"),
+    ("POST", "bindings/%2F/e/amq.headers/q/q", {"arguments": {"x": None}}, "null_not_allowed"),
+    (
+        "POST", "exchanges/%2F/none/publish",
+        {
+            "routing_key": "q", "payload": "x", "payload_encoding": "string",
+            "properties": {"headers": {"a": [1, None]}},
+        },
+        "null_not_allowed",
+    ),
 ]  # fmt: skip
 
 
@@ -120,16 +142,43 @@ def test_what_is_done_by_one_node_anyway_is_done(place: Place) -> None:
     assert place.does("POST", "queues/%2F/none/actions", {"action": "sync"}) == 404
 
 
-def test_topic_permissions_of_one_exchange_are_shown_and_taken_back_alone(place: Place) -> None:
-    for exchange in ("amq.topic", "other"):
+def test_topic_permissions_of_a_user_are_one_thing_of_which_one_exchange_may_be_taken_back(
+    place: Place,
+) -> None:
+    def exchanges() -> list[str]:
+        return [each["exchange"] for each in place.get(path)]
+
+    pair, path = "topic-permissions/%2F/guest", "topic-permissions/%2F/guest/amq.topic"
+    for exchange, status in (("amq.topic", 201), ("other", 204), ("amq.topic", 204)):
         wish = {"exchange": exchange, "write": "a", "read": "b"}
-        place.does("PUT", "topic-permissions/%2F/guest", wish)
-    path = "topic-permissions/%2F/guest/amq.topic"
-    assert [each["exchange"] for each in place.get(path)] == ["amq.topic"]
-    assert place.does("DELETE", path) == 204
-    assert [each["exchange"] for each in place.get("topic-permissions")] == ["other"]
+        assert place.does("PUT", pair, wish) == status
+    assert exchanges() == ["amq.topic", "other"]
+    for _ in range(2):
+        assert place.does("DELETE", path) == 204
+        assert exchanges() == ["other"]
+    place.does("PUT", pair, {"exchange": "amq.topic", "write": "a", "read": "b"})
+    # What the body names counts for nothing.
+    assert place.does("DELETE", pair, {"exchange": "other"}) == 204
     for method in ("GET", "DELETE"):
         assert place.ask(method, path).json() == NOT_FOUND
+
+
+def test_how_pages_log_in_is_told_to_anybody(place: Place) -> None:
+    answer = place.ask("GET", "auth", user="")
+    assert answer.status_code == 200
+    assert answer.json() == {"enable_uaa": False, "uaa_client_id": "", "uaa_location": ""}
+    assert place.ask("PUT", "auth", user="").status_code == 405
+    assert place.ask("GET", "overview", user="").status_code == 401
+
+
+def test_the_health_check_of_old_says_which_alarms_there_are(place: Place) -> None:
+    for path in ("healthchecks/node", f"healthchecks/node/{NODE}"):
+        assert place.get(path) == {"status": "ok"}
+    assert place.ask("GET", "healthchecks/node/none").json() == NOT_FOUND
+    place.scene.broker.memory.raise_alarm("memory")
+    answer = place.ask("GET", "healthchecks/node")
+    reason = f"resource alarm(s) in effect:[{{resource_limit,memory,{NODE}}}]"
+    assert (answer.status_code, answer.json()) == (503, {"status": "failed", "reason": reason})
 
 
 def test_a_node_says_what_its_memory_is_for(place: Place) -> None:
