@@ -9,19 +9,24 @@ from mockforge_brokers.kafka.wire.messages.topics import (
     CreatePartitionsTopic,
     CreateTopicsRequest,
 )
+from mockforge_brokers.limits import Limits
 
 from .scene import Scene, Turning
 
 OLD = "old"
 
 
-@pytest.fixture
-def scene():
+def stepping(limits=None):
     """In which each step takes a turn of the loop."""
-    scene = Scene(clock=Turning())
+    scene = Scene(limits, clock=Turning())
     scene.broker.create_topic(OLD, 1)
     scene.environment.turn.length = -1.0
     return scene
+
+
+@pytest.fixture
+def scene():
+    return stepping()
 
 
 def later(scene):
@@ -64,6 +69,28 @@ def test_many_partitions_are_made_by_steps_and_are_there_together(scene, monkeyp
     assert made == [(name, number) for number in range(first, 500)]
     assert [log.partition for log in topics[name].logs] == list(range(500))
     assert not any(log.policy is None for log in topics[name].logs)
+
+
+@pytest.mark.parametrize("grows", [False, True])
+@pytest.mark.parametrize("leaves", [False, True])
+def test_partitions_in_the_making_count_in_the_limit(monkeypatch, grows, leaves):
+    scene = stepping(Limits(kafka_partitions=1000))
+    made, usual = [], Keeper.make_log
+    monkeypatch.setattr(Keeper, "make_log", lambda self, *of: made.append(of) or usual(self, *of))
+    client, other = scene.network.connect(), scene.network.connect()
+    scene.ask(client, created("new", 600), 7)
+    if leaves:
+        client.vanish()
+    request, version = (grown(OLD, 600), 3) if grows else (created("more", 600), 7)
+    scene.ask(other, request, version)
+    later(scene)
+    answer = scene.answer(other, request.api_key, version)
+    (result,) = answer.results if grows else answer.topics
+    assert result.error_code == ErrorCode.POLICY_VIOLATION
+    assert {name for name, _ in made} == {"new"}
+    # What is there now is counted once.
+    scene.broker.create_topic("others", 399)
+    assert scene.broker.cluster.topics.partitions == 1000
 
 
 @pytest.mark.parametrize(

@@ -183,10 +183,11 @@ class Cluster:
     def new_logs(self, topic: str, first: int, end: int) -> Stepped[list[PartitionLog]]:
         """Partitions from `first` to before `end` that a topic is to get: most of what it costs."""
         made = []
-        for partition in range(first, end):
-            made.append(self._keeper.make_log(topic, partition))
-            if not len(made) % _LOGS:
-                yield
+        with self._topic_limits.making(end - first):
+            for partition in range(first, end):
+                made.append(self._keeper.make_log(topic, partition))
+                if not len(made) % _LOGS:
+                    yield
         return made
 
     def grow_topic(

@@ -1,5 +1,7 @@
 """How many topics and partitions the broker takes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from ...environment import Environment
@@ -15,6 +17,8 @@ class TopicLimits:
         self._limits = environment.limits
         self._usage = environment.usage
         self._topics = topics
+        self._in_the_making = 0
+        """Partitions that are made by steps, and take their room from the first one on."""
         self._usage.gauge("kafka_topics", lambda: len(topics))
         self._usage.gauge("kafka_partitions", lambda: topics.partitions)
 
@@ -25,8 +29,18 @@ class TopicLimits:
 
     def check_partitions(self, name: str, more: int) -> None:
         """Raises RequestRefused where there is none for so many more."""
-        if self._topics.partitions + more > self._limits.kafka_partitions:
+        there = self._topics.partitions + self._in_the_making
+        if there + more > self._limits.kafka_partitions:
             self._refuse("kafka_partitions", name)
+
+    @contextmanager
+    def making(self, partitions: int) -> Iterator[None]:
+        """So many of what `check_partitions` allowed are made in here."""
+        self._in_the_making += partitions
+        try:
+            yield
+        finally:
+            self._in_the_making -= partitions
 
     def _refuse(self, limit: str, name: str) -> NoReturn:
         text = "topics refused: {lost:,}, the last {last}"
