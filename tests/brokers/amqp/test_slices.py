@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from mockforge_brokers.amqp.events import MessagesRequeued
+from mockforge_brokers.amqp.events import ConsumerEnded, MessagesRequeued
 from mockforge_brokers.amqp.state.memory import COST
 from mockforge_brokers.amqp.state.queues.governed import GovernedQueue
 from mockforge_brokers.amqp.state.queues.quorum import QuorumQueue
@@ -731,3 +731,18 @@ def test_dead_letters_that_waited_for_a_message_of_amqp_1_0_go_as_its_client_van
     assert not scene.broker.vhost().queues["dead"].messages
     client.fake.vanish()
     assert len(scene.broker.vhost().queues["dead"].messages) == 1
+
+
+def test_a_link_ends_though_its_client_vanishes_while_it_is_detached() -> None:
+    scene = hurried()
+    client, other = LaterClient(scene).connect(), scene.client()
+    other.send("queue.declare", queue="q")
+    other.fake.send(publish("", "q", b"x") * 900)
+    client.receiver("/queues/q", credit=900)
+    connection = client.fake.connection
+    connection.receive(performative(0, "detach", handle=1, closed=True))
+    assert connection.unfinished
+    client.fake.vanish()
+    scene.advance(1)
+    assert [event.reason for event in scene.emitted(ConsumerEnded)] == ["detached by the client"]
+    assert len(held(other)) == 900

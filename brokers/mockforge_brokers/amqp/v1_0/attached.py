@@ -118,7 +118,7 @@ class Attached:
             _, link = self.outgoing.popitem()
             yield from self._ending(link, reason, failed=True)
         for receiving in self.incoming.values():
-            self._drop_dynamic(receiving.dynamic)
+            _drop_dynamic(self._session, receiving.dynamic)
             yield
         self.incoming.clear()
         for managing in self.management.values():
@@ -131,7 +131,7 @@ class Attached:
         """A link is over: False if it is none."""
         receiving = self.incoming.pop(handle, None)
         if receiving is not None:
-            self._drop_dynamic(receiving.dynamic)
+            _drop_dynamic(self._session, receiving.dynamic)
             return True
         sending = self.outgoing.pop(handle, None)
         if sending is not None:
@@ -151,12 +151,13 @@ class Attached:
         yield
         for queue, group in by_queue(messages).items():
             yield from queue.requeuing(group, ended=True, failed=failed)
-        self._drop_dynamic(link.dynamic)
+        # Not `self._session`: the client may have gone meanwhile, and `ending` with it.
+        _drop_dynamic(session, link.dynamic)
         session.connection.consumer_ended(session, link.consumer, reason)
         link.let_go()
 
-    def _drop_dynamic(self, queue: str) -> None:
-        """A queue that was made for its link ends with it."""
-        session = self._session
-        if queue in session.vhost.queues:
-            session.vhost.delete_queue(queue, connection=session.connection.id)
+
+def _drop_dynamic(session: Session, queue: str) -> None:
+    """A queue that was made for its link ends with it."""
+    if queue in session.vhost.queues:
+        session.vhost.delete_queue(queue, connection=session.connection.id)
