@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from .clock import Clock
 from .limits import Limits
-from .pages import OVERHEAD, Page, Pages, room_of_page
+from .pages import OVERHEAD, PAGE, Page, Pages, Places, room_of_page
 
 IN: Final = 0
 """From the peer to the broker."""
@@ -19,8 +19,6 @@ OUT: Final = 1
 
 _TAPE: Final = 1024
 """Bytes that a tape costs beside its chunks: itself, its lists and what reads its frames."""
-_PAGE: Final = 448
-"""Bytes that a page costs beside its chunks."""
 _SLACK_OF_ONE: Final = 6
 """Where one connection's share is met, one part in 2 to the power of this is made free."""
 _SLACK_OF_ENDED: Final = 8
@@ -290,20 +288,21 @@ class Tape(Struct, eq=False):
             for chunk in reversed([*islice(self.back(), count)])
         )
 
-    def leave(self) -> tuple[int, int]:
+    def leave(self, places: Places) -> tuple[int, int]:
         """Let all sealed chunks go; returns how many those are, and the bytes with the tape's."""
         freed = self.size + self.weight if self.pages else 0
-        return self._drop(0, least=0), freed
+        return self._drop(0, 0, places), freed
 
-    def shrink(self, page: Page) -> int:
-        """Its share is met with this page; returns how many chunks had to go, the oldest ones."""
+    def shrink(self, page: Page, longest: int, places: Places) -> int:
+        """Its share is met with this page, in which no tail is longer than this; returns how many
+        chunks had to go, the oldest ones."""
         # The newest chunk stays, whatever its size: somebody may look at it right now. So does a
         # frame that is longer than a connection's share: its beginning, until its end is there.
         journal = self.journal
         # `room` grows for such a frame, up to half of the whole journal.
         spare = self.room - journal.most_of_one
-        if max(page.marks) >> 1 > spare:
-            tail = max(page.marks[place] for place in page.places_of(self)) >> 1
+        if longest > spare:
+            tail = max(page.marks[place] for place in places.of(page, self)) >> 1
             if tail > spare:
                 self.room = max(self.room, min(tail + journal.most_of_one, journal.most // 2))
         room = self.room - journal.page_room
@@ -311,13 +310,13 @@ class Tape(Struct, eq=False):
             return 0
         before = self.gone
         # A few more than must be: it is not worth it for each chunk.
-        count = self._drop(room - (room >> _SLACK_OF_ONE), least=1)
+        count = self._drop(room - (room >> _SLACK_OF_ONE), 1, places)
         self.over = self.came - self.gone > self.room
         journal.left += count
         journal.total -= self.gone - before
         return count
 
-    def _drop(self, goal: int, least: int) -> int:
+    def _drop(self, goal: int, least: int, places: Places) -> int:
         """Let the oldest sealed chunks go, down to `goal` bytes or the `least` chunks; returns how
         many went. Of a page all go at once, where that is no more than its room below the goal."""
         journal, pages, ends, count = self.journal, self.pages, self.ends, 0
@@ -326,18 +325,19 @@ class Tape(Struct, eq=False):
             page, end = pages[0], ends[0]
             stay = least if len(pages) == 1 else 0
             if stay or self.came - end < low:
-                dropped, newest, freed = page.drop_some(self, excess, stay)
+                dropped, newest, freed = page.drop_some(places.of(page, self), excess, stay)
                 if not dropped:
                     break
                 self.gone += freed
             else:
-                dropped, newest = page.drop(self)
+                dropped, newest = page.drop(self, places)
                 self.gone = end
             count += dropped
             self.left = newest
             if self.gone == end:
                 del pages[0], ends[0]
-            journal.thinned(page, dropped)
+            if journal.thinned(page, dropped):
+                places.moved(page)
         return count
 
 
@@ -350,8 +350,6 @@ class Journal(Pages):
         self.wall = clock.wall
         self.most, self.most_of_one = limits.journal_total, limits.journal_connection
         super().__init__(room_of_page(self.most, self.most_of_one))
-        self.total = 0
-        """Bytes of the pages, and of the tapes that have any."""
         self.left = 0
         self.shortened = 0
         """Chunks that left since their connection had too many bytes."""
@@ -422,7 +420,7 @@ class Journal(Pages):
         """What came since the last one is a page; the oldest pages leave when a limit is met."""
         if not self.coming:
             return
-        self.total += self.page_room - self.spare + _PAGE
+        self.total += self.page_room - self.spare + PAGE
         page = self.sealed()
         met = []
         tapes = dict.fromkeys(page.tapes)
@@ -434,8 +432,10 @@ class Journal(Pages):
             tape.ends.append(tape.came)
             if tape.came - tape.gone > tape.room - self.page_room:
                 met.append(tape)
-        for tape in met:
-            self.shortened += tape.shrink(page)
+        if met:
+            longest, places = max(page.marks) >> 1, Places(met)
+            for tape in met:
+                self.shortened += tape.shrink(page, longest, places)
         # With room for what comes next.
         if self.total > self.most - self.page_room:
             self._shrink(self.most - self.page_room)
@@ -443,7 +443,7 @@ class Journal(Pages):
     def _shrink(self, goal: int) -> None:
         """Let the oldest pages go."""
         while self.total > goal and (page := self.pop()) is not None:
-            freed = _PAGE
+            freed = PAGE
             # Of each tape, the newest number.
             for tape, newest in dict(zip(page.tapes, page.numbers, strict=True)).items():
                 own = tape.pages
@@ -471,25 +471,19 @@ class Journal(Pages):
         ended, most = self._ended, self.limits.journal_ended
         too_many = len(ended) - most + (most >> _SLACK_OF_ENDED)
         self.seal()
+        leaving: list[Tape] = []
         for _ in range(too_many):
             tape: Tape | None = ended.popleft()
             while tape is not None:
-                count, freed = tape.leave()
-                self.left += count
-                self.total -= freed
+                leaving.append(tape)
                 tape = tape.beside
+        places = Places(leaving)
+        for each in leaving:
+            count, freed = each.leave(places)
+            self.left += count
+            self.total -= freed
         self.ended_left += too_many
 
     def tape_closed(self, tape: Tape) -> None:
         """One beside another is over; it is the other one that counts as a connection."""
         self._open.discard(tape)
-
-    def thinned(self, page: Page, count: int) -> None:
-        """So many more chunks of a page have left."""
-        page.gone += count
-        if page.gone == len(page.tapes):
-            self.total -= _PAGE
-            self.empty(page)
-        elif page.gone > len(page.tapes) // 2:
-            # What is left of them would be more than what is there.
-            page.compact()

@@ -7,14 +7,15 @@ that leave one by one are fetched from memory once more, each of their parts.
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator, Sequence
-from itertools import compress, repeat
-from operator import is_
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 from struct import pack
 from typing import Any, Final
 
 OVERHEAD: Final = 128
 """Bytes that a chunk costs beside its data: its parts in a page, and that in its tape."""
+PAGE: Final = 448
+"""Bytes that a page costs beside its chunks."""
 _LARGEST_PAGE: Final = 128 * 1024
 """Bytes from which on a page takes no more chunks."""
 _SHARE: Final = 8
@@ -96,30 +97,32 @@ class Page:
         there = place < len(self.numbers) and self.numbers[place] == number
         return self.datas[place] if there else None
 
-    def places_of(self, tape: object) -> list[int]:
-        """Where a sealed page has data of this tape, oldest first."""
-        datas, tapes = self.datas, self.tapes
+    def places_of(self, tapes: set[Any]) -> dict[Any, list[int]]:
+        """Where a sealed page has chunks of these tapes, oldest first."""
+        own = self.tapes
+        found: dict[Any, list[int]] = {}
         # Most are of others.
-        of_it = compress(range(len(tapes)), map(is_, tapes, repeat(tape)))
-        return [place for place in of_it if datas[place] is not None]
+        for place in compress(range(len(own)), map(tapes.__contains__, own)):
+            found.setdefault(own[place], []).append(place)
+        return found
 
-    def drop(self, tape: object) -> tuple[int, int]:
+    def drop(self, tape: object, places: "Places") -> tuple[int, int]:
         """Let go of all data of a tape that has some in this sealed page; returns how many chunks
         that were, and the number of the newest."""
         if self.of_one:
             # The page is empty then, which whoever asks for this clears.
             return len(self.tapes) - self.gone, self.numbers[-1]
-        places, datas = self.places_of(tape), self.datas
-        for place in places:
+        its, datas = places.of(self, tape), self.datas
+        for place in its:
             datas[place] = None
-        return len(places), self.numbers[places[-1]]
+        return len(its), self.numbers[its[-1]]
 
-    def drop_some(self, tape: object, excess: int, stay: int) -> tuple[int, int, int]:
-        """As `drop`, of the oldest so many bytes of chunks, but not of those that `stay`, the
-        newest; returns their bytes too."""
-        places, datas = self.places_of(tape), self.datas
+    def drop_some(self, its: list[int], excess: int, stay: int) -> tuple[int, int, int]:
+        """Let go of the oldest so many bytes of chunks, but not of those that `stay`, the newest;
+        returns how many those are, the number of the newest, and their bytes."""
+        datas = self.datas
         dropped = newest = freed = 0
-        for place in places[: len(places) - stay]:
+        for place in its[: len(its) - stay]:
             if freed >= excess:
                 break
             freed += len(datas[place] or b"") + OVERHEAD
@@ -130,12 +133,13 @@ class Page:
 
     def compact(self) -> None:
         """Let go of what belongs to chunks without data."""
-        kept = [place for place, data in enumerate(self.datas) if data is not None]
-        self.tapes = [self.tapes[place] for place in kept]
-        self.times = array("d", [self.times[place] for place in kept])
-        self.marks = [self.marks[place] for place in kept]
-        self.numbers = [self.numbers[place] for place in kept]
-        self.datas = [self.datas[place] for place in kept]
+        here = [data is not None for data in self.datas]
+        self.tapes = [*compress(self.tapes, here)]
+        times = [*compress(self.times, here)]
+        self.times = array("d", pack(f"{len(times)}d", *times))
+        self.marks = [*compress(self.marks, here)]
+        self.numbers = [*compress(self.numbers, here)]
+        self.datas = [*compress(self.datas, here)]
         self.gone = 0
 
     def clear(self) -> None:
@@ -143,6 +147,28 @@ class Page:
         self.tapes, self.datas = [], []
         self.times = self.marks = self.numbers = ()
         self.gone = 0
+
+
+class Places:
+    """Where pages have data of some tapes: each page is walked through once for all of them."""
+
+    __slots__ = ("_found", "_tapes")
+
+    def __init__(self, tapes: Iterable[object]) -> None:
+        self._tapes = {*tapes}
+        self._found: dict[Page, dict[Any, list[int]]] = {}
+
+    def of(self, page: Page, tape: object) -> list[int]:
+        """Oldest first; the page is sealed."""
+        found = self._found.get(page)
+        if found is None:
+            found = self._found[page] = page.places_of(self._tapes)
+        datas = page.datas
+        return [place for place in found[tape] if datas[place] is not None]
+
+    def moved(self, page: Page) -> None:
+        """What is left in a page stands elsewhere."""
+        self._found.pop(page, None)
 
 
 class Pages:
@@ -158,6 +184,8 @@ class Pages:
         """Bytes that it has room for."""
         self.pages: deque[Page] = deque()
         """All others, which are sealed."""
+        self.total = 0
+        """Bytes of the pages, and of the tapes that have any."""
         self._empty = 0
 
     @property
@@ -210,3 +238,15 @@ class Pages:
             self.pages = deque([page for page in pages if page.tapes])
             empty = 0
         self._empty = empty
+
+    def thinned(self, page: Page, count: int) -> bool:
+        """So many more chunks of a page have left; returns whether the others have moved."""
+        page.gone += count
+        if page.gone == len(page.tapes):
+            self.total -= PAGE
+            self.empty(page)
+        elif page.gone > len(page.tapes) // 2:
+            # What is left of them would be more than what is there.
+            page.compact()
+            return True
+        return False

@@ -2,11 +2,13 @@ import gc
 import weakref
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.journal import IN, OUT, Chunk, Journal, Past, Tape
 from mockforge_brokers.limits import Limits
+from mockforge_brokers.pages import Page
 
 from .lines import LineBroker, LineConnection
 
@@ -253,6 +255,47 @@ def test_a_cleared_journal_holds_nothing_though_the_collector_does_not_know_its_
     del kept, tape, chunk, someone
     gc.collect()
     assert gone() is None
+
+
+@pytest.fixture
+def walks(monkeypatch: pytest.MonkeyPatch) -> list[Page]:
+    """Each page that is walked through, as often as it is."""
+    walked: list[Page] = []
+    places_of = Page.places_of
+
+    def counted(page: Page, of: Any) -> Any:
+        walked.append(page)
+        return places_of(page, of)
+
+    monkeypatch.setattr(Page, "places_of", counted)
+    return walked
+
+
+def test_tapes_of_ended_connections_that_leave_together_walk_once_through_each_page(walks):
+    kept = Journal(ManualClock(), Limits(journal_ended=2_600))
+    tapes = [kept.open("lines", number, owner()) for number in range(2_601)]
+    others = [kept.open("lines", number, owner()) for number in range(30)]
+    for number in range(20_000):
+        (tapes[:11] + others)[number % 41].add(IN, b"x")
+    kept.seal()
+    pages = len(kept.pages)
+    assert pages > 10
+    walks.clear()
+    for tape in tapes:
+        tape.end(past())
+    assert kept.ended_left == 11
+    assert not any(chunks_of(tape) for tape in tapes)
+    assert len(walks) == pages
+
+
+def test_connections_that_meet_their_shares_together_walk_through_pages_together(walks):
+    kept = Journal(ManualClock(), Limits(journal_connection=200_000))
+    tapes = [kept.open("lines", number, owner()) for number in range(20)]
+    for number in range(40_000):
+        tapes[number % 20].add(IN, bytes(100))
+    assert kept.shortened > 20_000
+    # And once more where half of its chunks are left, or half of those, and so on.
+    assert len(walks) < 6 * (kept.seq // len(kept.pages[-1].tapes))
 
 
 class Model:
