@@ -1,8 +1,10 @@
 """The last raw bytes of each connection, kept as they came and decoded only when looked at."""
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from itertools import compress, islice
+from operator import attrgetter
 from typing import Any, Final, Protocol
 from zlib import crc32
 
@@ -19,6 +21,7 @@ OUT: Final = 1
 
 _TAPE: Final = 1024
 """Bytes that a tape costs beside its chunks: itself, its lists and what reads its frames."""
+_FIRST: Final = attrgetter("first")
 _SLACK_OF_ONE: Final = 6
 """Where one connection's share is met, one part in 2 to the power of this is made free."""
 _SLACK_OF_ENDED: Final = 8
@@ -245,16 +248,22 @@ class Tape(Struct, eq=False):
 
     def back(self, before: int | None = None) -> Iterator[Chunk]:
         """Its chunks, newest first: all, or those before a number."""
-        for page in (self.journal.page, *reversed(self.pages)):
+        journal, pages = self.journal, self.pages
+        if before is not None:
+            pages = pages[: bisect_left(pages, before, key=_FIRST)]
+        for page in (journal.page, *reversed(pages)):
             if before is not None and page.first >= before:
                 continue
-            tapes, times, marks, datas, numbers = page.parts()
-            for place in range(len(tapes) - 1, -1, -1):
-                if tapes[place] is not self or datas[place] is None:
-                    continue
-                number, mark = numbers[place], marks[place]
-                if before is None or number < before:
-                    yield Chunk(self, number, times[place], mark & 1, mark >> 1, page)
+            (_, times, marks, datas, numbers), places = journal.looked_at(page)
+            own = places.get(self, [])
+            end = len(own)
+            if before is not None:
+                end = bisect_left(own, before, key=numbers.__getitem__)
+            for at in range(end - 1, -1, -1):
+                place = own[at]
+                if datas[place] is not None:
+                    mark = marks[place]
+                    yield Chunk(self, numbers[place], times[place], mark & 1, mark >> 1, page)
 
     def end(self, past: PastOwner, beside: "Tape | None" = None) -> None:
         """The connection is over: `past` reads its frames from now on.
@@ -371,8 +380,8 @@ class Journal(Pages):
                 tape.pages.clear()
                 tape.ends.clear()
             page.clear()
-        self.pages.clear()
-        self._ended.clear()
+        for each in (self.pages, self._ended, self.looks):
+            each.clear()
         self.total, self.spare = 0, self.page_room
 
     def open(
@@ -418,6 +427,7 @@ class Journal(Pages):
 
     def seal(self) -> None:
         """What came since the last one is a page; the oldest pages leave when a limit is met."""
+        self.looks.clear()
         if not self.coming:
             return
         self.total += self.page_room - self.spare + PAGE

@@ -26,8 +26,14 @@ _WORTH: Final = 1024
 """Bytes of the smallest page of several chunks; where limits are lower each has its own."""
 _PARTS: Final = 4
 """What is added for each chunk to a page's `coming`."""
+_MOST_LOOKED_AT: Final = 16
+"""Pages of which it is known where they have what, for who looks."""
 _MOST_EMPTY: Final = 64
 """Empty pages that may stand among the others until all are looked through."""
+
+
+Parts = tuple[list[Any], Sequence[float], Sequence[int], list[bytes | None], Sequence[int]]
+"""Tapes, times, marks, data and numbers."""
 
 
 def room_of_page(most: int, most_of_one: int) -> int:
@@ -72,10 +78,8 @@ class Page:
         self.tapes, self.times, self.marks, self.datas, self.numbers = self.parts()
         self.coming = []
 
-    def parts(
-        self,
-    ) -> tuple[list[Any], Sequence[float], Sequence[int], list[bytes | None], Sequence[int]]:
-        """Tapes, times, marks, data and numbers of all chunks."""
+    def parts(self) -> Parts:
+        """Of all chunks."""
         coming = self.coming
         if not coming:
             return self.tapes, self.times, self.marks, self.datas, self.numbers
@@ -186,6 +190,8 @@ class Pages:
         """All others, which are sealed."""
         self.total = 0
         """Bytes of the pages, and of the tapes that have any."""
+        self.looks: dict[Page, tuple[Parts, dict[Any, list[int]]]] = {}
+        """Pages that were looked at since the last one was sealed."""
         self._empty = 0
 
     @property
@@ -205,6 +211,25 @@ class Pages:
     def newest_first(self) -> Iterator[Page]:
         yield self.page
         yield from reversed(self.pages)
+
+    def looked_at(self, page: Page) -> tuple[Parts, dict[Any, list[int]]]:
+        """A page's parts, and where among them are those of each tape, oldest first."""
+        # Who decodes looks for the chunk before each.
+        looks = self.looks
+        found = looks.get(page)
+        count = len(page.coming) // _PARTS or len(page.tapes)
+        if found is None or len(found[0][0]) != count:
+            if len(looks) >= _MOST_LOOKED_AT:
+                looks.clear()
+            parts = page.parts()
+            places: dict[Any, list[int]] = {}
+            for place, tape in enumerate(parts[0]):
+                if tape in places:
+                    places[tape].append(place)
+                else:
+                    places[tape] = [place]
+            found = looks[page] = parts, places
+        return found
 
     def sealed(self) -> Page:
         """What came since the last time; another page takes what comes now."""

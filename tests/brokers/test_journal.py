@@ -248,6 +248,7 @@ def test_a_cleared_journal_holds_nothing_though_the_collector_does_not_know_its_
         tape.end(Past("gone", someone.splitter, someone.rows))
         assert not gc.is_tracked(tape.owner)
     (chunk,) = kept.since(0)
+    assert tape.last()
     assert not gc.is_tracked(chunk)
     gone = weakref.ref(someone)
     kept.clear()
@@ -296,6 +297,22 @@ def test_connections_that_meet_their_shares_together_walk_through_pages_together
     assert kept.shortened > 20_000
     # And once more where half of its chunks are left, or half of those, and so on.
     assert len(walks) < 6 * (kept.seq // len(kept.pages[-1].tapes))
+
+
+def test_who_looks_for_the_chunk_before_each_walks_once_through_each_page(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    kept = Journal(ManualClock(), Limits())
+    tapes = [kept.open("lines", number, owner()) for number in range(3)]
+    for number in range(3_000):
+        tapes[number % 3].add(IN, b"%d" % number)
+    walks: list[Page] = []
+    parts = Page.parts
+    monkeypatch.setattr(Page, "parts", lambda page: walks.append(page) or parts(page))
+    for chunk in [*kept.since(0)][:-3]:
+        assert next(chunk.tape.back(chunk.seq)).seq == chunk.seq - 3
+    assert len(kept.pages) > 2
+    assert len(walks) <= 2 * (len(kept.pages) + 1)
 
 
 class Model:
@@ -416,6 +433,15 @@ def test_the_newest_of_what_came_is_kept_within_the_limits(connection, total, mo
         # One of them says most.
         model.say(model.random.choice([model.open[0], model.random.choice(model.open)]))
         assert all(tape.size <= max(tape.room, most + CHUNK) for tape in model.open)
+        if number % 5 == 0:
+            # What is known of a page for who looks is none of what has left, or came since.
+            tape = model.random.choice(model.open)
+            newest = next(tape.back(), None)
+            assert bool(newest) == (tape.size > 0)
+            assert not newest or (newest.seq, newest.data) == (
+                model.came[tape][-1][0],
+                model.came[tape][-1][3],
+            )
         if model.random.random() < tapes / 400:
             model.end()
         if number % 97 == 0:
