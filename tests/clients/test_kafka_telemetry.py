@@ -8,7 +8,7 @@ from mockforge_tui.console.kafka_beside import beside
 
 from .conftest import wait_for
 
-pytestmark = [pytest.mark.client, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.client
 
 
 def test_librdkafka_pushes_what_it_is_asked_for_and_no_more():

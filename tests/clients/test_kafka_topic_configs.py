@@ -26,7 +26,6 @@ with warnings.catch_warnings():
 
 pytestmark = [
     pytest.mark.client,
-    pytest.mark.timeout(60),
     pytest.mark.filterwarnings("ignore:read_text is deprecated:DeprecationWarning"),
 ]
 

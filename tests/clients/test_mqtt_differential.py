@@ -107,7 +107,6 @@ def what_time_does(connect: Callable[[], Link], wait: Callable[[float], object])
     return record
 
 
-@pytest.mark.timeout(100)
 def test_mosquitto_and_we_let_the_same_things_expire(
     mosquitto: tuple[Path, int],
 ) -> None:
@@ -198,7 +197,6 @@ def an_alias_is_its_connections_alone(world: Recorded) -> None:
         an_alias_is_its_connections_alone,
     ],
 )
-@pytest.mark.timeout(100)
 def test_mosquitto_and_we_do_the_same_when(
     happens: Callable[[Recorded], None], mosquitto: tuple[Path, int]
 ) -> None:

@@ -233,7 +233,6 @@ def without(record: list[Any], found: set[tuple[str, bytes]]) -> Iterator[Any]:
     ("happens", "differ"),
     [(wills_wait, "will/"), (messages_expire, "t/"), (members_of_shares_go, "none")],
 )
-@pytest.mark.timeout(100)
 def test_mosquitto_and_we_do_the_same_over_time(
     happens: Callable[[World], None], differ: str, tmp_path: Path
 ) -> None:
