@@ -1,9 +1,11 @@
 """TLS contexts: from files, or from a throw-away CA that is made when the broker starts."""
 
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +24,13 @@ _EXPIRED: Final = (-2, -1)
 _ALWAYS: Final = ("localhost", "127.0.0.1", "::1", "host.docker.internal")
 
 
+_PEM: Final = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_VERSION: Final = 0xA0
+"""The tag of what certificates before X.509 version 2 do not have."""
+_UTC_TIME: Final = 0x17
+_LONG: Final = 0x80
+
+
 class Issued(Struct, frozen=True):
     """Paths of what the throw-away CA made, all PEM."""
 
@@ -34,12 +43,23 @@ class Issued(Struct, frozen=True):
     """The server's certificate as it was: yesterday was its last day. Its key is the same."""
 
 
-def server_context(certificate: str, key: str, client_ca: str | None = None) -> ssl.SSLContext:
+class ServerContext(ssl.SSLContext):
+    """Knows the paths of its certificate, as it is shown now, and of the CA of its clients."""
+
+    certificate: str = ""
+    client_ca: str | None = None
+
+    def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
+        super().load_cert_chain(certfile, keyfile, password)
+        self.certificate = str(certfile)
+
+
+def server_context(certificate: str, key: str, client_ca: str | None = None) -> ServerContext:
     """The context of a listener; with `client_ca` its clients need a certificate of that CA.
 
     All are paths of PEM files. Raises InvalidInput, which names the file.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.sni_callback = remember_server_name
@@ -57,6 +77,7 @@ def server_context(certificate: str, key: str, client_ca: str | None = None) -> 
         except ssl.SSLError as error:
             raise InvalidInput(f"TLS: {client_ca} has no certificate as PEM: {error}") from None
         context.verify_mode = ssl.CERT_REQUIRED
+        context.client_ca = client_ca
     return context
 
 
@@ -132,7 +153,7 @@ def _certificate(
     names: "list[GeneralName]",
     valid: tuple[int, int] = _VALID,
 ) -> "Certificate":
-    from datetime import UTC, datetime, timedelta
+    from datetime import timedelta
 
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
@@ -203,3 +224,41 @@ def _write(path: Path, data: bytes, *, secret: bool = False) -> None:
         path.write_bytes(data)
     except OSError as error:
         raise InvalidInput(f"TLS: {path}: {error.strerror}") from None
+
+
+def expiry(path: str) -> list[datetime]:
+    """Of each certificate in a PEM file, the last moment in which it holds (RFC 5280, 4.1.2.5).
+
+    Raises OSError, and ValueError for what is no certificate.
+    """
+    text = Path(path).read_text("ascii", "replace")
+    return [_not_after(ssl.PEM_cert_to_DER_cert(each)) for each in _PEM.findall(text)]
+
+
+def _not_after(der: bytes) -> datetime:
+    try:
+        _, at, _ = _value(der, 0)
+        _, at, _ = _value(der, at)
+        if der[at] == _VERSION:
+            at = _value(der, at)[2]
+        for _ in ("serial number", "signature", "issuer"):
+            at = _value(der, at)[2]
+        _, at, _ = _value(der, at)
+        at = _value(der, at)[2]
+        tag, start, end = _value(der, at)
+        written = der[start:end].decode("ascii")
+    except IndexError:
+        raise ValueError("the certificate ends too early") from None
+    if tag == _UTC_TIME:
+        # Two digits of a year: 50 to 99 are of the last century.
+        written = ("19" if written >= "50" else "20") + written
+    return datetime.strptime(written, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+
+
+def _value(der: bytes, at: int) -> tuple[int, int, int]:
+    """The tag of what stands there in DER, where its value begins, and where it ends."""
+    tag, length, start = der[at], der[at + 1], at + 2
+    if length & _LONG:
+        size = length - _LONG
+        length, start = int.from_bytes(der[start : start + size]), start + size
+    return tag, start, start + length

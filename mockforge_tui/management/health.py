@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any, Final
 
 from mockforge_brokers.amqp.connection.ends import NODE
 from mockforge_brokers.amqp.state.memory import DISK
+from mockforge_brokers.listener import Listener
+from mockforge_brokers.tls import ServerContext, expiry
 
 from .node import listeners
 from .refusals import bad_request, not_found
 from .request import Asked
 
+_DAY: Final = 86_400
+_SECONDS: Final = {
+    "days": _DAY,
+    "weeks": 7 * _DAY,
+    "months": 365 * _DAY / 12,
+    "years": 365 * _DAY,
+}
 OK: Final = {"status": "ok"}
 _SEVERAL_SINCE: Final = (4, 1)
 """The first release that takes several protocols, and lists those that it lacks."""
@@ -83,6 +93,47 @@ def protocol_listener(asked: Asked) -> Any:
         return {"status": "ok", "protocol": ",".join(wanted)}
     missing = lacking if several else lacking[0]
     return _failed("No active listener", missing=missing, protocols=protocols)
+
+
+def certificate_expiration(asked: Asked) -> Any:
+    """Of the listeners of AMQP, those with a certificate that does not hold for so long."""
+    within, unit = asked.names
+    if not re.fullmatch("[+-]?[0-9]{1,99}", within):
+        raise bad_request("Invalid expiration value.")
+    seconds = _SECONDS.get(unit.lower())
+    if seconds is None:
+        raise bad_request(f"Time unit not recognised. Supported units: {', '.join(_SECONDS)}.")
+    until = asked.runtime.environment.clock.wall() + int(within) * seconds
+    expired = []
+    for listener in asked.runtime.environment.listeners:
+        if listener.protocol == "amqp" and isinstance(context := listener.tls, ServerContext):
+            try:
+                ends = expiry(context.certificate)
+                of_ca = [] if context.client_ca is None else expiry(context.client_ca)
+            except (OSError, ValueError) as error:
+                return _failed(f"a certificate cannot be read any more: {error}")
+            if any(each.timestamp() < until for each in (*ends, *of_ca)):
+                expired.append(_expiring(listener, context, ends, of_ca))
+    return _failed("Certificates expiring", expired=expired) if expired else OK
+
+
+def _expiring(
+    listener: Listener, context: ServerContext, ends: list[datetime], of_ca: list[datetime]
+) -> dict[str, Any]:
+    return {
+        "node": NODE,
+        "protocol": "amqp/ssl",
+        "interface": listener.host,
+        "port": listener.port,
+        "cacertfile": context.client_ca or "",
+        "cacertfile_expires_on": [_written(each) for each in of_ca],
+        "certfile": context.certificate,
+        "certfile_expires_on": [_written(each) for each in ends],
+    }
+
+
+def _written(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d} {moment.hour}:{moment:%M:%S}"
 
 
 def _failed(reason: str, **more: Any) -> Any:

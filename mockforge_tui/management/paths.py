@@ -188,6 +188,7 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "healthchecks/node/*": {"GET": health.node},
     "health/checks/alarms": {"GET": health.alarms},
     "health/checks/local-alarms": {"GET": health.local_alarms},
+    "health/checks/certificate-expiration/*/*": {"GET": health.certificate_expiration},
     "health/checks/virtual-hosts": {"GET": health.ok},
     "health/checks/node-is-mirror-sync-critical": {"GET": health.alone},
     "health/checks/node-is-quorum-critical": {"GET": health.alone},

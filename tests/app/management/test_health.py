@@ -1,8 +1,12 @@
 """Which listeners there are, by port and by protocol, as RabbitMQ 3.10.8 answered it; and the
 lists that a client reads before it takes away what may not be there."""
 
+import time
+from pathlib import Path
+
 import pytest
 from mockforge_brokers.listener import Listener
+from mockforge_brokers.tls import Issued, expiry, issue, server_context
 
 from .test_management import Place
 
@@ -102,3 +106,75 @@ def test_what_cannot_be_kept_as_a_parameter_has_failed_its_validation(
     assert answer.status_code == 400
     assert reason.startswith("Validation failed\n\n")
     assert words in reason
+
+
+def certified(folder: Path, *, expired: bool = False) -> tuple[Place, Issued]:
+    """AMQP with TLS; its certificates are made now and hold for 30 days."""
+    pytest.importorskip("cryptography")
+    issued = issue(folder, ["localhost"])
+    shown = issued.expired if expired else issued.certificate
+    context = server_context(str(shown), str(issued.key), str(issued.ca))
+    place = Place("3.10")
+    place.scene.clock.advance(max(0.0, time.time() - place.scene.clock.wall()))
+    place.scene.environment.listeners.append(Listener("amqp", port=5671, tls=context))
+    return place, issued
+
+
+@pytest.mark.parametrize(("within", "status"), [("2/weeks", 200), ("2/Months", 503)])
+def test_a_certificate_that_ends_soon_is_told(tmp_path: Path, within: str, status: int) -> None:
+    place, issued = certified(tmp_path)
+    answer = place.ask("GET", f"health/checks/certificate-expiration/{within}")
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.json() == {"status": "ok"}
+        return
+    body = answer.json()
+    assert (body["status"], body["reason"]) == ("failed", "Certificates expiring")
+    (listener,) = body["expired"]
+    assert (listener["protocol"], listener["port"]) == ("amqp/ssl", 5671)
+    assert listener["certfile"] == str(issued.certificate)
+    (until,) = expiry(str(issued.certificate))
+    written = f"{until:%Y-%m-%d} {until.hour}:{until:%M:%S}"
+    assert listener["certfile_expires_on"] == [written]
+
+
+def test_a_certificate_that_expired_is_told_whatever_the_time(tmp_path: Path) -> None:
+    place, _ = certified(tmp_path, expired=True)
+    assert place.does("GET", "health/checks/certificate-expiration/0/days") == 503
+
+
+def test_a_certificate_whose_file_is_gone_is_no_error_of_ours(tmp_path: Path) -> None:
+    place, issued = certified(tmp_path)
+    issued.certificate.unlink()
+    answer = place.ask("GET", "health/checks/certificate-expiration/1/days")
+    assert answer.status_code == 503
+    assert str(issued.certificate) in answer.json()["reason"]
+
+
+def test_the_certificate_that_is_shown_now_counts(tmp_path: Path) -> None:
+    place, issued = certified(tmp_path)
+    path = "health/checks/certificate-expiration/1/days"
+    assert place.does("GET", path) == 200
+    place.scene.environment.listeners[-1].tls.load_cert_chain(issued.expired, issued.key)
+    assert place.does("GET", path) == 503
+
+
+def test_a_certificates_last_moment_is_what_cryptography_reads(tmp_path: Path) -> None:
+    x509 = pytest.importorskip("cryptography.x509")
+    issued = issue(tmp_path, ["localhost"])
+    for path in (issued.ca, issued.certificate, issued.expired):
+        read = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+        assert expiry(str(path)) == [read]
+
+
+@pytest.mark.parametrize(
+    ("within", "reason"),
+    [
+        ("x/days", "Invalid expiration value."),
+        ("1.5/days", "Invalid expiration value."),
+        ("1/day", "Time unit not recognised. Supported units: days, weeks, months, years."),
+    ],
+)
+def test_a_time_that_is_none_is_refused(within: str, reason: str) -> None:
+    answer = Place("3.10").ask("GET", f"health/checks/certificate-expiration/{within}")
+    assert (answer.status_code, answer.json()["reason"]) == (400, reason)
