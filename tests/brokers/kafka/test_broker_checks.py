@@ -74,6 +74,10 @@ LAG = "Invalid value {} for configuration log.remote.copy.lag.{}: Value must not
         ({"log.retention.ms": "-7"}, TAKEN),
         ({"log.cleaner.dedupe.buffer.size": "-1"}, refused(BUFFER)),
         ({"log.cleaner.dedupe.buffer.size": "1048575"}, refused(BUFFER)),
+        ({"log.cleaner.threads": "0"}, refused("/ by zero")),
+        ({"log.cleaner.threads": "0", "log.roll.ms": "0"}, refused(ROLL)),
+        ({"log.cleaner.threads": "0", "max.connections.per.ip": "0"}, refused("/ by zero")),
+        ({"log.cleaner.threads": "0", "num.io.threads": "100"}, refused("/ by zero")),
         (
             {"max.connections.per.ip": "0"},
             refused(

@@ -134,7 +134,10 @@ def _retained(after: Value) -> str:
 
 def _buffered(after: Value) -> str:
     cleaners = int(after(_CLEANERS))
-    if not cleaners or int(after(_BUFFER)) // cleaners > _MIB:
+    if not cleaners:
+        # Kafka divides by it just so.
+        return "/ by zero"
+    if int(after(_BUFFER)) // cleaners > _MIB:
         return ""
     return f"requirement failed: {_BUFFER} must be at least 1MB per cleaner thread."
 
