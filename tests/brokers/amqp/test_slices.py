@@ -746,3 +746,21 @@ def test_a_link_ends_though_its_client_vanishes_while_it_is_detached() -> None:
     scene.advance(1)
     assert [event.reason for event in scene.emitted(ConsumerEnded)] == ["detached by the client"]
     assert len(held(other)) == 900
+
+
+@pytest.mark.parametrize("put_off", ["more deliveries", "an end"])
+def test_what_sessions_put_off_finds_none_of_them_once_their_client_is_gone(put_off: str) -> None:
+    scene = hurried()
+    client, other = LaterClient(scene).connect(), scene.client()
+    client.begin(channel=1, window=5000)
+    other.send("queue.declare", queue="q")
+    other.fake.send(publish("", "q", b"x" * 1000) * 1200)
+    client.receiver("/queues/q", channel=1)
+    client.grant(credit=1199, incoming_window=5000, channel=1)
+    if put_off == "an end":
+        scene.advance(1)
+        client.receiver("/queues/q", credit=1, max_message_size=500)
+    client.fake.vanish()
+    client.fake.connection.let_go()
+    scene.advance(1)
+    assert len(held(other)) == 1200

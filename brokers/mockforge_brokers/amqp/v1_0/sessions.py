@@ -95,8 +95,11 @@ class Sessions:
             session.stop()
 
     def ending(self, reason: str) -> Steps:
-        while self.open:
-            _, session = self.open.popitem()
+        """All of them are forgotten with the first step, and end one by one."""
+        # What was to come in a later turn finds none of them.
+        ending = tuple(self.open.values())
+        self.open.clear()
+        for session in ending:
             yield from session.ending(reason)
 
     def let_go(self) -> None:
