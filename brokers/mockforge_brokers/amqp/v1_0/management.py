@@ -153,7 +153,7 @@ class _Call:
         return {
             "leader": "rabbit@mockforge",
             "message_count": ULong(len(queue.messages)),
-            "consumer_count": UInt(len(queue.consumers)),
+            "consumer_count": UInt(queue.counted),
             "name": queue.name,
             "vhost": self.vhost.name,
             "durable": queue.durable,

@@ -70,6 +70,16 @@ def test_a_queue_is_declared_found_purged_and_deleted(scene: Scene, manager: Man
     assert manager.ask("GET", "/queues/a%2Fb") == (404, "queue 'a/b' in vhost '/' not found")
 
 
+def test_of_a_quorum_queue_with_a_single_active_consumer_that_one_counts(
+    scene: Scene, manager: Manager
+) -> None:
+    arguments = {"x-queue-type": "quorum", "x-single-active-consumer": True}
+    scene.broker.declare_queue("q", durable=True, arguments=arguments)
+    for handle in (2, 3):
+        manager.client.receiver("/queues/q", handle=handle)
+    assert manager.ask("GET", "/queues/q")[1]["consumer_count"] == 1
+
+
 def test_an_exchange_and_its_bindings(scene: Scene, manager: Manager) -> None:
     scene.broker.declare_queue("q")
     assert manager.ask("PUT", "/exchanges/x", {"type": "topic"}) == (204, None)
