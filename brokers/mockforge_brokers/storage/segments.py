@@ -77,7 +77,9 @@ _FORMATS: Final = {
 }
 _NOW: Final = _FORMATS[VERSION]
 _ROW: Final = Layout("<QII")
-ROW: Final = _NOW.size + _ROW.size
+ENTRY: Final = _ROW.size
+"""Bytes of each row of a frame, beside its value."""
+ROW: Final = _NOW.size + ENTRY
 """Bytes of a frame of one row, beside its value and what is gone."""
 NUMBER: Final = 8
 """Bytes of one that is gone."""

@@ -49,7 +49,7 @@ _LARGE: Final = 128 * 1024
 """Bytes of a frame from which on the thread writes it, while the loop goes on: it takes longer than
 to hand it over, and what comes meanwhile is one group, which costs less than several."""
 _LARGE_RUNS: Final = 2 * 1024 * 1024
-"""The same of a group that has runs: who published them has sent all that he may before they are
+"""The same of a frame with its runs: who published them has sent all that he may before they are
 confirmed, so nothing comes meanwhile, and to hand them over was a tenth of their time."""
 _UNSEEN: Final = 64 * 1024
 """Bytes of rows alone behind which the cleaner is asked again; it looks at four times as many."""
@@ -118,8 +118,9 @@ class Writer(RowWriter):
     def write(self, group: Group) -> None:
         self._settle()
         job = self._job(group)
-        largest = _LARGE_RUNS if group.runs else _LARGE
-        if self.through or job.size > largest or not self._write_here(job):
+        runs = sum(run.size + form.ENTRY * len(run.numbers) for run in group.runs)
+        large = job.size - runs > _LARGE or job.size > _LARGE_RUNS
+        if self.through or large or not self._write_here(job):
             self._threaded += 1
             self._handed += 1
             self._jobs.put(job)

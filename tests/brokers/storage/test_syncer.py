@@ -94,19 +94,29 @@ def test_a_large_group_is_written_by_the_thread_and_those_behind_it_too(tmp_path
 
 
 @pytest.mark.usefixtures("never")
-@pytest.mark.parametrize(("count", "at_once"), [(3, True), (5, False)])
+@pytest.mark.parametrize(
+    ("count", "each", "others", "at_once"),
+    [
+        (3, 1_000, 0, True),
+        (5, 1_000, 0, False),
+        (100, 1, 0, True),
+        (3, 1_000, 500, True),
+        (1, 1_000, 2_000, False),
+    ],
+)
 def test_the_loop_writes_also_large_groups_of_runs_up_to_a_size(
-    tmp_path, monkeypatch, count, at_once
+    tmp_path, monkeypatch, count, each, others, at_once
 ):
     monkeypatch.setattr(writer_module, "_LARGE", 1_000)
     monkeypatch.setattr(writer_module, "_LARGE_RUNS", 4_000)
     made = writer(tmp_path, through=False)
-    run = Run(range(1, 1 + count), [b"l" * 1_000] * count, b"<", b">")
-    made.write(Group(1, runs=[run]))
+    run = Run(range(1, 1 + count), [b"l" * each] * count, b"<", b">")
+    rows = {999: b"o" * others} if others else {}
+    made.write(Group(1, rows, runs=[run]))
     assert made._handed == (not at_once)
     made.store.wait(lambda: made.store.groups == [1])
     made.close(None)
-    assert read(tmp_path)[0].log(0) == list(run.rows().items())
+    assert read(tmp_path)[0].log(0) == [*run.rows().items(), *rows.items()]
 
 
 @pytest.mark.usefixtures("never")
