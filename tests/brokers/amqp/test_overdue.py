@@ -1,5 +1,6 @@
 """The consumer timeout: who does not acknowledge in time loses the channel."""
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -7,9 +8,11 @@ from mockforge_brokers.amqp.connection.overdue import Ages
 from mockforge_brokers.amqp.events import MessagesRequeued
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.state.policies import NamedPolicy
+from mockforge_brokers.amqp.wire.frames import method
 from mockforge_brokers.events import RequestDenied
 
-from .client import Client, Got, Scene, bodies, names
+from ..fake_peer import finish
+from .client import Client, Got, Scene, bodies, names, publish
 from .v1_0.client import Client as LaterClient
 
 
@@ -78,6 +81,24 @@ def test_delivery_is_measured_from_when_it_went_out_not_from_its_turn() -> None:
     scene.advance(3)
     client.send("basic.ack", delivery_tag=2)
     scene.advance(3)
+    assert names(client.received()) == ["channel.close"]
+
+
+def test_what_stays_unacked_is_no_younger_for_a_look_while_very_many_are_settled() -> None:
+    scene = house_with(10)
+    client = client_of(scene)
+    turn = scene.environment.turn
+    turn.now, turn.length = count().__next__, 0.0
+    client.fake.send(publish("", "q", b"x") * 1100)
+    client.send("basic.consume", queue="q")
+    scene.advance(8)
+    connection = client.fake.connection
+    connection.receive(method(1, "basic.ack", delivery_tag=1090, multiple=True))
+    assert connection.unfinished
+    scene.advance(2)
+    assert client.received() == []
+    finish(connection)
+    scene.advance(2)
     assert names(client.received()) == ["channel.close"]
 
 

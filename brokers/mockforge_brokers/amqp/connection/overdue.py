@@ -92,10 +92,12 @@ class Channels:
         for connection in tuple(self._connections.values()):
             if connection.phase is Phase.OPEN:
                 for channel in tuple(connection.channels.open.values()):
-                    # Of what is being settled right now nothing is late.
-                    if channel.unacked and not (channel.closing or channel.settling):
+                    if channel.unacked and not channel.closing:
                         marks = self._marks[channel] = before.get(channel) or Marks()
                         marks.note(now, channel.last_tag)
+                        # Of what is being settled right now nothing is late.
+                        if channel.settling:
+                            continue
                         # Queues have timeouts of their own: only what is settled is needless.
                         marks.forget(-inf, next(iter(channel.unacked)).__gt__)
                         self._find_leak(channel, Ages(marks, now), oldest.get(channel))
