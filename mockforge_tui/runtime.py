@@ -16,6 +16,7 @@ from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import BrokerRestarted, Warned
+from mockforge_brokers.fairness import Chores
 from mockforge_brokers.journal import Journal
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.holds import Holds
@@ -124,6 +125,10 @@ class Runtime:
     @property
     def spine(self) -> Spine:
         return self.environment.spine
+
+    @property
+    def chores(self) -> Chores:
+        return self.environment.chores
 
     @property
     def journal(self) -> Journal | None:

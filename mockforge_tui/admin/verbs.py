@@ -58,7 +58,7 @@ class Verbs:
             return found
 
         async def table(asked: Mapping[str, Any]) -> Answer:
-            result = self._session.run(line)
+            result = await self._session.settled(self._session.run(line))
             found = {"items": [*result.records]} if result.columns else result.data
             return 200, found or {"items": []}
 

@@ -1,7 +1,7 @@
 """Commands that may have much to do: in steps, and as a job where these are not over at once."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from mockforge_brokers.fairness import Chores, Stepped
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .session import Session
 
 T = TypeVar("T")
+_CELLS: Final = 76
+"""Of a picture that comes later: there is room for them on any terminal."""
 
 
 def worked(
@@ -43,7 +45,8 @@ def worked(
         job.outcome = ended or done(f"{kind} {what} was stopped before its end")
         session.jobs.stop(job)
         if session.interactive and ended is not None:
-            session.report(Notice("note", ended.text))
+            for line in ended.as_text(_CELLS).split("\n"):
+                session.report(Notice("note", line))
 
     def stop() -> None:
         # A job that arrives is stopped by its own last step.

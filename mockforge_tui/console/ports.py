@@ -7,6 +7,7 @@ from mockforge_brokers.access import Access
 from mockforge_brokers.clock import MovableClock
 from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.events import BrokerRestarted
+from mockforge_brokers.fairness import Chores
 from mockforge_brokers.journal import Journal, Row
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.holds import Holds
@@ -82,6 +83,11 @@ class Runtime(Protocol):
 
     @property
     def spine(self) -> Spine: ...
+
+    @property
+    def chores(self) -> Chores:
+        """For work that would keep clients waiting."""
+        ...
 
     @property
     def faults(self) -> Faults: ...

@@ -4,8 +4,11 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
+from mockforge_brokers.fairness import Stepped
+
 from ...text import clean
 from ...units import counted
+from ..lengthy import worked
 from ..registry import Arg, Opt, command
 from ..results import Result
 from ..topology.building import Views, build
@@ -42,17 +45,33 @@ def topology(
     Rates are of the last seconds, as frames in the journal show them; `×` is a flow with an error
     or a fault, `‖` one with a frame that is held. Consumers are shown before anything comes: groups
     and sessions by what they subscribed to. For programs it is a graph of nodes and edges. On the
-    screen, `T` shows it live.
+    screen, `T` shows it live. Of very many, clients get their turn in between; then it is a job,
+    whose end scripts and programs wait for.
     """
+
+    def drawn(graph: Graph) -> Result:
+        if name is not None:
+            graph = graph.only(partial(_has, name.casefold()))
+        picture = partial(_lines, graph)
+        return Result(text=_summary(graph, name), data=graph.as_json(), picture=picture)
+
+    steps = _graph(session, quiet=quiet)
+    return worked(session, session.runtime.chores, "topology", name or "of all", steps, drawn)
+
+
+def _graph(session: "Session", *, quiet: bool) -> Stepped[Graph]:
     runtime = session.runtime
     now = runtime.clock.wall()
     flows = read(runtime.journal, now) if runtime.journal is not None else Flows(now - WINDOW)
+    yield
+    connections = session.connections()
+    yield
+    destinations = session.destinations()
+    yield
     held = chain.from_iterable(each.rows[:1] for each in runtime.holds.held.values())
-    views = Views(session.connections(), session.destinations(), session.groups(), list(held))
-    graph = build(views, flows, now, quiet=quiet)
-    if name is not None:
-        graph = graph.only(partial(_has, name.casefold()))
-    return Result(text=_summary(graph, name), data=graph.as_json(), picture=partial(_lines, graph))
+    views = Views(connections, destinations, session.groups(), list(held))
+    yield
+    return (yield from build(views, flows, now, quiet=quiet))
 
 
 def _has(part: str, name: str) -> bool:

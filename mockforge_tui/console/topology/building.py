@@ -1,17 +1,22 @@
-"""The graph of now: what the brokers show of themselves, with the flows that were seen."""
+"""The graph of now: what the brokers show of themselves, with the flows that were seen.
+
+There may be thousands of clients, topics and flows: it is made in steps, between which clients are
+served. What is looked at stays as it was when it began, but for figures of flows.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from typing import Any, Final
+from itertools import chain, islice
+from typing import Any, Final, TypeVar
 
+from mockforge_brokers.fairness import Stepped
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.protocols import protocol_of, rank_of
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from ..targets import at_host, name_of
-from .consumers import Consumer, consumers_of
+from .consumers import Consumer, Filters, consumers_of
 from .flows import RECENT, Flow, Flows, Place, Way, way_of
 from .graph import NOTHING, Edge, End, Graph, Hub, Inner
 
@@ -25,6 +30,11 @@ _MOST_ENDS: Final = 1_000
 _BRANCH_FROM: Final = 4
 """Topics of one first level that are shown as one hub."""
 _HISTORY: Final = 12
+_STEP: Final = 64
+"""Of whatever is gone through, at most so many in one step."""
+T = TypeVar("T")
+_Root = tuple[str, str]
+"""A protocol, and a first level of its topics."""
 
 
 @dataclass
@@ -37,9 +47,17 @@ class Views:
     held: Iterable[Row] = ()
 
 
-def build(views: Views, flows: Flows, now: float, *, quiet: bool = False) -> Graph:
+def build(views: Views, flows: Flows, now: float, *, quiet: bool = False) -> Stepped[Graph]:
     """The graph of this moment; with `quiet` hubs, too, that nobody has to do with."""
     return _Builder(views, flows, now, quiet=quiet).graph()
+
+
+def _by_steps(those: Iterable[T]) -> Iterator[T | None]:
+    """Each of them, with None where somebody else may have a turn."""
+    for at, each in enumerate(those, 1):
+        yield each
+        if not at % _STEP:
+            yield None
 
 
 @dataclass
@@ -57,64 +75,119 @@ class _Builder:
         self._quiet = quiet
         self._silent: Counter[str] = Counter()
         self._since = flows.since
+        # More of them come meanwhile.
+        self._flows = list(flows)
         self._views = views
-        self._names = {each.id: each.client or f"c{each.id}" for each in views.connections}
-        self._count = Counter((each.protocol, each.client) for each in views.connections)
+        self._names: dict[int, str] = {}
+        self._count: Counter[tuple[str, str]] = Counter()
+        self._unnamed: dict[str, str] = {}
+        self._busy: set[tuple[str, str]] = set()
         self._held = {way for row in views.held if (way := way_of(row)) is not None}
         self._around: defaultdict[Place, _Around] = defaultdict(_Around)
-        self._by_place = {
-            Place(each.protocol, each.kind, name_of(each)): each for each in views.destinations
-        }
+        self._by_place: dict[Place, DestinationView] = {}
+        self._bound: set[Place] = set()
         self._bindings_left = _MOST_BINDINGS
-        self._take(flows)
 
-    def graph(self) -> Graph:
-        used = []
-        for hub in (*self._exchanges(), *self._lone_queues(), *self._topics()):
-            if self._quiet or not hub.is_quiet:
-                used.append(hub)
+    def graph(self) -> Stepped[Graph]:
+        yield from self._look()
+        yield from self._take_consumers()
+        yield from self._take_sources()
+        shown: list[Hub] = []
+        more: Counter[str] = Counter()
+        for hub in chain(self._exchanges(), self._lone_queues(), self._topics()):
+            if hub is None:
+                yield
+            elif self._quiet or not hub.is_quiet:
+                shown.append(hub)
+                if len(shown) >= 2 * MOST_HUBS:
+                    more.update(_cut(shown))
             else:
                 self._silent[hub.place.protocol] += 1
-        used.sort(key=lambda hub: (rank_of(hub.place.protocol), _KINDS[hub.place.kind], hub.place))
-        shown = used[:MOST_HUBS]
-        more = Counter(hub.place.protocol for hub in used[MOST_HUBS:])
-        idle = tuple(self._idle(shown))
-        return Graph(tuple(shown), _counted(self._silent), _counted(more), idle)
+        more.update(_cut(shown))
+        yield
+        idle = yield from self._idle()
+        return Graph(tuple(shown), _counted(self._silent), _counted(more), tuple(idle))
+
+    def _look(self) -> Stepped[None]:
+        """Clients, places and members by what they are looked up by."""
+        for view in _by_steps(self._views.connections):
+            if view is None:
+                yield
+                continue
+            self._names[view.id] = view.client or f"c{view.id}"
+            self._count[view.protocol, view.client] += 1
+            if not view.client:
+                self._unnamed.setdefault(view.protocol, f"c{view.id}")
+        for place in _by_steps(self._views.destinations):
+            if place is None:
+                yield
+            else:
+                self._by_place[Place(place.protocol, place.kind, name_of(place))] = place
+        for group in _by_steps(self._views.groups):
+            if group is None:
+                yield
+                continue
+            for member in group.detail.get("members", ()):
+                client = member["client"] if isinstance(member, Mapping) else member.client
+                self._busy.add((group.protocol, client))
 
     # Who is beside which place --------------------------------------------------------------
 
-    def _take(self, flows: Flows) -> None:
-        """Consumers that the brokers know of, then everybody of whom something was seen."""
-        gets: dict[tuple[Place, str], list[Flow]] = defaultdict(list)
-        for way, flow in flows:
-            if way.direction == OUT:
-                gets[way.place, self._name(way)].append(flow)
+    def _take_consumers(self) -> Stepped[None]:
+        """Consumers that the brokers know of, then everybody who was seen to get something."""
+        gets = yield from self._ways(OUT)
         held = {(way.place, self._name(way)) for way in self._held if way.direction == OUT}
-        topics = [place for place in self._by_place if place.kind == "topic"]
-        known = consumers_of(self._views.groups, topics, self._names)
-        for consumer in islice(known, _MOST_ENDS):
+        filters = Filters()
+        for place in _by_steps(self._by_place):
+            if place is None:
+                yield
+            elif place.kind == "topic":
+                filters.add(place)
+        found = 0
+        for consumer in consumers_of(self._views.groups, filters, self._names):
+            yield
+            if consumer is None:
+                continue
             members = consumer.members or (consumer.name,)
             taken = [f for each in members for f in gets.pop((consumer.place, each), ())]
             is_held = any((consumer.place, each) in held for each in members)
-            self._around[consumer.place].takers.append(self._consumer(consumer, taken, is_held))
+            end = self._consumer(consumer, taken, is_held)
+            self._around[consumer.place].takers.append(end)
+            self._busy.add((end.protocol, end.name))
+            found += 1
+            if found == _MOST_ENDS:
+                break
         for (place, client), taken in islice(gets.items(), _MOST_ENDS):
+            yield
             edge = self._edge(taken, (place, client) in held)
             self._around[place].takers.append(self._client(place.protocol, client, edge))
-        self._take_sources(flows)
 
-    def _take_sources(self, flows: Flows) -> None:
-        sent: dict[tuple[Place, str], list[Flow]] = defaultdict(list)
-        for way, flow in flows:
-            if way.direction == IN:
-                sent[way.place, self._name(way)].append(flow)
+    def _take_sources(self) -> Stepped[None]:
+        sent = yield from self._ways(IN)
         held = {(way.place, self._name(way)) for way in self._held if way.direction == IN}
         for place, client in islice(held, _MOST_ENDS):
             sent.setdefault((place, client), [])
+            self._busy.add((place.protocol, client))
         for (place, client), those in islice(sent.items(), _MOST_ENDS):
+            yield
             around = self._around[place]
             edge = self._edge(those, (place, client) in held)
             around.sources.append(self._client(place.protocol, client, edge))
             around.flows += those
+
+    def _ways(self, direction: int) -> Stepped[dict[tuple[Place, str], list[Flow]]]:
+        """The flows of a direction by place and client."""
+        found: defaultdict[tuple[Place, str], list[Flow]] = defaultdict(list)
+        for each in _by_steps(self._flows):
+            if each is None:
+                yield
+                continue
+            way, flow = each
+            if way.direction == direction:
+                name = self._name(way)
+                found[way.place, name].append(flow)
+                self._busy.add((way.place.protocol, name))
+        return found
 
     def _name(self, way: Way) -> str:
         return way.client or self._names.get(way.connection, f"c{way.connection}")
@@ -144,27 +217,18 @@ class _Builder:
             self._edge(flows, held), note, consumer.warns,
         )  # fmt: skip
 
-    def _idle(self, hubs: Iterable[Hub]) -> Iterator[End]:
+    def _idle(self) -> Stepped[list[End]]:
         """Clients of which nothing was seen, each once."""
-        busy = {(end.protocol, end.name) for hub in hubs for end in hub.ends}
-        busy |= self._members
-        for (protocol, name), count in self._count.items():
-            shown = name or next(
-                (f"c{each.id}" for each in self._views.connections
-                 if each.protocol == protocol and not each.client), "",
-            )  # fmt: skip
-            if (protocol, shown) not in busy:
+        found: list[End] = []
+        for each in _by_steps(self._count.items()):
+            if each is None:
+                yield
+                continue
+            (protocol, name), count = each
+            shown = name or self._unnamed[protocol]
+            if (protocol, shown) not in self._busy:
                 note = f"×{count}" if count > 1 else ""
-                yield End("client", protocol, shown, NOTHING, note)
-
-    @property
-    def _members(self) -> set[tuple[str, str]]:
-        """Those who are shown as a group."""
-        found: set[tuple[str, str]] = set()
-        for group in self._views.groups:
-            for member in group.detail.get("members", ()):
-                client = member["client"] if isinstance(member, Mapping) else member.client
-                found.add((group.protocol, client))
+                found.append(End("client", protocol, shown, NOTHING, note))
         return found
 
     # Hubs -----------------------------------------------------------------------------------
@@ -172,23 +236,36 @@ class _Builder:
     def _hub(
         self, place: Place, view: DestinationView | None, inner: Sequence[Inner] = (),
         left_out: int = 0, over: Sequence[Place] = (),
-    ) -> Hub:  # fmt: skip
+    ) -> Stepped[Hub]:  # fmt: skip
         """`over`: other places whose sources and takers are this hub's."""
-        arounds = [self._around[each] for each in (place, *over) if each in self._around]
         history = [0] * _HISTORY
-        for around in arounds:
-            for flow in around.flows:
+        sources: _Ends = {}
+        takers: _Ends = {}
+        for each in _by_steps((place, *over)):
+            around = self._around.get(each) if each is not None else None
+            if each is None:
+                yield
+            if around is None:
+                continue
+            _merge(sources, around.sources)
+            _merge(takers, around.takers)
+            yield
+            for flow in _by_steps(around.flows):
+                if flow is None:
+                    yield
+                    continue
                 of_it = flow.history(self._now, _HISTORY)
                 history = [all_ + one for all_, one in zip(history, of_it, strict=True)]
         return Hub(
-            place, view, _merged(end for around in arounds for end in around.sources),
-            _merged(end for around in arounds for end in around.takers),
-            tuple(inner), left_out, tuple(history),
-        )  # fmt: skip
+            place, view, _sorted(sources), _sorted(takers), tuple(inner), left_out, tuple(history)
+        )
 
-    def _exchanges(self) -> Iterator[Hub]:
-        self._bound: set[Place] = set()
-        for place, view in self._by_place.items():
+    def _exchanges(self) -> Iterator[Hub | None]:
+        for each in _by_steps(self._by_place.items()):
+            if each is None:
+                yield None
+                continue
+            place, view = each
             if view.kind != "exchange":
                 continue
             bindings = view.detail.get("bindings", ())
@@ -198,7 +275,9 @@ class _Builder:
             made_at_start = not view.name or view.name.startswith("amq.")
             if inner or place in self._around or view.messages_in or not made_at_start:
                 inner += self._dead_letters(inner)
-                yield self._hub(place, view, inner, max(0, len(bindings) - most))
+                yield (yield from self._hub(place, view, inner, max(0, len(bindings) - most)))
+                # Its bindings are a step's work.
+                yield None
 
     def _binding(self, exchange: DestinationView, binding: Mapping[str, Any]) -> Inner:
         name = at_host(exchange.detail.get("vhost"), binding["destination"])
@@ -224,63 +303,103 @@ class _Builder:
             found.append(Inner(dead, "", view, takers, _dead_of(dead, view)))
         return found
 
-    def _lone_queues(self) -> Iterator[Hub]:
+    def _lone_queues(self) -> Iterator[Hub | None]:
         """Queues that the default exchange alone leads to, or somebody sends to by their name."""
-        for place, view in self._by_place.items():
+        for each in _by_steps(self._by_place.items()):
+            if each is None:
+                yield None
+                continue
+            place, view = each
             if view.kind != "queue":
                 continue
             around = self._around.get(place)
             if place not in self._bound:
                 dead = _dead_of(place, view)
                 inner = [Inner(place, "", view, (), dead, above=True)] if dead is not None else []
-                yield self._hub(place, view, inner)
+                yield (yield from self._hub(place, view, inner))
             elif around is not None and around.sources:
-                yield replace(self._hub(place, view), takers=())
+                hub = yield from self._hub(place, view)
+                yield replace(hub, takers=())
 
-    def _topics(self) -> Iterator[Hub]:
-        branches: dict[tuple[str, str], list[Place]] = defaultdict(list)
-        for place, view in self._by_place.items():
-            if view.kind == "topic":
-                root, slash, _ = place.name.partition("/")
-                folds = bool(slash) and protocol_of(place.protocol).levels
-                branches[place.protocol, root if folds else place.name].append(place)
-        for (protocol, root), places in branches.items():
-            if not self._quiet and not any(place in self._around for place in places):
+    def _topics(self) -> Iterator[Hub | None]:
+        branches, alive = yield from self._branches()
+        for at, (branch, places) in enumerate(branches.items()):
+            if not at % _STEP:
+                yield None
+            protocol, root = branch
+            if not self._quiet and branch not in alive:
                 # There may be very many, and nothing is to be drawn of them.
                 self._silent[protocol] += len(places)
             elif len(places) >= _BRANCH_FROM:
-                yield self._branch(Place(protocol, "topic", f"{root}/#"), places)
+                yield from self._branch(Place(protocol, "topic", f"{root}/#"), places)
             else:
                 for place in places:
-                    yield self._hub(place, self._by_place[place])
-        for place in list(self._around):
-            if place.kind == "topic" and place not in self._by_place:
+                    yield (yield from self._hub(place, self._by_place[place]))
+        for waited in _by_steps(list(self._around)):
+            if waited is None:
+                yield None
+            elif waited.kind == "topic" and waited not in self._by_place:
                 # Nobody has sent anything there yet, but somebody waits for it.
-                yield self._hub(place, None)
+                yield (yield from self._hub(waited, None))
 
-    def _branch(self, place: Place, topics: Sequence[Place]) -> Hub:
-        views = [self._by_place[each] for each in topics]
+    def _branches(self) -> Stepped[tuple[dict[_Root, list[Place]], set[_Root]]]:
+        """Topics by their first level, and to which of these belongs one that somebody uses."""
+        branches: dict[_Root, list[Place]] = defaultdict(list)
+        alive: set[_Root] = set()
+        for place in _by_steps(self._by_place):
+            if place is None:
+                yield
+            elif place.kind == "topic":
+                root, slash, _ = place.name.partition("/")
+                folds = bool(slash) and protocol_of(place.protocol).levels
+                branch = place.protocol, root if folds else place.name
+                branches[branch].append(place)
+                if place in self._around:
+                    alive.add(branch)
+        return branches, alive
+
+    def _branch(self, place: Place, topics: Sequence[Place]) -> Iterator[Hub | None]:
+        came = went = held = 0
+        busiest: list[DestinationView] = []
+        for topic in _by_steps(topics):
+            if topic is None:
+                busiest = _busiest(busiest)
+                yield None
+                continue
+            each = self._by_place[topic]
+            came, went = came + each.messages_in, went + each.messages_out
+            held += each.depth or 0
+            busiest.append(each)
         view = DestinationView(
-            place.protocol, "topic", place.name,
-            sum(each.messages_in for each in views), sum(each.messages_out for each in views),
-            sum(each.depth or 0 for each in views), f"{len(views)} topics",
-            {"branch": [each.name for each in views[:200]]},
+            place.protocol, "topic", place.name, came, went, held, f"{len(topics)} topics",
+            {"branch": [each.name for each in topics[:200]]},
         )  # fmt: skip
-        busiest = sorted(views, key=lambda each: -each.messages_in)[:_SHOWN_OF_A_BRANCH]
         inner = [
             Inner(Place(each.protocol, "topic", each.name), "", each, above=True)
-            for each in sorted(busiest, key=lambda each: each.name)
+            for each in sorted(_busiest(busiest), key=lambda each: each.name)
         ]
-        return self._hub(place, view, inner, len(views) - len(inner), over=topics)
+        yield (yield from self._hub(place, view, inner, len(topics) - len(inner), over=topics))
 
 
 _SHOWN_OF_A_BRANCH: Final = 3
 _KINDS: Final = {"topic": 0, "exchange": 1, "queue": 2}
+_Ends = dict[tuple[str, str], End]
 
 
-def _merged(ends: Iterable[End]) -> tuple[End, ...]:
-    """Each end once, in the order of their names, with all that passes."""
-    found: dict[tuple[str, str], End] = {}
+def _busiest(views: Sequence[DestinationView]) -> list[DestinationView]:
+    return sorted(views, key=lambda each: -each.messages_in)[:_SHOWN_OF_A_BRANCH]
+
+
+def _cut(hubs: list[Hub]) -> Counter[str]:
+    """Put them in order; what a graph has no room for leaves, and is counted by protocol."""
+    hubs.sort(key=lambda hub: (rank_of(hub.place.protocol), _KINDS[hub.place.kind], hub.place))
+    more = Counter(hub.place.protocol for hub in hubs[MOST_HUBS:])
+    del hubs[MOST_HUBS:]
+    return more
+
+
+def _merge(found: _Ends, ends: Iterable[End]) -> None:
+    """Each end once, with all that passes."""
     for end in ends:
         before = found.get((end.of, end.name))
         found[end.of, end.name] = end if before is None else replace(
@@ -290,7 +409,17 @@ def _merged(ends: Iterable[End]) -> tuple[End, ...]:
                 before.edge.trouble or end.edge.trouble, before.edge.held or end.edge.held,
             ),
         )  # fmt: skip
+
+
+def _sorted(found: _Ends) -> tuple[End, ...]:
     return tuple(sorted(found.values(), key=lambda end: end.name))
+
+
+def _merged(ends: Iterable[End]) -> tuple[End, ...]:
+    """Each end once, in the order of their names."""
+    found: _Ends = {}
+    _merge(found, ends)
+    return _sorted(found)
 
 
 def _counted(counter: Counter[str]) -> tuple[tuple[str, int], ...]:

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import chain
 from typing import ClassVar, Final
 
+from mockforge_brokers.fairness import Stepped
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -77,6 +78,8 @@ class TopologyPane(Pane):
         self._chosen: Hashable = None
         self._top = 0
         self._step = 0
+        self._making: Stepped[None] | None = None
+        """The next graph, as long as it is not whole."""
 
     # What is shown -----------------------------------------------------------------------
 
@@ -90,7 +93,7 @@ class TopologyPane(Pane):
         self._flows = Flows(since if whole or oldest is None else oldest.time)
         # A sample of these may stand for more or less than one of now.
         self._meet(first, 1)
-        self.look()
+        self._look_anew()
 
     def tick(self) -> None:
         """Take in what the flow got since; move what moves."""
@@ -106,21 +109,46 @@ class TopologyPane(Pane):
         self._seen = self.feed.newest
 
     def look(self) -> None:
-        """Make the graph of this moment."""
-        if self.frozen:
-            return
+        """Make the graph of this moment, unless one is being made."""
+        if not self.frozen and self._making is None:
+            self._look_anew()
+
+    def _look_anew(self) -> None:
+        self._leave_it()
+        if not self.frozen:
+            self._making = making = self._steps()
+            self.console_app.session.runtime.chores.do(making)
+
+    def _leave_it(self) -> None:
+        """A graph that is half made is not wanted any more."""
+        making, self._making = self._making, None
+        if making is not None:
+            making.close()
+
+    def _steps(self) -> Stepped[None]:
+        try:
+            self.graph = yield from self._made()
+        finally:
+            self._making = None
+        # It is drawn in a turn of its own.
+        yield
+        if self.is_attached:
+            self._draw_anew()
+
+    def _made(self) -> Stepped[Graph]:
         session = self.console_app.session
         runtime, snapshot = session.runtime, self.console_app.snapshot
         now = runtime.clock.wall()
         self._flows.forget(now)
+        connections = session.connections()
+        yield
         views = Views(
-            session.connections(),
+            connections,
             [each.view for each in snapshot.destinations],
             snapshot.groups,
             list(chain.from_iterable(each.rows[:1] for each in runtime.holds.held.values())),
         )
-        self.graph = build(views, self._flows, now, quiet=self.quiet)
-        self._draw_anew()
+        return (yield from build(views, self._flows, now, quiet=self.quiet))
 
     def _draw_anew(self) -> None:
         graph, room = self.graph, self.body_width
@@ -159,12 +187,12 @@ class TopologyPane(Pane):
 
     def toggle_frozen(self) -> None:
         self.frozen = not self.frozen
-        self.look()
+        self._look_anew()
         self.refresh()
 
     def toggle_noise(self) -> None:
         self.quiet = not self.quiet
-        self.look()
+        self._look_anew()
 
     # What is chosen ------------------------------------------------------------------------
 
@@ -249,6 +277,9 @@ class TopologyPane(Pane):
             # With the edge of its box, where it is the first in it.
             self._top = min(max(self._top, found[0] - height + 2), max(0, found[0] - 1))
         self._top = max(0, min(self._top, len(self._lines) - height))
+
+    def on_unmount(self) -> None:
+        self._leave_it()
 
     def on_resize(self, event: events.Resize) -> None:
         self._draw_anew()

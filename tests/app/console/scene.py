@@ -167,6 +167,7 @@ class Scene:
         }
         self.production = Production(self.brokers, environment, seed=1)
         self.spine = environment.spine
+        self.chores = environment.chores
         self.bodies = Bodies(environment.usage)
         self.faults, self.holds = environment.faults, environment.holds
         self.usage, self.access = environment.usage, environment.access

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from brokers.calls import calls_of
 from brokers.misbehaving import Waiting
 from brokers.misbehaving import hold as hold_rule
+from mockforge_brokers.fairness import finished
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.snapshots import DestinationView
 
@@ -129,7 +131,7 @@ def test_topics_of_one_first_level_are_one_hub_with_all_that_goes_there() -> Non
     flows = Flows(NOW - WINDOW)
     for at in range(9):
         flows.meet(_row(f"dev-{at % 2}", f"rooms/{at}/temp"))
-    (hub,) = build(Views(destinations=topics), flows, NOW).hubs
+    (hub,) = finished(build(Views(destinations=topics), flows, NOW)).hubs
     assert hub.place.name == "rooms/#"
     assert [(end.name, end.edge.messages) for end in hub.sources] == [("dev-0", 5), ("dev-1", 4)]
     assert (len(hub.inner), hub.left_out) == (3, 6)
@@ -138,8 +140,9 @@ def test_topics_of_one_first_level_are_one_hub_with_all_that_goes_there() -> Non
 def test_what_nobody_has_to_do_with_is_counted_and_shown_when_asked_for() -> None:
     topics = [_topic(f"t{at}", "kafka") for at in range(MOST_HUBS + 50)]
     flows = Flows(NOW)
-    assert build(Views(destinations=topics), flows, NOW).quiet == (("kafka", MOST_HUBS + 50),)
-    graph = build(Views(destinations=topics), flows, NOW, quiet=True)
+    views = Views(destinations=topics)
+    assert finished(build(views, flows, NOW)).quiet == (("kafka", MOST_HUBS + 50),)
+    graph = finished(build(views, flows, NOW, quiet=True))
     assert len(graph.hubs) == MOST_HUBS
     assert graph.more == (("kafka", 50),)
     assert "and 50 more" in "\n".join(map(as_text, draw(graph, 100)))
@@ -151,6 +154,64 @@ def test_a_name_leaves_what_has_to_do_with_it() -> None:
     assert "orders.created" in shown
     assert "sensors" not in shown
     assert "nothing here has nowhere" in shop.run("topology nowhere").as_text()
+
+
+def _many(roots: int) -> tuple[Views, Flows]:
+    """2,000 clients, 5,000 topics of so many first levels, 4,096 flows."""
+    scene = Scene(furnished=False)
+    topics = [_topic(f"r{at % roots}/{at}") for at in range(5_000)]
+    for at in range(2_000):
+        scene.mqtt_client(f"dev-{at}", topics[at].name)
+    flows = Flows(NOW - WINDOW)
+    for at in range(4_096):
+        flows.meet(_row(f"dev-{at % 2_000}", topics[at].name, (IN, OUT)[at % 3 == 0]))
+    session = scene.session
+    return Views(session.connections(), topics, session.groups()), flows
+
+
+@pytest.mark.parametrize(("roots", "quiet"), [(1, False), (100, True), (5_000, True)])
+def test_a_graph_of_very_many_is_made_in_small_steps(roots: int, quiet: bool) -> None:
+    views, flows = _many(roots)
+    steps = build(views, flows, NOW, quiet=quiet)
+    sizes: list[int] = []
+    made: list[Graph] = []
+
+    def step() -> None:
+        try:
+            next(steps)
+        except StopIteration as end:
+            made.append(end.value)
+
+    while not made:
+        sizes.append(calls_of(step))
+    assert max(sizes) < 10_000, sizes.index(max(sizes))
+    assert sum(sizes) > 100_000
+
+
+def test_who_is_busy_where_there_is_no_room_is_not_called_idle() -> None:
+    flows = Flows(NOW)
+    clients = [f"dev-{at}" for at in range(MOST_HUBS + 50)]
+    for client in clients:
+        flows.meet(_row(client, client))
+    scene = Scene(furnished=False)
+    for client in (*clients, "silent"):
+        scene.mqtt_client(client)
+    graph = finished(build(Views(scene.session.connections()), flows, NOW))
+    assert (len(graph.hubs), graph.more) == (MOST_HUBS, (("mqtt", 50),))
+    assert [end.name for end in graph.idle] == ["silent"]
+
+
+def test_clients_have_their_turn_while_the_command_draws_very_much() -> None:
+    shop = Shop(3)
+    at_once = shop.run("topology")
+    shop.environment.turn.length = -1.0
+    result = shop.run("topology")
+    (job,) = shop.session.jobs
+    assert "goes on with topology of all" in result.text
+    shop.session.interactive = True
+    shop.advance(0)
+    assert job.result(result).data == at_once.data
+    assert [each.text for each in shop.heard] == at_once.as_text(76).split("\n")
 
 
 # Rates -----------------------------------------------------------------------------------------

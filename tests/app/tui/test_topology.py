@@ -208,6 +208,31 @@ def test_rows_that_came_while_it_was_out_of_sight_are_not_all_looked_at() -> Non
     play(act)
 
 
+def test_clients_have_their_turn_while_it_is_made() -> None:
+    async def act(stage: Stage) -> None:
+        shop: Shop = stage.runtime
+        shop.environment.turn.length = -1.0
+        await stage.keys("T")
+        topology = stage.screen.topology
+        assert not topology.graph.hubs
+        # What is made is not begun again by each look, but by what changes it.
+        making = topology._making
+        topology.look()
+        assert topology._making is making is not None
+        await stage.keys("full_stop")
+        assert topology._making is not making
+        shop.clock.advance(0)
+        await stage.shows("orders.paid")
+        assert topology._making is None
+        topology.look()
+        await stage.keys("space")
+        assert topology._making is None
+        await stage.keys("space", "T")
+        shop.clock.advance(0)
+
+    play(act)
+
+
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
 def test_hostile_names_do_no_harm(glyphs: object) -> None:
     async def act(stage: Stage) -> None:
