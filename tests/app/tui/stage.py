@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from textual import events
+from textual.keys import key_to_character
 from textual.pilot import Pilot
 
 from mockforge_tui.tui.app import ConsoleApp
@@ -37,18 +39,37 @@ class Stage:
             await self.pilot.press(key)
         await self.pilot.pause()
 
+    async def press(self, key: str) -> None:
+        """One key, until all have met what it led to; nothing need be drawn.
+
+        By messages, not by time: `keys` waits for an idle process, thrice for each key.
+        """
+        event = events.Key(key, key_to_character(key))
+        event.set_sender(self.app)
+        self.app.post_message(event)
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Let everybody take in what waits, what comes of it, and what comes of that."""
+        for _ in range(3):
+            await self.pilot._wait_for_screen()
+
     async def type(self, text: str) -> None:
         named = {" ": "space", ":": "colon", "/": "slash", "*": "asterisk", ".": "full_stop"}
         await self.keys(*(named.get(each, each) for each in text))
 
     async def tick(self) -> None:
         """Decode all that waits, take a snapshot, and let it be painted."""
+        self.look()
+        await self.pilot.pause()
+
+    def look(self) -> None:
+        """The same, with nothing painted yet."""
         while self.app.feed.tick(1.0):
             pass
         self.screen.tick()
         self._now += 1.0
         self.app._take_snapshot(self._now)
-        await self.pilot.pause()
 
     async def until(self, fact: Callable[[], object], what: str = "") -> None:
         """Let the screen go on until something is so."""
