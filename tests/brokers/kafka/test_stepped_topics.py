@@ -5,6 +5,7 @@ from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
 from mockforge_brokers.kafka.state.keeper import Keeper
 from mockforge_brokers.kafka.wire.messages.topics import (
     CreatableTopic,
+    CreatePartitionsAssignment,
     CreatePartitionsRequest,
     CreatePartitionsTopic,
     CreateTopicsRequest,
@@ -43,9 +44,9 @@ def created(name, count):
     return CreateTopicsRequest(topics=[topic], timeout_ms=1000, validate_only=False)
 
 
-def grown(name, count):
-    topic = CreatePartitionsTopic(name=name, count=count, assignments=None)
-    return CreatePartitionsRequest(topics=[topic], timeout_ms=1000, validate_only=False)
+def grown(name, count, assignments=None, *, validate_only=False):
+    topic = CreatePartitionsTopic(name=name, count=count, assignments=assignments)
+    return CreatePartitionsRequest(topics=[topic], timeout_ms=1000, validate_only=validate_only)
 
 
 @pytest.mark.parametrize("grows", [False, True])
@@ -91,6 +92,54 @@ def test_partitions_in_the_making_count_in_the_limit(monkeypatch, grows, leaves)
     # What is there now is counted once.
     scene.broker.create_topic("others", 399)
     assert scene.broker.cluster.topics.partitions == 1000
+
+
+def quota_used_up(scene):
+    cluster = scene.broker.cluster
+    cluster.quotas.alter([("client-id", "shop")], [("controller_mutation_rate", 1.0)])
+    cluster.quotas.mutate("", "shop", 1000, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("request_", "before", "code"),
+    [
+        (grown(OLD, 500, validate_only=True), None, 0),
+        (
+            grown(OLD, 500, [CreatePartitionsAssignment(broker_ids=[77])] * 499),
+            None,
+            ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+        ),
+        (
+            grown(OLD, 500, [CreatePartitionsAssignment(broker_ids=[1])] * 3),
+            None,
+            ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+        ),
+        (grown(OLD, 500), quota_used_up, ErrorCode.THROTTLING_QUOTA_EXCEEDED),
+    ],
+    ids=["only asks", "unknown broker", "too few assignments", "quota"],
+)
+def test_a_growth_that_is_not_to_be_makes_nothing(scene, monkeypatch, request_, before, code):
+    made, usual = [], Keeper.make_log
+    monkeypatch.setattr(Keeper, "make_log", lambda self, *of: made.append(of) or usual(self, *of))
+    if before is not None:
+        before(scene)
+    client = scene.network.connect()
+    scene.ask(client, request_, 3)
+    later(scene)
+    (result,) = scene.answer(client, ApiKey.CREATE_PARTITIONS, 3).results
+    assert (result.error_code, made) == (code, [])
+
+
+def test_a_growth_whose_assignments_fit_no_more_is_refused(scene):
+    client = scene.network.connect()
+    assignments = [CreatePartitionsAssignment(broker_ids=[1])] * 499
+    scene.ask(client, grown(OLD, 500, assignments), 3)
+    scene.clock.turn()
+    scene.broker.grow_topic(OLD, 70)
+    later(scene)
+    (result,) = scene.answer(client, ApiKey.CREATE_PARTITIONS, 3).results
+    assert result.error_code == ErrorCode.INVALID_REPLICA_ASSIGNMENT
+    assert len(scene.broker.cluster.topics[OLD].logs) == 70
 
 
 @pytest.mark.parametrize(

@@ -32,23 +32,25 @@ def handle(caller: Caller, request: CreatePartitionsRequest) -> Stepped[CreatePa
 def _grow(
     caller: Caller, wanted: CreatePartitionsTopic, validate_only: bool, repeated: bool
 ) -> Stepped[CreatePartitionsTopicResult]:
+    cluster = caller.cluster
     try:
         check_once(repeated=repeated)
         caller.permit("alter", "topic", wanted.name)
-        topic = caller.cluster.check_growth(wanted.name, wanted.count)
-        made = yield from caller.cluster.new_logs(wanted.name, len(topic.logs), wanted.count)
-        # Others had their turn meanwhile.
-        topic = caller.cluster.check_growth(wanted.name, wanted.count)
+        topic = _check_growth(caller, wanted)
         before = len(topic.logs)
-        if wanted.assignments is not None:
-            _check_assignments(caller, wanted, topic)
-        caller.mutate(wanted.count - len(topic.logs), strict=caller.version >= _STRICT_QUOTA_SINCE)
+        factor = len(cluster.replication.replicas(topic.logs[0]))
+        for one in wanted.assignments or ():
+            check_assignment(one.broker_ids, cluster.nodes, factor)
+        caller.mutate(wanted.count - before, strict=caller.version >= _STRICT_QUOTA_SINCE)
         if not validate_only:
-            cluster = caller.cluster
+            made = yield from cluster.new_logs(wanted.name, before, wanted.count)
+            # Others had their turn meanwhile.
+            topic = _check_growth(caller, wanted)
+            before = len(topic.logs)
             cluster.grow_topic(wanted.name, wanted.count, made=made, source=caller.name)
-            if caller.cluster.nodes.many and wanted.assignments is not None:
+            if cluster.nodes.many and wanted.assignments is not None:
                 for log, one in zip(topic.logs[before:], wanted.assignments, strict=True):
-                    caller.cluster.replication.place_new(log, one.broker_ids)
+                    cluster.replication.place_new(log, one.broker_ids)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.CREATE_PARTITIONS, refusal)
         return CreatePartitionsTopicResult(
@@ -57,17 +59,17 @@ def _grow(
     return CreatePartitionsTopicResult(name=wanted.name)
 
 
-def _check_assignments(caller: Caller, wanted: CreatePartitionsTopic, topic: Topic) -> None:
-    assignments, new = wanted.assignments or (), wanted.count - len(topic.logs)
-    factor = len(caller.cluster.replication.replicas(topic.logs[0]))
-    if len(assignments) != new:
+def _check_growth(caller: Caller, wanted: CreatePartitionsTopic) -> Topic:
+    """Raises RequestRefused where the topic cannot get so many more, or is not told where."""
+    topic = caller.cluster.check_growth(wanted.name, wanted.count)
+    new = wanted.count - len(topic.logs)
+    if wanted.assignments is not None and len(wanted.assignments) != new:
         raise RequestRefused(
             ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-            f"Attempted to add {new} additional partition(s), but only {len(assignments)}"
+            f"Attempted to add {new} additional partition(s), but only {len(wanted.assignments)}"
             " assignment(s) were specified.",
         )
-    for one in assignments:
-        check_assignment(one.broker_ids, caller.cluster.nodes, factor)
+    return topic
 
 
 API = MessageHandler(CreatePartitionsRequest, handle)
