@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import takewhile
 from typing import Final
 
 from msgspec import Struct
@@ -321,10 +322,10 @@ class Access:
         user = self.user(protocol, name)
         return user is not None and user.check(password)
 
-    @property
-    def version(self) -> tuple[int, int]:
-        """Another one after each rule that came or went: who looks by steps looks again."""
-        return self._last_rule, len(self.rules)
+    def rules_after(self, number: int) -> list[tuple[int, Rule]]:
+        """Those that came after this one, the newest one first."""
+        # Their numbers only rise.
+        return list(takewhile(lambda one: one[0] > number, reversed(self.rules.items())))
 
     def add_rule(self, rule: Rule) -> int:
         self._last_rule = number = self._last_rule + 1

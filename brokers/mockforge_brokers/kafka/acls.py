@@ -7,15 +7,14 @@ KIP-11, KIP-290, KIP-430, and Kafka's StandardAuthorizer.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ..access import Access, Free, Guard
-from ..fairness import Stepped
+from ..fairness import Stepped, Steps, finished
 from ..permissions import (
     ACL_KINDS,
     ACL_OPERATIONS,
@@ -39,6 +38,10 @@ _OPERATION_NAMES: Final = {number: name for name, number in OPERATION_NUMBERS.it
 _ANY: Final = 1
 _DENY, _ALLOW = 2, 3
 WILDCARD: Final = "*"
+_LOOKS: Final = 2
+"""By steps, before the last one."""
+_Rules = list[tuple[int, Rule]]
+"""With their numbers."""
 
 OF_KIND: Final[dict[str, tuple[str, ...]]] = {
     "topic": ("read", "write", "create", "delete", "alter", "describe", "describe_configs",
@@ -320,22 +323,26 @@ def _words(rule: Rule, kind: str) -> list[str]:
 
 def create(access: Access, wanted: Sequence[Acl]) -> Stepped[None]:
     """Those that are there already are kept. All that are new come at once, in the last step."""
-    while True:
-        version = access.version
-        known: set[Acl] = set()
-        for _, acl in listed(access):
-            known.add(acl)
-            yield
-        new: dict[Acl, Rule] = {}
-        for acl in wanted:
-            if acl not in known:
-                new[acl] = acl.rule
-            yield
-        if version == access.version:
-            break
+    rules: dict[Acl, Rule] = {}
+    there: dict[Acl, list[int]] = {}
+    for acl in wanted:
+        rules[acl] = acl.rule
+        there[acl] = []
+        yield
+
+    def look(at: _Rules) -> Stepped[None]:
+        for number, rule in at:
+            for acl in _entries(rule):
+                if acl in there:
+                    there[acl].append(number)
+                yield
+
+    yield from _looking(access, look)
     with access.together():
-        for rule in new.values():
-            access.add_rule(rule)
+        for acl, rule in rules.items():
+            # A rule that said it may have gone meanwhile.
+            if not any(number in access.rules for number in there[acl]):
+                access.add_rule(rule)
 
 
 def delete(access: Access, wanted: Sequence[AclFilter]) -> Stepped[list[list[Acl]]]:
@@ -343,38 +350,65 @@ def delete(access: Access, wanted: Sequence[AclFilter]) -> Stepped[list[list[Acl
 
     All goes at once, in the last step.
     """
-    while True:
-        version = access.version
-        found = yield from _matching(access, wanted)
+    found: list[list[tuple[int, Acl]]] = [[] for _ in wanted]
+    left: dict[int, list[Rule]] = {}
+
+    def look(at: _Rules) -> Stepped[None]:
+        matched = yield from _matching(at, wanted)
         gone: dict[int, set[Acl]] = {}
-        for number, acl in chain.from_iterable(found):
-            gone.setdefault(number, set()).add(acl)
-            yield
-        left: dict[int, list[Rule]] = {}
-        # Of one that went meanwhile there is nothing, and all begins anew.
-        for number, rule in [(number, access.rules.get(number)) for number in gone]:
-            if rule is not None:
+        for so_far, more in zip(found, matched, strict=True):
+            for number, acl in more:
+                gone.setdefault(number, set()).add(acl)
+                yield
+            so_far.extend(more)
+        for number, rule in at:
+            if number in gone:
                 left[number] = list(_left_of(rule, gone[number]))
-            yield
-        if version == access.version:
-            break
+                yield
+
+    yield from _looking(access, look)
+    # Others may have taken some back meanwhile.
+    goes = left.keys() & access.rules.keys()
     with access.together():
         for number, rules in left.items():
-            access.remove_rule(number)
-            for rule in rules:
-                access.add_rule(rule)
-    return [[acl for _, acl in each] for each in found]
+            if number in goes:
+                access.remove_rule(number)
+                for rule in rules:
+                    access.add_rule(rule)
+    return [[acl for number, acl in each if number in goes] for each in found]
 
 
-def _matching(access: Access, wanted: Iterable[AclFilter]) -> Stepped[list[list[tuple[int, Acl]]]]:
-    """What there is of each filter, each with the number of its rule."""
+def _looking(access: Access, look: Callable[[_Rules], Stepped[None]]) -> Steps:
+    """`look` at all rules of Kafka by steps, then at those that came meanwhile, each one once.
+
+    The last look, and what is done when this ends, are one step: nothing comes in between, and
+    however many change rules, nobody looks for ever.
+    """
+    newest = 0
+    for _ in range(_LOOKS):
+        rules = access.rules_after(newest)
+        newest = rules[0][0] if rules else newest
+        yield from look(_of_kafka(rules))
+    finished(look(_of_kafka(access.rules_after(newest))))
+
+
+def _of_kafka(newest_first: _Rules) -> _Rules:
+    return [one for one in reversed(newest_first) if one[1].protocol == "kafka"]
+
+
+def _matching(rules: _Rules, wanted: Sequence[AclFilter]) -> Stepped[list[list[tuple[int, Acl]]]]:
+    """What these rules say of each filter, each with the number of its rule."""
     entries = []
     # Programs list what is there and name each of it: thousands by thousands to compare.
     exact: dict[AclFilter, list[tuple[int, Acl]]] = {}
-    for each in listed(access):
-        entries.append(each)
-        exact.setdefault(AclFilter.of(each[1]), []).append(each)
-        yield
+    for number, rule in rules:
+        for acl in _entries(rule):
+            each = number, acl
+            entries.append(each)
+            exact.setdefault(AclFilter.of(acl), []).append(each)
+            yield
+    if not entries:
+        return [[] for _ in wanted]
     found = []
     for one in wanted:
         if one.is_exact:

@@ -26,7 +26,7 @@ from mockforge_brokers.kafka.wire.messages.scram import (
     ScramCredentialDeletion,
     ScramCredentialUpsertion,
 )
-from mockforge_brokers.permissions import KAFKA_ANONYMOUS
+from mockforge_brokers.permissions import KAFKA_ANONYMOUS, Rule
 
 from .scene import Scene, Turning
 
@@ -212,6 +212,46 @@ def test_acls_that_are_deleted_twice_at_once_are_gone_and_the_others_stay(scene,
     ]
     # Each was deleted by one of them.
     assert sorted(answers[0] + answers[1]) == sorted(NAMES[:30])
+
+
+@pytest.mark.parametrize("protocol", ["kafka", "amqp"])
+@pytest.mark.parametrize(
+    ("before", "request_", "left"),
+    [(None, acls_made(), NAMES), (acls_made(), acls_deleted(), [])],
+    ids=["made", "deleted"],
+)
+def test_acls_change_though_others_change_rules_all_the_time(
+    scene, before, request_, left, protocol
+):
+    if before is not None:
+        done(scene, before, 3)
+    access, client = scene.environment.access, scene.network.connect()
+    scene.ask(client, request_, 3)
+    turns = 0
+    while not client.peek():
+        turns += 1
+        assert turns < 2000
+        access.add_rule(Rule(True, "bob", frozenset(("read",)), protocol, f"t{turns}"))
+        scene.clock.turn()
+        scene.network.settle()
+    assert sorted(listed(scene)) == sorted(left)
+    assert len(access.rules) == len(left) + turns
+
+
+@pytest.mark.parametrize("turns", range(0, 160, 7))
+def test_acls_that_go_while_they_are_made_are_there(scene, turns):
+    done(scene, acls_made(), 3)
+    client = scene.network.connect()
+    scene.ask(client, acls_made(), 3)
+    for _ in range(turns):
+        scene.clock.turn()
+    if client.peek():
+        return
+    access = scene.environment.access
+    for number in list(access.rules):
+        access.remove_rule(number)
+    later(scene)
+    assert sorted(listed(scene)) == sorted(NAMES)
 
 
 def test_of_a_user_who_goes_meanwhile_no_credential_is_deleted(scene):
