@@ -203,6 +203,36 @@ def test_an_end_is_written_also_for_who_is_gone(wide):
     assert (wide.state, wide.markers, wide.committed) == ("CompleteCommit", WIDE, WIDE)
 
 
+@pytest.mark.parametrize("place", [0, 150])
+@pytest.mark.parametrize("committed", [False, True])
+def test_an_end_that_a_bug_stopped_is_written_anew(wide, monkeypatch, place, committed):
+    cluster, failing = wide.cluster, wide.logs[place]
+    usual = cluster.append_marker
+
+    def append_marker(log, marker):
+        if log is failing:
+            raise RuntimeError("a bug")
+        usual(log, marker)
+
+    monkeypatch.setattr(cluster, "append_marker", append_marker)
+    # In the first step, or in a later turn.
+    with pytest.raises(RuntimeError):
+        wide.scene.ask(wide.client, wide.ending(committed=committed), 5)
+        wide.later()
+    wide.later()
+    assert wide.markers == place
+    assert wide.ask(taking(wide), 5).error_code == ErrorCode.CONCURRENT_TRANSACTIONS
+    with pytest.raises(RuntimeError):
+        wide.scene.clock.advance(5)
+    monkeypatch.undo()
+    wide.scene.clock.advance(5)
+    wide.later()
+    state = "CompleteCommit" if committed else "CompleteAbort"
+    assert (wide.state, wide.markers) == (state, WIDE)
+    assert wide.committed == (WIDE if committed else 0)
+    assert wide.ask(taking(wide), 5).error_code == 0
+
+
 def timed_out(wide):
     wide.scene.clock.pass_time(61)
     wide.scene.clock.turn()

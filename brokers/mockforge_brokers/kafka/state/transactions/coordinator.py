@@ -32,6 +32,8 @@ from .transaction import (
 
 _A_STEP: Final = 16
 """Markers that are written at a time."""
+_AGAIN: Final = 5.0
+"""Seconds after an end that failed, when it is written anew."""
 _BY_ITS_PRODUCER: Final = "by its producer"
 
 
@@ -256,10 +258,10 @@ class Transactions:
         if self._environment.turn.work(steps):
             self._environment.chores.later(steps)
 
-    def _resume(self, one: Transaction, marker: Marker) -> None:
-        """The broker went down before all was written."""
+    def _resume(self, one: Transaction, marker: Marker, why: str) -> None:
+        """The broker went down before all was written, or a bug of ours was in the way."""
         one.timer = None
-        self._go_on(self._complete(one, marker, "ended before a restart", resumed=True))
+        self._go_on(self._complete(one, marker, why, resumed=True))
 
     def _end(self, one: Transaction, *, committed: bool, new_epoch: bool) -> Marker:
         """Its own state first: a marker wakes fetches, and who looks then must find it over."""
@@ -276,8 +278,18 @@ class Transactions:
     ) -> Steps:
         """Write the end everywhere. Meanwhile all ids may be cleared, which `ending` tells.
 
-        `resumed`: not where it is not open any more.
+        `resumed`: not where it is not open any more. As long as there is no end nothing begins
+        under the id, so that one which fails is written anew.
         """
+        try:
+            yield from self._written(one, marker, why, resumed=resumed)
+        except Exception:
+            if one.ending is marker:
+                clock = self._environment.clock
+                one.timer = clock.call_later(_AGAIN, self._resume, one, marker, why)
+            raise
+
+    def _written(self, one: Transaction, marker: Marker, why: str, *, resumed: bool) -> Steps:
         begun: list[tuple[str, int, int]] = []
         left = _A_STEP
         for topic, partition in one.partitions:
@@ -352,7 +364,9 @@ class Transactions:
                 passed = self._environment.clock.wall() - one.started
                 self._arm(one, max(0.0, one.timeout - passed))
             elif one.ending is not None:
-                one.timer = self._environment.clock.call_later(0, self._resume, one, one.ending)
+                one.timer = self._environment.clock.call_later(
+                    0, self._resume, one, one.ending, "ended before a restart"
+                )
 
     def _get_or_create(self, transactional_id: str) -> Transaction:
         one = self.by_id.get(transactional_id)
