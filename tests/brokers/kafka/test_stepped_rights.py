@@ -254,6 +254,32 @@ def test_acls_that_go_while_they_are_made_are_there(scene, turns):
     assert sorted(listed(scene)) == sorted(NAMES)
 
 
+@pytest.mark.parametrize(
+    ("request_", "version", "count"),
+    [
+        (quotas_set(), 1, lambda scene: len(scene.broker.cluster.quotas.by_entity)),
+        (credentials_made(), 0, lambda scene: len(scene.environment.access.users)),
+    ],
+    ids=["quotas", "credentials"],
+)
+def test_nobody_sees_half_of_what_is_altered(scene, request_, version, count):
+    client, seen = scene.network.connect(), []
+    scene.ask(client, request_, version)
+    while not client.peek():
+        seen.append(count(scene))
+        scene.clock.turn()
+        scene.network.settle()
+    assert len(seen) > len(NAMES)
+    assert {*seen, count(scene)} == {0, len(NAMES)}
+
+
+def test_who_hears_of_quotas_hears_once_of_all_in_a_request(scene):
+    heard = []
+    scene.broker.cluster.quotas.on_change(lambda: heard.append(1))
+    done(scene, quotas_set(), 1)
+    assert heard == [1]
+
+
 def test_of_a_user_who_goes_meanwhile_no_credential_is_deleted(scene):
     done(scene, credentials_made(), 0)
     client = scene.network.connect()

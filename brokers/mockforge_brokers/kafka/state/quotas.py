@@ -6,7 +6,7 @@ clients that are held to the same share what it allows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from math import inf, isfinite
 from typing import Final, NoReturn, TypeVar
@@ -41,6 +41,8 @@ M = TypeVar("M")
 
 Entity = tuple[tuple[str, str | None], ...]
 """(type, name) sorted by type; the name None is the default of its type."""
+Changes = Sequence[tuple[str, float | None]]
+"""Keys with their new values; None takes one back."""
 
 
 class Component(Struct, frozen=True):
@@ -76,26 +78,21 @@ class Quotas:
     def on_change(self, callback: Callable[[], object]) -> None:
         self._watchers.append(callback)
 
-    def alter(
-        self,
-        entity: Sequence[tuple[str, str | None]],
-        changes: Sequence[tuple[str, float | None]],
-        *,
-        validate_only: bool = False,
-    ) -> None:
+    def alter(self, entity: Sequence[tuple[str, str | None]], changes: Changes) -> None:
         """Set values, None takes one back. Raises RequestRefused with the words of Kafka."""
-        found = _entity(entity)
-        _check(found, changes)
-        if validate_only:
-            return
-        values = self.by_entity.setdefault(found, {})
-        for key, value in changes:
-            if value is None:
-                values.pop(key, None)
-            else:
-                values[key] = value
-        if not values:
-            del self.by_entity[found]
+        self.apply([(checked(entity, changes), changes)])
+
+    def apply(self, altered: Iterable[tuple[Entity, Changes]]) -> None:
+        """Set what was `checked`, all at once."""
+        for entity, changes in altered:
+            values = self.by_entity.setdefault(entity, {})
+            for key, value in changes:
+                if value is None:
+                    values.pop(key, None)
+                else:
+                    values[key] = value
+            if not values:
+                del self.by_entity[entity]
         for callback in self._watchers:
             callback()
 
@@ -274,7 +271,9 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _check(entity: Entity, changes: Sequence[tuple[str, float | None]]) -> None:
+def checked(parts: Sequence[tuple[str, str | None]], changes: Changes) -> Entity:
+    """Whose quotas these are. Raises RequestRefused with the words of Kafka."""
+    entity = _entity(parts)
     known = (CONNECTIONS,) if entity[0][0] == IP else CLIENT_KEYS
     for key, value in changes:
         if key not in known:
@@ -291,6 +290,7 @@ def _check(entity: Entity, changes: Sequence[tuple[str, float | None]]) -> None:
                 _refuse(f"Proposed value for {key} is too large for {kind}.")
             if value - int(value) > _NEARLY_WHOLE:
                 _refuse(f"{key} cannot be a fractional value.")
+    return entity
 
 
 def _refuse(text: str) -> NoReturn:

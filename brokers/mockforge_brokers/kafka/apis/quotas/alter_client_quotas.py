@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ....errors import RequestRefused
 from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
+from ...state.quotas import Changes, Entity, checked
 from ...wire.messages.quotas import (
     AlterClientQuotasRequest,
     AlterClientQuotasResponse,
@@ -24,18 +25,23 @@ def handle(caller: Caller, request: AlterClientQuotasRequest) -> Stepped[AlterCl
         by_entity.setdefault(tuple(entity.items()), []).append(one)
         yield
     entries = []
+    altered: list[tuple[Entity, Changes]] = []
     for entity_of, wanted in by_entity.items():
-        entries.append(_alter(caller, entity_of, wanted, request.validate_only))
+        entries.append(_check(caller, entity_of, wanted, altered))
         yield
+    # In one step, as Kafka writes them in one batch: nobody sees half of them.
+    if altered and not request.validate_only:
+        caller.cluster.quotas.apply(altered)
     return AlterClientQuotasResponse(entries=entries)
 
 
-def _alter(
+def _check(
     caller: Caller,
     entity: Sequence[tuple[str, str | None]],
     entries: Sequence[AlteredQuota],
-    validate_only: bool,
+    altered: list[tuple[Entity, Changes]],
 ) -> AlteredQuotaResult:
+    """Adds to what is altered unless it is refused."""
     wanted = entries[-1]
     changes = [(one.key, None if one.remove else one.value) for one in wanted.ops]
     shown = [QuotaEntity(entity_type=kind, entity_name=name) for kind, name in entity]
@@ -48,7 +54,7 @@ def _alter(
                 ErrorCode.INVALID_REQUEST,
                 f"Ignoring duplicate entity ClientQuotaEntity(entries={{{parts}}})",
             )
-        caller.cluster.quotas.alter(entity, changes, validate_only=validate_only)
+        altered.append((checked(entity, changes), changes))
     except RequestRefused as refusal:
         code, text = caller.denied(ApiKey.ALTER_CLIENT_QUOTAS, refusal), refusal.text
     return AlteredQuotaResult(error_code=code, error_message=text, entity=shown)

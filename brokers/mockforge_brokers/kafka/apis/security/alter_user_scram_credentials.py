@@ -6,7 +6,7 @@ They are the users that `user add` has: one that is new here may log in to Kafka
 from functools import partial
 from typing import Final
 
-from ....access import check_user_name
+from ....access import Credentials, check_user_name
 from ....errors import InvalidInput, RequestRefused
 from ....fairness import Stepped
 from ....scram import HASHES, ITERATIONS, salted_credentials
@@ -38,13 +38,17 @@ def handle(
             twice = change.name in refused
             refused[change.name] = _problem(caller, change, twice=twice)
         yield
+    made: list[tuple[Change, Credentials | None]] = []
     for change in changes:
         if refused[change.name] is None:
-            # Others had their turn meanwhile, and may have taken away what this is about.
-            refused[change.name] = _problem(caller, change, twice=False)
-            if refused[change.name] is None:
-                _apply(caller, change)
+            made.append((change, _credentials(change)))
         yield
+    # In one step: nobody sees half of them.
+    for change, credentials in made:
+        # Others had their turn meanwhile, and may have taken away what this is about.
+        refused[change.name] = _absent(caller, change)
+        if refused[change.name] is None:
+            _apply(caller, change, credentials)
     results = yield from each(partial(_result, caller), refused.items(), at_a_time=LIGHT)
     return AlterUserScramCredentialsResponse(results=results)
 
@@ -63,13 +67,20 @@ def _problem(caller: Caller, change: Change, *, twice: bool) -> RequestRefused |
         code = ErrorCode.DUPLICATE_RESOURCE
         text = "A user credential cannot be altered twice in the same request"
     elif isinstance(change, ScramCredentialDeletion):
-        if has(caller.environment.access, change.name, change.mechanism):
-            return None
-        code = ErrorCode.RESOURCE_NOT_FOUND
-        text = "Attempt to delete a user credential that does not exist"
+        return _absent(caller, change)
     else:
         return _unacceptable(change)
     return RequestRefused(code, text)
+
+
+def _absent(caller: Caller, change: Change) -> RequestRefused | None:
+    """Why what is to be deleted is not."""
+    if isinstance(change, ScramCredentialUpsertion) or has(
+        caller.environment.access, change.name, change.mechanism
+    ):
+        return None
+    text = "Attempt to delete a user credential that does not exist"
+    return RequestRefused(ErrorCode.RESOURCE_NOT_FOUND, text)
 
 
 def _unacceptable(new: ScramCredentialUpsertion) -> RequestRefused | None:
@@ -87,18 +98,25 @@ def _unacceptable(new: ScramCredentialUpsertion) -> RequestRefused | None:
     return None
 
 
-def _apply(caller: Caller, change: Change) -> None:
+def _credentials(change: Change) -> Credentials | None:
+    """What is kept of a password; None of one that is deleted."""
+    if isinstance(change, ScramCredentialDeletion):
+        return None
+    return salted_credentials(
+        bytes(change.salted_password),
+        HASHES[MECHANISMS[change.mechanism]],
+        bytes(change.salt),
+        change.iterations,
+    )
+
+
+def _apply(caller: Caller, change: Change, credentials: Credentials | None) -> None:
     access = caller.environment.access
     mechanism = MECHANISMS[change.mechanism]
-    if isinstance(change, ScramCredentialUpsertion):
+    if credentials is not None:
         user = access.users.get(change.name) or access.add_user(change.name, None, ("kafka",))
         user.protocols |= {"kafka"}
-        user.scram[mechanism] = salted_credentials(
-            bytes(change.salted_password),
-            HASHES[mechanism],
-            bytes(change.salt),
-            change.iterations,
-        )
+        user.scram[mechanism] = credentials
         access.kept_changed()
         return
     user = access.users[change.name]
