@@ -234,7 +234,8 @@ class Pane(Drawn, can_focus=True):
         return y - 1
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        if self.framed and event.x == self.outer_size.width - 1 and self.scroll_range() is not None:
+        on_bar = self.framed and event.x == self.outer_size.width - 1
+        if on_bar and not self._letters and self.scroll_range() is not None:
             self.capture_mouse()
             self._drag_to(event.y)
             event.stop()
@@ -248,12 +249,17 @@ class Pane(Drawn, can_focus=True):
             self.release_mouse()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self.scroll_lines(-_WHEEL)
+        self._turn_wheel(-_WHEEL)
         event.stop()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self.scroll_lines(_WHEEL)
+        self._turn_wheel(_WHEEL)
         event.stop()
+
+    def _turn_wheel(self, lines: int) -> None:
+        # A letter stands beside the line that it goes to.
+        if not self._letters:
+            self.scroll_lines(lines)
 
     def _drag_to(self, y: int) -> None:
         self.scrolled_to(min(1.0, max(0.0, (y - 1) / max(1, self.body_height - 1))))

@@ -9,7 +9,7 @@ from .scene import Scene
 
 FIRST = [
     ("pu", "pub"),
-    ("topi", "topic"),
+    ("top", "topic"),
     ("topic ", "topic ls"),
     ("topic p", "topic purge"),
     ("topic rm o", "topic rm orders"),

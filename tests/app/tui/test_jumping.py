@@ -1,6 +1,7 @@
 """Jump mode: letters beside panes and lines, which go there."""
 
 import pytest
+from textual.events import MouseScrollUp
 
 from mockforge_tui.tui.screens.jumping import labels
 
@@ -73,6 +74,35 @@ def test_what_the_letters_stand_beside_stays_there_and_goes_on_behind_them() -> 
         await stage.keys("escape")
         await stage.tick()
         assert list(flow._page) != page
+
+    play(act)
+
+
+def test_neither_wheel_nor_scrollbar_moves_lines_from_under_their_letters() -> None:
+    async def act(stage: Stage) -> None:
+        shop: Shop = stage.runtime
+        flow = stage.flow
+        shop.work(200)
+        await stage.tick()
+        moved: list[float] = []
+        flow.scroll_lines = moved.append  # type: ignore[method-assign]
+        flow.scrolled_to = moved.append  # type: ignore[method-assign]
+
+        async def turn_and_drag() -> None:
+            wheel = MouseScrollUp(flow, 5, 5, 0, -1, 0, False, False, False)
+            flow.on_mouse_scroll_up(wheel)
+            bar = (flow.outer_size.width - 1, 5)
+            await stage.pilot.mouse_down(flow, offset=bar)
+            await stage.pilot.mouse_up(flow, offset=bar)
+
+        await stage.keys("J")
+        await turn_and_drag()
+        assert not moved
+        await stage.keys("J")
+        await turn_and_drag()
+        assert not stage.screen.jumping
+        assert moved[0] < 0
+        assert len(moved) > 1
 
     play(act)
 
