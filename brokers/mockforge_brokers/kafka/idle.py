@@ -51,9 +51,14 @@ class Idle:
         clock.call_later(pause, self._look, pause)
 
     def _look(self, pause: float) -> None:
+        clock = self._environment.clock
+        passed = clock.steady() - self._looked
+        if passed < pause / 2 and self._connections:
+            # A person moves the time on: it may be a month of rounds, and nothing for any of them.
+            clock.call_later(pause, self._look, pause)
+            return
         # Of a time in which the whole process stood still nobody could have used more.
-        passed = min(self._environment.clock.steady() - self._looked, 2 * pause)
-        self._environment.chores.do(self._round(passed))
+        self._environment.chores.do(self._round(min(passed, 2 * pause)))
 
     def _round(self, passed: float) -> Steps:
         most = self._config.number(_KEY)

@@ -66,6 +66,31 @@ def test_time_that_a_person_moves_on_is_nobodys_silence():
     assert client.peer.reason == REASON
 
 
+def test_for_time_that_a_person_moves_on_nobody_looks(monkeypatch):
+    inner = ManualClock()
+    clock = AdjustableClock(inner)
+    scene = begun(clock=clock)
+    client = scene.network.connect()
+    looks, look = [], scene.broker._idle._round
+
+    def counted(passed):
+        looks.append(passed)
+        return look(passed)
+
+    monkeypatch.setattr(scene.broker._idle, "_round", counted)
+    inner.advance(0.05)
+    clock.advance(3600)
+    assert looks == []
+    # What passed before is not forgotten.
+    inner.advance(0.2)
+    assert looks == [pytest.approx(0.2)]
+    clock.advance(3600)
+    assert len(looks) == 1
+    client.vanish()
+    clock.advance(1)
+    assert (len(looks), clock._agenda.next_due()) == (2, None)
+
+
 def test_time_in_which_the_process_stood_still_counts_as_one_look():
     scene = begun()
     client = scene.network.connect()
