@@ -162,6 +162,23 @@ def taking(wide):
     return InitProducerIdRequest(transactional_id="till", transaction_timeout_ms=1000)
 
 
+def producing(wide):
+    request = produce(
+        "wide",
+        b"2",
+        producer_id=wide.who.producer_id,
+        producer_epoch=wide.who.producer_epoch + 1,
+        base_sequence=0,
+        transactional=True,
+    )
+    request.transactional_id = "till"
+    return request
+
+
+def produced_code(answer):
+    return answer.responses[0].partition_responses[0].error_code
+
+
 def code(answer):
     return answer.error_code
 
@@ -170,11 +187,13 @@ def code(answer):
     ("request_of", "version", "code_of", "expected"),
     [
         (adding, 3, added_code, ErrorCode.CONCURRENT_TRANSACTIONS),
+        (producing, 11, produced_code, ErrorCode.NOT_ENOUGH_REPLICAS),
+        (producing, 12, produced_code, ErrorCode.CONCURRENT_TRANSACTIONS),
         (taking, 5, code, ErrorCode.CONCURRENT_TRANSACTIONS),
         (Transacting.ending, 5, code, ErrorCode.CONCURRENT_TRANSACTIONS),
         (lambda wide: wide.ending(committed=False), 5, code, ErrorCode.INVALID_TXN_STATE),
     ],
-    ids=["add", "take", "the same end", "another end"],
+    ids=["add", "produce of V1", "produce of V2", "take", "the same end", "another end"],
 )
 def test_nothing_begins_under_an_id_before_its_end_is_everywhere(
     wide, request_of, version, code_of, expected

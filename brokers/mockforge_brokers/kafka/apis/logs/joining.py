@@ -49,8 +49,8 @@ def joining(caller: Caller, transactional_id: str | None) -> Begin | None:
             if not config.switch("transaction.partition.verification.enable"):
                 return
         except RequestRefused as refusal:
-            if refusal.code == ErrorCode.CONCURRENT_TRANSACTIONS:
-                # As Kafka: this one is what all clients try again.
+            if refusal.code == ErrorCode.CONCURRENT_TRANSACTIONS and version < _ADDS_SINCE:
+                # As Kafka: this one is what clients before transactions V2 try again.
                 raise RequestRefused(ErrorCode.NOT_ENOUGH_REPLICAS, refusal.text) from None
             if refusal.code != ErrorCode.PRODUCER_FENCED:
                 raise
