@@ -5,6 +5,7 @@ from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
 from mockforge_brokers.kafka.events import TransactionAborted
 from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
+from mockforge_brokers.kafka.state.transactions.transaction import LAST_EPOCH, ProducerIdAndEpoch
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest
 from mockforge_brokers.kafka.wire.messages.offsets import (
     OffsetCommitRequest,
@@ -213,6 +214,21 @@ def test_nothing_begins_under_an_id_before_its_end_is_everywhere(
     assert (wide.state, wide.markers, wide.committed) == ("CompleteCommit", WIDE, WIDE)
     again = wide.ask(taking(wide), 5)
     assert (again.error_code, again.producer_epoch) == (0, wide.who.producer_epoch + 2)
+
+
+def test_an_end_that_takes_the_last_epoch_is_that_of_its_old_producer_id(wide):
+    one = wide.cluster.transactions.by_id["till"]
+    one.producer_epoch = LAST_EPOCH
+    wide.who = ProducerIdAndEpoch(one.producer_id, LAST_EPOCH)
+    wide.begin_end()
+    assert one.producer_id != wide.who.producer_id
+    (topic,) = wide.scene.broker.destinations()
+    (opened,) = topic.detail["partitions"][-1].open
+    assert (opened.producer_id, opened.transactional_id) == (wide.who.producer_id, "till")
+    assert wide.scene.broker.abort_hanging("wide", WIDE - 1) == 0
+    wide.later()
+    assert (wide.state, wide.markers, wide.committed) == ("CompleteCommit", WIDE, WIDE)
+    assert wide.who.producer_id not in wide.cluster.transactions.by_producer()
 
 
 def test_an_end_is_written_also_for_who_is_gone(wide):

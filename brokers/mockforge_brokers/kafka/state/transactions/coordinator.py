@@ -194,8 +194,15 @@ class Transactions:
         return len(hanging)
 
     def by_producer(self) -> dict[int, Transaction]:
-        """All of them by their present producer ids: made when somebody looks."""
-        return {one.producer_id: one for one in self.by_id.values()}
+        """All of them by their present producer ids: made when somebody looks.
+
+        Where an end took the last epoch, what is left of it to be written is of the id before.
+        """
+        owners = {one.producer_id: one for one in self.by_id.values()}
+        for one in self.by_id.values():
+            if one.ending is not None:
+                owners[one.ending.producer_id] = one
+        return owners
 
     def _begin(self, one: Transaction, bumps: bool) -> None:
         self._keeper.transaction_changed(one.transactional_id)
