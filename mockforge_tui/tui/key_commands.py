@@ -11,16 +11,15 @@ from mockforge_brokers.ended import ENDED
 from mockforge_brokers.journal import Row
 from mockforge_brokers.misbehaviour.holds import HoldRule
 from mockforge_brokers.misbehaviour.rules import Rule
-from mockforge_brokers.snapshots import ConnectionView
+from mockforge_brokers.snapshots import ConnectionView, GroupView
 
 from ..console.completing import quoted
 from ..console.targets import place_of
 from ..units import format_size
 from .narrowing import (
-    connection_term,
-    destination_term,
     edit_line,
     publish_line,
+    subject_term,
     target_of,
     term_of,
     why_about,
@@ -67,6 +66,10 @@ class Chosen:
     """It is the newest message of a flow that goes on, which changes under the finger."""
     marks: Set[int] = frozenset()
     """Numbers of the marked rows of the flow."""
+    client: ConnectionView | None = None
+    """The connection of the client whose session is chosen."""
+    pointed: bool = False
+    """In a picture: what is about nothing that there is must not be about everybody."""
 
     @property
     def row(self) -> Row | None:
@@ -80,7 +83,7 @@ class Chosen:
 
     @property
     def connection(self) -> ConnectionView | None:
-        return self.subject.view if isinstance(self.subject, ConnectionLine) else None
+        return self.subject.view if isinstance(self.subject, ConnectionLine) else self.client
 
 
 def begin_a_line(chosen: Chosen) -> Deed:
@@ -118,24 +121,33 @@ def publish(chosen: Chosen) -> Deed:
     target = ""
     if isinstance(chosen.subject, DestinationLine):
         target = str(place_of(chosen.subject.view))
+        if chosen.subject.view.detail.get("branch"):
+            # Its topics begin like this; a person writes the rest.
+            line = f"pub {quoted(target.removesuffix('#'))}"
+            return Begin(line, len(line) - line.endswith('"'))
     elif (row := chosen.row) is not None and row.destination:
         target = target_of(row.protocol, row.destination, row)
     return Begin(f"pub {quoted(target)} " if target else "pub ")
 
 
 def hold(chosen: Chosen) -> Deed:
-    match chosen.subject:
-        case ConnectionLine(view=view):
-            scope = connection_term(view)
-        case DestinationLine(view=view):
-            scope = destination_term(view)
-        case _:
-            scope = _scope(chosen.row, "client", "op")
-    return Begin(f"hold {scope}".rstrip() + " ")
+    scope = _scope(chosen, "client", "op")
+    return _OF_NOTHING if scope is None else Begin(f"hold {scope}".rstrip() + " ")
 
 
-def _scope(row: Row | None, *fields: str) -> str:
-    """The terms of a row's fields; of one without a client's name its connection."""
+_OF_NOTHING = Note("there is nothing of this yet that it could be about")
+
+
+def _scope(chosen: Chosen, *fields: str) -> str | None:
+    """What is chosen, or the terms of a row's fields; without a client's name its connection.
+
+    None where it would be everybody, and somebody was meant.
+    """
+    if isinstance(chosen.subject, ConnectionLine | DestinationLine | GroupView):
+        return subject_term(chosen.subject)
+    if chosen.pointed:
+        return None
+    row = chosen.row
     found = [term_of(row, each) for each in fields] if row is not None else []
     return " ".join(each for each in found if each is not None)
 
@@ -205,10 +217,9 @@ def remove(chosen: Chosen) -> Deed:
 
 
 def fault(chosen: Chosen) -> Deed:
-    if (view := chosen.connection) is not None:
-        scope = connection_term(view)
-    else:
-        scope = _scope(chosen.row, "client")
+    scope = _scope(chosen, "client")
+    if scope is None:
+        return _OF_NOTHING
     line = f"fault add delay {scope}".rstrip() + " "
     # The scope is there to be kept: what a person changes is the delay behind it.
     return Begin(line + "250ms", len(line))

@@ -1,6 +1,6 @@
 """What a point of the topology is among the lines of a snapshot, for inspector and keys."""
 
-from mockforge_brokers.snapshots import GroupView
+from mockforge_brokers.snapshots import ConnectionView, GroupView
 
 from ..console.targets import name_of
 from ..console.topology.flows import Place
@@ -21,6 +21,14 @@ def line_of(
         case Hub() if point.view is not None and point.view.detail.get("branch"):
             return DestinationLine(point.view, point.rate)
     return _destination(snapshot, point.place)
+
+
+def client_of(snapshot: Snapshot, subject: object) -> ConnectionView | None:
+    """The connection of the client whose session this is, if it has one."""
+    if not isinstance(subject, GroupView) or "subscriptions" not in subject.detail:
+        return None
+    views = (line.view for line in snapshot.connections if line.view.protocol == subject.protocol)
+    return next((view for view in views if view.client == subject.name), None)
 
 
 def _client(snapshot: Snapshot, end: End) -> ConnectionLine | None:

@@ -20,6 +20,7 @@ from ..narrowing import (
     term,
     term_of,
 )
+from ..points import client_of
 from ..snapshot import LintLine
 from ..subjects import Subject, identity, row_of
 from ..widgets.flow import FlowPane
@@ -124,7 +125,9 @@ class ActingScreen(PaneScreen):
         here = self.here
         live = here is self.flow and self.flow.selected is None
         live = live or (here is self.ladder and self.ladder.follow)
-        return Chosen(self.subject(), live, frozenset(self.console_app.feed.marks))
+        subject, marks = self.subject(), frozenset(self.console_app.feed.marks)
+        client = client_of(self.console_app.snapshot, subject)
+        return Chosen(subject, live, marks, client, pointed=here is self.topology)
 
     # Moving ------------------------------------------------------------------------------
 
@@ -244,7 +247,8 @@ class ActingScreen(PaneScreen):
     def do_ladder(self) -> None:
         """Draw the connection of what is chosen."""
         self.look_at()
-        number = connection_of(self.subject())
+        chosen = self.chosen()
+        number = chosen.client.id if chosen.client is not None else connection_of(chosen.subject)
         if not number:
             self.console_app.note("choose a connection, or a message of one, to draw its ladder")
         elif self._draw(number):

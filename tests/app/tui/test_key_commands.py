@@ -45,6 +45,8 @@ TOPIC = DestinationLine(DestinationView("kafka", "topic", "orders"), 0.0)
 SPACED = DestinationLine(DestinationView("amqp", "queue", "my mail"), 0.0)
 EXCHANGE = DestinationLine(DestinationView("amqp", "exchange", "billing"), 0.0)
 GROUP = GroupView("kafka", "workers", "Stable", 2)
+SESSION = GroupView("mqtt", "hmi", "connected", 1, detail={"subscriptions": {"a/#": 1}})
+BRANCH = DestinationLine(DestinationView("mqtt", "topic", "rooms/#", detail={"branch": ["a"]}), 0.0)
 ON, OFF = fault(), fault()
 ON.id, OFF.id, OFF.enabled = 1, 2, False
 HOLD = hold()
@@ -76,6 +78,9 @@ NO_HELD = "no held frame is chosen; 5 lists them"
         ("hold", MESSAGE, Begin("hold client:dev-7 op:PUBLISH ")),
         ("hold", row(client=""), Begin("hold conn:3 op:PUBLISH ")),
         ("hold", None, Begin("hold ")),
+        ("hold", GROUP, Begin("hold group:workers ")),
+        ("hold", SESSION, Begin("hold client:hmi ")),
+        ("publish", BRANCH, Begin("pub mqtt:rooms/", 15)),
         ("release", HELD, Run("release h4", settles=4)),
         ("release", MESSAGE, Note(f"{NO_HELD}, A releases all")),
         ("drop", HELD, Run("drop h4", settles=4)),
@@ -91,7 +96,9 @@ NO_HELD = "no held frame is chosen; 5 lists them"
         ("fault", OPEN, Begin("fault add delay client:dev-7 250ms", 29)),
         ("fault", MESSAGE, Begin("fault add delay client:dev-7 250ms", 29)),
         ("fault", row(client=""), Begin("fault add delay conn:3 250ms", 23)),
-        ("fault", TOPIC, Begin("fault add delay 250ms", 16)),
+        ("fault", TOPIC, Begin("fault add delay topic:orders 250ms", 29)),
+        ("fault", GROUP, Begin("fault add delay group:workers 250ms", 30)),
+        ("fault", SESSION, Begin("fault add delay client:hmi 250ms", 27)),
         ("kill", OPEN, Run("conn kill c3")),
         ("kill", MESSAGE, Run("conn kill c3")),
         ("kill", GONE, Note("c3 has ended already; W says why")),
@@ -110,6 +117,12 @@ def test_a_key_stands_for_a_line_about_what_is_chosen(
     action: str, subject: Subject | None, deed: Deed
 ) -> None:
     assert KEY_COMMANDS[action](Chosen(subject)) == deed
+
+
+@pytest.mark.parametrize("action", ["fault", "hold"])
+def test_what_is_about_a_point_of_nothing_is_not_about_everybody(action: str) -> None:
+    deed = KEY_COMMANDS[action](Chosen(None, pointed=True))
+    assert deed == Note("there is nothing of this yet that it could be about")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 from mockforge_brokers.journal import IN, Row
+from mockforge_brokers.snapshots import GroupView
 
 from mockforge_tui.tui.palette import ASCII, UNICODE
 
@@ -109,6 +110,19 @@ def test_a_ladder_can_be_drawn_of_a_client_in_it() -> None:
         await _open(stage)
         await stage.keys("j", "h", "L")
         assert [view.client for view in stage.screen.ladder.views] == ["order-svc"]
+
+    play(act)
+
+
+def test_keys_for_clients_are_for_one_who_consumes_by_a_session() -> None:
+    async def act(stage: Stage) -> None:
+        await _open(stage)
+        await stage.keys("j", "h", "j", "l", "l")
+        assert isinstance(stage.screen.subject(), GroupView)
+        await stage.keys("L")
+        assert [view.client for view in stage.screen.ladder.views] == ["hmi"]
+        await stage.keys("T", "f")
+        assert stage.screen.prompt.input.value == "fault add delay client:hmi 250ms"
 
     play(act)
 
