@@ -256,9 +256,11 @@ class _Builder:
                     continue
                 of_it = flow.history(self._now, _HISTORY)
                 history = [all_ + one for all_, one in zip(history, of_it, strict=True)]
-        return Hub(
-            place, view, _sorted(sources), _sorted(takers), tuple(inner), left_out, tuple(history)
+        led = tuple(
+            each if each.dead is None else replace(each, dead_view=self._by_place.get(each.dead))
+            for each in inner
         )
+        return Hub(place, view, _sorted(sources), _sorted(takers), led, left_out, tuple(history))
 
     def _exchanges(self) -> Iterator[Hub | None]:
         for each in _by_steps(self._by_place.items()):
@@ -300,7 +302,7 @@ class _Builder:
             self._bound.add(dead)
             view = self._by_place.get(dead)
             takers = _merged(self._around[dead].takers if dead in self._around else ())
-            found.append(Inner(dead, "", view, takers, _dead_of(dead, view)))
+            found.append(Inner(dead, "", view, takers, _dead_of(dead, view), bound=False))
         return found
 
     def _lone_queues(self) -> Iterator[Hub | None]:
@@ -315,7 +317,8 @@ class _Builder:
             around = self._around.get(place)
             if place not in self._bound:
                 dead = _dead_of(place, view)
-                inner = [Inner(place, "", view, (), dead, above=True)] if dead is not None else []
+                itself = Inner(place, "", view, (), dead, above=True, bound=False)
+                inner = [itself] if dead is not None else []
                 yield (yield from self._hub(place, view, inner))
             elif around is not None and around.sources:
                 hub = yield from self._hub(place, view)

@@ -107,6 +107,8 @@ def _hub_name(hub: Hub) -> str:
 
 def _inner_name(inner: Inner, signs: Signs) -> str:
     name = _name(inner.place.name)
+    if not inner.bound:
+        return f"{signs.failing} dead {signs.leads} {name}"
     if inner.by or inner.place.kind != "topic":
         key = _name(inner.by)
         return f"{key} {signs.leads} {name}" if key else f"{signs.leads} {name}"

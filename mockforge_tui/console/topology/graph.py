@@ -65,6 +65,9 @@ class Inner:
     """The exchange or queue that its dead letters go to."""
     above: bool = False
     """Its takers stand beside another hub already."""
+    bound: bool = True
+    """Else only dead letters come to it, or it is the hub itself."""
+    dead_view: DestinationView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,8 @@ class Graph:
             nodes[_end_id(end)] = _end_node(end)
         for hub in self.hubs:
             _hub_json(hub, nodes, edges)
+        for hub in self.hubs:
+            _dead_json(hub, nodes, edges)
         return {
             "nodes": list(nodes.values()),
             "edges": edges,
@@ -148,17 +153,26 @@ def _hub_json(hub: Hub, nodes: dict[str, JsonRecord], edges: list[JsonRecord]) -
     nodes[here] = _place_node(hub.place, hub.view)
     for end in hub.sources:
         nodes[_end_id(end)] = _end_node(end)
-        edges.append(_edge(_end_id(end), here, "sends", end.edge))
+        edges.append(_edge(_end_id(end), here, "sends", end))
     _takers_json(here, hub.takers, nodes, edges)
     for inner in hub.inner:
         there = _place_id(inner.place)
         nodes[there] = _place_node(inner.place, inner.view)
-        kind = "binding" if hub.place.kind == "exchange" else "topic"
-        edges.append({"from": here, "to": there, "kind": kind, "key": inner.by})
-        if inner.dead and not inner.above:
-            edges.append({"from": there, "to": _place_id(inner.dead), "kind": "dead letters"})
+        if inner.bound:
+            kind = "binding" if hub.place.kind == "exchange" else "topic"
+            edges.append({"from": here, "to": there, "kind": kind, "key": inner.by})
         if not inner.above:
             _takers_json(there, inner.takers, nodes, edges)
+
+
+def _dead_json(hub: Hub, nodes: dict[str, JsonRecord], edges: list[JsonRecord]) -> None:
+    for inner in hub.inner:
+        if inner.dead is None or (inner.above and inner.place != hub.place):
+            continue
+        there = _place_id(inner.dead)
+        # It may be one that is not drawn.
+        nodes.setdefault(there, _place_node(inner.dead, inner.dead_view))
+        edges.append({"from": _place_id(inner.place), "to": there, "kind": "dead letters"})
 
 
 def _takers_json(
@@ -166,7 +180,7 @@ def _takers_json(
 ) -> None:
     for end in takers:
         nodes[_end_id(end)] = _end_node(end)
-        edges.append(_edge(here, _end_id(end), "gets", end.edge))
+        edges.append(_edge(here, _end_id(end), "gets", end))
 
 
 def _place_id(place: Place) -> str:
@@ -197,15 +211,18 @@ def _end_node(end: End) -> JsonRecord:
         "kind": end.of,
         "protocol": end.protocol,
         "name": end.name,
-        "note": end.note,
+        # What a group or session has is another at each place.
+        "note": end.note if end.of == "client" else "",
     }
 
 
-def _edge(begin: str, end: str, kind: str, edge: Edge) -> JsonRecord:
+def _edge(begin: str, end: str, kind: str, of: End) -> JsonRecord:
+    edge = of.edge
     return {
         "from": begin,
         "to": end,
         "kind": kind,
+        "note": of.note,
         "rate": round(edge.rate, 3),
         "messages": edge.messages,
         "state": edge.state,

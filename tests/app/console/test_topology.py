@@ -107,6 +107,45 @@ def test_dead_letters_are_drawn_to_where_they_go() -> None:
     assert "dead ▸ dlx" in scene.run("topology --all").as_text(120)
 
 
+def test_dead_letters_of_a_queue_that_nothing_is_bound_to_go_to_what_is_not_drawn() -> None:
+    scene = Scene(furnished=False)
+    for line in ("exchange add dlx", "queue add q.work --dlx dlx", "pub queue:q.work x"):
+        scene.run(line)
+    graph = scene.run("topology").data
+    ways = [(each["from"], each["to"], each["kind"]) for each in graph["edges"]]
+    assert ways == [
+        ("client:amqp/∗prompt", "queue:q.work", "sends"),
+        ("queue:q.work", "amqp:dlx", "dead letters"),
+    ]
+    assert {each["id"]: each.get("exists") for each in graph["nodes"]}["amqp:dlx"]
+
+
+def test_a_queue_to_which_dead_letters_alone_come_is_not_said_to_be_bound() -> None:
+    where = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
+    binding = {"destination": "work", "kind": "queue", "routing_key": "k"}
+    views = [
+        DestinationView("amqp", "exchange", "events", detail={"bindings": [binding]}),
+        DestinationView("amqp", "queue", "work", detail={"arguments": where}),
+        DestinationView("amqp", "queue", "dead"),
+    ]
+    graph = finished(build(Views(destinations=views), Flows(NOW), NOW, quiet=True))
+    assert [(each["from"], each["to"], each["kind"]) for each in graph.as_json()["edges"]] == [
+        ("amqp:events", "queue:work", "binding"),
+        ("queue:work", "queue:dead", "dead letters"),
+    ]
+    assert "× dead ▸ dead" in "\n".join(map(as_text, draw(graph, 120)))
+
+
+def test_what_a_group_has_of_a_topic_is_said_of_the_way_to_it() -> None:
+    scene = Scene(furnished=False)
+    for line in ("topic add a -p 1", "topic add b -p 1", "pub kafka:a x -n 5"):
+        scene.run(line)
+    for topic in "ab":
+        scene.kafka.reset_offsets("idle", topic, {0: 0})
+    notes = {way[0]: each["note"] for way, each in _edges(scene).items() if each["kind"] == "gets"}
+    assert notes == {"kafka:a": "no member  lag 5", "kafka:b": "no member  lag 0"}
+
+
 def test_virtual_hosts_are_told_apart() -> None:
     scene = Scene(furnished=False)
     scene.amqp.add_vhost("shop")
