@@ -11,7 +11,7 @@ from ...units import counted
 from ..lengthy import worked
 from ..registry import Arg, Opt, command
 from ..results import Result
-from ..topology.building import Views, build
+from ..topology.building import Named, Views, build
 from ..topology.drawing import as_text, draw
 from ..topology.flows import WINDOW, Flows
 from ..topology.graph import Graph
@@ -50,16 +50,15 @@ def topology(
     """
 
     def drawn(graph: Graph) -> Result:
-        if name is not None:
-            graph = graph.only(partial(_has, name.casefold()))
         picture = partial(_lines, graph)
         return Result(text=_summary(graph, name), data=graph.as_json(), picture=picture)
 
-    steps = _graph(session, quiet=quiet)
+    has = partial(_has, name.casefold()) if name is not None else None
+    steps = _graph(session, quiet, has)
     return worked(session, session.runtime.chores, "topology", name or "of all", steps, drawn)
 
 
-def _graph(session: "Session", *, quiet: bool) -> Stepped[Graph]:
+def _graph(session: "Session", quiet: bool, has: Named | None) -> Stepped[Graph]:
     runtime = session.runtime
     now = runtime.clock.wall()
     flows = read(runtime.journal, now) if runtime.journal is not None else Flows(now - WINDOW)
@@ -71,7 +70,7 @@ def _graph(session: "Session", *, quiet: bool) -> Stepped[Graph]:
     held = chain.from_iterable(each.rows[:1] for each in runtime.holds.held.values())
     views = Views(connections, destinations, session.groups(), list(held))
     yield
-    return (yield from build(views, flows, now, quiet=quiet))
+    return (yield from build(views, flows, now, quiet=quiet, has=has))
 
 
 def _has(part: str, name: str) -> bool:

@@ -5,7 +5,7 @@ served. What is looked at stays as it was when it began, but for figures of flow
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any, Final, TypeVar
@@ -47,9 +47,17 @@ class Views:
     held: Iterable[Row] = ()
 
 
-def build(views: Views, flows: Flows, now: float, *, quiet: bool = False) -> Stepped[Graph]:
-    """The graph of this moment; with `quiet` hubs, too, that nobody has to do with."""
-    return _Builder(views, flows, now, quiet=quiet).graph()
+Named = Callable[[str], bool]
+
+
+def build(
+    views: Views, flows: Flows, now: float, *, quiet: bool = False, has: Named | None = None
+) -> Stepped[Graph]:
+    """The graph of this moment; with `quiet` hubs, too, that nobody has to do with.
+
+    With `has` only hubs to which something belongs that has such a name, quiet ones among them.
+    """
+    return _Builder(views, flows, now, quiet=quiet or has is not None, has=has).graph()
 
 
 def _by_steps(those: Iterable[T]) -> Iterator[T | None]:
@@ -70,8 +78,11 @@ class _Around:
 
 
 class _Builder:
-    def __init__(self, views: Views, flows: Flows, now: float, *, quiet: bool) -> None:
+    def __init__(
+        self, views: Views, flows: Flows, now: float, *, quiet: bool, has: Named | None
+    ) -> None:
         self._now = now
+        self._has = has
         self._quiet = quiet
         self._silent: Counter[str] = Counter()
         self._since = flows.since
@@ -97,6 +108,8 @@ class _Builder:
         for hub in chain(self._exchanges(), self._lone_queues(), self._topics()):
             if hub is None:
                 yield
+            elif self._has is not None and not any(map(self._has, hub.names)):
+                continue
             elif self._quiet or not hub.is_quiet:
                 shown.append(hub)
                 if len(shown) >= 2 * MOST_HUBS:
@@ -214,7 +227,7 @@ class _Builder:
             note = f"×{consumer.times}"
         return End(
             consumer.of, consumer.place.protocol, consumer.name,
-            self._edge(flows, held), note, consumer.warns,
+            self._edge(flows, held), note, consumer.warns, consumer.members,
         )  # fmt: skip
 
     def _idle(self) -> Stepped[list[End]]:
@@ -226,7 +239,7 @@ class _Builder:
                 continue
             (protocol, name), count = each
             shown = name or self._unnamed[protocol]
-            if (protocol, shown) not in self._busy:
+            if (protocol, shown) not in self._busy and (self._has is None or self._has(shown)):
                 note = f"×{count}" if count > 1 else ""
                 found.append(End("client", protocol, shown, NOTHING, note))
         return found
@@ -333,7 +346,7 @@ class _Builder:
             if not self._quiet and branch not in alive:
                 # There may be very many, and nothing is to be drawn of them.
                 self._silent[protocol] += len(places)
-            elif len(places) >= _BRANCH_FROM:
+            elif len(places) >= _BRANCH_FROM and not self._is_sought(f"{root}/#", places):
                 yield from self._branch(Place(protocol, "topic", f"{root}/#"), places)
             else:
                 for place in places:
@@ -344,6 +357,11 @@ class _Builder:
             elif waited.kind == "topic" and waited not in self._by_place:
                 # Nobody has sent anything there yet, but somebody waits for it.
                 yield (yield from self._hub(waited, None))
+
+    def _is_sought(self, branch: str, topics: Sequence[Place]) -> bool:
+        """Whether topics of a branch are looked for, and not the branch itself."""
+        has = self._has
+        return has is not None and not has(branch) and any(has(each.name) for each in topics)
 
     def _branches(self) -> Stepped[tuple[dict[_Root, list[Place]], set[_Root]]]:
         """Topics by their first level, and to which of these belongs one that somebody uses."""

@@ -51,6 +51,8 @@ class End:
     edge: Edge
     note: str = ""
     warns: bool = False
+    members: tuple[str, ...] = ()
+    """Clients who are shown as this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Hub:
             yield inner.place.name
         for end in self.ends:
             yield end.name
+            yield from end.members
 
     @property
     def is_quiet(self) -> bool:

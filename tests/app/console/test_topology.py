@@ -195,6 +195,23 @@ def test_a_name_leaves_what_has_to_do_with_it() -> None:
     assert "nothing here has nowhere" in shop.run("topology nowhere").as_text()
 
 
+@pytest.mark.parametrize("name", ["orders", "q.work", "rooms/7/temp", "T249", "worker-3"])
+def test_a_name_that_is_there_is_found_be_it_quiet_in_a_branch_a_member_or_one_of_very_many(
+    name: str,
+) -> None:
+    scene = Scene(furnished=False)
+    for line in ("topic add orders", "topic add a-topic", "queue add q.work"):
+        scene.run(line)
+    for at in range(9):
+        scene.run(f"pub mqtt:rooms/{at}/temp 1 -r")
+    for at in range(250):
+        scene.run(f"pub kafka:t{at:03} 1")
+    scene.join("billing", "worker-3", {"a-topic": [0]})
+    shown = scene.run(f"topology {name}")
+    assert len([each for each in shown.data["nodes"] if "exists" in each]) == 1
+    assert len(shown.as_text(120).split("\n")) < 12
+
+
 def _many(roots: int) -> tuple[Views, Flows]:
     """2,000 clients, 5,000 topics of so many first levels, 4,096 flows."""
     scene = Scene(furnished=False)
