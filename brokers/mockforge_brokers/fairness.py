@@ -135,9 +135,19 @@ class Backlog:
                 return
 
 
-def _one_step(call: Callable[[], object]) -> Steps:
-    call()
-    yield
+class _Call(Steps):
+    """A call as the only step of its own."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._call: Callable[[], object] | None = call
+
+    def __next__(self) -> None:
+        call, self._call = self._call, None
+        if call is None:
+            raise StopIteration
+        call()
 
 
 class Chores:
@@ -164,7 +174,7 @@ class Chores:
 
     def soon(self, call: Callable[[], object]) -> None:
         """Call it in the loop's next turn, or in a later one where others take the time."""
-        self.later(_one_step(call))
+        self.later(_Call(call))
 
     def later(self, steps: Steps) -> None:
         """Begin with these steps in the loop's next turn: whoever asks has used its own time."""
@@ -174,11 +184,18 @@ class Chores:
             self._call_later(0, self._next)
 
     def finish(self) -> None:
-        """Do all that waits: somebody has to see the end of it."""
+        """Do all that waits, and what this begins: somebody has to see the end of it.
+
+        What it asks for `soon` waits for its turn, as the next requests of a client do that has
+        to take its answers first.
+        """
         waiting, self._waiting = self._waiting, deque()
-        for steps in waiting:
-            for _ in steps:
-                """Each is done by asking for it."""
+        while waiting:
+            for steps in waiting:
+                for _ in steps:
+                    """Each is done by asking for it."""
+            waiting = deque(steps for steps in self._waiting if not isinstance(steps, _Call))
+            self._waiting = deque(steps for steps in self._waiting if isinstance(steps, _Call))
 
     def _some(self, steps: Steps) -> bool:
         turn = self._turn

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.fairness import Backlog, Chores, Turn
+from mockforge_brokers.fairness import Backlog, Chores, Steps, Turn
 from mockforge_brokers.hangup import reset
 from mockforge_brokers.transport import Server
 from mockforge_brokers.turns import Turns
@@ -321,6 +321,36 @@ def test_a_chore_that_must_be_over_is_finished_at_once() -> None:
     assert len(log) < 100
     ticking.chores.finish()
     assert log == list(range(100))
+
+
+def test_what_a_chore_begins_is_finished_with_it() -> None:
+    ticking, log = Ticking(0.0), list[str]()
+    chores = ticking.chores
+
+    def dying() -> Steps:
+        yield
+        chores.do(map(log.append, "abc"))
+        chores.later(map(log.append, "def"))
+
+    chores.do(dying())
+    chores.finish()
+    assert log == [*"abcdef"]
+    assert not chores.waiting
+
+
+def test_what_a_chore_asks_for_soon_waits_for_its_turn_where_others_are_finished() -> None:
+    ticking, log = Ticking(0.0), list[str]()
+    chores = ticking.chores
+
+    def request() -> None:
+        log.append("first")
+        chores.soon(lambda: log.append("second"))
+
+    chores.soon(request)
+    chores.finish()
+    assert log == ["first"]
+    ticking.clock.advance(0)
+    assert log == ["first", "second"]
 
 
 def test_a_chore_that_fails_does_not_hold_up_the_others() -> None:
