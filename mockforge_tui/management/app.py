@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from mockforge_brokers.amqp.attempts import HTTP, Source
 from mockforge_brokers.amqp.codes import ReplyCode
+from mockforge_brokers.amqp.state.queues.governed import GovernedQueue
 from mockforge_brokers.errors import InvalidInput
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,7 +19,7 @@ from ..admin.guard import Guard
 from ..bodies import BodyTooLarge
 from ..runtime import Runtime
 from .changing import body_of
-from .paths import OF_A_VHOST, OF_ANYBODY, PATHS, SINCE, Answer
+from .paths import OF_A_VHOST, OF_ANYBODY, OF_GET, PATHS, SINCE, Answer
 from .refusals import NOT_FOUND, Refused
 from .rendering import rendering
 from .request import CREATED, Asked, Made
@@ -72,6 +73,8 @@ class Application:
             except BodyTooLarge as error:
                 refusal = Refused(413, "payload_too_large", str(error))
                 return _Json(refusal.body, refusal.status)
+            if path == OF_GET:
+                await self._let_go(*names)
             if not of_anybody and user not in users:
                 # It was removed while its request came in.
                 return _LOGIN_FAILED
@@ -131,6 +134,15 @@ class Application:
             return Response(status_code=CREATED, headers={"Location": found.location})
         status, value = found if isinstance(found, tuple) else (200, found)
         return Response(status_code=status) if value is None else (status, value)
+
+    async def _let_go(self, vhost: str, name: str) -> None:
+        """Of what is over before anybody gets a message: others have their turns meanwhile."""
+        host = self._broker.vhosts.get(vhost)
+        queue = None if host is None else host.queues.get(name)
+        if isinstance(queue, GovernedQueue):
+            queue.drain()
+            while queue.ageing and not queue.gone:
+                await asyncio.sleep(0)
 
     async def _in_steps(self, status: int, value: Any) -> Response:
         """What is long is made while others have their turns between."""

@@ -33,6 +33,7 @@ OF_A_VHOST: Final = (
 )
 """How paths begin that lead into a virtual host, which is their first part that varies."""
 
+OF_GET: Final = "queues/*/*/get"
 OF_ANYBODY: Final = ("auth",)
 """What is answered to who has not logged in, too."""
 
@@ -146,7 +147,7 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "queues/*/*/bindings": {"GET": reading.bindings_of_queue},
     "queues/*/*/actions": {"POST": changing.act},
     "queues/*/*/contents": {"DELETE": changing.purge},
-    "queues/*/*/get": {"POST": changing.get},
+    OF_GET: {"POST": changing.get},
     "bindings": {"GET": reading.bindings},
     "bindings/*": {"GET": reading.bindings},
     "bindings/*/e/*/q/*": {

@@ -863,6 +863,42 @@ def test_of_a_message_as_much_is_shown_as_is_asked_for(place):
         assert got["payload_bytes"] == 6
 
 
+def test_who_gets_waits_in_turns_for_very_many_messages_that_are_over(place):
+    scene = place.scene
+    turn, queues = scene.environment.turn, scene.broker.vhost().queues
+    dead = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
+    place.does("PUT", "queues/%2F/dead")
+    place.does("PUT", "queues/%2F/q", {"arguments": {"x-message-ttl": 1000, **dead}})
+    seen, answers = [], []
+
+    def other():
+        seen.append(len(queues["q"].messages))
+        if queues["q"].messages:
+            scene.clock.call_later(0, other)
+
+    async def main():
+        transport = httpx.ASGITransport(place.app)
+        login = ("guest", "guest")
+        async with httpx.AsyncClient(transport=transport, base_url=BASE, auth=login) as http:
+            get = asyncio.ensure_future(http.post("/api/queues/%2F/q/get", json=ONE))
+            while not (get.done() or queues["q"].ageing):
+                await asyncio.sleep(0)
+            other()
+            scene.clock.advance(0)
+            answers.append(await get)
+
+    # In front of the queue's own timer.
+    scene.clock.call_later(1.0, lambda: asyncio.run(main()))
+    for _ in range(1000):
+        scene.broker.publish("", "q", b"x")
+    turn.now, turn.length = count().__next__, 0.0
+    scene.clock.advance(1.0)
+    (answer,) = answers
+    assert answer.json() == []
+    assert any(0 < left < 1000 for left in seen)
+    assert len(queues["dead"].messages) == 1000
+
+
 def test_a_negative_count_is_all_and_what_expired_is_not_left_behind(place):
     place.does("PUT", "queues/%2F/q", {"arguments": {"x-message-ttl": 1000}})
     for _ in range(3):
