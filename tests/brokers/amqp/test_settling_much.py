@@ -54,6 +54,26 @@ def test_others_are_served_while_very_many_messages_are_rejected(end: str) -> No
     assert scene.broker.memory.used == 0
 
 
+@pytest.mark.parametrize("requeue", [True, False])
+@pytest.mark.parametrize(("tag", "refused"), [(1100, False), (1101, True)])
+def test_a_stream_s_message_counts_only_up_to_the_tag(
+    tag: int, refused: bool, requeue: bool
+) -> None:
+    scene = Scene()
+    client = rejecting(scene, 1100)
+    declare_stream(client, "s")
+    client.send("basic.qos", prefetch_count=10, prefetch_size=0, is_global=False)
+    client.send("basic.consume", queue="s", consumer_tag="s")
+    client.publish("", "s", b"y")
+    client.received()
+    client.send("basic.cancel", consumer_tag="c")
+    said = names(client.send("basic.nack", delivery_tag=tag, multiple=True, requeue=requeue))
+    scene.advance(0)
+    assert said == (["connection.close"] if refused else [])
+    settled = scene.broker.vhost().queues["q" if requeue or refused else "dead"]
+    assert len(settled.messages) == 1100
+
+
 def test_what_is_rejected_behind_very_many_dies_behind_them() -> None:
     scene = hurried()
     client = rejecting(scene)

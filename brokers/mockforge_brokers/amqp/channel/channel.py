@@ -214,8 +214,10 @@ class Channel:
 
     def _settle_very_many(self, last: int, settlement: Settlement, failed: bool) -> None:
         """All up to `last`, where there are so many that others must come between."""
-        if settlement != "acknowledged":
-            self.check_recovery()
+        if settlement != "acknowledged" and self.streaming:
+            # What is behind the tag stays with the client, a stream's messages too.
+            up_to_it = takewhile(last.__ge__, self.unacked)
+            _check_requeuing(map(self.unacked.__getitem__, up_to_it))
         if self.transaction is None:
             # One that ends before has its settled deliveries back, too.
             self.settling = last
