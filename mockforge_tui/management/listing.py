@@ -22,7 +22,7 @@ class Listing(Struct, frozen=True):
     """A list of rows of which each is made when it is asked for.
 
     None in place of a row is a step without one. `page` is what is said beside the rows, its
-    `items`, where one page of them is meant.
+    `items`, and their number, where one page of them is meant.
     """
 
     rows: Iterator[Row | None]
@@ -53,7 +53,6 @@ def listed(rows: Sequence[Row], query: Mapping[str, str], filled: Filled = _as_t
     start, end = (page - 1) * size, min(page * size, len(found))
     beside = {
         "filtered_count": len(found),
-        "item_count": end - start,
         "page": page,
         "page_count": pages,
         "page_size": size,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from mockforge_brokers.fairness import Steps
+from mockforge_brokers.fairness import Stepped, Steps
 
 from ..console.results import to_json
 from .listing import Listing
@@ -18,7 +18,10 @@ def rendering(value: Any, pieces: list[str]) -> Steps:
         case Listing(rows, None):
             yield from _rows(rows, pieces)
         case Listing(rows, page):
-            yield from _object({**(page or {}), "items": rows}, pieces)
+            pieces.append(f'{to_json(page)[:-1]}, "items": ')
+            count = yield from _rows(rows, pieces)
+            # Behind them: what went since the page was begun is none of them.
+            pieces.append(f', "item_count": {count}}}')
         case Mapping():
             yield from _object(value, pieces)
         case list():
@@ -39,11 +42,13 @@ def _object(value: Mapping[Any, Any], pieces: list[str]) -> Steps:
     pieces.append("}" if value else "{}")
 
 
-def _rows(rows: Iterable[Any], pieces: list[str]) -> Steps:
-    before = "["
+def _rows(rows: Iterable[Any], pieces: list[str]) -> Stepped[int]:
+    """Comes to how many they are."""
+    count, before = 0, "["
     for row in rows:
         if row is not None:
             pieces.append(before + to_json(row))
-            before = ", "
+            count, before = count + 1, ", "
         yield
-    pieces.append("[]" if before == "[" else "]")
+    pieces.append("]" if count else "[]")
+    return count
