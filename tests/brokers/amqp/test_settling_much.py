@@ -1,6 +1,6 @@
 """What a client settles, or does not want, may be a million messages: others come between."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -296,6 +296,31 @@ def test_what_is_acknowledged_behind_very_many_is_so_behind_them() -> None:
     assert came[-1]["reply_text"] == "PRECONDITION_FAILED - unknown delivery tag 2500"
     queue = scene.broker.vhost().queues["q"]
     assert queue.acknowledged == 2500
+
+
+class Walked(dict[int, Any]):
+    """Each walk comes by the places of all that was taken out before."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[int]:
+        self.walks += 1
+        return super().__iter__()
+
+
+def test_the_oldest_of_very_many_are_not_looked_for_with_each_step() -> None:
+    scene = Scene()
+    client = scene.client()
+    (channel,) = client.fake.connection.channels.open.values()
+    unacked = channel.unacked = Walked()
+    client.send("queue.declare", queue="q")
+    client.fake.send(publish("", "q", b"x") * 9000)
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    scene.advance(1)
+    unacked.walks = 0
+    client.fake.send(method(1, "basic.ack", delivery_tag=8999, multiple=True))
+    assert list(unacked) == [9000]
+    assert unacked.walks < 4
 
 
 @pytest.mark.parametrize("asked", ["nack", "recover"])

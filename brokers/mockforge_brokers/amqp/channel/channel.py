@@ -1,7 +1,8 @@
 """A channel: its consumers, what they have unacked, and what comes back of it."""
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice, takewhile
 from math import inf
 from operator import attrgetter, itemgetter
@@ -25,6 +26,8 @@ from .unknown_tags import unknown_tag
 
 _AT_ONCE: Final = 1024
 """Messages that are acknowledged in one step."""
+_LOOKED_UP: Final = 32 * _AT_ONCE
+"""Of so many the tags are asked for at once."""
 _queue_of = attrgetter("queue")
 _consumer_of = attrgetter("consumer")
 _size_of = attrgetter("size")
@@ -38,11 +41,21 @@ def _check_requeuing(messages: Iterable[Message]) -> None:
             raise queue.unsupported("basic.nack and basic.reject")
 
 
-def _taken(unacked: dict[int, Message], last: int, most: int) -> dict[int, Message]:
-    """The oldest up to this tag, no more than `most`, which are no longer there."""
-    # Without a look at those behind it, and at none of them in Python: they may be many.
-    keys = list(takewhile(last.__ge__, islice(unacked, most)))
-    return dict(zip(keys, map(unacked.pop, keys), strict=True))
+def _taken(unacked: dict[int, Message], tags: list[int]) -> dict[int, Message]:
+    """These, which are no longer there."""
+    return dict(zip(tags, map(unacked.pop, tags), strict=True))
+
+
+def _in_parts(unacked: dict[int, Message], last: int) -> Iterator[dict[int, Message]]:
+    """Those up to this tag, oldest first, some at a time, which are no longer there."""
+    # A dict looks at the places of all that it had before it comes to its oldest: not for each
+    # part, or it were the square of a million.
+    while tags := list(islice(unacked, _LOOKED_UP)):
+        del tags[bisect_right(tags, last) :]
+        if not tags:
+            return
+        for at in range(0, len(tags), _AT_ONCE):
+            yield _taken(unacked, tags[at : at + _AT_ONCE])
 
 
 def _by_queue_and_consumer(
@@ -177,7 +190,8 @@ class Channel:
             back = dict(unacked)
             unacked.clear()
         else:
-            back = _taken(unacked, tag, len(unacked))
+            # Without a look at those behind it, and at none of them in Python: they may be many.
+            back = _taken(unacked, list(takewhile(tag.__ge__, unacked)))
         if settlement != "acknowledged":
             try:
                 _check_requeuing(back.values())
@@ -226,7 +240,7 @@ class Channel:
     def _settling_very_many(self, last: int, settlement: Settlement, failed: bool) -> Steps:
         unacked, transaction = self.unacked, self.transaction
         requeued: list[Message] = []
-        while back := _taken(unacked, last, _AT_ONCE):
+        for back in _in_parts(unacked, last):
             messages = list(back.values())
             if transaction is not None:
                 self._settle_later(transaction, back, settlement, failed)
