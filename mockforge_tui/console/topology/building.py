@@ -91,7 +91,6 @@ class _Builder:
         self._views = views
         self._names: dict[int, str] = {}
         self._count: Counter[tuple[str, str]] = Counter()
-        self._unnamed: dict[str, str] = {}
         self._busy: set[tuple[str, str]] = set()
         self._held = {way for row in views.held if (way := way_of(row)) is not None}
         self._around: defaultdict[Place, _Around] = defaultdict(_Around)
@@ -128,9 +127,8 @@ class _Builder:
                 yield
                 continue
             self._names[view.id] = view.client or f"c{view.id}"
-            self._count[view.protocol, view.client] += 1
-            if not view.client:
-                self._unnamed.setdefault(view.protocol, f"c{view.id}")
+            # Those without a name are one each.
+            self._count[view.protocol, self._names[view.id]] += 1
         for place in _by_steps(self._views.destinations):
             if place is None:
                 yield
@@ -166,7 +164,9 @@ class _Builder:
             is_held = any((consumer.place, each) in held for each in members)
             end = self._consumer(consumer, taken, is_held)
             self._around[consumer.place].takers.append(end)
-            self._busy.add((end.protocol, end.name))
+            if end.of in ("client", "session"):
+                # A client may have the name of a group to which it does not belong.
+                self._busy.add((end.protocol, end.name))
             found += 1
             if found == _MOST_ENDS:
                 break
@@ -238,10 +238,9 @@ class _Builder:
                 yield
                 continue
             (protocol, name), count = each
-            shown = name or self._unnamed[protocol]
-            if (protocol, shown) not in self._busy and (self._has is None or self._has(shown)):
+            if (protocol, name) not in self._busy and (self._has is None or self._has(name)):
                 note = f"×{count}" if count > 1 else ""
-                found.append(End("client", protocol, shown, NOTHING, note))
+                found.append(End("client", protocol, name, NOTHING, note))
         return found
 
     # Hubs -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from brokers.misbehaving import Waiting
 from brokers.misbehaving import hold as hold_rule
 from mockforge_brokers.fairness import finished
 from mockforge_brokers.journal import IN, OUT, Row
-from mockforge_brokers.snapshots import DestinationView
+from mockforge_brokers.snapshots import ConnectionView, DestinationView
 
 from mockforge_tui.console.topology.building import MOST_HUBS, Views, build
 from mockforge_tui.console.topology.drawing import LETTERS, Line, as_text, draw
@@ -210,6 +210,24 @@ def test_a_name_that_is_there_is_found_be_it_quiet_in_a_branch_a_member_or_one_o
     shown = scene.run(f"topology {name}")
     assert len([each for each in shown.data["nodes"] if "exists" in each]) == 1
     assert len(shown.as_text(120).split("\n")) < 12
+
+
+def test_each_client_without_a_name_is_busy_or_idle_by_itself() -> None:
+    views = [ConnectionView(at, "mqtt", "", "a", "open", 0.0) for at in (1, 2, 3)]
+    flows = Flows(NOW)
+    flows.meet(Row("mqtt", IN, "PUBLISH", 2, "", "message", "a", time=NOW))
+    graph = finished(build(Views(views), flows, NOW))
+    assert [(end.name, end.note) for end in graph.idle] == [("c1", ""), ("c3", "")]
+
+
+def test_a_client_with_the_name_of_a_group_is_idle_by_itself() -> None:
+    scene = Scene(furnished=False)
+    scene.run("topic add orders")
+    scene.kafka.reset_offsets("idle", "orders", {0: 0})
+    views = [ConnectionView(1, "kafka", "idle", "a", "open", 0.0)]
+    graph = finished(build(Views(views, groups=scene.session.groups()), Flows(NOW), NOW))
+    assert [(end.of, end.name) for end in graph.hubs[0].takers] == [("group", "idle")]
+    assert [end.name for end in graph.idle] == ["idle"]
 
 
 def _many(roots: int) -> tuple[Views, Flows]:
