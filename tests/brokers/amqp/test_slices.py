@@ -210,6 +210,51 @@ def test_a_dead_letter_reaches_very_many_queues_before_those_that_die_of_it() ->
     assert ways == [("amq.fanout", "q"), ("", "wide-999")]
 
 
+def test_dead_letters_behind_one_for_very_many_queues_go_where_they_did_as_they_died() -> None:
+    scene = hurried()
+    client = scene.client()
+    # A policy is taken from the first queue first.
+    client.send("queue.declare", queue="q")
+    wide(scene)
+    dead = {"dead-letter-exchange": "amq.fanout", "dead-letter-routing-key": "dead"}
+    scene.broker.set_policy("p", "^q$", dead)
+    scene.advance(0)
+    client.fake.send(publish("", "q", b"1") + publish("", "q", b"2") + publish("", "q", b"3"))
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    client.send("basic.cancel", consumer_tag="c")
+    connection = client.fake.connection
+    connection.receive(method(1, "basic.nack", delivery_tag=0, multiple=True, requeue=False))
+    scene.broker.remove_policy("p")
+    assert not scene.broker.vhost().queues["wide-999"].messages
+    finish(connection)
+    scene.advance(0)
+    assert [got["routing_key"] for got in drain(client, "wide-999")] == ["dead"] * 3
+    assert held(client, "q") == []
+
+
+def test_a_dead_letter_that_waits_for_a_queue_goes_nowhere_once_its_queues_policy_went() -> None:
+    scene = Scene()
+    client = scene.client()
+    arguments = {
+        "x-queue-type": "quorum",
+        "x-overflow": "reject-publish",
+        "x-dead-letter-strategy": "at-least-once",
+    }
+    client.send("queue.declare", queue="q", durable=True, arguments=arguments)
+    dead = {"dead-letter-exchange": "", "dead-letter-routing-key": "dead"}
+    scene.broker.set_policy("p", "^q$", dead)
+    client.publish("", "q", b"x")
+    client.send("basic.get", queue="q")
+    client.send("basic.reject", delivery_tag=1, requeue=False)
+    queue = scene.broker.vhost().queues["q"]
+    assert isinstance(queue, QuorumQueue)
+    assert len(queue.undelivered) == 1
+    scene.broker.remove_policy("p")
+    queue.retry()
+    assert held(client, "q") == []
+    assert len(queue.undelivered) == 1
+
+
 def wide(scene: Scene) -> None:
     """Very many queues, which amq.fanout leads to."""
     for number in range(1000):

@@ -17,6 +17,7 @@ from .routing import Route, resolve
 if TYPE_CHECKING:
     from .message import Message
     from .queues.governed import GovernedQueue
+    from .queues.policy import Policy
     from .virtual_host import VirtualHost
 
 REJECTED: Final = "rejected"
@@ -52,8 +53,8 @@ class Rewriter(Protocol):
     def bury(self, content: bytes, death: Death, *, keep_cc: bool) -> Rewritten: ...
 
 
-Dead = deque[tuple["GovernedQueue", "Message", str]]
-"""Messages of a queue, and the reason for which each one died there."""
+Dead = deque[tuple["GovernedQueue", "Message", str, "Policy"]]
+"""Messages of a queue, the reason for which each one died there, and the queue's policy then."""
 VERY_WIDE: Final = 256
 """Queues of a message that may take several turns of the loop."""
 
@@ -74,10 +75,10 @@ class DeadLetters:
         self._late = False
         """Those that come now wait for longer than this turn of the loop."""
         self._wide: dict[GovernedQueue, Steps] = {}
-        self._behind: dict[GovernedQueue, deque[tuple[Message, str]]] = {}
+        self._behind: dict[GovernedQueue, deque[tuple[Message, str, Policy]]] = {}
 
     def add(self, queue: GovernedQueue, message: Message, reason: str) -> None:
-        self._waiting.append((queue, message, reason))
+        self._waiting.append((queue, message, reason, queue.policy))
         if self._late:
             queue.set_out(message, reason)
         if self.hold():
@@ -114,13 +115,13 @@ class DeadLetters:
         if self.hold():
             self.go_on()
 
-    def _take(self, queue: GovernedQueue, message: Message, reason: str) -> None:
+    def _take(self, queue: GovernedQueue, message: Message, reason: str, policy: Policy) -> None:
         memory = self._vhost.memory
         if (behind := self._behind.get(queue)) is not None:
             memory.used += message.size + COST
             queue.set_out(message, reason)
-            behind.append((message, reason))
-        elif (wide := self._publish(queue, message, reason)) is not None:
+            behind.append((message, reason, policy))
+        elif (wide := self._publish(queue, message, reason, policy)) is not None:
             self._behind[queue] = deque()
             memory.do(memory.making_room(self._going_on(queue, wide)))
 
@@ -144,11 +145,11 @@ class DeadLetters:
                     self._wide.pop(queue, None)
                 if not behind:
                     return
-                message, reason = behind.popleft()
+                message, reason, policy = behind.popleft()
                 memory.used -= message.size + COST
                 first = self.hold()
                 try:
-                    wide = self._publish(queue, message, reason)
+                    wide = self._publish(queue, message, reason, policy)
                 finally:
                     if first:
                         self.go_on()
@@ -157,15 +158,19 @@ class DeadLetters:
             self._wide.pop(queue, None)
             del self._behind[queue]
 
-    def _publish(self, queue: GovernedQueue, message: Message, reason: str) -> Steps | None:
+    def _publish(
+        self, queue: GovernedQueue, message: Message, reason: str, policy: Policy
+    ) -> Steps | None:
         """Returns the steps that it takes to do so, where it goes to very many queues."""
-        vhost, policy, old = self._vhost, queue.policy, message.route
-        exchange = vhost.exchanges.get(policy.dead_letter_exchange or "")
+        vhost, name, old = self._vhost, policy.dead_letter_exchange, message.route
+        # One that waited for a queue may be tried again after its queue's policy went.
+        exchange = None if name is None else vhost.exchanges.get(name)
         if exchange is None:
             queue.reach = 1
-            name = policy.dead_letter_exchange
-            what = f"queue '{queue.name}' in vhost '{vhost.name}'"
-            vhost.warned.report(what, f"its dead letters are lost: there is no exchange '{name}'")
+            if name is not None:
+                what = f"queue '{queue.name}' in vhost '{vhost.name}'"
+                text = f"its dead letters are lost: there is no exchange '{name}'"
+                vhost.warned.report(what, text)
             queue.arrived(message)
             queue.unroutable(message, reason)
             return None
