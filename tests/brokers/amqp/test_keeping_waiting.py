@@ -91,7 +91,15 @@ def test_a_dead_letter_goes_from_one_log_to_the_other_in_one_group() -> None:
     assert [body for body, _ in drain(reopened(scene, disk).client(), "dead")] == [b"0"]
 
 
-def wide_dead_letters(scene: Scene, *, count: int) -> None:
+AT_MOST_ONCE = [
+    {"x-dead-letter-exchange": "dlx"},
+    {"x-dead-letter-exchange": "dlx", "x-queue-type": "quorum"},
+]
+
+
+def wide_dead_letters(
+    scene: Scene, *, count: int, arguments: dict[str, str] = AT_LEAST_ONCE
+) -> None:
     """The first of them is in some of very many queues, the others wait behind it."""
     turn, vhost = scene.environment.turn, scene.broker.vhost()
     client = scene.client()
@@ -100,7 +108,7 @@ def wide_dead_letters(scene: Scene, *, count: int) -> None:
         name = f"dead-{number}"
         vhost.declare_queue(name, durable=True)
         vhost.bind_queue(name, "dlx", "", {})
-    client.send("queue.declare", queue="q", durable=True, arguments=AT_LEAST_ONCE)
+    client.send("queue.declare", queue="q", durable=True, arguments=arguments)
     for number in range(count):
         client.publish("", "q", b"%d" % number, **PERSISTENT)
     scene.advance(0.01)
@@ -141,6 +149,24 @@ def test_dead_letters_for_very_many_queues_are_nowhere_twice_after_a_clean_stop(
         assert [body for body, _ in drain(client, name)] == [b"0", b"1", b"2"]
     later.advance(0.01)
     assert later.broker.memory.used == (WIDE - 2) * 3 * (1 + COST)
+
+
+@pytest.mark.parametrize("arguments", AT_MOST_ONCE)
+def test_dead_letters_that_have_no_row_are_in_very_many_queues_after_a_clean_stop(
+    arguments: dict[str, str],
+) -> None:
+    scene, disk = on_disk()
+    wide_dead_letters(scene, count=3, arguments=arguments)
+    disk.store.close()
+    later = Scene(disk=MemoryDisk(), found=disk.kept())
+    later.advance(0)
+    client = later.client()
+    for name in ("dead-0", LAST):
+        assert [body for body, _ in drain(client, name)] == [b"0", b"1", b"2"]
+    assert drain(client, "q") == []
+    # Whoever did the steps so far finds none left.
+    scene.advance(0)
+    assert len(scene.broker.vhost().queues[LAST].messages) == 3
 
 
 def test_dead_letters_for_very_many_queues_leave_no_row_behind() -> None:

@@ -74,7 +74,7 @@ class DeadLetters:
         self._busy = False
         self._late = False
         """Those that come now wait for longer than this turn of the loop."""
-        self._wide: dict[GovernedQueue, Steps] = {}
+        self._going: dict[GovernedQueue, Steps] = {}
         self._behind: dict[GovernedQueue, deque[tuple[Message, str, Policy]]] = {}
 
     def add(self, queue: GovernedQueue, message: Message, reason: str) -> None:
@@ -123,16 +123,21 @@ class DeadLetters:
             behind.append((message, reason, policy))
         elif (wide := self._publish(queue, message, reason, policy)) is not None:
             self._behind[queue] = deque()
-            memory.do(memory.making_room(self._going_on(queue, wide)))
+            steps = self._going[queue] = self._going_on(queue, wide)
+            memory.do(memory.making_room(steps))
 
     def finish(self) -> None:
-        """Let those that are in some of very many queues reach the others; none goes behind them.
+        """Let those that are in some of very many queues reach the others, and then all behind
+        them but those that a start tries again.
 
-        One that a start tried again would be twice in the first of them.
+        Of the former one that a start tried again would be twice in the first queues.
         """
-        while self._wide:
-            _, wide = self._wide.popitem()
-            do_all(wide)
+        for queue, behind in self._behind.items():
+            left = [each for each in behind if not queue.keeps_dead(each[0])]
+            behind.clear()
+            behind.extend(left)
+        while self._going:
+            do_all(next(iter(self._going.values())))
 
     def _going_on(self, queue: GovernedQueue, wide: Steps | None) -> Steps:
         """The steps of one that goes to very many queues, and of all that are behind it then."""
@@ -140,9 +145,7 @@ class DeadLetters:
         try:
             while True:
                 if wide is not None:
-                    self._wide[queue] = wide
                     yield from wide
-                    self._wide.pop(queue, None)
                 if not behind:
                     return
                 message, reason, policy = behind.popleft()
@@ -155,8 +158,7 @@ class DeadLetters:
                         self.go_on()
                 yield
         finally:
-            self._wide.pop(queue, None)
-            del self._behind[queue]
+            del self._going[queue], self._behind[queue]
 
     def _publish(
         self, queue: GovernedQueue, message: Message, reason: str, policy: Policy

@@ -182,7 +182,7 @@ class VirtualHost(Topology):
         self._dead_letters.add(queue, message, reason)
 
     def finish_dead_letters(self) -> None:
-        """Let those that are in some of their queues be in all of them."""
+        """Let those that are in some of their queues, or in none and not on disk, be in all."""
         self._dead_letters.finish()
 
     def deliver(self, route: Route, content: bytes, size: int, source: str) -> int:

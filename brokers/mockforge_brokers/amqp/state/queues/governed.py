@@ -390,6 +390,10 @@ class GovernedQueue(Queue):
     def set_out(self, message: Message, reason: str) -> None:
         """Its dead letter is on its way, and will not be there within this turn of the loop."""
 
+    def keeps_dead(self, message: Message) -> bool:
+        """Whether a start tries again what has set out."""
+        return False
+
     def arrived(self, message: Message) -> None:
         """Its dead letter is where it goes, if anywhere."""
 

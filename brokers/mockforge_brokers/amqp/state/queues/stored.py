@@ -340,6 +340,9 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
             late = dead_row, (message, reason)
             keeping.store.append_late(keeping.number, self.row_of(message), late)
 
+    def keeps_dead(self, message: Message) -> bool:
+        return message in self.keeping.under_way
+
     def arrived(self, message: Message) -> None:
         if message in self.keeping.under_way:
             self.keeping.under_way.remove(message)
