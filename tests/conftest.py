@@ -1,5 +1,5 @@
 """What all tests have: `--one-in N` (of the cases of a test marked `table` one of N, others on each
-Python), a collector that sees everything, and journals that end with the test that made them."""
+Python), a collector that sees everything, and an end with each test of what no collector sees."""
 
 import gc
 import sys
@@ -10,6 +10,8 @@ from weakref import WeakSet
 
 import pytest
 from hypothesis import HealthCheck, settings
+from mockforge_brokers.amqp.broker import AmqpBroker
+from mockforge_brokers.amqp.state.queues.stream import StreamQueue
 from mockforge_brokers.journal import Journal
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
@@ -50,23 +52,45 @@ def pytest_runtest_teardown() -> None:
     gc.unfreeze()
 
 
-_journals: WeakSet[Journal] = WeakSet()
-_make = Journal.__init__
+_made: WeakSet[Journal | AmqpBroker] = WeakSet()
 
 
-def _make_noted(journal: Journal, *given: Any) -> None:
-    _make(journal, *given)
-    _journals.add(journal)
+def _note(kind: type[Journal] | type[AmqpBroker]) -> None:
+    make: Any = kind.__init__
+
+    def make_noted(self: Journal | AmqpBroker, *given: Any, **named: Any) -> None:
+        make(self, *given, **named)
+        _made.add(self)
+
+    kind.__init__ = make_noted  # type: ignore[method-assign]
 
 
-Journal.__init__ = _make_noted  # type: ignore[method-assign]
+_note(Journal)
+_note(AmqpBroker)
 
 
 @pytest.fixture(autouse=True)
-def _journals_end() -> Iterator[None]:
-    """The collector does not see a journal's chunks: with one, its whole broker would stay, for
-    thousands of tests. Those of fixtures for several tests are there before."""
-    before = set(_journals)
+def _what_no_collector_sees_ends() -> Iterator[None]:
+    """The collector sees neither a journal's chunks nor AMQP's messages, which know their queue:
+    with them whole brokers would stay, for thousands of tests. Those of fixtures for several
+    tests are there before."""
+    before = set(_made)
     yield
-    for journal in set(_journals) - before:
-        journal.clear()
+    for each in set(_made) - before:
+        if isinstance(each, Journal):
+            each.clear()
+        else:
+            _empty(each)
+
+
+def _empty(broker: AmqpBroker) -> None:
+    """Have none of its messages know it, and say nothing to anybody."""
+    for connection in broker._all():
+        for message in connection.unacked():
+            message.queue = message.consumer = None  # type: ignore[assignment]
+    for vhost in broker.vhosts.values():
+        for queue in vhost.queues.values():
+            if isinstance(queue, StreamQueue):
+                queue.take_all()
+            else:
+                queue.messages.clear()

@@ -178,7 +178,7 @@ def test_an_ended_mqtt_connection_leaves_nothing_for_the_collector(last_words: b
         assert left["MqttConnection"] + left["Outlet"] == 0
         await server.close()
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(asyncio.wait_for(main(), 150))
 
 
 def test_an_ended_kafka_connection_leaves_nothing_for_the_collector() -> None:
@@ -207,7 +207,7 @@ def test_an_ended_kafka_connection_leaves_nothing_for_the_collector() -> None:
         assert {name: left[name] for name in names if left[name]} == {}
         await server.close()
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(asyncio.wait_for(main(), 150))
 
 
 @pytest.mark.parametrize("closes", [False, True])
@@ -260,7 +260,7 @@ def test_an_ended_amqp_connection_leaves_nothing_for_the_collector(closes: bool)
         assert {name: left[name] for name in names if left[name]} == {}
         await server.close()
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(asyncio.wait_for(main(), 150))
 
 
 @pytest.mark.parametrize("closes", [False, True])
@@ -348,4 +348,4 @@ def test_an_ended_amqp_1_0_connection_leaves_nothing_for_the_collector(closes: b
         assert {name: left[name] for name in names if left[name]} == {}
         await server.close()
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(asyncio.wait_for(main(), 150))
