@@ -25,6 +25,13 @@ CAPABILITIES = {
     "publisher_confirms": True,
 }
 
+AT_LEAST_ONCE = {
+    "x-queue-type": "quorum",
+    "x-dead-letter-strategy": "at-least-once",
+    "x-overflow": "reject-publish",
+}
+"""Of a quorum queue whose dead letters stay until a queue has them."""
+
 
 @dataclass
 class Got:

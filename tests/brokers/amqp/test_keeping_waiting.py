@@ -11,23 +11,18 @@ from mockforge_brokers.errors import InvalidInput
 from msgspec import msgpack
 
 from ..storage.memory_disk import MemoryDisk
-from .client import Client, Scene
+from .client import AT_LEAST_ONCE, Client, Scene
 from .test_keeping import PERSISTENT, drain, on_disk, reopened, rows
 from .v1_0.client import Client as LaterClient
 
-AT_LEAST_ONCE = {
-    "x-queue-type": "quorum",
-    "x-dead-letter-exchange": "dlx",
-    "x-dead-letter-strategy": "at-least-once",
-    "x-overflow": "reject-publish",
-}
+TO_DLX = {**AT_LEAST_ONCE, "x-dead-letter-exchange": "dlx"}
 RETRY = 180
 
 
 def dying(client: Client, *, count: int = 3, durable: bool = True) -> None:
     """Messages of a quorum queue that were rejected, and whose exchange leads nowhere yet."""
     client.send("exchange.declare", exchange="dlx", exchange_type="fanout", durable=durable)
-    client.send("queue.declare", queue="q", durable=True, arguments=AT_LEAST_ONCE)
+    client.send("queue.declare", queue="q", durable=True, arguments=TO_DLX)
     for number in range(count):
         client.publish("", "q", b"%d" % number, **PERSISTENT)
         client.send("basic.get", queue="q")
@@ -97,9 +92,7 @@ AT_MOST_ONCE = [
 ]
 
 
-def wide_dead_letters(
-    scene: Scene, *, count: int, arguments: dict[str, str] = AT_LEAST_ONCE
-) -> None:
+def wide_dead_letters(scene: Scene, *, count: int, arguments: dict[str, str] = TO_DLX) -> None:
     """The first of them is in some of very many queues, the others wait behind it."""
     turn, vhost = scene.environment.turn, scene.broker.vhost()
     client = scene.client()

@@ -15,7 +15,7 @@ from mockforge_brokers.amqp.wire.frames import method
 from mockforge_brokers.limits import Limits
 
 from ..fake_peer import finish
-from .client import Client, Scene, bodies, names, publish
+from .client import AT_LEAST_ONCE, Client, Scene, bodies, names, publish
 from .test_governed import declare, drain, held
 from .v1_0.client import Client as LaterClient
 
@@ -235,12 +235,7 @@ def test_dead_letters_behind_one_for_very_many_queues_go_where_they_did_as_they_
 def test_a_dead_letter_that_waits_for_a_queue_goes_nowhere_once_its_queues_policy_went() -> None:
     scene = Scene()
     client = scene.client()
-    arguments = {
-        "x-queue-type": "quorum",
-        "x-overflow": "reject-publish",
-        "x-dead-letter-strategy": "at-least-once",
-    }
-    client.send("queue.declare", queue="q", durable=True, arguments=arguments)
+    client.send("queue.declare", queue="q", durable=True, arguments=AT_LEAST_ONCE)
     dead = {"dead-letter-exchange": "", "dead-letter-routing-key": "dead"}
     scene.broker.set_policy("p", "^q$", dead)
     client.publish("", "q", b"x")
@@ -691,9 +686,7 @@ def test_dead_letters_that_found_no_queue_are_tried_again_in_steps() -> None:
     scene = hurried()
     client = scene.client()
     arguments = {
-        "x-queue-type": "quorum",
-        "x-overflow": "reject-publish",
-        "x-dead-letter-strategy": "at-least-once",
+        **AT_LEAST_ONCE,
         "x-dead-letter-exchange": "",
         "x-dead-letter-routing-key": "dead",
         "x-message-ttl": 1,
