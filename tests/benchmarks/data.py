@@ -3,7 +3,9 @@
 Clients that pipeline, as those who care for throughput do, and clients with one confirmed record in
 flight each, of which one alone shows what a write for each record costs. The folder is as by
 default: what is confirmed is what the system has (`serve --through` is `--data-sync commit`). What
-the disk takes by itself comes first: over many seconds nobody has more than that.
+the disk takes by itself comes first, and beside each row what a plain writer of as many bytes has
+that syncs each 5 ms: over many seconds nobody has more than that. With `TMPDIR=/dev/shm` the folder
+is in memory, and what is left is our own work and the system's.
 """
 
 import os
@@ -17,6 +19,7 @@ from .common import Settings, Skipped, compare, compile_c, measure, ours
 from .flight import fly
 
 _SIZE = 1024
+_INTERVAL = 0.005
 _PUBLISHERS = (400, 50, 1)
 _MQTT = ("1", "{seconds}", "1", "{window}", str(_SIZE), "{publishers}", "1", "1")
 """QoS 1 to one subscriber whose session lasts: each message is on disk until it acknowledges."""
@@ -92,6 +95,21 @@ def _disk(size: int, seconds: float) -> float:
     return count / seconds
 
 
+def _plainly(seconds: float) -> float:
+    """Messages a second of a program that only writes them, and syncs each 5 ms."""
+    data, count = os.urandom(64 * _SIZE), 0
+    with tempfile.TemporaryFile(buffering=0) as file:
+        begun = now = synced = time.perf_counter()
+        while now < begun + seconds:
+            count += file.write(data) // _SIZE
+            now = time.perf_counter()
+            if now > synced + _INTERVAL:
+                os.fdatasync(file.fileno())
+                now = synced = time.perf_counter()
+        os.fdatasync(file.fileno())
+        return count / (time.perf_counter() - begun)
+
+
 def _measuring(words: tuple[str, ...], settings: Settings) -> Callable[[Path, int], float]:
     arguments = [each.format(seconds=settings.seconds) for each in words]
     return lambda load, port: measure([str(load), str(port), *arguments])
@@ -118,9 +136,11 @@ def _compare(
     except Skipped as reason:
         print(f"{title}: skipped: {reason}")
         return
-    compare(
+    medians = compare(
         f"{title}, 1 KB",
         [ours(protocol), ours(protocol, "--keep")],
         lambda port: once(load, port),
         settings,
     )
+    if medians:
+        print(f"  {'a plain writer':28} {_plainly(settings.seconds):>12,.0f}")

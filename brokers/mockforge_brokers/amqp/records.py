@@ -204,6 +204,16 @@ _BURIED: Final = b"\xff"
 """No frame begins with one of these."""
 
 
+class Alike(NamedTuple):
+    """Contents of one length, and where they lie in what was read: from `at` on, each `stride`
+    bytes behind the one before."""
+
+    contents: list[bytes]
+    data: bytes
+    at: int
+    stride: int
+
+
 def packed(content: bytes) -> bytes:
     """A message's frames, and what stands beside them, as plain bytes to be kept."""
     match content:

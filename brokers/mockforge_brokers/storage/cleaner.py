@@ -117,6 +117,12 @@ class Cleaner:
             if crc(value) != frame.crcs[index]:
                 return False
             found[frame.numbers[index]] = value
+        for piece in frame.pieces:
+            if wanted := list(self._live.rows_in(place, piece.numbers)):
+                if crc(data[piece.at : piece.end]) != piece.crc:
+                    return False
+                values = piece.values(data)
+                found |= {piece.first + index: values[index] for index in wanted}
         moved.rows |= found
         moved.entities += [
             each for each in frame.entities if self._live.has_entity(place, each[:2])

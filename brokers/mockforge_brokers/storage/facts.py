@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, cast
 from msgspec import Struct, field
 
 from .patience import Patience
+from .runs import Run
 
 POSITION_BITS: Final = 40
 """A row's number is its log's, shifted by so much, and its position in there."""
@@ -34,34 +35,6 @@ class Kept(Struct):
 
     def log(self, number: int) -> list[tuple[int, bytes]]:
         return self.logs.pop(number, [])
-
-
-class Run(Struct):
-    """New rows of one log, ascending, that differ in their midst alone: as a burst's are.
-
-    Each value is `before`, one of `contents`, which are of one length, and `after`: nobody joins
-    them but who writes them, or who looks for one of them.
-    """
-
-    numbers: Sequence[int]
-    """A range where none is missing."""
-    contents: list[bytes]
-    before: bytes
-    after: bytes
-
-    @property
-    def each(self) -> int:
-        """Bytes of each value."""
-        return len(self.before) + len(self.contents[0]) + len(self.after)
-
-    @property
-    def size(self) -> int:
-        return self.each * len(self.numbers)
-
-    def rows(self) -> dict[int, bytes]:
-        before, after = self.before, self.after
-        values = (b"%b%b%b" % (before, content, after) for content in self.contents)
-        return dict(zip(self.numbers, values, strict=True))
 
 
 class Group(Struct):

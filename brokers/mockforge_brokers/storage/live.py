@@ -3,7 +3,6 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
 from operator import itemgetter
 from typing import Final
 
@@ -109,20 +108,21 @@ class Live:
                 self._lows[log] = number
             segment.live += size + _ENTRY
 
-    def put_run(self, segment: Segment, at: int, numbers: Sequence[int], size: int) -> None:
-        """`put`, of ascending rows of one log with values of one size."""
-        log = numbers[0] >> POSITION_BITS
+    def put_run(self, segment: Segment, at: int, numbers: range, size: int) -> None:
+        """`put`, of rows of one log, one behind the other, with values of one size."""
+        first, end = numbers.start, numbers.stop
+        log = first >> POSITION_BITS
         rows = self._logs.setdefault(log, {})
         known = max(self._lows.get(log, 0), self._behind_spans(log))
         # Of a log that has no single rows none of thousands is looked up.
-        if numbers[0] < known or (rows and not rows.keys().isdisjoint(numbers)):
+        if first < known or (rows and not rows.keys().isdisjoint(numbers)):
             self.put(segment, at, numbers, [size] * len(numbers))
             return
         place = place_of(segment.number, at) << _SIZE | size
-        if isinstance(numbers, range):
-            self._spans.setdefault(log, []).append((numbers.start, numbers.stop, place))
-        else:
-            rows.update(zip(numbers, repeat(place), strict=False))
+        spans = self._spans.setdefault(log, [])
+        if spans and spans[-1][1:] == (first, place):
+            first = spans.pop()[0]
+        spans.append((first, end, place))
         segment.live += (size + _ENTRY) * len(numbers)
 
     def _behind_spans(self, log: int) -> int:

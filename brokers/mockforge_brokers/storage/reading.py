@@ -79,9 +79,9 @@ class Reader:
                     raise _broken(path, frame.at, "a group has a wrong checksum", following)
                 self._tear(path, segment, frame.at, _cut(len(data) - frame.at))
                 return False
-            good = self._values(data, frame, form.crc_of(version))
+            good = _values(data, frame, form.crc_of(version))
             # The head of a group may come to the disk before the rest of it.
-            if None in good and not self._was_synced(place, later, following):
+            if None in good.values() and not self._was_synced(place, later, following):
                 self._tear(path, segment, frame.at, _cut(len(data) - frame.at))
                 return False
             self._apply(path, segment, frame, good)
@@ -117,15 +117,6 @@ class Reader:
         self._tear(path, segment, segment.size, lost)
         return False
 
-    def _values(
-        self, data: bytes, frame: Frame, crc_of: Callable[[bytes], int]
-    ) -> list[bytes | None]:
-        found: list[bytes | None] = []
-        for offset, size, crc in zip(frame.offsets, frame.sizes, frame.crcs, strict=True):
-            value = data[offset : offset + size]
-            found.append(value if crc_of(value) == crc else None)
-        return found
-
     def _was_synced(
         self, place: int, later: Iterable[Frame | Broken], following: Sequence[Path]
     ) -> bool:
@@ -159,12 +150,14 @@ class Reader:
         self._notes.append(f"{path}: its end is torn: {lost}; {why}")
 
     def _apply(
-        self, path: Path, segment: Segment, frame: Frame, values: list[bytes | None]
+        self, path: Path, segment: Segment, frame: Frame, values: dict[int, bytes | None]
     ) -> None:
         live, logs = self._live, self._logs
         self._clean = bool(frame.flags & form.CLEAN)
         live.put(segment, frame.at, frame.numbers, frame.sizes)
-        for number, value in zip(frame.numbers, values, strict=True):
+        for piece in frame.pieces:
+            live.put_run(segment, frame.at, piece.numbers, piece.each)
+        for number, value in values.items():
             log, position = number >> POSITION_BITS, number & _MASK
             rows = logs.setdefault(log, {})
             if position < self._lows.get(log, 0):
@@ -229,6 +222,21 @@ class Reader:
         for kind, name in sorted(self._entities):
             found.entities.setdefault(kind, {})[name] = self._entities[kind, name]
         return found
+
+
+def _values(data: bytes, frame: Frame, crc_of: Callable[[bytes], int]) -> dict[int, bytes | None]:
+    """Those of all its rows; None where one is not what was written."""
+    found: dict[int, bytes | None] = {}
+    rows = zip(frame.numbers, frame.offsets, frame.sizes, frame.crcs, strict=True)
+    for number, offset, size, crc in rows:
+        value = data[offset : offset + size]
+        found[number] = value if crc_of(value) == crc else None
+    for piece in frame.pieces:
+        if crc_of(data[piece.at : piece.end]) == piece.crc:
+            found.update(zip(piece.numbers, piece.values(data), strict=True))
+        else:
+            found.update(dict.fromkeys(piece.numbers))
+    return found
 
 
 def _says(frames: Iterable[Frame | Broken], place: int) -> bool:

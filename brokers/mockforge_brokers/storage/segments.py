@@ -5,9 +5,10 @@ order in which it is applied: rows that are new, rows and ranges of them that ar
 
     head      the counts and sizes of what follows, and checksums of index and entities; and up to
               which place all that stands before was known to be on disk
-    index     of each row its number, size and checksum; numbers that are gone; ranges
+    index     of each row its number, size and checksum; numbers that are gone; ranges; pieces of
+              rows that were written together (`runs`)
     entities  msgpack: (kind, name, value or nil)
-    values    of the rows, one behind the other
+    values    of the rows, one behind the other, and the pieces
 
 All numbers are little-endian. The checksum of a frame's head begins with the salt, so that what a
 client sends never reads as one. SQLite, which the first format was, writes each byte twice and
@@ -15,13 +16,14 @@ took six times the processor time for a record of 1 KB. The second one was as th
 checksum (zlib's CRC-32, which takes four to seven times as long as CRC-32C by the processor's own
 instruction) and the place: each frame was on disk before the next one was written. In the third one
 no head of a segment said how long the one before was: where a machine stops, the end of that may be
-missing just behind a frame, while the next one is there.
+missing just behind a frame, while the next one is there. In the fourth one each row stood by
+itself.
 """
 
 import sys
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, chain
 from struct import Struct as Layout
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -29,9 +31,10 @@ from zlib import crc32
 import google_crc32c
 from msgspec import MsgspecError, Struct, msgpack
 
-from .facts import Run
+from . import runs as together
+from .runs import Run, StoredPiece
 
-VERSION: Final = 4
+VERSION: Final = 5
 """The first was a file of SQLite."""
 CLEAN: Final = 1
 """Flag of the frame with which a run ended by itself."""
@@ -46,8 +49,6 @@ _FRAME_MAGIC: Final = b"MFgr"
 CRC: Final = 4
 _LARGE: Final = 512
 """Bytes of values, on average, that are not copied into one piece."""
-_MANY_IN_ONE: Final = 4096
-"""Bytes of each value of a run up to which they are: the system would be told of twice as many."""
 
 
 class _Format(Struct):
@@ -69,11 +70,13 @@ def _crc32c_from(data: bytes, salt: int) -> int:
 
 _SECOND: Final = 2
 _THIRD: Final = 3
+_FOURTH: Final = 4
 _THIRD_FORMAT: Final = _Format(Layout("<4sIIIIIQQQII"), google_crc32c.value, _crc32c_from)
 _FORMATS: Final = {
     _SECOND: _Format(Layout("<4sIIIIIQQII"), crc32, crc32),
     _THIRD: _THIRD_FORMAT,
-    VERSION: _THIRD_FORMAT,
+    _FOURTH: _THIRD_FORMAT,
+    VERSION: _Format(Layout("<4sIIIIIIQQQII"), google_crc32c.value, _crc32c_from),
 }
 _NOW: Final = _FORMATS[VERSION]
 _ROW: Final = Layout("<QII")
@@ -84,9 +87,9 @@ ROW: Final = _NOW.size + ENTRY
 NUMBER: Final = 8
 """Bytes of one that is gone."""
 NOTHING: Final = _NOW.crc(b"")
-ONE_ROW: Final = _NOW.head.pack(_FRAME_MAGIC, 0, 1, *(0,) * 8)[:24]
+ONE_ROW: Final = _NOW.head.pack(_FRAME_MAGIC, 0, 1, *(0,) * 9)[:28]
 """What the head of a frame of one row and nothing else begins with."""
-_BEHIND_ONE: Final = Layout("<24sQQQII")
+_BEHIND_ONE: Final = Layout("<28sQQQII")
 """The same head, of which so much is known."""
 _pack_head, pack_row, pack_behind_one, checksum, extend = (
     _NOW.head.pack,
@@ -119,6 +122,33 @@ class Frame(Struct):
     gone: Sequence[int]
     ranges: Sequence[tuple[int, int]]
     entities: list[Entity]
+    pieces: list[StoredPiece]
+    """More rows, of other numbers."""
+
+
+class _FrameHead(NamedTuple):
+    """Of a frame of any format: how many of each there are, and sizes in bytes."""
+
+    flags: int
+    rows: int
+    gone: int
+    ranges: int
+    pieces: int
+    entities: int
+    values: int
+    group: int
+    synced: int | None
+    index_crc: int
+    entities_crc: int
+
+    @property
+    def index_size(self) -> int:
+        """Bytes of it."""
+        return (
+            ENTRY * self.rows
+            + NUMBER * (self.gone + 2 * self.ranges)
+            + together.ENTRY * self.pieces
+        )
 
 
 class Broken(Struct):
@@ -174,28 +204,26 @@ def encode(
     values = rows.values()
     # The loop's thread does this for each group: what is done for each row is done in C.
     sizes = array("I", map(len, values))
-    numbers, all_sizes, crcs = array("Q", rows), sizes[:], array("I", map(_NOW.crc, values))
-    for run in runs:
-        numbers.extend(array("Q", run.numbers))
-        all_sizes.extend(array("I", (run.each,)) * len(run.numbers))
-        crcs.extend(_crcs_of(run))
+    entries, pieces = together.encode(runs) if runs else (b"", [])
     index = b"".join(
         (
-            _packed("Q", numbers),
-            _packed("I", all_sizes),
-            _packed("I", crcs),
+            _packed("Q", array("Q", rows)),
+            _packed("I", sizes),
+            _packed("I", array("I", map(_NOW.crc, values))),
             _packed("Q", array("Q", gone)),
             _packed("Q", array("Q", chain.from_iterable(ranges))),
+            entries,
         )
     )
     kept = msgpack.encode(list(entities)) if entities else b""
-    size = sum(sizes) + sum(run.size for run in runs)
+    size = sum(sizes) + sum(map(len, pieces))
     head = _NOW.head.pack(
         _FRAME_MAGIC,
         flags,
-        len(numbers),
+        len(rows),
         len(gone),
         len(ranges),
+        len(entries) // together.ENTRY,
         len(kept),
         size,
         group,
@@ -204,30 +232,10 @@ def encode(
         _NOW.crc(kept),
     )
     crc = _NOW.salted(head, salt).to_bytes(CRC, "little")
-    if size > _LARGE * len(numbers):
+    if size > _LARGE * (len(rows) + len(pieces)):
         # A copy costs more than to name each to the system, and most where its memory is new.
-        pieces = [b"".join((head, crc, index, kept)), *values]
-        for run in runs:
-            pieces += _pieces_of(run)
-        return pieces, sizes
-    joined = [piece for run in runs for piece in _pieces_of(run)]
-    return [b"".join((head, crc, index, kept, *values, *joined))], sizes
-
-
-def _crcs_of(run: Run) -> Iterator[int]:
-    extend = google_crc32c.extend
-    begun = map(extend, repeat(_NOW.crc(run.before)), run.contents)
-    return map(extend, begun, repeat(run.after))
-
-
-def _pieces_of(run: Run) -> list[bytes]:
-    """All of its values, of which two are next to each other."""
-    between = run.after + run.before
-    if run.each <= _MANY_IN_ONE:
-        return [run.before, between.join(run.contents), run.after]
-    pieces = [between] * (2 * len(run.contents) - 1)
-    pieces[::2] = run.contents
-    return [run.before, *pieces, run.after]
+        return [b"".join((head, crc, index, kept)), *values, *pieces], sizes
+    return [b"".join((head, crc, index, kept, *values, *pieces))], sizes
 
 
 def encode_row(
@@ -245,7 +253,18 @@ def encode_row(
     if gone or flags:
         index += _packed("Q", array("Q", gone))
         head = _pack_head(
-            _FRAME_MAGIC, flags, 1, len(gone), 0, 0, size, group, synced, checksum(index), NOTHING
+            _FRAME_MAGIC,
+            flags,
+            1,
+            len(gone),
+            0,
+            0,
+            0,
+            size,
+            group,
+            synced,
+            checksum(index),
+            NOTHING,
         )
     else:
         head = pack_behind_one(ONE_ROW, size, group, synced, checksum(index), NOTHING)
@@ -282,23 +301,24 @@ def frame_at(data: bytes, salt: int, at: int, version: int = VERSION) -> Frame |
     head = _frame_head(data, salt, at, version)
     if head is None:
         return None
-    _, flags, rows, gone, ranges, kept_size, size, group, *synced, index_crc, kept_crc = head
+    rows, gone = head.rows, head.gone
     form = _FORMATS[version]
     index_at = at + form.size
-    kept_at = index_at + 16 * rows + 8 * gone + 16 * ranges
-    values_at = kept_at + kept_size
-    end = values_at + size
+    kept_at = index_at + head.index_size
+    values_at = kept_at + head.entities
+    end = values_at + head.values
     index, kept = data[index_at:kept_at], data[kept_at:values_at]
-    if end > len(data) or form.crc(index) != index_crc or form.crc(kept) != kept_crc:
+    if end > len(data) or form.crc(index) != head.index_crc or form.crc(kept) != head.entities_crc:
         return None
     sizes = _unpacked("I", index[8 * rows : 12 * rows])
-    bounds = _unpacked("Q", index[16 * rows + 8 * gone :])
+    entries = head.index_size - together.ENTRY * head.pieces
+    bounds = _unpacked("Q", index[16 * rows + 8 * gone : entries])
     return Frame(
         at,
         end,
-        flags,
-        group,
-        synced[0] if synced else None,
+        head.flags,
+        head.group,
+        head.synced,
         _unpacked("Q", index[: 8 * rows]),
         sizes,
         _unpacked("I", index[12 * rows : 16 * rows]),
@@ -306,6 +326,7 @@ def frame_at(data: bytes, salt: int, at: int, version: int = VERSION) -> Frame |
         _unpacked("Q", index[16 * rows : 16 * rows + 8 * gone]),
         list(zip(bounds[::2], bounds[1::2], strict=True)),
         _entities(kept),
+        together.decode(index[entries:], values_at + sum(sizes)),
     )
 
 
@@ -321,6 +342,8 @@ def is_whole(data: bytes) -> bool:
         values = zip(frame.offsets, frame.sizes, frame.crcs, strict=True)
         if any(crc(data[offset : offset + size]) != wanted for offset, size, wanted in values):
             return False
+        if any(crc(data[piece.at : piece.end]) != piece.crc for piece in frame.pieces):
+            return False
         at = frame.end
     return at == len(data)
 
@@ -330,8 +353,7 @@ def size_at(data: bytes, salt: int, at: int = 0, version: int = VERSION) -> int:
     head = _frame_head(data, salt, at, version)
     if head is None:
         return 0
-    rows, gone, ranges, kept_size, size = head[2:7]
-    return _FORMATS[version].size + 16 * rows + 8 * gone + 16 * ranges + kept_size + size
+    return _FORMATS[version].size + head.index_size + head.entities + head.values
 
 
 def _entities(kept: bytes) -> list[Entity]:
@@ -342,13 +364,20 @@ def _entities(kept: bytes) -> list[Entity]:
         raise ValueError(f"entities of another kind: {error}") from None
 
 
-def _frame_head(data: bytes, salt: int, at: int, version: int) -> tuple[int, ...] | None:
+def _frame_head(data: bytes, salt: int, at: int, version: int) -> _FrameHead | None:
     form = _FORMATS[version]
     head = data[at : at + form.head.size]
     if len(data) < at + form.size or not head.startswith(_FRAME_MAGIC):
         return None
     crc = int.from_bytes(data[at + form.head.size : at + form.size], "little")
-    return form.head.unpack(head) if form.salted(head, salt) == crc else None
+    if form.salted(head, salt) != crc:
+        return None
+    _, flags, rows, gone, ranges, *others = form.head.unpack(head)
+    if version < VERSION:
+        others.insert(0, 0)
+    if version == _SECOND:
+        others.insert(4, None)
+    return _FrameHead(flags, rows, gone, ranges, *others)
 
 
 def _following(data: bytes, salt: int, at: int, version: int) -> int | None:

@@ -118,7 +118,7 @@ class Writer(RowWriter):
     def write(self, group: Group) -> None:
         self._settle()
         job = self._job(group)
-        runs = sum(run.size + form.ENTRY * len(run.numbers) for run in group.runs)
+        runs = sum(sum(map(len, run.pieces)) for run in group.runs)
         large = job.size - runs > _LARGE or job.size > _LARGE_RUNS
         if self.through or large or not self._write_here(job):
             self._threaded += 1

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from mockforge_brokers.storage.disk import Files, SegmentFile
 from mockforge_brokers.storage.facts import POSITION_BITS, Group, row_number
+from mockforge_brokers.storage.live import place_of
 from mockforge_brokers.storage.reading import number_of, paths_in
 from mockforge_brokers.storage.refused import DataError
-from mockforge_brokers.storage.segments import HEAD, VERSION, head_of, read_head, walk
+from mockforge_brokers.storage.segments import CLEAN, HEAD, VERSION, head_of, read_head, walk
 from mockforge_brokers.storage.writer import Writer
 
-from . import first_format, second_format
+from . import first_format, older_formats
 from .first_format import FILE
 
 FIRST = "kept-00000001.seg"
@@ -248,10 +249,10 @@ def test_a_program_that_knows_the_first_format_alone_refuses_the_folder(tmp_path
 def test_a_folder_of_the_second_format_goes_on_in_segments_of_this_one(tmp_path):
     salt, old = 77, tmp_path / FIRST
     frames = [
-        second_format.frame(salt, 1, {5: b"one", 6: b"two"}, entities=[("queue", b"q", b"v")]),
-        second_format.frame(salt, 2, {7: b"three"}, [5]),
+        older_formats.frame(2, salt, 1, {5: b"one", 6: b"two"}, entities=[("queue", b"q", b"v")]),
+        older_formats.frame(2, salt, 2, {7: b"three"}, [5]),
     ]
-    old.write_bytes(second_format.segment(1, salt, *frames))
+    old.write_bytes(older_formats.segment(2, 1, salt, *frames))
     before = old.read_bytes()
     made = writer(tmp_path)
     write(made, group(3, [(8, b"four")], [6]))
@@ -269,8 +270,8 @@ def test_a_folder_of_the_second_format_goes_on_in_segments_of_this_one(tmp_path)
 
 
 def test_the_tail_of_a_folder_of_the_second_format_is_cut(tmp_path):
-    whole = second_format.segment(1, 77, second_format.frame(77, 1, {5: b"one"}))
-    (tmp_path / FIRST).write_bytes(whole + second_format.frame(77, 2, {6: b"two"})[:-1])
+    whole = older_formats.segment(2, 1, 77, older_formats.frame(2, 77, 1, {5: b"one"}))
+    (tmp_path / FIRST).write_bytes(whole + older_formats.frame(2, 77, 2, {6: b"two"})[:-1])
     kept, notes = read(tmp_path)
     assert kept.logs == {0: [(5, b"one")]}
     assert "nobody was told that these are kept" in notes[0]
@@ -482,14 +483,14 @@ def test_the_end_of_a_segment_that_is_missing_just_behind_a_group_is_damage(tmp_
     assert read(tmp_path)[1] == []
 
 
-def test_a_folder_of_the_third_format_goes_on_in_segments_of_this_one(tmp_path):
-    made = writer(tmp_path)
-    write(made, group(1, [(5, b"one"), (6, b"two")]))
-    made.close(None)
-    old = tmp_path / FIRST
-    salt = read_head(old.read_bytes()).salt
-    with old.open("r+b") as file:
-        file.write(head_of(1, salt, 0, 3))
+@pytest.mark.parametrize("version", [3, 4])
+def test_a_folder_of_a_format_since_goes_on_in_segments_of_this_one(tmp_path, version):
+    salt, old = 77, tmp_path / FIRST
+    frames = [
+        older_formats.frame(version, salt, 1, {5: b"one", 6: b"two"}),
+        older_formats.frame(version, salt, 2, {}, flags=CLEAN, synced=place_of(1, HEAD)),
+    ]
+    old.write_bytes(older_formats.segment(version, 1, salt, *frames))
     before = old.read_bytes()
     made = writer(tmp_path)
     write(made, group(2, [(7, b"three")], [5]))

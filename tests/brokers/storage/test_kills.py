@@ -3,7 +3,8 @@
 import random
 
 import pytest
-from mockforge_brokers.storage.facts import POSITION_BITS, Group, Run, row_number
+from mockforge_brokers.storage.facts import POSITION_BITS, Group, row_number
+from mockforge_brokers.storage.runs import Run, run_of
 
 from .memory_disk import MemoryDisk
 from .test_disk import read, write, writer
@@ -54,17 +55,18 @@ class Dice:
 
     def run(self):
         dice = self.dice
-        log, size = dice.choice(list(self.next)), dice.randrange(60)
-        # Some of a burst may be gone before they are written.
-        new = range(self.next[log] + 1, self.next[log] + dice.randrange(3, 9))
-        positions = [at for at in new if dice.random() < 0.9] or [new[0]]
-        self.next[log] = new[-1]
-        self.there[log].update(positions)
-        contents = [dice.randbytes(size) for _ in positions]
-        numbers = [row_number(log, at) for at in positions]
-        if len(numbers) == len(new):
-            numbers = range(numbers[0], numbers[-1] + 1)
-        return Run(numbers, contents, b"before", b"after")
+        log, size = dice.choice(list(self.next)), dice.randrange(1, 60)
+        count, first = dice.randrange(1, 9), self.next[log] + 1
+        self.next[log] += count
+        self.there[log].update(range(first, first + count))
+        contents = [dice.randbytes(size) for _ in range(count)]
+        numbers = range(row_number(log, first), row_number(log, first + count))
+        if dice.random() < 0.5:
+            return run_of(numbers, contents, b"before", b"after")
+        # As they lie in what a client sent, in two reads.
+        some = dice.randrange(1, count + 1)
+        pieces = [b"-head-".join(part) for part in (contents[:some], contents[some:]) if part]
+        return Run(numbers, b"before", b"after", size, size + len(b"-head-"), pieces)
 
     def begin_with(self, rows):
         """These are there, and no others."""

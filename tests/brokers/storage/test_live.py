@@ -17,7 +17,7 @@ STEP = st.one_of(
             for gone in (st.just([]), st.lists(ROW, max_size=1))
         ),
     ),
-    st.tuples(st.just("run"), st.tuples(ROW, st.sets(st.integers(0, 6), min_size=1))),
+    st.tuples(st.just("run"), st.tuples(ROW, st.integers(1, 6), st.integers(1, 6))),
     st.tuples(st.just("remove"), ROW),
     st.tuples(st.just("trim"), ROW),
     st.tuples(st.just("drop"), st.integers(1, LOGS)),
@@ -58,10 +58,12 @@ def applied(live, segment, at, step, wanted):
             number: (segment.number, at, size) for number, size in zip(numbers, sizes, strict=True)
         }
     elif what == "run":
-        (log, first), others = value
-        numbers = [row_number(log, first + other) for other in sorted(others)]
-        whole = range(numbers[0], numbers[-1] + 1)
-        live.put_run(segment, at, whole if len(whole) == len(numbers) else numbers, 9)
+        # Two of them may be in one place.
+        (log, first), one, other = value
+        number = row_number(log, first)
+        live.put_run(segment, at, range(number, number + one), 9)
+        live.put_run(segment, at, range(number + one, number + one + other), 9)
+        numbers = range(number, number + one + other)
         wanted |= dict.fromkeys(numbers, (segment.number, at, 9))
     elif what == "remove":
         live.remove(number_of(value))

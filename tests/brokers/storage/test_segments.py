@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mockforge_brokers.storage import segments
-from mockforge_brokers.storage.facts import Run
+from mockforge_brokers.storage.runs import Run, run_of
 from mockforge_brokers.storage.segments import CLEAN, HEAD, VERSION, Broken, Frame
 
 SALT = 0xDEADBEEF
@@ -53,25 +53,51 @@ def test_what_is_encoded_is_walked_frame_by_frame(groups):
         assert (list(each.gone), each.ranges, each.entities) == (gone, ranges, entities)
 
 
-RUNS = st.tuples(st.integers(1, 9), st.sampled_from((0, 5, 600, 5000)), st.binary(max_size=3))
+RUNS = st.tuples(
+    st.integers(1, 9), st.sampled_from((1, 5, 600, 9000)), st.integers(0, 3), st.binary(max_size=3)
+)
+
+
+def runs_of(said):
+    """Some as they came of a client, with a few bytes between two, and others copied together."""
+    first = 1 << 62
+    for count, size, between, around in said:
+        numbers = range(first, first + count)
+        contents = [bytes((65 + number % 26,)) * size for number in numbers]
+        before, after = b"b" + around, around + b"a"
+        if between:
+            some = max(1, count // 2)
+            pieces = [
+                (b"-" * between).join(contents[at : at + some]) for at in range(0, count, some)
+            ]
+            yield Run(numbers, before, after, size, size + between, pieces)
+        else:
+            yield run_of(numbers, contents, before, after)
+        first += count
 
 
 @settings(max_examples=100, deadline=None)
 @given(GROUPS, st.lists(RUNS, max_size=2))
-def test_runs_are_written_as_the_rows_that_they_stand_for(group, said):
-    runs, first = [], 1 << 62
-    for count, size, around in said:
-        numbers = list(range(first, first + count))
-        contents = [bytes((65 + number % 26,)) * size for number in numbers]
-        runs.append(Run(numbers, contents, b"b" + around, around + b"a"))
-        first += count
-    rows, *others = group
-    plain = rows | {number: value for run in runs for number, value in run.rows().items()}
-    assume(max(rows, default=0) < 1 << 62)
-    pieces, sizes = segments.encode(SALT, 7, rows, *others, runs=runs)
-    assert b"".join(pieces) == frame(7, (plain, *others))
-    assert list(sizes) == list(map(len, rows.values()))
-    assert sum(run.size for run in runs) == sum(map(len, plain.values())) - sum(sizes)
+def test_runs_are_read_as_the_rows_that_they_stand_for(group, said):
+    assume(max(group[0], default=0) < 1 << 62)
+    runs = list(runs_of(said))
+    pieces, sizes = segments.encode(SALT, 7, *group, runs=runs)
+    data = segment(*pieces)
+    (found,) = walked(data)
+    assert list(sizes) == list(map(len, group[0].values()))
+    assert (list(found.numbers), found.end) == (list(group[0]), len(data))
+    values = [data[at : at + size] for at, size in zip(found.offsets, found.sizes, strict=True)]
+    assert values == list(group[0].values())
+    assert (list(found.gone), found.ranges, found.entities) == group[1:]
+    there = {}
+    for piece in found.pieces:
+        assert google_crc32c.value(data[piece.at : piece.end]) == piece.crc
+        assert {len(value) for value in piece.values(data)} == {piece.each}
+        there |= zip(piece.numbers, piece.values(data), strict=True)
+    assert there == {number: value for run in runs for number, value in run.rows().items()}
+    assert sum(run.size for run in runs) == sum(map(len, there.values()))
+    assert segments.size_at(data[HEAD : HEAD + 64], SALT) == len(data) - HEAD
+    assert segments.is_whole(data)
 
 
 @settings(max_examples=60, deadline=None)
@@ -149,6 +175,7 @@ def test_the_size_of_a_frame_is_known_from_its_head_alone():
 
 def test_the_bytes_of_a_frame_are_these():
     """Any change of them is a new VERSION."""
+    first = (5 << 40) + 6
     (data,), sizes = segments.encode(
         1,
         2,
@@ -157,14 +184,17 @@ def test_the_bytes_of_a_frame_are_these():
         [(6, 7)],
         [("kind", b"name", None)],
         synced=1 << 32 | 32,
+        runs=[Run(range(first, first + 3), b"<", b">", 2, 3, [b"aa-bb", b"cc"])],
     )
     assert list(sizes) == [5]
     assert data.hex(" ", -4) == (
-        "4d466772 00000000 01000000 01000000 01000000 0e000000 05000000 00000000 "
-        "02000000 00000000 20000000 01000000 4bf8e062 62d0d315 3deb4cf7 "
+        "4d466772 00000000 01000000 01000000 01000000 02000000 0e000000 10000000 "
+        "00000000 02000000 00000000 20000000 01000000 f502c329 62d0d315 bbe8b02c "
         "04000000 00030000 05000000 6303e0e1 05000000 00000000 06000000 00000000 "
-        "07000000 00000000 "
-        "9193a46b 696e64c4 046e616d 65c07661 6c7565"
+        "07000000 00000000 06000000 00050000 02000000 01000000 01000000 02000000 "
+        "03000000 a5d6f4cd 08000000 00050000 01000000 01000000 01000000 02000000 "
+        "03000000 211fab45 9193a46b 696e64c4 046e616d 65c07661 6c75653c 3e61612d "
+        "62623c3e 6363"
     )
 
 
@@ -175,6 +205,26 @@ def test_one_row_alone_has_the_same_bytes_by_the_short_way(number, value, flags,
     short = b"".join(segments.encode_row(SALT, 7, number, value, flags, 99, gone))
     assert short == b"".join(whole)
     assert len(short) == segments.ROW + len(value) + segments.NUMBER * len(gone)
+
+
+def test_a_frame_of_the_fourth_format_is_read():
+    """As a program of the time wrote it."""
+    data = bytes.fromhex(
+        "4d466772 00000000 01000000 01000000 01000000 0e000000 05000000 00000000 "
+        "02000000 00000000 20000000 01000000 4bf8e062 62d0d315 3deb4cf7 "
+        "04000000 00030000 05000000 6303e0e1 05000000 00000000 06000000 00000000 "
+        "07000000 00000000 "
+        "9193a46b 696e64c4 046e616d 65c07661 6c7565"
+    )
+    for version in (3, 4):
+        (found,) = segments.walk(bytes(HEAD) + data, 1, version=version)
+        assert isinstance(found, Frame)
+        assert (found.group, found.synced, found.ranges) == (2, 1 << 32 | 32, [(6, 7)])
+        assert (list(found.numbers), list(found.gone)) == ([(3 << 40) + 4], [5])
+        assert (found.entities, found.pieces) == ([("kind", b"name", None)], [])
+        assert list(found.crcs) == [segments.crc_of(version)(b"value")]
+        assert segments.size_at(data, 1, version=version) == len(data)
+    assert isinstance(next(segments.walk(bytes(HEAD) + data, 1)), Broken)
 
 
 def test_a_frame_of_the_second_format_is_read():

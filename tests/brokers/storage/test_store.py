@@ -4,7 +4,8 @@ import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import DataWritable, DataWriteFailed
-from mockforge_brokers.storage.facts import Run, row_number
+from mockforge_brokers.storage.facts import row_number
+from mockforge_brokers.storage.runs import run_of
 
 from .memory_disk import MemoryDisk
 
@@ -467,7 +468,8 @@ class Bursts(Passing):
 
     def catch_up(self):
         there, self.there = self.there, {}
-        self.kept.fill_run(Run(list(there), list(there.values()), b"<", b">"))
+        numbers = range(min(there), max(there) + 1)
+        self.kept.fill_run(run_of(numbers, list(there.values()), b"<", b">"))
 
 
 def test_a_run_is_written_as_it_is():
@@ -555,7 +557,7 @@ def _are_filled_in(kept, log):
 
 
 def _come_in_a_run(kept, log):
-    kept.fill_run(Run(range(row_number(log, 9), row_number(log, 11)), [b"x", b"y"], b"<", b">"))
+    kept.fill_run(run_of(range(row_number(log, 9), row_number(log, 11)), [b"x", b"y"], b"<", b">"))
 
 
 def _are_trimmed(kept, log):

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import pytest
 from mockforge_brokers.storage import alone, disk, syncer
 from mockforge_brokers.storage import writer as writer_module
-from mockforge_brokers.storage.facts import Group, Run
+from mockforge_brokers.storage.facts import Group
 from mockforge_brokers.storage.live import place_of
 from mockforge_brokers.storage.reading import Reader, paths_in
 from mockforge_brokers.storage.refused import DataError
+from mockforge_brokers.storage.runs import run_of
 from mockforge_brokers.storage.segments import HEAD, NUMBER, ROW, read_head, walk
 
 from .test_disk import FIRST, full, group, read, writer
@@ -110,7 +111,7 @@ def test_the_loop_writes_also_large_groups_of_runs_up_to_a_size(
     monkeypatch.setattr(writer_module, "_LARGE", 1_000)
     monkeypatch.setattr(writer_module, "_LARGE_RUNS", 4_000)
     made = writer(tmp_path, through=False)
-    run = Run(range(1, 1 + count), [b"l" * each] * count, b"<", b">")
+    run = run_of(range(1, 1 + count), [b"l" * each] * count, b"<", b">")
     rows = {999: b"o" * others} if others else {}
     made.write(Group(1, rows, runs=[run]))
     assert made._handed == (not at_once)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from ...errors import ProtocolError, RequestRefused
@@ -21,6 +20,7 @@ from .publication import Publication, Uncommitted
 from .transaction import Transaction
 
 if TYPE_CHECKING:
+    from ..records import Alike
     from .channel import Channel
 
 _PUBLISH: Final = BY_NAME["basic.publish"]
@@ -128,13 +128,13 @@ class Publishing:
             and not publication.unroutable
         )
 
-    def publish_all(self, publication: Publication, contents: Sequence[bytes], size: int) -> None:
+    def publish_all(self, publication: Publication, alike: Alike, size: int) -> None:
         """`publish` each of these, of which the headers ask for nothing."""
         route = publication.route
         assert route is not None
         assert route.alone is not None
-        route.alone.enqueue_all(route, contents, size)
-        count = len(contents)
+        route.alone.enqueue_all(route, alike, size)
+        count = len(alike.contents)
         route.exchange.published += count
         if self.confirming:
             if not self.unconfirmed:

@@ -49,6 +49,7 @@ from ..channel.publication import (
     Publication,
 )
 from ..codes import ReplyCode
+from ..records import Alike
 from ..wire import methods
 from ..wire.frames import (
     BODY,
@@ -262,7 +263,7 @@ class BurstReader:
                 break
             contents.append(data[begin + start : begin + span])
         if contents:
-            publishing.publish_all(publication, contents, size)
+            publishing.publish_all(publication, Alike(contents, data, at + start, span), size)
         return len(contents)
 
     def _learn(self, publication: Publication, data: bytes, at: int) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, msgpack
 
-from ....storage.facts import Run, row_number
+from ....storage.facts import row_number
+from ....storage.runs import Run, run_of
 from ....storage.store import Store
-from ...records import packed
+from ...records import Alike, packed
 from ..message import Message
 from .quorum import RANKS, QuorumMessage
 
@@ -52,11 +53,34 @@ class Mark(Struct, eq=False):
     sure: int = 0
 
 
+class Burst(Struct, eq=False):
+    """Messages that came one behind the other and are alike, in a queue of which nobody takes any.
+
+    `pieces` have their contents, each `stride` bytes behind the one before.
+    """
+
+    stride: int
+    length: int
+    messages: list[Message]
+    pieces: list[bytes]
+
+    def goes_on(self, first: Message, stride: int, length: int) -> bool:
+        """Whether this one is alike, too, and the next."""
+        last = self.messages[-1]
+        return (
+            last.position + 1 == first.position
+            and last.route is first.route
+            and last.size == first.size
+            and (self.stride, self.length) == (stride, length)
+        )
+
+
 class Keeping(Struct, eq=False):
     """Where the messages of one queue go; a `store.Source` of what came to a plain one.
 
     `fresh` are those, by position, that came since the last group and are not done with: what is
-    acknowledged meanwhile is never written. `head` is the header of the last persistent one
+    acknowledged meanwhile is never written. So are those in `bursts`, until somebody may have to do
+    with one of them (`spread`). `head` is the header of the last persistent one
     (`head_of`): publishers send the same many times. `changed` writes the queue's own row.
     """
 
@@ -81,6 +105,7 @@ class Keeping(Struct, eq=False):
     under_way: set[Message] = set()
     """Those of a quorum queue whose dead letters are not where they go yet."""
     fresh: dict[int, Message] = {}
+    bursts: list[Burst] = []
     head: bytes = _NEVER
     around: Around = (None, -1, -1, b"", b"")
     """Of the last message of which a row was made."""
@@ -106,16 +131,46 @@ class Keeping(Struct, eq=False):
         marks = self.marks or {}
         return {rank: (mark.delivered, mark.bound) for rank, mark in marks.items()}
 
-    def catch_up(self) -> None:
-        fresh = self.fresh
-        if not fresh:
-            return
-        if len(fresh) >= _MANY and (run := _run_of(self.number, fresh)):
-            self.store.fill_run(run)
+    def add_burst(self, messages: list[Message], alike: Alike) -> None:
+        """They came just now; `alike` are their contents."""
+        stride, length = alike.stride, len(alike.contents[0])
+        piece = alike.data[alike.at : alike.at + stride * (len(messages) - 1) + length]
+        bursts = self.bursts
+        if bursts and bursts[-1].goes_on(messages[0], stride, length):
+            bursts[-1].messages += messages
+            bursts[-1].pieces.append(piece)
         else:
+            bursts.append(Burst(stride, length, messages, [piece]))
+
+    def spread(self) -> None:
+        """Let each of them be by itself."""
+        bursts, self.bursts = self.bursts, []
+        for burst in bursts:
+            self.fresh.update((message.position, message) for message in burst.messages)
+
+    def forget_fresh(self) -> None:
+        """None of them is wanted any more."""
+        self.fresh.clear()
+        self.bursts.clear()
+
+    def catch_up(self) -> None:
+        fresh, bursts = self.fresh, self.bursts
+        runs = [self._run_of_burst(burst) for burst in bursts]
+        if len(fresh) >= _MANY and (run := _run_of(self.number, fresh)):
+            runs.append(run)
+        elif fresh:
             self._fill_each(fresh)
+        for run in runs:
+            self.store.fill_run(run)
         # Only now: what could not be written down is asked for again.
-        self.fresh = {}
+        self.fresh, self.bursts = {}, []
+
+    def _run_of_burst(self, burst: Burst) -> Run:
+        first, count = burst.messages[0], len(burst.messages)
+        number = row_number(self.number, first.position)
+        around = _around(first.route, first.size, burst.length)
+        numbers = range(number, number + count)
+        return Run(numbers, *around, burst.length, burst.stride, burst.pieces)
 
     def _fill_each(self, fresh: dict[int, Message]) -> None:
         rows: dict[int, bytes] = {}
@@ -141,8 +196,11 @@ def enumerate_rows(log: int, messages: dict[int, Message]) -> Iterator[tuple[int
 
 
 def _run_of(log: int, messages: dict[int, Message]) -> Run | None:
-    """All of them, where they are alike."""
-    one = next(iter(messages.values()))
+    """All of them, where they are alike and none is missing."""
+    first, last = next(iter(messages)), next(reversed(messages))
+    if last - first >= len(messages):
+        return None
+    one = messages[first]
     route, size = one.route, one.size
     contents = [
         message.content
@@ -155,14 +213,8 @@ def _run_of(log: int, messages: dict[int, Message]) -> Run | None:
         or len(set(map(len, contents))) > 1
     ):
         return None
-    return Run(_numbers(log, messages), contents, *_around(route, size, len(contents[0])))
-
-
-def _numbers(log: int, messages: dict[int, Message]) -> Sequence[int]:
-    first, last = next(iter(messages)), next(reversed(messages))
-    if last - first < len(messages):
-        return range(row_number(log, first), row_number(log, last) + 1)
-    return list(map(row_number(log, 0).__or__, messages))
+    numbers = range(row_number(log, first), row_number(log, last) + 1)
+    return run_of(numbers, contents, *_around(route, size, len(contents[0])))
 
 
 def _around(route: Route, size: int, length: int) -> tuple[bytes, bytes]:

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ....fairness import Steps
-from ...records import Table
+from ...records import Alike, Table
 from ..consumer import Consumer
 from ..memory import COST, Memory, do_all
 from ..message import Message
@@ -136,9 +136,9 @@ class Queue:
         """Whether `enqueue_all` may be asked: none of many is dropped or refused."""
         return self.plain
 
-    def enqueue_all(self, route: Route, contents: Sequence[bytes], size: int) -> None:
-        """`enqueue` each; they are of one length, and alike in what a header says to a queue."""
-        rotation = self._rotation
+    def enqueue_all(self, route: Route, alike: Alike, size: int) -> None:
+        """`enqueue` each; they are alike also in what a header says to a queue."""
+        contents, rotation = alike.contents, self._rotation
         if not rotation:
             self._keep_all(route, contents, size)
             return

@@ -25,6 +25,7 @@ from .quorum import QuorumMessage, QuorumQueue
 from .stream import StreamQueue
 
 if TYPE_CHECKING:
+    from ...records import Alike
     from ..consumer import Consumer
     from ..routing import Route
 
@@ -84,22 +85,31 @@ class StoredQueue(Queue):
     def takes_all(self) -> bool:
         return self.plain and not self.keeping.store.failing
 
-    def enqueue_all(self, route: Route, contents: Sequence[bytes], size: int) -> None:
+    def enqueue_all(self, route: Route, alike: Alike, size: int) -> None:
         keeping = self.keeping
         if self._rotation:
             # What a consumer has for good is never on disk; the others come one by one.
-            super().enqueue_all(route, contents, size)
+            super().enqueue_all(route, alike, size)
             return
         # Where one is persistent all are.
+        contents = alike.contents
         if not contents[0].startswith(keeping.head):
             for content in contents:
                 self.enqueue(route, content, size)
             return
         messages = self._keep_all(route, contents, size)
-        keeping.fresh.update(zip(map(_position_of, messages), messages, strict=True))
+        if self.consumers:
+            keeping.fresh.update(zip(map(_position_of, messages), messages, strict=True))
+        else:
+            keeping.add_burst(messages, alike)
         keeping.store.touch(keeping, len(messages), passing=bool(self.consumers))
 
+    def add(self, consumer: Consumer) -> None:
+        self.keeping.spread()
+        super().add(consumer)
+
     def take(self, no_ack: bool) -> Message | None:
+        self.keeping.spread()
         message = super().take(no_ack)
         if message is not None:
             self._took(message, no_ack)
@@ -157,7 +167,7 @@ class StoredQueue(Queue):
         keeping = self.keeping
         if not self._has_others():
             # Nobody holds one: the whole queue goes by one note, however long it was.
-            keeping.fresh.clear()
+            keeping.forget_fresh()
             keeping.store.trim(keeping.number, self._position + 1)
         else:
             for message in messages:
@@ -170,12 +180,13 @@ class StoredQueue(Queue):
 
     def end(self) -> None:
         super().end()
-        self.keeping.fresh.clear()
+        self.keeping.forget_fresh()
         self.keeping.store.drop(self.keeping.number)
 
     def _settled(self, message: Message) -> None:
         """It is done with."""
         keeping, row = self.keeping, self.row_of(message)
+        keeping.spread()
         if keeping.fresh.pop(row, None) is None:
             keeping.store.remove(keeping.number, row)
         else:
