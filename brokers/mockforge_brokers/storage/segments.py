@@ -373,7 +373,7 @@ def _frame_head(data: bytes, salt: int, at: int, version: int) -> _FrameHead | N
     if form.salted(head, salt) != crc:
         return None
     _, flags, rows, gone, ranges, *others = form.head.unpack(head)
-    if version < VERSION:
+    if version <= _FOURTH:
         others.insert(0, 0)
     if version == _SECOND:
         others.insert(4, None)

@@ -16,6 +16,7 @@ from mockforge_brokers.storage.facts import POSITION_BITS, Group, row_number
 from mockforge_brokers.storage.live import place_of
 from mockforge_brokers.storage.reading import number_of, paths_in
 from mockforge_brokers.storage.refused import DataError
+from mockforge_brokers.storage.runs import run_of
 from mockforge_brokers.storage.segments import CLEAN, HEAD, VERSION, head_of, read_head, walk
 from mockforge_brokers.storage.writer import Writer
 
@@ -522,6 +523,26 @@ def test_damage_in_one_of_many_segments_costs_its_row(tmp_path, monkeypatch):
     assert len(notes) == 1
     assert (tmp_path / "kept-00000002.seg.damaged-1").exists()
     assert sum(len(rows) for rows in read(tmp_path)[0].logs.values()) == ROWS - 1
+
+
+def test_damage_in_rows_that_were_written_together_costs_those_of_its_piece(tmp_path):
+    contents = [b"%04d" % number * 1_000 for number in range(20)]
+    made = writer(tmp_path)
+    write(made, Group(1, runs=[run_of(range(20), contents, b"<", b">")]))
+    write(made, group(2, [(20, b"behind")]))
+    made.close(None)
+    path = tmp_path / FIRST
+    wrong = path.read_bytes().replace(contents[9], contents[9].replace(b"9", b"8", 1))
+    path.write_bytes(wrong)
+    kept, notes = read(tmp_path)
+    # 16 KB have one checksum.
+    there = [(at, b"<%b>" % contents[at]) for at in range(20) if at not in range(8, 12)]
+    assert kept.logs == {0: [*there, (20, b"behind")]}
+    assert len(notes) == 1
+    assert "4 rows have a wrong checksum and are out" in notes[0]
+    assert (tmp_path / f"{FIRST}.damaged-1").read_bytes() == wrong
+    again, notes = read(tmp_path)
+    assert (again.logs, notes) == (kept.logs, []), "it is said once"
 
 
 # The room of what is gone.

@@ -186,7 +186,8 @@ class StoredQueue(Queue):
     def _settled(self, message: Message) -> None:
         """It is done with."""
         keeping, row = self.keeping, self.row_of(message)
-        keeping.spread()
+        if keeping.bursts:
+            keeping.spread()
         if keeping.fresh.pop(row, None) is None:
             keeping.store.remove(keeping.number, row)
         else:
