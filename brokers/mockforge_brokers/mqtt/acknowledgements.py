@@ -75,16 +75,22 @@ def receive(connection: "MqttConnection", data: bytes, position: int, end: int) 
     session = connection.session
     assert session is not None
     start = position
-    inflight = session.inflight
+    inflight, kept, freed, beside = session.inflight, session.keeps_identifiers, 0, 0
     for head, packet_id in _fours(data, position):
-        if head != _PLAIN_PUBREC:
-            break
         message = inflight.get(packet_id)
-        if message is None or message.qos != 2:
+        if head != _PLAIN_PUBREC or message is None or message.qos != 2:
             break
         # It stays in flight as RELEASED: the window is not free before PUBCOMP (MQTT 5, 4.9).
-        session.received(packet_id)
+        if kept:
+            session.received(packet_id)
+        else:
+            # As `Session.received`, written out.
+            inflight[packet_id] = RELEASED
+            freed += len(message.payload)
+            beside += len(message.topic_name) + message.weight
         position += 4
+    session.inflight_bytes -= freed + beside
+    session.inflight_payload -= freed
     if position > start:
         _answer(connection, b"\x62", data[start:position])
     return position

@@ -26,6 +26,7 @@ from ..bytes_io import ByteReader
 from . import lint
 from .acknowledgements import confirm
 from .codes import V5, PacketType
+from .lint_warnings import LAST_OF_MANY, MANY
 from .records import NO_PROPERTIES, DetailedMessage, Message, weight_of_properties
 from .state.session import LARGE
 from .state.verbatim import UNLIKE, Grants, Likeness, Verbatim
@@ -46,7 +47,9 @@ _BETWEEN: Final = (0x80 + 2, 0x4000 + 3)
 """Sizes between those with a length of one, two and three bytes."""
 _NO_ID: Final = b"\0\0"
 _PUBACK: Final = int(PacketType.PUBACK)
+_PUBREC: Final = int(PacketType.PUBREC)
 _PUBACK_HEAD: Final = b"\x40\x02"
+_PUBREC_HEAD: Final = b"\x50\x02"
 
 
 def again(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
@@ -63,20 +66,7 @@ def again(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
         return False
     route, grants = like.route, like.grants
     if grants is not None:
-        own = connection.session
-        assert own is not None
-        place = len(like.head)
-        rest = place + 2
-        packet_id = data[place:rest]
-        properties = like.properties
-        wrong = properties and not data.startswith(properties, rest)
-        if wrong or own.inbound or packet_id == _NO_ID:
-            return False
-        if grants.count:
-            _accept_again(connection, packet_id, data[rest:], like, grants)
-        else:
-            _confirm_again(connection, packet_id, like)
-        return True
+        return _accept_again(connection, data, like, grants)
     route.counts.published += 1
     route.counts.delivered += len(route.sinks)
     connection.counts.payload_in += like.payload
@@ -91,21 +81,57 @@ def again(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
 
 
 def _accept_again(
-    connection: "MqttConnection", packet_id: bytes, tail: bytes, like: Likeness, grants: Grants
-) -> None:
+    connection: "MqttConnection", data: bytes, like: Likeness, grants: Grants
+) -> bool:
+    """The same of QoS 1 or 2."""
+    own = connection.session
+    assert own is not None
+    place = len(like.head)
+    rest = place + 2
+    packet_id = data[place:rest]
+    properties, topic = like.properties, like.route.counts
+    if packet_id == _NO_ID or (properties and not data.startswith(properties, rest)):
+        return False
+    unreleased = own.inbound
+    number = int.from_bytes(packet_id) if unreleased or like.twice else 0
+    if number in unreleased:
+        return False
+    if like.twice:
+        # Before MQTT 5, which has properties, if none are in there, nothing limits them.
+        full = properties and len(unreleased) >= connection.broker.options.receive_maximum
+        if full or topic.published % MANY == LAST_OF_MANY:
+            return False
+        unreleased.add(number)
+        kind, head = _PUBREC, _PUBREC_HEAD
+    else:
+        connection.unanswered = 1
+        kind, head = _PUBACK, _PUBACK_HEAD
+    topic.published += 1
+    connection.counts.payload_in += like.payload
+    connection.messages_in += 1
+    if grants.count:
+        _hand_on(connection, data[rest:], like, grants)
+    if like.twice:
+        own.inbound_changed()
+    if properties and not grants.count:
+        confirm(connection, kind, [packet_id], unread=True)
+    else:
+        connection.out.append(head + packet_id)
+        connection.counts.sent[kind] += 1
+    return True
+
+
+def _hand_on(connection: "MqttConnection", tail: bytes, like: Likeness, grants: Grants) -> None:
     """`tail` is what stands behind the packet identifier."""
-    properties = like.properties
     for sink in grants.lowered:
         out = sink.out
         if not out:
             sink.wake()
         out += (like.lower_head, tail)
         sink.messages_out += 1
-    route, payload = like.route, like.payload
+    route, payload, properties = like.route, like.payload, like.properties
     topic, counts = route.counts, connection.counts
-    topic.published += 1
     topic.delivered += grants.count
-    counts.payload_in += payload
     counts.payload_out += payload * grants.count
     for qos, begin, sessions in like.parts:
         body = tail[len(properties) :] if properties else tail
@@ -125,23 +151,6 @@ def _accept_again(
     if like.kept:
         for session in route.takers:
             session.begun(1)
-    connection.messages_in += 1
-    connection.unanswered = 1
-    connection.out.append(_PUBACK_HEAD + packet_id)
-    counts.sent[_PUBACK] += 1
-
-
-def _confirm_again(connection: "MqttConnection", packet_id: bytes, like: Likeness) -> None:
-    """As `_accept_again`, where nobody takes it."""
-    like.route.counts.published += 1
-    connection.counts.payload_in += like.payload
-    connection.messages_in += 1
-    connection.unanswered = 1
-    if connection.version == V5:
-        confirm(connection, _PUBACK, [packet_id], unread=True)
-    else:
-        connection.out.append(_PUBACK_HEAD + packet_id)
-        connection.counts.sent[_PUBACK] += 1
 
 
 def _fits(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
@@ -198,6 +207,7 @@ def remember(
         if like is UNLIKE:
             connection.like = like = Likeness()
         like.first, like.name, like.properties, like.size = first, name, there, 0
+        like.twice = first == _FIRST[2][0]
         like.fit, like.values = True, NO_PROPERTIES
         like.sizes.clear()
         return
@@ -224,20 +234,24 @@ def remember_detailed(connection: "MqttConnection", data: bytes) -> None:
     length, body = decode_varint(data, 1, end)
     # A last byte of 0 adds nothing: the length is not as short as can be, as ours would be.
     longer = body > 2 and not data[body - 1]
-    if longer or body + length != end or end > LARGE or data[:1] not in _FIRST[:2]:
+    if longer or body + length != end or end > LARGE or data[:1] not in _FIRST:
         return
     topic_end = body + 2 + (data[body] << 8) + data[body + 1]
     route = connection.verbatim.get(data[body + 2 : topic_end])
     if route is None:
         return
-    qos_1 = data[0] == _FIRST[1][0]
-    at = topic_end + 2 if qos_1 else topic_end
+    qos = data[0] >> 1 & 3
+    at = topic_end + 2 if qos else topic_end
     length, stop = decode_varint(data, at, end)
     stop += length
-    if not qos_1:
+    grants = route.qos_2 if qos == 2 else route.qos_1
+    # One that is handed on at its PUBREL is not taken here.
+    if qos == 2 and connection.broker.options.qos2_hand_on == "release":
+        grants = None
+    if not qos:
         remember(connection, route, None, data[:stop], end, data[at:stop])
-    elif route.qos_1 is not None and connection.session not in route.takers:
-        remember(connection, route, route.qos_1, data[:topic_end], end, data[at:stop])
+    elif grants is not None and connection.session not in route.takers:
+        remember(connection, route, grants, data[:topic_end], end, data[at:stop])
 
 
 def _detailed(like: Likeness, payload: bytes, qos: int) -> Message:

@@ -26,6 +26,8 @@ of these facts forgets all routes. What is left to ask of each packet is in its 
   complete  PUBCOMP of four bytes for one whose PUBREC came, nothing being left to resend.
   release   PUBREL of four bytes for an unfinished QoS 2 publish that was handed on already.
 
+A burst that is one such acknowledgement alone comes by `acknowledge`, without `walk`.
+
 In each case the packet is whole, within our Maximum Packet Size, its Remaining Length as short as
 can be, and has no properties. `bare` is how many bytes say the latter: in MQTT 5 one, which is 0,
 before it none.
@@ -77,6 +79,8 @@ _QOS_1: Final = 0x32
 _QOS_2: Final = 0x34
 _BETWEEN_LOOKS: Final = 128
 """Packets in and out between two looks at the time."""
+ACK_SIZE: Final = 4
+"""Bytes of an acknowledgement without code and properties."""
 _NO_ID: Final = b"\0\0"
 _NOBODY: Final = Grants(0, ())
 
@@ -93,8 +97,8 @@ def walk(connection: "MqttConnection", data: bytes, position: int) -> int:
         first = data[position]
         if connection.session is None:
             joining.expect(connection, first)
-        elif first in _PLAIN:
-            reached = _PLAIN[first](connection, data, position, end)
+        elif first in PLAIN:
+            reached = PLAIN[first](connection, data, position, end)
             if reached != position:
                 position = reached
                 continue
@@ -113,6 +117,21 @@ def walk(connection: "MqttConnection", data: bytes, position: int) -> int:
     if connection.unanswered > connection.receive_maximum and not connection.closed:
         lint.check_unanswered(connection)
     return position
+
+
+def acknowledge(connection: "MqttConnection", data: bytes) -> bool:
+    """As `walk` of a burst of `ACK_SIZE` bytes, if it is one plain acknowledgement by itself.
+
+    Who has one message on the way sends each so. False: it is another one, and nothing was done.
+    """
+    take = PLAIN.get(data[0])
+    return (
+        take is not None
+        and connection.session is not None
+        and connection.work is None
+        and not connection.incomplete
+        and take(connection, data, 0, ACK_SIZE) > 0
+    )
 
 
 def _forward(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
@@ -286,7 +305,7 @@ def _accept(  # noqa: C901
             connection.unanswered += len(packet_ids)
         kind = PacketType.PUBREC if twice else PacketType.PUBACK
         confirm(connection, kind, packet_ids, unread=unread)
-        if size == len(data) <= LARGE and not twice:
+        if size == len(data) <= LARGE:
             remember(connection, route, grants, head, size)
     return position
 
@@ -302,7 +321,7 @@ def _room(connection: "MqttConnection", own: Session) -> int:
     return options.receive_maximum - len(own.inbound) if connection.version == V5 else 0x10000
 
 
-_PLAIN: Final[dict[int, Callable[["MqttConnection", bytes, int, int], int]]] = {
+PLAIN: Final[dict[int, Callable[["MqttConnection", bytes, int, int], int]]] = {
     _QOS_0: _forward,
     _QOS_1: _accept,
     _QOS_2: _accept,
@@ -313,3 +332,5 @@ _PLAIN: Final[dict[int, Callable[["MqttConnection", bytes, int, int], int]]] = {
     PUBREL: release,
     PUBCOMP: complete,
 }
+"""What takes a stretch of plain packets that begin with this byte, up to the end of whole bursts;
+returns where it stops, which is in front of the first that is not plain."""

@@ -16,7 +16,7 @@ from ..misbehaviour.skimming import Look, ShapeSkimmer, Skimmer
 from . import joining, lint, malformed, misbehaviour, rights, setting
 from .again import again, remember_detailed
 from .authentication import Proving
-from .burst import walk
+from .burst import ACK_SIZE, acknowledge, walk
 from .codes import V5, V311, VERSION_NAMES, PacketType, Reason, dialect
 from .explanations import Facts
 from .handlers import HANDLERS, unexpected
@@ -170,8 +170,15 @@ class MqttConnection:
             # Without bytes the same burst goes on, for which its last turn had no time.
             self.unanswered = 0
             like = self.like
-            if like.size and data[0] == like.first and again(self, data, like):
+            if like.size and data[0] == like.first:
+                if again(self, data, like):
+                    return 0
+            elif len(data) == ACK_SIZE and acknowledge(self, data):
                 return 0
+        return self._take(data)
+
+    def _take(self, data: bytes) -> int:
+        """Walk over what came; returns how many bytes of it wait for more, or for their turn."""
         position, walked = 0, data
         try:
             if self._pieces:

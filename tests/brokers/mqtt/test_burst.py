@@ -233,7 +233,7 @@ def pieces_of(data: bytes, cuts: Cuts) -> Iterator[bytes]:
 def play(stage: Setting, actions: list[Action], *, fast: bool) -> list[object]:
     known = connection_module.remember_detailed if fast else Mock()
     with (
-        patch.dict(burst._PLAIN, clear=not fast),
+        patch.dict(burst.PLAIN, clear=not fast),
         patch.object(connection_module, "remember_detailed", known),
     ):
         scene = Crowd(stage)
@@ -389,6 +389,15 @@ def sized(qos: int, *sizes: int, **more: Any) -> list[Publish]:
 def qos_1(topic_name: str, first: int, last: int) -> list[Publish]:
     """Alike publishes of QoS 1 with these packet identifiers."""
     return [publish(topic_name, b"x", packet_id) for packet_id in range(first, last + 1)]
+
+
+def in_turn(topic_name: str, first: int, last: int, **more: Any) -> list[Packet]:
+    """Publishes of QoS 2, each released before the next one."""
+    return [
+        packet
+        for number in range(first, last + 1)
+        for packet in (*twice(topic_name, number, **more), Ack(PacketType.PUBREL, number))
+    ]
 
 
 def alone(*packets: Packet, version: int = 4) -> Action:
@@ -564,6 +573,31 @@ def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
            sent(bytes.fromhex("3207 0001 61 0000 00 78"))]))  # fmt: skip
 @example((Setting(version=5, takers=(Taker("a", 1, window=2),), queue=2),
           [alone(*qos_1("a", 1, 7), version=5), ("ack", 0, b"", [])]))  # fmt: skip
+# The same of QoS 2: released one by one or not, more than may be unfinished, identifiers in use.
+@example((MIXED, [alone(*in_turn("a", 1, 6), *in_turn("a", 7, 9, payload=b"y" * 200),
+                        *twice("a", 10, 11, 11, 12), *qos_1("a", 10, 14),
+                        Ack(PacketType.PUBREL, 11), Ack(PacketType.PUBREL, 99)),
+                  ("ack", 1, b"", [4] * 40), ("ack", 1, b"", [4] * 40),
+                  ("ack", 2, b"", [4] * 40)]))  # fmt: skip
+@example((Setting(version=5, takers=(Taker("a", 2),), unanswered=4),
+          [alone(*in_turn("a", 1, 5), *twice("a", 6, 7, 8, 9, 10), version=5)]))  # fmt: skip
+@example((Setting(takers=(Taker("a", 2),), unanswered=4), [alone(*twice("a", *range(1, 9)))]))
+@example((FEW, [alone(*in_turn("a", 1, 120), *in_turn("n", 1, 120))]))
+@example((FEW_5, [alone(*in_turn("n", 1, 6), *in_turn("a", 1, 6),
+                        *in_turn("a", 7, 14, **JSON), *in_turn("n", 7, 14, **JSON), version=5),
+                  sent(bytes.fromhex("3407 0001 61 0000 00 78")),
+                  sent(bytes.fromhex("3407 0001 61 0001 01 01"))]))  # fmt: skip
+@example((Setting(version=5, takers=(Taker("a", 2),), hand_on="release"),
+          [alone(*qos_1("a", 1, 4), *in_turn("a", 5, 9, **JSON), *in_turn("a", 5, 9),
+                 version=5)]))  # fmt: skip
+@example((Setting(version=5, takers=(Taker("a", 2, window=2), Taker("+", 1)), queue=2),
+          [alone(*in_turn("a", 1, 8), version=5), ("ack", 0, b"", [4] * 9),
+           ("ack", 0, b"", [4] * 9), ("return", 0, b"\1", []),
+           ("ack", 0, b"", [4] * 9)]))  # fmt: skip
+@example((Setting(takers=(Taker("a", 1), Taker("b/c", 2)), disk=True),
+          [alone(*in_turn("a", 1, 6), *in_turn("b/c", 1, 6)), ("ack", 1, b"", [4] * 9),
+           ("ack", 1, b"", [4] * 9)]))  # fmt: skip
+@example((Setting(takers=(Taker("a", 2),), own="a"), [alone(*in_turn("a", 1, 6))]))
 # An unfinished QoS 2 publish, other sizes, another route, what is incomplete or on disk.
 @example((Setting(takers=(Taker("#", 1),)),
           [alone(*qos_1("a", 1, 3), *twice("b/c", 7), *qos_1("a", 6, 9),
@@ -830,7 +864,7 @@ def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Pa
 
 
 @pytest.mark.parametrize("disk", [False, True])
-@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.parametrize(("version", "detailed"), [(4, False), (5, False), (5, True)])
 def test_what_is_like_the_last_publish_but_for_its_size_is_not_walked_again(
     version: int, detailed: bool, qos: int, disk: bool, monkeypatch: pytest.MonkeyPatch
@@ -846,7 +880,10 @@ def test_what_is_like_the_last_publish_but_for_its_size_is_not_walked_again(
     monkeypatch.setattr(connection_module, "walk", walk)
     sizes = (3, 4, 5, 5, 200, 5, 17_000, 6)
     for number, size in enumerate(sizes, 1):
-        scene.ask(scene.publisher, publish("a", b"y" * size, number * qos, **more))
+        packet = publish("a", b"y" * size, number * bool(qos), **more)
+        scene.ask(scene.publisher, structs.replace(packet, qos=qos))
+        if qos == 2:
+            scene.ask(scene.publisher, Ack(PacketType.PUBREL, number))
     # Where there are no properties the first learns its route, before two that are alike.
     assert len(walked) == (2 if detailed else 3)
 

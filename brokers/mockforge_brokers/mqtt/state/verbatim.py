@@ -134,12 +134,15 @@ class Likeness:
         "route",
         "size",
         "sizes",
+        "twice",
         "values",
         "weight",
     )
 
     def __init__(self) -> None:
         self.first = 0
+        self.twice = False
+        """It has QoS 2."""
         self.name = b""
         """The topic name with its length; where QoS is 0, the properties too (MQTT 5)."""
         self.properties = b""
