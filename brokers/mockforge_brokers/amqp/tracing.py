@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ..events import ClientIdentified, ConnectionClosed, Event
@@ -150,6 +150,9 @@ class _Traced:
         tracer.delivered(queue, route, content, redelivered, connection, channel)
 
     def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+        return 0
+
+    def deliver_messages(self, messages: Iterable[Message], *, no_ack: bool) -> int:
         return 0
 
     def work(self, call: Callable[[], object]) -> None:

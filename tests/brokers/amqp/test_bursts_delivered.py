@@ -7,6 +7,8 @@ import pytest
 from mockforge_brokers.amqp.channel import delivery
 from mockforge_brokers.amqp.channel.delivery import Delivery
 from mockforge_brokers.amqp.channel.publishing import Publishing
+from mockforge_brokers.amqp.state.queues.queue import Queue
+from mockforge_brokers.amqp.wire import frames
 
 from .client import Scene, publish
 
@@ -28,8 +30,19 @@ TAKERS = {
     "one with small frames": [{"no_ack": True, "frame": 4096}],
     "two": [{"no_ack": True}, {"no_ack": True}],
     "one who acknowledges": [{"no_ack": False}],
+    "one who acknowledges, with small frames": [{"no_ack": False, "frame": 4096}],
+    "one who takes few": [{"no_ack": False, "prefetch": 3}],
+    "one whose channel takes few": [{"no_ack": False, "prefetch": 3, "is_global": True}],
+    "one after the other": [{"no_ack": False, "prefetch": 1}],
     "one of each": [{"no_ack": True}, {"no_ack": False}],
 }
+
+_ALL = {"delivery_tag": 0, "multiple": True}
+SETTLEMENTS = [
+    frames.method(1, "basic.ack", **_ALL),
+    frames.method(1, "basic.nack", **_ALL, requeue=True),
+    *[frames.method(1, "basic.ack", **_ALL)] * 3,
+]
 
 
 def outcome(burst: list[bytes], takers: list[dict[str, Any]], *, stopped: bool) -> list[object]:
@@ -42,23 +55,43 @@ def outcome(burst: list[bytes], takers: list[dict[str, Any]], *, stopped: bool) 
     clients = []
     for taker in takers:
         client = scene.client(tune=(2047, taker.get("frame", 131_072), 0))
+        few = taker.get("prefetch", 0)
+        client.send("basic.qos", prefetch_count=few, is_global=taker.get("is_global", False))
         client.send("basic.consume", queue="q", consumer_tag="c", no_ack=taker["no_ack"])
         clients.append(client)
     if stopped:
         clients[0].fake.connection.set_writable(False)
     seen: list[object] = []
-    for part in burst:
-        publisher.fake.send(part)
+
+    def look() -> None:
+        nonlocal seen
         seen += [(each.fake.connection.bulky, len(each.fake.connection.out)) for each in clients]
         seen += [publisher.fake.take(), *(each.fake.take() for each in clients)]
         queue = scene.broker.vhost().queues["q"]
         seen.append([message.content for message in queue.messages])
-        counts = (queue.published, queue.delivered, queue.unacked, scene.broker.memory.used)
-        seen += [counts, [each.fake.connection.outgoing for each in clients]]
+        seen.append((queue.published, queue.delivered, queue.unacked, queue.redelivered))
+        seen += [scene.broker.memory.used, [each.fake.connection.outgoing for each in clients]]
+        unacked = [each.fake.connection.channels.open[1].unacked for each in clients]
+        seen += [
+            [(tag, one.content, one.consumer and one.consumer.tag) for tag, one in all_.items()]
+            for all_ in unacked
+        ]
         # Who held back goes on.
         scene.advance(0)
+
+    for part in burst:
+        publisher.fake.send(part)
+        look()
     scene.advance(0.01)
-    seen += [each.fake.take() for each in clients]
+    for settle in SETTLEMENTS:
+        for client, taker in zip(clients, takers, strict=True):
+            if not taker["no_ack"]:
+                client.fake.send(settle)
+                look()
+    if stopped:
+        clients[0].fake.connection.set_writable(True)
+        scene.advance(0.01)
+        look()
     return [seen, scene.broker.destinations(), scene.broker.connections(), scene.events]
 
 
@@ -72,7 +105,10 @@ def test_a_burst_is_delivered_as_its_messages_are(
     """`most` is what is delivered before the consumer's connection holds back."""
     with patch.object(delivery, "_BURST", most):
         found = outcome(BURSTS[burst], TAKERS[takers], stopped=stopped)
-        with patch.object(Publishing, "takes_all", lambda *_: False):
+        with (
+            patch.object(Publishing, "takes_all", lambda *_: False),
+            patch.object(Queue, "_deliver_some", lambda *_: False),
+        ):
             assert found == outcome(BURSTS[burst], TAKERS[takers], stopped=stopped)
 
 
@@ -89,3 +125,21 @@ def test_a_burst_for_one_who_does_not_acknowledge_is_delivered_together() -> Non
     # The first is examined, and the second known.
     assert sum(counts) >= 98
     assert max(counts) == 16
+
+
+@pytest.mark.parametrize("taker", ["one", "one who acknowledges"])
+def test_what_waits_is_delivered_together(taker: str) -> None:
+    counts: list[int] = []
+
+    def counted(self: Delivery, messages: Any, *, no_ack: bool) -> int:
+        counts.append(deliver_messages(self, messages, no_ack=no_ack))
+        return counts[-1]
+
+    deliver_messages = Delivery.deliver_messages
+    scene = Scene()
+    publisher, client = scene.client(), scene.client()
+    publisher.send("queue.declare", queue="q")
+    publisher.fake.send(b"".join(publish("", "q", b"body") for _ in range(300)))
+    with patch.object(Delivery, "deliver_messages", counted):
+        client.send("basic.consume", queue="q", no_ack=TAKERS[taker][0]["no_ack"])
+    assert counts == [256, 44]

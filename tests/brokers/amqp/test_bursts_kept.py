@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 from mockforge_brokers.amqp.channel.publishing import Publishing
 from mockforge_brokers.amqp.records import Alike
+from mockforge_brokers.amqp.state.queues.queue import Queue
 from mockforge_brokers.amqp.state.queues.stored import StoredQueue
 from mockforge_brokers.amqp.wire import frames
 
@@ -69,7 +70,13 @@ def outcome(burst: list[bytes], consumer: dict[str, Any], *, failing: bool) -> l
     scene.advance(0.01)
     messages = [(each.content, each.size, each.position) for each in queue.messages]
     counts = (queue.published, queue.unacked, queue.delivered, scene.broker.memory.used)
-    return [came, facts, fresh, disk.rows, messages, counts, scene.broker.destinations()]
+    seen = [came, facts, fresh, dict(disk.rows), messages, counts, scene.broker.destinations()]
+    # All that waits goes to one who came late.
+    late = scene.client()
+    late.send("basic.consume", queue="q", no_ack=not consumer)
+    late.fake.send(frames.method(1, "basic.ack", delivery_tag=0, multiple=True))
+    scene.advance(0.01)
+    return [*seen, late.fake.take(), queue.keeping.delivered, disk.rows, scene.broker.memory.used]
 
 
 @pytest.mark.parametrize("failing", [False, True])
@@ -86,7 +93,10 @@ def test_a_burst_is_kept_as_its_messages_are(burst: str, consumer: str, failing:
     with patch.object(StoredQueue, "enqueue_all", counted):
         found = outcome(BURSTS[burst], CONSUMERS[consumer], failing=failing)
     assert bool(asked) is not failing
-    with patch.object(Publishing, "takes_all", lambda *_: False):
+    with (
+        patch.object(Publishing, "takes_all", lambda *_: False),
+        patch.object(Queue, "_deliver_some", lambda *_: False),
+    ):
         assert found == outcome(BURSTS[burst], CONSUMERS[consumer], failing=failing)
 
 

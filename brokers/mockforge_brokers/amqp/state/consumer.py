@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from ..records import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .message import Message
     from .queues.queue import Queue
@@ -28,6 +28,13 @@ class Sink(Protocol):
 
     def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
         """`deliver` some of these, the first ones, which are of one length and gone by that.
+
+        Returns how many; 0: they are to come one by one.
+        """
+        ...
+
+    def deliver_messages(self, messages: Iterable[Message], *, no_ack: bool) -> int:
+        """`deliver` some of these, the first ones; unless `no_ack` each of them comes back.
 
         Returns how many; 0: they are to come one by one.
         """

@@ -16,7 +16,7 @@ from .wire import values
 from .wire.frames import HEAD_SIZE, frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .session import Session
 
@@ -162,6 +162,9 @@ class Outgoing:
     def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
         return 0
 
+    def deliver_messages(self, messages: Iterable[Message], *, no_ack: bool) -> int:
+        return 0
+
     def work(self, call: Callable[[], object]) -> None:
         self.session.connection.peer.work(call)
 
@@ -207,6 +210,9 @@ class _Nowhere:
     ) -> None: ...
 
     def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+        return 0
+
+    def deliver_messages(self, messages: Iterable[Message], *, no_ack: bool) -> int:
         return 0
 
     def work(self, call: Callable[[], object]) -> None: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
 
 _by_position = attrgetter("position")
 _queue_of = attrgetter("queue")
+_size_of = attrgetter("size")
+_redelivered_of = attrgetter("redelivered")
 AT_ONCE: Final = 256
 """Messages that come back in one step."""
+_TOGETHER: Final = 256
+"""Messages that a consumer is given together."""
 DISCARDED_AT_ONCE: Final = 16
 """Messages that are rejected for good in one step: each may be published anew."""
 
@@ -143,7 +148,11 @@ class Queue:
             self._keep_all(route, contents, size)
             return
         consumer, done = rotation[0], 0
-        if consumer.no_ack and len(rotation) == 1:
+        if len(rotation) == 1:
+            if not consumer.no_ack:
+                self._keep_all(route, contents, size)
+                self.drain()
+                return
             done = consumer.sink.deliver_all(route, contents, size)
             self.published += done
             consumer.delivered += done
@@ -151,7 +160,7 @@ class Queue:
             self.enqueue(route, content, size)
 
     def _keep_all(self, route: Route, contents: Sequence[bytes], size: int) -> list[Message]:
-        """Nobody takes them."""
+        """Nobody takes them yet."""
         first = self._position + 1
         messages = [
             Message(self, route, content, size, position)
@@ -278,7 +287,37 @@ class Queue:
         rotation = self._rotation
         # `messages` is looked up each time: a purge replaces it.
         while rotation and self.messages:
-            self._deliver_next(rotation[0] if len(rotation) == 1 else self._next())
+            if len(rotation) > 1:
+                self._deliver_next(self._next())
+            elif not self._deliver_some(rotation[0]):
+                self._deliver_next(rotation[0])
+
+    def _deliver_some(self, consumer: Consumer) -> bool:
+        """The next ones to the only consumer that takes any; False: to be delivered one by one."""
+        messages, most = self.messages, min(consumer.credit, _TOGETHER)
+        if most < 2 or len(messages) < 2 or not self.plain:
+            return False
+        count = consumer.sink.deliver_messages(islice(messages, most), no_ack=consumer.no_ack)
+        if count:
+            self._delivered_some(consumer, [messages.popleft() for _ in range(count)])
+        return count > 0
+
+    def _delivered_some(self, consumer: Consumer, messages: Sequence[Message]) -> None:
+        """As `_deliver_next` of each, but that they are with the consumer already."""
+        count = len(messages)
+        self.redelivered += sum(map(_redelivered_of, messages))
+        consumer.delivered += count
+        if consumer.no_ack:
+            self.memory.used -= sum(map(_size_of, messages)) + COST * count
+            return
+        for message in messages:
+            message.consumer = consumer
+        self.unacked += count
+        consumer.credit -= count
+        # It may be held back, and out of the rotation, for what it was given.
+        if not consumer.credit and consumer.ready:
+            self._rotation.remove(consumer)
+            consumer.ready = False
 
     def _deliver_next(self, consumer: Consumer) -> None:
         message = self.messages.popleft()

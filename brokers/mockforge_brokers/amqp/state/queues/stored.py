@@ -86,8 +86,8 @@ class StoredQueue(Queue):
         return self.plain and not self.keeping.store.failing
 
     def enqueue_all(self, route: Route, alike: Alike, size: int) -> None:
-        keeping = self.keeping
-        if self._rotation:
+        keeping, rotation = self.keeping, self._rotation
+        if rotation and (len(rotation) > 1 or rotation[0].no_ack):
             # What a consumer has for good is never on disk; the others come one by one.
             super().enqueue_all(route, alike, size)
             return
@@ -103,6 +103,7 @@ class StoredQueue(Queue):
         else:
             keeping.add_burst(messages, alike)
         keeping.store.touch(keeping, len(messages), passing=bool(self.consumers))
+        self.drain()
 
     def add(self, consumer: Consumer) -> None:
         self.keeping.spread()
@@ -130,6 +131,15 @@ class StoredQueue(Queue):
         if message.position > keeping.delivered:
             keeping.delivered = message.position
         super()._deliver_unacked(consumer, message)
+
+    def _delivered_some(self, consumer: Consumer, messages: Sequence[Message]) -> None:
+        super()._delivered_some(consumer, messages)
+        if consumer.no_ack:
+            for message in messages:
+                self._settled(message)
+        else:
+            keeping = self.keeping
+            keeping.delivered = max(keeping.delivered, messages[-1].position)
 
     def acknowledge(self, message: Message) -> None:
         # As Queue.acknowledge, written out.
