@@ -2,6 +2,8 @@
 
 import argparse
 import platform
+import signal
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +14,13 @@ _KNOWN = ("startup", "mqtt", "amqp", "kafka", "flight", "rules", "data", "connec
           "crowd", "fairness", "pace")  # fmt: skip
 
 
+def _end(*_: object) -> None:
+    """As Ctrl-C: the servers that were started end, too, and it is said that rows are missing."""
+    sys.exit("ended by SIGTERM before all rows were measured")
+
+
 def main() -> None:
+    signal.signal(signal.SIGTERM, _end)
     known = [name for name in _KNOWN if find_spec(f"{__package__}.{name}")]
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("protocols", nargs="*", help=f"of {', '.join(known)} (all)")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .connection import KafkaConnection
 
 _PRODUCE: Final = int(ApiKey.PRODUCE)
+_API_KEY: Final = slice(4, 6)
+_PRODUCE_KEY: Final = _PRODUCE.to_bytes(2, "big")
 _BULKY: Final = 32 * 1024
 _MEASURED: Final = 16
 """Of the requests that go the short way one of so many is measured."""
@@ -165,9 +167,9 @@ class Requests:
         """Handle a request that is one more like the last; False: it is not, nothing was done."""
         caller = self.caller
         paths = caller.produce_paths
-        if paths is None or paths.last is None:
-            return False
         head = frame if isinstance(frame, bytes) else frame[0]
+        if paths is None or paths.last is None or head[_API_KEY] != _PRODUCE_KEY:
+            return False
         answer = answer_on_path(caller, paths, head, frame)
         if answer is None:
             return False
@@ -273,7 +275,8 @@ class Requests:
             raise ProtocolError(
                 f"{title(api_key)} came before the client logged in by SASL, which is wanted here"
             )
-        if served is None or version not in served:
+        # As `version in served`, written out.
+        if served is None or not served.first <= version <= served.last:
             self._api_key = NO_API
             self._send(not_served(caller, self._rows, header))
             return None

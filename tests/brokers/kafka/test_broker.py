@@ -164,7 +164,7 @@ def test_lost_connection_takes_its_long_poll_along():
     assert scene.broker.connections() == []
     scene.broker.publish("t", b"x", partition=0)
     scene.clock.advance(2)
-    assert not scene.broker.cluster.topics["t"].logs[0].watchlist
+    assert not scene.broker.cluster.topics["t"].logs[0].watchlist.waiting
 
 
 @pytest.mark.parametrize("how", ["kill", "cut", "reset"])

@@ -11,11 +11,13 @@ from mockforge_brokers.kafka.records import (
     ControlType,
     Record,
     build_batch,
+    build_marker,
     check_crc,
     decoded_records,
     place,
     read_batch_header,
     read_control_type,
+    read_marker,
     read_records,
     rebuilt,
     split_batches,
@@ -167,6 +169,38 @@ def test_control_batches_tell_how_a_transaction_ended(
     assert header.is_control
     assert header.is_transactional
     assert read_control_type(next(read_records(made))) is kind
+
+
+@given(
+    st.booleans(),
+    st.integers(0, 2**63 - 1),
+    st.integers(0, 2**15 - 1),
+    st.integers(-(2**31), 2**31 - 1),
+    st.integers(0, 2**45),
+)
+def test_a_marker_is_the_batch_of_one_control_record(
+    committed: bool, producer_id: int, producer_epoch: int, coordinator_epoch: int, timestamp: int
+) -> None:
+    made = build_marker(
+        producer_id,
+        producer_epoch,
+        committed=committed,
+        coordinator_epoch=coordinator_epoch,
+        timestamp=timestamp,
+        base_offset=7,
+        partition_leader_epoch=3,
+    )
+    value = b"\0\0" + coordinator_epoch.to_bytes(4, "big", signed=True)
+    record = Record(0, timestamp, bytes((0, 0, 0, committed)), value)
+    batch = build_batch(
+        [record],
+        producer_id=producer_id,
+        producer_epoch=producer_epoch,
+        transactional=True,
+        control=True,
+    )
+    assert made == place(batch, 7, 3)
+    assert read_marker(made) == (committed, coordinator_epoch)
 
 
 def test_batches_of_a_fetch_are_split_and_a_cut_one_is_left_out() -> None:

@@ -98,7 +98,9 @@ class MessageHandler:
         if len(frame) > _LARGE:
             return self._answer_large(caller, frame, at, correlation_id)
         request = read(caller, self._request, version, frame, at)
-        answer = self._asked(caller, request)
+        # As `_asked`, written out.
+        many = caller.cluster.nodes.many
+        answer = self._asked(caller, request) if many else self._handle(caller, request)
         if isinstance(answer, GeneratorType):
             rest = told(answer)
             found = few(caller, rest)

@@ -103,21 +103,18 @@ class Parked(Generic[T]):
 class Watchlist:
     """The parked fetches of one partition, notified of bytes as they come."""
 
-    __slots__ = ("_waiting",)
+    __slots__ = ("waiting",)
 
     def __init__(self) -> None:
-        self._waiting: dict[int, Callable[[int], object]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
+        self.waiting: dict[int, Callable[[int], object]] = {}
 
     def add(self, waiter: object, callback: Callable[[int], object]) -> None:
-        self._waiting[id(waiter)] = callback
+        self.waiting[id(waiter)] = callback
 
     def discard(self, waiter: object) -> None:
-        self._waiting.pop(id(waiter), None)
+        self.waiting.pop(id(waiter), None)
 
     def notify(self, size: int) -> None:
         """`size` bytes were appended; a negative size says that the log itself changed."""
-        for callback in tuple(self._waiting.values()):
+        for callback in tuple(self.waiting.values()):
             callback(size)

@@ -48,7 +48,8 @@ def read_request_header(frame: bytes) -> tuple[RequestHeader, int]:
             client_id = frame[at:end].decode()
             at = end
         message = REQUESTS.get(api_key)
-        if message is not None and message.is_flexible(version):
+        # As `is_flexible`, written out: this is on the way of each request.
+        if message is not None and (since := message.flexible) is not None and version >= since:
             at = _skip_tags(frame, at)
     except (struct.error, IndexError, UnicodeDecodeError, Malformed) as error:
         raise ProtocolError(f"request header in a frame of {len(frame)} bytes: {error}") from None

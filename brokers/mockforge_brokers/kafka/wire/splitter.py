@@ -18,33 +18,29 @@ def whole(frame: Frame) -> bytes:
 class Splitter:
     """Cuts a byte stream into frames; each frame handed out begins with its four size bytes."""
 
-    __slots__ = ("_last", "_limit", "_pending", "_pieces", "_wanted", "expected")
+    __slots__ = ("_last", "_limit", "_pieces", "_wanted", "expected", "pending")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         # A large frame comes in many reads: they are joined once, when it is whole.
         self._pieces: list[bytes] = []
-        self._pending = 0
+        self.pending = 0
+        """How many bytes of an incomplete frame wait for the rest of it."""
         self._wanted = 0
         self._last = 0
         self.expected = 0
         """Bytes of the next frame, where the last two were large and as long as each other."""
 
     @property
-    def pending(self) -> int:
-        """How many bytes of an incomplete frame wait for the rest of it."""
-        return self._pending
-
-    @property
     def missing(self) -> int:
         """How many bytes that frame lacks; 0 where it does not say yet, or is impossible."""
-        return max(0, self._wanted - self._pending)
+        return max(0, self._wanted - self.pending)
 
     def take(self) -> bytes:
         """Hand back the incomplete bytes and forget them."""
         rest = b"".join(self._pieces)
         self._pieces.clear()
-        self._pending = self._wanted = 0
+        self.pending = self._wanted = 0
         return rest
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -61,7 +57,7 @@ class Splitter:
         frames: list[Frame] = []
         at = 0
         if self._pieces:
-            missing = self._wanted - self._pending
+            missing = self._wanted - self.pending
             if missing > len(data):
                 self._keep(data)
                 return frames
@@ -99,7 +95,7 @@ class Splitter:
         """The frame of which that is the end."""
         pieces, size = self._pieces, self._wanted
         pieces.append(data)
-        self._pieces, self._pending, self._wanted = [], 0, 0
+        self._pieces, self.pending, self._wanted = [], 0, 0
         if size <= LARGE:
             return b"".join(pieces)
         self._note(size)
@@ -112,4 +108,4 @@ class Splitter:
     def _keep(self, data: bytes) -> None:
         if data:
             self._pieces.append(data)
-            self._pending += len(data)
+            self.pending += len(data)

@@ -205,7 +205,7 @@ class PartitionLog(Segments):
             self.producers.went_on(producer_id, producer, (sequence, delta, newest, base_offset))
         self.records_in += count
         self.bytes_in += size
-        if self.watchlist:
+        if self.watchlist.waiting:
             self.watchlist.notify(size)
         return base_offset
 
@@ -287,20 +287,20 @@ class PartitionLog(Segments):
         Raises RequestRefused for a marker that comes too late.
         """
         self.producers.check_marker(marker)
+        offset = self.high_watermark
         batch = build_marker(
             marker.producer_id,
             marker.producer_epoch,
             committed=marker.committed,
             coordinator_epoch=marker.coordinator_epoch,
             timestamp=timestamp,
+            base_offset=offset,
+            partition_leader_epoch=self.leader_epoch,
         )
-        offset = self.high_watermark
-        header = read_batch_header(batch)
-        placed = place(batch, offset, self.leader_epoch)
-        self._keep(offset, placed, header.last_offset_delta, header.max_timestamp)
+        self._keep(offset, batch, 0, timestamp)
         self.transactions.end(marker.producer_id, offset, committed=marker.committed)
         self.producers.marked(marker, timestamp)
-        if self.watchlist:
+        if self.watchlist.waiting:
             self.watchlist.notify(len(batch))
         return offset
 
@@ -309,7 +309,7 @@ class PartitionLog(Segments):
         size = len(batch)
         self.records_in += header.record_count
         self.bytes_in += size
-        if self.watchlist:
+        if self.watchlist.waiting:
             self.watchlist.notify(size)
 
     def truncate_before(self, offset: int) -> int:

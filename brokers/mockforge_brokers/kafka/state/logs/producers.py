@@ -212,9 +212,11 @@ class ProducerTable:
         producer = self._producers.get(marker.producer_id)
         if producer is None or producer.epoch != marker.producer_epoch:
             producer = Producer(marker.producer_epoch)
+            self._put_last(marker.producer_id, producer)
+        elif marker.producer_id != self._newest:
+            self._put_last(marker.producer_id, producer)
         producer.last_timestamp = timestamp
         producer.coordinator_epoch = marker.coordinator_epoch
-        self._put_last(marker.producer_id, producer)
 
     def _put_last(self, producer_id: int, producer: Producer) -> None:
         # At the end, so that the first one is the longest silent one.

@@ -110,9 +110,9 @@ class Transactions:
 
     def known(self, transactional_id: str) -> Transaction:
         """Raises RequestRefused for one that no producer took."""
-        check_transactional_id(transactional_id)
         one = self.by_id.get(transactional_id)
         if one is None:
+            check_transactional_id(transactional_id)
             raise RequestRefused(
                 ErrorCode.INVALID_PRODUCER_ID_MAPPING,
                 f"no producer has taken transactional id {transactional_id}",
