@@ -38,6 +38,25 @@ def wrapped(text):
     )
 
 
+JMX = "org.apache.kafka.common.metrics.JmxReporter"
+
+
+def reporters(*names):
+    return wrapped(
+        f"Validation of dynamic config update of Set({', '.join(names)}) failed with class class"
+        " kafka.server.DynamicMetricsReporters"
+    )
+
+
+def no_class(key, name):
+    text = f"Invalid value {name} for configuration {key}: Class {name} could not be found."
+    return refused(text)
+
+
+def twice(key):
+    return refused(f"Configuration '{key}' values must not be duplicated.")
+
+
 def threads(name, value, text):
     said = f"Dynamic thread count update validation failed for {name}={value}, value should {text}"
     return wrapped(said)
@@ -182,11 +201,190 @@ LAG = "Invalid value {} for configuration log.remote.copy.lag.{}: Value must not
                 "Log cleaner threads cannot be increased to more than double the current value 1"
             ),
         ),
+        # What each part of the server says comes in this order.
+        (
+            {"num.io.threads": "17", "max.connections": "0"},
+            wrapped("Invalid max.connections 0"),
+        ),
+        (
+            {"log.cleaner.threads": "9", "log.local.retention.ms": "-1"},
+            wrapped(f"{LOCAL.format(-1, 'ms')} -1 as log.retention.ms value is set as 604800000."),
+        ),
+        (
+            {"log.roll.ms": "0", "group.consumer.assignment.interval.ms": "15001"},
+            refused(
+                "group.consumer.assignment.interval.ms must be less than or equal to"
+                " group.consumer.max.assignment.interval.ms"
+            ),
+        ),
+        ({"metric.reporters": "no.such.Class"}, reporters("metric.reporters")),
+        ({"metric.reporters": f"{JMX},no.such"}, reporters("metric.reporters")),
+        (
+            {"log.roll.ms": "7", "message.max.bytes": "1048588", "metric.reporters": "x"},
+            reporters("metric.reporters", "message.max.bytes", "log.roll.ms"),
+        ),
+        (
+            {"num.io.threads": "100", "log.cleaner.threads": "9", "metric.reporters": "x"},
+            reporters("metric.reporters", "num.io.threads", "log.cleaner.threads"),
+        ),
+        (
+            {"metric.reporters": "x", "num.network.threads": "100"},
+            threads("num.network.threads", 100, "not be greater than double the current value 3"),
+        ),
+        ({"metric.reporters": ""}, TAKEN),
+        ({"metric.reporters": f" {JMX} "}, TAKEN),
+        ({"metric.reporters": f"{JMX},{JMX}"}, twice("metric.reporters")),
+        ({"log.cleanup.policy": "delete,delete"}, twice("log.cleanup.policy")),
+        (
+            {"log.cleanup.policy": "a,,b"},
+            refused(
+                "Invalid value a for configuration log.cleanup.policy: String must be one of:"
+                " compact, delete"
+            ),
+        ),
+        (
+            {"log.cleanup.policy": "delete,"},
+            refused("Configuration 'log.cleanup.policy' values must not be empty."),
+        ),
+        ({"config.providers": "a,,a"}, TAKEN),
+        ({"ssl.engine.factory.class": "nosuch"}, no_class("ssl.engine.factory.class", "nosuch")),
+        ({"principal.builder.class": "nosuch"}, no_class("principal.builder.class", "nosuch")),
+        ({"principal.builder.class": " nosuch "}, no_class("principal.builder.class", " nosuch ")),
+        ({"principal.builder.class": ""}, no_class("principal.builder.class", "")),
+        (
+            {"listener.name.x.principal.builder.class": "nosuch"},
+            no_class("principal.builder.class", "nosuch"),
+        ),
+        ({"listener.name.x.ssl.cipher.suites": "a,a"}, twice("ssl.cipher.suites")),
+        ({"listeners": ","}, twice("listeners")),
+        (
+            {"listeners": " "},
+            refused(
+                "Configuration 'listeners' must not be empty. Valid values include: any non-empty"
+                " value"
+            ),
+        ),
+        (
+            {"sasl.login.refresh.buffer.seconds": "x"},
+            refused(
+                "Invalid value x for configuration sasl.login.refresh.buffer.seconds: Not a number"
+                " of type SHORT"
+            ),
+        ),
     ],
     ids=str,
 )
 def test_values_are_looked_at_together(node, values, answer, validate_only):
     assert altered(Scene(), node, values, validate_only=validate_only) == answer
+
+
+CORDONED = "requirement failed: All entries in cordoned.log.dirs must be present in log.dirs or"
+MISSING = f"{CORDONED} log.dir. Missing entries :"
+STARTED = {
+    "advertised.listeners": "PLAINTEXT://127.0.0.1:9092",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listeners": "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093",
+    "log.dirs": "/kafka/data",
+}
+NO_CONTROLLER = refused(
+    "requirement failed: controller.listener.names must contain at least one value appearing in the"
+    " 'listeners' configuration when running the KRaft controller role"
+)
+
+
+def of_listeners(text, *lines):
+    listed = ", ".join(lines)
+    text = text.replace("LISTED", f"listeners: [{listed}]")
+    return refused(f"Error creating broker listeners from '[{listed}]': {text}")
+
+
+@pytest.mark.parametrize(
+    ("values", "answer"),
+    [
+        ({"cordoned.log.dirs": "/nosuch"}, refused(f"{MISSING} /nosuch")),
+        ({"cordoned.log.dirs": " /b , /a "}, refused(f"{MISSING} /b, /a")),
+        ({"cordoned.log.dirs": "/kafka/data,/nosuch"}, refused(f"{MISSING} /nosuch")),
+        ({"cordoned.log.dirs": "/kafka/data/"}, refused(f"{MISSING} /kafka/data/")),
+        ({"cordoned.log.dirs": "/kafka/data"}, TAKEN),
+        # Where the logs are here, as DescribeLogDirs says.
+        ({"cordoned.log.dirs": "/memory"}, TAKEN),
+        ({"cordoned.log.dirs": "*"}, TAKEN),
+        ({"cordoned.log.dirs": ""}, TAKEN),
+        (
+            {"cordoned.log.dirs": "/nosuch,*"},
+            refused(
+                "requirement failed: When cordoned.log.dirs is set to *, it must not contain other"
+                " values"
+            ),
+        ),
+        ({"cordoned.log.dirs": "/nosuch", "log.roll.ms": "0"}, refused(ROLL)),
+        ({"cordoned.log.dirs": "/nosuch", "log.cleaner.threads": "0"}, refused("/ by zero")),
+        (
+            {"cordoned.log.dirs": "/nosuch", "max.connections.per.ip": "0"},
+            refused(f"{MISSING} /nosuch"),
+        ),
+        ({"cordoned.log.dirs": "/nosuch", "listeners": "PLAINTEXT://:1"}, NO_CONTROLLER),
+        ({"listeners": "PLAINTEXT://:1"}, NO_CONTROLLER),
+        ({"listeners": "plaintext://:99999"}, NO_CONTROLLER),
+        ({"listeners": "PLAINTEXT://:1", "log.roll.ms": "0"}, refused(ROLL)),
+        ({"listeners": "PLAINTEXT://:1,CONTROLLER://:2"}, TAKEN),
+        ({"listeners": "PLAINTEXT://:0,CONTROLLER://:0"}, TAKEN),
+        ({"listeners": "PLAINTEXT://[::1]:5,CONTROLLER://127.0.0.1:5"}, TAKEN),
+        (
+            {"listeners": "CONTROLLER://:1"},
+            refused(
+                "requirement failed: advertised.listeners listener names must be equal to or a"
+                " subset of the ones defined in listeners. Found PLAINTEXT. The valid options based"
+                " on the current configuration are CONTROLLER"
+            ),
+        ),
+        (
+            {"listeners": "x", "log.roll.ms": "0"},
+            of_listeners("Unable to parse x to a broker endpoint", "x"),
+        ),
+        (
+            {"listeners": "SSL://:5,PLAINTEXT://:1"},
+            of_listeners(
+                "No security protocol defined for listener SSL", "SSL://:5", "PLAINTEXT://:1"
+            ),
+        ),
+        (
+            {"listeners": "PLAINTEXT://h:5,CONTROLLER://i:5"},
+            of_listeners(
+                "Each listener must have a different port, LISTED",
+                "PLAINTEXT://h:5",
+                "CONTROLLER://i:5",
+            ),
+        ),
+        (
+            {"listeners": "PLAINTEXT://:1,PLAINTEXT://:2"},
+            of_listeners(
+                "Each listener must have a different name, LISTED",
+                "PLAINTEXT://:1",
+                "PLAINTEXT://:2",
+            ),
+        ),
+        (
+            {"listeners": "PLAINTEXT://[::1]:5,CONTROLLER://[::2]:5"},
+            of_listeners(
+                "If you have two listeners on the same port then one needs to be IPv4 and the other"
+                " IPv6, LISTED, port: 5",
+                "PLAINTEXT://[::1]:5",
+                "CONTROLLER://[::2]:5",
+            ),
+        ),
+    ],
+    ids=str,
+)
+def test_values_of_one_node_fit_what_it_was_started_with(values, answer):
+    scene = Scene(configs=STARTED)
+    assert altered(scene, "1", values) == answer
+    single = ", ".join(sorted(values.keys() & {"cordoned.log.dirs", "listeners"}))
+    assert altered(scene, "", values) == refused(
+        "Cannot update these configs at default cluster level, broker id must be specified:"
+        f" [{single}]"
+    )
 
 
 def test_what_is_in_force_counts_and_not_what_stands_in_one_place():

@@ -2,6 +2,7 @@
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...state.configs.broker_checks import LOG_DIR
 from ...wire.messages.nodes import (
     AlterReplicaLogDirPartitionResult,
     AlterReplicaLogDirsRequest,
@@ -10,7 +11,6 @@ from ...wire.messages.nodes import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler
-from .describe_log_dirs import LOG_DIR
 
 
 def handle(caller: Caller, request: AlterReplicaLogDirsRequest) -> AlterReplicaLogDirsResponse:

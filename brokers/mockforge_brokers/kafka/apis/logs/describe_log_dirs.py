@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ....errors import RequestRefused
 from ....fairness import Stepped
 from ...codes import ErrorCode
+from ...state.configs.broker_checks import LOG_DIR
 from ...state.logs.log import PartitionLog
 from ...wire.messages.logs import (
     DescribeLogDirsPartition,
@@ -19,8 +20,6 @@ from ...wire.messages.logs import (
 from ..caller import Caller
 from ..handler import MessageHandler, nothing
 from ..stepping import each
-
-LOG_DIR = "/memory"
 
 
 def handle(caller: Caller, request: DescribeLogDirsRequest) -> Stepped[DescribeLogDirsResponse]:

@@ -5,6 +5,7 @@ from functools import partial
 from ....errors import RequestRefused
 from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
+from ...state.java_maps import hash_of
 from ...state.logs.internal import OFFSETS_TOPIC
 from ...state.transactions.coordinator import check_transactional_id
 from ...state.transactions.transaction import Transaction
@@ -80,10 +81,7 @@ def _topics(caller: Caller, found: Transaction) -> list[TransactionTopicData]:
 
 def offsets_partition(group_id: str) -> int:
     """Where Kafka would keep what a group commits: by Java's hash of its name."""
-    value = 0
-    units = group_id.encode("utf-16-be")
-    for at in range(0, len(units), 2):
-        value = (value * 31 + int.from_bytes(units[at : at + 2], "big")) & 0xFFFFFFFF
+    value = hash_of(group_id)
     # Utils.abs: the sign is cut off, and the least integer is 0.
     signed = value - 2**32 if value >= 2**31 else value
     return (0 if signed == -(2**31) else abs(signed)) % _OFFSETS_PARTITIONS

@@ -13,7 +13,7 @@ from ...options import KafkaOptions
 from ...releases import NEWEST
 from .broker_checks import check_together
 from .broker_keys import KEYS
-from .keys import Change, ConfigKey, Sourced, altered, is_true
+from .keys import Change, ConfigKey, Shape, Sourced, altered, is_true
 from .listener_keys import key_of, of_single_nodes, plain_name
 
 ALL_NODES: Final = ""
@@ -41,6 +41,8 @@ _IDS: Final = ("broker.id", "node.id")
 BY_RACK: Final = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
 """The value of replica.selector.class by which consumers are sent to replicas in their rack."""
 
+_ANY: Final = Shape(lambda _: True, "")
+_LISTENERS: Final = "listeners"
 _IN_SYNC: Final = "min.insync.replicas"
 
 _AUTHORIZERS: Final = MappingProxyType({"allow.everyone.if.no.acl.found": "allow_everyone"})
@@ -120,6 +122,8 @@ def broker_keys() -> Mapping[str, ConfigKey]:
             most,
             # No level at all is zlib's own, which Kafka writes as a level beside the range.
             besides=-1 if name == "compression.gzip.level" else None,
+            shape=_ANY if name == "config.providers" else None,
+            distinct=kind == "list" and name != "config.providers",
             served=name in _SERVED,
             served_values=_ACTED_ON.get(name, ()),
         )
@@ -277,17 +281,20 @@ class BrokerConfig:
         named = values.keys() if isinstance(changes, Mapping) else {name for name, _, _ in changes}
         _check_dynamic(values.keys())
         _check_listeners(values.keys())
-        if node == ALL_NODES:
-            _check_for_all({*named, *values})
         for name, value in values.items():
             key = broker_keys().get(plain_name(name) or name)
             if key is not None:
                 _check_value(key, value)
+        if node == ALL_NODES:
+            _check_for_all({*named, *values})
         if self._guards_in_sync:
             _check_in_sync(node, named, values)
         if node in (self.node, ALL_NODES):
+            dynamic = {**self.dynamic, node: values}
             check_together(
-                self._in_force(self.dynamic), self._in_force({**self.dynamic, node: values})
+                self._in_force(self.dynamic),
+                self._in_force(dynamic),
+                self._lines(self.dynamic).items() ^ self._lines(dynamic).items(),
             )
         if not validate_only:
             self.dynamic[node] = values
@@ -307,6 +314,10 @@ class BrokerConfig:
             return _given(name, layers) or ""
 
         return value
+
+    def _lines(self, dynamic: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+        """What this node's server.properties would say."""
+        return {**self.static, **dynamic[ALL_NODES], **dynamic[self.node]}
 
     def dump(self) -> dict[str, dict[str, str]]:
         return {node: dict(values) for node, values in self.dynamic.items()}
@@ -424,8 +435,19 @@ def _check_in_sync(node: str, named: Collection[str], values: Mapping[str, str])
 
 
 def _check_value(key: ConfigKey, value: str) -> None:
+    """Of a key that is altered: at the start a class that is not here is said not to act."""
     try:
         key.check(value)
+        if key.name == _LISTENERS and not value.strip():
+            text = f"Configuration '{key.name}' must not be empty."
+            raise RequestRefused(
+                ErrorCode.INVALID_CONFIG, f"{text} Valid values include: any non-empty value"
+            )
+        if key.type is ConfigType.CLASS and value != key.default:
+            text = f"Invalid value {value} for configuration {key.name}"
+            raise RequestRefused(
+                ErrorCode.INVALID_CONFIG, f"{text}: Class {value} could not be found."
+            )
     except RequestRefused as refusal:
         # Kafka has another code for the broker's values than for a topic's.
         raise RequestRefused(ErrorCode.INVALID_REQUEST, refusal.text) from None

@@ -4,36 +4,47 @@ First `KafkaConfig.validateValues`, then each part of the server that would take
 (`BrokerReconfigurable`), in the words of Apache Kafka 4.4.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from ....errors import RequestRefused
 from ...codes import ErrorCode
+from ..java_maps import hash_of, in_hash_order
+from .keys import split_list
+from .listener_checks import lacking, misread
 
 Value = Callable[[str], str]
 """The value in force of a key."""
 
+LOG_DIR: Final = "/memory"
+"""Where all logs are, as clients are told."""
 _MIB: Final = 1024 * 1024
 _THREADS: Final = (
-    "background.threads",
-    "num.io.threads",
-    "num.network.threads",
     "num.recovery.threads.per.data.dir",
     "num.replica.fetchers",
+    "background.threads",
+    "num.io.threads",
+)
+"""Of each there may be twice as many, or half; in the order in which Kafka looks at them."""
+_REMOTE_THREADS: Final = (
+    "remote.log.reader.threads",
+    "remote.log.manager.follower.thread.pool.size",
     "remote.log.manager.copier.thread.pool.size",
     "remote.log.manager.expiration.thread.pool.size",
-    "remote.log.manager.follower.thread.pool.size",
-    "remote.log.reader.threads",
 )
-"""Of each there may be twice as many, or half."""
+_NETWORK_THREADS: Final = "num.network.threads"
+_REPORTERS: Final = "metric.reporters"
+_REPORTER: Final = "org.apache.kafka.common.metrics.JmxReporter"
+_MANY_LINES: Final = 256
+"""The table's size of Java's map of the lines of a server.properties."""
 _CLEANERS: Final = "log.cleaner.threads"
 _BUFFER: Final = "log.cleaner.dedupe.buffer.size"
 _AS_RETAINED: Final = -2
 _UNBOUNDED: Final = -1
 
 
-def check_together(before: Value, after: Value) -> None:
-    """Of what is altered. Raises RequestRefused."""
+def check_together(before: Value, after: Value, changed: Iterable[tuple[str, str]]) -> None:
+    """Of what is altered; `changed` are lines of before and after. Raises RequestRefused."""
 
     def altered(*names: str) -> bool:
         return any(before(name) != after(name) for name in names)
@@ -41,15 +52,37 @@ def check_together(before: Value, after: Value) -> None:
     for names, requirement in _REQUIREMENTS:
         if altered(*names) and (text := requirement(after)):
             raise RequestRefused(ErrorCode.INVALID_REQUEST, text)
-    for name in (*_THREADS, _CLEANERS):
-        if altered(name):
-            _check_threads(name, int(before(name)), int(after(name)))
-    for name in ("max.connections", "max.connection.creation.rate"):
-        if altered(name) and not int(after(name)):
-            _refuse(f"Invalid {name} 0")
+    _check_connections(before, after)
+    _check_threads(before, after, _NETWORK_THREADS)
+    if altered(_REPORTERS):
+        _check_reporters(after, {name for name, _ in changed})
+    _check_threads(before, after, *_THREADS)
     for unit in ("ms", "bytes"):
         if altered(_RETAINED + unit, _LOCAL + unit, _LAG + unit):
             _check_local(unit, after)
+    _check_threads(before, after, *_REMOTE_THREADS, _CLEANERS)
+
+
+def _check_connections(before: Value, after: Value) -> None:
+    for name in ("max.connections", "max.connection.creation.rate"):
+        if before(name) != after(name) and not int(after(name)):
+            _refuse(f"Invalid {name} 0")
+
+
+def _check_threads(before: Value, after: Value, *names: str) -> None:
+    for name in names:
+        if before(name) != after(name):
+            _check_number(name, int(before(name)), int(after(name)))
+
+
+def _check_reporters(after: Value, changed: Iterable[str]) -> None:
+    """A class of Java's that is not there is reported with all that was to be altered."""
+    if not set(split_list(after(_REPORTERS))) <= {_REPORTER}:
+        names = ", ".join(in_hash_order(changed, hash_of, _MANY_LINES))
+        _refuse(
+            f"Validation of dynamic config update of Set({names}) failed with class class"
+            " kafka.server.DynamicMetricsReporters"
+        )
 
 
 def _refuse(text: str) -> None:
@@ -60,7 +93,7 @@ def _refuse(text: str) -> None:
     )
 
 
-def _check_threads(name: str, before: int, after: int) -> None:
+def _check_number(name: str, before: int, after: int) -> None:
     if name == _CLEANERS:
         if after < before // 2:
             _refuse(
@@ -142,6 +175,18 @@ def _buffered(after: Value) -> str:
     return f"requirement failed: {_BUFFER} must be at least 1MB per cleaner thread."
 
 
+def _cordoned(after: Value) -> str:
+    wanted = split_list(after("cordoned.log.dirs"))
+    if "*" in wanted:
+        alone = len(wanted) == 1
+        text = "When cordoned.log.dirs is set to *, it must not contain other values"
+        return "" if alone else f"requirement failed: {text}"
+    there = {*split_list(after("log.dirs") or after("log.dir")), LOG_DIR}
+    missing = ", ".join(one for one in wanted if one not in there)
+    text = "All entries in cordoned.log.dirs must be present in log.dirs or log.dir."
+    return f"requirement failed: {text} Missing entries : {missing}" if missing else ""
+
+
 def _connected(after: Value) -> str:
     if int(after("max.connections.per.ip")) or after("max.connections.per.ip.overrides"):
         return ""
@@ -162,13 +207,16 @@ def _assigned(kind: str) -> Callable[[Value], str]:
 
 
 _REQUIREMENTS: Final[tuple[tuple[tuple[str, ...], Callable[[Value], str]], ...]] = (
-    (("log.roll.ms",), _rolled),
-    (("log.roll.jitter.ms",), _jittered),
-    (("log.retention.ms",), _retained),
-    ((_BUFFER, _CLEANERS), _buffered),
-    (("max.connections.per.ip", "max.connections.per.ip.overrides"), _connected),
     *(
         ((f"group.{kind}.assignment.interval.ms",), _assigned(kind))
         for kind in ("consumer", "share", "streams")
     ),
+    (("listeners",), misread),
+    (("log.roll.ms",), _rolled),
+    (("log.roll.jitter.ms",), _jittered),
+    (("log.retention.ms",), _retained),
+    ((_BUFFER, _CLEANERS), _buffered),
+    (("listeners",), lacking),
+    (("cordoned.log.dirs",), _cordoned),
+    (("max.connections.per.ip", "max.connections.per.ip.overrides"), _connected),
 )

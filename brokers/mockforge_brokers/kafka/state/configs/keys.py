@@ -37,8 +37,9 @@ def is_true(value: str) -> bool:
 
 class ConfigKey(Struct, frozen=True):
     """`allowed`: the only values; `least` and `most`: of a number, or it is `besides`;
-    `shape`: what a list must look like as a whole, in Kafka's words; `served`: we act on it,
-    as far as it is one of `served_values`, if there are any.
+    `shape`: what a list must look like as a whole, in Kafka's words; `distinct`: no word of it may
+    stand there twice; `served`: we act on it, as far as it is one of `served_values`, if there are
+    any.
 
     `broker` is the broker's key that gives the default, and `meaning` is for people.
     """
@@ -51,6 +52,7 @@ class ConfigKey(Struct, frozen=True):
     most: float | None = None
     besides: int | None = None
     shape: Shape | None = None
+    distinct: bool = False
     served: bool = False
     served_values: tuple[str, ...] = ()
     broker: str = ""
@@ -99,20 +101,30 @@ class ConfigKey(Struct, frozen=True):
         if self.type is ConfigType.BOOLEAN:
             known = value.strip().lower() in ("true", "false")
             return value, "" if known else "Expected value to be either true or false"
-        words = [value.strip()]
         if self.type is ConfigType.LIST:
-            words = split_list(value)
-            if self.shape is None and len(words) < value.count(",") + bool(value.strip()):
-                raise RequestRefused(
-                    ErrorCode.INVALID_CONFIG,
-                    f"Configuration '{self.name}' values must not be empty.",
-                )
-        if self.shape is not None and not self.shape.fits(words):
-            return f"[{', '.join(words)}]", f"{self.name} {self.shape.wanted}"
+            return self._problem_of_list(value)
+        word = value.strip()
+        if self.allowed and word not in self.allowed:
+            return word, f"String must be one of: {', '.join(self.allowed)}"
+        return value, ""
+
+    def _problem_of_list(self, value: str) -> tuple[str, str]:
+        words = [word.strip() for word in value.split(",")] if value.strip() else []
+        if self.distinct and len(set(words)) < len(words):
+            self._refuse_list("values must not be duplicated.")
+        if self.shape is not None:
+            words = list(filter(None, words))
+            fits = self.shape.fits(words)
+            return f"[{', '.join(words)}]", "" if fits else f"{self.name} {self.shape.wanted}"
         for word in words:
+            if not word:
+                self._refuse_list("values must not be empty.")
             if self.allowed and word not in self.allowed:
                 return word, f"String must be one of: {', '.join(self.allowed)}"
         return value, ""
+
+    def _refuse_list(self, problem: str) -> None:
+        raise RequestRefused(ErrorCode.INVALID_CONFIG, f"Configuration '{self.name}' {problem}")
 
     def _problem_of_number(self, value: str) -> tuple[str, str]:
         bits = _NUMBERS[self.type]

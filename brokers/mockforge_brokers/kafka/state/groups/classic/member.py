@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from .....clock import Timer
 from ....codes import ErrorCode
+from ...java_maps import hash_of, place_of
 from ...purgatory import Parked
 
 _PLACES: Final = 16
@@ -238,7 +239,4 @@ def _place_of(name: str) -> int:
     """Where Java's HashMap of a few strings has this one: Kafka goes through them in this order."""
     if len(name) > _LONGEST_COMPARED:
         return _PLACES
-    hashed = 0
-    for at in range(0, len(units := name.encode("utf-16-be")), 2):
-        hashed = (31 * hashed + int.from_bytes(units[at : at + 2], "big")) & 0xFFFFFFFF
-    return (hashed ^ hashed >> 16) & (_PLACES - 1)
+    return place_of(hash_of(name), _PLACES)
