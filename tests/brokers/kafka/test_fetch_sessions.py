@@ -204,9 +204,9 @@ def test_who_waits_longest_is_answered_first(scene):
     for consumer in consumers:
         consumer.send(-1, {A: 0}, wait=500)
     answered = []
-    for number, waiter in enumerate(list(log.watchlist._waiting)):
-        came = log.watchlist._waiting[waiter]
-        log.watchlist._waiting[waiter] = lambda size, number=number, came=came: (
+    for number, waiter in enumerate(list(log.watchlist.waiting)):
+        came = log.watchlist.waiting[waiter]
+        log.watchlist.waiting[waiter] = lambda size, number=number, came=came: (
             answered.append(number),
             came(size),
         )

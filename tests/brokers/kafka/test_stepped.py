@@ -497,7 +497,7 @@ def test_a_woken_fetch_of_few_partitions_is_answered_without_a_step(scene):
 
 
 def watched(scene):
-    return [bool(log.watchlist) for log in scene.broker.cluster.topics["wide"].logs]
+    return [bool(log.watchlist.waiting) for log in scene.broker.cluster.topics["wide"].logs]
 
 
 @pytest.mark.parametrize("turns", range(0, 24, 3))
