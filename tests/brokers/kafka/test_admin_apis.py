@@ -1,8 +1,11 @@
 """Administration: each case is what Apache Kafka 4.4 answers, unless it says otherwise."""
 
+import base64
+
 import pytest
 from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.events import GroupDeleted, LogTruncated
+from mockforge_brokers.kafka.state.features import FeatureUpdate
 from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.wire.codec import encode
@@ -13,11 +16,13 @@ from mockforge_brokers.kafka.wire.messages import (
     configs,
     groups,
     logs,
+    nodes,
     offsets,
     producers,
     reassignments,
     topics,
 )
+from mockforge_brokers.kafka.wire.schema import ZERO_UUID
 
 from .scene import Scene, produce
 
@@ -349,6 +354,59 @@ def test_the_quorum_is_this_node(scene, version):
     assert [node.node_id for node in answer.nodes] == ([1] if version >= 2 else [])
     _, part = ask("t")
     assert part.error_code == NOT_THERE
+
+
+def test_voters_are_known_by_their_directories_since_kraft_version_1():
+    scene = Scene(cluster_id="MkU3OEVBNTcwNTJENDM2Qk")
+
+    def directory(version):
+        part = cluster.QuorumPartition(partition_index=0)
+        wanted = cluster.QuorumTopic(topic_name="__cluster_metadata", partitions=[part])
+        answer = scene.call(cluster.DescribeQuorumRequest(topics=[wanted]), version)
+        (voter,) = answer.topics[0].partitions[0].current_voters
+        return voter.replica_directory_id
+
+    assert directory(2) == ZERO_UUID
+    scene.broker.cluster.features.update([FeatureUpdate("kraft.version", 1)])
+    own = directory(2)
+    assert own != ZERO_UUID
+    assert directory(1) == ZERO_UUID
+    name = base64.urlsafe_b64encode(own).decode().rstrip("=")
+    there = f"[ReplicaKey(id=1, directoryId={name})]"
+    other, shown = b"x" * 16, "eHh4eHh4eHh4eHh4eHh4eA"
+
+    def removed(node, of):
+        request = nodes.RemoveRaftVoterRequest(
+            cluster_id=None, voter_id=node, voter_directory_id=of
+        )
+        answer = scene.call(request, 0)
+        return answer.error_code, answer.error_message
+
+    def added(node, of):
+        listener = nodes.RaftVoterListener(name="CONTROLLER", host="h", port=1)
+        request = nodes.AddRaftVoterRequest(
+            cluster_id=None,
+            timeout_ms=1,
+            voter_id=node,
+            voter_directory_id=of,
+            listeners=[listener],
+        )
+        answer = scene.call(request, 1)
+        return answer.error_code, answer.error_message
+
+    # Each is what Apache Kafka 4.4 says of its only voter and of one that is not there.
+    for node, of, key in ((1, own, name), (1, other, shown), (7, other, shown)):
+        voter = f"ReplicaKey(id={node}, directoryId={key})"
+        text = f"Cannot remove voter {voter} from the set of voters {there}"
+        assert removed(node, of) == (ErrorCode.VOTER_NOT_FOUND, text)
+        code = ErrorCode.DUPLICATE_VOTER
+        text = f"The voter id for {voter} is already part of the set of voters {there}."
+        if node == 7:
+            code, text = (
+                ErrorCode.REQUEST_TIMED_OUT,
+                (f"New voter {voter} is not ready to receive requests"),
+            )
+        assert added(node, of) == (code, text)
 
 
 # Access control lists.

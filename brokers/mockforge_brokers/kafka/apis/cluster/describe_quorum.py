@@ -18,11 +18,13 @@ from ...wire.messages.cluster import (
 from ...wire.schema import ZERO_UUID
 from ..caller import Caller
 from ..handler import MessageHandler
+from .raft_voters import LISTENER, directory_of, has_directories
 
 _EPOCH: Final = 1
 _RECORDS_PER_SECOND: Final = 2
 """An idle controller writes a record each `metadata.max.idle.interval.ms`, which is 500."""
 _TIMES_SINCE: Final = 1
+_DIRECTORIES_SINCE: Final = 2
 
 
 def handle(caller: Caller, request: DescribeQuorumRequest) -> DescribeQuorumResponse:
@@ -76,6 +78,7 @@ def _state(caller: Caller) -> QuorumPartitionState:
     end = int(clock.now() * _RECORDS_PER_SECOND)
     wall = int(clock.wall() * 1000) if caller.version >= _TIMES_SINCE else -1
     nodes = caller.cluster.nodes
+    known = caller.version >= _DIRECTORIES_SINCE and has_directories(caller.cluster)
     return QuorumPartitionState(
         partition_index=0,
         error_message="",
@@ -85,7 +88,7 @@ def _state(caller: Caller) -> QuorumPartitionState:
         current_voters=[
             QuorumReplica(
                 replica_id=node,
-                replica_directory_id=ZERO_UUID,
+                replica_directory_id=directory_of(caller.cluster, node) if known else ZERO_UUID,
                 log_end_offset=end,
                 last_fetch_timestamp=wall,
                 last_caught_up_timestamp=wall,
@@ -98,9 +101,7 @@ def _state(caller: Caller) -> QuorumPartitionState:
 
 def _node(caller: Caller, node: int) -> QuorumNode:
     host, port = caller.address(node)
-    return QuorumNode(
-        node_id=node, listeners=[QuorumListener(name="CONTROLLER", host=host, port=port)]
-    )
+    return QuorumNode(node_id=node, listeners=[QuorumListener(name=LISTENER, host=host, port=port)])
 
 
 API = MessageHandler(DescribeQuorumRequest, handle)

@@ -1,12 +1,40 @@
-"""AddRaftVoter and RemoveRaftVoter: the quorum of one is as it is (KIP-853).
+"""AddRaftVoter and RemoveRaftVoter: the quorum is as it is (KIP-853).
 
-Kafka's answers in a cluster whose kraft.version is 0, as it is in ours.
+Each refusal is what Kafka says; where it would do what was asked (several voters, of which one is
+to leave, or a controller that is there and no voter yet) the words are those for one that is not.
 """
+
+import base64
+from collections.abc import Callable, Iterator
+from hashlib import sha256
 
 from ....errors import RequestRefused
 from ...codes import ApiKey, ErrorCode
+from ...state.cluster import Cluster
 from ...wire.schema import ZERO_UUID
 from ..caller import Caller
+
+LISTENER = "CONTROLLER"
+
+
+def has_directories(cluster: Cluster) -> bool:
+    """Whether voters are known by their directories, too."""
+    return cluster.features.levels["kraft.version"] > 0
+
+
+def directory_of(cluster: Cluster, node: int) -> bytes:
+    """The id of the directory in which a node keeps the metadata: the same after a restart."""
+    return sha256(f"{cluster.cluster_id}/{node}".encode()).digest()[:16]
+
+
+def shown(node: int, directory_id: bytes) -> str:
+    directory = base64.urlsafe_b64encode(directory_id).decode().rstrip("=")
+    return f"ReplicaKey(id={node}, directoryId={directory})"
+
+
+def voters(cluster: Cluster) -> str:
+    found: Iterator[str] = (shown(node, directory_of(cluster, node)) for node in cluster.nodes.ids)
+    return f"[{', '.join(found)}]"
 
 
 def is_voter(voter_id: int, directory_id: bytes) -> bool:
@@ -15,7 +43,12 @@ def is_voter(voter_id: int, directory_id: bytes) -> bool:
 
 
 def refuse(
-    caller: Caller, api: ApiKey, cluster_id: str | None, what: str, problem: str = ""
+    caller: Caller,
+    api: ApiKey,
+    cluster_id: str | None,
+    what: str,
+    problem: str,
+    last: Callable[[], RequestRefused],
 ) -> tuple[int, str]:
     """Error code and text; `problem` is what is wrong with the request itself."""
     try:
@@ -28,6 +61,8 @@ def refuse(
             )
         if problem:
             raise RequestRefused(ErrorCode.INVALID_REQUEST, problem)
+        if has_directories(caller.cluster):
+            raise last()
         raise RequestRefused(
             ErrorCode.UNSUPPORTED_VERSION,
             f"Cluster doesn't support {what} voter because the kraft.version feature is 0",
