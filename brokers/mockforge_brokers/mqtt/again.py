@@ -9,8 +9,7 @@ When it may be taken. The burst has the first byte, the topic and the properties
 and is as long as its header says; nothing of the client waits to be handled, and no route was
 forgotten since (`Router.alike`): so all holds that burst.py says of its `_forward` and `_accept`,
 which took the last one. What is left to ask is asked here: of another size that we take it, of
-QoS 1 that the packet identifier is not 0 nor any unfinished QoS 2 publish there is. QoS 2 and
-packets of more than 32 KB go through `burst` each time.
+QoS 1 that the packet identifier is not 0 nor any unfinished QoS 2 publish there is.
 
 Properties (MQTT 5) are those of the last two publishes, which went the general path: so nothing is
 wrong about them, and they are handed on as they are, since they have no topic alias, no expiry, no
@@ -45,6 +44,8 @@ _MOST_SIZES: Final = 8
 """Sizes of which a connection keeps what was made for them."""
 _BETWEEN: Final = (0x80 + 2, 0x4000 + 3)
 """Sizes between those with a length of one, two and three bytes."""
+MOST: Final = 0x1FFFFF + 4
+"""Bytes of a packet with a length of three bytes: what is longer goes through `burst` each time."""
 _NO_ID: Final = b"\0\0"
 _PUBACK: Final = int(PacketType.PUBACK)
 _PUBREC: Final = int(PacketType.PUBREC)
@@ -71,6 +72,8 @@ def again(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
     route.counts.delivered += len(route.sinks)
     connection.counts.payload_in += like.payload
     connection.counts.payload_out += like.payload * len(route.sinks)
+    if like.size > LARGE:
+        _leave_as_pieces(route)
     for sink in route.sinks:
         if not sink.out:
             sink.wake()
@@ -110,6 +113,8 @@ def _accept_again(
     connection.counts.payload_in += like.payload
     connection.messages_in += 1
     if grants.count:
+        if like.size > LARGE:
+            _leave_as_pieces(like.route)
         _hand_on(connection, data[rest:], like, grants)
     if like.twice:
         own.inbound_changed()
@@ -153,6 +158,12 @@ def _hand_on(connection: "MqttConnection", tail: bytes, like: Likeness, grants: 
             session.begun(1)
 
 
+def _leave_as_pieces(route: Verbatim) -> None:
+    """What goes to its takers now leaves by writev, without being joined (bulk.py)."""
+    for sink in route.sinks:
+        sink.bulky = True
+
+
 def _fits(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
     """Whether a burst is alike but for its size; `like` is of that size then."""
     size = len(data)
@@ -176,7 +187,7 @@ def _fits(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
         head = bytes((like.first,)) + encode_varint(size - 4) + like.name
     # One that ends within its packet identifier is malformed.
     least = len(head) if like.grants is None else len(head) + 2 + len(like.properties)
-    if not least <= size <= min(connection.limit, LARGE) or not data.startswith(head):
+    if not least <= size <= min(connection.limit, MOST) or not data.startswith(head):
         return False
     _fit(like, head, size)
     if len(like.sizes) >= _MOST_SIZES:
@@ -234,7 +245,7 @@ def remember_detailed(connection: "MqttConnection", data: bytes) -> None:
     length, body = decode_varint(data, 1, end)
     # A last byte of 0 adds nothing: the length is not as short as can be, as ours would be.
     longer = body > 2 and not data[body - 1]
-    if longer or body + length != end or end > LARGE or data[:1] not in _FIRST:
+    if longer or body + length != end or end > MOST or data[:1] not in _FIRST:
         return
     topic_end = body + 2 + (data[body] << 8) + data[body + 1]
     route = connection.verbatim.get(data[body + 2 : topic_end])

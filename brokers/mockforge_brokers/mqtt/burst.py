@@ -60,7 +60,7 @@ from .acknowledgements import (
     release,
     settle,
 )
-from .again import remember
+from .again import MOST, remember
 from .codes import V5, PacketType
 from .lint_warnings import LAST_OF_MANY, MANY
 from .records import Message
@@ -183,7 +183,7 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
     _forward_run(connection, sinks, data[start:position], run, heads)
     connection.messages_in += published
     # `start` is the one packet's, and what stands in front of it is not of the next one's head.
-    if last is not None and published == 1 and not start and position == len(data) <= LARGE:
+    if last is not None and published == 1 and not start and position == len(data) <= MOST:
         remember(connection, last, None, data[:heads], position)
     return position
 
@@ -207,11 +207,14 @@ def _forward_run(
     payload = len(piece) - heads
     connection.counts.payload_in += payload
     connection.counts.payload_out += payload * len(sinks)
+    large = len(piece) > LARGE
     for sink in sinks:
         if not sink.out:
             sink.wake()
         sink.out.append(piece)
         sink.messages_out += count
+        if large:
+            sink.bulky = True
 
 
 # More branches than elsewhere, since a call for each packet would cost a tenth of its time.
@@ -305,7 +308,7 @@ def _accept(  # noqa: C901
             connection.unanswered += len(packet_ids)
         kind = PacketType.PUBREC if twice else PacketType.PUBACK
         confirm(connection, kind, packet_ids, unread=unread)
-        if size == len(data) <= LARGE:
+        if size == len(data) <= MOST:
             remember(connection, route, grants, head, size)
     return position
 

@@ -620,6 +620,12 @@ def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
 # The same of other sizes: lengths of one, two and three bytes, too large ones, and damaged ones.
 @example((Setting(takers=(Taker("a", 0), Taker("#", 1), Taker("+", 0))),
           [alone(*sized(0)), alone(*sized(1))]))  # fmt: skip
+# Large ones in one burst, and such as take a length of four bytes.
+@example((Setting(takers=(Taker("#", 1),)), [sent(LEARN, stream(
+    *[publish("a", b"v" * 40_000, number) for number in (1, 2, 0, 0)]))]))  # fmt: skip
+@example((Setting(takers=(Taker("a", 1),), packet=1 << 22),
+          [alone(*[publish("a", b"y" * (size and 0x1FFFFF - 6 + size), qos * (1 + size))
+                   for qos in (0, 1) for size in (0, 0, 0, 1, 2, 3, 4, 5, 0)])]))  # fmt: skip
 @example((Setting(version=5, takers=(Taker("a", 2), Taker("+", 0)), packet=20_000),
           [alone(*sized(0), version=5), alone(*sized(1), version=5)]))  # fmt: skip
 @example(
