@@ -46,10 +46,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
 
-def pytest_runtest_teardown() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Nothing that is made here is garbage, and there are 600,000 objects of it: to look for it
+    meanwhile takes a third of the time, and with each full collection half a second."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.freeze()
+    gc.enable()
     # A start in this process puts all that lives out of the collector's sight, for a run's speed:
-    # what of it became garbage in cycles would stay for thousands of tests.
-    gc.unfreeze()
+    # what of it became garbage in cycles would stay for thousands of tests. And its end would put
+    # back what tests are made of.
+    gc.freeze = gc.unfreeze = _nothing
+
+
+def _nothing() -> None: ...
 
 
 _made: WeakSet[Journal | AmqpBroker] = WeakSet()
