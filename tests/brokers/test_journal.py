@@ -392,8 +392,11 @@ class Model:
         pages = sum(bool(page.tapes) for page in kept.pages)
         sizes = sum(len(each.data or b"") + CHUNK - 100 for each in every)
         assert kept.size == weights + pages * PAGE + sizes
+        here: dict[Tape, list[Chunk]] = {tape: [] for tape in self.came}
+        for each in every:
+            here[each.tape].append(each)
         for tape, came in self.came.items():
-            self.check_tape(tape, came, [each for each in every if each.tape is tape])
+            self.check_tape(tape, came, here[tape])
         for chunk in self.looks:
             assert (chunk.data is None) == (chunk.seq <= chunk.tape.left)
         self.looks = self.random.sample(every, min(9, len(every)))
