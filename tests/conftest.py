@@ -3,7 +3,7 @@ Python), a collector that sees everything, and an end with each test of what no 
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import groupby
 from typing import Any
 from weakref import WeakSet
@@ -47,21 +47,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
+def pytest_collection() -> Generator[None, object, object]:
     """Nothing that is made here is garbage, and there are 600,000 objects of it: to look for it
     meanwhile takes a third of the time, and with each full collection half a second."""
     gc.disable()
-    yield
-    gc.collect()
-    gc.freeze()
-    gc.enable()
-    # A start in this process puts all that lives out of the collector's sight, for a run's speed:
-    # what of it became garbage in cycles would stay for thousands of tests. And its end would put
-    # back what tests are made of.
-    gc.freeze = gc.unfreeze = _nothing
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+        # A start in this process puts all that lives out of the collector's sight, for a run's
+        # speed: what of it became garbage in cycles would stay for thousands of tests. And its end
+        # would put back what tests are made of.
+        gc.freeze = gc.unfreeze = _nothing
 
 
 def _nothing() -> None: ...
+
+
+_freeze = gc.freeze
+
+
+@pytest.fixture
+def frozen_by_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start freezes what lives, as in a user's process; it stays so."""
+    monkeypatch.setattr(gc, "freeze", _freeze)
 
 
 _made: WeakSet[Journal | AmqpBroker] = WeakSet()

@@ -168,6 +168,7 @@ def test_the_admin_port_serves_commands_when_asked_for() -> None:
         assert connects(mockforge.facts["admin"]["url"])
 
 
+@pytest.mark.usefixtures("frozen_by_starts")
 def test_nothing_of_brokers_that_ended_stays_in_memory() -> None:
     with MockForge(seed=1) as mockforge:
         for line in ("queue add q", "pub queue:q hi", "pub kafka:t hi", "pub mqtt:a hi -r"):

@@ -1,7 +1,6 @@
 """A real client whose frames wait: somebody at the screen decides over them, key by key."""
 
 import asyncio
-import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -78,4 +77,3 @@ def test_a_publisher_meets_what_is_entered_at_the_lines_that_e_and_x_begin() -> 
         asyncio.run(on_a_screen(act))
     finally:
         client.loop_stop()
-        gc.unfreeze()

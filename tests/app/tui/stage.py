@@ -1,7 +1,6 @@
 """Puts the screen on without a terminal, at a size, in front of brokers without sockets."""
 
 import asyncio
-import gc
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -122,7 +121,4 @@ def play(
             await stage.tick()
             await act(stage)
 
-    try:
-        asyncio.run(scene())
-    finally:
-        gc.unfreeze()
+    asyncio.run(scene())
