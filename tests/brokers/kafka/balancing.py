@@ -19,8 +19,8 @@ from .internal_topics import shown
 from .transacting import write_recorded
 
 RECORDED = Path(__file__).parent / "recorded" / "balancing.json"
-TOPICS = {"balancing.seven": 7, "balancing.four": 4}
-SEVEN, FOUR = TOPICS
+TOPICS = {"balancing.seven": 7, "balancing.four": 4, "balancing.many": 29}
+SEVEN, FOUR, MANY = TOPICS
 _ROUNDS = 100
 
 
@@ -159,6 +159,52 @@ def static_members_by_range(fleet):
     fleet.leave("b")
 
 
+# As Java's clients call themselves: these stand in other orders in Kafka's maps than by name.
+_IDS = (
+    "NzdtCYiaHQDHmUQlNHquqQ",
+    "Jiws9-y0fcLBOh68MXCHXw",
+    "4ZGaBaSKz0WWsyR9V1VKzQ",
+    "LqNc32BT_GnRShvp917OiQ",
+    "CikeGP50ZzHJKjyQLLm5jQ",
+    "AH-mlJztC3MbpHdpUkFqNQ",
+)
+
+
+def uniform_by_the_order_of_hashes(fleet):
+    first, second, third, fourth, fifth, _ = _IDS
+    for who in (first, second, third):
+        fleet.join(who, SEVEN)
+    fleet.leave(first)
+    fleet.join(fourth, SEVEN)
+    fleet.join(fifth, SEVEN)
+    fleet.leave(third)
+    fleet.leave(fifth)
+
+
+def uniform_of_many_partitions(fleet):
+    first, second, third, fourth, fifth, sixth = _IDS
+    for who in (first, second, third, fourth, fifth):
+        fleet.join(who, MANY)
+    fleet.leave(second)
+    fleet.join(sixth, MANY)
+    fleet.leave(fourth)
+
+
+def uniform_of_other_topics(fleet):
+    first, second, third, fourth, fifth, sixth = _IDS
+    fleet.join(first, SEVEN)
+    fleet.join(second, SEVEN, FOUR)
+    fleet.join(third, FOUR)
+    fleet.join(fourth, SEVEN, FOUR)
+    fleet.subscribe(third, MANY)
+    fleet.subscribe(first, SEVEN, MANY)
+    fleet.join(fifth, FOUR, MANY)
+    fleet.leave(second)
+    fleet.join(sixth, SEVEN, FOUR, MANY)
+    fleet.subscribe(fourth, FOUR)
+    fleet.leave(third)
+
+
 SCENARIOS = {
     one.__name__.replace("_", " "): one
     for one in (
@@ -167,6 +213,9 @@ SCENARIOS = {
         ranges_of_two_topics,
         static_members,
         static_members_by_range,
+        uniform_by_the_order_of_hashes,
+        uniform_of_many_partitions,
+        uniform_of_other_topics,
     )
 }
 

@@ -2,7 +2,8 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mockforge_brokers.kafka.state.groups.consumer.assignors import spread_by_range, uniform
+from mockforge_brokers.kafka.state.groups.consumer import uniform as uniformly
+from mockforge_brokers.kafka.state.groups.consumer.assignors import spread_by_range
 
 from .test_consumer_protocol import Members
 
@@ -12,6 +13,12 @@ members = st.sampled_from([f"m{number}" for number in range(6)])
 some_topics = st.frozensets(st.sampled_from(TOPICS))
 subscriptions = st.dictionaries(members, some_topics, min_size=1)
 alike = st.builds(dict.fromkeys, st.lists(members, min_size=1, unique=True), some_topics)
+
+
+def uniform(subscriptions, counts, current):
+    assignment = uniformly.uniform(subscriptions, counts, current)
+    assert all(len(set(keys)) == len(keys) for keys in assignment.values())
+    return {member: frozenset(keys) for member, keys in assignment.items()}
 
 
 def whole(counts, subscriptions):

@@ -1,11 +1,11 @@
 """In which order Java's hash maps hold things: Kafka goes by it where nothing else decides."""
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-_LEAST = 16
+_LEAST: Final = 16
 
 
 def hash_of(text: str) -> int:
@@ -39,3 +39,11 @@ def in_hash_order(
         while len(items) > places * 3 // 4:
             places *= 2
     return sorted(items, key=lambda item: place_of(hashed(item), places))
+
+
+def places_of_copy(count: int) -> int:
+    """The table's size of a `HashSet` that was made of so many things at once."""
+    places = _LEAST
+    while places < int(count / 0.75) + 1:
+        places *= 2
+    return places

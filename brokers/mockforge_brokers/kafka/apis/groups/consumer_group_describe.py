@@ -8,7 +8,7 @@ from ....errors import RequestRefused
 from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.cluster import Cluster
-from ...state.groups.consumer.assignors import Key
+from ...state.groups.consumer.assignment import Key
 from ...state.groups.consumer.group import ConsumerGroup
 from ...state.groups.consumer.member import ConsumerMember
 from ...wire.messages.consumer_groups import (

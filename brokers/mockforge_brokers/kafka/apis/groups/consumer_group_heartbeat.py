@@ -9,7 +9,8 @@ from ....access import Guard, Terms
 from ....errors import RequestRefused
 from ...acls import resource
 from ...codes import ApiKey, ErrorCode
-from ...state.groups.consumer.assignors import ASSIGNORS, Key
+from ...state.groups.consumer.assignment import Key
+from ...state.groups.consumer.assignors import ASSIGNORS
 from ...state.groups.consumer.group import LEAVES, LEAVES_FOR_A_WHILE
 from ...state.groups.consumer.member import HeartbeatRequest
 from ...wire.messages.consumer_groups import (

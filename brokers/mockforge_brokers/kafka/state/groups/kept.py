@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from .classic.group import Group
 from .classic.member import JoinRequest, Member
-from .consumer.assignors import Key
+from .consumer.assignment import Key
 from .consumer.group import ConsumerGroup
 from .consumer.member import ClassicMember, ConsumerMember, MemberState
 from .offsets import CommittedOffset

@@ -17,7 +17,7 @@ from ...logs.topic import Topics
 from ..offsets import Committer, GroupOffsets
 from ..rebalances import Rebalances
 from ..sessions import Sessions, new_member_id
-from .assignors import Key
+from .assignment import Key
 from .member import ConsumerMember, HeartbeatRequest, MemberState
 from .members import ConsumerMembers
 from .subscribed import SubscribedTopics

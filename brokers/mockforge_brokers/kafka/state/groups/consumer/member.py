@@ -13,7 +13,7 @@ from enum import Enum
 from msgspec import Struct
 
 from .....clock import Timer
-from .assignors import Key
+from .assignment import Key
 
 MayKnow = Callable[[str], bool]
 """Whether a member's user may describe a topic; equal for one user by the same rules."""

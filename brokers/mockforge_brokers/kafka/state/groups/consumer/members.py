@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from .....errors import RequestRefused
 from ....codes import ErrorCode
 from ..offsets import Committer
-from .assignors import Key
+from .assignment import Key
 from .member import ConsumerMember, HeartbeatRequest
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from .....environment import Environment
+from ...java_maps import hash_of, in_hash_order
 from ...logs.topic import Topics
 from ..embedded import Partitions
-from .assignors import Key
+from .assignment import Key
 from .matching import MatchedTopics
 from .member import ConsumerMember, MayKnow
 from .members import ConsumerMembers
@@ -118,5 +119,5 @@ class SubscribedTopics:
 
     def _counted(self) -> dict[bytes, int]:
         names = {name for member in self._members.values() for name in self.of(member)}
-        found = [self._topics[name] for name in sorted(names)]
+        found = [self._topics[name] for name in in_hash_order(sorted(names), hash_of)]
         return {topic.topic_id: len(topic.logs) for topic in found}

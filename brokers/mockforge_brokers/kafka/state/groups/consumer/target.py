@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from .assignors import ASSIGNORS, Assignment, Key
+from .assignment import Assignment, Key, Ordered
+from .assignors import ASSIGNORS
 from .member import ConsumerMember
 from .members import ConsumerMembers
 from .subscribed import SubscribedTopics
@@ -30,6 +31,8 @@ class TargetAssignment:
         self.epoch = 1
         self.by_member: Assignment = {}
         self.assignor = _DEFAULT
+        self._ordered: Ordered = {}
+        """As the assignor made it: what each member got first."""
         self._members = members
         self._topics = topics
         self.chosen: Assignment | None = None
@@ -51,7 +54,9 @@ class TargetAssignment:
             self.by_member = self._still_possible(self.chosen, subscriptions)
         else:
             assign = ASSIGNORS[self.assignor]
-            self.by_member = assign(subscriptions, self._topics.partitions, self.by_member)
+            current = {member: self._in_order(member) for member in self.by_member}
+            self._ordered = assign(subscriptions, self._topics.partitions, current)
+            self.by_member = {member: frozenset(keys) for member, keys in self._ordered.items()}
         self.epoch = epoch
 
     def choose(self, member_id: str, keys: frozenset[Key]) -> None:
@@ -74,6 +79,11 @@ class TargetAssignment:
         for assignment in (self.by_member, self.chosen or {}):
             if before in assignment:
                 assignment[member_id] = assignment.pop(before)
+
+    def _in_order(self, member_id: str) -> list[Key]:
+        """What it is to have, what it got first at the beginning."""
+        known, held = self._ordered.get(member_id, ()), self.by_member[member_id]
+        return [key for key in known if key in held] + sorted(held.difference(known))
 
     def _still_possible(
         self, chosen: Assignment, subscriptions: Mapping[str, frozenset[bytes]]
