@@ -111,10 +111,12 @@ class Endpoint(Flow):
             return
         bursts = self.server.bursts
         bursts.left -= 1
-        if bursts.left > 0:
-            self.handle(data)
-        else:
+        if bursts.left <= 0:
             self._measure(data)
+        elif self.server.turns.answers.gathering:
+            self.handle_of_many(data)
+        else:
+            self.handle(data)
         if count > SMALL:
             connection = self.connection
             if connection.missing >= _LARGE or (count >= FULL and connection.expected >= _LARGE):
@@ -125,6 +127,7 @@ class Endpoint(Flow):
 
         What the loop reads goes through a buffer of its own, and comes in many pieces.
         """
+        self.server.turns.answers.write()
         while True:
             # Where somebody wants nothing read, or the turn is up, the loop goes on in its time.
             if (
@@ -172,7 +175,10 @@ class Endpoint(Flow):
     def _measure(self, data: bytes) -> None:
         now = self.environment.turn.now
         begun = now()
-        self.handle(data)
+        if self.server.turns.answers.gathering:
+            self.handle_of_many(data)
+        else:
+            self.handle(data)
         self.server.bursts.add(now() - begun)
 
     def handle(self, data: bytes) -> None:
@@ -234,6 +240,7 @@ class Endpoint(Flow):
         turns = self.server.turns
         if turns.crowd > CROWD and turns.armed:
             # As below, where it is known that nobody is answered at once.
+            turns.answers.gather()
             if self._tape is not None and data:
                 self._tape.add(IN, data, tail)
             self._awake = True
@@ -301,7 +308,7 @@ class Endpoint(Flow):
 
     def _follow(self) -> None:
         """The client left, and the last of its frames is handled."""
-        self.flush()
+        self.flush_now()
         self._lose("the client closed the connection")
         if self.transport.get_write_buffer_size():
             self._hang_up()
@@ -385,7 +392,7 @@ class Endpoint(Flow):
     def close(self, reason: str) -> None:
         if self.closing:
             return
-        self.flush()
+        self.flush_now()
         self._lose(reason)
         self._end_in_order()
 
@@ -421,6 +428,7 @@ class Endpoint(Flow):
         What was written before may still be on its way, and the socket may live on for a while.
         """
         self.closing = True
+        self.server.turns.answers.write()
         if self._lost:
             return
         self._lost = True
@@ -469,6 +477,7 @@ class Endpoint(Flow):
     # When something is wrong.
 
     def fail(self, error: Exception, data: bytes) -> None:
+        self.server.turns.answers.write()
         if self._tape is not None and data:
             self._tape.add(IN, data)
         failed = logged(error, self.protocol, self.id, self.connection.client, self._tape)

@@ -51,6 +51,11 @@ class Flow(Outgoing):
         self._emit(PeerCaughtUp(self.protocol, self.id, self.connection.client))
         self.resume_sending()
         self.resume_reading()
+        self.flush_now()
+
+    def flush_now(self) -> None:
+        """Write all output, behind the answers of this turn that are yet to be written."""
+        self.server.turns.answers.write()
         self.flush()
 
     def pause_reading(self) -> None:
@@ -89,11 +94,37 @@ class Flow(Outgoing):
         if self.connection.unfinished and self._later is None and not self.closing:
             self._wait(b"")
 
+    def handle_of_many(self, data: bytes) -> None:
+        """As `handle`, where a crowd's answers are gathered."""
+        environment, turns = self.environment, self.server.turns
+        if self.lanes is not None or environment.in_force.active:
+            turns.answers.write()
+            self.handle(data)
+            return
+        turn, connection = environment.turn, self.connection
+        turn.until = turn.now() + turn.length
+        try:
+            tail = connection.receive(data)
+        except Exception as error:
+            self.fail(error, data)
+            return
+        pieces, answer = connection.out, b""
+        if pieces and not self._awake:
+            if len(pieces) == 1:
+                answer = pieces.pop()
+            else:
+                self._awake = True
+                turns.waiting.append(self)
+        turns.answers.gathered.append((self, self._tape, data, answer, tail))
+        if connection.unfinished:
+            self._go_on_later()
+
     # What waits for another turn.
 
     def _wait(self, data: bytes) -> None:
         """Leave these bytes for a later turn of the loop, and the peer's next ones unread."""
         if self._later is None:
+            self.server.turns.answers.write()
             self._later = Later(self)
             self.pause_reading()
             self.server.backlog.wait(self._later)

@@ -148,12 +148,16 @@ class Outgoing(asyncio.Protocol):
         except Exception as error:
             self.fail(error, b"")
 
-    def write(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
+        """Hand bytes to the socket, and to no journal."""
         if self._by_transport:
             self.transport.write(data)
         else:
             self._write_data(data)
         self.bytes_out += len(data)
+
+    def write(self, data: bytes) -> None:
+        self.send(data)
         if self._tape is not None:
             self._tape.add(OUT, data)
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from .answers import Answers
 from .fairness import TURN, Turn
 
 FEW: Final = 2
@@ -37,6 +38,7 @@ class Turns:
         "_now",
         "_spoke",
         "_until",
+        "answers",
         "armed",
         "crowd",
         "speaking",
@@ -64,6 +66,7 @@ class Turns:
         self._until = 0.0
         self.speaking: Writer | None = None
         self.waiting: deque[Writer] = deque()
+        self.answers = Answers(never=before is not None)
 
     def behind(self) -> bool:
         """There was more to write than one turn had time for."""
@@ -122,7 +125,7 @@ class Turns:
 
     def _flush_all(self) -> None:
         waiting, now = self.waiting, self._now
-        self.armed = False
+        self.armed = self.answers.gathering = False
         if len(waiting) > _MOST and self._gathers():
             self._arm()
             return
@@ -131,6 +134,7 @@ class Turns:
         self.crowd = FEW if self.crowd > CROWD else 0
         if self._before is not None:
             self._before()
+        self.answers.write()
         end = now() + TURN
         for _ in range(min(len(waiting), _MOST)):
             waiting.popleft().flush()
