@@ -19,6 +19,7 @@ from .facts import POSITION_BITS, Kept
 from .live import Live, Segment, place_of
 from .reading import Reader, number_of, path_of, paths_in
 from .refused import OURS, DataError, newer, unusable
+from .runs import Piece
 from .segments import Entity
 
 _OUR_FOLDER: Final = 0o700
@@ -39,7 +40,6 @@ _NO_SYNC: Final = {errno.EINVAL, errno.EBADF, getattr(errno, "ENOTSUP", errno.EI
 """What file systems answer that cannot sync a folder."""
 RENEWED: Final = ".new"
 """What the name of a file ends in that is to take the place of a segment."""
-_Piece = bytes | memoryview
 
 
 class SegmentFile:
@@ -69,7 +69,7 @@ class SegmentFile:
                 path_of(folder, segment.number).unlink(missing_ok=True)
                 raise
 
-    def write(self, at: int, pieces: Sequence[bytes], ahead: int = 0) -> None:
+    def write(self, at: int, pieces: Sequence[Piece], ahead: int = 0) -> None:
         """Put them there, and with the same write so many zeros behind them.
 
         To grow a file that is written through costs the file system a transaction of its own each
@@ -81,7 +81,7 @@ class SegmentFile:
             if not there:
                 self.extent = at + size
             return
-        left: list[_Piece] = [*pieces]
+        left: list[Piece] = [*pieces]
         if ahead and at + size > self.extent:
             left.append(bytes(ahead))
         done = 0
@@ -94,7 +94,7 @@ class SegmentFile:
                 left = [memoryview(b"".join(some))[count:], *left]
         self.extent = max(self.extent, at + done)
 
-    def put(self, pieces: Sequence[_Piece], at: int) -> int:
+    def put(self, pieces: Sequence[Piece], at: int) -> int:
         """Write what the system takes at once: so many bytes of them are there."""
         if _VECTORS:
             return os.pwritev(self._handle, pieces, at)

@@ -1,6 +1,6 @@
 """Rows that differ in their midst alone, as the messages of a burst do: on disk they are as one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct as Layout
 from typing import Final
 
@@ -13,6 +13,9 @@ ENTRY: Final = _ENTRY.size
 _PIECE: Final = 16 * 1024
 """Bytes of contents that have one checksum, about: where one of them is damaged all of these are
 lost, and to ask for a checksum takes longer than that of a KB itself."""
+
+Piece = bytes | memoryview
+"""Contents; a view is of what was read, which stays until it is written."""
 
 
 class Run(Struct):
@@ -28,7 +31,7 @@ class Run(Struct):
     after: bytes
     length: int
     stride: int
-    pieces: list[bytes]
+    pieces: list[Piece]
 
     @property
     def each(self) -> int:
@@ -42,7 +45,7 @@ class Run(Struct):
     def rows(self) -> dict[int, bytes]:
         before, after, length = self.before, self.after, self.length
         values = [
-            b"%b%b%b" % (before, piece[at : at + length], after)
+            b"".join((before, piece[at : at + length], after))
             for piece in self.pieces
             for at in range(0, len(piece), self.stride)
         ]
@@ -91,25 +94,42 @@ def run_of(numbers: range, contents: Sequence[bytes], before: bytes, after: byte
     """Of contents of one length, which are copied next to each other."""
     length = len(contents[0])
     some = max(1, _PIECE // length)
-    pieces = [b"".join(contents[at : at + some]) for at in range(0, len(contents), some)]
+    pieces: list[Piece] = [
+        b"".join(contents[at : at + some]) for at in range(0, len(contents), some)
+    ]
     return Run(numbers, before, after, length, length, pieces)
 
 
-def encode(runs: Iterable[Run]) -> tuple[bytes, list[bytes]]:
+def encode(runs: Iterable[Run]) -> tuple[bytes, list[Piece]]:
     """Their part of an index, and what stands behind the values of a frame."""
     extend, pack = google_crc32c.extend, _ENTRY.pack
     index: list[bytes] = []
-    stored: list[bytes] = []
+    stored: list[Piece] = []
     for run in runs:
         before, after, length, stride = len(run.before), len(run.after), run.length, run.stride
         around, first = run.before + run.after, run.numbers.start
         crc = google_crc32c.value(around)
-        for piece in run.pieces:
+        for piece in _parts(run):
             count = (len(piece) - length) // stride + 1
-            index.append(pack(first, count, before, after, length, stride, extend(crc, piece)))
+            # Who makes the checksum takes no views; what is copied for that is the same small piece
+            # of memory each time, and never written to the file.
+            checksum = extend(crc, bytes(piece))
+            index.append(pack(first, count, before, after, length, stride, checksum))
             stored += (around, piece)
             first += count
     return b"".join(index), stored
+
+
+def _parts(run: Run) -> Iterator[Piece]:
+    """Its pieces, of which those that are longer than a checksum is to be of are cut."""
+    step = max(1, _PIECE // run.stride) * run.stride
+    size = step - run.stride + run.length
+    for piece in run.pieces:
+        if len(piece) <= size:
+            yield piece
+        else:
+            for at in range(0, len(piece), step):
+                yield piece[at : at + size]
 
 
 def decode(index: bytes, at: int) -> list[StoredPiece]:

@@ -32,7 +32,7 @@ import google_crc32c
 from msgspec import MsgspecError, Struct, msgpack
 
 from . import runs as together
-from .runs import Run, StoredPiece
+from .runs import Piece, Run, StoredPiece
 
 VERSION: Final = 5
 """The first was a file of SQLite."""
@@ -199,7 +199,7 @@ def encode(
     flags: int = 0,
     synced: int = 0,
     runs: Collection[Run] = (),
-) -> tuple[list[bytes], Sequence[int]]:
+) -> tuple[list[Piece], Sequence[int]]:
     """A frame, in pieces where its values are large; and the sizes of those of `rows`."""
     values = rows.values()
     # The loop's thread does this for each group: what is done for each row is done in C.
@@ -246,7 +246,7 @@ def encode_row(
     flags: int = 0,
     synced: int = 0,
     gone: Collection[int] = (),
-) -> Sequence[bytes]:
+) -> Sequence[Piece]:
     """As `encode`, of one row and what is gone, as who waits for each confirm causes: in pieces."""
     size = len(value)
     index = pack_row(number, size, checksum(value))

@@ -31,6 +31,7 @@ from .facts import Group, Kept
 from .live import Segment, place_of
 from .reading import path_of
 from .refused import NO_ROOM
+from .runs import Piece as Contents
 from .store import Store
 from .syncer import Syncer
 
@@ -64,7 +65,7 @@ class _Job(Struct):
     group: int
     segment: Segment
     at: int
-    pieces: Sequence[bytes]
+    pieces: Sequence[Contents]
     size: int
     emptied: list[int] = []
     piece: Piece | None = None

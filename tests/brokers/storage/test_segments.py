@@ -67,9 +67,8 @@ def runs_of(said):
         before, after = b"b" + around, around + b"a"
         if between:
             some = max(1, count // 2)
-            pieces = [
-                (b"-" * between).join(contents[at : at + some]) for at in range(0, count, some)
-            ]
+            read = [(b"-" * between).join(contents[at : at + some]) for at in range(0, count, some)]
+            pieces = [memoryview(b"head" + each + b"more")[4:-4] for each in read]
             yield Run(numbers, before, after, size, size + between, pieces)
         else:
             yield run_of(numbers, contents, before, after)
@@ -98,6 +97,15 @@ def test_runs_are_read_as_the_rows_that_they_stand_for(group, said):
     assert sum(run.size for run in runs) == sum(map(len, there.values()))
     assert segments.size_at(data[HEAD : HEAD + 64], SALT) == len(data) - HEAD
     assert segments.is_whole(data)
+
+
+def test_what_was_read_at_once_has_a_checksum_for_some_kilobytes_each():
+    contents = [bytes((number,)) * 1000 for number in range(100)]
+    read = memoryview(b"--".join(contents))
+    run = Run(range(100), b"<", b">", 1000, 1002, [read])
+    (found,) = walked(segment(*segments.encode(SALT, 1, {}, runs=[run])[0]))
+    assert [piece.count for piece in found.pieces] == [16] * 6 + [4]
+    assert [piece.first for piece in found.pieces] == [0, 16, 32, 48, 64, 80, 96]
 
 
 @settings(max_examples=60, deadline=None)

@@ -77,6 +77,8 @@ _BASIC: Final = 60
 _SMALLEST_HEADER: Final = 14
 _BETWEEN_LOOKS: Final = 16
 """Publishes to few queues between two looks at the time."""
+_TOGETHER: Final = 64 * 1024
+"""Bytes of alike ones that are as many: what is done for them is less than half of a step each."""
 _MOST_PUBLICATIONS: Final = 8192
 _LARGE: Final = 16 * 1024
 """Bytes of a body whose parts are not worth to be copied before the last one is there."""
@@ -254,7 +256,8 @@ class BurstReader:
             return 0
         start = publication.size
         contents: list[bytes] = []
-        for begin in range(at, min(at + _BETWEEN_LOOKS * span, len(data) - span + 1), span):
+        most = max(_BETWEEN_LOOKS * span, _TOGETHER)
+        for begin in range(at, min(at + most, len(data) - span + 1), span):
             if (
                 not data.startswith(known, begin)
                 or data[begin + span - 1] != END

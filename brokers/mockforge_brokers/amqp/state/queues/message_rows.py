@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, msgpack
 
 from ....storage.facts import row_number
-from ....storage.runs import Run, run_of
+from ....storage.runs import Piece, Run, run_of
 from ....storage.store import Store
 from ...records import Alike, packed
 from ..message import Message
@@ -62,7 +62,7 @@ class Burst(Struct, eq=False):
     stride: int
     length: int
     messages: list[Message]
-    pieces: list[bytes]
+    pieces: list[Piece]
 
     def goes_on(self, first: Message, stride: int, length: int) -> bool:
         """Whether this one is alike, too, and the next."""
@@ -134,7 +134,8 @@ class Keeping(Struct, eq=False):
     def add_burst(self, messages: list[Message], alike: Alike) -> None:
         """They came just now; `alike` are their contents."""
         stride, length = alike.stride, len(alike.contents[0])
-        piece = alike.data[alike.at : alike.at + stride * (len(messages) - 1) + length]
+        # A copy would be one of each message, and of new memory.
+        piece = memoryview(alike.data)[alike.at :][: stride * (len(messages) - 1) + length]
         bursts = self.bursts
         if bursts and bursts[-1].goes_on(messages[0], stride, length):
             bursts[-1].messages += messages
