@@ -147,6 +147,7 @@ def played(script: Sequence[Turn], *, gathered: bool) -> list[object]:
 @example([[(6, "a\n"), (6, "bug\n"), (5, "a\n"), (5, "lost")]])
 @example([[(6, "a\n"), (6, "hurry"), (5, "a\n"), (5, "pause")]])
 @example([[(6, "a\n"), (6, "end"), (7, "a\n"), (8, "rule"), (7, "b\nc\n")]])
+@example([[(6, "a\n"), (7, "all x\n"), (6, "pause")]])
 @example([[(6, "all x\n"), (6, "a\n"), (5, "a\n")], [(5, "big 70000\n")]])
 def test_what_is_gathered_has_the_outcome_of_what_is_not(script: Sequence[Turn]) -> None:
     assert played(script, gathered=True) == played(script, gathered=False)
@@ -165,6 +166,22 @@ def test_a_crowd_is_answered_and_kept_in_the_order_in_which_it_spoke() -> None:
         assert [each for each in scene.kept(OUT) if each in expected] == expected
         times = {chunk.time for chunk in scene.environment.journal.since(0)}
         assert times == {scene.environment.clock.wall()}
+
+    run(test)
+
+
+def test_who_has_to_wait_has_what_it_said_before_kept_first() -> None:
+    async def test(scene: Scene) -> None:
+        # Those who wait have their turn before the crowd is answered.
+        scene.act(8, "hurry")
+        scene.crowd()
+        end = scene.ends[6]
+        say(end, b"a\n")
+        scene.act(6, "hurry")
+        say(end, b"b\n")
+        for _ in range(4):
+            await asyncio.sleep(0)
+        assert scene.kept_of(end, IN) == scene.written(end) == b"a\none\ntwo\nb\n"
 
     run(test)
 
@@ -191,23 +208,31 @@ def test_who_is_ended_by_what_another_is_written_has_its_own_answer_first() -> N
     run(test)
 
 
-@pytest.mark.parametrize("most", [1_000, 20_000])
-def test_what_a_crowd_said_counts_for_the_limits_of_the_journal(most: int) -> None:
+@pytest.mark.parametrize(
+    ("total", "most", "large"),
+    [(4_000, 1_000, 800), (80_000, 20_000, 4_000), (10 << 20, 200_000, 240_000)],
+    ids=["no pages", "small pages", "more than its share at once"],
+)
+def test_what_a_crowd_said_counts_for_the_limits_of_the_journal(
+    total: int, most: int, large: int
+) -> None:
     async def test(scene: Scene) -> None:
         journal = scene.environment.journal
         for number in range(40):
             scene.crowd()
+            size = large if number % 4 == 1 else 20
             for end in scene.ends[CROWD:]:
-                say(end, b"x" * 20 * number + b"\n")
+                say(end, b"x" * size + b"\n")
             await asyncio.sleep(0)
-            assert journal.size <= 4 * most
+            assert journal.spare >= 0
             for end in scene.ends:
                 chunks = [*end._tape.back()]
                 assert end._tape.size == sum(len(each.data) + OVERHEAD for each in chunks)
                 assert end._tape.size <= most + sum(len(each.data) for each in chunks[:2])
         assert journal.left > 0
+        assert journal.size <= total
 
-    run(test, Limits(journal_total=4 * most, journal_connection=most))
+    run(test, Limits(journal_total=total, journal_connection=most))
 
 
 def test_of_one_who_was_reset_no_answer_is_kept_that_was_not_written() -> None:

@@ -198,6 +198,22 @@ def test_where_many_speak_all_facts_of_the_turn_are_written_as_one_before_the_an
     run(test, prompt=True)
 
 
+def test_no_crowd_is_answered_before_its_facts_are_on_disk():
+    async def test(scene):
+        ends = [scene.join() for _ in range(12)]
+        scene.server.turns._now = lambda: 0.0
+        scene.disk.at_once = False
+        for number, (one, _) in enumerate(ends):
+            one.data_received(b"keep %d\n" % number)
+        await asyncio.sleep(0)
+        assert [written for _, written in ends] == [[] for _ in ends]
+        for _ in range(2):
+            scene.disk.commit()
+        assert [written for _, written in ends] == [[b"keep %d\n" % each] for each in range(12)]
+
+    run(test, prompt=True)
+
+
 def test_what_full_reads_bring_in_one_turn_is_written_as_one():
     """Behind each comes the next one, of a publisher that waits for none of them alone."""
 
