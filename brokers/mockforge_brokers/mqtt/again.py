@@ -89,17 +89,16 @@ def _accept_again(
     """The same of QoS 1 or 2."""
     own = connection.session
     assert own is not None
-    place = len(like.head)
-    rest = place + 2
-    packet_id = data[place:rest]
-    properties, topic = like.properties, like.route.counts
+    rest, properties = like.rest, like.properties
+    packet_id = data[rest - 2 : rest]
     if packet_id == _NO_ID or (properties and not data.startswith(properties, rest)):
         return False
-    unreleased = own.inbound
-    number = int.from_bytes(packet_id) if unreleased or like.twice else 0
-    if number in unreleased:
-        return False
-    if like.twice:
+    unreleased, twice, topic, counts = own.inbound, like.twice, like.route.counts, connection.counts
+    if unreleased or twice:
+        number = int.from_bytes(packet_id)
+        if number in unreleased:
+            return False
+    if twice:
         # Before MQTT 5, which has properties, if none are in there, nothing limits them.
         full = properties and len(unreleased) >= connection.broker.options.receive_maximum
         if full or topic.published % MANY == LAST_OF_MANY:
@@ -110,19 +109,19 @@ def _accept_again(
         connection.unanswered = 1
         kind, head = _PUBACK, _PUBACK_HEAD
     topic.published += 1
-    connection.counts.payload_in += like.payload
+    counts.payload_in += like.payload
     connection.messages_in += 1
     if grants.count:
         if like.size > LARGE:
             _leave_as_pieces(like.route)
         _hand_on(connection, data[rest:], like, grants)
-    if like.twice:
+    if twice:
         own.inbound_changed()
     if properties and not grants.count:
         confirm(connection, kind, [packet_id], unread=True)
     else:
         connection.out.append(head + packet_id)
-        connection.counts.sent[kind] += 1
+        counts.sent[kind] += 1
     return True
 
 
@@ -140,8 +139,10 @@ def _hand_on(connection: "MqttConnection", tail: bytes, like: Likeness, grants: 
     counts.payload_out += payload * grants.count
     for qos, begin, sessions in like.parts:
         body = tail[len(properties) :] if properties else tail
-        plain = not like.values
-        message = Message(route.topic_name, body, qos) if plain else _detailed(like, body, qos)
+        if like.values:
+            message: Message = _detailed(like, body, qos)
+        else:
+            message = Message(route.topic_name, body, qos)
         for session, sink in sessions:
             own_id = session.begin(message, like.cost)
             if own_id > 0:
@@ -172,7 +173,7 @@ def _fits(connection: "MqttConnection", data: bytes, like: Likeness) -> bool:
         if not data.startswith(known[0]):
             return False
         like.head, like.payload, like.cost, like.lower_head, like.parts = known
-        like.size = size
+        like.size, like.rest = size, len(like.head) + 2
         return True
     # A body of a byte more than the packet just below these sizes has a longer length, too.
     if size < len(like.name) + 2 or size in _BETWEEN:
@@ -283,7 +284,7 @@ def _as_they_are(properties: bytes) -> Mapping[str, Any]:
 
 def _fit(like: Likeness, head: bytes, size: int) -> None:
     """Let it be about packets of `size` bytes, of which one begins with `head`."""
-    like.head, like.size = head, size
+    like.head, like.size, like.rest = head, size, len(head) + 2
     like.payload = payload = size - len(head)
     grants = like.grants
     if grants is not None:

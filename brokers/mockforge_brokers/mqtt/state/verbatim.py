@@ -131,6 +131,7 @@ class Likeness:
         "parts",
         "payload",
         "properties",
+        "rest",
         "route",
         "size",
         "sizes",
@@ -154,6 +155,8 @@ class Likeness:
         self.weight = 0
         """What they take in bytes (`Message.weight`)."""
         self.head = b""
+        self.rest = 0
+        """Where its packet identifier ends, if it has one."""
         self.lower_head = b""
         self.payload = 0
         """Bytes of its payload."""
