@@ -76,6 +76,7 @@ def _keep(exchanges: list[Exchange]) -> None:
         spare -= cost
         if spare < 0 or tape.over:
             tape.over = False
+            journal.spare = spare
             journal.seal()
             coming, spare = journal.coming, journal.spare
     journal.spare = spare

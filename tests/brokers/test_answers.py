@@ -230,7 +230,7 @@ def test_what_a_crowd_said_counts_for_the_limits_of_the_journal(
                 assert end._tape.size == sum(len(each.data) + OVERHEAD for each in chunks)
                 assert end._tape.size <= most + sum(len(each.data) for each in chunks[:2])
         assert journal.left > 0
-        assert journal.size <= total
+        assert sum(end._tape.size for end in scene.ends) <= journal.size <= total
 
     run(test, Limits(journal_total=total, journal_connection=most))
 
