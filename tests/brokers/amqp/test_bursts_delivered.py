@@ -123,8 +123,7 @@ def test_a_burst_for_one_who_does_not_acknowledge_is_delivered_together() -> Non
     with patch.object(Delivery, "deliver_all", counted):
         outcome(BURSTS["many"], TAKERS["one"], stopped=False)
     # The first is examined, and the second known.
-    assert sum(counts) >= 98
-    assert max(counts) == 16
+    assert max(counts) >= 98
 
 
 @pytest.mark.parametrize("taker", ["one", "one who acknowledges"])
