@@ -97,7 +97,9 @@ def mark(folder: Path) -> None:
         connection.execute(f"pragma user_version={VERSION}")
         connection.execute("create table see_segments(name text)")
     except sqlite3.Error as error:
-        raise DataError(f"{made} cannot be written: {error}") from None
+        raise DataError(
+            f"{made} cannot be written: {error}; make room, or give another --data-dir"
+        ) from None
     finally:
         connection.close()
     os.replace(made, path)

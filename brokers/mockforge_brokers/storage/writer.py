@@ -117,6 +117,9 @@ class Writer(RowWriter):
             self._syncer.begin(self._synced)
 
     def write(self, group: Group) -> None:
+        if not self._files.ready:
+            # The start was refused, and what brokers begin with is nobody's any more.
+            return
         self._settle()
         job = self._job(group)
         runs = sum(sum(map(len, run.pieces)) for run in group.runs)
@@ -227,8 +230,7 @@ class Writer(RowWriter):
             if self._syncer is not None:
                 steps.callback(self._syncer.close)
             steps.callback(self._end_thread)
-            # What was not read is not written to either: a start that failed.
-            if last is not None and self._files.ready:
+            if last is not None:
                 self.write(last)
 
     def _end_thread(self) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from mockforge_brokers.storage.disk import Files, SegmentFile
 from mockforge_brokers.storage.refused import DataError
+from mockforge_brokers.storage.writer import Writer
 
 from .test_disk import ROWS, filled, group, read, write, writer
 
@@ -65,9 +66,20 @@ def test_a_disk_that_is_full_at_the_first_start_is_named_and_the_folder_let_go(
     with monkeypatch.context() as patched:
         made = SimpleNamespace(execute=refuses, close=lambda: None)
         patched.setattr("sqlite3.connect", lambda *args, **how: made)
-        with pytest.raises(DataError, match=r"mockforge\.db\.new cannot be written: database or"):
+        with pytest.raises(
+            DataError, match=r"mockforge\.db\.new cannot be written: database or .*; make room"
+        ):
             Files(tmp_path).read()
     Files(tmp_path).close()
+
+
+def test_what_brokers_begin_with_is_not_written_where_the_start_is_refused(tmp_path):
+    files = Files(tmp_path)
+    made = Writer(files, lambda function, *args: function(*args))
+    # As the store's timer does it, which goes off while the start comes to its end.
+    made.write(group(1, entities=[("vhost", b"/", b"")]))
+    made.close(group(2, entities=[("vhost", b"a", b"")]))
+    assert not list(tmp_path.glob("*.seg"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders of POSIX")
