@@ -158,6 +158,8 @@ class Layered(asyncio.Protocol, asyncio.Transport):
             self._fail(f"no TLS or WebSocket was agreed on within {HANDSHAKE:g} s")
 
     def _fail(self, reason: str) -> None:
+        # The client's own end, which follows, is no further news.
+        self._left = True
         self._report(reason)
         self._below.write(self._stream.answer())
         self._inner.close(reason)

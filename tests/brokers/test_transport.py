@@ -647,6 +647,9 @@ def test_whoever_speaks_something_else_to_a_layer_is_told_of_and_closed(tmp_path
         writer.close()
         await world.until(lambda: world.seen(ConnectionClosed))
         assert "it speaks HTTP without TLS" in world.seen(ConnectionClosed)[0].reason
+        # Nor does it count as one that left, which it had to.
+        await asyncio.sleep(0)
+        assert len(world.seen(ProtocolViolated)) == 1
         reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
         writer.close()
         await world.until(lambda: len(world.seen(ProtocolViolated)) == 2)
