@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.limits import LIMITS
+from mockforge_brokers.mqtt.authentication import scripted
 from mockforge_brokers.mqtt.codes import Reason
 from mockforge_brokers.mqtt.listeners import ListenerOptions
 from mockforge_brokers.mqtt.options import HAND_ON, LINT_LEVELS, NOT_AUTHORIZED, SHARED_ORDERS
 from mockforge_brokers.mqtt.presets import PRESETS
-from mockforge_brokers.mqtt.state.topics import name_problem
+from mockforge_brokers.mqtt.state.topics import filter_problem, name_problem
 
 from ..units import parse_duration, parse_size
 from .setting import Setting, between, boolean, one_of, seconds
@@ -34,13 +36,25 @@ _SUBACK_REFUSES = frozenset(
 def refused_filter(text: str) -> tuple[str, int]:
     """`FILTER` or `FILTER=CODE`: the filter, and what SUBACK of MQTT 5 says of it.
 
-    What is no name of such a code belongs to the filter, which may have any character.
+    What is no name of such a code belongs to the filter, which may have any character. Raises
+    ValueError for a filter that nobody could ask for.
     """
     topic_filter, equals, word = text.rpartition("=")
     code = Reason.__members__.get(word.upper().replace("-", "_"))
-    if equals and code in _SUBACK_REFUSES:
-        return topic_filter, int(code)
-    return text, NOT_AUTHORIZED
+    if not equals or code not in _SUBACK_REFUSES:
+        topic_filter, code = text, Reason(NOT_AUTHORIZED)
+    if problem := filter_problem(topic_filter):
+        raise ValueError(problem)
+    return topic_filter, int(code)
+
+
+def auth_method(text: str) -> str:
+    """The text, of which the broker makes its scripted method."""
+    try:
+        scripted(text)
+    except InvalidInput as error:
+        raise ValueError(str(error)) from None
+    return text
 
 
 def predefined_topic(text: str) -> tuple[int, str]:
@@ -286,7 +300,7 @@ MQTT_SETTINGS: tuple[Setting, ...] = (
     _mqtt(
         "auth_methods",
         "--mqtt-auth",
-        str,
+        auth_method,
         "scripted method of enhanced authentication; may be given several times",
         "'METHOD [CHALLENGE ...] [refuse=CODE]'",
         many=True,
@@ -294,7 +308,7 @@ MQTT_SETTINGS: tuple[Setting, ...] = (
     _mqtt(
         "refused_filters",
         "--mqtt-refuse",
-        str,
+        refused_filter,
         "topic filter within which nobody may subscribe; may be given several times",
         "FILTER[=CODE]",
         many=True,

@@ -13,7 +13,7 @@ from mockforge_brokers.protocols import PROTOCOLS
 
 from .file import Found, read
 from .model import USUAL_PORTS, Config, ConfigError
-from .mqtt import MQTT_PREFIX, refused_filter
+from .mqtt import MQTT_PREFIX
 from .setting import Setting, boolean
 from .table import BY_NAME, LIMIT_PREFIX, SETTINGS
 from .variables import is_of_kubernetes, mistyped
@@ -21,6 +21,8 @@ from .variables import is_of_kubernetes, mistyped
 DEFAULT_FILE = "mockforge-tui.yaml"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
+_PAIRS = ("refused_filters", "sn_topics", "listeners")
+"""Of MQTT's settings those whose values are keys with what each stands for."""
 _ON_DEMAND = frozenset({"amqp-management", "mqtt-sn"})
 """Served where their port is given; else it is any where the plain one is."""
 _PORTS = (
@@ -110,10 +112,7 @@ def resolve(
     mqtt = _taken_out(values, MQTT_PREFIX)
     _fill_in(values, limits, mqtt, origins)
     _fill_in_release(values, limits, origins)
-    filters = mqtt.pop("refused_filters", ())
-    mqtt["refused_filters"] = dict(map(refused_filter, filters))
-    mqtt["sn_topics"] = dict(mqtt.pop("sn_topics", ()))
-    mqtt["listeners"] = dict(mqtt.pop("listeners", ()))
+    mqtt |= {name: dict(mqtt.get(name, ())) for name in _PAIRS}
     config = Config(**values, limits=limits_of(limits), mqtt_options=MqttOptions(**mqtt))
     _check(config)
     return Resolved(config, origins, tuple(found.warnings))

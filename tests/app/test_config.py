@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from mockforge_tui.accounts import fill
 from mockforge_tui.config import Config, ConfigError, resolve
 from mockforge_tui.config.mqtt import MQTT_PREFIX
 from mockforge_tui.config.setting import boolean
-from mockforge_tui.config.table import SETTINGS, parse_limit
+from mockforge_tui.config.table import BY_NAME, SETTINGS, parse_limit
 from mockforge_tui.protocols import amqp, kafka
 
 
@@ -69,6 +70,29 @@ def test_what_mqtt_takes_several_times_is_read_alike_from_file_variable_and_opti
         "tls": ListenerOptions(anonymous=False, users=("alice", "bob")),
         "ws": ListenerOptions(maximum_qos=1, packet=65_536),
     }
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "wrong"),
+    [
+        ("refused_filters", "a/#/b", "'a/#/b': # is only legal as the whole last level"),
+        ("refused_filters", "a/#=NO_CODE", "'a/#=NO_CODE': # is only legal as"),
+        ("refused_filters", "=QUOTA_EXCEEDED", "a topic filter has at least one character"),
+        ("auth_methods", "A refuse=SUCCESS", "'SUCCESS' is no failing reason code"),
+        (
+            "auth_methods",
+            "SCRAM-SHA-256 a",
+            "SCRAM-SHA-256 is there for users with",
+        ),
+    ],
+)
+def test_what_mqtt_takes_several_times_is_checked_where_it_is_given(key, text, wrong, tmp_path):
+    file = write(tmp_path, f"mqtt:\n  {key}: ['{text}']\n")
+    with pytest.raises(ConfigError, match=rf"yaml:2:.*{re.escape(wrong)}"):
+        resolve({}, {}, file)
+    option = BY_NAME[f"mqtt_option_{key}"]
+    with pytest.raises(ConfigError, match=f"{option.variable}: .*{re.escape(wrong)}"):
+        resolve({}, {option.variable: text})
 
 
 @pytest.mark.parametrize(
@@ -503,7 +527,7 @@ def test_the_key_of_oauthbearer_is_a_file_or_unsecured(tmp_path: Path) -> None:
 
 
 def test_a_refused_filter_may_have_the_code_of_its_suback():
-    asked = ("a/#", "b=UNSPECIFIED_ERROR", "c=quota-exceeded", "d=e", "f=SUCCESS")
-    found = resolve({"mqtt_option_refused_filters": asked}, {}, "").config.mqtt_options
+    asked = "a/#,b=UNSPECIFIED_ERROR,c=quota-exceeded,d=e,f=SUCCESS"
+    found = resolve({}, {"MOCKFORGE_MQTT_REFUSE": asked}, "").config.mqtt_options
     codes = {"a/#": 0x87, "b": 0x80, "c": 0x97, "d=e": 0x87, "f=SUCCESS": 0x87}
     assert found.refused_filters == codes

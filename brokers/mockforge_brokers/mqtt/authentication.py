@@ -61,7 +61,9 @@ def scripted(text: str) -> ScriptedMethod:
             code = _code(text, word.removeprefix("refuse="))
         else:
             challenges.append(word.encode())
-    if not name or name in HASHES:
+    if name in HASHES:
+        raise InvalidInput(f"{name} is there for users with plain passwords: give another name")
+    if not name:
         raise InvalidInput(f"{text!r}: METHOD [CHALLENGE ...] [refuse=CODE] is wanted")
     return ScriptedMethod(name, tuple(challenges), code)
 
