@@ -1,14 +1,20 @@
 """A batch in one piece or in several, and the checksum of either."""
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 import google_crc32c
 
 crc32c: Callable[[bytes], int] = google_crc32c.value
+_CRC_AT: Final = 17
 CRC_FROM = 21
 """Where in a batch that begins of which the checksum is."""
+_POLYNOMIAL: Final = 0x82F63B78
+"""That of CRC-32C; the highest power of a polynomial stands in its lowest bit."""
+_ONE: Final = 1 << 31
+_BYTE: Final = 1 << 23
+"""x to the power of 8."""
 _PART: Final = 16 * 1024
 """Bytes that the processor's nearest cache has room for."""
 
@@ -44,6 +50,46 @@ def crc32c_of(pieces: Iterable[Piece]) -> int:
     for piece in pieces:
         crc = extend(piece, crc)
     return crc
+
+
+def _product(one: int, other: int) -> int:
+    """Of two polynomials, modulo that of the checksum."""
+    product = 0
+    while one:
+        if one & _ONE:
+            product ^= other
+        one = one << 1 & 0xFFFFFFFF
+        other = other >> 1 ^ _POLYNOMIAL if other & 1 else other >> 1
+    return product
+
+
+@cache
+def _bytes_in_powers_of_two(power: int) -> int:
+    """x to the power of all bits of 2 ** `power` bytes."""
+    if not power:
+        return _BYTE
+    half = _bytes_in_powers_of_two(power - 1)
+    return _product(half, half)
+
+
+@lru_cache(256)
+def _bytes(size: int) -> int:
+    """x to the power of all bits of so many bytes: full batches are often as long as each other."""
+    product, power = _ONE, 0
+    while size:
+        if size & 1:
+            product = _product(product, _bytes_in_powers_of_two(power))
+        size >>= 1
+        power += 1
+    return product
+
+
+def crc_together(first: int, second: int, size: int) -> int:
+    """The checksum of what has the checksum `first` and of the `size` bytes behind it.
+
+    Those have the checksum `second`. Nothing of either is looked at (as zlib's `crc32_combine`).
+    """
+    return _product(_bytes(size), first) ^ second
 
 
 class Scattered:
@@ -87,7 +133,19 @@ class Scattered:
             found.append(piece)
         return found
 
+    @property
+    def pieces(self) -> list[Piece]:
+        """All of it, the header first; they stay as they are."""
+        return self._pieces[:]
+
+    def whole_crc(self) -> int:
+        """The checksum of all of it, by the one that stands in its header, and is right."""
+        header = self.header
+        behind = int.from_bytes(header[_CRC_AT:CRC_FROM], "big")
+        return crc_together(crc32c(header[:CRC_FROM]), behind, self._size - CRC_FROM)
+
     def crc(self) -> int:
+        """As it is to stand in its header."""
         return crc32c_of((self.header[CRC_FROM:], *self.rest))
 
 

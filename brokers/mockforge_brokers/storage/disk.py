@@ -17,9 +17,9 @@ from . import first_format
 from . import segments as form
 from .facts import POSITION_BITS, Kept
 from .live import Live, Segment, place_of
+from .parts import Piece
 from .reading import Reader, number_of, path_of, paths_in
 from .refused import OURS, DataError, newer, unusable
-from .runs import Piece
 from .segments import Entity
 
 _OUR_FOLDER: Final = 0o700

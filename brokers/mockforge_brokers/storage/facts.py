@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, cast
 
 from msgspec import Struct, field
 
+from .parts import Parts, Value
 from .patience import Patience
 from .runs import Run
 
@@ -41,7 +42,7 @@ class Group(Struct):
     """What is on disk whole or not at all. Numbers of rows are those of `row_number`."""
 
     number: int
-    rows: dict[int, bytes] = field(default_factory=dict)
+    rows: dict[int, Value] = field(default_factory=dict)
     gone: list[int] = field(default_factory=list)
     ranges: list[tuple[int, int]] = field(default_factory=list)
     """Rows from the first number up to the second are gone."""
@@ -94,7 +95,7 @@ class Facts(ABC):
     def __init__(self) -> None:
         self.group = 1
         self.facts = 0
-        self._rows: dict[int, bytes | Late] = {}
+        self._rows: dict[int, Value | Late] = {}
         self._mixed = False
         """The group may have more than rows that are new and encoded, and such as are gone."""
         self._is_late = False
@@ -142,7 +143,7 @@ class Facts(ABC):
         if owner:
             self._owners[number] = owner
 
-    def append(self, log: int, position: int, value: bytes | Late, *, awaited: bool = True) -> None:
+    def append(self, log: int, position: int, value: Value | Late, *, awaited: bool = True) -> None:
         """A new row; nobody waits for one that is not `awaited`."""
         if self._still:
             return
@@ -318,7 +319,7 @@ class Facts(ABC):
         """The group as it is, and a new one begins."""
         if self.sources:
             self.catch_up()
-        rows = cast("dict[int, bytes]", self._rows)
+        rows = cast("dict[int, Value]", self._rows)
         # What encodes may raise: till it is done with nothing that was gathered is let go of.
         if self._is_late:
             rows = {number: encoded(row) for number, row in self._rows.items()}
@@ -350,5 +351,5 @@ class Facts(ABC):
                 self._owners.pop(first >> POSITION_BITS, None)
 
 
-def encoded(row: bytes | Late) -> bytes:
-    return row if isinstance(row, bytes) else row[0](*row[1])
+def encoded(row: Value | Late) -> Value:
+    return row if isinstance(row, bytes | Parts) else row[0](*row[1])

@@ -7,15 +7,14 @@ from typing import Final
 import google_crc32c
 from msgspec import Struct
 
+from .parts import Piece
+
 _ENTRY: Final = Layout("<QIIIIII")
 ENTRY: Final = _ENTRY.size
 """Bytes of each piece of a run in its frame's index."""
 _PIECE: Final = 16 * 1024
 """Bytes of contents that have one checksum, about: where one of them is damaged all of these are
 lost, and to ask for a checksum takes longer than that of a KB itself."""
-
-Piece = bytes | memoryview
-"""Contents; a view is of what was read, which stays until it is written."""
 
 
 class Run(Struct):

@@ -22,7 +22,7 @@ itself.
 
 import sys
 from array import array
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
 from struct import Struct as Layout
 from typing import Final, NamedTuple
@@ -32,7 +32,8 @@ import google_crc32c
 from msgspec import MsgspecError, Struct, msgpack
 
 from . import runs as together
-from .runs import Piece, Run, StoredPiece
+from .parts import Parts, Piece, Value, pieces_of
+from .runs import Run, StoredPiece
 
 VERSION: Final = 5
 """The first was a file of SQLite."""
@@ -192,7 +193,7 @@ def read_head(data: bytes) -> Head | None:
 def encode(
     salt: int,
     group: int,
-    rows: Mapping[int, bytes],
+    rows: Mapping[int, Value],
     gone: Collection[int] = (),
     ranges: Collection[tuple[int, int]] = (),
     entities: Collection[Entity] = (),
@@ -205,11 +206,13 @@ def encode(
     # The loop's thread does this for each group: what is done for each row is done in C.
     sizes = array("I", map(len, values))
     entries, pieces = together.encode(runs) if runs else (b"", [])
+    in_parts = Parts in {*map(type, values)}
+    crcs = map(_checksum if in_parts else _NOW.crc, values)  # type: ignore[arg-type]
     index = b"".join(
         (
             _packed("Q", array("Q", rows)),
             _packed("I", sizes),
-            _packed("I", array("I", map(_NOW.crc, values))),
+            _packed("I", array("I", crcs)),
             _packed("Q", array("Q", gone)),
             _packed("Q", array("Q", chain.from_iterable(ranges))),
             entries,
@@ -232,24 +235,25 @@ def encode(
         _NOW.crc(kept),
     )
     crc = _NOW.salted(head, salt).to_bytes(CRC, "little")
+    stored: Iterable[Piece] = pieces_of(values) if in_parts else values  # type: ignore[assignment]
     if size > _LARGE * (len(rows) + len(pieces)):
         # A copy costs more than to name each to the system, and most where its memory is new.
-        return [b"".join((head, crc, index, kept)), *values, *pieces], sizes
-    return [b"".join((head, crc, index, kept, *values, *pieces))], sizes
+        return [b"".join((head, crc, index, kept)), *stored, *pieces], sizes
+    return [b"".join((head, crc, index, kept, *stored, *pieces))], sizes
 
 
 def encode_row(
     salt: int,
     group: int,
     number: int,
-    value: bytes,
+    value: Value,
     flags: int = 0,
     synced: int = 0,
     gone: Collection[int] = (),
 ) -> Sequence[Piece]:
     """As `encode`, of one row and what is gone, as who waits for each confirm causes: in pieces."""
     size = len(value)
-    index = pack_row(number, size, checksum(value))
+    index = pack_row(number, size, _checksum(value))
     if gone or flags:
         index += _packed("Q", array("Q", gone))
         head = _pack_head(
@@ -268,7 +272,15 @@ def encode_row(
         )
     else:
         head = pack_behind_one(ONE_ROW, size, group, synced, checksum(index), NOTHING)
-    return head, extend(salt, head).to_bytes(CRC, "little"), index, value
+    crc = extend(salt, head).to_bytes(CRC, "little")
+    if isinstance(value, bytes):
+        return head, crc, index, value
+    return head, crc, index, *value.pieces
+
+
+def _checksum(value: Value) -> int:
+    crc: int = checksum(value) if isinstance(value, bytes) else value.checksum
+    return crc
 
 
 def crc_of(version: int) -> Callable[[bytes], int]:

@@ -188,7 +188,8 @@ class Store(Facts):
         if not isinstance(value, bytes):
             value = encoded(value)
         number, gone = self.group, self._gone
-        if not self.disk.write_row(number, row, value, gone):
+        # One in parts is large: there is time for all that may be asked of a group.
+        if not isinstance(value, bytes) or not self.disk.write_row(number, row, value, gone):
             self._close_group()
             return
         # As of `_take`, but that nobody else has these.

@@ -29,9 +29,10 @@ from .cleaner import Cleaner, Moved, Piece
 from .disk import SEGMENT, Files, Lost, SegmentFile, let_go, renew
 from .facts import Group, Kept
 from .live import Segment, place_of
+from .parts import Piece as Contents
+from .parts import Value
 from .reading import path_of
 from .refused import NO_ROOM
-from .runs import Piece as Contents
 from .store import Store
 from .syncer import Syncer
 
@@ -422,6 +423,6 @@ class Writer(RowWriter):
         return f"{place}: {error.strerror or error}"
 
 
-def _together(group: Group, moved: Moved) -> tuple[dict[int, bytes], list[form.Entity]]:
+def _together(group: Group, moved: Moved) -> tuple[dict[int, Value], list[form.Entity]]:
     """What moved first: the group may have something newer in its place."""
     return moved.rows | group.rows, moved.entities + group.entities

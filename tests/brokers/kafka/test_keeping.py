@@ -1,5 +1,9 @@
 """What Kafka has on disk is what it would keep over a restart."""
 
+from functools import partial
+from itertools import pairwise
+
+import pytest
 from mockforge_brokers.fairness import finished
 from mockforge_brokers.kafka.codes import AlterConfigOp, ErrorCode
 from mockforge_brokers.kafka.records import Record, build_batch, read_batch_header
@@ -7,6 +11,7 @@ from mockforge_brokers.kafka.state.groups.committed import Committer
 from mockforge_brokers.kafka.state.groups.offsets import CommittedOffset
 from mockforge_brokers.kafka.state.logs.transactions import Marker
 from mockforge_brokers.kafka.state.transactions.transaction import ProducerIdAndEpoch
+from mockforge_brokers.kafka.wire.frames import encode_request
 from mockforge_brokers.storage.facts import row_number
 
 from ..storage.memory_disk import MemoryDisk
@@ -69,6 +74,32 @@ def test_what_is_on_disk_is_what_a_restart_keeps():
     scene = furnished(disk)
     scene.clock.advance(1)
     assert kept(reopened(disk)) == kept(scene)
+
+
+@pytest.mark.parametrize("size", [100_000, 300_000])
+@pytest.mark.parametrize("cuts", [(), (50,), (65_536, 131_072), (99_000, 99_001)])
+@pytest.mark.parametrize("prompt", [False, True])
+def test_a_large_batch_is_on_disk_however_it_came(size, cuts, prompt):
+    disk = MemoryDisk()
+    disk.store_for = partial(disk.store_for, prompt=prompt)
+    scene = begun(disk)
+    scene.broker.create_topic("t", 1)
+    client = scene.network.connect()
+    values = [b"a", b"b" * size, b"c" * size]
+    for number, value in enumerate(values):
+        frame = encode_request(produce("t", value), 9, number, "shop")
+        for start, end in pairwise((0, *(cut for cut in cuts if cut < len(frame)), len(frame))):
+            client.send(frame[start:end])
+            disk.store.commit()
+    scene.clock.advance(1)
+    (log,) = scene.broker.cluster.topics["t"].logs
+    # A header that came in two pieces is joined with all that is behind it.
+    assert disk.in_parts == (2 if size > 256 * 1024 and cuts != (50,) else 0)
+    rows = [value for number, value in disk.rows.items() if number >> 40 == log.number]
+    batches = [bytes(batch) for segment in log.segments for batch in segment.batches]
+    assert rows == batches
+    found = reopened(disk).broker.read("t", 0, 0, 10)
+    assert [record.value for record in found] == values
 
 
 def test_what_compaction_took_is_gone_from_disk():

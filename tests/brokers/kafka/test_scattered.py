@@ -3,6 +3,8 @@
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mockforge_brokers.kafka import scattered
 from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.records import Record, build_batch
@@ -35,6 +37,18 @@ def test_the_checksum_of_pieces_is_that_of_the_whole(size):
     view = memoryview(data)
     for pieces in ([data], [view], [data[:7], view[7:]], [view[:20_000], view[20_000:]]):
         assert scattered.crc32c_of(pieces) == crc32c(data)
+
+
+@given(st.binary(max_size=99), st.binary(max_size=2000), st.integers(0, 3000))
+def test_the_checksum_of_two_parts_together_is_known_from_theirs(first, second, times):
+    second *= times % 50
+    together = scattered.crc_together(crc32c(first), crc32c(second), len(second))
+    assert together == crc32c(first + second)
+
+
+def test_the_checksum_of_a_batch_is_known_from_its_header():
+    data = large(100_000)
+    assert Scattered([data[:61], data[61:]]).whole_crc() == crc32c(data)
 
 
 @pytest.mark.usefixtures("checksum")

@@ -1,6 +1,8 @@
 """A disk in a test's hands: groups are there when it says so, and it can be full."""
 
 from mockforge_brokers.storage.facts import POSITION_BITS, Group, Kept
+from mockforge_brokers.storage.parts import Parts
+from mockforge_brokers.storage.segments import checksum
 from mockforge_brokers.storage.store import Store
 
 
@@ -17,6 +19,8 @@ class MemoryDisk:
         self.full = False
         self.rows_alone = []
         """Values of the rows that were written by the way for these."""
+        self.in_parts = 0
+        """Rows whose values came so."""
 
     def store_for(self, environment, interval=0.005, *, eager=False, prompt=False):
         self.store = environment.store = Store(
@@ -46,7 +50,12 @@ class MemoryDisk:
         self.store.written(group.number)
 
     def _apply(self, group):
-        self.rows |= group.rows
+        for number, value in group.rows.items():
+            self.rows[number] = bytes(value)
+            if isinstance(value, Parts):
+                self.in_parts += 1
+                assert value.checksum == checksum(self.rows[number])
+                assert len(value) == len(self.rows[number])
         for run in group.runs:
             self.rows |= run.rows()
         for number in group.gone:

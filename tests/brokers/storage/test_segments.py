@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mockforge_brokers.storage import segments
+from mockforge_brokers.storage.parts import Parts
 from mockforge_brokers.storage.runs import Run, run_of
 from mockforge_brokers.storage.segments import CLEAN, HEAD, VERSION, Broken, Frame
 
@@ -213,6 +214,28 @@ def test_one_row_alone_has_the_same_bytes_by_the_short_way(number, value, flags,
     short = b"".join(segments.encode_row(SALT, 7, number, value, flags, 99, gone))
     assert short == b"".join(whole)
     assert len(short) == segments.ROW + len(value) + segments.NUMBER * len(gone)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.dictionaries(NUMBERS, st.lists(st.binary(max_size=900), min_size=1, max_size=4), max_size=4),
+    st.sets(NUMBERS),
+)
+def test_values_in_parts_are_written_as_they_would_be_in_one_piece(rows, whole):
+    joined = {number: b"".join(pieces) for number, pieces in rows.items()}
+    given_rows = {
+        number: value
+        if number in whole
+        else Parts([*map(memoryview, rows[number])], len(value), segments.checksum(value))
+        for number, value in joined.items()
+    }
+    data, sizes = segments.encode(SALT, 1, joined)
+    in_parts, sizes_in_parts = segments.encode(SALT, 1, given_rows)
+    assert b"".join(in_parts) == b"".join(data)
+    assert sizes_in_parts == sizes
+    for number, value in given_rows.items():
+        short = segments.encode_row(SALT, 7, number, value)
+        assert b"".join(short) == b"".join(segments.encode_row(SALT, 7, number, joined[number]))
 
 
 def test_a_frame_of_the_fourth_format_is_read():

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, msgpack
 
 from ....storage.facts import row_number
-from ....storage.runs import Piece, Run, run_of
+from ....storage.parts import Piece
+from ....storage.runs import Run, run_of
 from ....storage.store import Store
 from ...records import Alike, packed
 from ..message import Message

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ....errors import RequestRefused
+from ....storage.parts import Parts, Value
 from ....storage.store import Store
 from ...codes import ErrorCode
 from ...scattered import Buffer
@@ -13,6 +14,9 @@ from .log import Appended, Begin, KeptLog, PartitionLog
 from .segment import Segment
 
 _OWNER: Final = "kafka"
+_LARGE: Final = 256 * 1024
+"""Bytes of a batch whose pieces are written as they are, with a checksum of what is known of it: to
+join it and go through it once more would take longer."""
 
 
 class StoredLog(PartitionLog):
@@ -51,11 +55,15 @@ class StoredLog(PartitionLog):
     def _keep(
         self, base_offset: int, batch: Buffer, last_offset_delta: int, max_timestamp: int
     ) -> None:
-        if not isinstance(batch, bytes):
-            # In one piece, as the disk wants it: it is not kept twice.
-            batch = bytes(batch)
+        row: Value
+        if isinstance(batch, bytes):
+            row = batch
+        elif len(batch) < _LARGE:
+            batch = row = bytes(batch)
+        else:
+            row = Parts(batch.pieces, len(batch), batch.whole_crc())
         PartitionLog._keep(self, base_offset, batch, last_offset_delta, max_timestamp)
-        self._disk.append(self._number or self.number, base_offset, batch)
+        self._disk.append(self._number or self.number, base_offset, row)
 
     def truncate_before(self, offset: int) -> int:
         before = self.log_start_offset
