@@ -248,7 +248,7 @@ class Endpoint(Flow):
             return
         connection = self.connection
         at_once = turns.may_answer(self)
-        if at_once and not (tail or connection.bulky or self.closing):
+        if at_once and data and not (tail or connection.bulky or self.closing):
             # As `flush`, for whole frames with an answer that nothing could stop: as most are where
             # a client waits for each answer. What it does not wait for comes behind the write.
             pieces = connection.out

@@ -689,6 +689,21 @@ def test_an_answer_goes_out_with_what_others_gave_to_write_before() -> None:
     run(test)
 
 
+def test_work_that_goes_on_without_bytes_is_no_read_in_the_journal() -> None:
+    async def test(world: Serving) -> None:
+        reader, _ = await world.connect()
+        await world.until(lambda: len(world.server.endpoints) == 1)
+        (endpoint,) = world.server.endpoints.values()
+        endpoint.connection.out.append(b"the rest\n")
+        endpoint.handle(b"")
+        assert await reader.readexactly(9) == b"the rest\n"
+        assert [(each.direction, each.data) for each in world.environment.journal.since(0)] == [
+            (OUT, b"the rest\n")
+        ]
+
+    run(test)
+
+
 @pytest.mark.parametrize(
     ("size", "soon"), [(10, True), (20_000, False), (100_000, True)], ids=["little", "more", "much"]
 )
