@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mockforge_brokers.amqp.profiles import (
+    ADDRESS_V1,
     GLOBAL_QOS,
     MASTER_LOCATOR,
     TRANSIENT_QUEUE,
@@ -30,6 +31,7 @@ def flags(asked: Asked) -> Any:
 
 
 _DEPRECATED = {
+    "amqp_address_v1": ADDRESS_V1,
     "global_qos": GLOBAL_QOS,
     "queue_master_locator": MASTER_LOCATOR,
     "transient_nonexcl_queues": TRANSIENT_QUEUE,

@@ -145,6 +145,7 @@ class AmqpBroker(Verbs):
             self.vhosts,
             self.quotas,
             self.counts,
+            self.lint,
             self._forget,
         )
         peer.become(connection)
@@ -181,7 +182,7 @@ class AmqpBroker(Verbs):
         if name in self.vhosts:
             raise InvalidInput(f"virtual host {name} is there already")
         host = self.vhosts[name] = self._make_vhost(name)
-        host.default_queue_type = default_queue_type
+        host.default_queue_type = default_queue_type or host.default_queue_type
         host.description, host.tags = description, tuple(tags)
         self.event_exchange.of_vhost("vhost.created", host)
         self._keeper.host_changed(name)
@@ -218,6 +219,7 @@ class AmqpBroker(Verbs):
         profile = self.options.profile
         given = clock, Contents(profile), random, profile, keeper
         host = VirtualHost(name, spine, self.memory, *given)
+        host.default_queue_type = profile.default_queue_type
         host.acting, host.settlements = self.acting, self.settlements
         self.watch_host(host)
         host.lint = partial(self.lint.report, 0, "")

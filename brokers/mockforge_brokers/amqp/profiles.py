@@ -12,6 +12,7 @@ QUEUE_MODE: Final = "queue-mode"
 QUEUE_VERSION_1: Final = "queue-version-1"
 MASTER_LOCATOR: Final = "queue-master-locator"
 SMALL_FRAMES: Final = "small-frames"
+ADDRESS_V1: Final = "address-version-1"
 MANY_HASHES: Final = "three-hashes"
 CLIENTS_DEATHS: Final = "x-death-of-client"
 LARGE_BODY: Final = "large-body"
@@ -51,6 +52,9 @@ OUTDATED: Final[dict[str, Outdated]] = {
         (4, 3),
         "closes the channel with 406, not the connection with 503",
         "enable its plugin or use a type that is there",
+    ),
+    ADDRESS_V1: Outdated(
+        (4, 3), "refuses the link", "address it as /queues/NAME or /exchanges/NAME/KEY"
     ),
     SMALL_FRAMES: Outdated((4, 1), "resets the connection without a word", "agree on 8192 or more"),
 }
@@ -102,6 +106,16 @@ class Profile(Struct, frozen=True):
         return self.release >= (3, 11)
 
     @property
+    def default_queue_type(self) -> str:
+        """Of a virtual host for which nobody said another one."""
+        return "classic" if self.release >= (4, 3) else ""
+
+    @property
+    def answers_strangers_with_sasl(self) -> bool:
+        """Who speaks no AMQP is shown the header of AMQP 1.0, not that of 0-9-1."""
+        return self.release >= (4, 0)
+
+    @property
     def names_last_death(self) -> bool:
         """A dead letter says where it died last as well (x-last-death-queue and the like)."""
         return self.release >= (3, 13)
@@ -140,6 +154,21 @@ class Profile(Struct, frozen=True):
     def shows_no_zeros(self) -> bool:
         """A message that never came back to its quorum queue has no header x-delivery-count."""
         return self.release >= (4, 0)
+
+    @property
+    def takes_undescribed_filters(self) -> bool:
+        """Of an AMQP 1.0 source: the name of a stream filter may stand for its descriptor."""
+        return self.release < (4, 3)
+
+    @property
+    def reserves_annotations(self) -> bool:
+        """A message of AMQP 1.0 may have no annotation whose name does not begin with x-."""
+        return self.release >= (4, 3)
+
+    @property
+    def tells_who_is_active(self) -> bool:
+        """A quorum queue's receivers of AMQP 1.0 hear whether they are the active one."""
+        return self.release >= (4, 3)
 
     @property
     def later_consumers_time_out(self) -> bool:

@@ -147,6 +147,9 @@ class Delivery:
     def holds(self, consumer: Consumer) -> bool:
         return self._channel.holds(consumer)
 
+    def activated(self, *, active: bool) -> None:
+        """AMQP 0-9-1 has no word for it."""
+
     def cancelled(self, reason: str) -> None:
         self._channel.consumer_cancelled(self.tag, reason)
 

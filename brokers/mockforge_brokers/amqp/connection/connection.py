@@ -30,6 +30,7 @@ from ..wire.frames import (
     LATER_HEADERS,
     METHOD,
     PROTOCOL_HEADER,
+    SASL_HEADER,
     method,
 )
 from ..wire.units import UnitSplitter
@@ -344,7 +345,9 @@ class Connection:
             return len(data)
         if version is None:
             # AMQP 2.2.4: answer with the header that we do speak, and hang up.
-            self.out.append(PROTOCOL_HEADER)
+            strange = not data.startswith(PROTOCOL_HEADER[:6])
+            later = strange and self.lint.profile.answers_strangers_with_sasl
+            self.out.append(SASL_HEADER if later else PROTOCOL_HEADER)
             wrong = misdirected(data, self.peer.listener, self._listeners)
             raise Refused(wrong or f"it does not speak AMQP 0-9-1: {data[:8]!r} is no header of it")
         self.phase = _HANDSHAKE

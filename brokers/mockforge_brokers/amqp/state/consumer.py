@@ -48,6 +48,10 @@ class Sink(Protocol):
         """Whether its consumer has messages that are not settled."""
         ...
 
+    def activated(self, *, active: bool) -> None:
+        """Its consumer is the single active one of its queue from now on, or is it no more."""
+        ...
+
     def cancelled(self, reason: str) -> None:
         """The broker ended the consumer; its queue has already forgotten it."""
         ...

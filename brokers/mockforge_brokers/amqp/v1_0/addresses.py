@@ -8,6 +8,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 from msgspec import Struct
 
+from .terms import binary, tagged, term
+from .wire.values import Symbol
+
 MANAGEMENT: Final = "/management"
 _EXCHANGES: Final = "/exchanges/"
 _QUEUES: Final = "/queues/"
@@ -15,8 +18,11 @@ LONGEST_NAME: Final = 255
 """Bytes of an exchange's or a queue's name, and of a routing key (AMQP 0-9-1's shortstr)."""
 
 
+_COLUMN: Final = len("Attach refused: ")
+
+
 class BadAddress(ValueError):
-    """An address of no known form."""
+    """An address of no known form: RabbitMQ's word for why, and the address."""
 
 
 class Target(Struct, frozen=True):
@@ -42,13 +48,21 @@ class Source(Struct, frozen=True):
     binding_key: str = ""
 
 
-def target(address: Any) -> Target:
-    """Raises BadAddress."""
+def is_v2(address: Any) -> bool:
+    return (
+        isinstance(address, str)
+        and not isinstance(address, Symbol)
+        and address.startswith((_EXCHANGES, _QUEUES))
+    )
+
+
+def target(address: Any, *, version_1: bool = True) -> Target:
+    """Raises BadAddress, also for those of version 1 where they are not permitted."""
     if address is None:
         return Target(anonymous=True)
-    text = _text(address)
-    if text.startswith((_EXCHANGES, _QUEUES)):
-        return target_v2(text)
+    if is_v2(address):
+        return target_v2(str(address))
+    text = _text(address, version_1=version_1)
     match _v1(text):
         case "exchange", [exchange]:
             return Target(_default(exchange), None)
@@ -62,27 +76,31 @@ def target(address: Any) -> Target:
             return Target("", queue, queue, declare=True)
         case "amq/queue", [queue]:
             return Target("", queue, queue)
-    raise BadAddress(text)
+    raise _unknown(text)
 
 
 def target_v2(text: str) -> Target:
     """`/exchanges/:exchange/:routing-key`, `/exchanges/:exchange` or `/queues/:queue`."""
     if text.startswith(_QUEUES):
-        queue = _decoded(text.removeprefix(_QUEUES))
+        queue = _queue(text)
         if queue:
             return Target("", queue, queue)
     elif text.startswith(_EXCHANGES):
         parts = text.removeprefix(_EXCHANGES).split("/")
         if len(parts) < 3 and parts[0] not in ("", "amq.default"):
-            return Target(_decoded(parts[0]), _decoded(parts[1]) if len(parts) > 1 else "")
-    raise BadAddress(text)
+            names = [_decoded(part, text) for part in parts]
+            return Target(names[0], names[1] if len(names) > 1 else "")
+    raise _bad(text)
 
 
-def source(address: Any) -> Source:
-    """Raises BadAddress."""
-    text = _text(address)
-    if text.startswith(_QUEUES):
-        return Source(_decoded(text.removeprefix(_QUEUES)))
+def source(address: Any, *, version_1: bool = True) -> Source:
+    """Raises BadAddress, also for those of version 1 where they are not permitted."""
+    if is_v2(address) and str(address).startswith(_QUEUES):
+        try:
+            return Source(_queue(str(address)))
+        except BadAddress:
+            raise BadAddress(tagged("bad_address", term(address), _COLUMN)) from None
+    text = _text(address, version_1=version_1)
     match _v1(text):
         case "exchange", [exchange, key]:
             return Source(declare=True, exchange=_default(exchange), binding_key=key)
@@ -92,7 +110,7 @@ def source(address: Any) -> Source:
             return Source(queue, declare=True)
         case "amq/queue", [queue]:
             return Source(queue)
-    raise BadAddress(text)
+    raise _unknown(text)
 
 
 def queue_address(name: str) -> str:
@@ -108,7 +126,7 @@ def _v1(text: str) -> tuple[str, list[str]]:
     if first == "amq" and rest[:1] == ["queue"]:
         first, rest = "amq/queue", rest[1:]
     if "" in rest:
-        raise BadAddress(text)
+        raise _unknown(text)
     return first, [_name(part.replace("%2F", "/")) for part in rest]
 
 
@@ -116,22 +134,39 @@ def _default(exchange: str) -> str:
     return "" if exchange == "amq.default" else exchange
 
 
-def _text(address: Any) -> str:
+def _text(address: Any, *, version_1: bool) -> str:
+    if not version_1:
+        raise BadAddress(tagged("amqp_address_v1_not_permitted", term(address), _COLUMN))
     if not isinstance(address, str):
-        raise BadAddress(repr(address))
+        raise _unknown(repr(address))
     return str(address)
 
 
-def _decoded(part: str) -> str:
+def _unknown(text: str) -> BadAddress:
+    return BadAddress(f"{{bad_address,{text}}}")
+
+
+def _bad(text: str) -> BadAddress:
+    return BadAddress(tagged("bad_address_string", binary(text), _COLUMN))
+
+
+def _queue(text: str) -> str:
+    name = text.removeprefix(_QUEUES)
+    if "/" in name:
+        raise _bad(text)
+    return _decoded(name, text)
+
+
+def _decoded(part: str, address: str) -> str:
     """Raises BadAddress: a percent sign that begins no byte."""
     for piece in part.split("%")[1:]:
         if len(piece) < 2 or not all(digit in "0123456789abcdefABCDEF" for digit in piece[:2]):
-            raise BadAddress(part)
+            raise _bad(address)
     return _name(unquote_to_bytes(part).decode("utf-8", "surrogateescape"))
 
 
 def _name(text: str) -> str:
     """Names and keys have to fit into the short strings of 0-9-1's clients; raises BadAddress."""
     if len(text.encode("utf-8", "surrogateescape")) > LONGEST_NAME:
-        raise BadAddress(f"a name of more than {LONGEST_NAME} bytes")
+        raise _unknown(f"a name of more than {LONGEST_NAME} bytes")
     return text

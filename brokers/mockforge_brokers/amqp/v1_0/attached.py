@@ -50,7 +50,7 @@ class Attached:
         """Raises SessionFailed or ConnectionFailed; a link that cannot be is detached at once."""
         handle = fields["handle"]
         if handle > self.handle_max:
-            raise ConnectionFailed(
+            raise SessionFailed(
                 FRAMING_ERROR,
                 f"link handle value ({handle}) exceeds maximum link handle value "
                 f"({self.handle_max})",
@@ -86,8 +86,10 @@ class Attached:
     def detach(self, fields: dict[str, Any]) -> None:
         """The client asks for it; one that we detached before is none any more."""
         handle = fields["handle"]
-        if self._forget(handle, "detached by the client"):
+        if handle in self:
+            # Before others are handed what it had: its client knows that it is over then.
             self._session.reply("detach", handle=handle, closed=fields.get("closed"))
+            self._forget(handle, "detached by the client")
 
     def drop(self, link: Incoming, failed: LinkFailed) -> None:
         """What came on it cannot be: we detach it."""
@@ -127,20 +129,19 @@ class Attached:
         # The two know each other: see `contract.Connection.let_go`.
         del self._session
 
-    def _forget(self, handle: int, reason: str) -> bool:
-        """A link is over: False if it is none."""
+    def _forget(self, handle: int, reason: str) -> None:
+        """A link is over."""
         receiving = self.incoming.pop(handle, None)
         if receiving is not None:
             _drop_dynamic(self._session, receiving.dynamic)
-            return True
+            return
         sending = self.outgoing.pop(handle, None)
         if sending is not None:
             self._session.do(self._ending(sending, reason, failed=False))
-            return True
+            return
         managing = self.management.pop(handle, None)
         if managing is not None:
             self.pairs.remove(managing)
-        return managing is not None
 
     def _ending(self, link: Outgoing, reason: str, *, failed: bool) -> Steps:
         session = self._session

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ..profiles import ADDRESS_V1
 from ..records import Field, Table
 from ..state.consumer import Consumer
 from ..state.queues.queue import Queue
+from ..state.queues.quorum import QuorumQueue
 from . import addresses
 from .addresses import MANAGEMENT, BadAddress, Source, Target
 from .failures import (
@@ -20,8 +22,9 @@ from .filters import read as read_filters
 from .links import LINK_CREDIT, Incoming, Outgoing
 from .management_links import attach as attach_management
 from .publishing import check_not_internal
+from .terms import term
 from .wire.performatives import Composite
-from .wire.values import Described, Symbol, UInt
+from .wire.values import Described, Symbol, UInt, array_of_symbols
 
 if TYPE_CHECKING:
     from .session import Session
@@ -48,7 +51,8 @@ def attach(session: Session, fields: dict[str, Any]) -> None:
     _check(fields)
     receives = fields["role"]
     terminus = fields.get("source" if receives else "target")
-    if terminus is not None and terminus.get("address") == MANAGEMENT:
+    managing = terminus is not None and terminus.get("address") == MANAGEMENT
+    if managing and (receives or fields.get("snd_settle_mode") == _SETTLED):
         attach_management(session, fields)
     elif receives:
         _attach_outgoing(session, fields)
@@ -103,8 +107,14 @@ def _attach_incoming(session: Session, fields: dict[str, Any]) -> None:
         source=fields.get("source"),
         target=asked,
         max_message_size=most,
+        offered_capabilities=_FILTERS if _is_stream(session, target) else None,
     )
     session.send_flow(handle=link.handle, delivery_count=count, link_credit=LINK_CREDIT)
+
+
+def _is_stream(session: Session, target: Target) -> bool:
+    queue = session.vhost.queues.get(target.queue)
+    return queue is not None and queue.kind == "stream"
 
 
 def _shown(target: Target) -> tuple[str, str]:
@@ -113,10 +123,11 @@ def _shown(target: Target) -> tuple[str, str]:
 
 
 def _target(session: Session, asked: Composite) -> Target:
+    address = asked.get("address")
     try:
-        target = addresses.target(asked.get("address"))
+        target = addresses.target(address, version_1=_takes_version_1(session, address))
     except BadAddress as bad:
-        raise LinkFailed(INVALID_FIELD, f"Attach refused: {{bad_address,{bad}}}") from None
+        raise LinkFailed(INVALID_FIELD, f"Attach refused: {bad}") from None
     if target.anonymous:
         return target
     if target.queue:
@@ -126,6 +137,13 @@ def _target(session: Session, asked: Composite) -> Target:
         raise _missing(session, "exchange", target.exchange)
     check_not_internal(session, target.exchange)
     return target
+
+
+def _takes_version_1(session: Session, address: Any) -> bool:
+    """Whether an address of version 1 would be taken; lint hears of one."""
+    if address is not None and not addresses.is_v2(address):
+        session.connection.lint(ADDRESS_V1, f"a link's address is {address!r}")
+    return not session.vhost.profile.refuses(ADDRESS_V1)
 
 
 def _missing(session: Session, kind: str, name: str) -> LinkFailed:
@@ -146,9 +164,10 @@ def _find_queue(session: Session, name: str, asked: Composite, *, declare: bool)
 
 def _make_temporary(session: Session, link: str, asked: Composite, what: str) -> str:
     """A dynamic node is an exclusive queue that ends with its link; other kinds are not served."""
-    if _TEMPORARY not in asked.get("capabilities", ()):
+    if _TEMPORARY not in asked.get("capabilities", ()) or asked.get("address") is not None:
         raise LinkFailed(
-            NOT_IMPLEMENTED, f"Dynamic {what} not supported: it needs capability {_TEMPORARY}"
+            NOT_IMPLEMENTED,
+            f"Dynamic {what} not supported: it needs capability {_TEMPORARY}, and no address",
         )
     container = session.connection.handshake.container
     names = f"{container}-{link}"
@@ -189,7 +208,7 @@ def _temporary(queue: str, capability: str = _TEMPORARY) -> dict[str, Any]:
         "dynamic": True,
         "dynamic_node_properties": {
             Symbol("lifetime-policy"): Described(Symbol("amqp:delete-on-close:list"), []),
-            Symbol("supported-dist-modes"): Symbol("move"),
+            Symbol("supported-dist-modes"): array_of_symbols(("move",)),
         },
         "capabilities": (capability,),
     }
@@ -204,7 +223,11 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
         raise LinkFailed(INVALID_FIELD, "Attach refused: source_required")
     # All that may refuse the link is asked before there is anything of it.
     outcomes = _outcomes(asked)
-    filters = read_filters(asked.get("filter"), session.vhost.clock.wall)
+    filters = read_filters(
+        asked.get("filter"),
+        session.vhost.clock.wall,
+        undescribed=session.vhost.profile.takes_undescribed_filters,
+    )
     arguments = filters.arguments | _arguments(fields.get("properties") or {})
     settled = fields.get("snd_settle_mode") == _SETTLED
     queue, terminus, dynamic = _node(session, fields["name"], asked, settled=settled)
@@ -250,10 +273,12 @@ def _attach_outgoing(session: Session, fields: dict[str, Any]) -> None:
                 "distribution_mode": "copy" if queue.kind == "stream" else "move",
             },
         ),
-        target=fields.get("target"),
         max_message_size=fields.get("max_message_size"),
         offered_capabilities=_FILTERS if queue.kind == "stream" else None,
     )
+    if isinstance(queue, QuorumQueue):
+        waiting = queue.policy.single_active and queue.active is not consumer
+        session.tell_active(link, active=not waiting)
 
 
 def _node(
@@ -270,14 +295,16 @@ def _node(
     if replies is not None:
         return replies, _temporary(replies.name, _VOLATILE), ""
     name = _make_temporary(session, link, asked, "source")
-    return vhost.queue(name, connection.id), _temporary(name), name
+    made = _temporary(name)
+    del made["capabilities"]
+    return vhost.queue(name, connection.id), made, name
 
 
 def _outcomes(asked: Composite) -> tuple[str, ...]:
     wanted = asked.get("outcomes", OUTCOMES)
-    for outcome in wanted:
-        if outcome not in OUTCOMES:
-            raise LinkFailed(NOT_IMPLEMENTED, f"Outcomes not supported: {outcome}")
+    unknown = [term(outcome) for outcome in wanted if outcome not in OUTCOMES]
+    if unknown:
+        raise LinkFailed(NOT_IMPLEMENTED, f"Outcomes not supported: [{','.join(unknown)}]")
     return tuple(wanted) or OUTCOMES
 
 
@@ -285,9 +312,9 @@ def _source(session: Session, asked: Composite) -> str:
     """The name of the queue that a source stands for."""
     address = asked.get("address")
     try:
-        source = addresses.source(address)
+        source = addresses.source(address, version_1=_takes_version_1(session, address))
     except BadAddress as bad:
-        raise LinkFailed(INVALID_FIELD, f"Attach refused: {{bad_address,{bad}}}") from None
+        raise LinkFailed(INVALID_FIELD, f"Attach refused: {bad}") from None
     if not source.exchange and not source.declare:
         _find_queue(session, source.queue, asked, declare=False)
         return source.queue

@@ -27,6 +27,7 @@ from ..connection.phase import Phase
 from ..connection.quotas import Quotas
 from ..counting import MethodCounts
 from ..events import ConsumerEnded, ConsumerStarted
+from ..lint import Lint
 from ..options import CR_DEMO, AmqpOptions
 from ..state.consumer import Consumer
 from ..state.message import Message
@@ -70,6 +71,7 @@ class Connection:
         vhosts: Mapping[str, VirtualHost],
         quotas: Quotas,
         counts: MethodCounts,
+        lint: Lint,
         forget: Callable[[int], object],
     ) -> None:
         self.id = peer.id
@@ -96,6 +98,7 @@ class Connection:
         self.names = Names()
         self.unfinished = False
         self._options = options
+        self._lint = lint
         self._turn = environment.turn
         self._clock = environment.clock
         self._login = Login(
@@ -291,6 +294,10 @@ class Connection:
         self.spine.emit(
             ConsumerEnded(PROTOCOL, self.id, session.number, queue, consumer.tag, reason)
         )
+
+    def lint(self, name: str, what: str) -> None:
+        """Report what some release of RabbitMQ does not take (lint.py)."""
+        self._lint.report(self.id, self.client, name, what)
 
     def refused(self, text: str) -> None:
         """What a client asked for cannot be: people see it though the connection lives on."""

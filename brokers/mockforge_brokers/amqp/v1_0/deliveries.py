@@ -15,6 +15,7 @@ from ..state.settlements import Settlement
 from .failures import INVALID_FIELD, SessionFailed
 from .links import SERIAL, Outgoing, serial_distance
 from .mapping import to_table
+from .terms import term
 from .wire.performatives import Composite
 from .wire.values import Symbol
 
@@ -98,7 +99,9 @@ class Deliveries:
         if not (self._unsettled or self._late):
             return False
         if not isinstance(outcome, Composite) or outcome.name not in _SETTLERS:
-            raise SessionFailed(INVALID_FIELD, f"Unrecognised state: {outcome} in DISPOSITION")
+            raise SessionFailed(
+                INVALID_FIELD, f"Unrecognised state: {_named(outcome)} in DISPOSITION"
+            )
         found = [self._pop(number) for number in _within(self._unsettled, first, last)]
         messages = [each.message for each in found]
         if found:
@@ -128,6 +131,10 @@ class Deliveries:
             link.late.discard(number)
             cast("QuorumQueue", link.consumer.queue).forgive(link.consumer, 1)
             link.go_on()
+
+
+def _named(state: Any) -> str:
+    return state.name if isinstance(state, Composite) else term(state)
 
 
 def _within(numbers: dict[int, Any], first: int, last: int) -> list[int]:

@@ -90,7 +90,11 @@ def as_failure(kind: type[F], refused: RequestRefused | ProtocolError) -> F:
     """What ended with that kind of failure, or what queues and exchanges refuse, as one."""
     if isinstance(refused, kind):
         return refused
-    return kind(condition_of(refused.code), refused.text)
+    text = refused.text
+    if refused.code == ReplyCode.RESOURCE_LOCKED:
+        # RabbitMQ explains it to clients of 0-9-1 alone.
+        text = text.partition(". ")[0]
+    return kind(condition_of(refused.code), text)
 
 
 def too_large(size: int, most: int) -> SessionFailed:

@@ -117,8 +117,13 @@ class Filters(Struct, frozen=True):
     malformed: str = ""
 
 
-def read(asked: Mapping[Any, Any] | None, wall: Callable[[], float]) -> Filters:
-    """What is not understood is not in force, and not an error (3.5.3)."""
+def read(
+    asked: Mapping[Any, Any] | None, wall: Callable[[], float], *, undescribed: bool = True
+) -> Filters:
+    """What is not understood is not in force, and not an error (3.5.3).
+
+    `undescribed`: a stream filter may do without its descriptor.
+    """
     if asked is None:
         return Filters(None, {}, None)
     kept: dict[Any, Any] = {}
@@ -128,7 +133,7 @@ def read(asked: Mapping[Any, Any] | None, wall: Callable[[], float]) -> Filters:
     malformed = ""
     # Of two expressions about one section, and of SQL and properties, RabbitMQ keeps the last one.
     for key, given in reversed(tuple(asked.items())):
-        described = _described(key, given)
+        described = _described(key, given, undescribed=undescribed)
         argument = _argument(described)
         if argument is not None:
             arguments[argument[0]] = argument[1]
@@ -149,11 +154,12 @@ def read(asked: Mapping[Any, Any] | None, wall: Callable[[], float]) -> Filters:
     return Filters(dict(reversed(tuple(kept.items()))), arguments, expression, malformed)
 
 
-def _described(key: Any, given: Any) -> Described:
+def _described(key: Any, given: Any, *, undescribed: bool) -> Described:
     """Older clients leave a stream filter undescribed: its name says which one it is."""
     if isinstance(given, Described):
         return given
-    name = key if isinstance(key, Symbol) and key.startswith(_STREAM) else Symbol("")
+    known = undescribed and isinstance(key, Symbol) and key.startswith(_STREAM)
+    name = key if known else Symbol("")
     return Described(name, given)
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ..state.consumer import Consumer
 from ..state.message import Message
-from ..state.queues.quorum import QuorumMessage
+from ..state.queues.quorum import QuorumMessage, QuorumQueue
 from ..state.routing import Route
 from .addresses import Target
 from .mapping import from_content
@@ -54,6 +54,7 @@ class Incoming:
         "name",
         "partial",
         "settles",
+        "tag",
         "target",
     )
 
@@ -73,6 +74,8 @@ class Incoming:
         self.delivery_count = delivery_count
         self.max_message = max_message
         self.credit = LINK_CREDIT
+        self.tag = b""
+        """Of the delivery that came last, or comes."""
         self.partial: Partial | None = None
         self.address: str | None = None
         """As the client's attach has it, or as it was made."""
@@ -146,7 +149,11 @@ class Outgoing:
             consumer.credit -= 1
             if consumer.credit <= 0:
                 consumer.queue.pause(consumer)
-        failures = unacked.failures if isinstance(unacked, QuorumMessage) else None
+        failures = None
+        if isinstance(unacked, QuorumMessage):
+            failures = unacked.failures
+        elif not isinstance(consumer.queue, QuorumQueue):
+            failures = 0
         payload = from_content(
             content,
             route.exchange.name,
@@ -170,6 +177,9 @@ class Outgoing:
 
     def holds(self, consumer: Consumer) -> bool:
         return self.unsettled > 0
+
+    def activated(self, *, active: bool) -> None:
+        self.session.tell_active(self, active=active)
 
     def cancelled(self, reason: str) -> None:
         self.session.links.cancelled(self, reason)
@@ -219,6 +229,8 @@ class _Nowhere:
 
     def holds(self, consumer: Consumer) -> bool:
         return False
+
+    def activated(self, *, active: bool) -> None: ...
 
     def cancelled(self, reason: str) -> None: ...
 

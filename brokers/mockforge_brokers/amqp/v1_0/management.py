@@ -25,12 +25,14 @@ from .failures import (
     INVALID_FIELD,
     SessionFailed,
 )
+from .terms import binary, term
 from .wire import message
 from .wire.values import UInt, ULong
 
 if TYPE_CHECKING:
     from .session import Session
 
+_NO_BYTE: Final = re.compile("%(?![0-9A-Fa-f]{2}).*", re.DOTALL)
 _BINDING: Final = re.compile(
     r"src=([\w.~%-]+);dst([eq])=([\w.~%-]+);key=([\w.~%-]*);args=([\w-]*)", re.ASCII
 )
@@ -50,6 +52,13 @@ _STATUS: Final = {
     ReplyCode.PRECONDITION_FAILED: 409,
     ReplyCode.ACCESS_REFUSED: 403,
 }
+
+
+def _status(refused: RequestRefused | ProtocolError) -> int:
+    """Arguments are in conflict with what there is, properties just cannot be."""
+    if refused.text.startswith("invalid property"):
+        return 400
+    return _STATUS.get(ReplyCode(refused.code), 400)
 
 
 def respond(session: Session, data: bytes) -> bytes:
@@ -73,7 +82,7 @@ def respond(session: Session, data: bytes) -> bytes:
     except (RequestRefused, ProtocolError) as refused:
         if isinstance(refused, SessionFailed):
             raise
-        status, answer = _STATUS.get(ReplyCode(refused.code), 400), refused.text
+        status, answer = _status(refused), refused.text
     return message.bare_message(
         {"subject": str(status), "correlation_id": properties.get("message_id")},
         {"http:response": "1.1"},
@@ -90,12 +99,16 @@ class _Call:
         self.connection = session.connection
         self.method = method
         path, _, query = target.partition("?")
+        self.path = path
         self.parts = path.split("/")[1:]
         self.query = dict(parse_qsl(query, keep_blank_values=True))
         self.body = body
 
     def run(self) -> tuple[int, Any]:
         """Status and body of the response; raises Refused, RequestRefused or SessionFailed."""
+        if bad := _NO_BYTE.search(self.path):
+            text = f"invalid_percent_encoding {binary(bad[0])}"
+            raise Refused(400, f"failed to normalize URI '{self.path}': {text}")
         match self.parts:
             case ["queues", *_]:
                 found = self._of_queues()
@@ -116,9 +129,7 @@ class _Call:
             case "DELETE", ["queues", name]:
                 return 200, _count(self._delete_queue(unquote(name)))
             case "DELETE", ["queues", name, "messages"]:
-                name = unquote(name)
-                self.connection.permit("read", "queue", name)
-                return 200, _count(self.vhost.purge(name, self.connection.id))
+                return 200, _count(self._purge(unquote(name)))
         return None
 
     def _of_others(self) -> tuple[int, Any] | None:
@@ -188,6 +199,15 @@ class _Call:
         self.connection.permit("configure", "queue", name)
         return self.vhost.delete_queue(name, connection=self.connection.id)
 
+    def _purge(self, name: str) -> int:
+        self.connection.permit("read", "queue", name)
+        queue = self.vhost.queues.get(name)
+        if queue is not None and queue.kind == "stream":
+            raise Refused(
+                400, f"purge not supported by queue '{name}' in vhost '{self.vhost.name}'"
+            )
+        return self.vhost.purge(name, self.connection.id)
+
     # Exchanges.
 
     def _declare_exchange(self, name: str) -> tuple[int, Any]:
@@ -196,7 +216,7 @@ class _Call:
         )
         kind = given.pop("type")
         if kind not in EXCHANGE_TYPES:
-            raise Refused(400, f"unknown exchange type '{kind}'")
+            raise Refused(400, f"invalid exchange type '{kind}'")
         _check_not_default(name)
         self.connection.permit("configure", "exchange", name)
         if name not in self.vhost.exchanges:
@@ -230,10 +250,16 @@ class _Call:
         source, key, arguments = given["source"], given["binding_key"], given["arguments"]
         queue, exchange = given["destination_queue"], given["destination_exchange"]
         self._check_binding(source, "queue" if queue else "exchange", queue or exchange, key)
-        if queue:
-            self.vhost.bind_queue(queue, source, key, arguments, self.connection.id)
-        else:
-            self.vhost.bind_exchange(exchange, source, key, arguments)
+        try:
+            if queue:
+                self.vhost.bind_queue(queue, source, key, arguments, self.connection.id)
+            else:
+                self.vhost.bind_exchange(exchange, source, key, arguments)
+        except RequestRefused as refused:
+            if refused.code == ReplyCode.NOT_FOUND:
+                # What is not there is not the resource that this path names.
+                raise Refused(400, refused.text) from None
+            raise
         return 204, None
 
     def _unbind(self, segment: str) -> tuple[int, Any]:
@@ -312,10 +338,10 @@ class _Call:
             name = str(key)
             if name == "arguments" and isinstance(value, dict):
                 found[name] = _arguments(value)
-            elif name in known and isinstance(value, type(known[name])):
+            elif name in known and type(value) is type(known[name]):
                 found[name] = value if isinstance(value, bool) else str(value)
             else:
-                raise Refused(400, f"bad {what} {name}: {value!r}")
+                raise Refused(400, f"bad {what} {{{term(key)},{term(value)}}}")
         return found
 
     def _check_reserved(self, kind: str, name: str) -> None:

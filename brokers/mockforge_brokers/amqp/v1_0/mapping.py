@@ -42,6 +42,8 @@ _URN: Final = re.compile("urn:uuid:([0-9a-f-]{36})", re.IGNORECASE)
 _OURS: Final = frozenset(("x-exchange", "x-routing-key", "x-death"))
 _DEATHS: Final = "x-opt-deaths"
 _COUNT: Final = "x-delivery-count"
+_IDENTITIES: Final = ("x-message-id", "x-correlation-id")
+"""Of a message that came by 1.0, whose own properties have them (`_identity`)."""
 
 
 # 1.0 to 0-9-1.
@@ -137,7 +139,7 @@ def properties_of(sections: Sections) -> dict[str, Any]:
     found = {
         "content_type": _short(given.get("content_type")),
         "content_encoding": _short(given.get("content_encoding")),
-        "delivery_mode": 2 if header.get("durable") else 1,
+        "delivery_mode": 2 if header.get("durable") else None,
         "priority": header.get("priority"),
         "message_id": _identity(given.get("message_id"), "x-message-id", headers),
         "correlation_id": _identity(given.get("correlation_id"), "x-correlation-id", headers),
@@ -268,15 +270,14 @@ def from_content(
     """
     properties = contents.properties(content)
     headers: Mapping[str, Field] = properties.get("headers", {})
-    deaths = headers.get("x-death")
-    count = _delivery_count(headers.get(_COUNT))
+    count = _delivery_count(headers.get(_COUNT)) if failures is None else failures
     expiration = properties.get("expiration")
     header = message.header(
         durable=properties.get("delivery_mode") == 2,
         priority=None if properties.get("priority") is None else UByte(properties["priority"]),
         ttl=None if expiration is None else _milliseconds(expiration),
-        first_acquirer=not (redelivered or count or deaths is not None),
-        delivery_count=count if failures is None else failures,
+        first_acquirer=not (redelivered or count or _has_deaths(headers)),
+        delivery_count=count,
     )
     annotations: dict[Any, Any] = {
         Symbol("x-exchange"): _shown(exchange),
@@ -287,7 +288,7 @@ def from_content(
         if kept is not None:
             annotations = {**kept.value, **annotations}
         # What a queue added on the way, such as deaths and offsets, stands in the headers alone.
-        annotations.update(_annotations(headers))
+        annotations.update(_annotations(_added(headers, annotations, content.bare)))
         bare = content.bare
     else:
         annotations.update(_annotations(headers))
@@ -298,16 +299,40 @@ def from_content(
     return header + message.annotations(annotations) + bare
 
 
+def _added(headers: Mapping[str, Field], kept: Mapping[Any, Any], bare: bytes) -> dict[str, Field]:
+    """Those headers that stand for nothing which came with the message by 1.0."""
+    found = {
+        name: field
+        for name, field in headers.items()
+        if name.startswith("x-") and not _stands_for(field, kept.get(Symbol(name)))
+    }
+    if found:
+        own = message.read(bare).application
+        for name in tuple(found):
+            if name in _IDENTITIES or name in own:
+                del found[name]
+    return found
+
+
+def _stands_for(field: Field, value: Any) -> bool:
+    return value is not None and to_field(value) == field
+
+
 def _annotations(headers: Mapping[str, Field]) -> dict[Any, Any]:
     found: dict[Any, Any] = {}
     for name, field in headers.items():
         if name == "CC":
             found[Symbol("x-cc")] = from_field(field)
-        elif name == "x-death":
+        elif name == "x-death" and _has_deaths(headers):
             found[Symbol(_DEATHS)] = _deaths(field)
-        elif name.startswith("x-") and name not in ("x-message-id", "x-correlation-id"):
+        elif name.startswith("x-"):
             found[Symbol(name)] = from_field(field)
     return found
+
+
+def _has_deaths(headers: Mapping[str, Field]) -> bool:
+    """A client may have sent anything by the name of x-death."""
+    return "x-death" in headers and headers["x-death"].type == "A"
 
 
 _DEATH: Final[Mapping[str, str]] = {
@@ -324,8 +349,7 @@ _DEATH: Final[Mapping[str, str]] = {
 def _deaths(field: Field) -> Array:
     """x-death as x-opt-deaths has it. What is no death as a broker writes it, which a client may
     have sent under this name, is left out."""
-    items = field.value if field.type == "A" else ()
-    return Array(0xD1, tuple(_death(item.value) for item in items if _is_death(item)))
+    return Array(0xD1, tuple(_death(item.value) for item in field.value if _is_death(item)))
 
 
 def _is_death(item: Field) -> bool:
@@ -364,10 +388,10 @@ def _bare(content: bytes, properties: Mapping[str, Any], headers: Mapping[str, F
     reply_to = properties.get("reply_to")
     return message.bare_message(
         {
-            "message_id": _identity_of(properties, "message_id", headers),
+            "message_id": _identity_of(properties.get("message_id")),
             "user_id": None if user is None else user.encode("utf-8", "surrogateescape"),
             "reply_to": None if reply_to is None else f"/queues/{quote(reply_to, safe='')}",
-            "correlation_id": _identity_of(properties, "correlation_id", headers),
+            "correlation_id": _identity_of(properties.get("correlation_id")),
             "content_type": properties.get("content_type"),
             "content_encoding": properties.get("content_encoding"),
             "creation_time": None if stamp is None else _timestamp(stamp),
@@ -382,12 +406,9 @@ def _bare(content: bytes, properties: Mapping[str, Any], headers: Mapping[str, F
     )
 
 
-def _identity_of(properties: Mapping[str, Any], name: str, headers: Mapping[str, Field]) -> Any:
-    kept = headers.get(f"x-{name.replace('_', '-')}")
-    text = properties.get(name)
+def _identity_of(text: str | None) -> Any:
     if text is None:
-        # `_identity` writes these two types; a client of 0-9-1 may have sent any other.
-        return kept.value if kept is not None and kept.type in ("S", "x") else None
+        return None
     urn = _URN.fullmatch(text)
     try:
         return UUID(urn[1]) if urn is not None else _shown(text)

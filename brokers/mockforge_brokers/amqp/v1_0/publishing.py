@@ -23,10 +23,11 @@ from .failures import (
     too_large,
 )
 from .links import Incoming, Partial
+from .terms import term
 from .wire import message
 from .wire.message import Sections
 from .wire.performatives import Composite
-from .wire.values import Symbol
+from .wire.values import Symbol, UInt
 
 if TYPE_CHECKING:
     from ..state.routing import Route
@@ -54,6 +55,7 @@ def collect(
         link.partial = None
         return None
     if partial is None:
+        link.tag = fields.get("delivery_tag", b"")
         delivery = fields.get("delivery_id")
         if delivery is None:
             raise LinkFailed(INVALID_FIELD, "delivery-id is not set on the first transfer")
@@ -86,8 +88,8 @@ def _check_same(partial: Partial, fields: dict[str, Any]) -> None:
     if delivery != partial.delivery_id:
         raise LinkFailed(
             INVALID_FIELD,
-            f"delivery-id of continuation transfer ({delivery}) differs from delivery-id on first "
-            f"transfer ({partial.delivery_id})",
+            f"delivery-id of continuation transfer ({term(UInt(delivery))}) differs from "
+            f"delivery-id on first transfer ({partial.delivery_id})",
         )
     settled = fields.get("settled", partial.settled)
     if settled != partial.settled:
@@ -99,8 +101,10 @@ def _check_same(partial: Partial, fields: dict[str, Any]) -> None:
         )
 
 
-def publish(session: Session, link: Incoming, data: bytes) -> Outcomes:
+def publish(session: Session, link: Incoming, data: bytes, *, settled: bool) -> Outcomes:
     """Route a whole message; its outcome comes with the last step, None if it is accepted.
+
+    Of one that is `settled` its client hears nothing but the end of its link.
 
     Raises LinkFailed, SessionFailed or RequestRefused, all of them before the first step.
     """
@@ -108,10 +112,14 @@ def publish(session: Session, link: Incoming, data: bytes) -> Outcomes:
         sections = message.read(data)
     except ProtocolError as failure:
         raise LinkFailed(DECODE_ERROR, f"failed to parse message: {failure.text}") from None
+    if session.vhost.profile.reserves_annotations:
+        _check_annotations(sections)
     try:
         exchange, key = _place(session, link, sections)
     except Returned as returned:
-        return _at_once(returned.outcome)
+        if settled:
+            raise returned.failed(link.tag) from None
+        return _at_once(Composite("rejected", {"error": error(returned.condition, returned.text)}))
     connection, vhost = session.connection, session.vhost
     _check_user(session, sections)
     keys = _more_keys(sections)
@@ -129,6 +137,14 @@ def publish(session: Session, link: Incoming, data: bytes) -> Outcomes:
         deliver = vhost.publish_expiring if expiring else vhost.publish
         steps = _at_once(deliver(route, content, size, connection.client))
     return _reached(session, steps, route, data, (exchange, key))
+
+
+def _check_annotations(sections: Sections) -> None:
+    """Names that do not begin with x- are reserved (3.2.10)."""
+    for name in (*sections.delivery, *sections.annotations):
+        if not (isinstance(name, Symbol) and name.startswith("x-")):
+            text = f"failed to parse message: {{reserved_annotation_key,{term(name)}}}"
+            raise LinkFailed(DECODE_ERROR, text)
 
 
 def _at_once(value: _T) -> Generator[None, None, _T]:
@@ -166,9 +182,14 @@ def _reached(
 class Returned(Exception):
     """A message with an address of its own that leads nowhere: its link lives on."""
 
-    def __init__(self, outcome: Composite) -> None:
-        super().__init__(outcome)
-        self.outcome = outcome
+    def __init__(self, condition: str, text: str) -> None:
+        super().__init__(text)
+        self.condition = condition
+        self.text = text
+
+    def failed(self, tag: bytes) -> LinkFailed:
+        """As the end of its link, which says whose fault it was (2.2.2)."""
+        return LinkFailed(self.condition, self.text, {Symbol("delivery-tag"): tag})
 
 
 def _place(session: Session, link: Incoming, sections: Sections) -> tuple[str, str]:
@@ -192,16 +213,16 @@ def _place(session: Session, link: Incoming, sections: Sections) -> tuple[str, s
 def _anonymous(session: Session, to: Any) -> tuple[str, str]:
     """See OASIS' "Using the AMQP Anonymous Terminus", 2.2.2 on routing errors."""
     if not isinstance(to, str):
-        raise _returned(PRECONDITION_FAILED, "anonymous terminus requires 'to' address to be set")
+        raise Returned(PRECONDITION_FAILED, "anonymous terminus requires 'to' address to be set")
     try:
         found = target_v2(to)
     except BadAddress:
-        raise _returned(PRECONDITION_FAILED, f"bad 'to' address string: {to}") from None
+        raise Returned(PRECONDITION_FAILED, f"bad 'to' address string: {to}") from None
     session.connection.permit("write", "exchange", found.exchange)
     exchange = session.vhost.exchanges.get(found.exchange)
     if exchange is None:
         text = f"no exchange '{found.exchange}' in vhost '{session.vhost.name}'"
-        raise _returned(NOT_FOUND, text)
+        raise Returned(NOT_FOUND, text)
     if exchange.internal:
         raise LinkFailed(UNAUTHORIZED, _internal(session, found.exchange))
     return found.exchange, found.routing_key or ""
@@ -215,10 +236,6 @@ def check_not_internal(session: Session, exchange: str) -> None:
     found = session.vhost.exchanges.get(exchange)
     if found is not None and found.internal:
         raise LinkFailed(UNAUTHORIZED, _internal(session, exchange))
-
-
-def _returned(condition: str, text: str) -> Returned:
-    return Returned(Composite("rejected", {"error": error(condition, text)}))
 
 
 def _check_user(session: Session, sections: Sections) -> None:
@@ -237,4 +254,4 @@ def _more_keys(sections: Sections) -> tuple[str, ...]:
     found: Any = sections.annotations.get(Symbol("x-cc"), [])
     if isinstance(found, list) and all(isinstance(key, str) for key in found):
         return tuple(map(str, found))
-    raise LinkFailed(INVALID_FIELD, f"bad value for 'x-cc' message-annotation: {found!r}")
+    raise LinkFailed(INVALID_FIELD, f"bad value for 'x-cc' message-annotation: {term(found)}")

@@ -27,6 +27,7 @@ from .links import SERIAL, Incoming, Outgoing, link_credit, transfers
 from .windows import ENDLESS, INCOMING_WINDOW, Windows
 from .wire.frames import performative
 from .wire.performatives import Composite
+from .wire.values import Symbol
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -132,7 +133,7 @@ class Session:
             delivery, settled, data = whole
             if link.credit <= 0:
                 raise LinkFailed(TRANSFER_LIMIT, "")
-            steps = publishing.publish(self, link, data)
+            steps = publishing.publish(self, link, data, settled=settled)
         except (LinkFailed, RequestRefused) as refused:
             self.links.drop(link, as_failure(LinkFailed, refused))
             return
@@ -262,7 +263,12 @@ class Session:
             link.drained()
             self._report(link, drain=True)
 
-    def _report(self, link: Outgoing, *, drain: bool = False) -> None:
+    def tell_active(self, link: Outgoing, *, active: bool) -> None:
+        """Whether its quorum queue hands out to it from now on."""
+        if self.vhost.profile.tells_who_is_active:
+            self._report(link, properties={Symbol("rabbitmq:active"): active})
+
+    def _report(self, link: Outgoing, *, drain: bool = False, **more: Any) -> None:
         consumer = link.consumer
         self.send_flow(
             handle=link.handle,
@@ -270,6 +276,7 @@ class Session:
             link_credit=max(0, consumer.credit),
             available=len(consumer.queue.messages),
             drain=drain,
+            **more,
         )
 
     def send_flow(self, **fields: Any) -> None:
@@ -280,9 +287,9 @@ class Session:
             # What we settle of the client's deliveries is settled at once: nothing is left to say.
             return
         first = fields["first"]
-        last = fields.get("last", first)
-        outcome = fields.get("state", RELEASED)
-        if not self.deliveries.settle(first, last, outcome):
+        last = fields.get("last")
+        outcome = fields.get("state")
+        if not self.deliveries.settle(first, first if last is None else last, outcome):
             return
         if not fields.get("settled"):
             self.reply(

@@ -16,7 +16,8 @@ OVERHEAD: Final = 8
 """Bytes of a frame beside its payload."""
 
 PROTOCOL_HEADER: Final = b"AMQP\x00\x00\x09\x01"
-LATER_HEADERS: Final = (b"AMQP\x00\x01\x00\x00", b"AMQP\x03\x01\x00\x00")
+SASL_HEADER: Final = b"AMQP\x03\x01\x00\x00"
+LATER_HEADERS: Final = (b"AMQP\x00\x01\x00\x00", SASL_HEADER)
 """AMQP 1.0's, plain and with SASL: another protocol, which is served on the same port."""
 HEARTBEAT_FRAME: Final = b"\x08\x00\x00\x00\x00\x00\x00\xce"
 FRAME_MIN_SIZE: Final = 4096

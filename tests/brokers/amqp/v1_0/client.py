@@ -140,7 +140,7 @@ class Client:
     ) -> list[Got]:
         """A message with this data section, or any payload."""
         number = fields.pop("delivery_id", self._delivery)
-        self._delivery = number + 1
+        self._delivery = self._delivery if number is None else number + 1
         given = {"handle": handle, "delivery_id": number, "delivery_tag": b"t", **fields}
         content = payload or message.data_section(body)
         self.fake.send(frame(0, performatives.write("transfer", **given) + content))

@@ -283,7 +283,7 @@ class QuorumQueue(GovernedQueue):
             return
         del self.timed_out[consumer]
         if self.active is None:
-            self.active = self.successor()
+            self.activate(self.successor())
         self.refresh(consumer)
 
     # The single active consumer.
@@ -291,6 +291,15 @@ class QuorumQueue(GovernedQueue):
     def add(self, consumer: Consumer) -> None:
         super().add(consumer)
         self._give_way()
+
+    def activate(self, consumer: Consumer | None) -> None:
+        before = self.active
+        if self.policy.single_active and before is not consumer:
+            if before in self.consumers:
+                before.sink.activated(active=False)
+            if consumer is not None:
+                consumer.sink.activated(active=True)
+        super().activate(consumer)
 
     def remove(self, consumer: Consumer) -> None:
         if consumer is self.active:

@@ -10,9 +10,16 @@ from .performatives import write as write_composite
 from .values import DecodeError, Described
 
 _HEADER: Final = 0x70
+_DELIVERY_ANNOTATIONS: Final = 0x71
 _MESSAGE_ANNOTATIONS: Final = 0x72
 _PROPERTIES: Final = 0x73
 _APPLICATION: Final = 0x74
+_MAPS: Final = {
+    _DELIVERY_ANNOTATIONS: "delivery",
+    _MESSAGE_ANNOTATIONS: "annotations",
+    _APPLICATION: "application",
+}
+"""Sections that are maps, and the field of `Sections` that holds each; nobody reads the footer."""
 _DATA: Final = 0x75
 _SEQUENCE: Final = 0x76
 _VALUE: Final = 0x77
@@ -23,11 +30,12 @@ _BODIES: Final = (_DATA, _SEQUENCE, _VALUE)
 class Sections(Struct):
     """`bare` are the bytes that nobody may change: properties, body, footer and what is between.
 
-    `body` is what its data sections hold, or, where `encoded`, body and footer as they came: values
-    and sequences of AMQP's own types.
+    `delivery` are its delivery annotations. `body` is what its data sections hold, or, where
+    `encoded`, body and footer as they came: values and sequences of AMQP's own types.
     """
 
     header: dict[str, Any]
+    delivery: dict[Any, Any]
     annotations: dict[Any, Any]
     properties: dict[str, Any]
     application: dict[Any, Any]
@@ -42,7 +50,7 @@ def read(data: bytes, *, ordered: bool = True) -> Sections:
     Not `ordered` for the management node's requests: one widespread client writes a body of null
     before the properties, and RabbitMQ takes it.
     """
-    found = Sections({}, {}, {}, {}, b"", False, b"")
+    found = Sections({}, {}, {}, {}, {}, b"", False, b"")
     at, last, bare, start, end = 0, 0, -1, -1, 0
     pieces: list[bytes] = []
     while at < len(data):
@@ -89,10 +97,8 @@ def _take(found: Sections, code: int, value: Described, pieces: list[bytes]) -> 
         case 0x71 | 0x72 | 0x74 | 0x78:
             if not isinstance(content, dict):
                 raise DecodeError(f"{SECTIONS[code]} is no map")
-            if code == _MESSAGE_ANNOTATIONS:
-                found.annotations = content
-            elif code == _APPLICATION:
-                found.application = content
+            if code in _MAPS:
+                setattr(found, _MAPS[code], content)
         case 0x76 if not isinstance(content, list):
             raise DecodeError("an amqp-sequence is no list")
 
