@@ -194,9 +194,17 @@ def topic_rm(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka topic"
     asks="Delete all records of topic {name}?",
 )
 def topic_purge(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka topic")]) -> Result:
-    """Delete a Kafka topic's records; the topic stays and its offsets go on."""
-    gone = kafka(session).purge_topic(known_topic(session, name))
-    return done(f"{gone} records of {name} deleted", {"name": name, "records": gone})
+    """Delete a Kafka topic's records; the topic stays and its offsets go on.
+
+    Of very many partitions it is a job, as topic compact is.
+    """
+    broker = kafka(session)
+    steps = broker.purging(known_topic(session, name))
+
+    def purged(gone: int) -> Result:
+        return done(f"{gone} records of {name} deleted", {"name": name, "records": gone})
+
+    return worked(session, broker.environment.chores, "purge", name, steps, purged)
 
 
 @command(
@@ -222,9 +230,7 @@ def topic_compact(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka t
 
 def known_topic(session: "Session", name: str) -> str:
     """The name of a Kafka topic that is there. Raises BadArgument with the nearest one."""
-    kafka(session)
-    names = [each.name for each in session.runtime.brokers["kafka"].destinations()]
-    return known("name", name, names, "Kafka topic")
+    return known("name", name, kafka(session).topic_names(), "Kafka topic")
 
 
 COMMANDS = (

@@ -1,7 +1,8 @@
 """Topics of many partitions are made and grow by steps, and are there when all of it is."""
 
 import pytest
-from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
+from mockforge_brokers.fairness import finished
+from mockforge_brokers.kafka.codes import AlterConfigOp, ApiKey, ErrorCode
 from mockforge_brokers.kafka.state.keeper import Keeper
 from mockforge_brokers.kafka.wire.messages.topics import (
     CreatableTopic,
@@ -182,3 +183,63 @@ def test_a_topic_that_another_makes_meanwhile_is_made_once(scene):
     (result,) = scene.answer(client, ApiKey.CREATE_TOPICS, 7).topics
     assert result.error_code == ErrorCode.TOPIC_ALREADY_EXISTS
     assert len(scene.broker.cluster.topics["new"].logs) == 2
+
+
+def in_turns(scene, done, most=64):
+    """Turns of the loop until `done` says that 500 are; no more than `most` in each."""
+    before = 0
+    while done() < 500:
+        assert done() - before <= most
+        before = done()
+        scene.clock.turn()
+    later(scene)
+
+
+def test_a_deleted_topic_of_many_partitions_lets_go_of_them_by_steps(scene, monkeypatch):
+    gone = []
+    monkeypatch.setattr(Keeper, "log_gone", lambda self, log: gone.append(log.partition))
+    cluster = scene.broker.cluster
+    scene.broker.create_topic("many", 500)
+    for partition in range(500):
+        scene.broker.publish("many", b"v", partition=partition)
+    scene.broker.delete_topic("many")
+    assert "many" not in cluster.topics
+    # Another one may have the name, and is not touched by what is left of the first.
+    scene.broker.create_topic("many", 1)
+    scene.broker.publish("many", b"v", partition=0)
+    in_turns(scene, lambda: len(gone))
+    assert gone == list(range(500))
+    (log,) = cluster.topics["many"].logs
+    assert cluster.bounds.cost == log.cost > 0
+
+
+def test_many_partitions_are_configured_by_steps_and_the_last_configuration_stands(scene):
+    scene.broker.create_topic("many", 500)
+    logs = scene.broker.cluster.topics["many"].logs
+
+    def at(value):
+        return sum(log.max_batch_bytes == value for log in logs)
+
+    scene.broker.configure_topic("many", "max.message.bytes", "77")
+    assert 0 < at(77) <= 64
+    scene.clock.turn()
+    scene.broker.configure_topic("many", "max.message.bytes", "88")
+    in_turns(scene, lambda: at(88))
+    scene.broker.cluster.configuring.node(
+        "", [("message.max.bytes", AlterConfigOp.SET, "99")], source="test"
+    )
+    scene.broker.configure_topic("many", "max.message.bytes", None)
+    in_turns(scene, lambda: at(99))
+
+
+def test_a_topic_is_purged_partition_by_partition(scene):
+    scene.broker.create_topic("many", 3)
+    for partition in range(3):
+        scene.broker.publish("many", b"v", partition=partition)
+    steps = scene.broker.purging("many")
+    left = scene.broker.cluster.topics["many"]
+    for number in range(3):
+        assert left.records == 3 - number
+        next(steps)
+    assert finished(steps) == 3
+    assert scene.broker.purge_topic("many") == 0

@@ -8,7 +8,7 @@ from typing import Final
 
 from ...environment import Environment
 from ...errors import RequestRefused
-from ...fairness import Stepped
+from ...fairness import Stepped, Steps
 from ..codes import ErrorCode
 from ..events import (
     ProducerFenced,
@@ -45,7 +45,7 @@ from .transactions.coordinator import Transactions
 from .watching import Watchers
 
 _LOGS: Final = 64
-"""Partitions that are made at a time."""
+"""Partitions that are made or let go at a time."""
 
 
 class Cluster:
@@ -152,18 +152,28 @@ class Cluster:
         return topic
 
     def delete_topic(self, name: str, *, source: str) -> None:
-        """The topic, its records and what groups committed of it go."""
+        """The topic, its records and what groups committed of it go; of very many partitions the
+        last ones a little later than the name."""
         topic = self.topics.named(name)
         self.topics.remove(topic)
-        self.bounds.forget(topic.logs)
-        for log in topic.logs:
-            self._keeper.log_gone(log)
-        self.replication.forget(topic)
+        self.replication.forget(name)
         self._keeper.topic_changed(name)
         self.groups.offsets.forget_topic(name)
         self._environment.spine.emit(TopicDeleted("kafka", name, source))
-        for log in topic.logs:
-            log.watchlist.notify(-1)
+        last_first, topic.logs = topic.logs[::-1], []
+        self._environment.chores.do(self._letting_go(last_first))
+
+    def _letting_go(self, logs: list[PartitionLog]) -> Steps:
+        while logs:
+            # Nobody else has them: what is left of very many is freed bit by bit, too.
+            some = logs[: -_LOGS - 1 : -1]
+            del logs[-_LOGS:]
+            self.bounds.forget(some)
+            for log in some:
+                self._keeper.log_gone(log)
+                self.replication.forget_log(log)
+                log.watchlist.notify(-1)
+            yield
 
     def check_growth(self, name: str, partitions: int) -> Topic:
         """Raises RequestRefused where `grow_topic` would; changes nothing."""
@@ -207,6 +217,20 @@ class Cluster:
         """Alter single values, or replace them all when given a mapping. Raises RequestRefused."""
         topic = self.topics.named(name)
         self.configuring.topic(topic, changes, source=source, validate_only=validate_only)
+
+    def purging(self, name: str, *, source: str) -> Stepped[int]:
+        """Delete all records, keep the topic; comes to how many there were.
+
+        Raises RequestRefused.
+        """
+        return self._purging(self.topics.named(name), f"purged by {source}")
+
+    def _purging(self, topic: Topic, reason: str) -> Stepped[int]:
+        gone = 0
+        for log in tuple(topic.logs):
+            gone += self.delete_records(log, log.high_watermark, reason=reason)
+            yield
+        return gone
 
     def compacting(self, name: str) -> Stepped[int]:
         """Compact all partitions; comes to how many records left. Raises RequestRefused."""

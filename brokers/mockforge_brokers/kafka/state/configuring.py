@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from ...environment import Environment
 from ...errors import RequestRefused
 from ...events import Event, Warned
+from ...fairness import Steps
 from ..codes import ErrorCode
 from ..events import BrokerConfigured, TopicConfigured
 from .configs.broker import ALL_NODES, BrokerConfig, broker_keys
@@ -44,18 +45,21 @@ class Configuring:
     def bind(self, topics: Mapping[str, Topic], bounds: Bounds, cleaner: Cleaner) -> None:
         """What is to know of it: what topics inherit changes with the broker's values."""
 
-        def bound(topic: Topic) -> None:
-            for log in topic.logs:
-                bounds.keep(log)
-            cleaner.watch(topic)
+        def in_force(*changed: Topic) -> Steps:
+            for topic in changed:
+                if topics.get(topic.name) is not topic:
+                    continue
+                yield from topic.configuring()
+                for log in tuple(topic.logs):
+                    bounds.keep(log)
+                    yield
+                cleaner.watch(topic)
 
-        def changed() -> None:
-            for topic in topics.values():
-                topic.configure()
-                bound(topic)
+        def bring(*changed: Topic) -> None:
+            self._environment.chores.do(in_force(*changed))
 
-        self._bound: Callable[[Topic], None] = bound
-        self.broker.on_change(changed)
+        self._bring_into_force: Callable[[Topic], None] = bring
+        self.broker.on_change(lambda: bring(*topics.values()))
 
     def topic(
         self, topic: Topic, changes: Changes, *, source: str, validate_only: bool = False
@@ -70,7 +74,6 @@ class Configuring:
             return
         before, topic.config = topic.config.own, config
         self._keeper.topic_changed(topic.name)
-        topic.configure()
         chosen = {
             key: config.own.get(key)
             for key in sorted(before.keys() | config.own.keys())
@@ -78,7 +81,7 @@ class Configuring:
         }
         self._report(TopicConfigured("kafka", topic.name, tuple(chosen.items()), source))
         self.warn_of_unserved(f"topic {topic.name}", chosen, TOPIC_CONFIGS)
-        self._bound(topic)
+        self._bring_into_force(topic)
 
     def node(
         self, node: str, changes: Changes, *, source: str, validate_only: bool = False

@@ -10,7 +10,7 @@ from ..codes import ErrorCode
 from ..events import LeaderMoved, NodeStarted, NodeStopped
 from .leadership import Leadership
 from .logs.log import PartitionLog
-from .logs.topic import Topic, Topics
+from .logs.topic import Topics
 from .nodes import Nodes
 from .standing import NOBODY, Move, Standing
 
@@ -228,12 +228,13 @@ class Replication(Leadership):
                 self._lead(log, alive, reason)
             self._settle(log, reason)
 
-    def forget(self, topic: Topic) -> None:
-        """It is gone."""
-        self.placement.forget(topic.name)
-        for log in topic.logs:
-            self._standings.pop(log, None)
-            self.held.pop(log, None)
+    def forget(self, topic: str) -> None:
+        """It is gone; of its partitions `forget_log` is told."""
+        self.placement.forget(topic)
+
+    def forget_log(self, log: PartitionLog) -> None:
+        self._standings.pop(log, None)
+        self.held.pop(log, None)
 
     def clear(self) -> None:
         """Everything is where it was at first."""

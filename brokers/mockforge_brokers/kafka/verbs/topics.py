@@ -18,6 +18,9 @@ class TopicVerbs:
     def has_topic(self, name: str) -> bool:
         return name in self.cluster.topics
 
+    def topic_names(self) -> list[str]:
+        return list(self.cluster.topics)
+
     def create_topic(
         self,
         name: str,
@@ -49,12 +52,12 @@ class TopicVerbs:
 
     def purge_topic(self, name: str, *, source: str = PROMPT) -> int:
         """Delete all records, keep the topic; returns how many there were."""
+        return finished(self.purging(name, source=source))
+
+    def purging(self, name: str, *, source: str = PROMPT) -> Stepped[int]:
+        """The same by steps, between which others have their turn."""
         with PlainRefusals():
-            logs = self.cluster.topics.named(name).logs
-        reason = f"purged by {source}"
-        return sum(
-            self.cluster.delete_records(log, log.high_watermark, reason=reason) for log in logs
-        )
+            return self.cluster.purging(name, source=source)
 
     def compact_topic(self, name: str) -> int:
         """Leave of each key the newest record, now; returns how many left."""

@@ -1,7 +1,8 @@
 """What OffsetCommit and TxnOffsetCommit have in common: each partition gets its own answer."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final, Protocol
 
 from ....errors import RequestRefused
 from ....fairness import Stepped
@@ -32,6 +33,8 @@ class CommittedTopic(Protocol):
     def partitions(self) -> Sequence[CommittedPartition]: ...
 
 
+_PIECE: Final = 500
+"""Offsets that are kept at a time."""
 Refused = Mapping[tuple[str, int], RequestRefused]
 """By topic and partition."""
 
@@ -49,9 +52,9 @@ def commit_each(
 ) -> Stepped[list[int]]:
     """Returns an error code for each partition, in the order of the request.
 
-    `commit` keeps the offsets of the partitions that are there, if any, all in one step, and says
-    which it refuses; where it refuses all, or `permit`, which is asked first, `code_of` has the
-    code.
+    `commit` keeps the offsets of the partitions that are there, if any, some hundreds at a time,
+    and says which it refuses; where it refuses all, or `permit`, which is asked first, `code_of`
+    has the code.
     """
     try:
         permit()
@@ -85,15 +88,21 @@ def commit_each(
                 partition.committed_leader_epoch,
                 partition.committed_metadata or "",
             )
-    if version != caller.cluster.topics.version:
-        for key in gone(caller, met, offsets):
-            del offsets[key]
-            codes[places.pop(key)] = caller.denied(api, no_more(key[0], by_id=by_id))
-    if not offsets:
-        # Kafka asks no coordinator: no group comes into being by it.
-        return codes
-    _commit(caller, api, commit, code_of, offsets, codes, places)
+    for number, piece in enumerate(_pieces(offsets)):
+        if number:
+            yield
+        if version != caller.cluster.topics.version:
+            for key in gone(caller, met, piece):
+                del piece[key]
+                codes[places[key]] = caller.denied(api, no_more(key[0], by_id=by_id))
+        _commit(caller, api, commit, code_of, piece, codes, places)
     return codes
+
+
+def _pieces(offsets: Offsets) -> Iterator[dict[tuple[str, int], CommittedOffset]]:
+    waiting = iter(offsets.items())
+    while piece := dict(islice(waiting, _PIECE)):
+        yield piece
 
 
 def gone(
@@ -118,13 +127,16 @@ def _commit(
     codes: list[int],
     places: dict[tuple[str, int], int],
 ) -> None:
-    """All in one step; what is refused gets its code at its place."""
+    """What is refused gets its code at its place."""
+    if not offsets:
+        # Kafka asks no coordinator: no group comes into being by it.
+        return
     try:
         refused = commit(offsets)
     except RequestRefused as refusal:
         code = code_of(refusal)
-        for place in places.values():
-            codes[place] = code
+        for key in offsets:
+            codes[places[key]] = code
     else:
         for key, reason in refused.items():
             codes[places[key]] = caller.denied(api, reason)

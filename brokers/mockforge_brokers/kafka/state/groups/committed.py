@@ -114,7 +114,6 @@ class CommittedOffsets:
         refused = self._too_large(offsets)
         if refused:
             offsets = {place: one for place, one in offsets.items() if place not in refused}
-        # All at once, and they may be as many as there are partitions: little is done for each.
         if producer_id is None:
             for (topic, partition), committed in offsets.items():
                 group.offsets.commit(topic, partition, committed)

@@ -124,7 +124,10 @@ class GroupOffsets:
         if partitions is None:
             partitions = self.topics[topic] = {}
             self._meet(topic)
-        partitions[partition] = committed
+        before = partitions.get(partition)
+        # A request that commits very much does it by steps: what came after it stands.
+        if before is None or before.order <= committed.order:
+            partitions[partition] = committed
 
     def _meet(self, topic: str) -> None:
         if topic not in self.met:

@@ -9,12 +9,15 @@ from typing import Final
 from msgspec import Struct
 
 from ....errors import RequestRefused
+from ....fairness import Stepped, Steps, finished
 from ...codes import ErrorCode
 from ..configs.topic import TopicConfig
 from .log import KeptLog, PartitionLog
 from .policy import Policy
 from .segments import UNBOUNDED, segment_size
 
+_A_STEP: Final = 64
+"""Partitions that are configured at a time."""
 _LONGEST_NAME: Final = 249
 _REMEMBERED_IDS: Final = 1000
 _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
@@ -32,7 +35,10 @@ class KeptTopic(Struct):
 class Topic:
     """A named list of partition logs, all of one configuration."""
 
-    __slots__ = ("_make_log", "added", "config", "logs", "name", "topic_id", "total_bytes", "wall")
+    __slots__ = (
+        *("_configured", "_make_log", "added", "config", "logs", "name", "topic_id"),
+        *("total_bytes", "wall"),
+    )
 
     def __init__(
         self,
@@ -54,29 +60,41 @@ class Topic:
         self.added = 0
         """The version of the topics since which it is there."""
         self._make_log = make_log
+        self._configured = 0
+        """How often its configuration was brought into force."""
 
     def grow(self, partitions: int, made: Iterable[PartitionLog] = ()) -> None:
         """Add empty partitions until there are `partitions`, as far as they fit those `made`."""
+        before = len(self.logs)
         for log in made:
             if log.partition == len(self.logs) < partitions:
                 self.logs.append(log)
         for partition in range(len(self.logs), partitions):
             self.logs.append(self._make_log(self.name, partition))
-        self.configure()
+        finished(self._configuring(self.logs[before:]))
 
-    def configure(self) -> None:
-        """Bring the configuration into force in all partitions."""
+    def configuring(self) -> Steps:
+        """Bring the configuration into force in all partitions, unless another one comes."""
+        self._configured = this = self._configured + 1
+        for _ in self._configuring(self.logs):
+            yield
+            if self._configured != this:
+                return
+
+    def _configuring(self, logs: list[PartitionLog]) -> Stepped[None]:
         retention = self.config.number("retention.bytes") if self.config.deletes else -1
         max_bytes = UNBOUNDED if retention < 0 else retention
         max_batch_bytes = self.config.number("max.message.bytes")
         segment_bytes = segment_size(min(max_bytes, self.total_bytes))
         segment_bytes = min(segment_bytes, self.config.number("segment.bytes"))
         policy = Policy.of(self.config, self.wall)
-        for log in self.logs:
-            log.max_bytes = max_bytes
-            log.max_batch_bytes = max_batch_bytes
-            log.segment_bytes = segment_bytes
-            log.configure(policy)
+        for at in range(0, len(logs), _A_STEP):
+            for log in logs[at : at + _A_STEP]:
+                log.max_bytes = max_bytes
+                log.max_batch_bytes = max_batch_bytes
+                log.segment_bytes = segment_bytes
+                log.configure(policy)
+            yield
 
     def log(self, partition: int) -> PartitionLog:
         """Raises RequestRefused for a partition that is not there."""
