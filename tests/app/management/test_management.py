@@ -682,7 +682,13 @@ def test_what_a_release_is_it_says_where_it_has_the_path(release, version, missi
         phase = "denied_by_default" if release == "4.3" else "permitted_by_default"
         assert phases.pop("ram_node_type") == ("removed" if release == "4.3" else phase)
         assert phases == dict.fromkeys(
-            ("global_qos", "queue_master_locator", "transient_nonexcl_queues"), phase
+            (
+                "amqp_address_v1",
+                "global_qos",
+                "queue_master_locator",
+                "transient_nonexcl_queues",
+            ),
+            phase,
         )
 
 
