@@ -35,6 +35,7 @@ from .listeners import Listeners
 from .loops import LOOPS
 from .protocols import amqp, kafka, mqtt
 from .stopping import Stopping
+from .violations import Violations
 
 if TYPE_CHECKING:
     from mockforge_brokers.storage.folder import DataFolder
@@ -75,6 +76,7 @@ class Runtime:
             journal=config.journal,
         )
         self.bodies = Bodies(self.environment.usage)
+        self.violations = Violations(self.spine)
         if not config.busy_poll or current_thread() is not main_thread():
             # In a thread the clients may be those of this process, which could not run meanwhile.
             self.environment.busy_poll = 0.0
@@ -176,7 +178,7 @@ class Runtime:
             from .expectations.record import MOST, Record
 
             most = self.config.keep_messages or MOST
-            self._record = Record(self.brokers, self.spine, most, self.journal)
+            self._record = Record(self.brokers, most, self.journal)
         return self._record
 
     @property
@@ -307,6 +309,7 @@ class Runtime:
         self._stopping.undo()
         if snapshot is not None:
             self.snapshots.restore(snapshot)
+        self.violations.clear()
         self.record.clear()
         self.record.start()
         self._load(fixtures, None if snapshot is None else snapshot.producing)

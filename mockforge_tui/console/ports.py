@@ -22,6 +22,7 @@ from ..filters import Filter
 from ..fixtures.messages import Outgoing
 from ..recordings import Recordings
 from ..snapshots import Snapshot, Snapshots
+from ..violations import Violations
 
 if TYPE_CHECKING:
     from ..fixtures.model import FixtureSet, Generator
@@ -128,6 +129,9 @@ class Runtime(Protocol):
 
     @property
     def production(self) -> Production: ...
+
+    @property
+    def violations(self) -> Violations: ...
 
     @property
     def record(self) -> Record:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from typing import Any, Final, NamedTuple, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.events import Event
+from mockforge_brokers.findings import ERROR, SEVERITIES
 from mockforge_brokers.kafka.snapshots import host_of
 from mockforge_brokers.misbehaviour.rules import Rule
 from mockforge_brokers.snapshots import DestinationView, GroupView
@@ -399,20 +399,32 @@ class FaultCheck(Check):
 
 
 class LintCheck(Check):
+    """Looks at what `lint ls` shows, and at violations, of which it has not all."""
+
     def __init__(self, expectation: LintClean, observed: Observed) -> None:
         super().__init__()
-        self._warnings = expectation.warnings
-        self._record = observed.record
-        self.events: list[Event] = []
+        self._severities = SEVERITIES if expectation.warnings else (ERROR,)
+        self._observed = observed
+        self._found: list[str] = []
 
     def look(self) -> State:
-        record = self._record
-        self.events = [*record.violations, *(record.warnings if self._warnings else ())]
-        return State.BROKEN if self.events else State.MET
+        found = [(event.client, event.reason) for event in self._observed.violations.events]
+        for _, findings in self._observed.brokers.findings():
+            found += [
+                (each.client, each.text)
+                for each in findings.views()
+                if each.severity in self._severities
+            ]
+        # What ended a connection of MQTT is both.
+        self._found = [
+            f"{client or 'a client without a name'}: {text}"
+            for client, text in dict.fromkeys(found)
+        ]
+        return State.BROKEN if self._found else State.MET
 
     @property
     def seen(self) -> str:
-        return "; ".join(_worded(event) for event in self.events[:5]) or "nothing"
+        return "; ".join(self._found[:5]) or "nothing"
 
 
 def find_rule(observed: Observed, name: str) -> Rule:
@@ -421,8 +433,3 @@ def find_rule(observed: Observed, name: str) -> Rule:
         if name in (str(rule.id), rule.name):
             return rule
     raise InvalidInput(f"there is no fault {name}; fault ls lists them")
-
-
-def _worded(event: Any) -> str:
-    text = getattr(event, "text", "") or getattr(event, "reason", "")
-    return f"{event.client or 'a client without a name'}: {text}"

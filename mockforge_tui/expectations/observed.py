@@ -10,6 +10,7 @@ from mockforge_brokers.misbehaviour.rules import Faults
 from mockforge_brokers.spine import Spine
 
 from ..brokers import Brokers
+from ..violations import Violations
 from .record import Record
 
 
@@ -33,6 +34,9 @@ class Observed(Protocol):
 
     @property
     def journal(self) -> Journal | None: ...
+
+    @property
+    def violations(self) -> Violations: ...
 
     @property
     def record(self) -> Record: ...

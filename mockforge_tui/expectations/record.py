@@ -7,10 +7,8 @@ from itertools import islice
 from typing import NamedTuple, Self
 
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.events import Event, LintFound, MessageSeen, ProtocolViolated
-from mockforge_brokers.findings import ERROR
+from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Journal
-from mockforge_brokers.spine import Spine
 
 from ..brokers import Brokers
 from .message import Message
@@ -19,8 +17,6 @@ from .settled import SettlementRecord
 MOST = 100_000
 """Messages that are kept where no setting says otherwise."""
 MOST_BYTES = 64 * 1024 * 1024
-MOST_FINDINGS = 1_000
-"""Events of lint, of each kind: the first ones are kept."""
 _OVERHEAD = 700
 """Bytes that a message takes beside its payload, its key and its headers."""
 _HEADER = 100
@@ -74,7 +70,6 @@ class Record:
     def __init__(
         self,
         brokers: Brokers,
-        spine: Spine,
         most: int = MOST,
         journal: Journal | None = None,
     ) -> None:
@@ -82,11 +77,6 @@ class Record:
         """The number of the last message; also what `since` begins behind."""
         self.begin = Mark(0, 0)
         """Where the last `clear` was."""
-        self.violations: list[Event] = []
-        """How clients broke their protocols since `clear`, whatever else has happened since."""
-        self.warnings: list[Event] = []
-        """The same of what is legal and risky."""
-        spine.watch(self._note_finding, LintFound, ProtocolViolated)
         self._journal = journal
         self._brokers = brokers
         self.settlements = SettlementRecord(brokers)
@@ -112,9 +102,7 @@ class Record:
         self._stops.clear()
 
     def clear(self) -> None:
-        """Forget all that came and happened; the next message keeps counting."""
-        self.violations.clear()
-        self.warnings.clear()
+        """Forget all that came; the next message keeps counting."""
         self._messages.clear()
         self._bytes = 0
         self.begin = self.mark()
@@ -170,12 +158,6 @@ class Record:
                 self._watchers.remove(callback)
 
         return stop
-
-    def _note_finding(self, event: Event) -> None:
-        legal = isinstance(event, LintFound) and event.severity != ERROR
-        found = self.warnings if legal else self.violations
-        if len(found) < MOST_FINDINGS:
-            found.append(event)
 
     def _see(self, seen: MessageSeen) -> None:
         self.newest += 1

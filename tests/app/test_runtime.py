@@ -15,6 +15,8 @@ from mockforge_brokers.limits import Limits
 
 from mockforge_tui.config import Config, model
 from mockforge_tui.console.session import Session
+from mockforge_tui.expectations.waiting import Outcome, Waiting
+from mockforge_tui.fixtures.expected.model import LintClean
 from mockforge_tui.listeners import CannotListen
 from mockforge_tui.runtime import Runtime
 
@@ -315,3 +317,21 @@ def test_a_reset_renews_a_certificate_that_expired():
         await connect()
 
     started(run, tls="auto", kafka=False, amqp=False, mqtt_tls_port=0, mqtt_ws=False)
+
+
+def test_expect_lint_counts_what_came_before_anybody_asked() -> None:
+    connect, dup_of_qos_0, ping = "101000044d51545404020000000464657637", "3803000161", "c000"
+
+    async def look(runtime: Runtime) -> Outcome:
+        reader, writer = await asyncio.open_connection("127.0.0.1", runtime.listeners.ports["mqtt"])
+        writer.write(bytes.fromhex(connect + dup_of_qos_0 + ping))
+        # CONNACK and PINGRESP.
+        await reader.readexactly(6)
+        outcomes: list[Outcome] = []
+        Waiting(LintClean(), runtime, outcomes.append)
+        writer.close()
+        return outcomes.pop()
+
+    failure = started(look).failure
+    assert failure is not None
+    assert failure.seen == "dev7: PUBLISH: DUP with QoS 0"

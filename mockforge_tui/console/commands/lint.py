@@ -62,11 +62,12 @@ def lint_ls(
 
 @command("lint clear", group="connections", examples=("lint clear",))
 def lint_clear(session: "Session") -> Result:
-    """Count from here on: what lint found so far is forgotten."""
+    """Count from here on, also for `expect lint`: what was found so far is forgotten."""
     forgotten = 0
     for _, findings in session.runtime.brokers.findings():
         forgotten += len(findings.views())
         findings.clear()
+    session.runtime.violations.clear()
     return done(f"{forgotten} findings forgotten", {"forgotten": forgotten})
 
 

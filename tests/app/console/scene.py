@@ -62,6 +62,7 @@ from mockforge_tui.recordings import Recordings
 from mockforge_tui.snapshots import Snapshot, Snapshots
 from mockforge_tui.stopping import Stopping
 from mockforge_tui.tui.palette import PALETTES
+from mockforge_tui.violations import Violations
 
 PORTS = {"kafka": 9092, "mqtt": 1883, "amqp": 5672}
 BUG = "this is a bug of mockforge-tui"
@@ -172,7 +173,8 @@ class Scene:
         self.faults, self.holds = environment.faults, environment.holds
         self.usage, self.access = environment.usage, environment.access
         self.store = environment.store
-        self.record = Record(self.brokers, self.spine, journal=environment.journal)
+        self.violations = Violations(self.spine)
+        self.record = Record(self.brokers, journal=environment.journal)
         self.record.start()
         self.recordings = Recordings(self.brokers, self.clock, seed=1)
         self.snapshots = Snapshots(self.brokers, self.clock)
@@ -237,6 +239,7 @@ class Scene:
             broker.reset()
         if snapshot is not None:
             self.snapshots.restore(snapshot)
+        self.violations.clear()
         self.record.clear()
 
     def stop_broker(

@@ -312,9 +312,36 @@ def test_lint_is_clean_until_a_client_breaks_its_protocol(expecting: Expecting) 
     assert expecting.outcomes.pop().ok
     scene.mqtt_client("dev-7").send(b"\xf0\x00")
     expecting.begin(LintClean())
-    assert "dev-7" in expecting.failure().seen
-    scene.record.clear()
+    assert expecting.failure().seen.count("dev-7: ") == 1, "it is a finding and an event"
+    scene.run("lint clear")
     expecting.outcomes.clear()
+    expecting.begin(LintClean())
+    assert expecting.outcomes.pop().ok
+
+
+DUP_OF_QOS_0 = bytes.fromhex("38 03 0001 61")
+"""MQTT-3.3.1-2: it is served all the same."""
+
+
+def test_a_lint_that_is_served_counts_again_behind_lint_clear(expecting: Expecting) -> None:
+    client = expecting.scene.mqtt_client("dev-7")
+    for _ in range(2):
+        # The second one is no event: those are one a connection and statement.
+        client.send(DUP_OF_QOS_0)
+        expecting.begin(LintClean())
+        assert expecting.failure().seen == "dev-7: PUBLISH: DUP with QoS 0"
+        expecting.scene.run("lint clear")
+        expecting.outcomes.clear()
+
+
+def test_a_violation_of_what_lint_does_not_list_counts_until_a_reset(expecting: Expecting) -> None:
+    scene = expecting.scene
+    scene.networks["kafka"].connect().send(b"\xff\xff\xff\xff")
+    assert scene.run("lint ls").records == []
+    expecting.begin(LintClean())
+    assert expecting.failure().seen.startswith("a client without a name: ")
+    expecting.outcomes.clear()
+    scene.reset()
     expecting.begin(LintClean())
     assert expecting.outcomes.pop().ok
 
@@ -324,6 +351,7 @@ def test_a_lint_stays_found_whatever_happens_behind_it(expecting: Expecting) -> 
     scene.mqtt_client("dev-7").send(b"\xf0\x00")
     for number in range(scene.spine.history.maxlen or 0):
         scene.spine.emit(LintFound("mqtt", 1, f"dev-{number}", "risky", "risky", "warning"))
+        scene.mqtt.findings.add(f"dev-{number}", "risky", "risky", "warning")
     expecting.begin(LintClean())
     assert "dev-7" in expecting.failure().seen
     expecting.outcomes.clear()
@@ -417,7 +445,7 @@ def test_hostile_names_and_payloads_cannot_reach_the_terminal(expecting: Expecti
 
 def test_nothing_is_kept_before_it_is_asked_for() -> None:
     scene = Scene(furnished=False)
-    record = Record(scene.brokers, scene.spine)
+    record = Record(scene.brokers)
     scene.run("pub kafka:orders 1")
     assert record.newest == 0
     record.start()
@@ -429,7 +457,7 @@ def test_what_was_too_many_to_be_kept_is_counted_and_said() -> None:
     expecting = Expecting()
     scene = expecting.scene
     scene.record.stop()
-    scene.record = Record(scene.brokers, scene.spine, most=2)
+    scene.record = Record(scene.brokers, most=2)
     scene.record.start()
     scene.run("pub kafka:orders 1 -n 5")
     assert scene.record.lost(0) == 3
