@@ -369,20 +369,20 @@ def test_bindings_that_led_to_a_queue_go_with_it_and_no_others() -> None:
 
 
 def test_a_burst_that_fills_the_memory_waits_in_its_midst() -> None:
-    scene = hurried(Limits(amqp_memory=10 * COST))
+    scene = hurried(Limits(amqp_memory=1_000 * COST))
     client, other = scene.client(), scene.client()
     client.send("queue.declare", queue="q")
     client.send("queue.declare", queue="kept")
-    client.fake.send(publish("", "q", b"") * 1000)
-    assert scene.broker.memory.used < 30 * COST
+    client.fake.send(publish("", "q", b"") * 10_000)
+    assert scene.broker.memory.used < 1_300 * COST
     assert names(client.received()) == ["connection.blocked"]
     for _ in range(100):
-        if scene.broker.vhost().queues["q"].published == 1000:
+        if scene.broker.vhost().queues["q"].published == 10_000:
             break
         other.send("queue.purge", queue="q")
         scene.advance(0)
-    assert scene.broker.vhost().queues["q"].published == 1000
-    assert scene.broker.memory.used <= 30 * COST
+    assert scene.broker.vhost().queues["q"].published == 10_000
+    assert scene.broker.memory.used <= 1_300 * COST
 
 
 def test_a_client_that_vanishes_while_it_must_wait_publishes_no_more() -> None:

@@ -79,6 +79,8 @@ _BETWEEN_LOOKS: Final = 16
 """Publishes to few queues between two looks at the time."""
 _TOGETHER: Final = 64 * 1024
 """Bytes of alike ones that are as many: what is done for them is less than half of a step each."""
+_MOST_TOGETHER: Final = 256
+"""So many more than may be kept come before the look at what is."""
 _MOST_PUBLICATIONS: Final = 8192
 _LARGE: Final = 16 * 1024
 """Bytes of a body whose parts are not worth to be copied before the last one is there."""
@@ -256,7 +258,7 @@ class BurstReader:
             return 0
         start = publication.size
         contents: list[bytes] = []
-        most = max(_BETWEEN_LOOKS * span, _TOGETHER)
+        most = min(max(_BETWEEN_LOOKS * span, _TOGETHER), _MOST_TOGETHER * span)
         for begin in range(at, min(at + most, len(data) - span + 1), span):
             if (
                 not data.startswith(known, begin)
