@@ -101,13 +101,15 @@ class Flow(Outgoing):
             turns.answers.write()
             self.handle(data)
             return
-        turn, connection = environment.turn, self.connection
+        turn = environment.turn
         turn.until = turn.now() + turn.length
         try:
-            tail = connection.receive(data)
+            tail = self.connection.receive(data)
         except Exception as error:
             self.fail(error, data)
             return
+        # It may be another one than before (`become`).
+        connection = self.connection
         pieces, answer = connection.out, b""
         if pieces and not self._awake:
             if len(pieces) == 1:

@@ -8,6 +8,8 @@ from unittest.mock import patch
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from mockforge_brokers.amqp.broker import AmqpBroker
+from mockforge_brokers.amqp.wire.frames import PROTOCOL_HEADER, SASL_HEADER
 from mockforge_brokers.answers import Answers
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.endpoint import Endpoint
@@ -32,11 +34,13 @@ CROWD = 6
 class Scene:
     """Clients that speak in one turn of the loop, however slow the machine is."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(
+        self, limits: Limits | None = None, broker: Callable[..., Any] = LineBroker
+    ) -> None:
         self.environment = Environment.create(ManualClock(1.0), seed=1, limits=limits)
         self.events: list[Any] = []
         self.environment.spine.watch(self.events.append)
-        self.server = Server(LineBroker(self.environment), self.environment)
+        self.server = Server(broker(self.environment), self.environment)
         self.server.turns._now = lambda: 0.0
         self.server.backlog._now = lambda: 0.0
         self.environment.turn.now = lambda: 0.0
@@ -94,9 +98,13 @@ def say(end: Endpoint, data: bytes) -> None:
         end.data_received(data)
 
 
-def run(test: Callable[[Scene], Awaitable[None]], limits: Limits | None = None) -> None:
+def run(
+    test: Callable[[Scene], Awaitable[None]],
+    limits: Limits | None = None,
+    broker: Callable[..., Any] = LineBroker,
+) -> None:
     async def main() -> None:
-        await test(Scene(limits))
+        await test(Scene(limits, broker))
 
     asyncio.run(main())
 
@@ -168,6 +176,19 @@ def test_a_crowd_is_answered_and_kept_in_the_order_in_which_it_spoke() -> None:
         assert times == {scene.environment.clock.wall()}
 
     run(test)
+
+
+def test_who_turns_out_to_speak_another_version_is_answered_by_that_one() -> None:
+    async def test(scene: Scene) -> None:
+        for end in scene.ends[:CROWD]:
+            say(end, PROTOCOL_HEADER)
+        later = scene.ends[7]
+        say(later, SASL_HEADER)
+        await asyncio.sleep(0)
+        assert scene.written(later).startswith(SASL_HEADER)
+        assert scene.kept_of(later, OUT) == scene.written(later)
+
+    run(test, broker=AmqpBroker)
 
 
 def test_who_has_to_wait_has_what_it_said_before_kept_first() -> None:
