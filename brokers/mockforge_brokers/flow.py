@@ -126,11 +126,15 @@ class Flow(Outgoing):
     def _wait(self, data: bytes) -> None:
         """Leave these bytes for a later turn of the loop, and the peer's next ones unread."""
         if self._later is None:
-            self.server.turns.answers.write()
             self._later = Later(self)
             self.pause_reading()
             self.server.backlog.wait(self._later)
         self._later.add(data)
+
+    def handle_waiting(self, data: bytes) -> None:
+        # Others may have been handled before it in this turn, and are kept before it.
+        self.server.turns.answers.write()
+        self.handle(data)
 
     def caught_up(self) -> None:
         self._later = None

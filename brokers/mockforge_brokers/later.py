@@ -16,7 +16,9 @@ class Reader(Protocol):
     connection: Connection
     transport: asyncio.Transport
 
-    def handle(self, data: bytes) -> None: ...
+    def handle_waiting(self, data: bytes) -> None:
+        """What came before; nothing, where its connection has not finished what it has."""
+        ...
 
     def abort(self, reason: str) -> None: ...
 
@@ -56,7 +58,7 @@ class Later:
             return False
         data = b"".join(self._pieces)
         self._pieces.clear()
-        reader.handle(data)
+        reader.handle_waiting(data)
         if not reader.closing and not reader.connection.unfinished:
             self._over = True
             reader.caught_up()

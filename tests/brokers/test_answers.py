@@ -156,6 +156,7 @@ def played(script: Sequence[Turn], *, gathered: bool) -> list[object]:
 @example([[(6, "a\n"), (6, "hurry"), (5, "a\n"), (5, "pause")]])
 @example([[(6, "a\n"), (6, "end"), (7, "a\n"), (8, "rule"), (7, "b\nc\n")]])
 @example([[(6, "a\n"), (7, "all x\n"), (6, "pause")]])
+@example([[(1, "hurry"), (0, "a\n"), (1, "a\n"), (1, "end")]])
 @example([[(6, "all x\n"), (6, "a\n"), (5, "a\n")], [(5, "big 70000\n")]])
 def test_what_is_gathered_has_the_outcome_of_what_is_not(script: Sequence[Turn]) -> None:
     assert played(script, gathered=True) == played(script, gathered=False)
