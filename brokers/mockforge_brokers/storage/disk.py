@@ -24,6 +24,8 @@ from .segments import Entity
 
 _OUR_FOLDER: Final = 0o700
 _LOCK: Final = "lock"
+_MOST_OF_LOCK: Final = 32
+"""Bytes of it: the number of a process."""
 SEGMENT: Final = 64 * 1024 * 1024
 """Bytes after which the next group begins a new one."""
 _VECTORS: Final = hasattr(os, "pwritev")
@@ -169,8 +171,13 @@ class Files:
             if head is not None and head.version > form.VERSION:
                 raise newer(path, head.version)
             if first:
-                # Of an attempt to leave the first format that was not ended.
-                path.unlink()
+                # Of an attempt to leave the first format that was not ended; or somebody put the
+                # old file back.
+                aside = _set_aside(path, "left-out").name
+                self.notes.append(
+                    f"{path} is left out, since data of format {first_format.FIRST} are beside "
+                    f"it, which it may have been made from; it is {aside} now"
+                )
         for path in self.folder.glob(f"kept-*.seg{RENEWED}"):
             # The segment itself is there, or nothing is wanted of it.
             path.unlink()
@@ -478,6 +485,12 @@ def _locked(folder: Path) -> int:
         # A file system that has no locks.
         os.close(lock)
         raise
+    if os.fstat(lock).st_size > _MOST_OF_LOCK:
+        os.close(lock)
+        raise DataError(
+            f"{folder / _LOCK} is no file of this program, which would write to it: give another "
+            "--data-dir"
+        )
     # Who has it is for people, and a full disk no reason not to read what is there.
     with suppress(OSError):
         os.truncate(lock, 0)

@@ -17,7 +17,7 @@ from .segments import VERSION
 FILE: Final = "mockforge.db"
 _APPLICATION: Final = 0x4D46_4447
 """SQLite's application id of our files: the letters MFDG."""
-_FIRST: Final = 1
+FIRST: Final = 1
 
 
 def is_first(folder: Path) -> bool:
@@ -37,7 +37,7 @@ def is_first(folder: Path) -> bool:
         connection.close()
     if version > VERSION:
         raise newer(path, version)
-    return bool(version == _FIRST)
+    return bool(version == FIRST)
 
 
 def read(folder: Path) -> tuple[Kept, int]:
@@ -77,7 +77,7 @@ def _read_rows(connection: sqlite3.Connection, kept: Kept) -> int:
 
 def leave(folder: Path) -> str:
     """The folder is of the present format from here on; returns the name of the old file."""
-    aside = folder / f"{FILE}.format-{_FIRST}"
+    aside = folder / f"{FILE}.format-{FIRST}"
     os.replace(folder / FILE, aside)
     return aside.name
 

@@ -57,9 +57,12 @@ class Reader:
         data = path.read_bytes()
         head = form.read_head(data)
         if head is None:
-            if self._mends and not following and _is_blank(data):
-                # Its head was being written when the program ended.
+            if self._mends and not following and form.is_begun(data, number_of(path)):
                 path.unlink()
+                self._notes.append(
+                    f"{path}: its {len(data)} bytes are no more than a part of its head, as where "
+                    "the program or the machine ended while it was begun; it is taken away"
+                )
                 return True
             raise _broken(path, 0, "its head has a wrong checksum", following)
         version, salt, _ = head
@@ -100,7 +103,7 @@ class Reader:
         if head is not None and (head.before is None or head.before <= segment.size):
             return True
         last = len(following) == 1
-        if head is None and (self._through or (last and _is_blank(following[0].read_bytes()))):
+        if head is None and (self._through or (last and _is_begun(following[0]))):
             # Who reads that one says what is wrong with it.
             return True
         synced = self._was_synced(place_of(segment.number, segment.size), (), following)
@@ -250,18 +253,17 @@ def _cut(count: int) -> str:
     return f"{count} bytes that were being written when the program ended are cut off"
 
 
-def _is_blank(data: bytes) -> bool:
-    """Nothing but a part of a head, at most."""
-    return not data.strip(b"\0")[form.HEAD :]
+def _is_begun(path: Path) -> bool:
+    return form.is_begun(path.read_bytes(), number_of(path))
 
 
 def _broken(path: Path, at: int, why: str, following: Sequence[Path]) -> DataError:
-    others = ", take away the segments behind it" if following else ""
-    remedy = (
-        f"cut it there (`truncate -s {at} {path}`){others}, which loses what follows, "
-        if at
-        else ""
-    )
+    if at:
+        others = ", take away the segments behind it" if following else ""
+        remedy = f"cut it there (`truncate -s {at} {path}`){others}, which loses what follows, "
+    else:
+        others = " and the segments behind it" if following else ""
+        remedy = f"take it{others} away, which loses what is in there, "
     return DataError(
         f"{path} is damaged at byte {at}: {why}. It is left as it is: take it from a backup, "
         f"{remedy}or give another --data-dir"

@@ -187,6 +187,17 @@ def read_head(data: bytes) -> Head | None:
     return Head(version, salt, before if version > _THIRD else None)
 
 
+def is_begun(data: bytes, number: int) -> bool:
+    """Whether it is no more than the beginning of a head of this segment, and zeros behind it.
+
+    So it is where a program, or the machine, ended while it was being written.
+    """
+    begun = data.rstrip(b"\0")
+    _, _, _, before, salt = _HEAD.unpack(begun[: _HEAD.size].ljust(_HEAD.size, b"\0"))
+    # As far as they are there: what is behind them is not compared then.
+    return any(head_of(number, salt, before, each).startswith(begun) for each in _FORMATS)
+
+
 # Frames.
 
 

@@ -447,11 +447,51 @@ def test_a_full_segment_is_followed_by_another_and_all_are_read_in_order(tmp_pat
 
 def test_a_kill_while_a_segment_begins_loses_nothing(tmp_path):
     filled(tmp_path)
-    for head in (b"", b"MFDGseg\n", bytes(HEAD), bytes(500)):
-        (tmp_path / "kept-00000002.seg").write_bytes(head)
-        kept, _ = read(tmp_path)
-        assert sum(len(rows) for rows in kept.logs.values()) == ROWS
-        assert not (tmp_path / "kept-00000002.seg").exists()
+    second = tmp_path / "kept-00000002.seg"
+    for version in (2, VERSION):
+        head = head_of(2, 0x12345678, 0x1234, version)
+        for begun in (*(head[:end] for end in range(28)), head[:13] + bytes(40), bytes(500)):
+            second.write_bytes(begun)
+            kept, notes = read(tmp_path)
+            assert sum(len(rows) for rows in kept.logs.values()) == ROWS
+            assert [str(second) in each for each in notes] == [True], "whoever cut it is told"
+            assert not second.exists()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"scribble",
+        b"MFDGseg!",
+        b"MFDGseg\n" + bytes([VERSION + 200]),
+        head_of(3, 5, 6)[:20],
+        head_of(2, 5, 6)[:25] + b"\x01\x02\x03" + bytes(500),
+        bytes(HEAD) + b"x",
+        b"x",
+    ],
+)
+def test_a_last_segment_whose_head_nothing_of_ours_began_is_damage(
+    tmp_path, monkeypatch, number, wrong
+):
+    monkeypatch.setattr("mockforge_brokers.storage.writer.SEGMENT", 20_000)
+    filled(tmp_path)
+    for each in paths_in(tmp_path)[number:]:
+        each.unlink()
+    *_, path = paths_in(tmp_path)
+    whole = path.read_bytes()
+    for data in (wrong, wrong + whole[len(wrong) :]):
+        path.write_bytes(data)
+        with pytest.raises(DataError) as error:
+            read(tmp_path)
+        assert str(error.value) == (
+            f"{path} is damaged at byte 0: its head has a wrong checksum. It is left as it is: "
+            "take it from a backup, take it away, which loses what is in there, or give another "
+            "--data-dir"
+        )
+        assert path.read_bytes() == data
+    path.unlink()
+    assert read(tmp_path)[1] == []
 
 
 def test_a_torn_group_in_a_segment_that_others_follow_is_damage(tmp_path, monkeypatch):
@@ -658,9 +698,13 @@ def test_an_attempt_to_leave_the_first_format_that_was_killed_is_made_again(tmp_
     first_format.write(tmp_path, OLD_ROWS, OLD_ENTITIES)
     filled(tmp_path / "other")
     shutil.copyfile(tmp_path / "other" / FIRST, tmp_path / FIRST)
-    kept, _ = read(tmp_path)
+    before = (tmp_path / FIRST).read_bytes()
+    kept, notes = read(tmp_path)
     assert_old(kept)
     assert sorted(kept.logs) == [1, 7]
+    assert "is left out, since data of format 1 are beside it" in notes[0]
+    aside = tmp_path / f"{FIRST}.left-out-1"
+    assert aside.read_bytes() == before, "or the old file was put back by hand"
 
 
 def test_a_damaged_row_of_the_first_format_is_out_and_its_entity_refused(tmp_path):

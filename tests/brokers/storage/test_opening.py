@@ -26,6 +26,16 @@ def test_a_file_system_without_locks_is_no_second_program(tmp_path, monkeypatch)
             Files(tmp_path)
 
 
+def test_a_file_of_another_program_that_has_our_locks_name_is_left_alone(tmp_path):
+    text = "made by another program, and not to be written over\n"
+    (tmp_path / "lock").write_text(text)
+    with pytest.raises(DataError, match="/lock is no file of this program"):
+        Files(tmp_path)
+    assert (tmp_path / "lock").read_text() == text
+    (tmp_path / "lock").unlink()
+    Files(tmp_path).close()
+
+
 def test_a_disk_without_room_for_our_number_is_read_all_the_same(tmp_path, monkeypatch):
     filled(tmp_path)
 
