@@ -149,7 +149,8 @@ class _Traced:
         queue, connection = consumer.queue.name, consumer.connection
         tracer.delivered(queue, route, content, redelivered, connection, channel)
 
-    def activated(self, *, active: bool) -> None: ...
+    def activated(self, *, active: bool) -> None:
+        self.sink.activated(active=active)
 
     def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
         return 0

@@ -6,11 +6,13 @@ from weakref import ref
 
 import pytest
 from mockforge_brokers.amqp.connection.ends import connection_name
+from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.records import plain
 from mockforge_brokers.events import ConnectionClosed
 
 from .client import Client, Scene, bodies
 from .test_governed import drain
+from .v1_0.client import Client as LaterClient
 
 
 @pytest.fixture
@@ -140,3 +142,15 @@ def test_a_consumers_channel_is_looked_for_once(scene: Scene, traced: Client) ->
         traced.publish("amq.topic", "a.b", b"x")
     found = [headers["channel"] for key, headers, _ in traces(traced) if key == "deliver.q"]
     assert (found, channels.walks) == ([3] * 5, 1)
+
+
+def test_who_is_the_single_active_receiver_hears_so_while_it_is_traced() -> None:
+    scene = Scene(AmqpOptions(as_version="4.3"))
+    arguments = {"x-queue-type": "quorum", "x-single-active-consumer": True}
+    scene.broker.declare_queue("q", durable=True, arguments=arguments)
+    scene.broker.trace(True)
+    first, second = (LaterClient(scene).connect() for _ in range(2))
+    for client in (first, second):
+        client.receiver("/queues/q")
+    first.send("detach", handle=1, closed=True)
+    assert [got["properties"] for got in second.received()] == [{"rabbitmq:active": True}]
