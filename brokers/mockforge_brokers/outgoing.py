@@ -14,6 +14,8 @@ from .lanes import Lanes
 from .misbehaviour.skimming import UNSETTLED
 
 _UNKNOWN: Final = -2
+_LARGE: Final = 32 * 1024
+"""Connections with a piece of more bytes say that they are bulky."""
 _WORTH: Final = 1024
 """Bytes written to a client before its socket's number is worth to be asked for."""
 
@@ -113,6 +115,9 @@ class Outgoing(asyncio.Protocol):
         # than a system call for each.
         if len(pieces) == 1:
             data = pieces.pop()
+            if len(data) > _LARGE:
+                # What comes behind it may be small.
+                connection.bulky = False
         elif connection.bulky and (lanes is None or not lanes.look_at_output):
             self._write_bulky(pieces)
             return

@@ -11,8 +11,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 from mockforge_brokers import bulk
 from mockforge_brokers.bulk import only_by_transport, raw_descriptor, write_now, write_together
+from mockforge_brokers.mqtt.broker import MqttBroker
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.packets import Connect, Publish, Request, Subscribe
 
 from .loops import LOOPS
+from .test_answers import Scene, say
 
 PIECES = [b"head", bytes(300_000), b"", b"tail", bytes(range(256)) * 4_000]
 
@@ -132,6 +136,27 @@ def test_a_layer_gets_the_bytes_that_it_has_to_change(monkeypatch):
         assert (layer.written, took) == ([b"one", b"two"], [])
 
     run(test)
+
+
+def test_a_large_message_by_itself_leaves_small_ones_behind_it_to_be_joined():
+    async def main() -> None:
+        scene = Scene(broker=MqttBroker)
+        taker, publisher = scene.ends[:2]
+        for end, name in ((taker, "taker"), (publisher, "publisher")):
+            say(end, encode_packet(Connect(name, 4), 4))
+        say(taker, encode_packet(Subscribe(1, [Request("t")]), 4))
+        for _ in range(3):
+            say(publisher, encode_packet(Publish("t", bytes(100_000)), 4))
+            await asyncio.sleep(0)
+        del taker.transport.writes[:]
+        say(
+            publisher,
+            b"".join(encode_packet(Publish("t", b"x", qos, packet_id=1), 4) for qos in (0, 1)),
+        )
+        await asyncio.sleep(0)
+        assert taker.transport.writes == [encode_packet(Publish("t", b"x"), 4) * 2]
+
+    asyncio.run(main())
 
 
 def test_where_the_system_has_no_writev_the_loop_writes(monkeypatch):
