@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _VALID: Final = (-1, 30)
 """Days from now on; clocks of containers and virtual machines are sometimes behind."""
 _EXPIRED: Final = (-2, -1)
+_CA: Final = "MockForge throw-away CA"
 _ALWAYS: Final = ("localhost", "127.0.0.1", "::1", "host.docker.internal")
 
 
@@ -107,7 +108,7 @@ def issue(folder: Path, names: Iterable[str]) -> Issued:
             "pip install 'mockforge-tui[tls]', or give --tls CERT,KEY"
         ) from None
     ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca = _certificate("MockForge throw-away CA", ca_key, None, ca_key, [])
+    ca = _certificate(_CA, ca_key, None, ca_key, [])
     found = Issued(
         ca=folder / "ca.pem",
         certificate=folder / "server.pem",
@@ -116,6 +117,7 @@ def issue(folder: Path, names: Iterable[str]) -> Issued:
         client_key=folder / "client.key",
         expired=folder / "expired.pem",
     )
+    _check_ours(found)
     _write(found.ca, _pem(ca))
     alternatives = [_general_name(x509, name) for name in dict.fromkeys((*_ALWAYS, *names))]
     for common_name, certificate, key, others in (
@@ -215,6 +217,36 @@ def _key_pem(key: "EllipticCurvePrivateKey") -> bytes:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+
+
+def _check_ours(issued: Issued) -> None:
+    """Raises InvalidInput where one of these files is there, and no start before made it."""
+    for certificate, key in (
+        (issued.ca, None),
+        (issued.certificate, issued.key),
+        (issued.client_certificate, issued.client_key),
+        (issued.expired, None),
+    ):
+        foreign = None
+        # A start that was killed leaves an empty one; a key is written behind its certificate.
+        if certificate.exists():
+            ours = not certificate.stat().st_size or _is_ours(certificate)
+            foreign = None if ours else certificate
+        elif key is not None and key.exists():
+            foreign = key
+        if foreign is not None:
+            raise InvalidInput(
+                f"TLS: {foreign} was not made by --tls auto, which would write over it: give "
+                "another --tls-dir, or --tls CERT,KEY to use what is there"
+            )
+
+
+def _is_ours(certificate: Path) -> bool:
+    try:
+        found = _PEM.findall(certificate.read_text("ascii", "replace"))
+        return any(_CA.encode() in ssl.PEM_cert_to_DER_cert(each) for each in found)
+    except (OSError, ValueError):
+        return False
 
 
 def _write(path: Path, data: bytes, *, secret: bool = False) -> None:

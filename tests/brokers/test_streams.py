@@ -34,6 +34,15 @@ from wsproto.events import (
 
 pytest.importorskip("cryptography")
 
+_SOMEBODYS = """-----BEGIN CERTIFICATE-----
+MIHOMIGBoAMCAQICAQEwBQYDK2VwMBExDzANBgNVBAMMBnRoZWlyczAeFw0yMDAx
+MDEwMDAwMDBaFw00MDAxMDEwMDAwMDBaMBExDzANBgNVBAMMBnRoZWlyczAqMAUG
+AytlcAMhAD8Gs2z/rRv3i1QYZZD0ELD8VvyYr8c/AiZcKwNAZzeRMAUGAytlcANB
+AO093wyamvX7NmSIwqiNt7LLRFa/dnZ5B0XZoVZZv8zSILXtWYoTJphNqYSQyU1H
+3bCu47j5kHCIFfUiA+ykawA=
+-----END CERTIFICATE-----
+"""
+
 
 @pytest.fixture(scope="module")
 def issued(tmp_path_factory: pytest.TempPathFactory) -> Issued:
@@ -137,6 +146,28 @@ def failure(issued: Issued, context: ssl.SSLContext, client_ca: Path | None = No
 
 def test_a_client_without_a_certificate_is_refused_where_one_is_wanted(issued: Issued) -> None:
     assert "has no certificate" in failure(issued, trusting(issued), issued.ca)
+
+
+def test_files_that_a_start_made_are_made_anew_and_others_are_left_alone(tmp_path: Path) -> None:
+    issue(tmp_path, [])
+    made = issue(tmp_path, [])
+    for names, text in (
+        (("server.pem",), _SOMEBODYS),
+        (("ca.pem",), "-----BEGIN CERTIFICATE-----\nno base64\n-----END CERTIFICATE-----\n"),
+        (("server.key", "server.pem"), "somebody's own key\n"),
+    ):
+        files = [tmp_path / name for name in names]
+        before = [each.read_bytes() for each in files]
+        for other in files[1:]:
+            other.unlink()
+        files[0].write_text(text)
+        with pytest.raises(InvalidInput, match=f"TLS: {files[0]} was not made by --tls auto"):
+            issue(tmp_path, [])
+        assert files[0].read_text() == text
+        for path, data in zip(files, before, strict=True):
+            path.write_bytes(data)
+    made.certificate.write_bytes(b"")
+    issue(tmp_path, [])
 
 
 def test_a_certificate_of_another_ca_is_refused(issued: Issued, tmp_path: Path) -> None:
