@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from mockforge_brokers.misbehaviour.actions import PARTS, Parameter
@@ -11,7 +12,7 @@ from mockforge_brokers.protocols import PROTOCOLS
 
 from .filters import compile_filter, conditions, reduced
 from .nearest import get_close_matches
-from .rule_words import check_words
+from .rule_words import check_words, kinds_about
 from .units import parse_duration, parse_rate, parse_size
 
 _PLACED = frozenset(("proto", "conn", "client", "address", "listener"))
@@ -94,6 +95,7 @@ def frame_match(
     terms = conditions(text, wall=wall)
     protocol = reduced(terms, _PROTOCOL)
     check_words(text, protocol, journaled=journaled)
+    is_about = reduced(terms, _COMMON_OPERATION)
     return Match(
         name or text,
         whole.matches,
@@ -102,9 +104,9 @@ def frame_match(
         reduced(terms, _ORIGIN),
         reduced(terms, _OPERATION),
         reduced(terms, _PLACE),
-        reduced(terms, _COMMON_OPERATION),
+        is_about,
         reduced(terms, _COMMON_PLACE),
-        protocol,
+        partial(kinds_about, text, protocol, is_about),
         contents=not all(each.is_about(_PLACE) for each in terms),
         common=all(each.is_about(_COMMON_PLACE) for each in terms),
         ends=any(each.fields is None or "op" in each.fields for each in terms),

@@ -7,7 +7,7 @@ from itertools import chain, product
 from typing import Any, Final
 
 from mockforge_brokers.journal import IN, OUT, Row
-from mockforge_brokers.misbehaviour.rules import CLOSE, OPEN
+from mockforge_brokers.misbehaviour.possible import CLOSE, OPEN, FrameKind, ends_of, kinds_of
 from mockforge_brokers.outer_frames import OPERATIONS as OUTER
 from mockforge_brokers.protocols import PROTOCOLS, title_of
 
@@ -66,6 +66,25 @@ def codes_of(protocol: str) -> tuple[str, ...]:
     """The names of the codes that its frames bear."""
     found: tuple[str, ...] = _words(protocol).CODES
     return found
+
+
+def kinds_about(
+    text: str,
+    is_of: Callable[[Row], bool] | None,
+    is_about: Callable[[Row], bool] | None,
+) -> Iterator[FrameKind]:
+    """The kinds of frames that a filter can match.
+
+    `is_of` says so by the protocol, `is_about` by operation and direction too; None: of all.
+    """
+    values = [asked.term.value for asked in terms_about(text, frozenset(("op",)))]
+    for name in PROTOCOLS:
+        if is_of is None or is_of(Row(name, IN, "")):
+            unread = dict.fromkeys(each for value in values for each in _numbered(name, value))
+            unreadable = (kind for each in unread for kind in kinds_of(name, each))
+            for kind in chain(_words(name).frame_kinds(), unreadable, ends_of(name)):
+                if is_about is None or is_about(Row(name, kind.direction, kind.operation)):
+                    yield kind
 
 
 def _words(protocol: str) -> Any:

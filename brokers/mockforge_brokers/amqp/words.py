@@ -1,7 +1,11 @@
 """The words of AMQP that a rule may ask for: methods of 0-9-1, performatives of 1.0, codes."""
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
+from ..journal import IN, OUT
+from ..misbehaviour.possible import FrameKind, kinds_of
 from .codes import ReplyCode
 from .rows import KINDS, PROTOCOL_HEADER, UNREADABLE
 from .v1_0.wire.performatives import SHAPES
@@ -38,3 +42,52 @@ CODES: Final = (
     *(name.upper() for name, shape in SHAPES.items() if shape.code in _STATES),
 )
 """Behind the reply codes: what becomes of a delivery."""
+
+_OF_CLIENTS: Final = frozenset(
+    (
+        *("connection.start-ok", "connection.secure-ok", "connection.tune-ok", "connection.open"),
+        *("connection.update-secret", "channel.open", "access.request", "basic.publish"),
+        *("basic.qos", "basic.consume", "basic.get", "basic.reject"),
+        *("basic.recover", "basic.recover-async", "confirm.select"),
+        *("sasl-init", "sasl-response"),
+    )
+)
+_OF_BOTH: Final = frozenset(
+    (
+        *("connection.close", "connection.close-ok", "channel.close", "channel.close-ok"),
+        *("channel.flow", "channel.flow-ok", "basic.cancel", "basic.cancel-ok"),
+        *("basic.ack", "basic.nack"),
+    )
+)
+_OURS: Final = frozenset(
+    (
+        *("connection.start", "connection.secure", "connection.tune"),
+        *("connection.blocked", "connection.unblocked"),
+        *("basic.return", "basic.deliver", "basic.get-empty"),
+        *("sasl-mechanisms", "sasl-challenge", "sasl-outcome"),
+    )
+)
+_CLASSES: Final = ("exchange.", "queue.", "tx.")
+"""Of these a client asks for everything, and we say that it is done."""
+
+
+def frame_kinds() -> Iterator[FrameKind]:
+    """What rules can do to its methods, and to the performatives of 1.0."""
+    for name in OPERATIONS:
+        yield from kinds_of("amqp", name, partial(_fields, name), sender=_sender(name))
+
+
+def _fields(name: str) -> list[str]:
+    found = BY_NAME.get(name) or SHAPES.get(name)
+    return [] if found is None else [field for field, _ in found.fields]
+
+
+def _sender(name: str) -> int | None:
+    """Who alone sends a method (AMQP 1.1, the implementing chassis) or a performative."""
+    if name in _OF_CLIENTS:
+        return IN
+    if name in _OF_BOTH:
+        return None
+    if name in _OURS or (name.endswith("-ok") and name in BY_NAME):
+        return OUT
+    return IN if name.startswith(_CLASSES) else None

@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import InvalidInput
 from .codes import ApiKey, ErrorCode
 from .wire.frames import decode_request, decode_response, encode_request, encode_response
-from .wire.schema import Struct
+from .wire.schema import Array, Struct, unwrap
 
 _TRUE = {"true": True, "1": True, "false": False, "0": False}
 
@@ -53,6 +53,18 @@ def _set(part: Struct, name: str, text: str) -> int:
                 if isinstance(inner, Struct):
                     count += _set(inner, name, text)
     return count
+
+
+def field_names(part: type[Struct]) -> frozenset[str]:
+    """Of all that stands in a message, in any of its versions."""
+    names: set[str] = set()
+    for item in part.fields:
+        names.add(item.name)
+        found, _ = unwrap(item.annotation)
+        inner = found.of if isinstance(found, Array) else found
+        if isinstance(inner, type):
+            names |= field_names(inner)
+    return frozenset(names)
 
 
 def _names(part: Struct) -> set[str]:

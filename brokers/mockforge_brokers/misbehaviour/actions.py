@@ -443,7 +443,10 @@ _KINDS: Final = (
 ACTIONS: Final[Mapping[str, ActionKind]] = MappingProxyType({kind.name: kind for kind in _KINDS})
 """By name; `find` knows the aliases too."""
 
-_BY_TYPE: Final = {kind.action: kind.name for kind in _KINDS}
+NAMES: Final[Mapping[type[Any], str]] = MappingProxyType(
+    {kind.action: kind.name for kind in _KINDS}
+)
+"""What each action is called, by its type."""
 
 
 def find(name: str) -> ActionKind | None:
@@ -466,4 +469,4 @@ def make_action(kind: ActionKind, values: Mapping[str, Any]) -> Action:
 
 
 def name_of(action: Action) -> str:
-    return _BY_TYPE[type(action)]
+    return NAMES[type(action)]

@@ -29,14 +29,14 @@ from .actions import (
     Watch,
 )
 from .damage import damaged
-from .rules import CLOSE, OPEN, Fired, Rule
+from .possible import AT_AN_END, CLOSE, OPEN
+from .rules import Fired, Rule
 from .waiting import nothing
 
 if TYPE_CHECKING:
     from .lane import Lane
 
 
-_AT_THE_BEGINNING: Final = (Delay, Disconnect, Blackhole, Partition)
 _MOST_REPEATED: Final = 16 * 1024 * 1024
 """Bytes of all repetitions of a frame: they are handled, or written, in one turn of the loop."""
 _MOST_PIECES: Final = 1_000
@@ -65,7 +65,7 @@ class Effects:
         lane = self._lane
         peer = lane.peer
         row = self._row(OPEN, peer.opened)
-        rule = lane.faults.ask_at_an_end(row, _AT_THE_BEGINNING)
+        rule = lane.faults.ask_at_an_end(row, AT_AN_END[OPEN])
         match rule.action if rule is not None else None:
             case Delay() as action:
                 assert rule is not None
@@ -87,7 +87,7 @@ class Effects:
         Whose end it is has it behind itself; the other side finds out later.
         """
         lane = self._lane
-        rule = lane.faults.ask_at_an_end(self._row(CLOSE, lane.clock.wall()), (Delay,))
+        rule = lane.faults.ask_at_an_end(self._row(CLOSE, lane.clock.wall()), AT_AN_END[CLOSE])
         if rule is not None:
             assert isinstance(rule.action, Delay)
             lane.queue.in_turn(nothing, 0, self._wait(rule, rule.action, 0), rule.id)

@@ -14,7 +14,8 @@ from ..usage import Usage
 from .actions import Refuse
 from .decisions import AT_ONCE, Changes, Decision, Edit, Release
 from .in_force import InForce
-from .rules import Match, applicable, check_possible, matching
+from .possible import applicable, check_possible
+from .rules import Match, matching
 
 
 class HoldRule(Struct, eq=False):

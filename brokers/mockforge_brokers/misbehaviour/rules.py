@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import exp, log
 from random import Random
 from typing import TYPE_CHECKING
@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from ..clock import Clock, Timer
 from ..errors import InvalidInput
 from ..events import FaultFired, Warned
-from ..journal import IN, OUT, Row, mark_of
-from ..protocols import title_of
+from ..journal import OUT, Row, mark_of
 from ..spine import Spine
-from .actions import Action, Blackhole, Delay, Drop, Inject, Refuse, Truncate, Watch, name_of
+from .actions import Action, Blackhole, Delay, Drop, Inject, Truncate, Watch, name_of
 from .in_force import InForce
+from .possible import FrameKind, applicable, check_possible
 from .sieve import Sieve
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
 COMPARED = 1_000
 """So many frames are looked at closely for the one that comes nearest to a rule."""
-OPEN = "open"
-"""The operation of a connection's beginning, which only rules that name it are asked about."""
-CLOSE = "close"
-"""The same of its end: the client's (IN) or ours."""
 
 
 class Match(Struct, frozen=True):
@@ -41,7 +37,8 @@ class Match(Struct, frozen=True):
     by all of these and the destination. `common_operation` and `common_place` are the same without
     connection and client, so that what they say of a frame holds for everybody's.
 
-    `protocol` says so by the protocol alone.
+    `kinds`: the kinds of frames that it can be about, by protocol, operation and direction alone;
+    None: that is not known.
 
     `contents`: some of the terms are about more than `place`, so that of two frames alike in all
     this one may come nearer to a match than the other; `common`: none is about more than
@@ -57,7 +54,7 @@ class Match(Struct, frozen=True):
     place: Callable[[Row], bool] | None = None
     common_operation: Callable[[Row], bool] | None = None
     common_place: Callable[[Row], bool] | None = None
-    protocol: Callable[[Row], bool] | None = None
+    kinds: Callable[[], Iterable[FrameKind]] | None = None
     contents: bool = True
     common: bool = False
     ends: bool = True
@@ -96,8 +93,9 @@ class Trigger(Struct, frozen=True):
     last: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.probability <= 1:
-            raise InvalidInput(f"fault: probability is 0 to 1, not {self.probability:g}")
+        if not 0 < self.probability <= 1:
+            text = "fault: probability is above 0, or it would never fire, and 1 at most"
+            raise InvalidInput(f"{text}, not {self.probability:g}")
         if self.every < 1:
             raise InvalidInput(f"fault: every is 1 or more, not {self.every}")
         if self.window == 0:
@@ -441,27 +439,3 @@ def _compare(rule: Rule, parts: list[Row]) -> None:
         if len(failed) < len(match.terms) and (near is None or len(failed) < len(near.failed)):
             # All may be as it says, and its action for others: with a code of another protocol.
             rule.near = near = Near(part, tuple(failed) or (f"what {rule.kind} is for",))
-
-
-def check_possible(match: Match, action: object) -> None:
-    """Raises InvalidInput where no frame that matches could be `applicable`."""
-    if isinstance(action, Inject) and match.direction == IN:
-        raise InvalidInput("inject: it goes to the client, behind what that gets: dir is out")
-    if isinstance(action, Refuse):
-        if match.direction == OUT:
-            raise InvalidInput("refuse: only what a client sends can be refused: dir is in")
-        protocol = match.protocol
-        if protocol is not None and not any(protocol(Row(each, IN, "")) for each in action.codes):
-            whose = " and ".join(title_of(each) for each in action.codes)
-            raise InvalidInput(f"refuse: {action.code} is a code of {whose}, not of {match.scope}")
-
-
-def applicable(action: object, parts: list[Row]) -> list[Row]:
-    """Only what a client sends can be refused, and only with a code that its protocol has; what is
-    injected goes to the client, behind what it gets."""
-    if isinstance(action, Refuse):
-        codes = action.codes
-        return [part for part in parts if part.direction == IN and part.protocol in codes]
-    if isinstance(action, Inject):
-        return [part for part in parts if part.direction == OUT]
-    return parts

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, get_args
 
 from msgspec.structs import replace
 
@@ -10,7 +10,7 @@ from ..errors import InvalidInput, ProtocolError
 from .codes import V5, PacketType, Reason
 from .wire.decode import decode_packet
 from .wire.encode import encode_packet
-from .wire.packets import Connect, Packet
+from .wire.packets import Ack, Connect, Packet
 from .wire.properties import BY_NAME, Kind
 
 _TRUE = {"true": True, "1": True, "false": False, "0": False}
@@ -34,11 +34,29 @@ def set_fields(version: int, frame: bytes, values: Mapping[str, str]) -> bytes:
         raise InvalidInput(f"a value does not fit: {error}") from None
 
 
+_PACKETS: Final = {each.__name__.upper(): each for each in get_args(Packet)}
+
+
+def field_names(kind: PacketType) -> list[str]:
+    """The fields of a packet, and its properties since MQTT 5."""
+    packet = _PACKETS.get(kind.name, Ack)
+    properties = _properties(kind) if "properties" in packet.__struct_fields__ else []
+    return _fields(packet) + properties
+
+
+def _fields(packet: Packet | type[Packet]) -> list[str]:
+    return [each for each in packet.__struct_fields__ if each not in ("type", "properties")]
+
+
+def _properties(kind: PacketType) -> list[str]:
+    return sorted(row.name for row in BY_NAME.values() if kind in row.packets)
+
+
 def _with(packet: Packet, kind: PacketType, name: str, text: str, version: int) -> Packet:
-    fields = [each for each in packet.__struct_fields__ if each not in ("type", "properties")]
+    fields = _fields(packet)
     if name in fields:
         return replace(packet, **{name: _converted(name, getattr(packet, name), text)})
-    allowed = sorted(row.name for row in BY_NAME.values() if kind in row.packets)
+    allowed = _properties(kind)
     if version < V5 or name not in allowed or not hasattr(packet, "properties"):
         known = fields if version < V5 else fields + allowed
         raise InvalidInput(f"{kind.name} has no field {name}; it has {', '.join(known)}")

@@ -1,9 +1,16 @@
 """The words of MQTT and MQTT-SN that a rule may ask for: their packets, and the codes in them."""
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
+from ..journal import IN, OUT
+from ..misbehaviour.possible import FrameKind, kinds_of
+from ..protocols import PROTOCOLS
 from .codes import CONNACK_NAMES, PacketType, Reason, reason_name
+from .setting import field_names
 from .sn.messages import MessageType, ReturnCode
+from .sn.misbehaviour import field_names as sn_field_names
 
 OPERATIONS: Final = tuple(
     dict.fromkeys((*(each.name for each in PacketType), *(each.name for each in MessageType), "?"))
@@ -21,3 +28,26 @@ CODES: Final = tuple(
         )
     )
 )
+
+_SENDERS: Final = {
+    **dict.fromkeys(("CONNECT", "SUBSCRIBE", "UNSUBSCRIBE"), IN),
+    **dict.fromkeys(("WILLTOPIC", "WILLMSG", "WILLTOPICUPD", "WILLMSGUPD"), IN),
+    **dict.fromkeys(("CONNACK", "SUBACK", "UNSUBACK"), OUT),
+    **dict.fromkeys(("WILLTOPICREQ", "WILLMSGREQ", "WILLTOPICRESP", "WILLMSGRESP"), OUT),
+}
+"""Who alone sends a packet (2.1.2; MQTT-SN 5.4)."""
+_PINGS: Final = {"PINGREQ": IN, "PINGRESP": OUT}
+"""The same of MQTT alone: a gateway of MQTT-SN may ask too (MQTT-SN 5.4.21)."""
+
+
+def frame_kinds() -> Iterator[FrameKind]:
+    """What rules can do to its packets, and to MQTT-SN's, which has some of the same names."""
+    malformed = PROTOCOLS["mqtt"].malformed
+    for packet in PacketType:
+        sender = {**_SENDERS, **_PINGS}.get(packet.name)
+        known = partial(field_names, packet)
+        yield from kinds_of("mqtt", packet.name, known, malformed, sender=sender)
+    for message in MessageType:
+        fields = partial(sn_field_names, message)
+        yield from kinds_of("mqtt", message.name, fields, sender=_SENDERS.get(message.name))
+    yield from kinds_of("mqtt", "?")

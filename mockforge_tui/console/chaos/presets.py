@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.protocols import PROTOCOLS
 
-from ...units import parse_duration
+from ...units import parse_duration, parse_share
 
 
 class Step(NamedTuple):
@@ -269,9 +269,16 @@ def lines_of(
     if steps and needed.isdisjoint({"", *served}):
         raise InvalidInput(f"{preset.name} takes {' or '.join(sorted(needed))}: not served here")
     try:
-        return list(_in_time([one for one in steps if not one.of or one.of in served], nodes))
+        wanted = [one for one in steps if (not one.of or one.of in served) and _happens(one)]
+        return list(_in_time(wanted, nodes))
     except ValueError as error:
         raise InvalidInput(f"{preset.name}: {error}") from None
+
+
+def _happens(step: Step) -> bool:
+    """A fault of no probability is one that nobody wants."""
+    _, likely, share = step.line.partition(" --p ")
+    return not likely or parse_share(share) > 0
 
 
 def _in_time(

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import ClientIdentified, ConnectionClosed, FaultFired
 
 from mockforge_tui.brokers import Brokers
@@ -104,6 +105,13 @@ def test_a_run_ends_by_itself_and_lines_come_in_their_time(scene: Scene) -> None
 def test_parameters_stand_in_the_lines(scene: Scene) -> None:
     scene.run("chaos start half-open -s client=dev-* -s time=7s")
     assert lines(scene) == ["fault add blackhole client:dev-* conn<=0 7s --for 7s"]
+
+
+def test_a_fault_of_no_probability_is_left_out() -> None:
+    [(_, line)] = lines_of(PRESETS["flaky-wifi"], [("breaks", "0%")])
+    assert line.startswith("fault add delay")
+    with pytest.raises(InvalidInput, match="flaky-wifi: 'often' is not a share"):
+        lines_of(PRESETS["flaky-wifi"], [("breaks", "often")])
 
 
 def test_lines_about_brokers_that_are_not_served_are_left_out(scene: Scene) -> None:

@@ -129,7 +129,6 @@ def test_a_rule_for_the_other_direction_does_not_fire():
         ({"first": 2}, "00111"),
         ({"every": 2}, "10101"),
         ({"first": 1, "every": 3, "times": 1}, "01000"),
-        ({"probability": 0.0}, "00000"),
     ],
 )
 def test_triggers(trigger, fired):

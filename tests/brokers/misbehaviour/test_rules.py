@@ -1,5 +1,6 @@
 """When rules match and fire, without any connection."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from mockforge_brokers.misbehaviour.actions import (
     Disconnect,
     Inject,
     Refuse,
+    SetFields,
     find,
     make_action,
     name_of,
@@ -20,6 +22,7 @@ from mockforge_brokers.misbehaviour.actions import (
 from mockforge_brokers.misbehaviour.codes import resolve_code
 from mockforge_brokers.misbehaviour.exchanges import Exchanges
 from mockforge_brokers.misbehaviour.holds import HoldRule
+from mockforge_brokers.misbehaviour.possible import FrameKind, kinds_of
 from mockforge_brokers.misbehaviour.rules import Match, Rule
 from msgspec.structs import replace
 
@@ -104,7 +107,6 @@ def test_open_exchanges_are_bounded_and_the_oldest_goes() -> None:
         ({"times": 2}, [1, 2]),
         ({"first": 1, "every": 2, "times": 2}, [2, 4]),
         ({"first": 3, "last": 4}, [4]),
-        ({"probability": 0.0}, []),
     ],
 )
 def test_conditions_count_matches(trigger: dict[str, float], fired: list[int]) -> None:
@@ -158,6 +160,7 @@ def test_of_what_is_about_one_match_alone_chance_makes_no_other() -> None:
     "trigger",
     [
         {"probability": 1.1},
+        {"probability": 0.0},
         {"every": 0},
         {"window": 0.0},
         {"until": 0.0},
@@ -177,11 +180,22 @@ def test_an_action_for_the_other_way_or_another_protocol_is_refused() -> None:
         fault(refuse, direction=OUT)
     with pytest.raises(InvalidInput, match="dir is out"):
         fault(Inject("0xc000"), direction=IN)
-    kafka = Match("proto:kafka", lambda row: True, protocol=lambda row: row.protocol == "kafka")
-    with pytest.raises(InvalidInput, match="QUOTA_EXCEEDED is a code of MQTT, not of proto:kafka"):
+    kafka = Match("op:a*", lambda row: True, kinds=lambda: kinds_of("kafka", "ask"))
+    with pytest.raises(InvalidInput, match="QUOTA_EXCEEDED is a code of MQTT, not of ask"):
         Rule(kafka, refuse)
-    with pytest.raises(InvalidInput, match="not of proto:kafka"):
+    with pytest.raises(InvalidInput, match="not of ask: give one of Kafka's"):
         HoldRule(kafka, decision=refuse)
+
+
+def test_of_several_fields_one_kind_of_frame_must_have_all() -> None:
+    def kinds() -> Iterator[FrameKind]:
+        yield from kinds_of("mqtt", "ONE", lambda: ("a", "b"))
+        yield from kinds_of("mqtt", "TWO", lambda: ("b", "c"))
+
+    match = Match("proto:mqtt", lambda row: True, kinds=kinds)
+    assert Rule(match, SetFields({"b": "1", "c": "1"}))
+    with pytest.raises(InvalidInput, match="no frame of proto:mqtt has all of a, c"):
+        Rule(match, SetFields({"a": "1", "c": "1"}))
 
 
 # Actions and codes.

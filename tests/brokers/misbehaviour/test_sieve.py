@@ -33,7 +33,8 @@ TERMS = (
 
 
 def made(scope: str, direction: int | None = None) -> Rule:
-    return Rule(frame_match(scope, direction), Drop(), Trigger())
+    # By chance some are about nothing that there is, which is refused elsewhere.
+    return Rule(replace(frame_match(scope, direction), kinds=None), Drop(), Trigger())
 
 
 def faults_of(scopes: list[tuple[str, int | None]]) -> Faults:

@@ -12,7 +12,7 @@ from ..codes import Reason
 from ..handshake import Refused
 from ..joining import refuse as refuse_connect
 from . import messages as sn
-from .codec import decode, encode, head
+from .codec import TYPE_OF, decode, encode, head
 from .messages import MessageType, ReturnCode
 from .outlet import return_code
 from .requests import subscribe
@@ -93,6 +93,11 @@ def set_fields(frame: bytes, values: Mapping[str, str]) -> bytes:
             )
         message = replace(message, **{name: _converted(name, getattr(message, name), text)})
     return _encoded(message)
+
+
+def field_names(kind: MessageType) -> tuple[str, ...]:
+    """Those of a message that can be set."""
+    return next((each.__struct_fields__ for each, its in TYPE_OF.items() if its is kind), ())
 
 
 def _converted(name: str, value: Any, text: str) -> Any:

@@ -1,0 +1,144 @@
+"""What a rule can never do is refused when it is made, and all that it can do is taken."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.kafka.codes import ApiKey
+from mockforge_brokers.kafka.setting import field_names
+from mockforge_brokers.kafka.wire.catalog import REQUESTS, RESPONSES
+from mockforge_brokers.misbehaviour.possible import FrameKind
+from mockforge_brokers.mqtt.codes import PacketType
+from mockforge_brokers.mqtt.setting import set_fields
+from mockforge_brokers.mqtt.wire.encode import encode_packet
+from mockforge_brokers.mqtt.wire.packets import Ack, Connack, Disconnect, Packet, Publish
+from mockforge_brokers.protocols import PROTOCOLS
+
+from app.console.scene import Scene
+from mockforge_tui.fault_values import frame_match
+
+
+def kinds(text: str = "") -> Iterator[FrameKind]:
+    known = frame_match(text).kinds
+    assert known is not None
+    yield from known()
+
+
+TAKEN = [
+    "refuse op:PINGREQ SERVER_BUSY",
+    "refuse op:PUBREL SERVER_BUSY",
+    "refuse op:REGISTER QUOTA_EXCEEDED",
+    "refuse op:basic.* NACK",
+    "refuse op:transfer NOT_FOUND",
+    "refuse op=open NOT_FOUND",
+    "refuse client:x SERVER_BUSY",
+    "refuse op:Prod* NOT_LEADER_OR_FOLLOWER",
+    'refuse op:"Fetch v99" UNSUPPORTED_VERSION',
+    # Each for the frames that are its protocol's.
+    "refuse (op:Produce or op:PUBLISH) QUOTA_EXCEEDED",
+    "inject op:Fetch 0xC000",
+    "inject op:SUBACK bad-varint",
+    "inject op:PINGREQ 0x0217",
+    "inject client:x bad-varint",
+    "set error_code=3",
+    "set op:CONNACK session-present=true",
+    "set op:PUBLISH user_property=a:b",
+    "set op:PUBLISH topic_id=7",
+    "set op:basic.* redelivered=true",
+    "set op:attach max_message_size=5",
+    "set op:Produce throttle_time_ms=1",
+    "set op:Fetch max_bytes=1 --dir in",
+    "drop op:CONNACK --dir in",
+    "drop op=open",
+    "delay op:open proto:kafka 1s",
+    "partition op:open proto:kafka",
+    "delay op:close proto:kafka 1s",
+]
+
+
+@pytest.mark.parametrize("line", TAKEN)
+def test_what_can_act_is_taken(line: str) -> None:
+    Scene(busy=False).run(f"fault add {line}")
+
+
+REFUSED = [
+    (
+        "fault add refuse op:Produce SERVER_BUSY",
+        "refuse: SERVER_BUSY is a code of MQTT, not of Produce: give one of Kafka's",
+    ),
+    ("fault add refuse op:CONNECT NOT_LEADER_OR_FOLLOWER", "not of CONNECT: give one of MQTT's"),
+    ("fault add refuse proto:k SERVER_BUSY", "not of proto:k: give one of Kafka's"),
+    ("hold op:CONNECT --refuse NOT_LEADER_OR_FOLLOWER", "not of CONNECT: give one of MQTT's"),
+    ("fault add refuse op:SUBACK SERVER_BUSY", "SUBACK is what a client gets, and only what it"),
+    ("fault add refuse op:basic.deliver NOT_FOUND", "basic.deliver is what a client gets"),
+    (
+        "fault add inject op:Fetch bad-varint",
+        "bad-varint is a packet of MQTT, not one for Fetch: give the bytes (0xC000)",
+    ),
+    ("fault add inject op:REGISTER bad-varint", "not one for REGISTER: give the bytes"),
+    ("fault add inject op:CONNECT bad-varint", "inject: CONNECT is what a client sends"),
+    ("fault add set op:Fetch nofield=1 --dir out", "Fetch has no field nofield; it has aborted_tr"),
+    ("fault add set op:CONNACK nofield=1", "CONNACK has no field nofield; it has assigned_client"),
+    (
+        "fault add set op:basic.deliver redelivered=1,nofield=1",
+        "basic.deliver has no field nofield; it has consumer_tag, delivery_tag, exchange,",
+    ),
+    ("fault add set op:basic.* redeliverd=1", "op:basic.* has no field redeliverd; nearest: redel"),
+    ("fault add set nofield=1", "no frame has a field nofield"),
+    ("fault add set op:heartbeat a=1", "has no field a"),
+    ("fault add set op:Produce throttle_time_ms=1 --dir in", "Produce has no field throttle_time"),
+    ("fault add drop op:CONNECT --dir out", "CONNECT is only what a client sends: dir is in"),
+    ("hold op:CONNECT --dir out", "hold: CONNECT is only what a client sends: dir is in"),
+    ("fault add drop op:Fetch -op:Fetch", "no frame is op:Fetch -op:Fetch: it would never fire"),
+    (
+        "fault add drop op:open proto:kafka",
+        "op:open proto:kafka is a connection's beginning, which is no frame: it takes delay, disc",
+    ),
+    ("hold op:open proto:kafka", "hold: op:open proto:kafka is a connection's beginning"),
+    ("fault add reorder op:close proto:mqtt", "is a connection's end, which is no frame: it takes"),
+    ("fault add drop op:Fetch --p 0%", "probability is above 0, or it would never fire"),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), REFUSED)
+def test_what_could_never_act_is_refused_with_the_remedy(line: str, said: str) -> None:
+    problem = Scene(busy=False).refused(line).problem
+    assert problem is not None
+    assert said in problem.text
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_whatever_goes_over_a_wire_is_of_a_known_kind(protocol: str, tmp_path: Path) -> None:
+    scene, path = Scene(files=True), tmp_path / "rows.jsonl"
+    scene.run(f"export (proto:{protocol}) > {path}")
+    scene.advance(1)
+    rows = map(json.loads, path.read_text().splitlines())
+    seen = {(row["direction"], row["operation"]) for row in rows}
+    assert seen
+    ways = ("in", "out")
+    known = kinds(f"proto:{protocol}")
+    assert seen <= {(ways[each.direction], each.operation) for each in known if each.usual}
+
+
+@pytest.mark.parametrize(
+    ("name", "packet"),
+    [
+        ("CONNACK", Connack()),
+        ("PUBLISH", Publish("a")),
+        ("PUBREC", Ack(PacketType.PUBREC, 1)),
+        ("DISCONNECT", Disconnect()),
+    ],
+)
+def test_the_fields_of_an_mqtt_packet_are_those_that_can_be_set(name: str, packet: Packet) -> None:
+    [known, *_] = [each.fields() for each in kinds(f"op:{name}") if each.malformed]
+    with pytest.raises(InvalidInput) as raised:
+        set_fields(5, encode_packet(packet, 5), {"nofield": "1"})
+    assert str(raised.value).endswith(f"it has {', '.join(known)}")
+
+
+def test_the_fields_of_a_kafka_message_are_found_wherever_they_stand() -> None:
+    found = field_names(RESPONSES[ApiKey.FETCH])
+    assert {"throttle_time_ms", "partitions", "high_watermark", "records", "node_id"} <= found
+    assert "throttle_time_ms" not in field_names(REQUESTS[ApiKey.FETCH])
