@@ -37,6 +37,7 @@ from .amqp.client import publish
 from .kafka.scene import fetch, produce
 from .loops import LOOPS
 from .misbehaving import fault
+from .wire import Wire
 
 FULL = 256_000
 """What a loop reads at most."""
@@ -91,6 +92,12 @@ PROTOCOLS: dict[str, tuple[Callable[..., Any], list[bytes], Callable[..., bytes]
     "mqtt": (MqttBroker, [encode_packet(Connect("c", keep_alive=60), 4)], mqtt),
     "amqp": (_amqp_broker, _AMQP_LOGIN, amqp),
 }
+OTHERS = {
+    "kafka": encode_request(produce("other", b"x"), 7, 1, "other"),
+    "mqtt": encode_packet(Connect("", 4), 4),
+    "amqp": PROTOCOL_HEADER,
+}
+"""What others say, and are answered."""
 direct = pytest.mark.skipif(not hasattr(os, "writev"), reason="the loop alone reads and writes")
 each = pytest.mark.parametrize("protocol", [pytest.param(one, marks=direct) for one in PROTOCOLS])
 framed = pytest.mark.parametrize(
@@ -230,6 +237,32 @@ def test_the_rest_is_taken_as_far_as_it_is_there(protocol, there):
         assert world.answers() == answer != b""
 
     meet(protocol, test)
+
+
+@each
+@pytest.mark.parametrize("there", [1_000, None], ids=["a part", "all"])
+def test_in_a_crowd_the_rest_is_kept_and_answered_behind_what_came_first(protocol, there):
+    make = PROTOCOLS[protocol][2]
+    small, frame = make(b"small", 3), make(BODY)
+    first, rest = small + frame[:FULL], frame[FULL:]
+    answers = []
+
+    def test(world: Meeting, others: int) -> None:
+        for _ in range(others):
+            other = Endpoint(world.server, Listener(protocol))
+            other.connection_made(Wire())  # type: ignore[arg-type]
+            other.data_received(OTHERS[protocol])
+        assert world.server.turns.answers.gathering == bool(others)
+        world.theirs.send(rest[:there])
+        world.endpoint.data_received(first)
+        assert world.kept()[-2:] == [first, rest[:there]]
+        if there is not None:
+            world.endpoint.data_received(rest[there:])
+        answers.append(world.answers())
+
+    for others in (0, 6):
+        meet(protocol, partial(test, others=others))
+    assert answers[0] == answers[1] != b""
 
 
 @framed
