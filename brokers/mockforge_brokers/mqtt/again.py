@@ -133,7 +133,7 @@ def _hand_on(connection: "MqttConnection", tail: bytes, like: Likeness, grants: 
             sink.wake()
         out += (like.lower_head, tail)
         sink.messages_out += 1
-    route, payload, properties = like.route, like.payload, like.properties
+    route, payload, properties, kept = like.route, like.payload, like.properties, like.kept
     topic, counts = route.counts, connection.counts
     topic.delivered += grants.count
     counts.payload_out += payload * grants.count
@@ -154,9 +154,8 @@ def _hand_on(connection: "MqttConnection", tail: bytes, like: Likeness, grants: 
             else:
                 counts.payload_out -= payload
                 topic.delivered += own_id
-    if like.kept:
-        for session in route.takers:
-            session.begun(1)
+            if kept:
+                session.begun(1)
 
 
 def _leave_as_pieces(route: Verbatim) -> None:

@@ -153,6 +153,8 @@ class Crowd(Scene):
 
     def act(self, action: Action) -> None:
         what, number, data, cuts = action
+        store = self.environment.store
+        facts = 0 if store is None else store.facts
         match what:
             case "send" if self.lane is not None:
                 for piece in pieces_of(data, cuts):
@@ -173,6 +175,8 @@ class Crowd(Scene):
                 self.takers[number].vanish()
                 self.takers[number] = self.taker(number, data[0])
         self.log.append([client.take() for client in (self.publisher, *self.takers)])
+        # Whoever asked for this waits for the disk, or does not.
+        self.log.append(store is not None and store.facts > facts)
 
     def acknowledgements(self, number: int) -> bytes:
         """For all that the session has in flight, in order, sent already or not."""
@@ -617,6 +621,8 @@ def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
                 sent(stream(publish("nobody", stream(publish("a")))), cuts=(10,)),
                 alone(publish("a"))]))  # fmt: skip
 @example((Setting(takers=(Taker("a", 1),), disk=True), [alone(*qos_1("a", 1, 4))]))
+@example((Setting(takers=(Taker("a", 0),), disk=True),
+          [sent(stream(each)) for each in qos_1("a", 1, 5)]))  # fmt: skip
 # The same of other sizes: lengths of one, two and three bytes, too large ones, and damaged ones.
 @example((Setting(takers=(Taker("a", 0), Taker("#", 1), Taker("+", 0))),
           [alone(*sized(0)), alone(*sized(1))]))  # fmt: skip
