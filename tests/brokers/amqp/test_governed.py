@@ -349,6 +349,22 @@ def test_one_consumer_is_active_until_it_goes(client: Client) -> None:
     assert got["consumer_tag"] == "b"
 
 
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+def test_nobody_takes_over_from_the_single_active_consumer_of_a_queue_that_is_deleted(
+    scene: Scene, client: Client, kind: str
+) -> None:
+    arguments = {"x-single-active-consumer": True, "x-queue-type": kind}
+    client.send("queue.declare", queue="q", durable=True, arguments=arguments)
+    other = scene.client()
+    for each in (client, other):
+        each.send("basic.qos", prefetch_count=1)
+        each.send("basic.consume", queue="q")
+    for body in (b"1", b"2"):
+        scene.client().publish("", "q", body)
+    scene.client().send("queue.delete", queue="q")
+    assert [got.name for got in other.received()] == ["basic.cancel"]
+
+
 # Restart.
 
 

@@ -374,11 +374,11 @@ class Topology(Bindings):
         self.keeper.queue_changed(self, queue.name)
         self._exclusive.remove(queue)
         self._changed()
+        queue.gone = True
         consumers = tuple(queue.consumers)
         for consumer in consumers:
             queue.remove(consumer)
         count = queue.purge()
-        queue.gone = True
         queue.end()
         self._spine.emit(QueueDeleted(AMQP, self.name, queue.name, reason, count))
         for consumer in consumers:

@@ -442,7 +442,7 @@ class GovernedQueue(Queue):
 
     def remove(self, consumer: Consumer) -> None:
         super().remove(consumer)
-        if consumer is self.active:
+        if consumer is self.active and not self.gone:
             self.activate(self.successor())
         self.touch()
 
