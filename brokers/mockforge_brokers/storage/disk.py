@@ -18,7 +18,7 @@ from . import segments as form
 from .facts import POSITION_BITS, Kept
 from .live import Live, Segment, place_of
 from .parts import Piece
-from .reading import Reader, number_of, path_of, paths_in
+from .reading import Reader, free_name, number_of, path_of, paths_in
 from .refused import OURS, DataError, newer, unusable
 from .segments import Entity
 
@@ -355,11 +355,7 @@ class Files:
 
 def _set_aside(path: Path, why: str) -> Path:
     """It has another name from here on, which is returned."""
-    aside = next(
-        free
-        for number in range(1, 1_000_000)
-        if not (free := path.with_name(f"{path.name}.{why}-{number}")).exists()
-    )
+    aside = free_name(path, why)
     os.replace(path, aside)
     return aside
 

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from shutil import copyfile
 from typing import Final
 
 from . import segments as form
 from .facts import POSITION_BITS, Kept
 from .live import Live, Segment, number_in, offset_in, place_of
-from .refused import DataError
+from .refused import OURS, DataError
 from .segments import Broken, Frame
 
 _MASK: Final = (1 << POSITION_BITS) - 1
@@ -27,6 +28,15 @@ def number_of(path: Path) -> int:
     return int(path.stem[5:])
 
 
+def free_name(path: Path, why: str) -> Path:
+    """One beside a segment, for what is not to be read any more."""
+    return next(
+        free
+        for number in range(1, 1_000_000)
+        if not (free := path.with_name(f"{path.name}.{why}-{number}")).exists()
+    )
+
+
 class Reader:
     """Reads segments in their order; `damaged` has the rows that are out, and their files.
 
@@ -40,6 +50,8 @@ class Reader:
         self._live = live
         self._notes = notes
         self._torn: tuple[Path, int] | None = None
+        self._aside: Path | None = None
+        """Where that file is kept as it was."""
         self._clean = True
         self._through = False
         """The last frame was on disk before anybody was told of it."""
@@ -80,11 +92,13 @@ class Reader:
             if isinstance(frame, Broken):
                 if self._was_synced(place, later, following):
                     raise _broken(path, frame.at, "a group has a wrong checksum", following)
+                self._keep_aside(path, amid=not frame.last)
                 self._tear(path, segment, frame.at, _cut(len(data) - frame.at))
                 return False
             good = _values(data, frame, form.crc_of(version))
             # The head of a group may come to the disk before the rest of it.
             if None in good.values() and not self._was_synced(place, later, following):
+                self._keep_aside(path, amid=index + 1 < len(frames))
                 self._tear(path, segment, frame.at, _cut(len(data) - frame.at))
                 return False
             self._apply(path, segment, frame, good)
@@ -135,10 +149,18 @@ class Reader:
 
     def cut(self) -> None:
         """What is torn is there no more. Raises OSError."""
-        if self._torn is not None:
-            path, at = self._torn
-            with path.open("r+b") as file:
-                file.truncate(at)
+        if self._torn is None:
+            return
+        path, at = self._torn
+        if self._aside is not None:
+            copyfile(path, self._aside)
+            self._aside.chmod(OURS)
+        with path.open("r+b") as file:
+            file.truncate(at)
+
+    def _keep_aside(self, path: Path, *, amid: bool) -> None:
+        """`amid`: whole groups follow what is torn, so that it may be damage."""
+        self._aside = free_name(path, "torn") if amid else None
 
     def _tear(self, path: Path, segment: Segment, at: int, lost: str) -> None:
         self._clean = False
@@ -150,7 +172,8 @@ class Reader:
             else "`--data-sync os` can lose what was confirmed in the last second before the "
             "machine stops, `commit` cannot"
         )
-        self._notes.append(f"{path}: its end is torn: {lost}; {why}")
+        aside = "" if self._aside is None else f", and the file as it was is {self._aside.name}"
+        self._notes.append(f"{path}: its end is torn: {lost}{aside}; {why}")
 
     def _apply(
         self, path: Path, segment: Segment, frame: Frame, values: dict[int, bytes | None]

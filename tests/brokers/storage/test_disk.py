@@ -181,7 +181,28 @@ def test_a_tail_whose_pages_came_to_the_disk_in_another_order_is_cut_whole(tmp_p
     (tmp_path / FIRST).write_bytes(data)
     kept, notes = read(tmp_path)
     assert kept.logs == {0: [(5, b"kept")]}
+    assert len(notes) == 1
     assert "its end is torn" in notes[0]
+
+
+@pytest.mark.parametrize("part", ["head", "value"])
+def test_where_whole_groups_follow_what_is_torn_the_file_as_it_was_is_kept(tmp_path, part):
+    """Of groups that were not on disk yet nobody knows whether that is damage."""
+    made = writer(tmp_path, through=False)
+    for number in (5, 6, 7):
+        write(made, group(number, [(number, b"%08d" % number)]))
+    made._files.close()
+    data = bytearray((tmp_path / FIRST).read_bytes())
+    at = data.index(b"%08d" % 6)
+    data[at - (60 if part == "head" else 0)] ^= 1
+    (tmp_path / FIRST).write_bytes(data)
+    kept, notes = read(tmp_path)
+    assert kept.logs == {0: [(5, b"%08d" % 5)]}
+    (note,) = notes
+    assert "its end is torn" in note
+    assert f"are cut off, and the file as it was is {FIRST}.torn-1; " in note
+    assert (tmp_path / f"{FIRST}.torn-1").read_bytes() == data
+    assert read(tmp_path)[1] == []
 
 
 def test_what_follows_a_torn_tail_is_read(tmp_path):
