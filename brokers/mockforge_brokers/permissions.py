@@ -105,6 +105,9 @@ def rule_of(text: str) -> Rule:
         )
     if protocol == "kafka" and (found := _ACL.fullmatch(pattern)) and found["type"]:
         return _acl(text, words, found)
+    described = PROTOCOLS[protocol]
+    if not re.fullmatch(described.filter, pattern):
+        raise InvalidInput(f"{text!r}: {pattern!r} matches nothing: {described.filter_rule}")
     operations = _operations(text, words[2], OPERATIONS, _ALSO)
     if protocol == "amqp" and _PATTERN.fullmatch(pattern)[1] is None:  # type: ignore[index]
         pattern = f"/:{pattern}"

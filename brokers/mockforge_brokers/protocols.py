@@ -49,6 +49,10 @@ class Protocol(Struct, frozen=True, kw_only=True):
     """Answers that are answered in their turn."""
     malformed: Mapping[str, str] = field(default_factory=dict)
     """Packets that no correct broker sends, which a fault can inject: what each is."""
+    filter: str = r"(?s:.*)"
+    """A pattern of the filters of topics that there are: no topic matches any other."""
+    filter_rule: str = ""
+    """The same in words."""
     tags: bool = False
     """Users have tags, which say what they may do in the management interface."""
 
@@ -133,6 +137,8 @@ PROTOCOLS: Final = {
                 "second-connack": "CONNACK once more [MQTT-3.2.0-2]",
                 "from-a-client": "a PINGREQ, which only clients send",
             },
+            filter=r"(?s:(?:(?:\+|[^+#/]*)(?:/(?:\+|[^+#/]*))*(?:/#)?)|#)",
+            filter_rule="+ is a whole level, and # the whole last one [MQTT-4.7.1-1]",
             group="session",
             group_field="client",
             unnamed=r"auto-[0-9a-f]{16}",

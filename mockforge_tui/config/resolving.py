@@ -179,7 +179,26 @@ def _check(config: Config) -> None:
     ):
         if given and config.tls is None:
             raise ConfigError(f"{option} is of no use without TLS: give --tls auto or CERT,KEY")
+    for name in config.mqtt_options.listeners:
+        remedy = _unserved(config, name)
+        if remedy:
+            raise ConfigError(f"--mqtt-listener {name} is of no use where MQTT has none: {remedy}")
     if config.tls_client_ca == "auto" and config.tls != "auto":
         raise ConfigError("--tls-client-ca auto is the CA of --tls auto: give a FILE here")
     if not config.served:
         raise ConfigError("nothing to serve: leave out one of --no-kafka, --no-mqtt, --no-amqp")
+
+
+def _unserved(config: Config, listener: str) -> str:
+    """What it takes for MQTT to have this listener; empty where it has."""
+    if listener in ("tls", "wss") and config.tls is None:
+        return "give --tls auto or CERT,KEY"
+    if listener in ("plain", "ws") and config.tls_only:
+        return "leave --tls-only out"
+    if listener in ("ws", "wss") and not config.mqtt_ws:
+        return "leave --no-mqtt-ws out"
+    if listener == "unix" and config.mqtt_unix is None:
+        return "give --mqtt-unix PATH"
+    if listener == "sn" and not config.serves_mqtt_sn:
+        return "give --mqtt-sn"
+    return ""

@@ -58,13 +58,14 @@ def test_what_mqtt_takes_several_times_is_read_alike_from_file_variable_and_opti
     texts = ["tls anonymous=no users=alice,bob", "ws maximum_qos=1 packet=64KiB"]
     topics = ["7=rooms/1", "8=rooms/2"]
     lines = [f"  listeners: {texts}", f"  sn_topics: {topics}", "  refused_filters: [a=BANNED]"]
-    of_file = resolve({}, {}, write(tmp_path, "\n".join(["mqtt:", *lines]))).config.mqtt_options
+    file, tls = write(tmp_path, "\n".join(["mqtt:", *lines])), {"tls": "auto"}
+    of_file = resolve(tls, {}, file).config.mqtt_options
     variables = {
         "MOCKFORGE_MQTT_LISTENER": ";".join(texts),
         "MOCKFORGE_MQTT_SN_TOPIC": ",".join(topics),
         "MOCKFORGE_MQTT_REFUSE": "a=BANNED",
     }
-    assert resolve({}, variables).config.mqtt_options == of_file
+    assert resolve(tls, variables).config.mqtt_options == of_file
     assert of_file.sn_topics == {7: "rooms/1", 8: "rooms/2"}
     assert of_file.listeners == {
         "tls": ListenerOptions(anonymous=False, users=("alice", "bob")),
@@ -390,11 +391,30 @@ def test_a_fixture_file_given_as_config_is_told_where_it_belongs(tmp_path):
     assert warning.endswith("this is a fixture file: give it as PATH, without --config")
 
 
+def at_listener(name: str) -> dict[str, object]:
+    return {"mqtt_option_listeners": ((name, ListenerOptions(anonymous=False)),)}
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [
         ({"tls_only": True}, "--tls-only is of no use without TLS"),
         ({"tls_client_ca": "ca.pem"}, "--tls-client-ca is of no use without TLS"),
+        (
+            at_listener("tls"),
+            "--mqtt-listener tls is of no use where MQTT has none: give --tls auto",
+        ),
+        (
+            at_listener("wss"),
+            "--mqtt-listener wss is of no use where MQTT has none: give --tls auto",
+        ),
+        ({**at_listener("plain"), "tls": "auto", "tls_only": True}, "leave --tls-only out"),
+        ({**at_listener("ws"), "mqtt_ws": False}, "leave --no-mqtt-ws out"),
+        (
+            at_listener("unix"),
+            "--mqtt-listener unix is of no use where MQTT has none: give --mqtt-unix PATH",
+        ),
+        (at_listener("sn"), "--mqtt-listener sn is of no use where MQTT has none: give --mqtt-sn"),
         ({"tls": "a,b", "tls_client_ca": "auto"}, "give a FILE here"),
     ],
 )

@@ -1,5 +1,7 @@
 """Users and rules: one vocabulary, asked by all three protocols."""
 
+import re
+
 import pytest
 from mockforge_brokers.access import (
     Access,
@@ -9,6 +11,8 @@ from mockforge_brokers.access import (
     rule_of,
 )
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.mqtt.state.topics import filter_problem
+from mockforge_brokers.protocols import PROTOCOLS
 
 
 def guarded(*rules: str, user: str = "alice", protocol: str = "kafka") -> list[str]:
@@ -97,6 +101,16 @@ def test_a_rule_reads_its_own_text(text: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "topic",
+    ["", "a", "a b/", "/", "+", "#", "a/+/b/#", "$SYS/#", "a#/b", "a/#/b", "#/", "+a", "##"],
+)
+def test_mqtts_patterns_are_its_filters(topic: str) -> None:
+    described = PROTOCOLS["mqtt"]
+    legal = re.fullmatch(described.filter, topic) is not None
+    assert legal is (not filter_problem(topic) or not topic)
+
+
+@pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("alice read kafka:a", "is no rule"),
@@ -105,10 +119,13 @@ def test_a_rule_reads_its_own_text(text: str, kept: str) -> None:
         ("allow alice read http:a", "no PROTOCOL:PATTERN"),
         ("allow alice read kafka:", "no PROTOCOL:PATTERN"),
         ("allow alice read kafka:/[/", "no regular expression"),
+        ("allow alice all mqtt:a/#/b", "'a/#/b' matches nothing: + is a whole level, and #"),
+        ("allow alice all mqtt:a#", "'a#' matches nothing"),
+        ("deny alice all mqtt:a/+b", "'a/+b' matches nothing"),
     ],
 )
 def test_a_wrong_rule_says_what_is_wrong(text: str, problem: str) -> None:
-    with pytest.raises(InvalidInput, match=problem.replace("(", "\\(")):
+    with pytest.raises(InvalidInput, match=re.escape(problem)):
         rule_of(text)
 
 
