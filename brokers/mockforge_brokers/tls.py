@@ -64,34 +64,37 @@ def server_context(certificate: str, key: str, client_ca: str | None = None) -> 
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.sni_callback = remember_server_name
-    _check_readable(certificate, key)
+    _check_readable("--tls", certificate, key)
     try:
         context.load_cert_chain(certificate, key, password=_no_password)
     except ssl.SSLError as error:
         raise InvalidInput(
-            f"TLS: {certificate} and {key} are no certificate with its key, both as PEM: {error}"
+            f"--tls: {certificate} and {key} are no certificate with its key, both as PEM: {error}"
         ) from None
     if client_ca is not None:
-        _check_readable(client_ca)
+        _check_readable("--tls-client-ca", client_ca)
         try:
             context.load_verify_locations(client_ca)
         except ssl.SSLError as error:
-            raise InvalidInput(f"TLS: {client_ca} has no certificate as PEM: {error}") from None
+            raise InvalidInput(
+                f"--tls-client-ca: {client_ca} has no certificate as PEM: {error}"
+            ) from None
         context.verify_mode = ssl.CERT_REQUIRED
         context.client_ca = client_ca
     return context
 
 
-def _check_readable(*paths: str) -> None:
+def _check_readable(option: str, *paths: str) -> None:
     for path in paths:
         try:
             Path(path).open("rb").close()
         except OSError as error:
-            raise InvalidInput(f"TLS: {path}: {error.strerror}") from None
+            text = f"{option}: {path}: {error.strerror}: files as PEM are wanted, or auto"
+            raise InvalidInput(text) from None
 
 
 def _no_password() -> str:
-    raise InvalidInput("TLS: the key has a password: give one without (openssl pkey -in KEY)")
+    raise InvalidInput("--tls: the key has a password: give one without (openssl pkey -in KEY)")
 
 
 def issue(folder: Path, names: Iterable[str]) -> Issued:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.mqtt.state.topics import filter_problem
 
 from ..filters.patterns import glob_regex, is_topic_filter
 from ..nearest import get_close_matches
@@ -104,6 +105,13 @@ def matching(names: Iterable[str], pattern: str | None) -> list[str]:
         return list(names)
     regex = re.compile(glob_regex(pattern, topic_filter=is_topic_filter(pattern)), re.DOTALL)
     return [name for name in names if regex.fullmatch(name)]
+
+
+def matching_topics(names: Iterable[str], pattern: str | None) -> list[str]:
+    """The same of MQTT's topics; raises BadArgument for a filter that nobody can subscribe to."""
+    if pattern is not None and set(pattern) & set("+#") and (problem := filter_problem(pattern)):
+        raise BadArgument("pattern", problem)
+    return matching(names, pattern)
 
 
 def resolved(session: "Session", target: Target, argument: str = "target") -> Target:

@@ -46,7 +46,7 @@ def port_findings(config: Config, attempt: Callable[[Port], None] = try_port) ->
     try:
         certificates = None if config.tls is None else Certificates(config)
     except InvalidInput as error:
-        yield Finding("error", f"--tls {config.tls}", str(error))
+        yield Finding("error", f"--tls {config.tls}", str(error).removeprefix("--tls: "))
         return
     try:
         ports, paths = _asked(config, certificates)

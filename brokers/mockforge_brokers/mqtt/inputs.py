@@ -7,13 +7,17 @@ from ..errors import InvalidInput
 from .codes import PacketType
 from .wire.encode import encode_packet
 from .wire.packets import Publish
-from .wire.properties import BY_NAME, Properties
+from .wire.properties import BY_NAME, Properties, encode_text
 
 _NOT_GIVEN = frozenset({"topic_alias", "subscription_identifier"})
 
 
 def check_encoding(where: str, packet: Publish, version: int) -> bytes:
-    """The packet's bytes; raises InvalidInput where a property's value is none of its kind."""
+    """The packet's bytes; raises InvalidInput where its topic, or a property's value, is none."""
+    try:
+        encode_text(packet.topic_name)
+    except UnicodeEncodeError:
+        raise InvalidInput(f"{where}: a topic name is UTF-8 [MQTT-1.5.4-1]") from None
     try:
         return encode_packet(packet, version)
     except (TypeError, ValueError, OverflowError, AttributeError, IndexError) as error:

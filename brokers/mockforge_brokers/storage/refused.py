@@ -26,6 +26,8 @@ def unusable(folder: Path, error: OSError) -> DataError:
             f"--data-dir {folder}: the disk is full, and a start writes a little to it: make "
             "room, and start again; all that was kept is as it was"
         )
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return DataError(f"--data-dir {folder}: a file is where a folder is to be: give a folder")
     return DataError(f"--data-dir {folder}: {error.strerror or error}")
 
 

@@ -11,7 +11,7 @@ from ... import text as screen_text
 from ...charts import lines_with_axis
 from ...feed.values import TopicValues, Value, newest_values
 from ...units import clock_time
-from ..lookup import BadArgument, known, matching, mqtt
+from ..lookup import BadArgument, known, matching_topics, mqtt
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, plain, size, table
 from ..types import COUNT, text
@@ -40,7 +40,7 @@ def topic_tree(
     newest that the journal has.
     """
     views = [each for each in mqtt(session).destinations() if each.kind == "topic"]
-    shown = set(matching((each.name for each in views), pattern))
+    shown = set(matching_topics((each.name for each in views), pattern))
     rows = tree_rows([each for each in views if each.name in shown])
     _add_values(session, rows)
     return table(

@@ -1,10 +1,11 @@
 """`retained` and `session`: what MQTT remembers."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from ... import text as screen_text
 from ...units import format_duration
-from ..lookup import BadArgument, known, matching, mqtt
+from ..lookup import BadArgument, known, matching_topics, mqtt
 from ..registry import Arg, command
 from ..results import Column, Result, count, done, facts_table, plain, size, table
 from ..types import CLIENT, text
@@ -27,7 +28,7 @@ def retained_ls(
 ) -> Result:
     """List MQTT's retained messages."""
     found = mqtt(session).retained()
-    shown = set(matching((topic for topic, _, _ in found), pattern))
+    shown = set(matching_topics((topic for topic, _, _ in found), pattern))
     rows = [
         {
             "topic": topic,
@@ -60,7 +61,7 @@ def retained_rm(
 ) -> Result:
     """Clear retained messages."""
     admin = mqtt(session)
-    topics = matching((topic for topic, _, _ in admin.retained()), pattern)
+    topics = matching_topics((topic for topic, _, _ in admin.retained()), pattern)
     if not topics:
         raise BadArgument("pattern", f"nothing is retained at {pattern}")
     gone = sum(admin.clear_retained(topic) for topic in topics)
@@ -104,7 +105,7 @@ def session_show(session: "Session", client: Annotated[str, Arg(CLIENT, "a clien
     facts["subscriptions"] = [
         f"{topic_filter} QoS {qos}" for topic_filter, qos in facts["subscriptions"].items()
     ]
-    return facts_table(facts)
+    return replace(facts_table(facts | {"expiry": ending_of(facts["expiry"])}), data=facts)
 
 
 @command(

@@ -1,6 +1,7 @@
 """Which panes are shown where, for a size and for what the person opened."""
 
 from math import ceil
+from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -50,8 +51,9 @@ class TooSmall(Drawn):
     def render_line(self, y: int) -> Strip:
         width, height = self.screen.size
         least = f"{LEAST_SIZE[0]}x{LEAST_SIZE[1]}"
-        text = f" {width}x{height} is too small: {least} or more. The brokers go on."
-        return self.drawn([(text, self.palette.warning)] if y == 0 else [])
+        text = f"{width}x{height} is too small: {least} or more. The brokers go on."
+        lines = wrap(text, max(1, width - 1))
+        return self.drawn([(f" {lines[y]}", self.palette.warning)] if y < len(lines) else [])
 
 
 class PaneScreen(Screen[None]):

@@ -1,5 +1,6 @@
 """What `why` says of MQTT clients that were refused, sent away, granted less or found by lint."""
 
+import re
 from typing import Any
 
 import pytest
@@ -228,6 +229,8 @@ def test_sessions_show_what_is_in_flight_what_waits_and_when_they_end() -> None:
         ["ever", "no", "t=2", "0", "3", "never"],
         ["brief", "yes", "0", "0", "with", "its connection"],
     ]
+    assert re.search("expiry +never", made.run("session show ever").as_text())
+    assert made.run("session show ever").data["expiry"] is None
     assert "must send PUBACK, 2 wait" in found(made, "slow")["unacknowledged"]
     data = made.run("session show slow").data
     assert (data["inflight"], data["queued"], data["window"], data["expiry"]) == (1, 2, 1, 100.0)

@@ -94,6 +94,14 @@ def test_a_terminal_that_is_too_small_says_so() -> None:
     play(act, (59, 15))
 
 
+def test_what_is_said_of_a_small_terminal_wraps_in_it() -> None:
+    async def act(stage: Stage) -> None:
+        said = " ".join(" ".join(stage.lines()).split())
+        assert said.startswith("40x10 is too small: 60x16 or more. The brokers go on.")
+
+    play(act, (40, 10))
+
+
 def test_selecting_leaves_live_and_the_selected_row_stays_where_it_is() -> None:
     async def act(stage: Stage) -> None:
         await stage.keys("k", "k", "k")

@@ -301,7 +301,9 @@ def test_the_tail_of_a_folder_of_the_second_format_is_cut(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"--data-dir .*file/data: Not a directory"):
+    with pytest.raises(
+        DataError, match=r"--data-dir .*file/data: a file is where a folder is to be"
+    ):
         Files(tmp_path / "file" / "data")
 
 
