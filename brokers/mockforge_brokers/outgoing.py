@@ -137,6 +137,8 @@ class Outgoing(asyncio.Protocol):
             self._write_by_lanes(lanes, data)
 
     def _write_by_lanes(self, lanes: Lanes, data: bytes) -> None:
+        # It is joined, however large it is.
+        self.connection.bulky = False
         try:
             # As `Skimmer.passes`, written out: this is on the way of each message.
             if (skims := lanes.skims_out).version == self.environment.in_force.version and (

@@ -11,11 +11,15 @@ from collections.abc import Awaitable, Callable
 import pytest
 from mockforge_brokers import bulk
 from mockforge_brokers.bulk import only_by_transport, raw_descriptor, write_now, write_together
+from mockforge_brokers.journal import OUT
+from mockforge_brokers.misbehaviour.actions import Delay
 from mockforge_brokers.mqtt.broker import MqttBroker
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Connect, Publish, Request, Subscribe
 
+from .lines import is_word
 from .loops import LOOPS
+from .misbehaving import fault
 from .test_answers import Scene, say
 
 PIECES = [b"head", bytes(300_000), b"", b"tail", bytes(range(256)) * 4_000]
@@ -155,6 +159,18 @@ def test_a_large_message_by_itself_leaves_small_ones_behind_it_to_be_joined():
         )
         await asyncio.sleep(0)
         assert taker.transport.writes == [encode_packet(Publish("t", b"x"), 4) * 2]
+
+    asyncio.run(main())
+
+
+def test_nothing_bulky_is_left_once_it_went_by_a_rule():
+    async def main() -> None:
+        scene = Scene()
+        end = scene.ends[0]
+        scene.environment.faults.add(fault(Delay(0.0), is_word("nobody", OUT)))
+        say(end, b"big 70000\n")
+        assert scene.written(end).endswith(b"x\nend\n")
+        assert not end.connection.bulky
 
     asyncio.run(main())
 
