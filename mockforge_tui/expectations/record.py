@@ -62,7 +62,7 @@ class _Kept(NamedTuple):
 
 
 class Record:
-    """Messages by number, newest `most` of them, at most `MOST_BYTES` in all.
+    """Messages by number, newest `most` of them, and at most `MOST_BYTES` for each `MOST` of those.
 
     Nothing is kept, and nothing costs the brokers anything, before `start`.
     """
@@ -81,6 +81,7 @@ class Record:
         self._brokers = brokers
         self.settlements = SettlementRecord(brokers)
         self._most = most
+        self._times_more = max(1.0, most / MOST)
         self._messages: deque[_Kept] = deque()
         self._bytes = 0
         self._stops: list[Callable[[], None]] = []
@@ -167,7 +168,7 @@ class Record:
         self._bytes += size
         # The newest stays, whatever its size: somebody is about to look at it.
         while len(self._messages) > 1 and (
-            len(self._messages) > self._most or self._bytes > MOST_BYTES
+            len(self._messages) > self._most or self._bytes > MOST_BYTES * self._times_more
         ):
             self._bytes -= self._messages.popleft().size
         for callback in tuple(self._watchers):

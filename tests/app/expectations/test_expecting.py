@@ -619,6 +619,19 @@ def test_the_record_counts_keys_and_headers_too(monkeypatch: pytest.MonkeyPatch)
     assert scene.record.lost(0) == 20 - len(scene.record.last(100))
 
 
+def test_who_lets_more_messages_be_kept_lets_more_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mockforge_tui.expectations.record.MOST", 10)
+    monkeypatch.setattr("mockforge_tui.expectations.record.MOST_BYTES", 8_000)
+    scene = Scene(furnished=False)
+    fewer, more = Record(scene.brokers, most=5), Record(scene.brokers, most=100)
+    for record in (fewer, more):
+        record.start()
+    scene.run("pub kafka:orders[0] 1 -n 100")
+    assert len(fewer.last(200)) == 5
+    assert 90 <= len(more.last(200)) <= 100
+    assert more.lost(0) == 100 - len(more.last(200))
+
+
 def test_a_message_larger_than_the_record_is_there_for_who_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
