@@ -10,7 +10,7 @@ from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.wire import frames
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.events import AccessDenied, MessageSeen
+from mockforge_brokers.events import AccessDenied, MessageSeen, ProtocolViolated
 from msgspec.structs import replace
 
 from .client import Client, Scene
@@ -163,6 +163,7 @@ def test_a_virtual_host_without_any_right_is_closed(shop: Scene) -> None:
     assert close["reply_text"] == "NOT_ALLOWED - access to vhost '/' refused for user 'guest'"
     (event,) = shop.emitted(AccessDenied)
     assert event.reason == "no rule allows it: allow guest all amqp:/:*"
+    assert not shop.emitted(ProtocolViolated)
 
 
 @pytest.mark.parametrize(("password", "why"), [("wrong", "wrong password")])
@@ -176,6 +177,8 @@ def test_a_refused_login_says_why_at_the_console_only(
     )
     (event,) = scene.emitted(AccessDenied)
     assert (event.user, event.reason) == ("guest", why)
+    # It broke no rule, and it is said once.
+    assert not scene.emitted(ProtocolViolated)
 
 
 def external(scene: Scene, certificate: str) -> list[str]:

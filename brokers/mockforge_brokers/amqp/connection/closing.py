@@ -61,9 +61,10 @@ class Closing:
             self.deaf = isinstance(error, FramingLost)
             return
         cause = error.__cause__.__cause__ if error.__cause__ else None
-        self._violated(
-            f"{error.text} ({cause})" if isinstance(cause, ProtocolError) else error.text
-        )
+        if not connection.denied:
+            self._violated(
+                f"{error.text} ({cause})" if isinstance(cause, ProtocolError) else error.text
+            )
         if connection.phase is Phase.HEADER:
             self.leave(error.text)
         elif isinstance(error, ReaderCrashed):

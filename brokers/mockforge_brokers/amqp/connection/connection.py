@@ -241,6 +241,10 @@ class Connection:
             return True
 
     @property
+    def denied(self) -> bool:
+        return self._login.denied
+
+    @property
     def unfinished(self) -> bool:
         return self.reader.unfinished and not (self._closing.deaf or self.phase is _ENDED)
 

@@ -39,6 +39,7 @@ class Login:
         "_quotas",
         "_user",
         "_vhosts",
+        "denied",
     )
 
     def __init__(
@@ -59,6 +60,9 @@ class Login:
         self._environment = environment
         self._access = environment.access
         self._vhosts = vhosts
+        self.denied = False
+        """It was said that the client may not go on: that its connection ends is no more news, and
+        it broke no rule of the protocol."""
 
     @property
     def mechanisms(self) -> str:
@@ -89,7 +93,7 @@ class Login:
         source = Source(peer_host(self._peer), name, self._protocol)
         self._quotas.attempts.note(source, succeeded=not problem)
         if problem:
-            self._report(client, name, f"{LOGIN} {mechanism}", problem)
+            self._deny(client, name, f"{LOGIN} {mechanism}", problem)
             return None
         self._user = self._access.user(AMQP, name)
         self._peer.identify(replace(self._peer.principal, name=name, mechanism=mechanism))
@@ -109,7 +113,7 @@ class Login:
             secret = secret.decode(errors="replace")
         if user is None or not user.check(secret):
             problem = "no such user any more" if user is None else "not its password"
-            self._report(client, name, "update-secret", problem)
+            self._deny(client, name, "update-secret", problem)
             raise ProtocolError(
                 "New secret was refused by one of the backends", ReplyCode.NOT_ALLOWED
             )
@@ -123,11 +127,11 @@ class Login:
         guard = self.guard(client, user)
         if guard is not None and not guard.reaches(name):
             reason = f"no rule allows it: allow {user} all amqp:{escaped(name)}:*"
-            self._report(client, user, f"open vhost {name}", reason)
+            self._deny(client, user, f"open vhost {name}", reason)
             return f"access to vhost '{name}' refused for user '{user}'"
         problem = self._quotas.problem(user, self._vhosts[name])
         if problem:
-            self._report(client, user, f"open vhost {name}", problem)
+            self._deny(client, user, f"open vhost {name}", problem)
         return problem
 
     def open(self, name: str) -> VirtualHost:
@@ -154,6 +158,10 @@ class Login:
         if self._access.user(AMQP, login[0]) is None:
             return "no such user"
         return "" if self._access.login(AMQP, *login) else "wrong password"
+
+    def _deny(self, client: str, user: str, what: str, why: str) -> None:
+        self.denied = True
+        self._report(client, user, what, why)
 
     def _report(self, client: str, user: str, what: str, why: str) -> None:
         event = AccessDenied(AMQP, self._peer.id, client, user, what, why)

@@ -61,7 +61,8 @@ class Closing:
         phase = connection.phase
         if phase in CLOSES:
             return
-        connection.refused(failure.text)
+        if not connection.denied:
+            connection.refused(failure.text)
         if phase is Phase.OPEN or (phase is Phase.HANDSHAKE and not connection.handshake.sasl):
             if isinstance(failure, Failed):
                 self.close_failed(failure)

@@ -264,6 +264,10 @@ class Connection:
             self._flow.hold_back()
 
     @property
+    def denied(self) -> bool:
+        return self._login.denied
+
+    @property
     def flowing(self) -> bool:
         return self._flow.open
 

@@ -83,7 +83,8 @@ def test_a_wrong_password_is_an_outcome_and_an_end(scene: Scene) -> None:
     (outcome,) = client.login(password="wrong")
     assert outcome["code"] == 1
     assert client.peer.ended == "closed"
-    assert scene.emitted(AccessDenied)[0].reason == "wrong password"
+    assert [each.reason for each in scene.emitted(AccessDenied)] == ["wrong password"]
+    assert not scene.emitted(ProtocolViolated)
 
 
 def test_a_virtual_host_is_named_by_hostname(scene: Scene) -> None:
