@@ -20,7 +20,7 @@ LINES = (
     "fault add truncate {scope}",
     "fault add slice {scope} 1",
     "fault add join {scope} 3",
-    "fault add set {scope} qos=3,routing_key=x,acks=1,queue=q,channel=1,handle=4",
+    "fault add set {scope} {fields}",
     "fault add refuse {scope} {code}",
     "fault add duplicate {scope} --dup",
     "fault add reorder {scope}",
@@ -38,6 +38,7 @@ LINES = (
     "hold {scope} --refuse {code}",
 )
 CODES = {"kafka": "NOT_COORDINATOR", "mqtt": "QUOTA_EXCEEDED", "amqp": "NOT_FOUND"}
+FIELDS = {"kafka": "acks=1", "mqtt": "qos=3,topic_name=x", "amqp": "routing_key=x,exchange=e"}
 STARTS = {
     # Produce, Fetch, Metadata, ApiVersions, and what is none of them.
     "kafka": (b"\0\0\0\x09", b"\0\1\0\x0b", b"\0\3\0\x09", b"\0\x12\0\3", b"\x7f\0", b""),
@@ -86,7 +87,7 @@ def test_no_bytes_make_a_rule_raise(protocol: str, line: str) -> None:
     for _ in range(4):
         scene = Scene(furnished=False)
         scope = f"proto:{protocol}"
-        scene.run(line.format(scope=scope, code=CODES[protocol]))
+        scene.run(line.format(scope=scope, code=CODES[protocol], fields=FIELDS[protocol]))
         for client in clients(scene, protocol):
             connection, peer = client.connection, client.peer
 
@@ -110,7 +111,7 @@ def test_no_bytes_make_a_rule_raise(protocol: str, line: str) -> None:
 @pytest.mark.parametrize("protocol", CODES)
 def test_a_malformed_packet_is_made_by_whose_protocol_describes_it(protocol: str) -> None:
     scene = Scene(furnished=False)
-    scene.run(f"fault add inject proto:{protocol} qos-3 --dir out --instead")
+    scene.run("fault add inject qos-3 --dir out --instead")
     client, described = clients(scene, protocol)[0], PROTOCOLS[protocol].malformed
     sent: list[bytes] = []
     way = lane(OUT, client.connection, client.peer, scene.environment, sent.append)
