@@ -173,7 +173,8 @@ class Cluster:
                 self._keeper.log_gone(log)
                 self.replication.forget_log(log)
                 log.watchlist.notify(-1)
-            yield
+            if logs:
+                yield
 
     def check_growth(self, name: str, partitions: int) -> Topic:
         """Raises RequestRefused where `grow_topic` would; changes nothing."""
