@@ -3,7 +3,6 @@
 import errno
 import mmap
 import os
-import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,15 +16,13 @@ from . import first_format
 from . import segments as form
 from .facts import POSITION_BITS, Kept
 from .live import Live, Segment, place_of
+from .lock import locked
 from .parts import Piece
 from .reading import Reader, free_name, number_of, path_of, paths_in
 from .refused import OURS, DataError, newer, unusable
 from .segments import Entity
 
 _OUR_FOLDER: Final = 0o700
-_LOCK: Final = "lock"
-_MOST_OF_LOCK: Final = 32
-"""Bytes of it: the number of a process."""
 SEGMENT: Final = 64 * 1024 * 1024
 """Bytes after which the next group begins a new one."""
 _VECTORS: Final = hasattr(os, "pwritev")
@@ -150,7 +147,7 @@ class Files:
         self._dice = SystemRandom()
         try:
             _make(folder)
-            self._lock = _locked(folder)
+            self._lock = locked(folder)
         except OSError as error:
             raise unusable(folder, error) from None
         try:
@@ -463,47 +460,3 @@ def _make(folder: Path) -> None:
     for each in missing:
         # Or it is gone with all that is in it, where the machine stops soon.
         sync_folder(each.parent)
-
-
-def _locked(folder: Path) -> int:
-    """The folder's lock, for as long as this process lives. Raises OSError, DataError."""
-    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, OURS)
-    try:
-        _take(lock)
-    except (BlockingIOError, PermissionError):
-        who = os.read(lock, 20).decode("ascii", "replace").strip()
-        os.close(lock)
-        raise DataError(
-            f"--data-dir {folder} is in use by process {who or '?'}: end that one, or give "
-            "another folder"
-        ) from None
-    except OSError:
-        # A file system that has no locks.
-        os.close(lock)
-        raise
-    if os.fstat(lock).st_size > _MOST_OF_LOCK:
-        os.close(lock)
-        raise DataError(
-            f"{folder / _LOCK} is no file of this program, which would write to it: give another "
-            "--data-dir"
-        )
-    # Who has it is for people, and a full disk no reason not to read what is there.
-    with suppress(OSError):
-        os.truncate(lock, 0)
-        os.write(lock, f"{os.getpid()}\n".encode())
-    return lock
-
-
-def _take(lock: int) -> None:
-    """Raises OSError where another process has it."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        # Behind the process's number, which others are to read.
-        os.lseek(lock, 64, os.SEEK_SET)
-        msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
-        os.lseek(lock, 0, os.SEEK_SET)
-    else:
-        import fcntl
-
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
