@@ -22,7 +22,7 @@ from .changing import body_of
 from .paths import OF_A_VHOST, OF_ANYBODY, OF_GET, PATHS, SINCE, Answer
 from .refusals import NOT_FOUND, Refused
 from .rendering import rendering
-from .request import CREATED, Asked, Made
+from .request import CREATED, Asked, Lengthy, Made
 from .sight import ANYBODY, Sight
 from .tags import problem
 
@@ -80,7 +80,7 @@ class Application:
                 return _LOGIN_FAILED
             place = names[0] if names and path.startswith(OF_A_VHOST) else None
             found = self._answer(request, answer, user, names, place, body)
-            return found if isinstance(found, Response) else await self._in_steps(*found)
+            return await self._finished(found, user)
         return JSONResponse(NOT_FOUND, 404)
 
     def _matching(
@@ -102,8 +102,10 @@ class Application:
         names: tuple[str, ...],
         place: str | None,
         body: bytes,
-    ) -> Response | tuple[int, Any]:
-        """A response, or its status and value; `place` is the virtual host that the path is of.
+    ) -> Response | Lengthy | tuple[int, Any]:
+        """A response, its status and value, or what is to be done.
+
+        `place` is the virtual host that the path is of.
 
         From the look at what the user may do to the end of the change nobody else has a turn.
         """
@@ -124,12 +126,10 @@ class Application:
             )
             with self._broker.acting.in_name_of(user):
                 found = answer(asked)
-        except Refused as refusal:
-            return _Json(refusal.body, refusal.status)
-        except InvalidInput as error:
-            if error.code == ReplyCode.ACCESS_REFUSED:
-                return _Json({"error": "not_authorised", "reason": str(error)}, 401)
-            return _Json({"error": "bad_request", "reason": str(error)}, 400)
+        except (Refused, InvalidInput) as error:
+            return _refused(error)
+        if isinstance(found, Lengthy):
+            return found
         if isinstance(found, Made):
             return Response(status_code=CREATED, headers={"Location": found.location})
         status, value = found if isinstance(found, tuple) else (200, found)
@@ -143,6 +143,27 @@ class Application:
             queue.drain()
             while queue.ageing and not queue.gone:
                 await asyncio.sleep(0)
+
+    async def _finished(self, found: Response | Lengthy | tuple[int, Any], user: str) -> Response:
+        match found:
+            case Response():
+                return found
+            case Lengthy():
+                return await self._worked(found, user)
+            case status, value:
+                return await self._in_steps(status, value)
+
+    async def _worked(self, work: Lengthy, user: str) -> Response:
+        turn, more = self._runtime.environment.turn, True
+        while more:
+            turn.begin()
+            try:
+                with self._broker.acting.in_name_of(user):
+                    more = turn.work(work.steps)
+            except (Refused, InvalidInput) as error:
+                return _refused(error)
+            await asyncio.sleep(0)
+        return Response(status_code=work.status)
 
     async def _in_steps(self, status: int, value: Any) -> Response:
         """What is long is made while others have their turns between."""
@@ -175,6 +196,14 @@ class _Json(JSONResponse):
         from ..console.results import to_json
 
         return to_json(content).encode()
+
+
+def _refused(error: Refused | InvalidInput) -> Response:
+    if isinstance(error, Refused):
+        return _Json(error.body, error.status)
+    if error.code == ReplyCode.ACCESS_REFUSED:
+        return _Json({"error": "not_authorised", "reason": str(error)}, 401)
+    return _Json({"error": "bad_request", "reason": str(error)}, 400)
 
 
 _LOGIN_FAILED = JSONResponse(

@@ -2,10 +2,12 @@
 
 from typing import Any, Final
 
-from .reading import vhost_name
-from .request import NO_CONTENT, Asked
+from mockforge_brokers.amqp.definitions import OF_A_VHOST
 
-_OF_A_VHOST: Final = ("parameters", "policies", "queues", "exchanges", "bindings")
+from .refusals import Refused, bad_request
+from .request import NO_CONTENT, Asked, Lengthy
+
+_NO_VHOST: Final = "vhost_not_found"
 
 
 def get(asked: Asked) -> Any:
@@ -14,7 +16,9 @@ def get(asked: Asked) -> Any:
 
 def get_vhost(asked: Asked) -> Any:
     """Its items do not say again of which virtual host they are."""
-    vhost = vhost_name(asked, asked.names[0])
+    vhost = asked.names[0]
+    if vhost not in asked.broker.vhosts:
+        raise bad_request(_NO_VHOST)
     found = asked.broker.definitions()
     sections = {
         section: [
@@ -22,16 +26,17 @@ def get_vhost(asked: Asked) -> Any:
             for item in found[section]
             if item["vhost"] == vhost
         ]
-        for section in _OF_A_VHOST
+        for section in OF_A_VHOST
     }
     return {"rabbit_version": found["rabbit_version"], **sections}
 
 
 def post(asked: Asked) -> Any:
-    asked.broker.load_definitions(asked.body)
-    return NO_CONTENT, None
+    return Lengthy(NO_CONTENT, asked.broker.loading_definitions(asked.body))
 
 
 def post_vhost(asked: Asked) -> Any:
-    asked.broker.load_definitions(asked.body, vhost=vhost_name(asked, asked.names[0]))
-    return NO_CONTENT, None
+    vhost = asked.names[0]
+    if vhost not in asked.broker.vhosts:
+        raise Refused(404, "not_found", _NO_VHOST)
+    return Lengthy(NO_CONTENT, asked.broker.loading_definitions(asked.body, vhost=vhost))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mockforge_brokers.fairness import Steps
 from msgspec import Struct
 
 from .refusals import Refused, bad_request, missing
@@ -22,6 +23,16 @@ class Made(Struct, frozen=True):
     """What an answer of 201 names by its header Location."""
 
     location: str
+
+
+class Lengthy(Struct, frozen=True):
+    """An answer without a body after steps, between which others have their turns.
+
+    What a step raises is the answer instead.
+    """
+
+    status: int
+    steps: Steps
 
 
 class Asked(Struct, frozen=True):

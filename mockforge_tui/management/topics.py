@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mockforge_brokers.amqp.definitions import topic_permissions
+from mockforge_brokers.amqp.exporting import topic_permissions
 
 from .reading import vhost_name
 from .refusals import bad_request, not_found

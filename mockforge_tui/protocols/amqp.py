@@ -1,6 +1,6 @@
 """AMQP in the app."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -46,8 +46,12 @@ def declarations(
     amqp: "AmqpBroker", fixtures: "FixtureSet"
 ) -> Iterator[tuple["Position", Callable[[], None]]]:
     """See `production.declarations`."""
+    document: dict[str, list[Mapping[str, object]]] = {}
     for each in fixtures.definitions:
-        yield each.position, partial(amqp.define, each.section, each.item)
+        document.setdefault(each.section, []).append(each.item)
+    loading = amqp.loading(document)
+    for each in fixtures.definitions:
+        yield each.position, partial(loading.take, each.section, each.item)
     for exchange in fixtures.exchanges:
         yield exchange.position, partial(_declare_exchange, amqp, exchange)
     for queue in fixtures.queues:

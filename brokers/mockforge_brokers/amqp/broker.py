@@ -9,13 +9,14 @@ from ..contract import Peer
 from ..environment import Environment
 from ..errors import InvalidInput
 from ..events import BrokerRestarted
+from ..fairness import finished
 from ..findings import Findings
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
 from ..storage.facts import Kept
 from ..storage.store import still
-from . import channel_views, consumers, definitions, granting, inputs, kept
+from . import channel_views, consumers, definitions, exporting, granting, inputs, kept
 from .channel.contents import Contents
 from .channel_views import ChannelView
 from .churn import Churn
@@ -26,6 +27,7 @@ from .connection.overdue import Channels
 from .connection.quotas import OF_USER, OF_VHOST, Quotas, checked
 from .consumers import ConsumerView
 from .counting import MethodCounts
+from .definitions import Loaded, Loading
 from .event_exchange import EventExchange
 from .events import AMQP
 from .figures import Management
@@ -349,9 +351,21 @@ class AmqpBroker(Verbs):
 
     # Definitions.
 
-    def load_definitions(self, document: Mapping[str, Any], *, vhost: str = "/") -> dict[str, int]:
+    def load_definitions(
+        self, document: Mapping[str, Any], *, vhost: str | None = None
+    ) -> dict[str, int]:
         """Take up what RabbitMQ exported; returns how many of each kind. Raises InvalidInput."""
+        return finished(self.loading_definitions(document, vhost=vhost))
+
+    def loading_definitions(
+        self, document: Mapping[str, Any], *, vhost: str | None = None
+    ) -> Loaded:
+        """The same in steps."""
         return definitions.load(self, document, vhost)
+
+    def loading(self, document: Mapping[str, Any]) -> Loading:
+        """The same item by item."""
+        return Loading(self, document)
 
     def define(self, section: str, item: Mapping[str, Any]) -> None:
         """One item of such a document; raises InvalidInput."""
@@ -359,7 +373,7 @@ class AmqpBroker(Verbs):
 
     def definitions(self) -> dict[str, Any]:
         """All that is declared, as RabbitMQ takes it."""
-        return definitions.export(self)
+        return exporting.export(self)
 
     # What people see.
 

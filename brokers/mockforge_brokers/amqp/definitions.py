@@ -1,58 +1,106 @@
-"""Definitions as RabbitMQ exports and imports them: one JSON document of all that is declared."""
+"""Definitions as RabbitMQ exports them are taken up: one JSON document of all that is declared."""
 
 from __future__ import annotations
 
-import hashlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import structs
-
-from ..access import ALL_TAGS, User
+from ..access import ALL_TAGS, Access, User
 from ..errors import InvalidInput
+from ..fairness import Stepped
 from . import granting
-from .records import Field, Table, plain
-from .state.arguments import with_default_type
-from .state.queues.queue import Queue
-from .state.virtual_host import VirtualHost
+from .granting import OPERATIONS
+from .state.refusals import RESERVED
 
 if TYPE_CHECKING:
     from .broker import AmqpBroker
 
 Item = Mapping[str, Any]
+Loaded = Stepped[dict[str, int]]
+"""How many of each section."""
 _HASHES: Final = {
     "rabbit_password_hashing_sha256": "sha256",
     "rabbit_password_hashing_sha512": "sha512",
     "rabbit_password_hashing_md5": "md5",
 }
-_NONE: Final = b64encode(bytes(36)).decode()
+NO_PASSWORD: Final = b64encode(bytes(36)).decode()
 """The hash of no password."""
 
 
-def load(broker: AmqpBroker, document: Mapping[str, Any], vhost: str = "/") -> dict[str, int]:
-    """Take up a whole document; returns how many of each kind. Raises InvalidInput.
+def load(broker: AmqpBroker, document: Mapping[str, Any], vhost: str | None = None) -> Loaded:
+    """Take up a whole document in steps; comes to how many of each kind. Raises InvalidInput.
 
-    `vhost` is for the items of a document that is of one virtual host, and does not say of which.
+    `vhost` is where all of a document goes that is of one virtual host: what else is in it, users
+    for example, is not looked at.
     """
-    access = broker.environment.access
     counts: dict[str, int] = {}
-    loaders = _LOADERS
-    with access.together():
-        for section, item in items(document):
-            if section == "permissions" and section not in counts and _restricts(document, vhost):
-                # From here on rights are those of rules. A document's users have just what it says.
-                if not granting.ruled(access):
-                    granting.leave_others(access, broker.vhosts, _users_of(document))
-                loaders = {**_LOADERS, section: _permit}
-            define(broker, section, item, vhost, loaders)
-            counts[section] = counts.get(section, 0) + 1
+    # What is no document is refused before anything changes.
+    found = list(_items(document, SECTIONS if vhost is None else OF_A_VHOST))
+    loading = Loading(broker, document, vhost)
+    of_access = sum(section in _OF_ACCESS for section, _ in found)
+    with broker.environment.access.together():
+        for section, item in found[:of_access]:
+            loading.take(section, item)
+    for section, item in found[of_access:]:
+        loading.take(section, item)
+        yield
+    for section, _ in found:
+        counts[section] = counts.get(section, 0) + 1
     return counts
 
 
-def items(document: Mapping[str, Any]) -> Iterator[tuple[str, Item]]:
-    """Each item with its section, in the order in which they need each other."""
-    for section in SECTIONS:
+class Loading:
+    """A document that is taken up item by item, in the order of `SECTIONS`.
+
+    Users that come with it have just the rights that it says, if these are not all. Those that
+    were there before keep what they had, but where it says what they may.
+    """
+
+    def __init__(
+        self, broker: AmqpBroker, document: Mapping[str, Any], vhost: str | None = None
+    ) -> None:
+        access = broker.environment.access
+        self._broker = broker
+        self._vhost = vhost
+        self._users = {str(item.get("name")) for item in document.get("users", ())}
+        self._vhosts = {str(item.get("name")) for item in document.get("vhosts", ())}
+        self._rows: Sequence[Item] = document.get("permissions", ())
+        self._before = frozenset(access.users), tuple(broker.vhosts)
+        self._loaders: Loaders = _LOADERS
+
+    def take(self, section: str, item: Item) -> None:
+        """Raises InvalidInput with what it is called."""
+        if section == "permissions" and self._loaders is _LOADERS and self._restricts():
+            self._loaders = {**_LOADERS, section: _permit}
+            if not granting.ruled(self._broker.environment.access):
+                self._leave_rights()
+        define(self._broker, section, item, self._vhost, self._loaders)
+
+    def _restricts(self) -> bool:
+        """Whether somebody of the document may not do all in one of its virtual hosts."""
+        rows = self._rows
+        if any(row.get(each) != granting.EVERYTHING for row in rows for each in OPERATIONS):
+            return True
+        given = {(_user_of(row), str(row.get("vhost", "/"))) for row in rows}
+        users = self._users | {user for user, _ in given}
+        vhosts = self._vhosts | {vhost for _, vhost in given}
+        return len(given) < len(vhosts) * len(users)
+
+    def _leave_rights(self) -> None:
+        """From here on rights are those of rules."""
+        access, (users, vhosts) = self._broker.environment.access, self._before
+        named = self._users | {_user_of(row) for row in self._rows}
+        granting.leave_others(access, self._broker.vhosts, named)
+        granting.leave_others(access, vhosts, access.users.keys() - (named & users))
+
+
+def _user_of(row: Item) -> str:
+    return str(row.get("user"))
+
+
+def _items(document: Mapping[str, Any], sections: Sequence[str]) -> Iterator[tuple[str, Item]]:
+    for section in sections:
         found = document.get(section, [])
         if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
             raise InvalidInput(f"{section} is a list of objects")
@@ -60,32 +108,24 @@ def items(document: Mapping[str, Any]) -> Iterator[tuple[str, Item]]:
             yield section, item
 
 
-def _users_of(document: Mapping[str, Any]) -> set[str]:
-    named = {str(item.get("name")) for item in document.get("users", ())}
-    return named | {str(item.get("user")) for item in document["permissions"]}
-
-
-def _restricts(document: Mapping[str, Any], vhost: str) -> bool:
-    """Whether somebody of a document may not do all in one of its virtual hosts."""
-    rows = document["permissions"]
-    if any(item.get(each) != granting.EVERYTHING for item in rows for each in granting.OPERATIONS):
-        return True
-    vhosts = {str(item.get("name")) for item in document.get("vhosts", ())}
-    given = {(str(item.get("user")), str(item.get("vhost", vhost))) for item in rows}
-    vhosts |= {where for _, where in given}
-    return len(given) < len(vhosts) * len(_users_of(document))
-
-
 Loaders = Mapping[str, Callable[["AmqpBroker", Item, str], None]]
 
 
 def define(
-    broker: AmqpBroker, section: str, item: Item, vhost: str = "/", loaders: Loaders | None = None
+    broker: AmqpBroker,
+    section: str,
+    item: Item,
+    vhost: str | None = None,
+    loaders: Loaders | None = None,
 ) -> None:
-    """One item of a section; raises InvalidInput with what it is called."""
+    """One item of a section; raises InvalidInput with what it is called.
+
+    It goes to `vhost`, whichever it names.
+    """
     name = item.get("name") or item.get("user") or item.get("source") or "?"
     try:
-        (loaders or _LOADERS)[section](broker, item, str(item.get("vhost", vhost)))
+        where = str(item.get("vhost", "/")) if vhost is None else vhost
+        (loaders or _LOADERS)[section](broker, item, where)
     except KeyError as error:
         raise InvalidInput(f"{section}, {name}: {error} is missing") from None
     except (TypeError, ValueError) as error:
@@ -102,7 +142,7 @@ def _user(broker: AmqpBroker, item: Item, vhost: str) -> None:
         if kind not in _HASHES:
             raise InvalidInput(f"users, {name}: {kind} is none of {', '.join(_HASHES)}")
         # Without a hash no password is right, as in RabbitMQ.
-        given = str(item.get("password_hash") or _NONE)
+        given = str(item.get("password_hash") or NO_PASSWORD)
         password = f"$rabbit${_HASHES[kind]}${given}"
     protocols = {*before.protocols, "amqp"} if before else ("amqp",)
     access.add_user(name, str(password), protocols, _tags(item, before))
@@ -155,14 +195,25 @@ def queue_type_of(item: Item) -> str | None:
 
 def _permission(broker: AmqpBroker, item: Item, vhost: str) -> None:
     """Who may do all needs no rule: as long as nobody has one, everybody may do all."""
-    every = all(item[operation] == granting.EVERYTHING for operation in granting.OPERATIONS)
-    if granting.ruled(broker.environment.access) or not every:
-        _permit(broker, item, vhost)
+    access, user, given = _rights(broker, item, vhost)
+    every = all(each == granting.EVERYTHING for each in given.values())
+    if granting.ruled(access) or not every:
+        granting.grant(access, broker.vhosts, user, vhost, given)
 
 
 def _permit(broker: AmqpBroker, item: Item, vhost: str) -> None:
-    given = {operation: str(item[operation]) for operation in granting.OPERATIONS}
-    granting.grant(broker.environment.access, broker.vhosts, str(item["user"]), vhost, given)
+    """What others may do is said already."""
+    access, user, given = _rights(broker, item, vhost)
+    granting.put(access, user, vhost, given)
+
+
+def _rights(broker: AmqpBroker, item: Item, vhost: str) -> tuple[Access, str, dict[str, str]]:
+    """Of whom, and what; raises InvalidInput where the user or the virtual host is none."""
+    access, user = broker.environment.access, str(item["user"])
+    broker.vhost(vhost)
+    if access.user("amqp", user) is None:
+        raise InvalidInput(f"permissions in vhost '{vhost}': no such user: {user}")
+    return access, user, {operation: str(item[operation]) for operation in OPERATIONS}
 
 
 def _topic_permission(broker: AmqpBroker, item: Item, vhost: str) -> None:
@@ -170,17 +221,19 @@ def _topic_permission(broker: AmqpBroker, item: Item, vhost: str) -> None:
     broker.permit_topic(user, exchange, write, read, vhost=vhost)
 
 
-def topic_permissions(host: VirtualHost) -> Iterator[Item]:
-    for each in host.topic_permissions:
-        yield {**structs.asdict(each), "vhost": host.name}
-
-
 def _parameter(broker: AmqpBroker, item: Item, vhost: str) -> None:
-    """Operator policies and a virtual host's limits; others mean nothing here."""
-    if item["component"] == "vhost-limits":
+    """Operator policies and a virtual host's limits; plugins of RabbitMQ's have more."""
+    component = item["component"]
+    if component not in COMPONENTS:
+        raise InvalidInput(f"parameters, {item['name']}: component {component} not found")
+    if component == "vhost-limits":
         broker.limit_vhost(vhost, _object(item, "value"))
-    if item["component"] == "operator_policy":
+    else:
         _set_policy(broker, str(item["name"]), item["value"], vhost, operator=True)
+
+
+COMPONENTS: Final = ("vhost-limits", "operator_policy")
+"""Whose parameters there are."""
 
 
 def _global_parameter(broker: AmqpBroker, item: Item, vhost: str) -> None:
@@ -214,8 +267,13 @@ def _set_policy(broker: AmqpBroker, name: str, value: Item, vhost: str, *, opera
     )
 
 
+def _is_left_out(name: object) -> bool:
+    """Names that a server gave, and the default exchange; RabbitMQ takes none of them either."""
+    return not name or str(name).startswith(RESERVED)
+
+
 def _exchange(broker: AmqpBroker, item: Item, vhost: str) -> None:
-    if item["name"] and item["name"] not in broker.vhost(vhost).exchanges:
+    if item["name"] not in broker.vhost(vhost).exchanges and not _is_left_out(item["name"]):
         broker.declare_exchange(
             str(item["name"]),
             str(item["type"]),
@@ -228,7 +286,7 @@ def _exchange(broker: AmqpBroker, item: Item, vhost: str) -> None:
 
 
 def _queue(broker: AmqpBroker, item: Item, vhost: str) -> None:
-    if item["name"] not in broker.vhost(vhost).queues:
+    if item["name"] not in broker.vhost(vhost).queues and not _is_left_out(item["name"]):
         broker.declare_queue(
             str(item["name"]),
             durable=bool(item.get("durable", True)),
@@ -239,12 +297,21 @@ def _queue(broker: AmqpBroker, item: Item, vhost: str) -> None:
 
 
 def _binding(broker: AmqpBroker, item: Item, vhost: str) -> None:
+    """One of what was left out is left out too."""
+    host, source, destination = broker.vhost(vhost), item["source"], item["destination"]
+    to_queue = item.get("destination_type", "queue") == "queue"
+    for table, name in (
+        (host.exchanges, source),
+        (host.queues if to_queue else host.exchanges, destination),
+    ):
+        if name not in table and _is_left_out(name):
+            return
     broker.bind(
-        str(item["source"]),
-        str(item["destination"]),
+        str(source),
+        str(destination),
         str(item.get("routing_key", "")),
         _object(item, "arguments"),
-        kind="queue" if item.get("destination_type", "queue") == "queue" else "exchange",
+        kind="queue" if to_queue else "exchange",
         vhost=vhost,
     )
 
@@ -263,145 +330,7 @@ _LOADERS: Final[dict[str, Callable[[AmqpBroker, Item, str], None]]] = {
 }
 SECTIONS: Final = tuple(_LOADERS)
 """What is taken up, in this order."""
-
-
-# Export.
-
-
-def export(broker: AmqpBroker) -> dict[str, Any]:
-    """All that is declared, as RabbitMQ's `GET /api/definitions` gives it and takes it."""
-    hosts = list(broker.vhosts.values())
-    version = broker.options.version
-    return {
-        "rabbit_version": version,
-        "rabbitmq_version": version,
-        "product_name": broker.options.product,
-        "product_version": version,
-        "users": list(_users(broker)),
-        "vhosts": [_described(host) for host in hosts],
-        "permissions": list(granting.rows(broker.environment.access, broker.vhosts)),
-        "topic_permissions": [each for host in hosts for each in topic_permissions(host)],
-        "parameters": [each for host in hosts for each in _parameters(host)],
-        "global_parameters": [
-            {"name": name, "value": value} for name, value in broker.global_parameters.items()
-        ],
-        "policies": [each for host in hosts for each in _policies(host)],
-        "queues": [each for host in hosts for each in _queues(host)],
-        "exchanges": [each for host in hosts for each in _exchanges(host)],
-        "bindings": [each for host in hosts for each in _bindings(host)],
-    }
-
-
-def _described(host: VirtualHost) -> Item:
-    metadata = {name: value for name, value in host.metadata.items() if value}
-    return {"name": host.name, **metadata, **({"metadata": metadata} if metadata else {})}
-
-
-def _users(broker: AmqpBroker) -> Iterator[Item]:
-    for user in broker.environment.access.users.values():
-        if "amqp" in user.protocols:
-            kind, hashed = _hash(broker, user)
-            yield {
-                "name": user.name,
-                "password_hash": hashed,
-                "hashing_algorithm": f"rabbit_password_hashing_{kind}",
-                "tags": list(user.tags),
-                "limits": dict(broker.quotas.users.get(user.name, {})),
-            }
-
-
-def _hash(broker: AmqpBroker, user: User) -> tuple[str, str]:
-    """RabbitMQ's hash of a password; a password that only scrypt's hash is known of has none."""
-    if user.hashed.startswith("$rabbit$"):
-        _, _, kind, hashed = user.hashed.split("$")
-        return kind, "" if hashed == _NONE else hashed
-    if user.hashed:
-        return "sha256", ""
-    salt = broker.environment.random.randbytes(4)
-    digest = hashlib.sha256(salt + user.plain.encode()).digest()
-    return "sha256", b64encode(salt + digest).decode()
-
-
-def _parameters(host: VirtualHost) -> Iterator[Item]:
-    if host.limits:
-        yield {
-            "value": dict(host.limits),
-            "vhost": host.name,
-            "component": "vhost-limits",
-            "name": "limits",
-        }
-    for policy in host.policies.of_operators.values():
-        yield {
-            "vhost": host.name,
-            "component": "operator_policy",
-            "name": policy.name,
-            "value": {
-                "pattern": policy.pattern,
-                "definition": dict(policy.definition),
-                "priority": policy.priority,
-                "apply-to": policy.apply_to,
-            },
-        }
-
-
-def _policies(host: VirtualHost) -> Iterator[Item]:
-    for policy in host.policies.of_users.values():
-        yield {
-            "vhost": host.name,
-            "name": policy.name,
-            "pattern": policy.pattern,
-            "apply-to": policy.apply_to,
-            "definition": dict(policy.definition),
-            "priority": policy.priority,
-        }
-
-
-def _queues(host: VirtualHost) -> Iterator[Item]:
-    for queue in host.queues.values():
-        if not queue.owner:
-            yield {
-                "name": queue.name,
-                "vhost": host.name,
-                "durable": queue.durable,
-                "auto_delete": queue.auto_delete,
-                "arguments": plain(_with_type(host, queue)),
-            }
-
-
-def _with_type(host: VirtualHost, queue: Queue) -> Table:
-    """Its arguments; with its type where, declared anew, it would be of the default one."""
-    arguments, default = queue.arguments, host.default_queue_type
-    if not (default and host.profile.has_default_queue_types):
-        return arguments
-    flags = {"durable": queue.durable, "exclusive": False, "auto_delete": queue.auto_delete}
-    anew = with_default_type(arguments, default, **flags)
-    return arguments if anew is arguments else {**anew, "x-queue-type": Field("S", queue.kind)}
-
-
-def _exchanges(host: VirtualHost) -> Iterator[Item]:
-    for exchange in host.exchanges.values():
-        if not host.is_predeclared(exchange):
-            yield {
-                "name": exchange.name,
-                "vhost": host.name,
-                "type": exchange.type,
-                "durable": exchange.durable,
-                "auto_delete": exchange.auto_delete,
-                "internal": exchange.internal,
-                "arguments": plain(exchange.arguments),
-            }
-
-
-def _bindings(host: VirtualHost) -> Iterator[Item]:
-    for exchange in host.exchanges.values():
-        for binding in exchange.bindings.values():
-            to = binding.destination
-            if not (isinstance(to, Queue) and to.owner):
-                yield {
-                    "source": exchange.name,
-                    "vhost": host.name,
-                    "destination": to.name,
-                    "destination_type": binding.kind,
-                    "routing_key": binding.routing_key,
-                    "arguments": plain(binding.arguments),
-                }
+_OF_ACCESS: Final = SECTIONS[:4]
+"""Who may do what: one change, and few."""
+OF_A_VHOST: Final = ("parameters", "policies", "exchanges", "queues", "bindings")
+"""What a document of one virtual host has."""

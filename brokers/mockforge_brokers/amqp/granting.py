@@ -90,14 +90,28 @@ def grant(
 
     `expressions` are of all three operations.
     """
-    made = [_rule(user, vhost, each, expressions[each]) for each in OPERATIONS]
+    rules = _rules(user, vhost, expressions)
     with access.together():
         if not ruled(access):
             leave_others(access, vhosts, (user,))
+        return _replace(access, user, vhost, rules)
+
+
+def put(access: Access, user: str, vhost: str, expressions: Mapping[str, str]) -> bool:
+    """As `grant`, and others are left nothing: as long as there is no rule, they lose all."""
+    return _replace(access, user, vhost, _rules(user, vhost, expressions))
+
+
+def _replace(access: Access, user: str, vhost: str, rules: Iterable[Rule]) -> bool:
+    with access.together():
         had = revoke(access, user, vhost)
-        for rule in made:
+        for rule in rules:
             access.add_rule(rule)
     return not had
+
+
+def _rules(user: str, vhost: str, expressions: Mapping[str, str]) -> list[Rule]:
+    return [_rule(user, vhost, each, expressions[each]) for each in OPERATIONS]
 
 
 def _rule(user: str, vhost: str, operation: str, expression: str) -> Rule:

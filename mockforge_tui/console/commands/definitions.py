@@ -1,8 +1,10 @@
 """`definitions`: all that AMQP has declared, in RabbitMQ's own form."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
+from ..lengthy import worked
 from ..lookup import BadArgument, amqp
 from ..payloads import Payload, as_it_is
 from ..registry import Arg, command
@@ -41,11 +43,17 @@ def definitions_load(
 ) -> Result:
     """Take up definitions that RabbitMQ exported; what is there already stays as it is.
 
-    definitions load @definitions.json reads a file.
+    definitions load @definitions.json reads a file. Of very many, clients get their turn in
+    between; then it is a job, whose end scripts wait for.
     """
-    counts = amqp(session).load_definitions(_object(as_it_is(document, files=session.files)))
-    text = ", ".join(f"{count} {section}" for section, count in counts.items())
-    return done(f"taken up: {text or 'nothing in them'}", counts)
+    broker = amqp(session)
+    steps = broker.loading_definitions(_object(as_it_is(document, files=session.files)))
+
+    def taken_up(counts: Mapping[str, int]) -> Result:
+        text = ", ".join(f"{count} {section}" for section, count in counts.items())
+        return done(f"taken up: {text or 'nothing in them'}", counts)
+
+    return worked(session, broker.environment.chores, "load", "definitions", steps, taken_up)
 
 
 def _object(raw: bytes) -> dict[str, Any]:

@@ -24,7 +24,13 @@ def test_definitions_of_a_virtual_host_name_none():
     found = place.ask("GET", "definitions/shop").json()
     assert found["queues"] == [QUEUE]
     assert place.ask("GET", "definitions/%2F").json()["queues"] == []
-    assert place.ask("GET", "definitions/none").status_code == 404
+    answer = place.ask("GET", "definitions/none")
+    assert (answer.status_code, answer.json()["reason"]) == (400, "vhost_not_found")
+    answer = place.ask("POST", "definitions/none", {"queues": [QUEUE]})
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"error": "not_found", "reason": "vhost_not_found"},
+    )
 
 
 def test_definitions_that_cannot_be_are_refused_with_the_reason():

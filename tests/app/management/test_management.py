@@ -1130,6 +1130,14 @@ def test_others_have_their_turn_while_a_long_answer_is_made(path):
         place.scene.broker.declare_queue(f"q{number}")
     name, _, query = path.partition("?")
     whole = place.ask("GET", name, **dict(each.split("=") for each in query.split("&") if each))
+    answer, turns = asked_beside(place, "GET", path)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == whole.json()
+    assert turns >= 500
+
+
+def asked_beside(place, method, path, body=None):
+    """The answer, and how many turns others had meanwhile."""
     # Each look at the time finds the turn to be up.
     turn = place.scene.environment.turn
     turn.now, turn.length = count().__next__, 0.0
@@ -1146,14 +1154,22 @@ def test_others_have_their_turn_while_a_long_answer_is_made(path):
         transport = httpx.ASGITransport(place.app)
         async with httpx.AsyncClient(transport=transport, base_url=BASE) as http:
             beside = asyncio.create_task(others())
-            answer = await http.get(f"/api/{path}", headers=headers)
+            answer = await http.request(method, f"/api/{path}", headers=headers, json=body)
             beside.cancel()
             return answer
 
-    answer = asyncio.run(main())
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == whole.json()
-    assert turns >= 500
+    return asyncio.run(main()), turns
+
+
+@pytest.mark.parametrize(("last", "status"), [({"name": "x"}, 204), ({}, 400)])
+def test_others_have_their_turn_while_definitions_are_taken_up(last, status):
+    place = Place()
+    listener = listen(place.scene, "queue.created")
+    queues = [*({"name": f"q{number}", "vhost": "/"} for number in range(300)), last]
+    answer, turns = asked_beside(place, "POST", "definitions", {"queues": queues})
+    assert answer.status_code == status
+    assert turns >= 300
+    assert who(place.scene, listener) == [("queue.created", "guest")] * (300 + (status == 204))
 
 
 def test_a_queue_that_goes_while_a_list_is_made_is_left_out():

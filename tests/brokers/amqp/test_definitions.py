@@ -97,6 +97,72 @@ def test_users_of_a_document_have_just_the_rights_that_it_says(
     assert {(row["vhost"], row["configure"]) for row in mine} == {("/", ".*"), ("shop", ".*")}
 
 
+EVERY = {"configure": ".*", "write": ".*", "read": ".*"}
+
+
+def test_a_document_that_names_all_users_gives_nobody_more_than_it_says(scene: Scene) -> None:
+    rows = [
+        {"user": "a", "vhost": "/", **EVERY, "read": ""},
+        {"user": "b", "vhost": "shop", **EVERY},
+        {"user": "guest", "vhost": "shop", **EVERY},
+    ]
+    document = {
+        "users": [{"name": each, "password": "x", "tags": []} for each in ("guest", "a", "b")],
+        "vhosts": [{"name": "/"}, {"name": "shop"}, {"name": "third"}],
+        "permissions": rows,
+    }
+    scene.broker.load_definitions(document)
+    found = scene.broker.definitions()["permissions"]
+    keys = ("user", "vhost", "configure", "write", "read")
+    # Who was there before keeps what it had where that document says nothing of it.
+    kept = {"user": "guest", "vhost": "/", **EVERY}
+    assert by_name(found, *keys) == by_name([*rows, kept], *keys)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"user": "nobody", "vhost": "/", **EVERY}, "no such user: nobody"),
+        ({"user": "guest", "vhost": "none", **EVERY}, "vhost 'none' is none of"),
+        ({"user": "guest", "vhost": "none", **EVERY, "read": ""}, "vhost 'none' is none of"),
+    ],
+)
+def test_rights_of_nobody_or_nowhere_are_refused(
+    scene: Scene, row: dict[str, str], words: str
+) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        scene.broker.load_definitions({"permissions": [row]})
+
+
+def test_names_that_a_server_gave_are_left_out_with_their_bindings(scene: Scene) -> None:
+    """RabbitMQ 4.3.6 exports amq.rabbitmq.log, and takes in none of them itself."""
+    document = {
+        "exchanges": [
+            {"name": "amq.rabbitmq.log", "type": "topic"},
+            {"name": "x", "type": "topic"},
+        ],
+        "queues": [{"name": "amq.gen-1"}, {"name": "q"}],
+        "bindings": [
+            {"source": "amq.rabbitmq.log", "destination": "q", "routing_key": "#"},
+            {"source": "x", "destination": "amq.gen-1", "routing_key": "#"},
+            {"source": "amq.topic", "destination": "q", "routing_key": "#"},
+        ],
+    }
+    scene.broker.load_definitions(document)
+    found = scene.broker.definitions()
+    assert [each["name"] for each in found["exchanges"]] == ["x"]
+    assert [each["name"] for each in found["queues"]] == ["q"]
+    assert [(each["source"], each["destination"]) for each in found["bindings"]] == [
+        ("amq.topic", "q")
+    ]
+
+
+def test_parameters_of_plugins_are_refused(scene: Scene) -> None:
+    parameter = {"component": "shovel", "vhost": "/", "name": "s", "value": {"src-queue": "q"}}
+    with pytest.raises(InvalidInput, match="component shovel not found"):
+        scene.broker.load_definitions({"parameters": [parameter]})
+
+
 def test_rights_hold_and_who_may_do_all_still_may(scene: Scene) -> None:
     scene.broker.load_definitions(EXPORTED)
     client = scene.client()
@@ -111,8 +177,15 @@ def test_where_everybody_may_do_all_no_rule_is_made(scene: Scene) -> None:
 
 def test_definitions_of_one_virtual_host_go_where_they_are_sent(scene: Scene) -> None:
     scene.broker.add_vhost("shop")
-    scene.broker.load_definitions({"queues": [{"name": "q", "durable": True}]}, vhost="shop")
-    assert "q" in scene.broker.vhost("shop").queues
+    document = {
+        "users": [{"name": "eve", "password": "x", "tags": "administrator"}],
+        "vhosts": [{"name": "other"}],
+        "queues": [{"name": "q", "durable": True}, {"name": "r", "vhost": "other"}],
+    }
+    scene.broker.load_definitions(document, vhost="shop")
+    assert {"q", "r"} == scene.broker.vhost("shop").queues.keys()
+    assert "eve" not in scene.environment.access.users
+    assert "other" not in scene.broker.vhosts
 
 
 def test_limits_that_are_all_gone_are_an_empty_list_in_an_export_of_rabbitmqs(scene: Scene) -> None:
