@@ -19,7 +19,7 @@ from ..admin.guard import Guard
 from ..bodies import BodyTooLarge
 from ..runtime import Runtime
 from .changing import body_of
-from .paths import OF_A_VHOST, OF_ANYBODY, OF_GET, PATHS, SINCE, Answer
+from .paths import OF_A_VHOST, OF_ANYBODY, OF_GET, PATHS, SINCE, UNTIL, Answer
 from .refusals import NOT_FOUND, Refused
 from .rendering import rendering
 from .request import CREATED, Asked, Lengthy, Made
@@ -43,7 +43,7 @@ class Application:
         self._paths = [
             (tuple(path.split("/")), methods)
             for path, methods in PATHS.items()
-            if release >= SINCE.get(path, release)
+            if SINCE.get(path, release) <= release and (path not in UNTIL or release < UNTIL[path])
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

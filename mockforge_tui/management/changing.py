@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any, Final
 from urllib.parse import quote_plus, unquote, unquote_plus
 
 from mockforge_brokers.amqp import granting
+from mockforge_brokers.amqp.connection.ends import NODE
 from mockforge_brokers.amqp.figures import properties_key
 from mockforge_brokers.amqp.state.queues.stream import StreamQueue
 from mockforge_brokers.amqp.state.refusals import locked
@@ -29,6 +31,8 @@ _SOURCE = "management"
 def put_queue(asked: Asked) -> Any:
     vhost, name = asked.names
     there = name in asked.broker.vhost(vhost_name(asked, vhost)).queues
+    if (node := asked.text("node", NODE)) != NODE:
+        raise bad_request(f"Node {node} could not be contacted")
     asked.sight.permit("configure", vhost, name)
     _check_unlocked(asked, vhost, name)
     asked.broker.declare_queue(
@@ -359,7 +363,8 @@ def delete_permissions(asked: Asked) -> Any:
 
 
 def _permissions(asked: Asked) -> list[granting.Row]:
-    return list(granting.rows(asked.runtime.environment.access, asked.broker.vhosts))
+    rows = granting.rows(asked.runtime.environment.access, asked.broker.vhosts)
+    return sorted(rows, key=itemgetter("vhost", "user"))
 
 
 # Parameters and policies.

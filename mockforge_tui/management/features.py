@@ -17,16 +17,18 @@ from .request import NO_CONTENT, Asked
 
 
 def flags(asked: Asked) -> Any:
+    """Those that a release before had are required."""
+    profile = asked.broker.options.profile
     return [
         {
             "name": name,
             "desc": "",
             "doc_url": "",
             "state": "enabled",
-            "stability": "stable",
+            "stability": "stable" if name in profile.flags else "required",
             "provided_by": "rabbit",
         }
-        for name in flags_of(asked.broker.options.profile)
+        for name in flags_of(profile)
     ]
 
 

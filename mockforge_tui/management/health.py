@@ -25,6 +25,8 @@ _SECONDS: Final = {
 OK: Final = {"status": "ok"}
 _SEVERAL_SINCE: Final = (4, 1)
 """The first release that takes several protocols, and lists those that it lacks."""
+_ALL_SINCE: Final = (4, 3)
+"""The first release that names all protocols that are spoken."""
 _OTHER_NAMES: Final = {
     **dict.fromkeys(("amqp091", "amqp0.9.1", "amqp0-9-1", "amqp0_9_1"), "amqp"),
     **dict.fromkeys(("amqp10", "amqp1.0", "amqp1-0", "amqp1_0"), "amqp"),
@@ -89,6 +91,8 @@ def protocol_listener(asked: Asked) -> Any:
     wanted = [_OTHER_NAMES.get(each, each) for each in (named.split(",") if several else [named])]
     protocols = list(dict.fromkeys(row["protocol"] for row in listeners(asked)))
     lacking = [each for each in wanted if each not in protocols]
+    if not lacking and asked.broker.options.profile.release >= _ALL_SINCE:
+        return {**OK, "protocols": protocols}
     if not lacking:
         return {"status": "ok", "protocol": ",".join(wanted)}
     missing = lacking if several else lacking[0]

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from mockforge_brokers.amqp.profiles import Release
+
 from . import (
     changing,
     cluster,
@@ -37,13 +39,26 @@ OF_GET: Final = "queues/*/*/get"
 OF_ANYBODY: Final = ("auth",)
 """What is answered to who has not logged in, too."""
 
-SINCE: Final = {
+_LEADERS: Final = [
+    f"health/checks/quorum-queues-without-elected-leaders/{which}"
+    for which in ("all-vhosts", "all-vhosts/pattern/*", "vhost/*", "vhost/*/pattern/*")
+]
+"""On one node each has its leader."""
+
+SINCE: Final[dict[str, Release]] = {
     "deprecated-features": (3, 13),
     "deprecated-features/used": (3, 13),
     "version": (4, 1),
     "health/checks/ready-to-serve-clients": (4, 1),
+    "health/checks/is-in-service": (4, 3),
+    "health/checks/below-node-connection-limit": (4, 3),
+    "health/checks/metadata-store/initialized": (4, 3),
+    "health/checks/metadata-store/initialized/with-data": (4, 3),
+    **dict.fromkeys(_LEADERS, (4, 3)),
 }
 """Paths that older releases do not know, by the first profile with them (its dispatcher)."""
+UNTIL: Final[dict[str, Release]] = {"health/checks/node-is-mirror-sync-critical": (4, 3)}
+"""Paths that newer ones do not know, by the first profile without them."""
 
 PATHS: Final[dict[str, dict[str, Answer]]] = {
     "overview": {"GET": reading.overview},
@@ -194,6 +209,11 @@ PATHS: Final[dict[str, dict[str, Answer]]] = {
     "health/checks/node-is-mirror-sync-critical": {"GET": health.alone},
     "health/checks/node-is-quorum-critical": {"GET": health.alone},
     "health/checks/ready-to-serve-clients": {"GET": health.ok},
+    "health/checks/is-in-service": {"GET": health.ok},
+    "health/checks/below-node-connection-limit": {"GET": health.ok},
+    "health/checks/metadata-store/initialized": {"GET": health.ok},
+    "health/checks/metadata-store/initialized/with-data": {"GET": health.ok},
+    **{path: {"GET": health.ok} for path in _LEADERS},
     "health/checks/port-listener/*": {"GET": health.port_listener},
     "health/checks/protocol-listener/*": {"GET": health.protocol_listener},
 }

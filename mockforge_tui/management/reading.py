@@ -11,6 +11,7 @@ from mockforge_brokers import __version__
 from mockforge_brokers.amqp.churn import OF_CHURN
 from mockforge_brokers.amqp.connection.ends import NODE
 from mockforge_brokers.amqp.figures import properties_key, totals
+from mockforge_brokers.amqp.profiles import TRANSIENT_QUEUE
 from mockforge_brokers.amqp.sampling import detailed
 
 from .cluster import cluster_name
@@ -85,8 +86,10 @@ def extensions(asked: Asked) -> Any:
 
 
 def aliveness(asked: Asked) -> Any:
-    """Publish to a queue and take it back, as RabbitMQ does it."""
+    """Publish to a queue and take it back, as RabbitMQ did it up to 4.2."""
     broker, vhost = asked.broker, vhost_name(asked, asked.names[0])
+    if broker.options.profile.refuses(TRANSIENT_QUEUE):
+        return OK
     for operation, kind, name in (
         ("configure", "queue", _ALIVENESS),
         ("write", "exchange", ""),

@@ -25,7 +25,7 @@ def user(asked: Asked) -> Any:
 
 def _users(asked: Asked) -> dict[str, User]:
     known = asked.runtime.environment.access.users
-    return {name: user for name, user in known.items() if "amqp" in user.protocols}
+    return {name: known[name] for name in sorted(known) if "amqp" in known[name].protocols}
 
 
 def user_figures(asked: Asked, user: User) -> dict[str, Any]:

@@ -219,6 +219,7 @@ PROFILES: Final[dict[str, Profile]] = {
             "khepri_db",
             "message_containers_deaths_v2",
             "quorum_queue_non_voters",
+            "rabbit_exchange_type_local_random",
             "rabbitmq_4.0.0",
             "rabbitmq_4.1.0",
         ),
@@ -228,7 +229,14 @@ PROFILES: Final[dict[str, Profile]] = {
         "4.3.0",
         delivery_limit=20,
         message_size=MOST_OF_4_0,
-        flags=("rabbitmq_4.2.0", "rabbitmq_4.3.0"),
+        flags=(
+            "rabbitmq_4.2.0",
+            "rabbitmq_4.3.0",
+            "tie_binding_to_dest_with_keep_while_cond",
+            "topic_binding_projection_v4",
+            "topic_binding_projection_v5",
+            "track_qq_members_uids",
+        ),
     ),
 }
 DEFAULT: Final = "3.13"

@@ -49,6 +49,7 @@ PROTOCOLS = [
     ("3.10", "http,amqp", 503, {**_PROTOCOLS, "missing": "http,amqp"}),
     ("4.1", "http,amqp", 200, {"status": "ok", "protocol": "http,amqp"}),
     ("4.1", "nope,amqp", 503, {**_PROTOCOLS, "missing": ["nope"]}),
+    ("4.3", "amqp", 200, {"status": "ok", "protocols": ["amqp", "http"]}),
 ]
 """What 4.1 lists of those that are missing, rabbitmqadmin 2 reads."""
 

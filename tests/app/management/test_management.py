@@ -656,7 +656,7 @@ RECORDED = {
     [
         ("3.10", "3.10.8", set(SINCE), "quorum_queue"),
         ("3.13", "3.13.7", {path for path in SINCE if SINCE[path] > (3, 13)}, "message_containers"),
-        ("4.1", "4.1.4", set(), "rabbitmq_4.1.0"),
+        ("4.1", "4.1.4", {path for path in SINCE if SINCE[path] > (4, 1)}, "rabbitmq_4.1.0"),
         ("4.3", "4.3.0", set(), "rabbitmq_4.3.0"),
     ],
 )
@@ -672,6 +672,12 @@ def test_what_a_release_is_it_says_where_it_has_the_path(release, version, missi
     assert (names == RECORDED) == (release == "3.10")
     assert names >= RECORDED | {flag}
     assert {each["state"] for each in flags} == {"enabled"}
+    assert {each["stability"] for each in flags if each["name"] in RECORDED} == {
+        "stable" if release == "3.10" else "required"
+    }
+    mirrors = place.ask("GET", "health/checks/node-is-mirror-sync-critical")
+    assert mirrors.status_code == (404 if release == "4.3" else 200)
+    assert place.get("aliveness-test/%2F") == {"status": "ok"}
     if "version" not in missing:
         assert place.get("version") == version
         assert place.get("health/checks/ready-to-serve-clients") == {"status": "ok"}
@@ -801,6 +807,7 @@ ANSWERS = [
         for flag in ("durable", "auto_delete")
         for value in (1, 0, None, "True")
     ),
+    ("PUT", "queues/%2F/new", {"node": "x@y"}, 400, "Node x@y could not be contacted"),
     ("PUT", "policies/%2F/p", {"pattern": "^x"}, 400, "[{key_missing,definition}]"),
     ("POST", PUBLISH, TO_Q, 400, "[{key_missing,properties}]"),
     *(
