@@ -108,7 +108,8 @@ def _of_member(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[F
     missing = list(_wrong_topics(kafka, who, member.subscribed))
     yield from missing
     if not member.assigned:
-        if not missing:
+        # To fill an empty topic helps only who has a partition of it.
+        if not missing or any(name in kafka.topics for name in member.subscribed):
             unmatched = kafka_waits.for_topics(who, group, member)
             yield unmatched or _without_partition(kafka, group, member)
         return
@@ -259,6 +260,11 @@ def _position(
     if fetching is None:
         if end > (committed.committed if committed is not None else begin):
             text = f"{who} has never fetched {place}, which has records for it: it must poll"
+            if committed is None:
+                text += (
+                    f"; where its auto.offset.reset is none, it does not know where to begin: "
+                    f"{group} has committed nothing there"
+                )
             return Finding(who, "never-fetched", text)
         return None
     fetch, connection = fetching
@@ -280,6 +286,13 @@ def _position(
             f"fetched from {fetch.position}: it must poll, or is held up by a fault or hold"
         )
         return Finding(who, "behind", text)
+    if committed is not None and committed.committed < end:
+        text = (
+            f"{who} was sent all of {place}, and {group} committed {committed.committed} of {end}: "
+            "it still has what is between (records, or only ends of transactions), is paused or "
+            "busy, or does not commit"
+        )
+        return Finding(who, "uncommitted", text)
     return _read_to_the_end(group, who, topic, partition, again)
 
 

@@ -109,6 +109,19 @@ def test_a_group_at_the_end_is_told_so() -> None:
     assert causes(made, "billing") == ["no-members", "at-the-end"]
 
 
+def test_who_was_sent_all_and_has_not_committed_it_is_not_at_the_end() -> None:
+    made = scene()
+    made.kafka.reset_offsets("billing", "orders", {0: 5})
+    made.time.advance(10)
+    client, _ = made.join("billing", "order-svc", {"orders": [0]})
+    fetch(made, client, "orders", 7, "order-svc")
+    assert causes(made, "order-svc") == ["uncommitted"]
+    assert said(made, "order-svc") == (
+        "order-svc was sent all of orders p0, and billing committed 5 of 7: it still has what is "
+        "between (records, or only ends of transactions), is paused or busy, or does not commit"
+    )
+
+
 def test_latest_on_an_old_topic_is_told_from_a_group_at_the_end() -> None:
     made = scene()
     client, member = made.join("billing", "order-svc", {"orders": [0]})
@@ -200,10 +213,23 @@ def test_a_member_whose_partition_another_one_holds() -> None:
     )
 
 
+def test_a_member_without_a_partition_of_an_empty_topic_hears_of_both() -> None:
+    made = Scene(furnished=False)
+    made.run("topic add orders -p 1")
+    two_members(made)
+    assert causes(made, "late") == ["topic-empty", "no-partition"]
+    assert causes(made, "order-svc") == ["topic-empty"]
+
+
 def test_a_member_that_does_not_poll_is_told_from_one_that_reads() -> None:
     made = scene()
     client, _ = made.join("billing", "order-svc", {"orders": [0]})
     assert causes(made, "order-svc") == ["never-fetched"]
+    assert said(made, "order-svc") == (
+        "order-svc has never fetched orders p0, which has records for it: it must poll; where its "
+        "auto.offset.reset is none, it does not know where to begin: billing has committed nothing "
+        "there"
+    )
     fetch(made, client, "orders", 3, "order-svc")
     assert causes(made, "order-svc") == ["behind"]
     assert "4 records of orders p0 wait for order-svc" in said(made, "order-svc")
