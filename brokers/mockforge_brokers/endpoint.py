@@ -37,7 +37,8 @@ _LARGE: Final = 64 * 1024
 _AT_ONCE: Final = 1024 * 1024
 """Bytes that are read so at most: others wait meanwhile."""
 _HEAD: Final = 4096
-"""Bytes that are read behind a large frame, to see whether another one follows."""
+"""Bytes that are read behind a large frame, to see whether another one follows; of smaller reads
+none is asked whether it begins one."""
 
 
 class Endpoint(Flow):
@@ -117,7 +118,7 @@ class Endpoint(Flow):
             self.handle_of_many(data)
         else:
             self.handle(data)
-        if count > SMALL:
+        if count >= _HEAD:
             connection = self.connection
             if connection.missing >= _LARGE or (count >= FULL and connection.expected >= _LARGE):
                 self._read_on()

@@ -22,8 +22,9 @@ Steps = Iterator[None]
 T = TypeVar("T")
 Stepped = Generator[None, None, T]
 """What steps come to."""
-SMALL: Final = 4096
-"""Bytes of a read that never waits for its turn: those who send little are answered at once."""
+SMALL: Final = 8192
+"""Bytes of a read that never waits for its turn: those who send little are answered at once. A
+message of 4 KB with its header is such a read."""
 FULL: Final = 250_000
 """Bytes of a read that filled the loop's buffer (uvloop's has 256,000): more is there."""
 

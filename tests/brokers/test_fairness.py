@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.fairness import Backlog, Chores, Steps, Turn
+from mockforge_brokers.fairness import Backlog, Chores, Steps, Turn, Waiter
 from mockforge_brokers.hangup import reset
 from mockforge_brokers.transport import Server
 from mockforge_brokers.turns import Turns
@@ -392,6 +392,25 @@ def test_a_burst_that_takes_long_is_handled_in_slices_and_others_come_between() 
         writer.write(b"last\n")
         lines = [await reader.readline() for _ in range(201)]
         assert lines == [*(b"%d\n" % number for number in range(200)), b"last\n"]
+
+    run(test)
+
+
+@pytest.mark.parametrize(("size", "waits"), [(100, False), (4_200, False), (16_000, True)])
+def test_a_message_of_4_kb_is_taken_at_once_however_crowded_it_is(size: int, waits: bool) -> None:
+    async def test(world: Serving) -> None:
+        reader, writer = await world.connect()
+        backlog, waited = world.server.backlog, []
+
+        def wait(waiter: Waiter) -> None:
+            waited.append(waiter)
+            Backlog.wait(backlog, waiter)
+
+        backlog.crowded, backlog.wait = lambda: True, wait  # type: ignore[method-assign]
+        line = b"x" * (size - 1) + b"\n"
+        writer.write(line)
+        assert await reader.readexactly(size) == line
+        assert bool(waited) == waits
 
     run(test)
 
