@@ -1,17 +1,22 @@
-"""`mockforge-tui run` and `--exit-when`, as processes: what they print, write and exit with."""
+"""`mockforge-tui run` and `--exit-when`: what they print, write and exit with.
+
+Signals and a reader that goes away meet a process; all else is asked of the command line in here.
+"""
 
 import asyncio
 import json
-import os
+import logging
 import signal
 import socket
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from mockforge_tui import cli
 from mockforge_tui.cli import scenario_run
 from mockforge_tui.exit_codes import ExitCode
 
@@ -30,21 +35,36 @@ def file_of(tmp_path: Path, *scenarios: str) -> str:
     return str(path)
 
 
-def start(*arguments: str, **options: object) -> "subprocess.Popen[str]":
-    environment = {k: v for k, v in os.environ.items() if k != "GITHUB_ACTIONS"}
+def start(*arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "mockforge_tui", *arguments, "--random-ports"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **{"env": environment, **options},  # type: ignore[call-overload]
     )
 
 
-def run(*arguments: str, **options: object) -> tuple[int, str, str]:
-    process = start(*arguments, **options)
-    out, err = process.communicate(timeout=150)
-    return process.returncode, out, err
+Run = Callable[..., tuple[int, str, str]]
+"""Words of the command line to its status and what it wrote."""
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    level = root.level
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = cli.run([*arguments, "--random-ports"])
+        return status, *capfd.readouterr()
+
+    yield run
+    root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def _not_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
 
 
 @pytest.mark.parametrize(
@@ -59,14 +79,14 @@ def run(*arguments: str, **options: object) -> tuple[int, str, str]:
     ids=["passed", "failed", "broken", "timed-out", "all-kinds"],
 )
 def test_the_exit_status_says_how_it_went(
-    tmp_path: Path, scenarios: list[str], status: ExitCode, shown: str
+    tmp_path: Path, scenarios: list[str], status: ExitCode, shown: str, run: Run
 ) -> None:
     code, out, err = run("run", file_of(tmp_path, *scenarios))
     assert (code, err) == (status, "")
     assert shown in out
 
 
-def test_a_failure_is_shown_whole_with_its_place(tmp_path: Path) -> None:
+def test_a_failure_is_shown_whole_with_its_place(tmp_path: Path, run: Run) -> None:
     _, out, _ = run("run", file_of(tmp_path, FAILS))
     lines = out.splitlines()
     assert lines[0] == "fails & <how>"
@@ -94,7 +114,7 @@ def test_a_failure_is_shown_whole_with_its_place(tmp_path: Path) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_what_cannot_be_run_is_said_in_one_line(
-    tmp_path: Path, arguments: list[str], status: ExitCode, said: str
+    tmp_path: Path, arguments: list[str], status: ExitCode, said: str, run: Run
 ) -> None:
     file = file_of(tmp_path, PASSES)
     code, _, err = run(*(file if each == "FILE" else each for each in arguments))
@@ -103,7 +123,7 @@ def test_what_cannot_be_run_is_said_in_one_line(
     assert "Traceback" not in err
 
 
-def test_a_taken_port_is_status_4(tmp_path: Path) -> None:
+def test_a_taken_port_is_status_4(tmp_path: Path, run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         code, _, err = run("run", file_of(tmp_path, PASSES), "--kafka-port", port)
@@ -111,7 +131,7 @@ def test_a_taken_port_is_status_4(tmp_path: Path) -> None:
     assert "--kafka-port" in err
 
 
-def test_junit_and_ctrf_have_each_scenario_with_its_failure(tmp_path: Path) -> None:
+def test_junit_and_ctrf_have_each_scenario_with_its_failure(tmp_path: Path, run: Run) -> None:
     xml, report = tmp_path / "junit.xml", tmp_path / "ctrf.json"
     file = file_of(tmp_path, PASSES, FAILS, BREAKS)
     run("run", file, "--junit", str(xml), "--ctrf", str(report))
@@ -137,15 +157,17 @@ def test_junit_and_ctrf_have_each_scenario_with_its_failure(tmp_path: Path) -> N
     ]
 
 
-def test_on_github_a_failure_is_an_annotation_at_its_step(tmp_path: Path) -> None:
-    environment = {**os.environ, "GITHUB_ACTIONS": "true"}
-    _, out, _ = run("run", file_of(tmp_path, PASSES, FAILS), env=environment)
+def test_on_github_a_failure_is_an_annotation_at_its_step(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    _, out, _ = run("run", file_of(tmp_path, PASSES, FAILS))
     (line,) = [line for line in out.splitlines() if line.startswith("::error ")]
     assert "shop.yaml,line=7,col=52,title=fails & <how>%3A failed::expected" in line
     assert "%0A" in line
 
 
-def test_the_program_under_test_gets_the_addresses_and_is_ended(tmp_path: Path) -> None:
+def test_the_program_under_test_gets_the_addresses_and_is_ended(tmp_path: Path, run: Run) -> None:
     app = tmp_path / "app.py"
     app.write_text(
         "import os, socket, time\n"
@@ -223,7 +245,7 @@ def test_a_reader_that_goes_away_ends_it_without_a_traceback(tmp_path: Path) -> 
 # --exit-when ----------------------------------------------------------------------------------
 
 
-def test_headless_ends_when_its_scenarios_have_run(tmp_path: Path) -> None:
+def test_headless_ends_when_its_scenarios_have_run(tmp_path: Path, run: Run) -> None:
     file = file_of(tmp_path, PASSES, FAILS)
     code, out, err = run("--headless", "--exit-when", "scenarios", file)
     assert code == ExitCode.EXPECTATION_FAILED
@@ -231,25 +253,25 @@ def test_headless_ends_when_its_scenarios_have_run(tmp_path: Path) -> None:
     assert "2 scenarios: 1 passed, 1 failed" in err
 
 
-def test_headless_ends_when_so_many_messages_came(tmp_path: Path) -> None:
+def test_headless_ends_when_so_many_messages_came(tmp_path: Path, run: Run) -> None:
     path = tmp_path / "tick.yaml"
     path.write_text(f"{HEAD}generators: [{{id: tick, to: {{mqtt: t}}, value: 1, rate: 100/s}}]\n")
     code, _, err = run("--headless", "--exit-when", "messages:5", str(path))
     assert (code, err) == (ExitCode.OK, "")
 
 
-def test_headless_ends_when_nothing_comes_any_more(tmp_path: Path) -> None:
+def test_headless_ends_when_nothing_comes_any_more(tmp_path: Path, run: Run) -> None:
     code, _, err = run("--headless", "--exit-when", "idle:100ms")
     assert (code, err) == (ExitCode.OK, "")
 
 
-def test_exit_after_before_the_occasion_is_status_5() -> None:
+def test_exit_after_before_the_occasion_is_status_5(run: Run) -> None:
     code, _, err = run("--headless", "--exit-when", "messages:5", "--exit-after", "100ms")
     assert code == ExitCode.TIMED_OUT
     assert "messages:5 did not come within --exit-after" in err
 
 
-def test_exit_after_ends_scenarios_that_report_themselves(tmp_path: Path) -> None:
+def test_exit_after_ends_scenarios_that_report_themselves(tmp_path: Path, run: Run) -> None:
     for arguments in (("--headless", "--exit-when", "scenarios"), ("run",)):
         xml = tmp_path / "junit.xml"
         file = file_of(tmp_path, FOREVER, PASSES)
@@ -271,7 +293,9 @@ def test_a_signal_ends_a_run_whose_occasion_did_not_come(occasion: str) -> None:
     assert (process.returncode, err) == (ExitCode.OK, "")
 
 
-def test_a_report_that_cannot_be_written_does_not_keep_the_other_back(tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_does_not_keep_the_other_back(
+    tmp_path: Path, run: Run
+) -> None:
     file, other = file_of(tmp_path, PASSES), tmp_path / "ctrf.json"
     code, _, err = run("run", file, "--junit", "/nowhere/junit.xml", "--ctrf", str(other))
     assert code == ExitCode.BAD_INPUT
