@@ -6,7 +6,8 @@ there once where the protocol promises that (an idempotent Kafka producer and MQ
 with the same client; AMQP's publisher does not repeat what was lost).
 
 `--by stop` and `--by hard` stop and start the broker of a program that keeps all in memory instead,
-`--by hard-kept` of one that has a data folder: it begins with what is on disk.
+`--by restart` does both in one step, `--by hard-kept` is about one that has a data folder: it
+begins with what is on disk.
 """
 
 import argparse
@@ -98,6 +99,16 @@ class Stopped(Program):
         )
         with urlopen(request, timeout=PATIENCE) as answer:
             assert answer.status == 200, line
+
+
+class Restarted(Stopped):
+    """A program that goes on: its broker is restarted, which leaves nobody time to see it gone."""
+
+    def kill(self) -> None:
+        self.ask(f"broker restart {self.protocol} -y")
+
+    def start(self) -> None:
+        pass
 
 
 def until(fact: Callable[[], object], what: str) -> None:
@@ -284,7 +295,7 @@ async def _amqp(program: Program, messages: int, kill_at: int) -> str:
 PROTOCOLS = {"kafka": kafka, "mqtt": mqtt, "amqp": amqp}
 
 
-WAYS = {"kill": "", "stop": "", "hard": "--hard", "hard-kept": "--hard"}
+WAYS = {"kill": "", "restart": "", "stop": "", "hard": "--hard", "hard-kept": "--hard"}
 """What ends it: a signal, or what is asked of the console."""
 
 
@@ -295,7 +306,8 @@ def round_of(protocol: str, messages: int, seed: int, way: str = "kill") -> str:
         if way == "kill":
             program = Program(protocol, data)
         else:
-            program = Stopped(protocol, WAYS[way], data if way == "hard-kept" else "")
+            kind = Restarted if way == "restart" else Stopped
+            program = kind(protocol, WAYS[way], data if way == "hard-kept" else "")
         try:
             return PROTOCOLS[protocol](program, messages, kill_at)
         finally:
