@@ -2,7 +2,13 @@
 
 import logging
 
-from mockforge_brokers.events import Event, MessageSeen
+from mockforge_brokers.events import (
+    ClientBehindProxy,
+    ConnectionClosed,
+    ConnectionOpened,
+    Event,
+    MessageSeen,
+)
 from mockforge_brokers.spine import Spine
 
 from . import text
@@ -30,7 +36,19 @@ _LOGGED = frozenset({"BrokerFailed"})
 
 
 def log_events(spine: Spine) -> None:
-    """Log what is emitted from now on: a warning for what went wrong, else an info."""
+    """Log what is emitted from now on: a warning for what went wrong, else an info.
+
+    A client that has not said its name is called by its address.
+    """
+    addresses: dict[int, str] = {}
+
+    def opened(event: Event) -> None:
+        if isinstance(event, ConnectionOpened | ClientBehindProxy):
+            addresses[event.connection] = event.address
+
+    def closed(event: Event) -> None:
+        if isinstance(event, ConnectionClosed):
+            addresses.pop(event.connection, None)
 
     def report(event: Event) -> None:
         name = type(event).__name__
@@ -43,9 +61,12 @@ def log_events(spine: Spine) -> None:
 
         row = event_row(0.0, event)
         if row is not None:
-            who = [row.protocol, row.operation, row.destination, row.client]
+            client = row.client or (addresses.get(row.connection, "") if wrong else "")
+            who = [row.protocol, row.operation, row.destination, client]
             # Names are the clients': one line break would forge a line of ours.
             line = f"{' '.join(filter(None, who))}: {row.detail['text']}"
             _log.log(level, "%s", text.clean(line, _LONGEST))
 
     spine.watch(report)
+    spine.watch(opened, ConnectionOpened, ClientBehindProxy)
+    spine.watch(closed, ConnectionClosed)
