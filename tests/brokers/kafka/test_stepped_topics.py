@@ -3,7 +3,9 @@
 import pytest
 from mockforge_brokers.fairness import finished
 from mockforge_brokers.kafka.codes import AlterConfigOp, ApiKey, ErrorCode
+from mockforge_brokers.kafka.state.configs.broker import ALL_NODES
 from mockforge_brokers.kafka.state.keeper import Keeper
+from mockforge_brokers.kafka.state.logs.log import PartitionLog
 from mockforge_brokers.kafka.wire.messages.topics import (
     CreatableTopic,
     CreatePartitionsAssignment,
@@ -93,6 +95,33 @@ def test_partitions_in_the_making_count_in_the_limit(monkeypatch, grows, leaves)
     # What is there now is counted once.
     scene.broker.create_topic("others", 399)
     assert scene.broker.cluster.topics.partitions == 1000
+
+
+@pytest.mark.parametrize("grows", [False, True])
+@pytest.mark.parametrize("altered", [False, True])
+def test_many_partitions_are_configured_as_they_are_made(scene, monkeypatch, grows, altered):
+    """A value that changes before they are there holds in all of them."""
+    configured, usual = [], PartitionLog.configure
+    monkeypatch.setattr(
+        PartitionLog, "configure", lambda log, policy: configured.append(log) or usual(log, policy)
+    )
+    cluster, client = scene.broker.cluster, scene.network.connect()
+    name, first = (OLD, 1) if grows else ("new", 0)
+    scene.ask(client, *((grown(OLD, 500), 3) if grows else (created("new", 500), 7)))
+    if altered:
+        change = ("message.max.bytes", AlterConfigOp.SET, "77777")
+        cluster.configuring.node(ALL_NODES, [change], source="test")
+    before = 0
+    while not altered and len(configured) < 500 - first:
+        assert len(configured) - before <= 64
+        before = len(configured)
+        scene.clock.turn()
+    later(scene)
+    logs = cluster.topics[name].logs
+    assert len(logs) == 500
+    assert {log.max_batch_bytes for log in logs} == {77777 if altered else 1048588}
+    if not altered:
+        assert configured == logs[first:]
 
 
 def quota_used_up(scene):

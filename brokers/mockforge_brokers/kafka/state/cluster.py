@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from ...environment import Environment
@@ -34,7 +34,7 @@ from .logs.cleaner import Cleaner
 from .logs.internal import check_creatable
 from .logs.log import Appended, Begin, PartitionLog
 from .logs.producers import ProducerFencedError
-from .logs.topic import Topic, Topics, check_topic_name, new_topic_id
+from .logs.topic import LogSettings, NewLogs, Topic, Topics, check_topic_name, new_topic_id
 from .logs.transactions import Marker
 from .nodes import Nodes
 from .quotas import Quotas
@@ -123,7 +123,7 @@ class Cluster:
         partitions: int | None = None,
         *,
         configs: Mapping[str, str | None] | None = None,
-        made: Iterable[PartitionLog] = (),
+        made: NewLogs | None = None,
         source: str,
     ) -> Topic:
         """A new topic with a new random id; `made` are `new_logs`. Raises RequestRefused."""
@@ -191,18 +191,23 @@ class Cluster:
         self._topic_limits.check_partitions(name, partitions - now)
         return topic
 
-    def new_logs(self, topic: str, first: int, end: int) -> Stepped[list[PartitionLog]]:
+    def new_logs(self, topic: str, config: TopicConfig, first: int, end: int) -> Stepped[NewLogs]:
         """Partitions from `first` to before `end` that a topic is to get: most of what it costs."""
-        made = []
+        environment = self._environment
+        settings = LogSettings.of(config, environment.limits.kafka_total, environment.clock.wall)
+        made: list[PartitionLog] = []
         with self._topic_limits.making(end - first):
-            for partition in range(first, end):
-                made.append(self._keeper.make_log(topic, partition))
-                if not len(made) % _LOGS:
+            for at in range(first, end, _LOGS):
+                numbers = range(at, min(at + _LOGS, end))
+                some = [self._keeper.make_log(topic, number) for number in numbers]
+                settings.bring_into_force(some)
+                made += some
+                if len(some) == _LOGS:
                     yield
-        return made
+        return NewLogs(settings, made)
 
     def grow_topic(
-        self, name: str, partitions: int, *, made: Iterable[PartitionLog] = (), source: str
+        self, name: str, partitions: int, *, made: NewLogs | None = None, source: str
     ) -> None:
         """Add partitions until there are `partitions` of them; `made` are `new_logs`."""
         topic = self.check_growth(name, partitions)

@@ -43,7 +43,7 @@ def _grow(
             check_assignment(one.broker_ids, cluster.nodes, factor)
         caller.mutate(wanted.count - before, strict=caller.version >= _STRICT_QUOTA_SINCE)
         if not validate_only:
-            made = yield from cluster.new_logs(wanted.name, before, wanted.count)
+            made = yield from cluster.new_logs(wanted.name, topic.config, before, wanted.count)
             # Others had their turn meanwhile.
             topic = _check_growth(caller, wanted)
             before = len(topic.logs)

@@ -53,7 +53,7 @@ def _create(
                 topic_config_error_code=_config_code(caller, wanted.name),
                 configs=None if _config_code(caller, wanted.name) else _configs(config),
             )
-        made = yield from caller.cluster.new_logs(wanted.name, 0, partitions)
+        made = yield from caller.cluster.new_logs(wanted.name, config, 0, partitions)
         topic = caller.cluster.create_topic(
             wanted.name, partitions, configs=configs, made=made, source=caller.name
         )

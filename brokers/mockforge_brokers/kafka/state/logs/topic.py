@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from random import Random
-from typing import Final
+from typing import Final, Self
 
 from msgspec import Struct
 
 from ....errors import RequestRefused
-from ....fairness import Stepped, Steps, finished
+from ....fairness import Steps
 from ...codes import ErrorCode
 from ..configs.topic import TopicConfig
 from .log import KeptLog, PartitionLog
@@ -21,6 +21,41 @@ _A_STEP: Final = 64
 _LONGEST_NAME: Final = 249
 _REMEMBERED_IDS: Final = 1000
 _LEGAL_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+
+
+class LogSettings(Struct, frozen=True):
+    """What a topic's configuration is for each of its partitions."""
+
+    max_bytes: int
+    max_batch_bytes: int
+    segment_bytes: int
+    policy: Policy
+
+    @classmethod
+    def of(cls, config: TopicConfig, total_bytes: int, wall: Callable[[], float]) -> Self:
+        retention = config.number("retention.bytes") if config.deletes else -1
+        max_bytes = UNBOUNDED if retention < 0 else retention
+        segment_bytes = segment_size(min(max_bytes, total_bytes))
+        return cls(
+            max_bytes,
+            config.number("max.message.bytes"),
+            min(segment_bytes, config.number("segment.bytes")),
+            Policy.of(config, wall),
+        )
+
+    def bring_into_force(self, logs: Iterable[PartitionLog]) -> None:
+        for log in logs:
+            log.max_bytes = self.max_bytes
+            log.max_batch_bytes = self.max_batch_bytes
+            log.segment_bytes = self.segment_bytes
+            log.configure(self.policy)
+
+
+class NewLogs(Struct):
+    """Partitions that a topic is to get, with what is in force in them."""
+
+    settings: LogSettings
+    logs: list[PartitionLog]
 
 
 class KeptTopic(Struct):
@@ -63,38 +98,31 @@ class Topic:
         self._configured = 0
         """How often its configuration was brought into force."""
 
-    def grow(self, partitions: int, made: Iterable[PartitionLog] = ()) -> None:
+    def grow(self, partitions: int, made: NewLogs | None = None) -> None:
         """Add empty partitions until there are `partitions`, as far as they fit those `made`."""
+        settings = self._settings()
         before = len(self.logs)
-        for log in made:
+        for log in () if made is None else made.logs:
             if log.partition == len(self.logs) < partitions:
                 self.logs.append(log)
+        if made is not None and made.settings == settings:
+            before = len(self.logs)
         for partition in range(len(self.logs), partitions):
             self.logs.append(self._make_log(self.name, partition))
-        finished(self._configuring(self.logs[before:]))
+        settings.bring_into_force(self.logs[before:])
 
     def configuring(self) -> Steps:
         """Bring the configuration into force in all partitions, unless another one comes."""
         self._configured = this = self._configured + 1
-        for _ in self._configuring(self.logs):
+        settings, logs = self._settings(), self.logs
+        for at in range(0, len(logs), _A_STEP):
+            settings.bring_into_force(logs[at : at + _A_STEP])
             yield
             if self._configured != this:
                 return
 
-    def _configuring(self, logs: list[PartitionLog]) -> Stepped[None]:
-        retention = self.config.number("retention.bytes") if self.config.deletes else -1
-        max_bytes = UNBOUNDED if retention < 0 else retention
-        max_batch_bytes = self.config.number("max.message.bytes")
-        segment_bytes = segment_size(min(max_bytes, self.total_bytes))
-        segment_bytes = min(segment_bytes, self.config.number("segment.bytes"))
-        policy = Policy.of(self.config, self.wall)
-        for at in range(0, len(logs), _A_STEP):
-            for log in logs[at : at + _A_STEP]:
-                log.max_bytes = max_bytes
-                log.max_batch_bytes = max_batch_bytes
-                log.segment_bytes = segment_bytes
-                log.configure(policy)
-            yield
+    def _settings(self) -> LogSettings:
+        return LogSettings.of(self.config, self.total_bytes, self.wall)
 
     def log(self, partition: int) -> PartitionLog:
         """Raises RequestRefused for a partition that is not there."""
@@ -170,7 +198,7 @@ class Topics(dict[str, Topic]):
         self.version += 1
         topic.added = self.version
 
-    def grow(self, topic: Topic, partitions: int, made: Iterable[PartitionLog] = ()) -> None:
+    def grow(self, topic: Topic, partitions: int, made: NewLogs | None = None) -> None:
         """Add partitions to one of them until there are so many."""
         before = len(topic.logs)
         topic.grow(partitions, made)
