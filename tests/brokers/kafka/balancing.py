@@ -205,6 +205,35 @@ def uniform_of_other_topics(fleet):
     fleet.leave(third)
 
 
+def uniform_where_one_asks_for_a_topic_that_is_not_there(fleet):
+    first, second, third, fourth, fifth, sixth = _IDS
+    fleet.join(first, SEVEN)
+    fleet.join(second, SEVEN, "balancing.none")
+    fleet.join(third, SEVEN, "balancing.none")
+    fleet.join(fourth, SEVEN)
+    fleet.leave(second)
+    fleet.join(fifth, SEVEN, "balancing.none")
+    fleet.leave(third)
+    fleet.leave(fifth)
+    fleet.join(sixth, SEVEN)
+
+
+def uniform_by_name_and_by_pattern(fleet):
+    first, second, third, fourth, fifth, _ = _IDS
+    for who, names, pattern in (
+        (first, (), "balancing.seven"),
+        (second, (), "balancing.seven"),
+        (third, (SEVEN,), None),
+        (fourth, (SEVEN,), "balancing.seven"),
+        (fifth, (), "balancing.seven"),
+    ):
+        fleet.join(who, *names, subscribed_topic_regex=pattern)
+    fleet.leave(second)
+    fleet.leave(third)
+    fleet.leave(fourth)
+    fleet.leave(first)
+
+
 SCENARIOS = {
     one.__name__.replace("_", " "): one
     for one in (
@@ -216,6 +245,8 @@ SCENARIOS = {
         uniform_by_the_order_of_hashes,
         uniform_of_many_partitions,
         uniform_of_other_topics,
+        uniform_where_one_asks_for_a_topic_that_is_not_there,
+        uniform_by_name_and_by_pattern,
     )
 }
 

@@ -145,7 +145,7 @@ def test_what_is_kept_of_a_group_says_which_protocol_it_speaks_now(scene):
     scene.commit(1)
     scene.keeper.groups.clear()
     wish = HeartbeatRequest("m", 0, topic_names=frozenset(), owned=frozenset())
-    scene.groups.heartbeat("g", wish)
+    finished(scene.groups.heartbeat("g", wish))
     assert scene.keeper.groups == ["g"]
 
 
@@ -199,7 +199,7 @@ def test_the_groups_of_a_topic_are_all_that_have_something_of_it(seed):
             case 4 if there is not None:
                 # It becomes one of the other protocol.
                 wish = HeartbeatRequest("m", 0, topic_names=frozenset(), owned=frozenset())
-                groups.heartbeat(group, wish)
+                finished(groups.heartbeat(group, wish))
                 groups.by_id[group].kick("m", "test")
             case 5 if random.random() < 0.1:
                 groups.clear("test")

@@ -2,10 +2,16 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mockforge_brokers.fairness import finished
 from mockforge_brokers.kafka.state.groups.consumer import uniform as uniformly
-from mockforge_brokers.kafka.state.groups.consumer.assignors import spread_by_range
+from mockforge_brokers.kafka.state.groups.consumer.assignors import spread_by_range as by_range
 
 from .test_consumer_protocol import Members
+
+
+def spread_by_range(subscriptions, counts, current):
+    return finished(by_range(subscriptions, counts, current, True))
+
 
 TOPICS = [bytes([number]) * 16 for number in range(4)]
 counts = st.fixed_dictionaries({topic: st.integers(0, 9) for topic in TOPICS})
@@ -16,7 +22,8 @@ alike = st.builds(dict.fromkeys, st.lists(members, min_size=1, unique=True), som
 
 
 def uniform(subscriptions, counts, current):
-    assignment = uniformly.uniform(subscriptions, counts, current)
+    alike = len(set(subscriptions.values())) == 1
+    assignment = finished(uniformly.uniform(subscriptions, counts, current, alike))
     assert all(len(set(keys)) == len(keys) for keys in assignment.values())
     return {member: frozenset(keys) for member, keys in assignment.items()}
 

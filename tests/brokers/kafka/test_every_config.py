@@ -7,6 +7,7 @@ from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import RequestRefused
 from mockforge_brokers.events import Warned
+from mockforge_brokers.fairness import finished
 from mockforge_brokers.kafka.broker import KafkaBroker
 from mockforge_brokers.kafka.codes import AlterConfigOp, ConfigType, ErrorCode
 from mockforge_brokers.kafka.events import BrokerConfigured, TopicConfigured
@@ -281,7 +282,7 @@ def test_each_served_key_of_a_group_changes_its_timing(name):
     scene.configuring.group("g", [(name, AlterConfigOp.SET, value)], source="test")
     scene.cluster.create_topic("t", 1, source="test")
     wanted = HeartbeatRequest("m", 0, topic_names=frozenset({"t"}), rebalance_timeout=30.0)
-    scene.cluster.groups.heartbeat("g", wanted)
+    finished(scene.cluster.groups.heartbeat("g", wanted))
     assert scene.configuring.groups.value("g", name) == value
 
 

@@ -6,6 +6,7 @@ import pytest
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import RequestRefused
+from mockforge_brokers.fairness import finished
 from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.events import GroupRebalanced, MemberLeft
 from mockforge_brokers.kafka.options import KafkaOptions
@@ -428,6 +429,6 @@ def test_of_a_group_that_changed_its_protocol_nobody_is_waited_for():
     coordinator.join(must_know_id=True)
     assert clock.waiting == before + 1
     heartbeat = HeartbeatRequest("m", 0, topic_names=frozenset("t"))
-    coordinator.groups.heartbeat("g", heartbeat)
-    coordinator.groups.heartbeat("g", HeartbeatRequest("m", -1))
+    finished(coordinator.groups.heartbeat("g", heartbeat))
+    finished(coordinator.groups.heartbeat("g", HeartbeatRequest("m", -1)))
     assert clock.waiting == before

@@ -7,6 +7,7 @@ from typing import Self
 
 from ....access import Guard, Terms
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...acls import resource
 from ...codes import ApiKey, ErrorCode
 from ...state.groups.consumer.assignment import Key
@@ -27,13 +28,14 @@ _OWN_IDS_SINCE = 1
 
 def handle(
     caller: Caller, request: ConsumerGroupHeartbeatRequest
-) -> ConsumerGroupHeartbeatResponse:
+) -> Stepped[ConsumerGroupHeartbeatResponse]:
     try:
         caller.permit("read", "group", request.group_id)
         _check(request, caller.version)
         for name in request.subscribed_topic_names or ():
             caller.permit("describe", "topic", name)
-        result = caller.cluster.groups.heartbeat(request.group_id, _wish(caller, request))
+        wish = _wish(caller, request)
+        result = yield from caller.cluster.groups.heartbeat(request.group_id, wish)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.CONSUMER_GROUP_HEARTBEAT, refusal)
         return ConsumerGroupHeartbeatResponse(error_code=code, error_message=refusal.text)

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from ....environment import Environment
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ErrorCode
 from ...events import GroupDeleted, GroupProtocolChanged
 from ...options import KafkaOptions
@@ -100,7 +101,7 @@ class Groups:
             self._downgrade(group, "")
         return answer
 
-    def heartbeat(self, group_id: str, request: HeartbeatRequest) -> HeartbeatResult:
+    def heartbeat(self, group_id: str, request: HeartbeatRequest) -> Stepped[HeartbeatResult]:
         """A heartbeat of the consumer protocol (KIP-848). Raises RequestRefused."""
         if request.topic_regex:
             compiled(request.topic_regex)
@@ -112,7 +113,7 @@ class Groups:
             group = self._to_consumer(group_id, group, request)
         if request.member_epoch >= 0:
             check_consumers(group, request.member_id, self._configs.broker)
-        return group.heartbeat(request)
+        return (yield from group.heartbeat(request))
 
     def _to_consumer(
         self, group_id: str, former: Group | None, request: HeartbeatRequest

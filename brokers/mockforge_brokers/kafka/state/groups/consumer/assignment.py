@@ -1,6 +1,9 @@
 """What an assignor goes by, and what it makes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final, TypeVar
+
+from .....fairness import Stepped
 
 Key = tuple[bytes, int]
 """A partition: its topic's id and its number."""
@@ -14,5 +17,23 @@ Ordered = Mapping[str, Collection[Key]]
 Subscriptions = Mapping[str, frozenset[bytes]]
 """By member id the ids of the topics that it reads, static members first, by their instance ids."""
 
+A_STEP: Final = 256
+"""Partitions that are given at a time, of groups that have very many."""
+
+MEMBERS: Final = 16
+"""Members of whom something is made at a time."""
+
+T = TypeVar("T")
+
 Counts = Mapping[bytes, int]
 """By topic id how many partitions there are, in the order in which Kafka goes through topics."""
+
+
+def of_each(members: Iterable[str], make: Callable[[str], T]) -> Stepped[dict[str, T]]:
+    """What is made of each of them."""
+    made = {}
+    for member in members:
+        made[member] = make(member)
+        if not len(made) % MEMBERS:
+            yield
+    return made

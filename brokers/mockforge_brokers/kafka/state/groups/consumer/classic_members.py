@@ -8,6 +8,7 @@ leads, since the broker assigns.
 
 from .....environment import Environment
 from .....errors import RequestRefused
+from .....fairness import finished
 from ....codes import ErrorCode
 from ...purgatory import Parked
 from ..classic.member import JoinRequest, JoinResult, SyncRequest, SyncResult
@@ -58,7 +59,7 @@ class ClassicMembers:
             member = group.members.known(member_id, instance)
         else:
             member = group.enter(wish)
-        group.advance(member, wish)
+        finished(group.advance(member, wish))
         # `expect` does not move a timer that runs, and this one is for another step.
         group.stop_timer(member)
         group.expect(member, _FAILED_TO_SYNC)
@@ -123,7 +124,7 @@ class ClassicMembers:
         # something new for it, also what others have given up meanwhile.
         wanted = group.target.of(member.member_id) - member.assigned
         free = member.state is MemberState.UNRELEASED and not (
-            wanted & group.members.held_by_others(member)
+            group.members.held_by_others(member, wanted)
         )
         if member.epoch < group.epoch or member.state is MemberState.UNREVOKED or free:
             group.expect(member, _FAILED_TO_JOIN)

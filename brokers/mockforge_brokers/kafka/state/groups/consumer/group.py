@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import Enum
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
 
 from .....environment import Environment
 from .....errors import RequestRefused
+from .....fairness import Stepped
 from ....codes import ErrorCode
 from ....events import MemberJoined, MemberLeft
 from ...configs.group import GroupConfigs
@@ -117,20 +119,24 @@ class ConsumerGroup:
 
     # Heartbeats.
 
-    def heartbeat(self, request: HeartbeatRequest) -> HeartbeatResult:
+    def heartbeat(self, request: HeartbeatRequest) -> Stepped[HeartbeatResult]:
         """Raises RequestRefused."""
         if request.member_epoch in (LEAVES, LEAVES_FOR_A_WHILE):
             return self._leave(request)
         # Epoch 0 is how a member joins, and how it begins anew after it was fenced.
         member = self.enter(request) if not request.member_epoch else self.members.present(request)
         before = member.assigned
-        self.advance(member, request)
+        yield from self.advance(member, request)
         self._watch_revocation(member)
         changed = not request.member_epoch or request.whole or member.assigned != before
         return HeartbeatResult(member.member_id, member.epoch, member.assigned if changed else None)
 
-    def advance(self, member: ConsumerMember, request: HeartbeatRequest) -> None:
-        """Take over what a member says, and go with it as far as it can go now."""
+    def advance(self, member: ConsumerMember, request: HeartbeatRequest) -> Stepped[None]:
+        """Take over what a member says, and go with it as far as it can go now.
+
+        A target of thousands of partitions is made in steps, and then it is gone on with what is
+        so by then. Raises RequestRefused where the member is no longer there.
+        """
         topics, assignor = self.topics.of(member), member.assignor
         member.update(request)
         self.touch(member)
@@ -140,12 +146,17 @@ class ConsumerGroup:
         # Nobody announces a new topic to the group: the next heartbeat notices it.
         elif self.topics.changed():
             self._begin("topics came, went or grew")
-        if self.epoch > self.target.epoch:
-            self.target.make(self.epoch)
+        member_id, wanted = member.member_id, self.epoch
+        while not self.target.reach(max(wanted, self.epoch)) and self.target.epoch < wanted:
+            yield
+            if self.members.known(member_id, request.group_instance_id) is not member:
+                raise RequestRefused(
+                    ErrorCode.UNKNOWN_MEMBER_ID, f"Member {member_id} joined anew meanwhile."
+                )
         epoch = self.target.epoch
         if not member.settled(epoch):
-            held = self.members.held_by_others(member)
-            member.reconcile(self.target.of(member.member_id), epoch, request.owned, held)
+            held = partial(self.members.held_by_others, member)
+            member.reconcile(self.target.of(member_id), epoch, request.owned, held)
         if not request.member_epoch:
             member.previous_epoch = 0
         self._announce()

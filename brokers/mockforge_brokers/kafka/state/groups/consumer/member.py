@@ -167,11 +167,12 @@ class ConsumerMember:
         target: frozenset[Key],
         target_epoch: int,
         owned: frozenset[Key] | None,
-        held_by_others: Set[Key],
+        held_by_others: Callable[[frozenset[Key]], Set[Key]],
     ) -> None:
         """Go as far towards the target as it can now; not for one that is settled.
 
         `owned`: what the member reads by its own words, None where it did not say.
+        `held_by_others`: which of these partitions others have not given up yet.
         """
         if self.state is MemberState.UNREVOKED:
             # Silence is no word of having given up: it says `owned` when that changes.
@@ -188,7 +189,7 @@ class ConsumerMember:
             # Still in its epoch, in which it may commit what it read of these partitions.
             return
         wanted = target - assigned
-        free = wanted - held_by_others
+        free = wanted - held_by_others(wanted)
         # What is free comes at once, the rest with later heartbeats: nobody waits for the slowest.
         self._keep_epochs()
         self.assigned_at |= dict.fromkeys(free, target_epoch)

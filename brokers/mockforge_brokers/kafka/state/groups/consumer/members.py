@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from .....errors import RequestRefused
 from ....codes import ErrorCode
@@ -23,9 +23,15 @@ class ConsumerMembers(dict[str, ConsumerMember]):
         """It has members, and none of them speaks the consumer protocol."""
         return bool(self) and all(one.classic is not None for one in self.values())
 
-    def held_by_others(self, member: ConsumerMember) -> set[Key]:
-        others = (other for other in self.values() if other is not member)
-        return {key for other in others for key in other.held}
+    def held_by_others(self, member: ConsumerMember, keys: Set[Key]) -> set[Key]:
+        """Of these."""
+        held: set[Key] = set()
+        # What a member reads is little beside what all of them do.
+        for other in self.values() if keys else ():
+            if other is not member:
+                held |= keys & other.assigned
+                held |= keys & other.revoking
+        return held
 
     def find(self, name: str) -> ConsumerMember:
         """By member, instance or client id; raises RequestRefused."""

@@ -72,6 +72,14 @@ class SubscribedTopics:
     def _patterns(self) -> set[str]:
         return {member.topic_regex for member in self._members.values()}
 
+    @property
+    def alike(self) -> bool:
+        """Whether Kafka takes all to read the same: topics that are not there count, too, and so
+        does who names by a pattern what another one names."""
+        wishes = {(one.topic_names, one.topic_regex) for one in self._members.values()}
+        names, pattern = next(iter(wishes), (frozenset(), ""))
+        return len(wishes) == 1 and not (names and pattern)
+
     def ids_of(self, member: ConsumerMember) -> frozenset[bytes]:
         return frozenset(self._topics[name].topic_id for name in self.of(member))
 

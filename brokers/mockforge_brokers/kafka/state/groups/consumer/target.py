@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Final
 
-from .assignment import Assignment, Key, Ordered
+from .....fairness import Steps
+from .assignment import Assignment, Counts, Key, Ordered, Subscriptions, of_each
 from .assignors import ASSIGNORS
 from .member import ConsumerMember
 from .members import ConsumerMembers
 from .subscribed import SubscribedTopics
 
 _DEFAULT: Final = next(iter(ASSIGNORS))
+_MADE: Final = object()
 
 
 def _place(member: ConsumerMember) -> tuple[bool, str]:
@@ -35,29 +36,62 @@ class TargetAssignment:
         """As the assignor made it: what each member got first."""
         self._members = members
         self._topics = topics
+        self._making: Steps | None = None
         self.chosen: Assignment | None = None
         """What somebody chose, in the place of an assignor."""
 
     def of(self, member_id: str) -> frozenset[Key]:
         return self.by_member.get(member_id, frozenset())
 
-    def make(self, epoch: int) -> None:
-        """For this epoch, by the assignor that most members ask for."""
-        members = self._members.values()
+    def reach(self, epoch: int) -> bool:
+        """A step towards the target of this epoch; whether it, or that of a newer one, is there.
+
+        All who wait for it do the steps of one making, which is of the newest epoch when it begins.
+        """
+        if self.epoch < epoch:
+            if self._making is None:
+                self._making = self._make(epoch)
+            if next(self._making, _MADE) is _MADE:
+                self._making = None
+        return self.epoch >= epoch
+
+    def _make(self, epoch: int) -> Steps:
+        """For this epoch, by the assignor that most members ask for.
+
+        Members and topics that come meanwhile have a newer epoch.
+        """
+        members, partitions = sorted(self._members.values(), key=_place), self._topics.partitions
         # Each member may prefer another assignor; as in Kafka the most frequent one wins.
         asked = Counter(member.assignor for member in members if member.assignor)
-        self.assignor = asked.most_common(1)[0][0] if asked else _DEFAULT
-        subscriptions = {
-            member.member_id: self._topics.ids_of(member) for member in sorted(members, key=_place)
-        }
+        assignor = asked.most_common(1)[0][0] if asked else _DEFAULT
+        alike = self._topics.alike
+        by_id = {member.member_id: member for member in members}
+        ids: dict[frozenset[str], frozenset[bytes]] = {}
+
+        def subscription(member_id: str) -> frozenset[bytes]:
+            member = by_id[member_id]
+            names = self._topics.of(member)
+            if names not in ids:
+                ids[names] = self._topics.ids_of(member).intersection(partitions)
+            return ids[names]
+
+        subscriptions = yield from of_each(by_id, subscription)
+        # By a pattern each reads what its own user may know.
+        alike = alike and len(ids) == 1
+        before, ordered = dict(self.by_member), self._ordered
         if self.chosen is not None:
-            self.by_member = self._still_possible(self.chosen, subscriptions)
+            made = self._still_possible(self.chosen, subscriptions, partitions)
         else:
-            assign = ASSIGNORS[self.assignor]
-            current = {member: self._in_order(member) for member in self.by_member}
-            self._ordered = assign(subscriptions, self._topics.partitions, current)
-            self.by_member = {member: frozenset(keys) for member, keys in self._ordered.items()}
+            current = yield from of_each(before, lambda member: self._in_order(before, member))
+            ordered = yield from ASSIGNORS[assignor](subscriptions, partitions, current, alike)
+            made = yield from of_each(ordered, lambda member: frozenset(ordered[member]))
+        self.assignor, self._ordered = assignor, ordered
+        self.by_member = {member: keys for member, keys in made.items() if member in self._members}
         self.epoch = epoch
+
+    def _begin_anew(self) -> None:
+        """What is being made goes by what is no longer so."""
+        self._making = None
 
     def choose(self, member_id: str, keys: frozenset[Key]) -> None:
         """A member is to have these, and nobody else; the others keep what they were to have."""
@@ -65,31 +99,34 @@ class TargetAssignment:
         before = self.by_member if self.chosen is None else self.chosen
         self.chosen = {member: held - keys for member, held in before.items()}
         self.chosen[member_id] = keys
+        self._begin_anew()
 
     def leave_to_assignor(self) -> None:
         """What was chosen holds no longer."""
         self.chosen = None
+        self._begin_anew()
 
     def clear(self) -> None:
         """The next one is made without regard to what everybody has."""
         self.by_member = {}
+        self._begin_anew()
 
     def rename(self, before: str, member_id: str) -> None:
         """A static member came back under another id, to what it was to have (KIP-345)."""
         for assignment in (self.by_member, self.chosen or {}):
             if before in assignment:
                 assignment[member_id] = assignment.pop(before)
+        self._begin_anew()
 
-    def _in_order(self, member_id: str) -> list[Key]:
+    def _in_order(self, assignment: Assignment, member_id: str) -> list[Key]:
         """What it is to have, what it got first at the beginning."""
-        known, held = self._ordered.get(member_id, ()), self.by_member[member_id]
+        known, held = self._ordered.get(member_id, ()), assignment[member_id]
         return [key for key in known if key in held] + sorted(held.difference(known))
 
     def _still_possible(
-        self, chosen: Assignment, subscriptions: Mapping[str, frozenset[bytes]]
+        self, chosen: Assignment, subscriptions: Subscriptions, partitions: Counts
     ) -> Assignment:
         """What was chosen for those who are there, as far as they read it and it is there."""
-        partitions = self._topics.partitions
         return {
             member: frozenset(
                 (topic, partition)

@@ -9,32 +9,36 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
+from .....fairness import Stepped, Steps
 from ...java_maps import hash_of, hash_of_uuid, in_hash_order, places_of_copy
-from .assignment import Counts, Key, Ordered, Subscriptions
+from .assignment import A_STEP, MEMBERS, Counts, Key, Ordered, Subscriptions, of_each
 
 _NOBODY: Final = -1
 _ROUNDS: Final = 16
 """In which partitions are moved to who has less, in a group whose members read other topics."""
 
 
-def uniform(subscriptions: Subscriptions, counts: Counts, current: Ordered) -> Ordered:
-    members = in_hash_order(subscriptions, hash_of)
-    kept = {
-        member: dict.fromkeys(
-            key for key in current.get(member, ()) if key[1] < counts.get(key[0], 0)
-        )
-        for member in members
-    }
-    if len(set(subscriptions.values())) == 1:
-        _share(kept, subscriptions[members[0]], counts)
+def uniform(
+    subscriptions: Subscriptions, counts: Counts, current: Ordered, alike: bool
+) -> Stepped[Ordered]:
+    hashes = yield from of_each(subscriptions, hash_of)
+    members = in_hash_order(subscriptions, hashes.__getitem__)
+
+    def kept_by(member: str) -> dict[Key, None]:
+        there = (key for key in current.get(member, ()) if key[1] < counts.get(key[0], 0))
+        if alike:
+            return dict.fromkeys(there)
+        return dict.fromkeys(key for key in there if key[0] in subscriptions[member])
+
+    def in_order(member: str) -> list[Key]:
+        return _new_topics_first(kept[member], current.get(member, ()))
+
+    kept = yield from of_each(members, kept_by)
+    if alike:
+        yield from _share(kept, subscriptions[members[0]], counts)
     else:
-        for member, keys in kept.items():
-            for key in [key for key in keys if key[0] not in subscriptions[member]]:
-                del keys[key]
-        _Balance(kept, subscriptions, counts).find()
-    return {
-        member: _new_topics_first(keys, current.get(member, ())) for member, keys in kept.items()
-    }
+        yield from _Balance(kept, subscriptions, counts).find()
+    return (yield from of_each(members, in_order))
 
 
 def _new_topics_first(keys: Iterable[Key], before: Iterable[Key]) -> list[Key]:
@@ -48,17 +52,18 @@ def _new_topics_first(keys: Iterable[Key], before: Iterable[Key]) -> list[Key]:
 # All read the same.
 
 
-def _share(kept: dict[str, dict[Key, None]], topics: Collection[bytes], counts: Counts) -> None:
+def _share(kept: dict[str, dict[Key, None]], topics: Collection[bytes], counts: Counts) -> Steps:
     """Take from each what is over its quota, and give what nobody has to who is below it."""
     owned = {key for keys in kept.values() for key in keys}
     read = [topic for topic in counts if topic in topics]
     every = in_hash_order(read, hash_of_uuid, places_of_copy(len(read)))
-    free = [
-        key
-        for topic in every
-        for number in range(counts[topic])
-        if (key := (topic, number)) not in owned
-    ]
+    free: list[Key] = []
+    for topic in every:
+        for at in range(0, counts[topic], A_STEP):
+            numbers = range(at, min(at + A_STEP, counts[topic]))
+            free += (key for number in numbers if (key := (topic, number)) not in owned)
+            if len(numbers) == A_STEP:
+                yield
     quota, odd = divmod(sum(counts[topic] for topic in topics), len(kept))
     unfilled: list[tuple[dict[Key, None], int]] = []
     for place, (member, keys) in enumerate(kept.items()):
@@ -74,9 +79,13 @@ def _share(kept: dict[str, dict[Key, None]], topics: Collection[bytes], counts: 
         if missing:
             unfilled.append((taken, missing))
         odd -= has_odd
+        if place % MEMBERS == MEMBERS - 1:
+            yield
     given = iter(free)
-    for taken, missing in unfilled:
+    for place, (taken, missing) in enumerate(unfilled):
         taken.update(dict.fromkeys(islice(given, missing)))
+        if place % MEMBERS == MEMBERS - 1:
+            yield
 
 
 def _in_order(keys: Iterable[Key]) -> list[Key]:
@@ -113,11 +122,11 @@ class _Balance:
                 self._owners[topic][number] = place
         self._sizes = list(map(len, self._kept))
 
-    def find(self) -> None:
-        self._give_out()
-        self._even_out()
+    def find(self) -> Steps:
+        yield from self._give_out()
+        yield from self._even_out()
 
-    def _give_out(self) -> None:
+    def _give_out(self) -> Steps:
         """What nobody has, topic by topic, to who has least."""
         free = {
             topic: [number for number, owner in enumerate(owners) if owner == _NOBODY]
@@ -125,10 +134,12 @@ class _Balance:
         }
         for topic in self._sorted(topic for topic, numbers in free.items() if numbers):
             loads = _Loads(self._readers[topic], self._sizes)
-            for number in free[topic]:
+            for given, number in enumerate(free[topic]):
                 self._give((topic, number), loads.least())
+                if given % A_STEP == A_STEP - 1:
+                    yield
 
-    def _even_out(self) -> None:
+    def _even_out(self) -> Steps:
         """Move what can be moved, round after round, until no topic had anything to move."""
         topics = self._sorted(topic for topic, places in self._readers.items() if len(places) > 1)
         last: int | None = None
@@ -136,10 +147,12 @@ class _Balance:
             for at, topic in enumerate(topics):
                 if at == last:
                     return
-                if self._even_out_topic(topic) or last is None:
+                if (yield from self._even_out_topic(topic)) or last is None:
                     last = at
+                if at % MEMBERS == MEMBERS - 1:
+                    yield
 
-    def _even_out_topic(self, topic: bytes) -> int:
+    def _even_out_topic(self, topic: bytes) -> Stepped[int]:
         """How many partitions moved from who has most to who has least."""
         loads = _Loads(self._readers[topic], self._sizes)
         if loads.difference <= 1:
@@ -161,6 +174,8 @@ class _Balance:
                 break
             self._give((topic, number), taker)
             moved += 1
+            if not moved % A_STEP:
+                yield
         return moved
 
     def _give(self, key: Key, place: int) -> None:
