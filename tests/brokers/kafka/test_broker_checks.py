@@ -293,6 +293,10 @@ NO_CONTROLLER = refused(
 )
 
 
+LINES = STARTED["listeners"].split(",")
+MAP = "listener.security.protocol.map"
+
+
 def of_listeners(text, *lines):
     listed = ", ".join(lines)
     text = text.replace("LISTED", f"listeners: [{listed}]")
@@ -378,9 +382,37 @@ def of_listeners(text, *lines):
     ids=str,
 )
 def test_values_of_one_node_fit_what_it_was_started_with(values, answer):
+    of_one_node(values, answer)
+
+
+NO_LINE = f"Error parsing configuration property '{MAP}': begin 0, end -1, length"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("PLAINTEXT:plaintext,CONTROLLER:PLAINTEXT", TAKEN),
+        ("PLAINTEXT : PLAINTEXT , CONTROLLER : PLAINTEXT, A:B:SSL", TAKEN),
+        ("X,PLAINTEXT:NOPE", refused(f"{NO_LINE} 1")),
+        ("PLAINTEXT:PLAINTEXT,,CONTROLLER:SSL", refused(f"{NO_LINE} 0")),
+        (":NOPE", refused("The provided listener name is null or empty string")),
+        ("PLAINTEXT:", refused(f"Invalid security protocol `` defined in {MAP}")),
+        ("PLAINTEXT:nope", refused(f"Invalid security protocol `nope` defined in {MAP}")),
+        ("", of_listeners("No security protocol defined for listener PLAINTEXT", *LINES)),
+        (
+            "PLAINTEXT:PLAINTEXT,PLAINTEXT:SSL",
+            of_listeners("No security protocol defined for listener CONTROLLER", *LINES),
+        ),
+    ],
+)
+def test_listeners_are_mapped_to_protocols_that_there_are(text, answer):
+    of_one_node({MAP: text}, answer)
+
+
+def of_one_node(values, answer):
     scene = Scene(configs=STARTED)
     assert altered(scene, "1", values) == answer
-    single = ", ".join(sorted(values.keys() & {"cordoned.log.dirs", "listeners"}))
+    single = ", ".join(sorted(values.keys() & {"cordoned.log.dirs", "listeners", MAP}))
     assert altered(scene, "", values) == refused(
         "Cannot update these configs at default cluster level, broker id must be specified:"
         f" [{single}]"

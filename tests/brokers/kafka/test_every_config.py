@@ -46,7 +46,7 @@ WORDS = {
     "log.message.timestamp.type": "LogAppendTime",
     "replica.selector.class": BY_RACK,
     "cordoned.log.dirs": "*",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "listeners": "PLAINTEXT://:9093,CONTROLLER://:9094",
     "group.consumer.migration.policy": "disabled",
     "min.insync.replicas": "2",

@@ -11,7 +11,7 @@ from ....errors import RequestRefused
 from ...codes import ErrorCode
 from ..java_maps import hash_of, in_hash_order
 from .keys import split_list
-from .listener_checks import lacking, misread
+from .listener_checks import lacking, mismapped, misread
 
 Value = Callable[[str], str]
 """The value in force of a key."""
@@ -32,6 +32,7 @@ _REMOTE_THREADS: Final = (
     "remote.log.manager.copier.thread.pool.size",
     "remote.log.manager.expiration.thread.pool.size",
 )
+_MAP: Final = "listener.security.protocol.map"
 _NETWORK_THREADS: Final = "num.network.threads"
 _REPORTERS: Final = "metric.reporters"
 _REPORTER: Final = "org.apache.kafka.common.metrics.JmxReporter"
@@ -211,7 +212,8 @@ _REQUIREMENTS: Final[tuple[tuple[tuple[str, ...], Callable[[Value], str]], ...]]
         ((f"group.{kind}.assignment.interval.ms",), _assigned(kind))
         for kind in ("consumer", "share", "streams")
     ),
-    (("listeners",), misread),
+    ((_MAP,), mismapped),
+    (("listeners", _MAP), misread),
     (("log.roll.ms",), _rolled),
     (("log.roll.jitter.ms",), _jittered),
     (("log.retention.ms",), _retained),

@@ -1,4 +1,5 @@
-"""What Kafka asks of `listeners`, in its words: that they can be read, and that none is missing.
+"""What Kafka asks of `listeners` and the protocols they speak, in its words: that they can be read,
+and that none is missing.
 
 Nothing here acts on it: where clients are accepted is no matter of the broker's values.
 """
@@ -13,10 +14,33 @@ from .keys import split_list
 Value = Callable[[str], str]
 
 _LISTENERS: Final = "listeners"
+_MAP: Final = "listener.security.protocol.map"
+_UNSET: Final = "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"
+"""The map that holds where nobody gave one: the controllers' listeners are plain beside it."""
+_PROTOCOLS: Final = frozenset(("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"))
 _ADVERTISED: Final = "advertised.listeners"
 _CONTROLLERS: Final = "controller.listener.names"
 _CONTROLLER: Final = "CONTROLLER"
 _ENDPOINT: Final = re.compile(r"(.*)://\[?([0-9a-zA-Z\-%._:]*)\]?:(-?[0-9]+)")
+
+
+def mismapped(after: Value) -> str:
+    """Why listeners' names cannot be mapped to protocols; empty if they can."""
+    text = after(_MAP).strip()
+    # Between two commas Kafka reads a line that is empty, and so no line of a map.
+    entries = [one.strip() for one in text.split(",")] if text else []
+    for one in entries:
+        if ":" not in one:
+            return (
+                f"Error parsing configuration property '{_MAP}': begin 0, end -1, length {len(one)}"
+            )
+    for one in entries:
+        name, _, protocol = map(str.strip, one.rpartition(":"))
+        if not name:
+            return "The provided listener name is null or empty string"
+        if protocol.upper() not in _PROTOCOLS:
+            return f"Invalid security protocol `{protocol}` defined in {_MAP}"
+    return ""
 
 
 def misread(after: Value) -> str:
@@ -62,8 +86,10 @@ def _problem(line: str, after: Value) -> str:
     if not _ENDPOINT.fullmatch(line):
         return f"Unable to parse {line} to a broker endpoint"
     name = _parts(line)[0]
-    mapped = split_list(after("listener.security.protocol.map"))
-    known = {one.partition(":")[0].upper() for one in mapped} | _controllers(after)
+    mapped = after(_MAP)
+    known = {one.rpartition(":")[0].strip().upper() for one in split_list(mapped)}
+    if mapped == _UNSET:
+        known |= _controllers(after)
     return "" if name in known else f"No security protocol defined for listener {name}"
 
 
