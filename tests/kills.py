@@ -321,8 +321,8 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=10_000, help="of a round (10,000)")
     parser.add_argument("--by", choices=WAYS, default="kill", help="what ends it (kill)")
     asked = parser.parse_args()
-    for protocol in asked.protocols:
-        for number in range(asked.times):
+    for number in range(asked.times):
+        for protocol in asked.protocols:
             said = round_of(protocol, asked.messages, number, asked.by)
             print(f"{protocol} {number + 1}: {said}")
             sys.stdout.flush()

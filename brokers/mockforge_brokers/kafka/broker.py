@@ -213,6 +213,7 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
             return
         with still(self.environment.store):
             self.cluster.restore(found)
+        self._keeper.forget_deleted(kept, found)
 
     def restart(self, *, hard: bool = False) -> BrokerRestarted:
         connections = tuple(self._connections.values())

@@ -139,6 +139,15 @@ class StoringKeeper(Keeper):
 
     # At the start.
 
+    def forget_deleted(self, kept: Kept, found: KeptCluster) -> None:
+        """Bounds of logs that no topic has any more, where a kill came amid a deletion.
+
+        A new log may get the number of one of which no row is left.
+        """
+        numbers = {b"%d" % log.number for topic in found.topics for log in topic.logs}
+        for number in kept.of_kind(_LOG).keys() - numbers:
+            self._store.changed(_LOG, number, _nothing)
+
     def read(self, kept: Kept) -> KeptCluster | None:
         """What `Cluster.restore` takes; None in a new folder."""
         found = kept.of_kind(_CLUSTER).get(b"")
@@ -166,6 +175,10 @@ class StoringKeeper(Keeper):
             row.coordinators,
             row.homes,
         )
+
+
+def _nothing() -> None:
+    """What is kept of what is gone."""
 
 
 def _topic(kept: Kept, value: bytes) -> KeptTopic:

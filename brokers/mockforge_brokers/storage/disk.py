@@ -224,6 +224,8 @@ class Files:
                     self.notes.append(
                         f"{later} follows what is cut off and is left out; it is {aside} now"
                     )
+                reader.copy_torn()
+                # Its copy is on disk before anything of it goes.
                 sync_folder(self.folder)
                 reader.cut()
                 break

@@ -1,5 +1,6 @@
 """Reads the segments of a folder at the start: all that is checked, and what is wrong is said."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -41,7 +42,7 @@ class Reader:
     """Reads segments in their order; `damaged` has the rows that are out, and their files.
 
     `mends`: the room that was made ahead is given back, and a segment that has only that. What is
-    torn is `cut` by who has set aside what follows it.
+    torn is `cut` by who has set aside what follows it, and a copy of it.
     """
 
     def __init__(self, live: Live, notes: list[str], *, mends: bool = True) -> None:
@@ -147,16 +148,20 @@ class Reader:
                 return True
         return False
 
+    def copy_torn(self) -> None:
+        """Keep the file with what is torn as it was, if it is to be. Raises OSError."""
+        if self._torn is not None and self._aside is not None:
+            copyfile(self._torn[0], self._aside)
+            self._aside.chmod(OURS)
+            with self._aside.open("r+b") as file:
+                os.fsync(file.fileno())
+
     def cut(self) -> None:
         """What is torn is there no more. Raises OSError."""
-        if self._torn is None:
-            return
-        path, at = self._torn
-        if self._aside is not None:
-            copyfile(path, self._aside)
-            self._aside.chmod(OURS)
-        with path.open("r+b") as file:
-            file.truncate(at)
+        if self._torn is not None:
+            path, at = self._torn
+            with path.open("r+b") as file:
+                file.truncate(at)
 
     def _keep_aside(self, path: Path, *, amid: bool) -> None:
         """`amid`: whole groups follow what is torn, so that it may be damage."""

@@ -213,6 +213,26 @@ def test_a_reset_leaves_an_empty_disk():
     assert left == {"kafka.cluster"}
 
 
+def test_what_a_kill_amid_a_deletion_left_of_a_log_is_not_taken_for_a_new_ones():
+    disk = MemoryDisk()
+    scene = begun(disk)
+    scene.broker.create_topic("gone", 1)
+    for value in (b"0", b"1", b"2"):
+        scene.broker.publish("gone", value)
+    (log,) = scene.broker.cluster.topics["gone"].logs
+    scene.broker.cluster.delete_records(log, 3, reason="")
+    scene.clock.advance(0.01)
+    # A topic goes first, its logs in steps behind that.
+    del disk.entities["kafka.topic"][b"gone"]
+    assert list(disk.entities["kafka.log"]) == [b"%d" % log.number]
+    scene = begun(disk)
+    scene.broker.create_topic("new", 1)
+    scene.broker.publish("new", b"0")
+    scene.clock.advance(0.01)
+    assert disk.entities["kafka.log"] == {}
+    assert kept(reopened(disk)) == kept(scene)
+
+
 def test_a_cluster_id_and_producer_ids_go_on():
     disk = MemoryDisk()
     scene = begun(disk)

@@ -14,7 +14,7 @@ import pytest
 from mockforge_brokers.storage.disk import Files, SegmentFile
 from mockforge_brokers.storage.facts import POSITION_BITS, Group, row_number
 from mockforge_brokers.storage.live import place_of
-from mockforge_brokers.storage.reading import number_of, paths_in
+from mockforge_brokers.storage.reading import Reader, number_of, paths_in
 from mockforge_brokers.storage.refused import DataError
 from mockforge_brokers.storage.runs import run_of
 from mockforge_brokers.storage.segments import CLEAN, HEAD, VERSION, head_of, read_head, walk
@@ -186,8 +186,11 @@ def test_a_tail_whose_pages_came_to_the_disk_in_another_order_is_cut_whole(tmp_p
 
 
 @pytest.mark.parametrize("part", ["head", "value"])
-def test_where_whole_groups_follow_what_is_torn_the_file_as_it_was_is_kept(tmp_path, part):
+def test_where_whole_groups_follow_what_is_torn_the_file_as_it_was_is_kept(
+    tmp_path, monkeypatch, part
+):
     """Of groups that were not on disk yet nobody knows whether that is damage."""
+    cut = Reader.cut
     made = writer(tmp_path, through=False)
     for number in (5, 6, 7):
         write(made, group(number, [(number, b"%08d" % number)]))
@@ -196,12 +199,19 @@ def test_where_whole_groups_follow_what_is_torn_the_file_as_it_was_is_kept(tmp_p
     at = data.index(b"%08d" % 6)
     data[at - (60 if part == "head" else 0)] ^= 1
     (tmp_path / FIRST).write_bytes(data)
-    kept, notes = read(tmp_path)
+    synced = []
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+        patched.setattr(Reader, "cut", lambda reader: (synced.append("cut"), cut(reader)))
+        kept, notes = read(tmp_path)
     assert kept.logs == {0: [(5, b"%08d" % 5)]}
     (note,) = notes
     assert "its end is torn" in note
     assert f"are cut off, and the file as it was is {FIRST}.torn-1; " in note
-    assert (tmp_path / f"{FIRST}.torn-1").read_bytes() == data
+    aside = tmp_path / f"{FIRST}.torn-1"
+    assert aside.read_bytes() == data
+    before = [aside.stat().st_ino, tmp_path.stat().st_ino, "cut"]
+    assert synced[:3] == before, "it is on disk before anything of it goes"
     assert read(tmp_path)[1] == []
 
 
