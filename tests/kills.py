@@ -5,6 +5,9 @@ some of the publishes are confirmed, starts it again and looks: what was confirm
 there once where the protocol promises that (an idempotent Kafka producer and MQTT's QoS 2 go on
 with the same client; AMQP's publisher does not repeat what was lost).
 
+`--by full` kills it once its disk is full and it has said so, and makes room before it starts again
+(the folder is on a small disk in memory, for which Linux's `unshare` is asked).
+
 `--by stop` and `--by hard` stop and start the broker of a program that keeps all in memory instead,
 `--by restart` does both in one step, `--by hard-kept` is about one that has a data folder: it
 begins with what is on disk.
@@ -14,6 +17,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import random
 import signal
 import subprocess
@@ -22,6 +26,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -31,6 +36,9 @@ from tests.benchmarks.common import free_port
 
 PADDING = b"." * 1000
 PATIENCE = 120.0
+SMALL_DISK = 128 * 1024 * 1024
+"""Bytes of a disk that is to be filled: 10,000 messages have room."""
+_OWN_MOUNTS = "MOCKFORGE_OWN_MOUNTS"
 
 
 class Program:
@@ -91,7 +99,7 @@ class Stopped(Program):
     def start(self) -> None:
         self.ask(f"broker start {self.protocol}")
 
-    def ask(self, line: str) -> None:
+    def ask(self, line: str) -> str:
         request = Request(
             f"{self.facts['admin']['url']}/commands",
             json.dumps({"line": line}).encode(),
@@ -99,6 +107,36 @@ class Stopped(Program):
         )
         with urlopen(request, timeout=PATIENCE) as answer:
             assert answer.status == 200, line
+            said: bytes = answer.read()
+        return said.decode()
+
+
+class Full(Stopped):
+    """A program on a disk that fills up: it says so, is killed, and there is room again."""
+
+    def options(self, folder: str) -> list[str]:
+        self.folder = Path(folder)
+        return ["--admin-port", "0", "--data-dir", folder]
+
+    @property
+    def filling(self) -> Path:
+        return self.folder.with_name("filling")
+
+    def kill(self) -> None:
+        with suppress(OSError), self.filling.open("wb", buffering=0) as file:
+            while file.write(PADDING):
+                pass
+        until(self.says_so, "that the disk is full")
+        Program.kill(self)
+
+    def says_so(self) -> bool:
+        # Something more to be kept each time: there is some room that was made ahead.
+        self.ask(f"user add {time.time_ns()}{'x' * len(PADDING)} secret")
+        return "the disk is full" in self.ask("data")
+
+    def start(self) -> None:
+        self.filling.unlink()
+        Program.start(self)
 
 
 class Restarted(Stopped):
@@ -295,16 +333,24 @@ async def _amqp(program: Program, messages: int, kill_at: int) -> str:
 PROTOCOLS = {"kafka": kafka, "mqtt": mqtt, "amqp": amqp}
 
 
-WAYS = {"kill": "", "restart": "", "stop": "", "hard": "--hard", "hard-kept": "--hard"}
+WAYS = {
+    "kill": "", "full": "", "restart": "", "stop": "", "hard": "--hard", "hard-kept": "--hard",
+}  # fmt: skip
 """What ends it: a signal, or what is asked of the console."""
 
 
 def round_of(protocol: str, messages: int, seed: int, way: str = "kill") -> str:
     kill_at = random.Random(seed).randint(messages // 20, messages * 9 // 10)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as mounted:
         data = str(Path(folder) / "data")
+        program: Program
         if way == "kill":
             program = Program(protocol, data)
+        elif way == "full":
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "none", folder]
+            subprocess.run(mount, check=True)
+            mounted.callback(subprocess.run, ["umount", "-l", folder], check=True)
+            program = Full(protocol, "", data)
         else:
             kind = Restarted if way == "restart" else Stopped
             program = kind(protocol, WAYS[way], data if way == "hard-kept" else "")
@@ -321,6 +367,11 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=10_000, help="of a round (10,000)")
     parser.add_argument("--by", choices=WAYS, default="kill", help="what ends it (kill)")
     asked = parser.parse_args()
+    if asked.by == "full" and _OWN_MOUNTS not in os.environ:
+        # In a name space of its own everybody may mount something, and nobody else sees it.
+        os.environ[_OWN_MOUNTS] = "1"
+        again = [sys.executable, "-m", "tests.kills", *sys.argv[1:]]
+        os.execvp("unshare", ["unshare", "--mount", "--map-root-user", *again])
     for number in range(asked.times):
         for protocol in asked.protocols:
             said = round_of(protocol, asked.messages, number, asked.by)
