@@ -1,6 +1,7 @@
 """A small shop at work on real brokers: the traffic that is on the screen when a test begins."""
 
 import json
+from functools import cache
 from typing import Any
 
 from brokers.amqp.client import Client as AmqpClient
@@ -29,6 +30,12 @@ OLD_RECORDS = 118
 PARTITION = 2
 
 
+@cache
+def _many(records: int) -> bytes:
+    """A batch of so many records that are alike."""
+    return build_batch([Record(number, 0, None, b"{}") for number in range(records)])
+
+
 class Shop(Scene):
     """order-svc produces, billing fetches; dev-7 publishes, hmi subscribes; web publishes,
     inv-worker rejects what it gets; audit waits for a rebalance.
@@ -50,11 +57,12 @@ class Shop(Scene):
             "bind amq.topic q.mail order.*",
         ):
             self.run(line)
-        for _ in range(OLD_RECORDS):
-            self.kafka.publish("orders.created", b"{}", partition=PARTITION)
-        for _ in range(4118):
-            self.kafka.publish("stock.moved", b"{}")
         self.order_svc = self.kafka_client()
+        self._produce("orders.created", PARTITION, _many(OLD_RECORDS))
+        # Nobody is to see each of them: that alone would take longer than most tests.
+        self.record.stop()
+        self._produce("stock.moved", 0, _many(4118))
+        self.record.start()
         self.billing, _ = self.join("billing", "billing", {"orders.created": [0, 1, PARTITION]})
         self.dev_7 = self.mqtt_client("dev-7", version=4)
         self.hmi = self.mqtt_client("hmi", "sensors/#", qos=0)
@@ -115,9 +123,7 @@ class Shop(Scene):
             json.dumps(order).encode(),
             (("trace", b"00-4bf92f-01"),),
         )
-        data = PartitionProduceData(index=PARTITION, records=build_batch([record]))
-        topic = TopicProduceData(name="orders.created", partition_data=[data])
-        self.ask(self.order_svc, ProduceRequest(acks=-1, topic_data=[topic]), 9, "order-svc")
+        self._produce("orders.created", PARTITION, build_batch([record]))
         self.time.advance(0.001)
         part = FetchPartition(
             partition=PARTITION, fetch_offset=OLD_RECORDS + number, partition_max_bytes=1 << 20
@@ -126,6 +132,11 @@ class Shop(Scene):
             min_bytes=1, topics=[FetchTopic(topic="orders.created", partitions=[part])]
         )
         self.ask(self.billing, wanted, 11, "billing")
+
+    def _produce(self, name: str, partition: int, batch: bytes) -> None:
+        data = PartitionProduceData(index=partition, records=batch)
+        topic = TopicProduceData(name=name, partition_data=[data])
+        self.ask(self.order_svc, ProduceRequest(acks=-1, topic_data=[topic]), 9, "order-svc")
 
     def _measure(self, number: int) -> None:
         value = json.dumps({"t": 21.5 + number / 10, "unit": "C"}).encode()
