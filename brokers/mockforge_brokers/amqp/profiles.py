@@ -121,6 +121,16 @@ class Profile(Struct, frozen=True):
         return self.release >= (3, 13)
 
     @property
+    def has_mirrors(self) -> bool:
+        """A policy may say how a classic queue is mirrored."""
+        return self.release < (4, 0)
+
+    @property
+    def dead_letters_keep_cc(self) -> bool:
+        """The header CC stays where a dead-letter routing key stands in for it, too."""
+        return self.release >= (4, 3)
+
+    @property
     def queues_have_timeouts(self) -> bool:
         """A queue's x-consumer-timeout and the policy consumer-timeout hold."""
         return self.release >= (3, 12)

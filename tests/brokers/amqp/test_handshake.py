@@ -155,7 +155,9 @@ def test_wrong_password_is_silence_and_a_reset_for_others(scene: Scene) -> None:
     assert client.peer.ended == "reset"
 
 
-@pytest.mark.parametrize("response", [b"", b"guest", b"\x05LOGIN"])
+@pytest.mark.parametrize(
+    "response", [b"", b"guest", b"\x05LOGIN", b"guest\0guest\0guest", b"other\0guest\0guest"]
+)
 @pytest.mark.parametrize("mechanism", ["PLAIN", "AMQPLAIN"])
 def test_unreadable_response_is_a_refused_login(
     scene: Scene, mechanism: str, response: bytes

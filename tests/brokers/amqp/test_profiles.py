@@ -3,6 +3,7 @@
 The texts of 4.3 are those that clients reported of RabbitMQ 4.3.0 to 4.3.6.
 """
 
+from contextlib import nullcontext
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from mockforge_brokers.access import rule_of
 from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.profiles import OUTDATED, PROFILES, flags_of, in_words
+from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import LintFound
 from mockforge_brokers.limits import Limits
 
@@ -191,6 +193,34 @@ def test_an_unknown_exchange_type_ends_the_channel_alone_from_4_3_on(
     (closed,) = client.send("exchange.declare", exchange="x", exchange_type="odd")
     assert (closed.name, closed["reply_code"]) == (name, code)
     assert closed["reply_text"].endswith(" - unknown exchange type 'odd'")
+
+
+@pytest.mark.parametrize(("release", "kept"), [("4.1", False), ("4.3", True)])
+def test_cc_stays_in_a_dead_letter_with_a_key_of_its_own_from_4_3_on(
+    release: str, kept: bool
+) -> None:
+    """It leads nowhere there: 4.3.6 was asked."""
+    scene = house_of(release)
+    client = scene.client()
+    for queue in ("dead", "copy"):
+        declare(client, queue)
+    declare(client, x_dead_letter_exchange="", x_dead_letter_routing_key="dead")
+    client.publish("", "q", b"x", headers={"CC": ["copy"]})
+    assert scene.broker.get("copy") is not None
+    scene.broker.get_all("q", 1, "reject")
+    (seen,) = scene.broker.peek("dead")
+    assert ("CC" in dict(seen.headers)) == kept
+    assert scene.broker.get("copy") is None
+
+
+@pytest.mark.parametrize(("release", "taken"), [("3.13", True), ("4.1", False), ("4.3", False)])
+def test_policies_of_mirrors_are_refused_from_4_0_on(release: str, taken: bool) -> None:
+    broker = house_of(release).broker
+    document = {
+        "name": "ha", "pattern": "^q", "vhost": "/", "definition": {"ha-mode": "all"}
+    }  # fmt: skip
+    with nullcontext() if taken else pytest.raises(InvalidInput, match="ha-mode is not recognised"):
+        broker.load_definitions({"policies": [document]})
 
 
 @pytest.mark.parametrize(("release", "tries"), [("3.13", None), ("4.1", 21)])

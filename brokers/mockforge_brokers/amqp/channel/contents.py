@@ -78,8 +78,9 @@ class Contents:
             headers |= _named("last", entry)
         headers = _with_death(headers, entry)
         if not keep_cc:
-            headers.pop(_CC, None)
             cc = ()
+            if not self._profile.dead_letters_keep_cc:
+                headers.pop(_CC, None)
         properties["headers"] = headers
         made = _replace(content, properties)
         buried = made if isinstance(made, Converted) else Buried(made)

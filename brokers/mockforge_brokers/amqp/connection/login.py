@@ -173,9 +173,10 @@ def credentials(mechanism: str, response: str | bytes) -> tuple[str, str] | None
     raw = response.encode() if isinstance(response, str) else response
     if mechanism == "AMQPLAIN":
         return _amqplain(raw)
-    # RFC 4616: authorization id, user, password, each ended by NUL.
+    # RFC 4616: authorization id, user, password, with a NUL between them. RabbitMQ takes no
+    # authorization id.
     parts = raw.split(b"\x00")
-    if len(parts) != 3:
+    if len(parts) != 3 or parts[0]:
         return None
     return parts[1].decode(errors="replace"), parts[2].decode(errors="replace")
 

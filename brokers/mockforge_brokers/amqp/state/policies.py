@@ -224,6 +224,9 @@ OPERATOR_SETTINGS: Final = tuple(_LIMITS)
 
 _OF_STREAMS: Final = frozenset(("max-age", "stream-max-segment-size-bytes"))
 _OF_MIRRORS: Final = frozenset(name for name in _SETTINGS if name.startswith("ha-"))
+_WITHOUT_MIRRORS: Final = {
+    name: check for name, check in _SETTINGS.items() if name not in _OF_MIRRORS
+}
 _NOT_APPLICABLE: Final[dict[str, frozenset[str]]] = {
     "classic": _OF_STREAMS
     | {"delivery-limit", "dead-letter-strategy", "initial-cluster-size", "queue-leader-locator"},
@@ -245,8 +248,11 @@ _NOT_APPLICABLE: Final[dict[str, frozenset[str]]] = {
 """A policy that sets one of these does not hold at all for such a queue (asked of 3.10.8)."""
 
 
-def check_policy(policy: NamedPolicy, *, operator: bool) -> None:
-    """Raises InvalidInput, in RabbitMQ's words where it has words for people."""
+def check_policy(policy: NamedPolicy, *, operator: bool, mirrors: bool) -> None:
+    """Raises InvalidInput, in RabbitMQ's words where it has words for people.
+
+    `mirrors`: queues may be mirrored.
+    """
     what = f"policy {policy.name!r}"
     if not policy.name:
         raise InvalidInput("a policy needs a name")
@@ -262,7 +268,7 @@ def check_policy(policy: NamedPolicy, *, operator: bool) -> None:
         )
     if not policy.definition:
         raise InvalidInput(f"{what} sets nothing: give it a definition, as max-length=1000")
-    known = _LIMITS if operator else _SETTINGS
+    known = _LIMITS if operator else _SETTINGS if mirrors else _WITHOUT_MIRRORS
     for name, value in policy.definition.items():
         if name not in known:
             kind = "an operator policy" if operator else "a policy"

@@ -264,7 +264,7 @@ class VirtualHost(Topology):
 
     def set_policy(self, policy: NamedPolicy, *, operator: bool = False) -> None:
         """Add or replace, in force at once; raises InvalidInput."""
-        check_policy(policy, operator=operator)
+        check_policy(policy, operator=operator, mirrors=self.profile.has_mirrors)
         self.policies.set((policy,), operator=operator)
         self.apply_policies()
         self.keeper.host_changed(self.name)
