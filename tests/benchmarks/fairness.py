@@ -76,8 +76,9 @@ def _loaded(load: Load, port: int) -> Iterator[subprocess.Popen[str]]:
     )
     assert process.stdout is not None
     try:
-        ready, _, _ = select.select([process.stdout], [], [], _SETTING_UP)
-        if not ready or not process.stdout.readline():
+        poll = select.poll()
+        poll.register(process.stdout, select.POLLIN)
+        if not poll.poll(_SETTING_UP * 1000) or not process.stdout.readline():
             raise Skipped(f"the load was not set up within {_SETTING_UP:.0f} s")
         time.sleep(0.5)
         yield process

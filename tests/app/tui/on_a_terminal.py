@@ -1,7 +1,8 @@
 """A child process: the screen on its standard streams, and an echo server in the same loop.
 
 Its first argument is where to write the server's port. Lines are answered with `line: answer`:
-`echo` proves that the loop runs; the rest ask about the screen, or make it do something.
+`echo` proves that the loop runs; the rest ask about the screen, or make it do something: `edit
+EDITOR` has that editor edit the line.
 """
 
 import asyncio
@@ -28,7 +29,8 @@ class Questions:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := (await reader.readline()).decode().strip():
-            answer = getattr(self, f"do_{line}")()
+            verb, *words = line.split()
+            answer = getattr(self, f"do_{verb}")(*words)
             writer.write(f"{line}: {answer}\n".encode())
             await writer.drain()
         writer.close()
@@ -60,7 +62,8 @@ class Questions:
     def do_factory(self) -> str:
         return str(asyncio.get_running_loop().get_task_factory())
 
-    def do_edit(self) -> str:
+    def do_edit(self, editor: str) -> str:
+        os.environ["VISUAL"] = editor
         self.app.dashboard.prefill("pub mqtt:a/b x")
         self.app.dashboard.prompt.takes_key("ctrl+o")
         return "asked"

@@ -39,19 +39,21 @@ pytestmark = [
 
 _DEADLINE = 600.0
 """Seconds after which something never came; no machine is as slow as that."""
+_SOON = 10
+"""Milliseconds that one look waits for what there is to read."""
 
 
 class Terminal:
     """A pseudo terminal with the screen on it, and a line to the loop behind the screen."""
 
-    def __init__(self, folder: Path, editor: str = "") -> None:
+    def __init__(self, folder: Path) -> None:
         self.output = b""
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         ready = folder / "port"
         environment = {
             **os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor",
-            "VISUAL": editor, "EDITOR": editor, "PYTHONWARNINGS": "ignore",
+            "PYTHONWARNINGS": "ignore",
         }  # fmt: skip
         child = Path(__file__).with_name("on_a_terminal.py")
         self._process = subprocess.Popen(
@@ -59,14 +61,16 @@ class Terminal:
             stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
         )  # fmt: skip
         os.close(slave)
+        self._painted = looking_at(self._master)
         self.until(lambda: ready.exists() and ready.read_text().endswith("\n"), "the screen is up")
         self._line = socket.create_connection(("127.0.0.1", int(ready.read_text())), _DEADLINE)
         self._answers = self._line.makefile("rb")
+        self._answered = looking_at(self._line)
 
     def ask(self, question: str, *, reading: bool = False) -> str:
         """`reading`: take what is painted meanwhile, without which it may never answer."""
         self._line.sendall(f"{question}\n".encode())
-        while reading and not select.select([self._line], [], [], 0.01)[0]:
+        while reading and not self._answered.poll(_SOON):
             self.read()
         answer = self._answers.readline().decode()
         assert answer.startswith(f"{question}: "), f"no answer to {question}"
@@ -74,7 +78,7 @@ class Terminal:
 
     def read(self) -> None:
         """Take what the terminal has got, as a terminal does that is not stopped."""
-        while select.select([self._master], [], [], 0.01)[0]:
+        while self._painted.poll(_SOON):
             try:
                 self.output += os.read(self._master, 65536)
             except OSError:
@@ -101,33 +105,46 @@ class Terminal:
         os.close(self._master)
 
 
+def looking_at(source: int | socket.socket) -> select.poll:
+    """`select.select` would know no descriptor above 1,023, of which a run may have many."""
+    poll = select.poll()
+    poll.register(source, select.POLLIN)
+    return poll
+
+
 @contextlib.contextmanager
-def terminal(folder: Path, editor: str = "") -> Iterator[Terminal]:
-    shown = Terminal(folder, editor)
+def terminal(folder: Path) -> Iterator[Terminal]:
+    shown = Terminal(folder)
     try:
         yield shown
     finally:
         shown.close()
 
 
-def test_echoes_go_on_while_nobody_reads_the_terminal(tmp_path: Path) -> None:
-    with terminal(tmp_path) as shown:
-
-        def stalled() -> bool:
-            # A whole screen each time: a few fill what the terminal and the writer hold.
-            shown.ask("paint")
-            assert shown.ask("echo") == "here"
-            return int(shown.ask("dropped")) > 0
-
-        shown.until(stalled, "frames are dropped", reading=False)
-        for _ in range(20):
-            shown.ask("traffic")
-            assert shown.ask("echo") == "here"
-        shown.until(lambda: shown.ask("behind") == "False", "the screen catches up")
-        shown.ask("quit")
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    """One for all that leave the screen as it was; a start takes longer than each of them."""
+    with terminal(tmp_path_factory.mktemp("shown")) as shown:
+        yield shown
 
 
-def test_echoes_go_on_while_an_editor_has_the_terminal(tmp_path: Path) -> None:
+def test_echoes_go_on_while_nobody_reads_the_terminal(shown: Terminal) -> None:
+    before = int(shown.ask("dropped"))
+
+    def stalled() -> bool:
+        # A whole screen each time: a few fill what the terminal and the writer hold.
+        shown.ask("paint")
+        assert shown.ask("echo") == "here"
+        return int(shown.ask("dropped")) > before
+
+    shown.until(stalled, "frames are dropped", reading=False)
+    for _ in range(20):
+        shown.ask("traffic")
+        assert shown.ask("echo") == "here"
+    shown.until(lambda: shown.ask("behind") == "False", "the screen catches up")
+
+
+def test_echoes_go_on_while_an_editor_has_the_terminal(shown: Terminal, tmp_path: Path) -> None:
     waits = tmp_path / "editor.sh"
     go_on = tmp_path / "go-on"
     started = tmp_path / "started"
@@ -136,17 +153,15 @@ def test_echoes_go_on_while_an_editor_has_the_terminal(tmp_path: Path) -> None:
         'echo "pub mqtt:a/b edited" > "$1"\n'
     )
     waits.chmod(0o755)
-    with terminal(tmp_path, str(waits)) as shown:
-        shown.ask("edit")
-        shown.until(started.exists, "the editor runs")
-        for _ in range(20):
-            shown.ask("traffic")
-            assert shown.ask("echo") == "here"
-        go_on.touch()
-        shown.until(lambda: shown.ask("prompt") == "pub mqtt:a/b edited", "the line comes back")
-        before = len(shown.output)
-        shown.until(lambda: len(shown.output) > before, "the screen is painted again")
-        shown.ask("quit")
+    shown.ask(f"edit {waits}")
+    shown.until(started.exists, "the editor runs")
+    for _ in range(20):
+        shown.ask("traffic")
+        assert shown.ask("echo") == "here"
+    go_on.touch()
+    shown.until(lambda: shown.ask("prompt") == "pub mqtt:a/b edited", "the line comes back")
+    before = len(shown.output)
+    shown.until(lambda: len(shown.output) > before, "the screen is painted again")
 
 
 @pytest.mark.parametrize(
@@ -154,16 +169,12 @@ def test_echoes_go_on_while_an_editor_has_the_terminal(tmp_path: Path) -> None:
     [("/nowhere/ed", "/nowhere/ed does not start"), ("false", "false ended with status 1")],
 )
 def test_an_editor_that_fails_is_named_and_the_line_is_as_it_was(
-    tmp_path: Path, editor: str, said: str
+    shown: Terminal, editor: str, said: str
 ) -> None:
-    with terminal(tmp_path, editor) as shown:
-        shown.ask("edit")
-        # An editor gets the terminal only once it has taken all that was painted before.
-        shown.until(lambda: said in shown.ask("noted", reading=True), "the editor is named")
-        shown.until(
-            lambda: shown.ask("prompt", reading=True) == "pub mqtt:a/b x", "the line is back"
-        )
-        shown.ask("quit")
+    shown.ask(f"edit {editor}")
+    # An editor gets the terminal only once it has taken all that was painted before.
+    shown.until(lambda: said in shown.ask("noted", reading=True), "the editor is named")
+    shown.until(lambda: shown.ask("prompt", reading=True) == "pub mqtt:a/b x", "the line is back")
 
 
 def test_a_signal_to_end_ends_the_screen_and_restores_the_terminal(tmp_path: Path) -> None:
@@ -173,35 +184,32 @@ def test_a_signal_to_end_ends_the_screen_and_restores_the_terminal(tmp_path: Pat
         assert b"\x1b[?1049l" in shown.output
 
 
-def test_what_start_up_made_is_frozen_out_of_garbage_collections(tmp_path: Path) -> None:
-    with terminal(tmp_path) as shown:
-        assert shown.ask("frozen") == "True"
+def test_what_start_up_made_is_frozen_out_of_garbage_collections(shown: Terminal) -> None:
+    assert shown.ask("frozen") == "True"
 
 
-def test_the_loop_has_its_own_task_factory_again(tmp_path: Path) -> None:
-    with terminal(tmp_path) as shown:
-        assert shown.ask("factory") == "None"
+def test_the_loop_has_its_own_task_factory_again(shown: Terminal) -> None:
+    assert shown.ask("factory") == "None"
 
 
-def test_escape_sequences_of_clients_never_reach_the_terminal(tmp_path: Path) -> None:
-    with terminal(tmp_path) as shown:
-        newest = int(shown.ask("newest"))
-        shown.ask("hostile")
-        shown.until(lambda: int(shown.ask("newest")) > newest, "the row is there")
-        for _ in range(5):
-            shown.ask("select")
-            before = len(shown.output)
-            shown.until(lambda b=before: len(shown.output) > b, "it is painted")  # type: ignore[misc]
-        shown.until(lambda: b"pwned" in shown.output, "it is shown")
-        # Textual sets the shape of the mouse pointer: an OSC of its own.
-        text = re.sub("\x1b\\]22;\\w+\x07", "", shown.output.decode())
-        assert "]0;pwned" in text
-        assert "\x1b]0;pwned" not in text
-        assert "\x07" not in text
-        assert "\x9b" not in text
-        assert "\u202e" not in text
-        assert not re.search(r"pwned[^\x1b]*\x1b\[2J", text)
-        assert shown.ask("echo") == "here"
+def test_escape_sequences_of_clients_never_reach_the_terminal(shown: Terminal) -> None:
+    newest = int(shown.ask("newest"))
+    shown.ask("hostile")
+    shown.until(lambda: int(shown.ask("newest")) > newest, "the row is there")
+    for _ in range(5):
+        shown.ask("select")
+        before = len(shown.output)
+        shown.until(lambda b=before: len(shown.output) > b, "it is painted")  # type: ignore[misc]
+    shown.until(lambda: b"pwned" in shown.output, "it is shown")
+    # Textual sets the shape of the mouse pointer: an OSC of its own.
+    text = re.sub("\x1b\\]22;\\w+\x07", "", shown.output.decode())
+    assert "]0;pwned" in text
+    assert "\x1b]0;pwned" not in text
+    assert "\x07" not in text
+    assert "\x9b" not in text
+    assert "\u202e" not in text
+    assert not re.search(r"pwned[^\x1b]*\x1b\[2J", text)
+    assert shown.ask("echo") == "here"
 
 
 def test_markup_of_clients_is_shown_as_it_is_written() -> None:

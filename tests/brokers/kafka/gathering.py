@@ -8,7 +8,7 @@ wait for further members (`group.initial.rebalance.delay.ms=0`), in `recorded/ga
 """
 
 import json
-import select
+import selectors
 import socket
 import sys
 import time
@@ -82,7 +82,10 @@ class Room:
         found = {}
         while self._asked:
             waiting = {self._lines[line]: line for line in self._asked}
-            readable, _, _ = select.select(list(waiting), [], [], _QUIET)
+            with selectors.DefaultSelector() as selector:
+                for one in waiting:
+                    selector.register(one, selectors.EVENT_READ)
+                readable = [key.fileobj for key, _ in selector.select(_QUIET)]
             if not readable:
                 break
             for one in readable:

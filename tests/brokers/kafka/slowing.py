@@ -5,7 +5,6 @@
 """
 
 import json
-import select
 import socket
 import sys
 from collections.abc import Callable
@@ -35,6 +34,8 @@ FREE = "free"
 """The client id that no quota holds."""
 _SOON = 0.5
 """Seconds within which Apache Kafka answers what it reads at once."""
+_PATIENCE = 10.0
+"""Seconds that it has for anything else."""
 
 
 class Client(Protocol):
@@ -82,7 +83,7 @@ def ours() -> Connect:
 class _ApachesClient:
     def __init__(self, host: str, port: int, client_id: str) -> None:
         self._id = client_id
-        self._socket = socket.create_connection((host, port), timeout=10)
+        self._socket = socket.create_connection((host, port), timeout=_PATIENCE)
 
     def call(self, message: Message, version: int) -> Any:
         assert message.api_key is not None
@@ -98,10 +99,12 @@ class _ApachesClient:
     def is_read(self) -> bool:
         try:
             self._socket.sendall(encode_request(ApiVersionsRequest(), 0, 1, self._id))
-            readable, _, _ = select.select([self._socket], [], [], _SOON)
-            return bool(readable and self._frame())
+            self._socket.settimeout(_SOON)
+            return bool(self._frame())
         except OSError:
             return False
+        finally:
+            self._socket.settimeout(_PATIENCE)
 
     def _frame(self) -> bytes:
         found = b""

@@ -43,6 +43,8 @@ class Terminal:
         )
         os.close(its)
         self._terminal = own
+        self._readable = select.poll()
+        self._readable.register(own, select.POLLIN)
         self._written = b""
 
     def __enter__(self) -> "Terminal":
@@ -64,7 +66,7 @@ class Terminal:
             if time.monotonic() > deadline or self._process.poll() is not None:
                 raise AssertionError(f"it does not show {missing}: {' '.join(text.split())[-300:]}")
             # Reading from the terminal of a program that is gone is an error.
-            if select.select([self._terminal], [], [], 0.1)[0]:
+            if self._readable.poll(100):
                 with suppress(OSError):
                     self._written += os.read(self._terminal, 1 << 16)
 
