@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mockforge_tui import cli
+from mockforge_tui import MockForge, cli
 
 
 class Instance:
@@ -193,16 +193,6 @@ def test_commands_from_pages_of_other_sites_are_refused(instance, origin, status
     assert answer == status
 
 
-def test_a_token_is_asked_for_where_there_is_one():
-    guarded = Instance("--admin-token", "secret")
-    try:
-        assert guarded.get("health")[0] == 401
-        assert guarded.get("health", Authorization="Bearer wrong")[0] == 401
-        assert guarded.get("health", Authorization="Bearer secret")[0] == 200
-    finally:
-        assert guarded.end()[0] == 0
-
-
 @pytest.mark.parametrize("into", ["", " > rows.jsonl"])
 @pytest.mark.parametrize(
     "last", [b"", b'{"topic":"ord', b'{"error":"no topic","topic":"x","_text":"refused"}\n']
@@ -239,19 +229,20 @@ def test_do_says_when_the_instance_ends_while_it_answers(
 
 
 @pytest.mark.parametrize("token", ["secret", "größer", "日本"])
-def test_do_is_let_in_by_a_token_of_any_characters(token, capsys):
-    guarded = Instance("--admin-token", token)
-    try:
-        assert cli.run(["do", "help", "--attach", guarded.url, "--token", token]) == 0
-        assert cli.run(["do", "help", "--attach", guarded.url, "--token", f"{token}x"]) == 2
+def test_a_token_of_any_characters_is_asked_for_where_there_is_one(token, capsys):
+    with MockForge(admin=True, admin_token=token, kafka=False, amqp=False) as guarded:
+        url = guarded.facts["admin"]["url"]
+        for given in ({}, {"Authorization": "Bearer wrong"}):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(urllib.request.Request(f"{url}/health", headers=given))
+            with refused.value:
+                assert refused.value.code == 401
+        assert cli.run(["do", "help", "--attach", url, "--token", token]) == 0
+        assert cli.run(["do", "help", "--attach", url, "--token", f"{token}x"]) == 2
         assert "a bearer token is wanted" in capsys.readouterr().err
-    finally:
-        assert guarded.end()[0] == 0
 
 
 def test_do_runs_a_command_in_the_instance(instance, capsys):
-    from mockforge_tui import cli
-
     assert cli.run(["do", "topic add by.do", "--attach", instance.url]) == 0
     assert cli.run(["do", "--json", "topic ls by.*", "--attach", instance.url]) == 0
     assert '"by.do"' in capsys.readouterr().out
@@ -277,12 +268,6 @@ def test_fail_on_makes_the_exit_status_1_and_names_what_happened(cause, status):
     assert (line in error) is bool(status)
 
 
-def test_fail_on_takes_only_what_it_knows():
-    done = subprocess.run(
-        [sys.executable, "-m", "mockforge_tui", "--headless", "--fail-on", "lint:error,rain"],
-        capture_output=True,
-        text=True,
-        timeout=150,
-    )
-    assert done.returncode == 2
-    assert "protocol-error is wanted, not 'rain'" in done.stderr
+def test_fail_on_takes_only_what_it_knows(capsys):
+    assert cli.run(["--headless", "--fail-on", "lint:error,rain"]) == 2
+    assert "protocol-error is wanted, not 'rain'" in capsys.readouterr().err

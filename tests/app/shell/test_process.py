@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -57,25 +56,18 @@ def test_a_signal_ends_a_tail_gracefully(tmp_path: Path) -> None:
     assert shell.returncode == 0
 
 
-def loaded(code: str, names: Sequence[str]) -> list[str]:
-    """Which of these modules a piece of code imports."""
-    check = f"{code}\nimport sys\nprint([n for n in {list(names)!r} if n in sys.modules])"
+def test_the_console_brings_no_screen_no_prompt_and_no_templates_along() -> None:
+    """Templates wait for the first one that is typed."""
+    heavy = ["textual", "rich", "prompt_toolkit", "faker", "starlette", "prometheus_client"]
+    heavy.append("mockforge_tui.fixtures.templates.compiler")
+    check = (
+        "import mockforge_tui.console.session, mockforge_tui.shell, sys\n"
+        f"print([each for each in {heavy} if each in sys.modules])"
+    )
     ran = subprocess.run(
         [sys.executable, "-c", check], capture_output=True, text=True, check=True, timeout=150
     )
-    found: list[str] = json.loads(ran.stdout.replace("'", '"'))
-    return found
-
-
-def test_the_console_brings_no_screen_and_no_prompt_along() -> None:
-    code = "import mockforge_tui.console.session, mockforge_tui.shell"
-    heavy = ["textual", "rich", "prompt_toolkit", "faker", "starlette", "prometheus_client"]
-    assert loaded(code, heavy) == []
-
-
-def test_templates_wait_for_the_first_one_that_is_typed() -> None:
-    code = "import mockforge_tui.console.session"
-    assert loaded(code, ["mockforge_tui.fixtures.templates.compiler"]) == []
+    assert ran.stdout == "[]\n"
 
 
 def test_the_shell_writes_ready_and_env_files_too(tmp_path: Path) -> None:
