@@ -57,12 +57,9 @@ class Shop(Scene):
             "bind amq.topic q.mail order.*",
         ):
             self.run(line)
+        self._fill("orders.created", PARTITION, OLD_RECORDS)
+        self._fill("stock.moved", 0, 4118)
         self.order_svc = self.kafka_client()
-        self._produce("orders.created", PARTITION, _many(OLD_RECORDS))
-        # Nobody is to see each of them: that alone would take longer than most tests.
-        self.record.stop()
-        self._produce("stock.moved", 0, _many(4118))
-        self.record.start()
         self.billing, _ = self.join("billing", "billing", {"orders.created": [0, 1, PARTITION]})
         self.dev_7 = self.mqtt_client("dev-7", version=4)
         self.hmi = self.mqtt_client("hmi", "sensors/#", qos=0)
@@ -87,6 +84,14 @@ class Shop(Scene):
             self.time.advance(0.005)
             self._pay(number)
             self.time.advance(0.09)
+
+    def _fill(self, topic: str, partition: int, records: int) -> None:
+        """Records that were there before: all but one in a batch, which nobody looks into."""
+        self.kafka.publish(topic, b"{}", partition=partition)
+        cluster = self.kafka.cluster
+        self.record.stop()
+        cluster.append(cluster.topics.named(topic).log(partition), _many(records - 1), client="old")
+        self.record.start()
 
     def _amqp(self, name: str) -> AmqpClient:
         client = AmqpClient(self.networks["amqp"])
@@ -123,7 +128,9 @@ class Shop(Scene):
             json.dumps(order).encode(),
             (("trace", b"00-4bf92f-01"),),
         )
-        self._produce("orders.created", PARTITION, build_batch([record]))
+        data = PartitionProduceData(index=PARTITION, records=build_batch([record]))
+        topic = TopicProduceData(name="orders.created", partition_data=[data])
+        self.ask(self.order_svc, ProduceRequest(acks=-1, topic_data=[topic]), 9, "order-svc")
         self.time.advance(0.001)
         part = FetchPartition(
             partition=PARTITION, fetch_offset=OLD_RECORDS + number, partition_max_bytes=1 << 20
@@ -132,11 +139,6 @@ class Shop(Scene):
             min_bytes=1, topics=[FetchTopic(topic="orders.created", partitions=[part])]
         )
         self.ask(self.billing, wanted, 11, "billing")
-
-    def _produce(self, name: str, partition: int, batch: bytes) -> None:
-        data = PartitionProduceData(index=partition, records=batch)
-        topic = TopicProduceData(name=name, partition_data=[data])
-        self.ask(self.order_svc, ProduceRequest(acks=-1, topic_data=[topic]), 9, "order-svc")
 
     def _measure(self, number: int) -> None:
         value = json.dumps({"t": 21.5 + number / 10, "unit": "C"}).encode()
