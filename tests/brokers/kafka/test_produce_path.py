@@ -238,6 +238,7 @@ def like(request: Request, **changes: object) -> Request:
 @example(([like(OLD, client=client, sequence=n) for n in range(3) for client in "xy"], []))
 # Damaged behind the first: length of the records too small, too large, null, endless, cut off.
 @example(([NEW, like(NEW, patch=(-4, 1))], []))
+@example(([NEW, like(NEW, patch=(-1, 1))], []))
 @example(([OLD, like(OLD, cut=1)], []))
 @example(([OLD, like(OLD, tail=b"\0")], []))
 @example(([NEW, like(NEW, tail=b"\0\0\0")], []))

@@ -602,6 +602,10 @@ def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
           [alone(*in_turn("a", 1, 6), *in_turn("b/c", 1, 6)), ("ack", 1, b"", [4] * 9),
            ("ack", 1, b"", [4] * 9)]))  # fmt: skip
 @example((Setting(takers=(Taker("a", 2),), own="a"), [alone(*in_turn("a", 1, 6))]))
+# What lint looks at in each hundredth, and what only the disk has to know.
+@example((Setting(takers=(Taker("a", 2),)), [alone(*in_turn("a", 1, 101))]))
+@example((Setting(takers=(Taker("a", 0),), disk=True),
+          [alone(*twice("a", 1, 2, 3)), alone(*twice("a", 4))]))  # fmt: skip
 # An unfinished QoS 2 publish, other sizes, another route, what is incomplete or on disk.
 @example((Setting(takers=(Taker("#", 1),)),
           [alone(*qos_1("a", 1, 3), *twice("b/c", 7), *qos_1("a", 6, 9),
