@@ -51,7 +51,10 @@ def read_request_header(frame: bytes) -> tuple[RequestHeader, int]:
         # As `is_flexible`, written out: this is on the way of each request.
         if message is not None and (since := message.flexible) is not None and version >= since:
             at = _skip_tags(frame, at)
-    except (struct.error, IndexError, UnicodeDecodeError, Malformed) as error:
+    except (struct.error, IndexError):
+        where = f"request header in a frame of {len(frame)} bytes"
+        raise ProtocolError(f"{where}: the frame ends within it") from None
+    except (UnicodeDecodeError, Malformed) as error:
         raise ProtocolError(f"request header in a frame of {len(frame)} bytes: {error}") from None
     # Past its own `__new__`, which is in Python.
     return tuple.__new__(RequestHeader, (api_key, version, correlation_id, client_id)), at
