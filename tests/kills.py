@@ -315,9 +315,12 @@ async def _amqp(program: Program, messages: int, kill_at: int) -> str:
                     killed.set()
                     program.kill()
 
-    await asyncio.wait_for(
-        asyncio.gather(*map(publish, range(messages)), return_exceptions=True), PATIENCE
-    )
+    publishes = asyncio.gather(*map(publish, range(messages)), return_exceptions=True)
+    before = -1
+    while not publishes.done():
+        assert len(confirmed) > before, f"amqp: no confirm for {PATIENCE:.0f} s after {before}"
+        before = len(confirmed)
+        await asyncio.wait((publishes,), timeout=PATIENCE)
     assert killed.is_set(), "amqp: it ended before enough of it was confirmed"
     program.start()
     connection = await aio_pika.connect(url)
