@@ -65,6 +65,8 @@ def threads(name, value, text):
 BUFFER = (
     "requirement failed: log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread."
 )
+OVERRIDES = "max.connections.per.ip.overrides"
+UNREAD = f"Error parsing configuration property '{OVERRIDES}': begin 0, end -1, length"
 ROLL = "requirement failed: log.roll.ms must be greater than or equal to 1"
 LOCAL = "Invalid value {} for configuration log.local.retention.{}: Value must not be"
 LAG = "Invalid value {} for configuration log.remote.copy.lag.{}: Value must not exceed"
@@ -108,6 +110,11 @@ LAG = "Invalid value {} for configuration log.remote.copy.lag.{}: Value must not
             {"max.connections.per.ip": "0", "max.connections.per.ip.overrides": "127.0.0.1:5"},
             TAKEN,
         ),
+        ({OVERRIDES: "127.0.0.1"}, refused(f"{UNREAD} 9")),
+        ({OVERRIDES: "127.0.0.1:1,there"}, refused(f"{UNREAD} 5")),
+        ({OVERRIDES: "127.0.0.1:x"}, refused('For input string: "x"')),
+        ({OVERRIDES: "127.0.0.1:", "log.roll.ms": "0"}, refused('For input string: ""')),
+        ({OVERRIDES: "a:1 , :: 2,"}, TAKEN),
         (
             {"group.consumer.assignment.interval.ms": "15001"},
             refused(

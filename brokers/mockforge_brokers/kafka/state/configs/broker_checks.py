@@ -4,6 +4,7 @@ First `KafkaConfig.validateValues`, then each part of the server that would take
 (`BrokerReconfigurable`), in the words of Apache Kafka 4.4.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -40,6 +41,8 @@ _MANY_LINES: Final = 256
 """The table's size of Java's map of the lines of a server.properties."""
 _CLEANERS: Final = "log.cleaner.threads"
 _BUFFER: Final = "log.cleaner.dedupe.buffer.size"
+_OVERRIDES: Final = "max.connections.per.ip.overrides"
+_INT: Final = re.compile(r"[+-]?[0-9]+")
 _AS_RETAINED: Final = -2
 _UNBOUNDED: Final = -1
 
@@ -188,12 +191,34 @@ def _cordoned(after: Value) -> str:
     return f"requirement failed: {text} Missing entries : {missing}" if missing else ""
 
 
+def _overridden(after: Value) -> str:
+    """Hosts with a number each: `Csv.parseCsvMap`, in the words of Java 17."""
+    parts = re.split(r"\s*,\s*", text) if (text := after(_OVERRIDES)) else []
+    while parts and not parts[-1]:
+        parts.pop()
+    for part in parts:
+        if ":" not in part:
+            length = len(part.encode("utf-16-le")) // 2
+            return (
+                f"Error parsing configuration property '{_OVERRIDES}': begin 0, end -1, length"
+                f" {length}"
+            )
+    numbers = {
+        host.strip(): number.strip() for host, _, number in (p.rpartition(":") for p in parts)
+    }
+    for host in in_hash_order(numbers, hash_of):
+        number = numbers[host]
+        if not (_INT.fullmatch(number) and -(2**31) <= int(number) < 2**31):
+            return f'For input string: "{number}"'
+    return ""
+
+
 def _connected(after: Value) -> str:
-    if int(after("max.connections.per.ip")) or after("max.connections.per.ip.overrides"):
+    if int(after("max.connections.per.ip")) or after(_OVERRIDES):
         return ""
     return (
-        "requirement failed: max.connections.per.ip can be set to zero only if"
-        " max.connections.per.ip.overrides property is set."
+        f"requirement failed: max.connections.per.ip can be set to zero only if {_OVERRIDES}"
+        " property is set."
     )
 
 
@@ -212,6 +237,7 @@ _REQUIREMENTS: Final[tuple[tuple[tuple[str, ...], Callable[[Value], str]], ...]]
         ((f"group.{kind}.assignment.interval.ms",), _assigned(kind))
         for kind in ("consumer", "share", "streams")
     ),
+    ((_OVERRIDES,), _overridden),
     ((_MAP,), mismapped),
     (("listeners", _MAP), misread),
     (("log.roll.ms",), _rolled),
@@ -220,5 +246,5 @@ _REQUIREMENTS: Final[tuple[tuple[tuple[str, ...], Callable[[Value], str]], ...]]
     ((_BUFFER, _CLEANERS), _buffered),
     (("listeners",), lacking),
     (("cordoned.log.dirs",), _cordoned),
-    (("max.connections.per.ip", "max.connections.per.ip.overrides"), _connected),
+    (("max.connections.per.ip", _OVERRIDES), _connected),
 )
