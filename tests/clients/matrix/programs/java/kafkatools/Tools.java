@@ -1,14 +1,9 @@
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.InputStream;
-import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.common.utils.internals.Exit;
 
 /** Kafka's command line tools (its bin folder), each run in this JVM and named as its script is. */
 public class Tools extends Checks {
@@ -16,48 +11,8 @@ public class Tools extends Checks {
   static final String TOPIC = RUN + "-tools";
   static final String GROUP = RUN + "-tools";
 
-  /** Instead of the end of this JVM. */
-  static class Ended extends RuntimeException {
-    Ended(int status) {
-      super("status " + status);
-    }
-  }
-
-  record Ran(int status, String output) {}
-
-  /** The output of a tool that is given this input. */
   static Ran ran(String name, String input, String... words) throws Exception {
-    var main = Class.forName("org.apache.kafka.tools." + name).getMethod("main", String[].class);
-    var output = new ByteArrayOutputStream();
-    InputStream in = System.in;
-    PrintStream out = System.out, err = System.err;
-    var hooks = new ArrayList<Runnable>();
-    var first = new ArrayList<Ran>();
-    Exit.Procedure ends = (status, message) -> {
-      hooks.forEach(Runnable::run);
-      hooks.clear();
-      // Some tools take what is thrown here for a failure of theirs, and show it.
-      first.add(new Ran(status, output.toString()));
-      throw new Ended(status);
-    };
-    Exit.setExitProcedure(ends);
-    Exit.setHaltProcedure(ends);
-    Exit.setShutdownHookAdder((called, hook) -> hooks.add(hook));
-    var to = new PrintStream(output, true);
-    System.setIn(new ByteArrayInputStream(input.getBytes()));
-    System.setOut(to);
-    System.setErr(to);
-    try {
-      main.invoke(null, (Object) words);
-      hooks.forEach(Runnable::run);
-    } catch (java.lang.reflect.InvocationTargetException error) {
-      if (!(error.getCause() instanceof Ended)) throw error;
-    } finally {
-      System.setIn(in);
-      System.setOut(out);
-      System.setErr(err);
-    }
-    return first.isEmpty() ? new Ran(0, output.toString()) : first.get(0);
+    return Ran.of(120, "org.apache.kafka.tools." + name, input, words);
   }
 
   /** The output of a tool that must succeed, asked at the broker. */
@@ -82,8 +37,8 @@ public class Tools extends Checks {
   }
 
   static String succeeded(String name, Ran done) {
-    if (done.status != 0) throw new AssertionError(name + ": " + done.output.strip());
-    return done.output;
+    if (done.status() != 0) throw new AssertionError(name + ": " + done.output().strip());
+    return done.output();
   }
 
   static void has(String output, String... texts) {
@@ -117,8 +72,8 @@ public class Tools extends Checks {
     has(tool("TopicCommand", "--list"), TOPIC + "-gone");
     tool("TopicCommand", "--delete", "--topic", TOPIC + "-gone");
     var again = ran("TopicCommand", "", "--create", "--topic", TOPIC, "--bootstrap-server", SERVERS);
-    equal(again.status, 1);
-    has(again.output, "Topic '" + TOPIC + "' already exists.");
+    equal(again.status(), 1);
+    has(again.output(), "Topic '" + TOPIC + "' already exists.");
   }
 
   static void configs() throws Exception {
@@ -262,41 +217,26 @@ public class Tools extends Checks {
 
   static void streams() throws Exception {
     has(ran("StreamsResetter", "", words("--bootstrap-server " + SERVERS + " --application-id " + RUN
-        + "-app --input-topics " + TOPIC + " --force")).output, "Reset-offsets for input topics");
+        + "-app --input-topics " + TOPIC + " --force")).output(), "Reset-offsets for input topics");
     tool("streams.StreamsGroupCommand", "--list");
     tool("consumer.group.ShareGroupCommand", "--list");
   }
 
   static void security() throws Exception {
     var refused = ran("AclCommand", "", "--list", "--bootstrap-server", SERVERS);
-    has(refused.output, "No Authorizer is configured");
+    has(refused.output(), "No Authorizer is configured");
     var lines = new ArrayList<String>();
     KafkaSettings.login("PLAIN", "secret").forEach((key, value) -> lines.add(key + "=" + value));
     String settings = file("login", String.join("\n", lines));
     var token = ran("DelegationTokenCommand", "", "--create", "--max-life-time-period", "-1", "--command-config", settings,
         "--bootstrap-server", env("KAFKA_TLS_BOOTSTRAP_SERVERS"));
-    has(token.output, "Delegation Token feature is not enabled");
+    has(token.output(), "Delegation Token feature is not enabled");
   }
 
   static void replicas() throws Exception {
-    var output = new ByteArrayOutputStream();
-    PrintStream out = System.out;
-    System.setOut(new PrintStream(output, true));
-    var thread = new Thread(() -> {
-      try {
-        Class.forName("org.apache.kafka.tools.ReplicaVerificationTool").getMethod("main", String[].class)
-            .invoke(null, (Object) words("--broker-list " + SERVERS + " --topics-include " + TOPIC + " --report-interval-ms 100"));
-      } catch (Exception error) {
-        error.printStackTrace(System.out);
-      }
-    });
-    thread.setDaemon(true);
-    try {
-      thread.start();
-      until("a report", () -> output.toString().contains("max lag is 0"));
-    } finally {
-      System.setOut(out);
-    }
+    // It reports until it is ended.
+    has(Ran.of(5, "org.apache.kafka.tools.ReplicaVerificationTool", "", words("--broker-list " + SERVERS
+        + " --topics-include " + TOPIC + " --report-interval-ms 100")).output(), "max lag is 0");
   }
 
   public static void main(String[] arguments) throws Exception {
