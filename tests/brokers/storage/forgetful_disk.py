@@ -31,6 +31,7 @@ class ForgetfulDisk:
         self._lock = threading.Lock()
         self._open = []
         """Of each file, so that no other one gets its number."""
+        self._stopped = False
         inner = disk.SegmentFile.put
 
         def put(file, pieces, at):
@@ -47,6 +48,8 @@ class ForgetfulDisk:
             monkeypatch.setattr(module, "sync_folder", self._sync_folder)
 
     def _written(self, handle, at, size):
+        if self._stopped:
+            return
         number = os.fstat(handle).st_ino
         if number not in self._dirty:
             self._dirty[number] = set()
@@ -55,6 +58,9 @@ class ForgetfulDisk:
             self._dirty[number] |= set(range(at // PAGE, (at + size - 1) // PAGE + 1))
 
     def _sync(self, handle):
+        if self._stopped:
+            # What it left is looked at, and nothing is kept open any more.
+            return
         number = os.fstat(handle).st_ino
         if number not in self._dirty:
             # One that was made by somebody else than a segment's writer.
@@ -87,6 +93,7 @@ class ForgetfulDisk:
 
         In the old one the writer's threads may be at work: with what they take away from it.
         """
+        self._stopped = True
         after = self.folder / "after"
         after.mkdir()
         for name, number in self._names.items():

@@ -80,6 +80,14 @@ def end_thread(made):
     """Of the writer; and let somebody else have the folder."""
     made._jobs.put(None)
     made._thread.join()
+    left = {made._file}
+    if made._syncer is not None:
+        left |= {file for file, _ in made._syncer.unsynced().values()}
+    for file in left:
+        if file is not None and file.open:
+            # As a kill does, with the room behind what was written.
+            file.open = False
+            os.close(file._handle)
     made._files.close()
 
 
