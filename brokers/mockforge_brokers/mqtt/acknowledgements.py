@@ -27,6 +27,8 @@ _PLAIN_PUBREL: Final = 0x6202
 _PLAIN_PUBCOMP: Final = 0x7002
 """The first two bytes of an acknowledgement without code and properties."""
 
+_PUBREL_TYPE: Final = int(PacketType.PUBREL)
+_PUBCOMP_TYPE: Final = int(PacketType.PUBCOMP)
 _NO_MATCHING_SUBSCRIBERS: Final = bytes((Reason.NO_MATCHING_SUBSCRIBERS,))
 _NO_MESSAGE: Final = Message("", b"", 0)
 _unpacked: Final = Struct(">HH").iter_unpack
@@ -131,6 +133,23 @@ def release(connection: "MqttConnection", data: bytes, position: int, end: int) 
         session.inbound_changed()
         _answer(connection, b"\x70", data[start:position])
     return position
+
+
+def release_one(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
+    """As `release` of a burst that is one: who has one message on the way sends each PUBREL so."""
+    session = connection.session
+    assert session is not None
+    packet_id = data[2] << 8 | data[3]
+    inbound = session.inbound
+    if packet_id not in inbound or session.withheld or data[1] != 2:
+        return 0
+    inbound.remove(packet_id)
+    session.inbound_changed()
+    connection.out.append(b"\x70" + data[1:])
+    counts = connection.counts
+    counts.received[_PUBREL_TYPE] += 1
+    counts.sent[_PUBCOMP_TYPE] += 1
+    return end
 
 
 def confirm(

@@ -58,6 +58,7 @@ from .acknowledgements import (
     confirm,
     receive,
     release,
+    release_one,
     settle,
 )
 from .again import MOST, remember
@@ -124,7 +125,7 @@ def acknowledge(connection: "MqttConnection", data: bytes) -> bool:
 
     Who has one message on the way sends each so. False: it is another one, and nothing was done.
     """
-    take = PLAIN.get(data[0])
+    take = ALONE.get(data[0])
     return (
         take is not None
         and connection.session is not None
@@ -337,3 +338,5 @@ PLAIN: Final[dict[int, Callable[["MqttConnection", bytes, int, int], int]]] = {
 }
 """What takes a stretch of plain packets that begin with this byte, up to the end of whole bursts;
 returns where it stops, which is in front of the first that is not plain."""
+ALONE: Final = PLAIN | {PUBREL: release_one}
+"""The same of a burst of `ACK_SIZE` bytes."""

@@ -238,6 +238,7 @@ def play(stage: Setting, actions: list[Action], *, fast: bool) -> list[object]:
     known = connection_module.remember_detailed if fast else Mock()
     with (
         patch.dict(burst.PLAIN, clear=not fast),
+        patch.dict(burst.ALONE, clear=not fast),
         patch.object(connection_module, "remember_detailed", known),
     ):
         scene = Crowd(stage)
@@ -519,6 +520,13 @@ def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
           [sent(stream(*[Publish("a", b"x", 2, packet_id=n) for n in (1, 2, 3)], version=5),
                 stream(*[Ack(PacketType.PUBREL, n) for n in (1, 2, 3)])),
            ("ack", 0, b"", []), ("return", 0, b"\1", []), ("ack", 0, b"", [])]))  # fmt: skip
+# A PUBREL alone: of a message that is withheld, or cut in front of its reason code.
+@example((Setting(version=5, takers=(Taker("a", 2),), hand_on="release"),
+          [sent(stream(Publish("a", b"x", 2, packet_id=1), version=5)),
+           sent(stream(Ack(PacketType.PUBREL, 1))), ("ack", 0, b"", [])]))  # fmt: skip
+@example((Setting(version=5, takers=(Taker("a", 2),)),
+          [sent(stream(Publish("a", b"x", 2, packet_id=1), version=5)),
+           sent(bytes.fromhex("6203 0001 00"), cuts=(4,)), ("ack", 0, b"", [])]))  # fmt: skip
 # A publish of QoS 2 to takers of each QoS, sent again, to the publisher itself, with properties.
 @example((MIXED, [sent(stream(*twice("a", 1, 2, 3, 4, 2, 2)), bytes.fromhex("3c06 0001 6100 0578"),
                        stream(publish("a", b"x", 4), publish("a", b"x", 6)))]))  # fmt: skip
