@@ -112,8 +112,8 @@ async def on_a_screen(act: Callable[[Stage], Any]) -> None:
     try:
         await runtime.start()
         app = ConsoleApp(runtime)
-        async with app.run_test(size=LARGE) as pilot:
-            await act(Stage(runtime, app, pilot))
+        async with app.run_test(size=LARGE):
+            await act(Stage(runtime, app))
     finally:
         await runtime.stop()
 

@@ -22,36 +22,56 @@ def _still() -> float:
     return 1000.0
 
 
+class PromptPilot(Pilot[int | None]):
+    """Goes on once nobody has anything left to do: Textual's waits until the process is idle for
+    20 ms, several times for each key, and the app is so only between two frames."""
+
+    async def settled(self) -> None:
+        """Let everybody take in what waits, and all that comes of it."""
+        ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+        while ready:
+            await asyncio.sleep(0)
+        if self.app._exception is not None:
+            raise self.app._exception
+
+    async def pause(self, delay: float | None = None) -> None:
+        """The same, and have what changed drawn; first wait for timers, if there is a delay."""
+        if delay is not None:
+            await asyncio.sleep(delay)
+        await self.settled()
+        self.app.screen._on_timer_update()
+        await self.settled()
+
+    async def _wait_for_screen(self, timeout: float = 30.0) -> bool:
+        await self.settled()
+        return True
+
+
 class Stage:
     """The app with its pilot; `keys` presses, `tick` is one frame with all its work."""
 
-    def __init__(self, runtime: Any, app: ConsoleApp, pilot: "Pilot[int | None]") -> None:
+    def __init__(self, runtime: Any, app: ConsoleApp) -> None:
         self.runtime = runtime
         self.app = app
-        self.pilot = pilot
+        self.pilot = PromptPilot(app)
         self.screen = app.dashboard
         self.flow = app.dashboard.flow
         self._now = 1000.0
 
     async def keys(self, *keys: str) -> None:
         for key in keys:
-            await self.pilot.press(key)
+            await self.press(key)
         await self.pilot.pause()
 
     async def press(self, key: str) -> None:
-        """One key, until all have met what it led to; nothing need be drawn.
-
-        By messages, not by time: `keys` waits for an idle process, thrice for each key.
-        """
+        """One key, until all have met what it led to; nothing need be drawn."""
+        # Not before what the test did is taken in.
+        await self.pilot.settled()
         event = events.Key(key, key_to_character(key))
         event.set_sender(self.app)
         self.app.post_message(event)
-        await self.settled()
-
-    async def settled(self) -> None:
-        """Let everybody take in what waits, what comes of it, and what comes of that."""
-        for _ in range(3):
-            await self.pilot._wait_for_screen()
+        await self.pilot.settled()
 
     async def type(self, text: str) -> None:
         named = {" ": "space", ":": "colon", "/": "slash", "*": "asterisk", ".": "full_stop"}
@@ -115,9 +135,9 @@ def play(
     async def scene() -> None:
         runtime: Any = Shop(rounds) if real is None else real()
         app = ConsoleApp(runtime, timer=_still, now=_still, **options)
-        async with app.run_test(size=size) as pilot:
-            stage = Stage(runtime, app, pilot)
-            await pilot.pause()
+        async with app.run_test(size=size):
+            stage = Stage(runtime, app)
+            await stage.until(lambda: app._begun, "the app has begun")
             await stage.tick()
             await act(stage)
 

@@ -126,22 +126,22 @@ def test_each_key_does_in_a_pane_what_its_table_says(pane: str, tmp_path, monkey
     play(act)
 
 
-@pytest.mark.table
-@pytest.mark.parametrize("pane", PANE_NAMES)
-def test_help_and_the_last_line_have_the_keys_of_a_pane_and_no_others(pane: str) -> None:
+def test_help_and_the_last_line_have_the_keys_of_a_pane_and_no_others() -> None:
     async def act(stage: Stage) -> None:
-        told = {
-            (entry.typed, entry.says)
-            for entry in help_entries(stage.app.session.registry, pane)
-            if entry.section.startswith("Keys")
-        }
-        assert told == {(key.shown, key.says) for key in KEYS if key.acts_in(pane)}
-        await _reset(stage, pane)
-        line = stage.lines()[-1]
-        shown = [key for key in brief_keys(pane, {"paused"}) if f"{key.brief} " in line]
-        assert shown
-        for key in shown:
-            assert key_of(key.keys.split(",")[0], pane) is key
+        for pane in PANE_NAMES:
+            told = {
+                (entry.typed, entry.says)
+                for entry in help_entries(stage.app.session.registry, pane)
+                if entry.section.startswith("Keys")
+            }
+            assert told == {(key.shown, key.says) for key in KEYS if key.acts_in(pane)}, pane
+            await _reset(stage, pane)
+            await stage.pilot.pause()
+            line = stage.lines()[-1]
+            shown = [key for key in brief_keys(pane, {"paused"}) if f"{key.brief} " in line]
+            assert shown, pane
+            for key in shown:
+                assert key_of(key.keys.split(",")[0], pane) is key, pane
 
     play(act)
 
@@ -183,7 +183,7 @@ async def _reset(stage: Stage, pane: str) -> None:
     screen.stored.put([held, held])
     screen.go_to(list(PANE_NAMES).index(pane) + 1)
     stage.look()
-    await stage.settled()
+    await stage.pilot.settled()
     screen.flow.select_row(10)
     if pane == "stored":
         screen.stored.focus()
@@ -209,7 +209,7 @@ async def _reset(stage: Stage, pane: str) -> None:
         here.move(1)
     elif isinstance(here, LiveTable):
         here.to_top()
-    await stage.settled()
+    await stage.pilot.settled()
 
 
 async def _press(stage: Stage, name: str) -> str:
