@@ -77,6 +77,12 @@ class Stage:
         named = {" ": "space", ":": "colon", "/": "slash", "*": "asterisk", ".": "full_stop"}
         await self.keys(*(named.get(each, each) for each in text))
 
+    async def resize(self, width: int, height: int) -> None:
+        """The terminal has another size, and all that is shown is laid out anew."""
+        await self.pilot.resize_terminal(width, height)
+        await self.until(lambda: self.app.screen.size == (width, height), "the size is known")
+        await self.tick()
+
     async def tick(self) -> None:
         """Decode all that waits, take a snapshot, and let it be painted."""
         self.look()

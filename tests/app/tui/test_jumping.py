@@ -134,7 +134,7 @@ def test_any_other_key_leaves_and_does_nothing_else() -> None:
             assert screen.here is screen.flow
             assert not any(pane._letters for pane in screen.panes)
         await stage.keys("J")
-        await stage.pilot.resize_terminal(90, 30)
+        await stage.resize(90, 30)
         await stage.until(lambda: not screen.jumping)
 
     play(act)

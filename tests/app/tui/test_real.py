@@ -1,7 +1,7 @@
 """The screen in front of real brokers: what is stored, why nothing comes, who has gone."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -373,19 +373,24 @@ def test_a_connection_that_ended_stays_listed_with_its_reason() -> None:
     play(act, real=Scene)
 
 
+def _more_than(entries: Sized, before: int, more: bool) -> bool:
+    return (len(entries) > before) == more
+
+
 def test_the_open_log_wraps_an_answer_anew_when_the_terminal_changes() -> None:
     async def act(stage: Stage) -> None:
         await stage.type(":why q.mail")
         await stage.keys("enter")
         await stage.until(lambda: "or bind a queue of its own" in _read(stage), "the answer")
-        wide = len(stage.app.record.entries)
-        for size in ((80, 24), (62, 20), (120, 40)):
-            await stage.pilot.resize_terminal(*size)
-            await stage.tick()
+        entries = stage.app.record.entries
+        wide = len(entries)
+        for size, wrapped in (((80, 24), False), ((62, 20), True), ((120, 40), False)):
+            await stage.resize(*size)
             await stage.until(lambda: "or bind a queue of its own" in _read(stage), "the answer")
             # The command that it answers stays in view above it.
             await stage.shows("why q.mail")
-            assert (len(stage.app.record.entries) > wide) == (size[0] < 70)
+            anew = partial(_more_than, entries, wide, wrapped)
+            await stage.until(anew, "its new lines")
 
     play(act, real=partial(_planted, _taken_by_another_consumer))
 

@@ -552,7 +552,7 @@ def test_resizing_keeps_showing_what_matches_where_the_selected_row_does_not() -
         assert stage.flow.cursor is not None
         assert stage.flow.cursor > max(stage.flow._page), "the selected row is none of them"
         for size in ((100, 30), (80, 24), (120, 40)):
-            await stage.pilot.resize_terminal(*size)
+            await stage.resize(*size)
             await stage.tick()
             assert len(stage.flow._page) == min(matching, stage.flow.rows_shown)
 
@@ -563,7 +563,7 @@ def test_resizing_keeps_the_selected_row_in_view() -> None:
     async def act(stage: Stage) -> None:
         await stage.keys("k")
         for size in ((80, 24), (170, 50), (100, 30)):
-            await stage.pilot.resize_terminal(*size)
+            await stage.resize(*size)
             await stage.tick()
             assert stage.flow.cursor in stage.flow._page
             await stage.shows("▶")
