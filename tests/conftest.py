@@ -110,7 +110,7 @@ def _empty(broker: AmqpBroker) -> None:
     """Have none of its messages know it, and say nothing to anybody."""
     for connection in broker._all():
         for message in connection.unacked():
-            message.queue = message.consumer = None  # type: ignore[assignment]
+            message.queue = message.consumer = message.route = None  # type: ignore[assignment]
     for vhost in broker.vhosts.values():
         for queue in vhost.queues.values():
             if isinstance(queue, StreamQueue):
