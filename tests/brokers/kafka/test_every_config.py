@@ -48,6 +48,7 @@ WORDS = {
     "cordoned.log.dirs": "*",
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "listeners": "PLAINTEXT://:9093,CONTROLLER://:9094",
+    "max.connections.per.ip.overrides": "127.0.0.1:100",
     "group.consumer.migration.policy": "disabled",
     "min.insync.replicas": "2",
     "min.cleanable.dirty.ratio": "0.9",
