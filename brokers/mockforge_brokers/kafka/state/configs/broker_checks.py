@@ -11,7 +11,7 @@ from typing import Final
 from ....errors import RequestRefused
 from ...codes import ErrorCode
 from ..java_maps import hash_of, in_hash_order
-from .keys import split_list
+from .keys import split_list, unpaired
 from .listener_checks import lacking, mismapped, misread
 
 Value = Callable[[str], str]
@@ -192,17 +192,12 @@ def _cordoned(after: Value) -> str:
 
 
 def _overridden(after: Value) -> str:
-    """Hosts with a number each: `Csv.parseCsvMap`, in the words of Java 17."""
+    """Hosts with a number each: `Csv.parseCsvMap`."""
     parts = re.split(r"\s*,\s*", text) if (text := after(_OVERRIDES)) else []
     while parts and not parts[-1]:
         parts.pop()
-    for part in parts:
-        if ":" not in part:
-            length = len(part.encode("utf-16-le")) // 2
-            return (
-                f"Error parsing configuration property '{_OVERRIDES}': begin 0, end -1, length"
-                f" {length}"
-            )
+    if text := unpaired(_OVERRIDES, parts):
+        return text
     numbers = {
         host.strip(): number.strip() for host, _, number in (p.rpartition(":") for p in parts)
     }

@@ -180,6 +180,16 @@ def split_list(value: str) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()]
 
 
+def unpaired(name: str, entries: Iterable[str]) -> str:
+    """The first entry of a map without a colon, in the words of Java 17; empty if all have one."""
+    for one in entries:
+        if ":" not in one:
+            length = len(one.encode("utf-16-le", "surrogatepass")) // 2
+            words = f"begin 0, end -1, length {length}"
+            return f"Error parsing configuration property '{name}': {words}"
+    return ""
+
+
 def altered(
     values: Mapping[str, str], changes: Iterable[Change], keys: Mapping[str, ConfigKey]
 ) -> dict[str, str]:

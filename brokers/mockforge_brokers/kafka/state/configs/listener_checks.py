@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import combinations
 from typing import Final
 
-from .keys import split_list
+from .keys import split_list, unpaired
 
 Value = Callable[[str], str]
 
@@ -29,11 +29,8 @@ def mismapped(after: Value) -> str:
     text = after(_MAP).strip()
     # Between two commas Kafka reads a line that is empty, and so no line of a map.
     entries = [one.strip() for one in text.split(",")] if text else []
-    for one in entries:
-        if ":" not in one:
-            return (
-                f"Error parsing configuration property '{_MAP}': begin 0, end -1, length {len(one)}"
-            )
+    if text := unpaired(_MAP, entries):
+        return text
     for one in entries:
         name, _, protocol = map(str.strip, one.rpartition(":"))
         if not name:
