@@ -11,6 +11,7 @@ from urllib.parse import quote_plus, unquote, unquote_plus
 
 from mockforge_brokers.amqp import granting
 from mockforge_brokers.amqp.connection.ends import NODE
+from mockforge_brokers.amqp.definitions import COMPONENTS
 from mockforge_brokers.amqp.figures import properties_key
 from mockforge_brokers.amqp.state.queues.stream import StreamQueue
 from mockforge_brokers.amqp.state.refusals import locked
@@ -376,7 +377,7 @@ def put_parameter(asked: Asked) -> Any:
     component, vhost, name = asked.names
     vhost_name(asked, vhost)
     there = any(row["name"] == name for row in parameter_rows(asked))
-    if component not in _COMPONENTS or (component == "vhost-limits") != (name == "limits"):
+    if component not in COMPONENTS or (component == "vhost-limits") != (name == "limits"):
         raise invalid(f"component {component} not found")
     if "value" not in asked.body:
         raise missing("value")
@@ -386,9 +387,6 @@ def put_parameter(asked: Asked) -> Any:
     except InvalidInput as error:
         raise invalid(str(error)) from None
     return NO_CONTENT if there else CREATED, None
-
-
-_COMPONENTS: Final = ("vhost-limits", "operator_policy")
 
 
 def _named(asked: Asked) -> dict[str, str]:
