@@ -117,7 +117,10 @@ class Connection(Owner, Protocol):
     """One client's protocol state: bytes in, bytes out, no I/O."""
 
     out: list[bytes]
-    """Pieces not yet written, whole frames in all; transport empties the list in place."""
+    """Pieces not yet written, whole frames in all; transport empties the list in place.
+
+    Behind another one there may be a view of what was read in place of bytes (a large body): it is
+    written, joined and measured as they are."""
     bulky: bool
     """Set when a piece of more than 32 KiB was appended: then pieces are not joined."""
 

@@ -95,11 +95,12 @@ class Page:
 
     def data_of(self, number: int) -> bytes | None:
         if self.coming:
-            data: bytes = self.coming[(number - self.first) * _PARTS + 3]
-            return data
+            return bytes(self.coming[(number - self.first) * _PARTS + 3])
         place = bisect_left(self.numbers, number)
         there = place < len(self.numbers) and self.numbers[place] == number
-        return self.datas[place] if there else None
+        data = self.datas[place] if there else None
+        # Of a large body it may be a view.
+        return None if data is None else bytes(data)
 
     def places_of(self, tapes: set[Any]) -> dict[Any, list[int]]:
         """Where a sealed page has chunks of these tapes, oldest first."""

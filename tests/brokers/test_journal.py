@@ -89,7 +89,7 @@ def test_a_burst_in_pieces_is_kept_as_its_chunks_are(limits):
         book = journal(**limits)
         tape = book.open("lines", 1, owner())
         for number in range(9):
-            pieces = [b"%90d" % number, b"%40d" % number, b"%80d" % number]
+            pieces = [b"%90d" % number, memoryview(b"%40d" % number), b"%80d" % number]
             if at_once:
                 tape.add_pieces(OUT, pieces, 210)
             else:

@@ -1,7 +1,7 @@
 """Values that wire reads and state keeps: typed fields of tables."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ..errors import InvalidInput
@@ -206,9 +206,9 @@ _BURIED: Final = b"\xff"
 
 class Alike(NamedTuple):
     """Contents of one length, and where they lie in what was read: from `at` on, each `stride`
-    bytes behind the one before."""
+    bytes behind the one before. Large ones may be parts of it, which nobody copied."""
 
-    contents: list[bytes]
+    contents: Sequence[bytes | memoryview]
     data: bytes
     at: int
     stride: int

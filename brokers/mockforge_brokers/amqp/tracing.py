@@ -152,7 +152,7 @@ class _Traced:
     def activated(self, *, active: bool) -> None:
         self.sink.activated(active=active)
 
-    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+    def deliver_all(self, route: Route, contents: Sequence[bytes | memoryview], size: int) -> int:
         return 0
 
     def deliver_messages(self, messages: Iterable[Message], *, no_ack: bool) -> int:

@@ -22,6 +22,11 @@ BURSTS = {
     "on another channel": [publish("", "q", b"body", channel=2) * 7],
     "larger than a frame": [publish("", "q", b"b" * 5000) * 5],
     "bulky": [publish("", "q", b"b" * 40_000) * 5],
+    "bulky, in pieces and of two keys": [
+        publish("", "q", b"b" * 40_000) * 3,
+        publish("amq.direct", "k", b"c" * 40_000) * 3 + publish("", "q", b"d" * 40_000) * 2,
+        publish("", "q", b"body") * 2 + publish("", "q", b"e" * 40_000, channel=2) * 3,
+    ],
     "long": [publish("", "q", b"b" * 4096) * 5],
     "in pieces": [publish("", "q", b"body") * 6, publish("", "q", b"body") * 6],
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ..state.message import Message
 from ..state.routing import Route
@@ -30,6 +30,9 @@ _LONG: Final = 4 * 1024
 _VERY_LONG: Final = 256 * 1024
 _FRAMING: Final = 64
 """About what a delivery costs beside its content."""
+
+_FRAME_START: Final = 3
+"""Bytes of a frame's type and channel."""
 
 _tag = struct.Struct(">QB")
 _DELIVER: Final = BY_NAME["basic.deliver"].prefix
@@ -82,12 +85,14 @@ class Delivery:
         if line.outgoing > _BURST:
             line.hold_back()
 
-    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+    def deliver_all(self, route: Route, contents: Sequence[bytes | memoryview], size: int) -> int:
         line, length = self._line, len(contents[0])
-        if length > BULKY or size > line.max_payload or not contents[0].startswith(self._start):
+        if size > line.max_payload or contents[0][:_FRAME_START] != self._start:
             return 0
         if route is not self._route:
             self._prepare(route)
+        if length > BULKY:
+            return self._deliver_bulky(route, contents)
         # From here on as `deliver`, up to where it holds back.
         out, channel = self._out, self._channel
         weight = length >> 2 if length >= _LONG else length + _FRAMING
@@ -96,7 +101,7 @@ class Delivery:
             line.peer.wake()
         count = min(max((_BURST - line.outgoing) // weight, 0) + 1, len(contents))
         tag, pack, prefix, rendered = channel.last_tag, _tag.pack, self._prefix, route.rendered
-        for content in contents[:count]:
+        for content in cast("Sequence[bytes]", contents[:count]):
             tag += 1
             out += (prefix, pack(tag, False), rendered, content)
         channel.last_tag = tag
@@ -104,6 +109,29 @@ class Delivery:
         if line.outgoing > _BURST:
             line.hold_back()
         return count
+
+    def _deliver_bulky(self, route: Route, contents: Sequence[bytes | memoryview]) -> int:
+        """Some of these, as `deliver`: none is copied."""
+        line, out, channel = self._line, self._out, self._channel
+        if not out:
+            line.outgoing = 0
+            line.peer.wake()
+        line.bulky = True
+        before = channel.last_tag
+        for content in contents:
+            # Not all need be of one publisher.
+            if content[:_FRAME_START] != self._start:
+                break
+            channel.last_tag = tag = channel.last_tag + 1
+            out.append(self._prefix + _tag.pack(tag, False) + route.rendered)
+            # It may be a view, which goes out as bytes do (contract.py).
+            out.append(cast("bytes", content))
+            length = len(content)
+            line.outgoing += length >> 2 if length < _VERY_LONG else length + _FRAMING
+            if line.outgoing > _BURST:
+                line.hold_back()
+                break
+        return channel.last_tag - before
 
     def deliver_messages(self, messages: Iterable[Message], *, no_ack: bool) -> int:
         channel, line, out = self._channel, self._line, self._out

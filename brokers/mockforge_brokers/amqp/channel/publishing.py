@@ -128,6 +128,11 @@ class Publishing:
             and not publication.unroutable
         )
 
+    def takes_parts(self, publication: Publication) -> bool:
+        """Whether those that `takes_all` is about may be parts of what was read."""
+        route = publication.route
+        return route is not None and route.alone is not None and route.alone.takes_parts
+
     def publish_all(self, publication: Publication, alike: Alike, size: int) -> None:
         """`publish` each of these, of which the headers ask for nothing."""
         route = publication.route

@@ -14,7 +14,8 @@ Connection._frame and Channels.receive), which assembles any content and serves 
                 is before and behind them is compared; where they are in several places or bodies
                 differ in size, one pattern is (`alike`). Where a few headers come in turn that
                 differ otherwise, each is looked up (`_recall`).
-                The content is sliced off as it is and handed on.
+                The content is sliced off as it is and handed on. Large ones that follow each other
+                go to one who does not acknowledge as views of what was read (`PartMessage`).
   _acknowledge  basic.ack of one delivery each, a run of them for one channel.
   body          a large body frame of a message of several, as it lies in what was read (`_frame`
                 has those that came whole). Its channel keeps the pieces, and copies them once.
@@ -40,6 +41,7 @@ from typing import Final
 
 from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps, Turn
+from ..channel.delivery import BULKY
 from ..channel.publication import (
     LONGEST_BUILD,
     MOST_BUILDS,
@@ -198,8 +200,9 @@ class BurstReader:
                     and not (rest and not data.startswith(rest, at + rest_at))
                 ):
                     span, size, extra = known_span, known_size, known_extra
-                    # Behind the first one: where keys come in turn each is another.
-                    if count and together:
+                    # Behind the first one: where keys come in turn each is another. Of large ones
+                    # no one is copied then.
+                    if (count or size > BULKY) and together:
                         if more := self._together(last, data, at):
                             at += more * span
                             count += more
@@ -257,8 +260,8 @@ class BurstReader:
         if extra is not None or not publishing.takes_all(publication):
             return 0
         start = publication.size
-        contents: list[bytes] = []
         most = min(max(_BETWEEN_LOOKS * span, _TOGETHER), _MOST_TOGETHER * span)
+        behind = at
         for begin in range(at, min(at + most, len(data) - span + 1), span):
             if (
                 not data.startswith(known, begin)
@@ -266,9 +269,15 @@ class BurstReader:
                 or (rest and not data.startswith(rest, begin + rest_at))
             ):
                 break
-            contents.append(data[begin + start : begin + span])
-        if contents:
-            publishing.publish_all(publication, Alike(contents, data, at + start, span), size)
+            behind = begin + span
+        if behind == at:
+            return 0
+        # Parts of what was read keep all of it, so they have to be most of it.
+        most_of_it = 2 * (behind - at) >= len(data)
+        parts = size > BULKY and most_of_it and publishing.takes_parts(publication)
+        read = memoryview(data) if parts else data
+        contents = [read[begin + start : begin + span] for begin in range(at, behind, span)]
+        publishing.publish_all(publication, Alike(contents, data, at + start, span), size)
         return len(contents)
 
     def _learn(self, publication: Publication, data: bytes, at: int) -> bool:

@@ -26,7 +26,7 @@ class Sink(Protocol):
         """Send a message; `unacked` comes back by acknowledgement or requeue (None: it is gone)."""
         ...
 
-    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+    def deliver_all(self, route: Route, contents: Sequence[bytes | memoryview], size: int) -> int:
         """`deliver` some of these, the first ones, which are of one length and gone by that.
 
         Returns how many; 0: they are to come one by one.

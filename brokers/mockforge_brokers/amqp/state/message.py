@@ -46,3 +46,23 @@ class Message(Struct, eq=False, gc=False):
     def stored(self) -> bytes:
         """Its content as it was published, whatever is added when it is delivered."""
         return self.content
+
+
+def _copy(message: PartMessage) -> bytes:
+    """What is a message's content to all who are not that consumer."""
+    return bytes(message.part)
+
+
+class PartMessage(Message, eq=False, gc=False):
+    """A large one whose content nobody copied: it keeps all of the read that it is a part of.
+
+    Only a queue with one consumer that does not acknowledge has such, which leave in their order:
+    those behind it go when it goes, and what they keep is at most twice what they are.
+    """
+
+    part: memoryview = memoryview(b"")
+    content = property(_copy)
+
+    def copied(self) -> Message:
+        """One that may stay for long: it keeps nothing but its own content."""
+        return Message(self.queue, self.route, self.content, self.size, self.position)

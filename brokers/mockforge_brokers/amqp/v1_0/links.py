@@ -166,7 +166,7 @@ class Outgoing:
         else:
             self.session.send(self, payload, unacked)
 
-    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+    def deliver_all(self, route: Route, contents: Sequence[bytes | memoryview], size: int) -> int:
         return 0
 
     def deliver_messages(self, messages: Iterable[Message], *, no_ack: bool) -> int:
@@ -219,7 +219,7 @@ class _Nowhere:
         self, route: Route, content: bytes, size: int, redelivered: bool, unacked: Message | None
     ) -> None: ...
 
-    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+    def deliver_all(self, route: Route, contents: Sequence[bytes | memoryview], size: int) -> int:
         return 0
 
     def deliver_messages(self, messages: Iterable[Message], *, no_ack: bool) -> int:

@@ -12,7 +12,7 @@ from ....fairness import Steps
 from ...records import Alike, Table
 from ..consumer import Consumer
 from ..memory import COST, Memory, do_all
-from ..message import Message
+from ..message import Message, PartMessage
 from .store import return_to
 
 if TYPE_CHECKING:
@@ -141,6 +141,12 @@ class Queue:
         """Whether `enqueue_all` may be asked: none of many is dropped or refused."""
         return self.plain
 
+    @property
+    def takes_parts(self) -> bool:
+        """Whether those may be parts of what was read: they leave in their order, and for good."""
+        consumers = self.consumers
+        return self.plain and len(consumers) == 1 and consumers[0].no_ack
+
     def enqueue_all(self, route: Route, alike: Alike, size: int) -> None:
         """`enqueue` each; they are alike also in what a header says to a queue."""
         contents, rotation = alike.contents, self._rotation
@@ -156,14 +162,21 @@ class Queue:
             done = consumer.sink.deliver_all(route, contents, size)
             self.published += done
             consumer.delivered += done
-        for content in contents[done:]:
-            self.enqueue(route, content, size)
+        if rotation:
+            for content in contents[done:]:
+                self.enqueue(route, bytes(content), size)
+        else:
+            self._keep_all(route, contents[done:], size)
 
-    def _keep_all(self, route: Route, contents: Sequence[bytes], size: int) -> list[Message]:
+    def _keep_all(
+        self, route: Route, contents: Sequence[bytes | memoryview], size: int
+    ) -> list[Message]:
         """Nobody takes them yet."""
         first = self._position + 1
         messages = [
             Message(self, route, content, size, position)
+            if isinstance(content, bytes)
+            else PartMessage(self, route, b"", size, position, part=content)
             for position, content in enumerate(contents, first)
         ]
         count = len(messages)
@@ -201,9 +214,9 @@ class Queue:
         self._delivered += 1
         if no_ack:
             self.memory.used -= message.size + COST
-        else:
-            self.unacked += 1
-        return message
+            return message
+        self.unacked += 1
+        return message.copied() if isinstance(message, PartMessage) else message
 
     def acknowledge(self, message: Message) -> None:
         """An unacked message is done with."""
@@ -297,7 +310,22 @@ class Queue:
         messages, most = self.messages, min(consumer.credit, _TOGETHER)
         if most < 2 or len(messages) < 2 or not self.plain:
             return False
+        if isinstance(messages[0], PartMessage):
+            return self._deliver_parts(consumer, messages[0])
         count = consumer.sink.deliver_messages(islice(messages, most), no_ack=consumer.no_ack)
+        if count:
+            self._delivered_some(consumer, [messages.popleft() for _ in range(count)])
+        return count > 0
+
+    def _deliver_parts(self, consumer: Consumer, first: PartMessage) -> bool:
+        if not consumer.no_ack:
+            return False
+        messages, parts = self.messages, []
+        for message in islice(messages, _TOGETHER):
+            if not isinstance(message, PartMessage) or message.route is not first.route:
+                break
+            parts.append(message.part)
+        count = consumer.sink.deliver_all(first.route, parts, first.size)
         if count:
             self._delivered_some(consumer, [messages.popleft() for _ in range(count)])
         return count > 0

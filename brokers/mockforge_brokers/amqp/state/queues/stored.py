@@ -85,14 +85,19 @@ class StoredQueue(Queue):
     def takes_all(self) -> bool:
         return self.plain and not self.keeping.store.failing
 
+    @property
+    def takes_parts(self) -> bool:
+        """What comes one by one may be written, and stay until then."""
+        return False
+
     def enqueue_all(self, route: Route, alike: Alike, size: int) -> None:
         keeping, rotation = self.keeping, self._rotation
         if rotation and (len(rotation) > 1 or rotation[0].no_ack):
             # What a consumer has for good is never on disk; the others come one by one.
             super().enqueue_all(route, alike, size)
             return
-        # Where one is persistent all are.
-        contents = alike.contents
+        # Where one is persistent all are; none is a part (`takes_parts`).
+        contents = cast("Sequence[bytes]", alike.contents)
         if not contents[0].startswith(keeping.head):
             for content in contents:
                 self.enqueue(route, content, size)
