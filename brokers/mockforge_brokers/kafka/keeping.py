@@ -14,7 +14,8 @@ from msgspec import Struct, msgpack
 
 from ..storage.facts import Kept
 from ..storage.store import Store
-from .state.groups.kept import KeptGroup, kept_group
+from .state.groups.kept import KeptGroup, kept_on_disk
+from .state.groups.stored_offsets import StoredOffsets, read_rows
 from .state.keeper import Keeper
 from .state.kept import FORMAT, KeptCluster
 from .state.logs.log import PartitionLog
@@ -86,6 +87,9 @@ class StoringKeeper(Keeper):
     def group_changed(self, group_id: str) -> None:
         self._changed(_GROUP, group_id, self._group)
 
+    def make_offsets_log(self, group_id: str) -> StoredOffsets:
+        return StoredOffsets(self._store, partial(self.group_changed, group_id))
+
     def transaction_changed(self, transactional_id: str) -> None:
         self._changed(_TRANSACTION, transactional_id, self._transaction)
 
@@ -131,7 +135,7 @@ class StoringKeeper(Keeper):
     def _group(self, group_id: str) -> bytes | None:
         group = self.cluster.groups.by_id.get(group_id)
         # Without offsets there is nothing of it that a client would miss.
-        return _encode(kept_group(group)) if group and group.offsets else None
+        return _encode(kept_on_disk(group)) if group and group.offsets else None
 
     def _transaction(self, transactional_id: str) -> bytes | None:
         one = self.cluster.transactions.by_id.get(transactional_id)
@@ -159,7 +163,7 @@ class StoringKeeper(Keeper):
             row.cluster_id,
             row.next_producer_id,
             [_topic(kept, each) for each in kept.of_kind(_TOPIC).values()],
-            [msgpack.decode(each, type=KeptGroup) for each in kept.of_kind(_GROUP).values()],
+            [_group(kept, each) for each in kept.of_kind(_GROUP).values()],
             [
                 msgpack.decode(each, type=KeptTransaction)
                 for each in kept.of_kind(_TRANSACTION).values()
@@ -179,6 +183,13 @@ class StoringKeeper(Keeper):
 
 def _nothing() -> None:
     """What is kept of what is gone."""
+
+
+def _group(kept: Kept, value: bytes) -> KeptGroup:
+    found = msgpack.decode(value, type=KeptGroup)
+    if found.log is not None:
+        found.offsets, found.pending = read_rows(found.log, kept.log)
+    return found
 
 
 def _topic(kept: Kept, value: bytes) -> KeptTopic:

@@ -168,10 +168,15 @@ class Facts(ABC):
         self._mixed = self._is_late = True
         self.append(log, position, late, awaited=awaited)
 
-    def replace(self, log: int, position: int, late: Late, *, awaited: bool = True) -> None:
-        """A row in place of the one that stands there."""
+    def replace(
+        self, log: int, position: int, value: Value | Late, *, awaited: bool = True
+    ) -> None:
+        """A row in place of the one that stands there, if there is one."""
         if not self._still:
-            self.append_late(log, position, late, awaited=awaited)
+            if isinstance(value, tuple):
+                self.append_late(log, position, value, awaited=awaited)
+            else:
+                self.append(log, position, value, awaited=awaited)
             self._replacing.add(log << POSITION_BITS | position)
 
     def touch(self, source: Source, count: int = 1, *, passing: bool = False) -> None:
@@ -305,6 +310,10 @@ class Facts(ABC):
             for key, value in self._entities.items()
             if not key[0].startswith(f"{owner}.")
         }
+
+    @property
+    def is_still(self) -> bool:
+        return self._still > 0
 
     @contextmanager
     def still(self) -> Iterator[None]:

@@ -95,11 +95,15 @@ class Live:
             if lowest < self._behind_spans(log):
                 for number in numbers:
                     self._spread(log, number)
-            if rows.keys().isdisjoint(numbers):
-                # Most groups are so: of one log, and of new rows. No step of Python for each.
-                rows.update(zip(numbers, map(head.__or__, sizes), strict=True))
-                segment.live += sum(sizes) + _ENTRY * len(numbers)
-                return
+            # Most groups are so: of one log. No step of Python for each row; those that come in
+            # place of others do so for many that stand in one place, and have one size.
+            if not rows.keys().isdisjoint(numbers):
+                for place, count in Counter(map(rows.get, numbers)).items():
+                    if place is not None:
+                        self._let_go(place, count)
+            rows.update(zip(numbers, map(head.__or__, sizes), strict=True))
+            segment.live += sum(sizes) + _ENTRY * len(numbers)
+            return
         for number, size in zip(numbers, sizes, strict=True):
             self.remove(number)
             log = number >> POSITION_BITS

@@ -1,5 +1,6 @@
 """Who hears what changed that outlives the process."""
 
+from .groups.offsets_log import NO_LOG, OffsetsLog
 from .logs.log import PartitionLog
 
 
@@ -19,7 +20,10 @@ class Keeper:
         """It is new, gone, larger or configured otherwise; not its records."""
 
     def group_changed(self, group_id: str) -> None:
-        """What was committed, or the group itself."""
+        """It is new or gone, or has other logs of offsets; not what was committed."""
+
+    def make_offsets_log(self, group_id: str) -> OffsetsLog:
+        return NO_LOG
 
     def transaction_changed(self, transactional_id: str) -> None: ...
 

@@ -52,6 +52,7 @@ class CommittedOffsets:
             groups_of.setdefault(topic, set()).add(group_id)
 
         group.offsets.on_topic = met
+        group.offsets.log = self._keeper.make_offsets_log(group_id)
 
     def forget_group(self, group: AnyGroup) -> None:
         """The group is no more."""
@@ -59,6 +60,7 @@ class CommittedOffsets:
             self._groups_of[topic].discard(group.group_id)
             if not self._groups_of[topic]:
                 del self._groups_of[topic]
+        group.offsets.log.drop()
 
     def clear(self) -> None:
         """No group is there any more."""
@@ -119,7 +121,9 @@ class CommittedOffsets:
                 group.offsets.commit(topic, partition, committed)
         elif offsets:
             group.offsets.hold(producer_id, offsets)
-        self._keeper.group_changed(group_id)
+        if group.offsets.generation_id != group.generation_id and group.offsets:
+            group.offsets.generation_id = group.generation_id
+            self._keeper.group_changed(group_id)
         return refused
 
     def _too_large(self, offsets: Offsets) -> dict[tuple[str, int], RequestRefused]:
@@ -145,7 +149,7 @@ class CommittedOffsets:
         group = self._groups.get(group_id)
         if group is not None:
             yield from group.offsets.settle(producer_id, committed=committed)
-            self._keeper.group_changed(group_id)
+            self._changed(group)
 
     def _for_commit(self, group_id: str, committer: Committer, *, knows_epochs: bool) -> AnyGroup:
         check_group_id(group_id)
@@ -211,18 +215,24 @@ class CommittedOffsets:
                 f"group {group.group_id} is subscribed to {topic}",
             )
         group.offsets.forget_partition(topic, partition)
-        self._keeper.group_changed(group.group_id)
+        self._changed(group)
 
     def expire(self, group: AnyGroup, topic: str, partition: int) -> None:
         """It was committed too long ago."""
         group.offsets.forget_partition(topic, partition)
-        self._keeper.group_changed(group.group_id)
+        self._changed(group)
 
     def forget_topic(self, topic: str) -> None:
         """The topic was deleted."""
         for group_id in sorted(self._groups_of.pop(topic, ())):
-            if self._groups[group_id].offsets.forget(topic):
-                self._keeper.group_changed(group_id)
+            group = self._groups[group_id]
+            if group.offsets.forget(topic):
+                self._changed(group)
+
+    def _changed(self, group: AnyGroup) -> None:
+        """What it committed went, maybe all of it: without any nothing of a group is kept."""
+        group.offsets.generation_id = None
+        self._keeper.group_changed(group.group_id)
 
 
 def no_group(group_id: str) -> RequestRefused:

@@ -188,6 +188,7 @@ class Groups:
             if former.empty:
                 former.retire()
             new.offsets, new.rebalances = former.offsets, former.rebalances
+            new.offsets.generation_id = None
             self._keeper.group_changed(new.group_id)
         else:
             self.offsets.watch(new)
@@ -277,6 +278,7 @@ class Groups:
     def clear(self, reason: str) -> None:
         for group in tuple(self.by_id.values()):
             group.dissolve(reason)
+            group.offsets.log.drop()
             self._keeper.group_changed(group.group_id)
         self.by_id.clear()
         self.offsets.clear()
@@ -300,6 +302,7 @@ class Groups:
             else:
                 group = self._convert(None, Group(one.group_id, self._environment, self._options))
                 group.protocol_type, group.generation_id = one.protocol_type, one.generation_id
+            group.offsets.log.restore(one.log, group.offsets)
             group.offsets.restore(one.offsets, one.pending)
             self.offsets.restored(group)
             group.rebalances.reason = "the broker was restarted"

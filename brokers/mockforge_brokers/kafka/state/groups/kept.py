@@ -10,6 +10,7 @@ from .consumer.assignment import Key
 from .consumer.group import ConsumerGroup
 from .consumer.member import ClassicMember, ConsumerMember, MemberState
 from .offsets import CommittedOffset
+from .offsets_log import KeptOffsetsLog
 
 AnyGroup = Group | ConsumerGroup
 
@@ -60,7 +61,8 @@ class KeptGroup(Struct):
     """`offsets` by topic and partition, `pending` by producer id.
 
     `consumer`: it speaks the protocol of KIP-848. A start from a folder finds no members: those of
-    a run before are mostly gone with it, and nobody shall wait until their sessions end.
+    a run before are mostly gone with it, and nobody shall wait until their sessions end. `log` says
+    where on disk the offsets are; None: nowhere but here, as in a folder of an older program.
     """
 
     group_id: str
@@ -71,21 +73,35 @@ class KeptGroup(Struct):
     consumer: bool = False
     members: KeptClassic | None = None
     consumers: KeptConsumers | None = None
+    log: KeptOffsetsLog | None = None
 
 
 def kept_group(group: AnyGroup) -> KeptGroup:
     """Without its members."""
-    return KeptGroup(
-        group.group_id,
-        group.protocol_type,
-        group.generation_id,
-        {topic: dict(partitions) for topic, partitions in group.offsets.topics.items()},
-        {
-            producer_id: [(*place, offset) for place, offset in held.items()]
-            for producer_id, held in group.offsets.pending.items()
-        },
-        isinstance(group, ConsumerGroup),
-    )
+    kept = _kept_alone(group)
+    offsets = group.offsets
+    kept.offsets = {topic: dict(partitions) for topic, partitions in offsets.topics.items()}
+    kept.pending = {
+        producer_id: [(*place, offset) for place, offset in held.items()]
+        for producer_id, held in offsets.pending.items()
+        if held
+    }
+    return kept
+
+
+def kept_on_disk(group: AnyGroup) -> KeptGroup:
+    """Its own row: without members, and without what its log has."""
+    kept = _kept_alone(group)
+    if kept.log is None:
+        return kept_group(group)
+    kept.log.held_at = []
+    return kept
+
+
+def _kept_alone(group: AnyGroup) -> KeptGroup:
+    made = KeptGroup(group.group_id, group.protocol_type, group.generation_id, {})
+    made.consumer, made.log = isinstance(group, ConsumerGroup), group.offsets.log.dump()
+    return made
 
 
 def kept_with_members(group: AnyGroup) -> KeptGroup:

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from ....fairness import Steps
+from .offsets_log import NO_LOG, OffsetsLog
 
 NO_OFFSET: Final = -1
 _A_STEP: Final = 64
@@ -52,7 +53,7 @@ def _nobody(topic: str) -> None:
 class GroupOffsets:
     """Committed offsets by topic and partition, and those that open transactions would commit."""
 
-    __slots__ = ("_held", "met", "newest", "on_topic", "pending", "topics")
+    __slots__ = ("_held", "generation_id", "log", "met", "newest", "on_topic", "pending", "topics")
 
     def __init__(self) -> None:
         self.topics: dict[str, dict[int, CommittedOffset]] = {}
@@ -66,6 +67,9 @@ class GroupOffsets:
         """Topics of which something was committed or held, if it is not any more."""
         self.on_topic: Callable[[str], object] = _nobody
         """Told of each that is met."""
+        self.log: OffsetsLog = NO_LOG
+        self.generation_id: int | None = None
+        """The group's, when it was last kept that it has offsets; None: that is not known."""
 
     def __bool__(self) -> bool:
         return bool(self.topics or self.pending)
@@ -89,6 +93,8 @@ class GroupOffsets:
         held = self.pending.setdefault(producer_id, {})
         self._held.update(offsets.keys() - held.keys())
         held.update(offsets)
+        for (topic, partition), one in offsets.items():
+            self.log.hold(producer_id, topic, partition, one)
         for topic in {topic for topic, _ in offsets}:
             self._meet(topic)
 
@@ -101,7 +107,7 @@ class GroupOffsets:
         left = _A_STEP
         while held:
             (topic, partition), one = held.popitem()
-            self._let_go(topic, partition)
+            self._let_go(producer_id, topic, partition)
             if committed and one.order > self.fetch(topic, partition).order:
                 self.commit(topic, partition, one)
             left -= 1
@@ -114,7 +120,8 @@ class GroupOffsets:
         """Whether an open transaction would move this offset (KIP-447)."""
         return (topic, partition) in self._held
 
-    def _let_go(self, topic: str, partition: int) -> None:
+    def _let_go(self, producer_id: int, topic: str, partition: int) -> None:
+        self.log.let_go(producer_id, topic, partition)
         self._held[topic, partition] -= 1
         if not self._held[topic, partition]:
             del self._held[topic, partition]
@@ -128,6 +135,7 @@ class GroupOffsets:
         # A request that commits very much does it by steps: what came after it stands.
         if before is None or before.order <= committed.order:
             partitions[partition] = committed
+            self.log.commit(topic, partition, committed)
 
     def _meet(self, topic: str) -> None:
         if topic not in self.met:
@@ -140,17 +148,23 @@ class GroupOffsets:
 
     def forget_partition(self, topic: str, partition: int) -> None:
         partitions = self.topics.get(topic, {})
-        partitions.pop(partition, None)
-        if not partitions:
-            self.topics.pop(topic, None)
+        if partitions.pop(partition, None) is None:
+            return
+        if partitions:
+            self.log.forget(topic, partition)
+        else:
+            del self.topics[topic]
+            self.log.forget_topic(topic)
 
     def forget(self, topic: str) -> bool:
         """The topic is gone; returns whether anything of it was committed, or would have been."""
         self.met.discard(topic)
         found = self.topics.pop(topic, None) is not None
-        for held in self.pending.values():
+        if found:
+            self.log.forget_topic(topic)
+        for producer_id, held in self.pending.items():
             for key in [key for key in held if key[0] == topic]:
                 del held[key]
-                self._let_go(*key)
+                self._let_go(producer_id, *key)
                 found = True
         return found
