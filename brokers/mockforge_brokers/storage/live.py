@@ -98,9 +98,8 @@ class Live:
             # Most groups are so: of one log. No step of Python for each row; those that come in
             # place of others do so for many that stand in one place, and have one size.
             if not rows.keys().isdisjoint(numbers):
-                for place, count in Counter(map(rows.get, numbers)).items():
-                    if place is not None:
-                        self._let_go(place, count)
+                for place, count in Counter(filter(None, map(rows.get, numbers))).items():
+                    self._let_go(place, count)
             rows.update(zip(numbers, map(head.__or__, sizes), strict=True))
             segment.live += sum(sizes) + _ENTRY * len(numbers)
             return

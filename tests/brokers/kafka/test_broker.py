@@ -3,6 +3,7 @@
 import pytest
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import RequestDenied
+from mockforge_brokers.fairness import finished
 from mockforge_brokers.journal import IN, OUT
 from mockforge_brokers.kafka.apis import ADVERTISED, HANDLERS
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
@@ -267,7 +268,7 @@ def test_purge_keeps_the_topic():
 
 def join(broker, client):
     wish = JoinRequest("", None, client, "/", 10, 10, "consumer", (("range", b""),), False)
-    broker.cluster.groups.join("g", wish)
+    finished(broker.cluster.groups.join("g", wish))
 
 
 def test_group_is_shown_with_lag_and_kicked_by_client_id():

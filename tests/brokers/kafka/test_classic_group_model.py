@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.errors import RequestRefused
+from mockforge_brokers.fairness import finished
 from mockforge_brokers.kafka.codes import ErrorCode
 from mockforge_brokers.kafka.options import KafkaOptions
 from mockforge_brokers.kafka.state.groups.classic.member import JoinRequest, SyncRequest
@@ -56,7 +57,7 @@ class Client:
     def _ask(self, groups):
         try:
             if self.generation < 0:
-                self.joining = Answer(groups.join("g", self._join()))
+                self.joining = Answer(finished(groups.join("g", self._join())))
             elif self.share is None:
                 self.syncing = Answer(groups.sync("g", self._sync()))
             else:

@@ -60,7 +60,7 @@ class Coordinator:
             protocols=tuple((name, wishes.get("metadata", b"topics")) for name in protocols),
             **{name: value for name, value in wishes.items() if name != "metadata"},
         )
-        return Answer(self.groups.join(group, request))
+        return Answer(finished(self.groups.join(group, request)))
 
     def sync(self, member_id, generation, assignments=(), **more):
         request = SyncRequest(member_id, generation, assignments=tuple(assignments), **more)
@@ -303,7 +303,7 @@ def test_session_timeout_out_of_bounds_is_refused(seconds):
     groups = Coordinator().groups
     request = JoinRequest("", None, "c", "/", seconds, 1.0, "consumer", (("range", b""),))
     with refused(ErrorCode.INVALID_SESSION_TIMEOUT):
-        groups.join("g", request)
+        finished(groups.join("g", request))
 
 
 def test_old_generation_is_refused():

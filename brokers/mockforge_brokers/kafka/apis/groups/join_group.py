@@ -1,6 +1,7 @@
 """JoinGroup 0-9: members gather for a generation (KIP-134, KIP-345, KIP-394, KIP-800, KIP-814)."""
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.groups.classic.member import JoinRequest, JoinResult
 from ...state.purgatory import Parked
@@ -19,7 +20,7 @@ _NULL_PROTOCOL_SINCE = 7
 
 def handle(
     caller: Caller, request: JoinGroupRequest
-) -> JoinGroupResponse | Parked[JoinGroupResponse]:
+) -> Stepped[JoinGroupResponse | Parked[JoinGroupResponse]]:
     version = caller.version
     session_timeout = request.session_timeout_ms / 1000
     # Version 0 knows no rebalance timeout: the session's stands for it.
@@ -39,7 +40,7 @@ def handle(
     )
     try:
         caller.permit("read", "group", request.group_id)
-        parked = caller.cluster.groups.join(request.group_id, wish)
+        parked = yield from caller.cluster.groups.join(request.group_id, wish)
     except RequestRefused as refusal:
         code = caller.denied(ApiKey.JOIN_GROUP, refusal)
         # Kafka names the member only where the group is a classic one, and nothing failed.

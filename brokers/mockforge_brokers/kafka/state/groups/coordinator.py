@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
+from msgspec import structs
+
 from ....environment import Environment
 from ....errors import RequestRefused
 from ....fairness import Stepped
@@ -60,8 +62,8 @@ class Groups:
         self._classic = ClassicMembers(environment, embedded)
         environment.usage.gauge("kafka_groups", lambda: len(self.by_id))
 
-    def join(self, group_id: str, request: JoinRequest) -> Parked[JoinResult]:
-        """Raises RequestRefused."""
+    def join(self, group_id: str, request: JoinRequest) -> Stepped[Parked[JoinResult]]:
+        """In steps where the broker assigns. Raises RequestRefused."""
         check_group_id(group_id)
         options = self._options
         if (
@@ -76,7 +78,7 @@ class Groups:
             )
         group = self.by_id.get(group_id)
         if isinstance(group, ConsumerGroup) and not group.empty:
-            return self._join_consumer(group, request)
+            return (yield from self._join_consumer(group, request))
         if isinstance(group, Group):
             check_classic(group, request.member_id, self._configs.broker)
         if request.member_id:
@@ -86,7 +88,9 @@ class Groups:
             group = self._convert(group, Group(group_id, self._environment, self._options))
         return group.join(request)
 
-    def _join_consumer(self, group: ConsumerGroup, request: JoinRequest) -> Parked[JoinResult]:
+    def _join_consumer(
+        self, group: ConsumerGroup, request: JoinRequest
+    ) -> Stepped[Parked[JoinResult]]:
         if self._policy.lower() == "disabled":
             raise RequestRefused(
                 ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
@@ -96,10 +100,14 @@ class Groups:
         check_consumers(group, request.member_id, self._configs.broker)
         former = group.members.static(request.group_instance_id)
         replaced = former is not None and former.classic is None
-        answer = self._classic.join(group, request)
+        result = yield from self._classic.join(group, request)
+        if group.retired:
+            # Meanwhile the last one who spoke the consumer protocol went: it waits for the others.
+            again = structs.replace(request, member_id=result.member_id)
+            return (yield from self.join(group.group_id, again))
         if replaced and group.members.only_classic:
             self._downgrade(group, "")
-        return answer
+        return Parked.of(result)
 
     def heartbeat(self, group_id: str, request: HeartbeatRequest) -> Stepped[HeartbeatResult]:
         """A heartbeat of the consumer protocol (KIP-848). Raises RequestRefused."""

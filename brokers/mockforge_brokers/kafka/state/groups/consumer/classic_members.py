@@ -8,7 +8,7 @@ leads, since the broker assigns.
 
 from .....environment import Environment
 from .....errors import RequestRefused
-from .....fairness import finished
+from .....fairness import Stepped
 from ....codes import ErrorCode
 from ...purgatory import Parked
 from ..classic.member import JoinRequest, JoinResult, SyncRequest, SyncResult
@@ -29,13 +29,16 @@ class ClassicMembers:
         self._environment = environment
         self._embedded = embedded
 
-    def join(self, group: ConsumerGroup, request: JoinRequest) -> Parked[JoinResult]:
-        """Always answered at once: nobody waits for others here."""
+    def join(self, group: ConsumerGroup, request: JoinRequest) -> Stepped[JoinResult]:
+        """Nobody waits for others here: what takes steps is the target of thousands of partitions.
+
+        Where another group took the place of this one meanwhile, it says so as a rebalance.
+        """
         self._check(group, request)
         member_id = request.member_id or new_member_id(self._environment)
         instance = request.group_instance_id
         if not request.member_id and instance is None and request.must_know_id:
-            return Parked.of(JoinResult(ErrorCode.MEMBER_ID_REQUIRED, member_id))
+            return JoinResult(ErrorCode.MEMBER_ID_REQUIRED, member_id)
         # By the first one: a client says the same topics with each of its assignors.
         subscription = self._embedded.subscription(request.protocols[0][1])
         if subscription is None:
@@ -59,18 +62,14 @@ class ClassicMembers:
             member = group.members.known(member_id, instance)
         else:
             member = group.enter(wish)
-        finished(group.advance(member, wish))
+        yield from group.advance(member, wish)
+        if group.retired:
+            return JoinResult(ErrorCode.REBALANCE_IN_PROGRESS, member_id)
         # `expect` does not move a timer that runs, and this one is for another step.
         group.stop_timer(member)
         group.expect(member, _FAILED_TO_SYNC)
-        return Parked.of(
-            JoinResult(
-                ErrorCode.NONE,
-                member_id,
-                member.epoch,
-                _CONSUMERS,
-                request.protocols[0][0],
-            )
+        return JoinResult(
+            ErrorCode.NONE, member_id, member.epoch, _CONSUMERS, request.protocols[0][0]
         )
 
     @staticmethod

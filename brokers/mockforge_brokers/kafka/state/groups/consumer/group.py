@@ -85,6 +85,8 @@ class ConsumerGroup:
         self._on_only_classic = on_only_classic
         self._sessions: Sessions[ConsumerMember] = Sessions(environment.clock, self.remove)
         self._dead = False
+        self.retired = False
+        """Another one is in its place."""
         self._announced = 0
         """The newest epoch that all members reached."""
 
@@ -153,6 +155,8 @@ class ConsumerGroup:
                 raise RequestRefused(
                     ErrorCode.UNKNOWN_MEMBER_ID, f"Member {member_id} joined anew meanwhile."
                 )
+            if self.retired:
+                return
         epoch = self.target.epoch
         if not member.settled(epoch):
             held = partial(self.members.held_by_others, member)
@@ -314,6 +318,7 @@ class ConsumerGroup:
 
     def retire(self) -> None:
         """Another group takes this one's place, with its members."""
+        self.retired = True
         for member in self.members.values():
             self._sessions.end(member)
             self.stop_timer(member)
