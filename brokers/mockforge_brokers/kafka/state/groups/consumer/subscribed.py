@@ -103,12 +103,11 @@ class SubscribedTopics:
 
     def named(self, keys: Iterable[Key]) -> list[tuple[str, list[int]]]:
         """By topic; without topics that are gone."""
-        names = {self._topics[name].topic_id: name for name in self.names if name in self._topics}
-        found: dict[str, list[int]] = {}
+        by_id: dict[bytes, list[int]] = {}
         for topic_id, number in sorted(keys):
-            if topic_id in names:
-                found.setdefault(names[topic_id], []).append(number)
-        return list(found.items())
+            by_id.setdefault(topic_id, []).append(number)
+        there = self._topics.by_id
+        return [(there[each].name, numbers) for each, numbers in by_id.items() if each in there]
 
     def count(self) -> None:
         """A new epoch begins."""
