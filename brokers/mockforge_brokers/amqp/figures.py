@@ -314,7 +314,7 @@ def _queue(
         "auto_delete": queue.auto_delete,
         "consumer_capacity": float(bool(queue.consumers)),
         "consumer_utilisation": float(bool(queue.consumers)),
-        "consumers": len(queue.consumers),
+        "consumers": queue.consumers_in_all,
         "durable": queue.durable,
         **_policies(policies),
         "exclusive": bool(queue.owner),

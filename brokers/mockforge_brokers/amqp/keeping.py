@@ -398,9 +398,10 @@ def _messages(rows: Iterable[tuple[int, bytes]], delivered: int) -> Iterable[Kep
             row.routing_key,
             row.content,
             row.size,
-            position <= delivered,
+            position <= delivered or row.failures > 0,
             row.expires,
             row.moment,
             position,
             row.reason,
+            failures=row.failures,
         )

@@ -52,6 +52,8 @@ class KeptMessage(Struct, omit_defaults=True):
     """For which it died, where its dead letter found no queue yet (at-least-once)."""
     returned: Returned | None = None
     """Of a quorum queue's that came back before."""
+    failures: int = 0
+    """How often clients could not process it."""
 
 
 class KeptQueue(Struct):
@@ -279,6 +281,7 @@ def _message(message: Message, away: bool, clock: Clock) -> KeptMessage:
         None if expires == math.inf else clock.wall() + expires - clock.now(),
         position=message.queue.row_of(message) if message.queue.stored else 0,
         returned=message.returned(away=away) if isinstance(message, QuorumMessage) else None,
+        failures=message.failures,
     )
 
 
@@ -365,19 +368,20 @@ def _fill(restored: Queue, queue: KeptQueue, vhost: VirtualHost, clock: Clock) -
             last = max(last, message.position)
             restored.continue_at(message.position)
         if message.reason and isinstance(restored, QuorumQueue):
-            restored.restore_undelivered(route, content, message.size, message.reason)
+            failures = message.failures
+            restored.restore_undelivered(route, content, message.size, message.reason, failures)
             continue
         if message.returned is not None and isinstance(restored, QuorumQueue):
             last = max(last, _restore_returned(restored, message, message.returned, route, clock))
             continue
         redelivered = message.redelivered and _was_delivered(restored, queue, message, content)
         if message.expires is None:
-            restored.restore(route, content, message.size, redelivered)
+            restored.restore(route, content, message.size, redelivered, message.failures)
             continue
         if not isinstance(restored, GovernedQueue):
             restored = govern(restored, vhost)
-        expires = _expires(message, clock)
-        restored.restore_expiring(route, content, message.size, redelivered, expires)
+        expires, failures = _expires(message, clock), message.failures
+        restored.restore_expiring(route, content, message.size, redelivered, expires, failures)
     if last:
         restored.continue_at(last + 1)
 

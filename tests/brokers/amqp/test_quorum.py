@@ -422,3 +422,77 @@ def test_messages_expire_below_living_ones_of_a_higher_priority_in_4_3() -> None
     ranked(client, 9)
     scene.advance(1)
     assert held(client) == [b"9 "]
+
+
+# Who counts as a consumer: asked of 3.10.8 and 4.3.6.
+
+
+def consumers_of(client: Client) -> int:
+    (answer,) = client.send("queue.declare", queue="q", passive=True, channel=9)
+    return int(answer["consumer_count"])
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("release", ["3.10", "4.3"])
+def test_who_was_cancelled_counts_until_all_it_had_is_settled(release: str, single: bool) -> None:
+    scene = Scene(AmqpOptions(as_version=release))
+    client = scene.client().open(9)
+    declare(client, x_single_active_consumer=single)
+    fill(client, 4)
+    client.send("basic.qos", prefetch_count=3)
+    client.send("basic.consume", queue="q", consumer_tag="a")
+    client.send("basic.cancel", consumer_tag="a")
+    found = [consumers_of(client)]
+    client.send("basic.consume", queue="q", consumer_tag="b")
+    found.append(consumers_of(client))
+    client.send("basic.ack", delivery_tag=2)
+    found.append(consumers_of(client))
+    client.send("basic.cancel", consumer_tag="b")
+    client.send("basic.nack", delivery_tag=1, requeue=False)
+    found.append(consumers_of(client))
+    client.send("basic.ack", delivery_tag=3)
+    found.append(consumers_of(client))
+    client.send("channel.close", reply_code=200, reply_text="", class_id=0, method_id=0)
+    found.append(consumers_of(client))
+    assert found == [1, 2, 2, 2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("settle", "values"),
+    [
+        ("basic.ack", {"delivery_tag": 0, "multiple": True}),
+        ("basic.nack", {"delivery_tag": 0, "multiple": True, "requeue": True}),
+        ("basic.nack", {"delivery_tag": 0, "multiple": True, "requeue": False}),
+        ("basic.recover", {"requeue": True}),
+    ],
+)
+def test_each_get_counts_until_it_is_settled(
+    client: Client, settle: str, values: dict[str, Any]
+) -> None:
+    client.open(9)
+    declare(client)
+    fill(client, 4)
+    get(client, 3)
+    client.send("basic.get", queue="q", no_ack=True)
+    assert consumers_of(client) == 3
+    client.send("basic.ack", delivery_tag=2)
+    assert consumers_of(client) == 2
+    client.send(settle, **values)
+    assert consumers_of(client) == 0
+
+
+@pytest.mark.parametrize("how", ["get", "cancel"])
+def test_a_queue_is_in_use_until_that(scene: Scene, client: Client, how: str) -> None:
+    declare(client, x_expires=1000)
+    fill(client, 1)
+    if how == "get":
+        client.send("basic.get", queue="q")
+    else:
+        client.send("basic.consume", queue="q", consumer_tag="a")
+        client.send("basic.cancel", consumer_tag="a")
+    scene.advance(5)
+    client.send("basic.ack", delivery_tag=1)
+    scene.advance(0.9)
+    assert "q" in scene.broker.vhost().queues
+    scene.advance(0.2)
+    assert "q" not in scene.broker.vhost().queues

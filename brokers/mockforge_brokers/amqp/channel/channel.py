@@ -224,7 +224,8 @@ class Channel:
     def _give_back(self, messages: list[Message], settlement: Settlement, failed: bool) -> None:
         self.refill(messages)
         back_again = settlement == "requeued"
-        self.do(requeuing(messages, failed=failed) if back_again else discarding(messages))
+        back = requeuing if back_again else discarding
+        self.do(back(messages, failed=failed))
 
     def _settle_very_many(self, last: int, settlement: Settlement, failed: bool) -> None:
         """All up to `last`, where there are so many that others must come between."""
@@ -254,7 +255,7 @@ class Channel:
             if settlement == "requeued":
                 requeued += messages
             elif settlement == "rejected":
-                yield from discarding(messages)
+                yield from discarding(messages, failed=failed)
             yield
         self.settling = 0
         yield from requeuing(requeued, failed=failed)

@@ -67,6 +67,7 @@ def _settling(channel: Channel, settled: list[SettledDelivery]) -> Steps:
         if each.settlement == "acknowledged":
             message.queue.acknowledge(message)
         elif each.settlement == "rejected":
+            message.failures += each.failed
             message.queue.discard(message)
             # Nothing else dies here.
             left -= message.queue.reach - 1

@@ -195,10 +195,11 @@ class DeadLetters:
         if len(route.queues) > VERY_WIDE:
             queue.set_out(message, reason)
             return self._spreading(queue, message, reason, route, written.content)
+        failures = self._failures(message)
         # A dead letter that is refused somewhere is lost; its publisher was answered long ago.
         rejected, vhost.rejected = vhost.rejected, False
         try:
-            reached = vhost.deliver(route, written.content, message.size, "")
+            reached = vhost.deliver(route, written.content, message.size, "", failures)
             taken = reached > 0 and not vhost.rejected
         finally:
             vhost.rejected = rejected
@@ -207,11 +208,20 @@ class DeadLetters:
             queue.unroutable(message, reason)
         return None
 
+    def _failures(self, message: Message) -> int:
+        """How often clients could not process it, where that shows after its death."""
+        return message.failures if self._vhost.profile.counts_failures else 0
+
     def _spreading(
         self, queue: GovernedQueue, message: Message, reason: str, route: Route, content: bytes
     ) -> Steps:
         reached = yield from self._vhost.publishing(
-            route, content, message.size, "", expiring=False
+            route,
+            content,
+            message.size,
+            "",
+            expiring=False,
+            failures=self._failures(message),
         )
         queue.arrived(message)
         if reached <= 0:

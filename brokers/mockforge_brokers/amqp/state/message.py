@@ -19,7 +19,8 @@ class Message(Struct, eq=False, gc=False):
     `content` is the raw header and body frames, shared by all queues and carried along unread, so
     that delivery costs nothing; state never looks into it. `size` counts the body's bytes.
     `position` orders a queue, so that what comes back finds its old place. `consumer` is None
-    while ready, and for what basic.get took.
+    while ready, and for what basic.get took. `failures` is how often clients could not process it,
+    here or where it died before.
 
     There may be millions, which the garbage collector would look at again and again: it does not
     know them. The circles that lead through them end with their queue or their channel.
@@ -32,6 +33,7 @@ class Message(Struct, eq=False, gc=False):
     position: int
     redelivered: bool = False
     consumer: Consumer | None = None
+    failures: int = 0
 
     @property
     def expires(self) -> float:

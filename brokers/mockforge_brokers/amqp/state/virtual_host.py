@@ -139,7 +139,14 @@ class VirtualHost(Topology):
         return reached
 
     def publishing(
-        self, route: Route, content: bytes, size: int, source: str, *, expiring: bool
+        self,
+        route: Route,
+        content: bytes,
+        size: int,
+        source: str,
+        *,
+        expiring: bool,
+        failures: int = 0,
     ) -> Generator[None, None, int]:
         """The steps of `publish`, or `publish_expiring`, for very many queues.
 
@@ -158,11 +165,15 @@ class VirtualHost(Topology):
                 refused, self.rejected = self.rejected, False
                 with self._dead_letters.kept_in(dead):
                     for queue in queues[at : at + _AT_ONCE]:
-                        if not queue.gone:
+                        if queue.gone:
+                            continue
+                        if failures:
+                            self._enqueue_failed(queue, route, content, size, failures)
+                        else:
                             if expiring and queue.plain:
                                 govern(queue, self)
                             queue.enqueue(route, content, size)
-                            reached += 1
+                        reached += 1
                 rejected |= self.rejected
                 # A dead letter may be on its way in the midst of another's publish.
                 self.rejected = refused
@@ -185,8 +196,17 @@ class VirtualHost(Topology):
         """Let those that are in some of their queues, or in none and not on disk, be in all."""
         self._dead_letters.finish()
 
-    def deliver(self, route: Route, content: bytes, size: int, source: str) -> int:
-        """What `publish` and dead letters have in common."""
+    def _enqueue_failed(
+        self, queue: Queue, route: Route, content: bytes, size: int, failures: int
+    ) -> None:
+        if queue.plain:
+            govern(queue, self)
+        queue.enqueue_failed(route, content, size, failures)
+
+    def deliver(
+        self, route: Route, content: bytes, size: int, source: str, failures: int = 0
+    ) -> int:
+        """What `publish` and dead letters have in common; `failures` is how often one failed."""
         exchange = route.exchange
         exchange.published += 1
         queues = route.queues
@@ -197,14 +217,17 @@ class VirtualHost(Topology):
             if not route.held:
                 exchange.unroutable += 1
             return 0
-        if len(queues) == 1:
+        if len(queues) == 1 and not failures:
             queues[0].enqueue(route, content, size)
             return 1
         # What dies in the first queue must not reach the second one before the message itself.
         first = self._dead_letters.hold()
         try:
             for queue in queues:
-                queue.enqueue(route, content, size)
+                if failures:
+                    self._enqueue_failed(queue, route, content, size, failures)
+                else:
+                    queue.enqueue(route, content, size)
         finally:
             if first:
                 self._dead_letters.go_on()

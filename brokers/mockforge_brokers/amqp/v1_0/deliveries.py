@@ -161,7 +161,7 @@ def _accept(outcome: Composite, messages: list[Message]) -> Steps:
 
 
 def _discard(outcome: Composite, messages: list[Message]) -> Steps:
-    return discarding(messages)
+    return discarding(messages, failed=True)
 
 
 def _requeue(outcome: Composite, messages: list[Message]) -> Steps:
@@ -170,10 +170,8 @@ def _requeue(outcome: Composite, messages: list[Message]) -> Steps:
 
 def _modify(outcome: Composite, messages: list[Message]) -> Steps:
     yield from _annotate(messages, outcome.get("message_annotations", {}))
-    if outcome.get("undeliverable_here"):
-        yield from discarding(messages)
-    else:
-        yield from requeuing(messages, failed=outcome.get("delivery_failed", False))
+    settling = discarding if outcome.get("undeliverable_here") else requeuing
+    yield from settling(messages, failed=outcome.get("delivery_failed", False))
 
 
 def _annotate(messages: list[Message], annotations: Mapping[Any, Any]) -> Steps:

@@ -153,7 +153,8 @@ class Outgoing:
         if isinstance(unacked, QuorumMessage):
             failures = unacked.failures
         elif not isinstance(consumer.queue, QuorumQueue):
-            failures = 0
+            counts = self.session.vhost.profile.counts_failures
+            failures = unacked.failures if counts and unacked is not None else 0
         payload = from_content(
             content,
             route.exchange.name,

@@ -98,6 +98,11 @@ class GovernedMessage(Message, eq=False, gc=False):
     expires: float = inf
     priority: int = 0
 
+    def failed_before(self, failures: int) -> None:
+        """It failed so often where it died."""
+        self.redelivered = True
+        self.failures = failures
+
 
 class GovernedQueue(Queue):
     """Does on the way of each message what its policy says; a plain queue is asked none of it.
@@ -155,13 +160,16 @@ class GovernedQueue(Queue):
 
     # Messages in and out.
 
-    def enqueue(self, route: Route, content: bytes, size: int) -> None:
+    def enqueue_failed(self, route: Route, content: bytes, size: int, failures: int) -> None:
+        self.enqueue(route, content, size, failures)
+
+    def enqueue(self, route: Route, content: bytes, size: int, failures: int = 0) -> None:
         self.published += 1
         policy, host = self.policy, self.host
         waiting = not self._rotation or bool(self.messages)
         rejecting = policy.overflow in REJECTING
         # Who takes it now and never acknowledges is the end of it: neither age nor length count.
-        if not waiting and not rejecting and self._served(route, content, size):
+        if not (waiting or rejecting or failures) and self._served(route, content, size):
             return
         if self.ageing:
             # More than what comes, or ageing would not end where that is soon over, too.
@@ -175,11 +183,13 @@ class GovernedQueue(Queue):
         if policy.message_ttl is not None:
             ttl = policy.message_ttl if ttl < 0 else min(ttl, policy.message_ttl)
         expires = inf if ttl < 0 else host.clock.now() + ttl
-        priority = self._priority_of(content)
-        if waiting or rejecting or self.stored:
-            self._put(route, content, size, expires, priority)
+        message = self._new(route, content, size, expires, self._priority_of(content))
+        if failures:
+            message.failed_before(failures)
+        if waiting or rejecting or failures or self.stored:
+            self._put(message)
         else:
-            self._deliver_new(route, content, size, expires, priority)
+            self._deliver_new(message)
         if self.messages:
             self.drain()
             self._shorten()
@@ -196,17 +206,12 @@ class GovernedQueue(Queue):
         consumer.sink.deliver(route, content, size, False, None)
         return True
 
-    def _deliver_new(
-        self, route: Route, content: bytes, size: int, expires: float, priority: int
-    ) -> None:
+    def _deliver_new(self, message: GovernedMessage) -> None:
         """To the consumer whose turn it is, without a place among what waits."""
         rotation = self._rotation
-        consumer = rotation[0] if len(rotation) == 1 else self._next()
-        message = self._new(route, content, size, expires, priority)
-        self._deliver_unacked(consumer, message)
+        self._deliver_unacked(rotation[0] if len(rotation) == 1 else self._next(), message)
 
-    def _put(self, route: Route, content: bytes, size: int, expires: float, priority: int) -> None:
-        message = self._new(route, content, size, expires, priority)
+    def _put(self, message: GovernedMessage) -> None:
         self.messages.append(message)
         # Not our own drain: a time to live of 0 is over unless somebody takes it right now.
         if not self.ageing:
@@ -225,23 +230,35 @@ class GovernedQueue(Queue):
         # To look into the properties costs a parse: only a queue with priorities asks.
         return self.host.contents.priority(content) if self.policy.max_priority else 0
 
-    def restore(self, route: Route, content: bytes, size: int, redelivered: bool) -> None:
-        self._restore(route, content, size, redelivered, inf)
+    def restore(
+        self, route: Route, content: bytes, size: int, redelivered: bool, failures: int = 0
+    ) -> None:
+        self._restore(
+            self._new(route, content, size, inf, self._priority_of(content)), redelivered, failures
+        )
 
     def restore_expiring(
-        self, route: Route, content: bytes, size: int, redelivered: bool, expires: float
+        self,
+        route: Route,
+        content: bytes,
+        size: int,
+        redelivered: bool,
+        expires: float,
+        failures: int = 0,
     ) -> None:
         """As `restore`, for a message that has only until then."""
-        self._restore(route, content, size, redelivered, expires)
+        self._restore(
+            self._new(route, content, size, expires, self._priority_of(content)),
+            redelivered,
+            failures,
+        )
 
-    def _restore(
-        self, route: Route, content: bytes, size: int, redelivered: bool, expires: float
-    ) -> GovernedMessage:
-        message = self._new(route, content, size, expires, self._priority_of(content))
+    def _restore(self, message: GovernedMessage, redelivered: bool, failures: int) -> None:
+        if failures:
+            message.failed_before(failures)
         message.redelivered = redelivered
         self.messages.append(message)
         self._watch()
-        return message
 
     def _refuses(self, size: int) -> bool:
         """As `_full`, but that what is over and still there is no reason."""
@@ -462,16 +479,21 @@ class GovernedQueue(Queue):
         if consumer is self.active or not self.policy.single_active:
             super().refresh(consumer)
 
+    @property
+    def in_use(self) -> bool:
+        """Whether x-expires does not count."""
+        return bool(self.consumers)
+
     def touch(self) -> None:
         """Somebody used the queue: its x-expires begins anew, if nobody consumes from it."""
         if self.idle_timer is not None:
             self.idle_timer.cancel()
             self.idle_timer = None
-        if self.policy.expires is not None and not self.consumers and not self.gone:
+        if self.policy.expires is not None and not (self.in_use or self.gone):
             self.idle_timer = self.host.clock.call_later(self.policy.expires, self._unused)
 
     def _unused(self) -> None:
-        if not self.consumers and not self.gone:
+        if not (self.in_use or self.gone):
             self.host.queue_expired(self)
 
     def end(self) -> None:

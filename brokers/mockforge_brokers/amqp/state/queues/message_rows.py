@@ -43,6 +43,7 @@ class MessageRow(Struct, array_like=True):
     expires: float | None = None
     moment: float | None = None
     reason: str = ""
+    failures: int = 0
 
 
 class Mark(Struct, eq=False):
@@ -226,8 +227,13 @@ def _around(route: Route, size: int, length: int) -> tuple[bytes, bytes]:
     return whole[: len(whole) - behind - length], whole[len(whole) - behind :]
 
 
-def live_row(route: Route, content: bytes, size: int, expires: float | None) -> bytes:
+def live_row(
+    route: Route, content: bytes, size: int, expires: float | None, failures: int = 0
+) -> bytes:
     """Of a message that is over at this wall time; None: never."""
+    if failures:
+        row = MessageRow(*_names(route), packed(content), size, expires, failures=failures)
+        return _encode(row)
     # As a MessageRow, without the object.
     return _encode((*_names(route), packed(content), size, expires, None))
 
@@ -235,7 +241,8 @@ def live_row(route: Route, content: bytes, size: int, expires: float | None) -> 
 def dead_row(message: Message, reason: str) -> bytes:
     """Of one that died for this reason, and whose dead letter is in no queue yet."""
     names = _names(message.route)
-    return _encode(MessageRow(*names, packed(message.stored), message.size, reason=reason))
+    content, failures = packed(message.stored), message.failures
+    return _encode(MessageRow(*names, content, message.size, reason=reason, failures=failures))
 
 
 def returned_row(message: QuorumMessage) -> bytes:

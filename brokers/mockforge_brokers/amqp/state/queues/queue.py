@@ -136,6 +136,13 @@ class Queue:
         self.memory.used += size + COST
         self.messages.append(Message(self, route, content, size, position))
 
+    def enqueue_failed(self, route: Route, content: bytes, size: int, failures: int) -> None:
+        """`enqueue` a dead letter that clients could not process so often: it is redelivered.
+
+        Queues with rules do; a stream forgets it.
+        """
+        self.enqueue(route, content, size)
+
     @property
     def takes_all(self) -> bool:
         """Whether `enqueue_all` may be asked: none of many is dropped or refused."""
@@ -194,12 +201,14 @@ class Queue:
         """What is restored next had this position."""
         self._position = position - 1
 
-    def restore(self, route: Route, content: bytes, size: int, redelivered: bool) -> None:
+    def restore(
+        self, route: Route, content: bytes, size: int, redelivered: bool, failures: int = 0
+    ) -> None:
         """Put in, behind the others, what was there before a restart."""
         self._position = position = self._position + 1
         self.memory.used += size + COST
         message = Message(self, route, content, size, position)
-        message.redelivered = redelivered
+        message.redelivered, message.failures = redelivered, failures
         self.messages.append(message)
 
     def expiring(self) -> Steps:
@@ -253,8 +262,9 @@ class Queue:
             at += len(some)
             for message in some:
                 message.redelivered = True
-                message.consumer = None
             ready = some if self.gone else self.come_back(some, ended=ended, failed=failed)
+            for message in some:
+                message.consumer = None
             back += ready
             left -= len(ready) + (len(some) - len(ready)) * self.reach
             if left <= 0 or at == len(unacked):
@@ -270,6 +280,9 @@ class Queue:
         self, unacked: Sequence[Message], *, ended: bool, failed: bool
     ) -> Sequence[Message]:
         """Some of those that are to be ready again; returns which of them really are."""
+        if ended or failed:
+            for message in unacked:
+                message.failures += 1
         return unacked
 
     def put_back(self, back: Sequence[Message]) -> None:
@@ -419,6 +432,11 @@ class Queue:
         return len(self.consumers)
 
     @property
+    def consumers_in_all(self) -> int:
+        """As the management interface says it."""
+        return len(self.consumers)
+
+    @property
     def exclusive_consumer(self) -> bool:
         return any(consumer.exclusive for consumer in self.consumers)
 
@@ -463,10 +481,11 @@ def requeue_all(messages: Iterable[Message]) -> None:
     do_all(requeuing(messages))
 
 
-def discarding(messages: Iterable[Message]) -> Steps:
+def discarding(messages: Iterable[Message], *, failed: bool = False) -> Steps:
     """The steps of rejecting messages of any queues for good: each may become a dead letter."""
     left = DISCARDED_AT_ONCE
     for message in messages:
+        message.failures += failed
         message.queue.discard(message)
         left -= message.queue.reach
         if left <= 0:

@@ -36,6 +36,7 @@ _MOST_HEADERS: Final = 128 * 1024
 """Bytes of a message beside its body, with what clients add: the largest frame by default."""
 
 
+_consumer_of = attrgetter("consumer")
 _by_priority_and_credit = attrgetter("priority", "credit")
 
 _stored: Final[Callable[[Message], bytes]] = vars(Message)["content"].__get__
@@ -67,12 +68,14 @@ class QuorumMessage(GovernedMessage, eq=False, gc=False):
 
     deliveries: int = 0
     """How often it came back."""
-    failures: int = 0
-    """How often it came back since it could not be processed, or its client was gone."""
     got: bool = False
     """basic.get has it."""
     row: int = 0
     """The position that it had at first, once it has another one."""
+
+    def failed_before(self, failures: int) -> None:
+        super().failed_before(failures)
+        self.deliveries = failures
 
     @property  # type: ignore[misc]
     def content(self) -> bytes:  # type: ignore[override]
@@ -126,7 +129,7 @@ class QuorumQueue(GovernedQueue):
     and its consumer asked for it, it goes to the end instead (both asked of RabbitMQ 3.10.8).
     """
 
-    __slots__ = ("quiescing", "rejecting", "retry_timer", "timed_out", "undelivered")
+    __slots__ = ("away", "quiescing", "rejecting", "retry_timer", "timed_out", "undelivered")
     kind: ClassVar[str] = "quorum"
     message_type = QuorumMessage
 
@@ -137,6 +140,8 @@ class QuorumQueue(GovernedQueue):
         self.rejecting = False
         self.timed_out: dict[Consumer, int] = {}
         """Consumers that get no more before they settled so many late deliveries (4.3)."""
+        self.away: dict[Consumer | None, int] = {}
+        """Who was cancelled and has not settled all it has; under None how many basic.get has."""
         self.quiescing = False
         """The single active consumer is to give way to another, and gets no more."""
         super().prepare(*given)
@@ -165,16 +170,13 @@ class QuorumQueue(GovernedQueue):
         message = super().take(no_ack)
         if isinstance(message, QuorumMessage):
             message.got = True
+            if not no_ack:
+                self.away[None] = self.away.get(None, 0) + 1
         return message
 
-    def _restore(
-        self, route: Route, content: bytes, size: int, redelivered: bool, expires: float
-    ) -> GovernedMessage:
-        message = super()._restore(route, content, size, redelivered, expires)
-        if isinstance(message, QuorumMessage):
-            # It did not come back before its client was gone.
-            message.deliveries = message.failures = int(redelivered)
-        return message
+    def _restore(self, message: GovernedMessage, redelivered: bool, failures: int) -> None:
+        # It did not come back before its client was gone.
+        super()._restore(message, redelivered, failures or int(redelivered))
 
     def restore_returned(
         self,
@@ -230,6 +232,8 @@ class QuorumQueue(GovernedQueue):
     def come_back(
         self, unacked: Sequence[Message], *, ended: bool, failed: bool
     ) -> Sequence[Message]:
+        if self.away:
+            self._settled_away(unacked, ended=ended)
         limit, limited = self.delivery_limit, self._limited
         # 4.3 takes basic.reject for an outcome of AMQP 1.0, which never sends to the end.
         next_one = ended or limited or (failed and self.host.profile.counts_failures)
@@ -305,6 +309,8 @@ class QuorumQueue(GovernedQueue):
         if consumer is self.active:
             self.quiescing = False
         self.timed_out.pop(consumer, None)
+        if consumer.sink.holds(consumer):
+            self.away[consumer] = 1
         super().remove(consumer)
 
     def refresh(self, consumer: Consumer) -> None:
@@ -321,8 +327,34 @@ class QuorumQueue(GovernedQueue):
 
     @property
     def counted(self) -> int:
-        """Who waits to be the single active one does not count (`query_stat` of rabbit_fifo)."""
-        return int(self.active is not None) if self.policy.single_active else super().counted
+        """Who waits to be the single active one does not count (`query_stat` of rabbit_fifo), who
+        has still to settle something does: each basic.get is a consumer of its own there.
+        """
+        single = self.policy.single_active
+        consuming = int(self.active is not None) if single else super().counted
+        return consuming + sum(self.away.values())
+
+    @property
+    def consumers_in_all(self) -> int:
+        return super().consumers_in_all + sum(self.away.values())
+
+    @property
+    def in_use(self) -> bool:
+        return bool(self.away) or super().in_use
+
+    def _settled_away(self, messages: Sequence[Message], *, ended: bool = False) -> None:
+        """These are settled, or come back; `ended`: with all others of their channel."""
+        away = self.away
+        for consumer in map(_consumer_of, messages):
+            left = away.get(consumer)
+            if left is None:
+                continue
+            if left > 1:
+                away[consumer] = left - 1
+            elif ended or consumer is None or not consumer.sink.holds(consumer):
+                del away[consumer]
+        if not away:
+            self.touch()
 
     def _give_way(self) -> None:
         """Let a consumer of a higher priority be active, once the one that is settled all it has.
@@ -349,16 +381,22 @@ class QuorumQueue(GovernedQueue):
 
     def acknowledge(self, message: Message) -> None:
         super().acknowledge(message)
+        if self.away:
+            self._settled_away((message,))
         if self.quiescing:
             self._give_way()
 
     def acknowledge_all(self, messages: Sequence[Message], size: int) -> None:
         super().acknowledge_all(messages, size)
+        if self.away:
+            self._settled_away(messages)
         if self.quiescing:
             self._give_way()
 
     def discard(self, message: Message) -> None:
         super().discard(message)
+        if self.away:
+            self._settled_away((message,))
         if self.quiescing:
             self._give_way()
 
@@ -385,10 +423,14 @@ class QuorumQueue(GovernedQueue):
         if self.retry_timer is None:
             self.retry_timer = self.host.clock.call_later(seconds, self.retry)
 
-    def restore_undelivered(self, route: Route, content: bytes, size: int, reason: str) -> None:
+    def restore_undelivered(
+        self, route: Route, content: bytes, size: int, reason: str, failures: int = 0
+    ) -> None:
         """What died before a restart, and had found no queue by then: RabbitMQ tries it at once."""
         self._position = position = self._position + 1
-        self.hold_back(self.message_type(self, route, content, size, position), reason, 0)
+        message = self.message_type(self, route, content, size, position)
+        message.failures = failures
+        self.hold_back(message, reason, 0)
 
     def retry(self) -> None:
         self.retry_timer = None

@@ -11,14 +11,14 @@ that came back how often it did and where it stands since.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, cast
 
 from ..memory import COST
 from ..message import Message
-from .governed import GovernedQueue, Host
+from .governed import GovernedMessage, GovernedQueue, Host
 from .message_rows import OWNER, Keeping, Mark, dead_row, live_row, returned_row, stream_row
 from .queue import Queue
 from .quorum import QuorumMessage, QuorumQueue
@@ -214,26 +214,26 @@ class StoredGovernedQueue(StoredQueue, GovernedQueue):
 
     __slots__ = ()
 
-    def enqueue(self, route: Route, content: bytes, size: int) -> None:
+    def enqueue(self, route: Route, content: bytes, size: int, failures: int = 0) -> None:
         if self.keeping.store.failing and self.keeping.is_persistent(content):
             self.host.rejected = True
             return
-        GovernedQueue.enqueue(self, route, content, size)
+        GovernedQueue.enqueue(self, route, content, size, failures)
 
     def acknowledge(self, message: Message) -> None:
         # That of the queue's own type, which what is written out above knows nothing of.
         super(StoredQueue, self).acknowledge(message)
         self._settled(message)
 
-    def _put(self, route: Route, content: bytes, size: int, expires: float, priority: int) -> None:
-        keeping = self.keeping
+    def _put(self, message: GovernedMessage) -> None:
+        keeping, content, expires = self.keeping, message.stored, message.expires
         if keeping.is_persistent(content):
             clock = self.host.clock
             until = None if expires == inf else clock.wall() + expires - clock.now()
-            row = live_row, (route, content, size, until)
+            row = live_row, (message.route, content, message.size, until, message.failures)
             # Before it is there: it may be gone again when this returns.
-            keeping.store.append_late(keeping.number, self._position + 1, row)
-        super()._put(route, content, size, expires, priority)
+            keeping.store.append_late(keeping.number, message.position, row)
+        super()._put(message)
 
     def _bury(self, message: Message, reason: str) -> None:
         self._settled(message)
@@ -254,14 +254,25 @@ class StoredQuorumQueue(StoredGovernedQueue, QuorumQueue):
     ) -> Sequence[Message]:
         first = {id(message) for message in unacked if not cast("QuorumMessage", message).row}
         back = super().come_back(unacked, ended=ended, failed=failed)
+        self._note_returns(cast("Sequence[QuorumMessage]", back), first)
+        return back
+
+    def _note_returns(self, back: Sequence[QuorumMessage], first: Container[int]) -> None:
+        """Those whose id is among `first` have no note yet."""
         keeping = self.keeping
         if back and not keeping.returns:
             keeping.returns = keeping.store.new_log(OWNER)
             keeping.changed()
-        for message in cast("Sequence[QuorumMessage]", back):
+        for message in back:
             put = keeping.store.append_late if id(message) in first else keeping.store.replace
             put(keeping.returns, message.row, (returned_row, (message,)), awaited=False)
-        return back
+
+    def _put(self, message: GovernedMessage) -> None:
+        if message.failures and isinstance(message, QuorumMessage):
+            # As one that came back: that it failed where it died is known by its note.
+            message.row = message.position
+            self._note_returns([message], [id(message)])
+        super()._put(message)
 
     def _settled(self, message: Message) -> None:
         super()._settled(message)

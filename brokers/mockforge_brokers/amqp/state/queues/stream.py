@@ -110,7 +110,9 @@ class StreamQueue(Queue):
         for consumer in waiting:
             self.refresh(consumer)
 
-    def restore(self, route: Route, content: bytes, size: int, redelivered: bool) -> None:
+    def restore(
+        self, route: Route, content: bytes, size: int, redelivered: bool, failures: int = 0
+    ) -> None:
         self._append(route, content, size, self.host.clock.wall())
 
     def restore_at(self, route: Route, content: bytes, offset: int, moment: float) -> None:
