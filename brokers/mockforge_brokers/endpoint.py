@@ -283,8 +283,17 @@ class Endpoint(Flow):
         return lanes.skims_out.passes(answer, version)
 
     def eof_received(self) -> bool:
-        if self._later is not None:
+        later = self._later
+        if later is not None:
+            if not (later.pauses or self.closing) and self.transport.can_write_eof():
+                # Its end waits with it: what it sent before it left holds nobody up.
+                later.ended = True
+                return True
             self.catch_up()
+        return self._has_left()
+
+    def _has_left(self) -> bool:
+        """All that the client sent is handled; whether nobody is to be told yet that it left."""
         if (
             not self.closing
             and (self.lanes is not None or self.environment.in_force.active)

@@ -8,6 +8,7 @@ from abc import abstractmethod
 
 from .accepting import Accepting
 from .events import PeerCaughtUp, PeerFellBehind
+from .fairness import FULL
 from .later import Later
 from .outgoing import Outgoing
 
@@ -33,6 +34,10 @@ class Flow(Outgoing):
     @abstractmethod
     def handle(self, data: bytes) -> None:
         """Bytes of the peer whose turn it is."""
+
+    @abstractmethod
+    def _has_left(self) -> bool:
+        """All that the client sent is handled."""
 
     @abstractmethod
     def abort(self, reason: str) -> None: ...
@@ -65,8 +70,8 @@ class Flow(Outgoing):
 
     def resume_reading(self) -> None:
         self.paused -= 1
-        # The one pause left is that of the bytes that wait: they may have their turn again.
-        if self._later is not None and self._later.parked and self.paused == 1:
+        # If any pause is left it is that of the bytes that wait: they may have their turn again.
+        if self._later is not None and self._later.parked and self.paused == self._later.pauses:
             self._later.parked = False
             self.server.backlog.wait(self._later)
         if self.paused == 0 and not self.transport.is_closing():
@@ -124,12 +129,20 @@ class Flow(Outgoing):
     # What waits for another turn.
 
     def _wait(self, data: bytes) -> None:
-        """Leave these bytes for a later turn of the loop, and the peer's next ones unread."""
-        if self._later is None:
-            self._later = Later(self)
-            self.pause_reading()
-            self.server.backlog.wait(self._later)
-        self._later.add(data)
+        """Leave these bytes for a later turn of the loop, and the peer's next ones unread.
+
+        But behind a read that is all that came nothing is to be expected of who waits for an
+        answer to it: to pause and to resume is four system calls, which are spared him.
+        """
+        later = self._later
+        if later is None:
+            later = self._later = Later(self)
+            self.server.backlog.wait(later)
+            if not 0 < len(data) < FULL:
+                later.pause()
+        elif not later.pauses:
+            later.pause()
+        later.add(data)
 
     def handle_waiting(self, data: bytes) -> None:
         # Others may have been handled before it in this turn, and are kept before it.
@@ -137,5 +150,9 @@ class Flow(Outgoing):
         self.handle(data)
 
     def caught_up(self) -> None:
-        self._later = None
-        self.resume_reading()
+        later, self._later = self._later, None
+        assert later is not None
+        if later.pauses:
+            self.resume_reading()
+        elif later.ended:
+            self._has_left()

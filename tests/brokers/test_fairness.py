@@ -427,6 +427,32 @@ def test_what_a_client_sent_counts_though_it_left() -> None:
     run(test)
 
 
+@pytest.mark.parametrize("unfinished", [False, True])
+def test_the_end_of_a_client_waits_for_its_turn_with_what_it_sent(unfinished: bool) -> None:
+    async def test(world: Serving) -> None:
+        _, writer = await world.connect()
+        await world.until(lambda: world.broker.live)
+        backlog, held, (line,) = world.server.backlog, list[Waiter](), world.broker.all
+        backlog.crowded, backlog.wait = lambda: True, held.append  # type: ignore[method-assign, assignment]
+        writer.write(b"x\n" * 8000)
+        writer.write_eof()
+        await world.until(lambda: held and held[0].ended)  # type: ignore[attr-defined]
+        assert not line.lines
+        assert not line.lost
+        del backlog.crowded, backlog.wait
+        if unfinished:
+            hurry(world)
+            assert held[0].go_on()
+            assert 0 < len(line.lines) < 8000
+            assert not line.lost
+        backlog.wait(held[0])
+        await world.until(lambda: line.lost)
+        assert len(line.lines) == 8000
+        await world.until(lambda: not world.server.endpoints)
+
+    run(test)
+
+
 def test_work_stops_when_the_client_reset_its_connection() -> None:
     async def test(world: Serving) -> None:
         hurry(world)

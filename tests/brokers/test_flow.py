@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mockforge_brokers.clock import ManualClock
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import PeerCaughtUp, PeerFellBehind
-from mockforge_brokers.fairness import Backlog
+from mockforge_brokers.fairness import FULL, Backlog
 from mockforge_brokers.flow import Flow
 from mockforge_brokers.lanes import Lanes
 from mockforge_brokers.turns import Turns
@@ -157,6 +157,33 @@ def test_what_waits_has_its_turn_in_its_order_and_then_the_socket_is_read_again(
     assert (world.socket.reading, world.backlog.waiting) == (False, 1)
     world.turn()
     assert (world.end.handled, world.socket.reading) == ([b"ab"], True)
+
+
+def test_behind_one_read_that_waits_reading_goes_on_until_a_second_one_comes() -> None:
+    world = World()
+    world.end._wait(b"a")
+    world.turn()
+    assert (world.end.handled, world.socket.reading, world.socket.calls) == ([b"a"], True, 0)
+    world.end._wait(b"b")
+    assert world.socket.reading
+    world.end._wait(b"c")
+    assert not world.socket.reading
+    world.turn()
+    assert (world.end.handled[1:], world.socket.reading) == ([b"bc"], True)
+    # Behind a read that filled the loop's buffer there is more.
+    world.end._wait(bytes(FULL))
+    assert not world.socket.reading
+
+
+def test_behind_one_read_that_is_not_handled_whole_in_its_turn_nothing_is_read() -> None:
+    world = World()
+    world.end._wait(b"a")
+    world.end.connection.unfinished = True
+    world.turn()
+    assert (world.end.handled, world.socket.reading, world.backlog.waiting) == ([b"a"], False, 1)
+    world.end.connection.unfinished = False
+    world.turn()
+    assert (world.end.handled, world.socket.reading) == ([b"a", b""], True)
 
 
 def test_what_waits_is_left_alone_while_somebody_else_wants_nothing_read() -> None:
