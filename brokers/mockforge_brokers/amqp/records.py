@@ -206,12 +206,29 @@ _BURIED: Final = b"\xff"
 
 class Alike(NamedTuple):
     """Contents of one length, and where they lie in what was read: from `at` on, each `stride`
-    bytes behind the one before. Large ones may be parts of it, which nobody copied."""
+    bytes behind the one before."""
 
-    contents: Sequence[bytes | memoryview]
+    contents: list[bytes]
     data: bytes
     at: int
     stride: int
+
+
+KEPT_AT_MOST: Final = 3
+"""Times their own bytes that parts may keep of what was read."""
+
+
+class Parts(NamedTuple):
+    """A large content as its frames lie in what was read, all of which that keeps.
+
+    `largest`: bytes of its largest frame's payload.
+    """
+
+    pieces: Sequence[bytes | memoryview]
+    largest: int
+
+
+NO_PARTS: Final = Parts((), 0)
 
 
 def packed(content: bytes) -> bytes:

@@ -9,7 +9,7 @@ from ..events import ClientIdentified, ConnectionClosed, Event
 from ..spine import Spine
 from .connection.connection import Connection
 from .connection.ends import NODE, connection_name
-from .records import octets_of, table
+from .records import Parts, octets_of, table
 from .state.consumer import Consumer, Sink
 from .state.message import Message
 from .state.routing import Route
@@ -152,7 +152,10 @@ class _Traced:
     def activated(self, *, active: bool) -> None:
         self.sink.activated(active=active)
 
-    def deliver_all(self, route: Route, contents: Sequence[bytes | memoryview], size: int) -> int:
+    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+        return 0
+
+    def deliver_parts(self, route: Route, contents: Iterable[Parts]) -> int:
         return 0
 
     def deliver_messages(self, messages: Iterable[Message], *, no_ack: bool) -> int:

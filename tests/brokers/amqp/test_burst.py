@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from mockforge_brokers.amqp.connection import burst
+from mockforge_brokers.amqp.connection import burst, channels, variants
 from mockforge_brokers.amqp.connection.burst import BurstReader
 from mockforge_brokers.amqp.connection.channels import Channels
 from mockforge_brokers.amqp.state.routing import Route
@@ -42,7 +42,10 @@ def play(
         patch("mockforge_brokers.amqp.connection.connection.BurstReader", reader),
         patch.object(burst, "_MOST_PUBLICATIONS", 3),
         patch.object(burst, "MOST_VARIANTS", 5),
-        patch.object(burst, "MOST_BUILDS", 2),
+        patch.object(variants, "MOST_VARIANTS", 5),
+        patch.object(variants, "MOST_BUILDS", 2),
+        patch.object(burst, "BULKY", 20),
+        patch.object(channels, "BULKY", 20),
         patch.object(burst, "_LARGE", 20),
         patch.object(Channels, "body", Channels.body if fast else lambda *_: False),
     ):
@@ -336,7 +339,7 @@ def test_patterns_are_made_of_short_headers_whose_read_values_come_again() -> No
     }
     for name, (sent, count) in cases.items():
         client = Scene().client(tune=(2047, 131_072, 0))
-        with patch.object(burst, "builds", wraps=burst.builds) as made:
+        with patch.object(variants, "builds", wraps=variants.builds) as made:
             client.fake.send(b"".join(publish("", "q", b"body", **each) for each in sent))
         assert made.call_count == count, name
 
@@ -525,4 +528,4 @@ def test_acknowledgements_on_a_channel_that_was_closed_are_passed_by_one_for_one
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_branch_of_the_fast_path_is_entered_by_the_comparison(tmp_path: Path) -> None:
-    assert missed_branches(burst, __file__, "same_outcome", tmp_path) == ""
+    assert missed_branches(burst, __file__, "same_outcome", tmp_path, variants) == ""

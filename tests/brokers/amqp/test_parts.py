@@ -15,11 +15,11 @@ def large(*letters: str) -> bytes:
 class Waiting:
     """A queue whose only consumer, which does not acknowledge, takes nothing for now."""
 
-    def __init__(self) -> None:
+    def __init__(self, frame: int = 131_072) -> None:
         self.scene = Scene()
         self.publisher = self.client()
         self.publisher.send("queue.declare", queue="q")
-        self.consumer = self.client()
+        self.consumer = self.scene.client(tune=(2047, frame, 0))
         self.consumer.send("basic.consume", queue="q", consumer_tag="c", no_ack=True)
         # The first one is looked at as any: what comes behind it is known.
         self.publisher.fake.send(large("z"))
@@ -62,10 +62,10 @@ def test_what_waits_is_not_copied_and_comes_in_its_order() -> None:
 
 def test_a_small_part_of_what_was_read_does_not_keep_it() -> None:
     waiting = Waiting()
-    small = [publish("", "q", b"s") for _ in range(2_000)]
-    assert len(b"".join(small)) > 2 * 40_000
-    waiting.publisher.fake.send(b"".join((large("a", "b"), *small)))
-    assert waiting.parts[:2] == [False, False]
+    small = [publish("", "q", b"s") for _ in range(3_000)]
+    assert len(b"".join(small)) > 3 * 40_000
+    waiting.publisher.fake.send(b"".join((large("a"), *small)))
+    assert waiting.parts[:1] == [False]
 
 
 def test_one_who_gets_a_message_and_keeps_it_keeps_it_alone() -> None:
@@ -107,6 +107,27 @@ def test_what_came_by_another_channel_has_frames_of_its_own() -> None:
     # The first of a channel is looked at, which copies it.
     assert waiting.parts == [False, True, True, True, True]
     assert waiting.go_on() == [*LARGE[:3], *LARGE[:2]]
+
+
+def test_a_body_of_several_frames_goes_on_as_it_came() -> None:
+    waiting = Waiting()
+    body = b"e" * 300_000
+    frames = publish("", "q", body)
+    for start in range(0, len(frames), 70_000):
+        waiting.publisher.fake.send(frames[start : start + 70_000])
+    small = waiting.client()
+    small.fake.send(frames + large("a"))
+    assert waiting.parts == [True, True, False]
+    assert waiting.go_on() == [body, body, LARGE[0]]
+    assert waiting.scene.broker.memory.used == 0
+
+
+def test_frames_that_are_too_large_for_the_consumer_are_made_anew() -> None:
+    waiting = Waiting(frame=30_000)
+    body = b"e" * 300_000
+    waiting.publisher.fake.send(publish("", "q", body) + large("a", "b"))
+    assert waiting.parts[0]
+    assert waiting.go_on() == [body, *LARGE[:2]]
 
 
 def test_a_restart_keeps_what_waited() -> None:

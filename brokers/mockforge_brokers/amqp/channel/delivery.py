@@ -14,6 +14,7 @@ from ..wire.methods import BY_NAME, shortstr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from ..records import Parts
     from ..state.consumer import Consumer
     from .channel import Channel
 
@@ -85,14 +86,12 @@ class Delivery:
         if line.outgoing > _BURST:
             line.hold_back()
 
-    def deliver_all(self, route: Route, contents: Sequence[bytes | memoryview], size: int) -> int:
+    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
         line, length = self._line, len(contents[0])
-        if size > line.max_payload or contents[0][:_FRAME_START] != self._start:
+        if length > BULKY or size > line.max_payload or not contents[0].startswith(self._start):
             return 0
         if route is not self._route:
             self._prepare(route)
-        if length > BULKY:
-            return self._deliver_bulky(route, contents)
         # From here on as `deliver`, up to where it holds back.
         out, channel = self._out, self._channel
         weight = length >> 2 if length >= _LONG else length + _FRAMING
@@ -101,7 +100,7 @@ class Delivery:
             line.peer.wake()
         count = min(max((_BURST - line.outgoing) // weight, 0) + 1, len(contents))
         tag, pack, prefix, rendered = channel.last_tag, _tag.pack, self._prefix, route.rendered
-        for content in cast("Sequence[bytes]", contents[:count]):
+        for content in contents[:count]:
             tag += 1
             out += (prefix, pack(tag, False), rendered, content)
         channel.last_tag = tag
@@ -110,28 +109,35 @@ class Delivery:
             line.hold_back()
         return count
 
-    def _deliver_bulky(self, route: Route, contents: Sequence[bytes | memoryview]) -> int:
-        """Some of these, as `deliver`: none is copied."""
+    def deliver_parts(self, route: Route, contents: Iterable[Parts]) -> int:
         line, out, channel = self._line, self._out, self._channel
-        if not out:
-            line.outgoing = 0
-            line.peer.wake()
-        line.bulky = True
-        before = channel.last_tag
-        for content in contents:
-            # Not all need be of one publisher.
-            if content[:_FRAME_START] != self._start:
+        if route is not self._route:
+            self._prepare(route)
+        # From here on as `deliver`, up to where it holds back or its frames are made anew.
+        idle = not out
+        outgoing = 0 if idle else line.outgoing
+        tag = channel.last_tag
+        for pieces, largest in contents:
+            if largest > line.max_payload or pieces[0][:_FRAME_START] != self._start:
                 break
-            channel.last_tag = tag = channel.last_tag + 1
+            tag += 1
             out.append(self._prefix + _tag.pack(tag, False) + route.rendered)
-            # It may be a view, which goes out as bytes do (contract.py).
-            out.append(cast("bytes", content))
-            length = len(content)
-            line.outgoing += length >> 2 if length < _VERY_LONG else length + _FRAMING
-            if line.outgoing > _BURST:
-                line.hold_back()
+            # Views go out as bytes do (contract.py).
+            out += cast("Sequence[bytes]", pieces)
+            length = sum(map(len, pieces))
+            outgoing += length >> 2 if length < _VERY_LONG else length + _FRAMING
+            if outgoing > _BURST:
                 break
-        return channel.last_tag - before
+        count = tag - channel.last_tag
+        if count:
+            channel.last_tag = tag
+            if idle:
+                line.peer.wake()
+            line.bulky = True
+            line.outgoing = outgoing
+            if outgoing > _BURST:
+                line.hold_back()
+        return count
 
     def deliver_messages(self, messages: Iterable[Message], *, no_ack: bool) -> int:
         channel, line, out = self._channel, self._line, self._out

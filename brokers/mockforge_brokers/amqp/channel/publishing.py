@@ -20,7 +20,9 @@ from .publication import Publication, Uncommitted
 from .transaction import Transaction
 
 if TYPE_CHECKING:
-    from ..records import Alike
+    from collections.abc import Sequence
+
+    from ..records import Alike, Parts
     from .channel import Channel
 
 _PUBLISH: Final = BY_NAME["basic.publish"]
@@ -129,9 +131,14 @@ class Publishing:
         )
 
     def takes_parts(self, publication: Publication) -> bool:
-        """Whether those that `takes_all` is about may be parts of what was read."""
+        """Whether the next ones are for `publish_parts`, where they are large."""
         route = publication.route
-        return route is not None and route.alone is not None and route.alone.takes_parts
+        return (
+            self.takes_all(publication)
+            and route is not None
+            and route.alone is not None
+            and route.alone.takes_parts
+        )
 
     def publish_all(self, publication: Publication, alike: Alike, size: int) -> None:
         """`publish` each of these, of which the headers ask for nothing."""
@@ -139,7 +146,17 @@ class Publishing:
         assert route is not None
         assert route.alone is not None
         route.alone.enqueue_all(route, alike, size)
-        count = len(alike.contents)
+        self._published_all(route, len(alike.contents))
+
+    def publish_parts(self, publication: Publication, contents: Sequence[Parts], size: int) -> None:
+        """As `publish_all`, of what nobody copied yet."""
+        route = publication.route
+        assert route is not None
+        assert route.alone is not None
+        route.alone.enqueue_parts(route, contents, size)
+        self._published_all(route, len(contents))
+
+    def _published_all(self, route: Route, count: int) -> None:
         route.exchange.published += count
         if self.confirming:
             if not self.unconfirmed:

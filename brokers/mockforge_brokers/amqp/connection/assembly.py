@@ -5,6 +5,7 @@ from typing import Final, cast
 
 from ...errors import ProtocolError, RequestRefused
 from ..codes import ReplyCode
+from ..records import KEPT_AT_MOST, Parts
 from ..wire.frames import BODY, HEADER, OVERHEAD, content_head
 
 _BASIC: Final = 60
@@ -35,6 +36,7 @@ class Assembly:
     """
 
     __slots__ = (
+        "_largest",
         "_missing",
         "_pieces",
         "_read",
@@ -55,6 +57,7 @@ class Assembly:
         self.header = b""
         self.raw_size = len(method)
         self._missing = -1
+        self._largest = 0
         self._pieces: list[bytes | memoryview] = []
         self._read: object = None
         """What the last piece is of."""
@@ -67,6 +70,13 @@ class Assembly:
     @property
     def content(self) -> bytes:
         return b"".join(self._pieces)
+
+    @property
+    def parts(self) -> Parts | None:
+        """The same without a copy; None where that would keep too much of what was read."""
+        if self._reads > KEPT_AT_MOST * self.raw_size:
+            return None
+        return Parts(self._pieces, self._largest)
 
     def add(self, kind: int, pieces: Pieces, most: int) -> bool:
         """Take one whole frame; True when the message is whole.
@@ -83,6 +93,7 @@ class Assembly:
             )
         else:
             self._missing -= length - OVERHEAD
+            self._largest = max(self._largest, length - OVERHEAD)
             if self._missing < 0:
                 raise ProtocolError(
                     f"the body is {-self._missing} bytes longer than the {self.size} of its header",

@@ -13,9 +13,9 @@ Connection._frame and Channels.receive), which assembles any content and serves 
                 Where only values differ that nobody on the way reads (ids, times, priorities), what
                 is before and behind them is compared; where they are in several places or bodies
                 differ in size, one pattern is (`alike`). Where a few headers come in turn that
-                differ otherwise, each is looked up (`_recall`).
-                The content is sliced off as it is and handed on. Large ones that follow each other
-                go to one who does not acknowledge as views of what was read (`PartMessage`).
+                differ otherwise, each is looked up (`recall`).
+                The content is sliced off as it is and handed on; large ones that follow each other
+                may go on as views of what was read (`Parts`).
   _acknowledge  basic.ack of one delivery each, a run of them for one channel.
   body          a large body frame of a message of several, as it lies in what was read (`_frame`
                 has those that came whole). Its channel keeps the pieces, and copies them once.
@@ -43,15 +43,13 @@ from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps, Turn
 from ..channel.delivery import BULKY
 from ..channel.publication import (
-    LONGEST_BUILD,
-    MOST_BUILDS,
     MOST_VARIANTS,
     NOTHING,
     Known,
     Publication,
 )
 from ..codes import ReplyCode
-from ..records import Alike
+from ..records import KEPT_AT_MOST, Alike, Parts
 from ..wire import methods
 from ..wire.frames import (
     BODY,
@@ -65,9 +63,9 @@ from ..wire.frames import (
     content_head,
     head,
 )
-from ..wire.likeness import build_of, builds, read_values, varying
 from .channels import Channels
 from .failures import MethodFailed, frame_error
+from .variants import keep_variant, liken, recall
 
 _PUBLISH: Final = methods.BY_NAME["basic.publish"]
 _PUBLISH_IDS: Final = _PUBLISH.prefix
@@ -200,8 +198,8 @@ class BurstReader:
                     and not (rest and not data.startswith(rest, at + rest_at))
                 ):
                     span, size, extra = known_span, known_size, known_extra
-                    # Behind the first one: where keys come in turn each is another. Of large ones
-                    # no one is copied then.
+                    # Behind the first one: where keys come in turn each is another. Large ones
+                    # are worth it, since none is copied then.
                     if (count or size > BULKY) and together:
                         if more := self._together(last, data, at):
                             at += more * span
@@ -220,7 +218,7 @@ class BurstReader:
                 else:
                     span = 0
                     # Variants first: where there are none that costs no call.
-                    if not (last.variants and _recall(last, data, at)) and not self._learn(
+                    if not (last.variants and recall(last, data, at)) and not self._learn(
                         last, data, at
                     ):
                         return at if self._incomplete(last, data, at) else self._frame(data, at)
@@ -272,13 +270,19 @@ class BurstReader:
             behind = begin + span
         if behind == at:
             return 0
-        # Parts of what was read keep all of it, so they have to be most of it.
-        most_of_it = 2 * (behind - at) >= len(data)
-        parts = size > BULKY and most_of_it and publishing.takes_parts(publication)
-        read = memoryview(data) if parts else data
-        contents = [read[begin + start : begin + span] for begin in range(at, behind, span)]
-        publishing.publish_all(publication, Alike(contents, data, at + start, span), size)
-        return len(contents)
+        each = range(at, behind, span)
+        if (
+            size > BULKY
+            and KEPT_AT_MOST * (behind - at) >= len(data)
+            and publishing.takes_parts(publication)
+        ):
+            read = memoryview(data)
+            parts = [Parts((read[begin + start : begin + span],), size) for begin in each]
+            publishing.publish_parts(publication, parts, size)
+        else:
+            contents = [data[begin + start : begin + span] for begin in each]
+            publishing.publish_all(publication, Alike(contents, data, at + start, span), size)
+        return len(each)
 
     def _learn(self, publication: Publication, data: bytes, at: int) -> bool:
         """Look at what is behind the method frame; False: it is not for us, or not yet.
@@ -313,9 +317,9 @@ class BurstReader:
             begin = b""
         publication.latest = Known(begin, b"", 0, end - at, size, extra)
         if begin and publication.learned <= MOST_VARIANTS:
-            _keep_variant(publication, header)
+            keep_variant(publication, header)
             if size and extra is None and before.begin:
-                _liken(publication, before, header, flags)
+                liken(publication, before, header, flags)
         return True
 
     def _incomplete(self, publication: Publication, data: bytes, at: int) -> bool:
@@ -441,60 +445,6 @@ class BurstReader:
         if not (large and self._channels.body(number, [memoryview(data)[at:end]])):
             self._other(kind, number, data[at:end])
         return end
-
-
-def _keep_variant(publication: Publication, header: bytes) -> None:
-    """Keep what is known now, unless too much was learned already."""
-    publication.learned += 1
-    if publication.learned > MOST_VARIANTS:
-        # An id of its own in each: to look among them would cost more than to look at each.
-        publication.variants.clear()
-    else:
-        publication.variants[header] = publication.latest
-
-
-def _liken(publication: Publication, before: Known, header: bytes, flags: int) -> None:
-    """One header differs from the one before: know all that differ no more than these two do."""
-    latest, start = publication.latest, publication.size
-    # Of one that has such a place already nothing more is kept: it is another that differs now.
-    other = b"" if before.rest else before.begin[start : start + len(header)]
-    place = varying(header, other, flags)
-    if place is not None:
-        free, end = start + place[0], start + place[1]
-        publication.latest = latest._replace(
-            begin=latest.begin[:free], rest=latest.begin[end:], rest_at=end
-        )
-    elif (
-        len(publication.builds) < MOST_BUILDS
-        and len(header) <= LONGEST_BUILD
-        and _comes_again(publication, header)
-    ):
-        publication.builds = (*publication.builds, build_of(header, flags))
-        publication.alike = builds(header[1:3], publication.builds)
-
-
-def _comes_again(publication: Publication, header: bytes) -> bool:
-    """Whether what is read of a header was the same in another one that is kept.
-
-    A pattern has these values as they are: of a header with a trace of its own (`traceparent`) it
-    would match nothing that ever comes.
-    """
-    values = read_values(header)
-    return any(
-        read_values(each) == values for each in reversed(publication.variants) if each != header
-    )
-
-
-def _recall(publication: Publication, data: bytes, at: int) -> bool:
-    """Whether a message begins as one of the few that were learned before; then it is the known."""
-    start = at + publication.size
-    size = int.from_bytes(data[start + 3 : start + HEAD_SIZE], "big")
-    found = publication.variants.get(data[start : start + size + OVERHEAD])
-    # The header is the same; the body frame's head behind it has to be so too.
-    if found is None or not data.startswith(found.begin, at):
-        return False
-    publication.latest = found
-    return True
 
 
 def _check_heartbeat(kind: int, number: int, payload: bytes) -> None:

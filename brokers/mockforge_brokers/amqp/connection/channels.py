@@ -7,6 +7,7 @@ from ...events import RequestDenied
 from ...fairness import Steps
 from ...usage import Usage
 from ..channel.channel import Channel
+from ..channel.delivery import BULKY
 from ..channel.handlers import HANDLERS, strip_line_ends
 from ..channel.line import Line
 from ..channel.permissions import check
@@ -248,7 +249,12 @@ class Channels:
                 publishing = channel.publishing
                 publication = publishing.publication(assembly.method)
                 extra = publishing.examine(publication, assembly.header, assembly.flags)
-                publishing.publish(publication, assembly.content, assembly.size, extra)
+                size = assembly.size
+                parts = assembly.parts if size > BULKY and extra is None else None
+                if parts is not None and publishing.takes_parts(publication):
+                    publishing.publish_parts(publication, (parts,), size)
+                else:
+                    publishing.publish(publication, assembly.content, size, extra)
                 self.publishes += 1
         except RequestRefused as refusal:
             if isinstance(refusal, BodyTooLarge):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ..records import Table
+from ..records import Parts, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,8 +26,15 @@ class Sink(Protocol):
         """Send a message; `unacked` comes back by acknowledgement or requeue (None: it is gone)."""
         ...
 
-    def deliver_all(self, route: Route, contents: Sequence[bytes | memoryview], size: int) -> int:
+    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
         """`deliver` some of these, the first ones, which are of one length and gone by that.
+
+        Returns how many; 0: they are to come one by one.
+        """
+        ...
+
+    def deliver_parts(self, route: Route, contents: Iterable[Parts]) -> int:
+        """`deliver` some of these, the first ones, which are gone by that.
 
         Returns how many; 0: they are to come one by one.
         """

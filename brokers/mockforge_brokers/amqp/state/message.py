@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from ..records import NO_PARTS, Parts
+
 if TYPE_CHECKING:
     from .consumer import Consumer
     from .queues.queue import Queue
@@ -50,20 +52,19 @@ class Message(Struct, eq=False, gc=False):
         return self.content
 
 
-def _copy(message: PartMessage) -> bytes:
-    """What is a message's content to all who are not that consumer."""
-    return bytes(message.part)
+def _joined(message: PartMessage) -> bytes:
+    return b"".join(message.parts.pieces)
 
 
 class PartMessage(Message, eq=False, gc=False):
-    """A large one whose content nobody copied: it keeps all of the read that it is a part of.
+    """A large one that nobody copied yet. `content` is a copy, for all but one kind of consumer.
 
-    Only a queue with one consumer that does not acknowledge has such, which leave in their order:
-    those behind it go when it goes, and what they keep is at most twice what they are.
+    Only a queue with a single consumer that does not acknowledge has such: they leave in their
+    order, and so do those of the same read, which they keep.
     """
 
-    part: memoryview = memoryview(b"")
-    content = property(_copy)
+    parts: Parts = NO_PARTS
+    content = property(_joined)
 
     def copied(self) -> Message:
         """One that may stay for long: it keeps nothing but its own content."""

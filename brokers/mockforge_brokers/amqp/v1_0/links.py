@@ -18,6 +18,7 @@ from .wire.frames import HEAD_SIZE, frame
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from ..records import Parts
     from .session import Session
 
 LINK_CREDIT: Final = 170
@@ -167,7 +168,10 @@ class Outgoing:
         else:
             self.session.send(self, payload, unacked)
 
-    def deliver_all(self, route: Route, contents: Sequence[bytes | memoryview], size: int) -> int:
+    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+        return 0
+
+    def deliver_parts(self, route: Route, contents: Iterable[Parts]) -> int:
         return 0
 
     def deliver_messages(self, messages: Iterable[Message], *, no_ack: bool) -> int:
@@ -220,7 +224,10 @@ class _Nowhere:
         self, route: Route, content: bytes, size: int, redelivered: bool, unacked: Message | None
     ) -> None: ...
 
-    def deliver_all(self, route: Route, contents: Sequence[bytes | memoryview], size: int) -> int:
+    def deliver_all(self, route: Route, contents: Sequence[bytes], size: int) -> int:
+        return 0
+
+    def deliver_parts(self, route: Route, contents: Iterable[Parts]) -> int:
         return 0
 
     def deliver_messages(self, messages: Iterable[Message], *, no_ack: bool) -> int:

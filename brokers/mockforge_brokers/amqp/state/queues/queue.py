@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ....fairness import Steps
-from ...records import Alike, Table
+from ...records import Alike, Parts, Table
 from ..consumer import Consumer
 from ..memory import COST, Memory, do_all
 from ..message import Message, PartMessage
@@ -150,7 +150,7 @@ class Queue:
 
     @property
     def takes_parts(self) -> bool:
-        """Whether those may be parts of what was read: they leave in their order, and for good."""
+        """Whether `enqueue_parts` may be asked: they leave in their order, and for good."""
         consumers = self.consumers
         return self.plain and len(consumers) == 1 and consumers[0].no_ack
 
@@ -169,23 +169,42 @@ class Queue:
             done = consumer.sink.deliver_all(route, contents, size)
             self.published += done
             consumer.delivered += done
-        if rotation:
-            for content in contents[done:]:
-                self.enqueue(route, bytes(content), size)
-        else:
-            self._keep_all(route, contents[done:], size)
+        for content in contents[done:]:
+            self.enqueue(route, content, size)
 
-    def _keep_all(
-        self, route: Route, contents: Sequence[bytes | memoryview], size: int
-    ) -> list[Message]:
+    def enqueue_parts(self, route: Route, contents: Sequence[Parts], size: int) -> None:
+        """`enqueue` each, which nobody copied yet."""
+        rotation, done = self._rotation, 0
+        if rotation:
+            consumer = rotation[0]
+            done = consumer.sink.deliver_parts(route, contents)
+            self.published += done
+            consumer.delivered += done
+        if rotation:
+            for parts in contents[done:]:
+                self.enqueue(route, b"".join(parts.pieces), size)
+            return
+        first = self._position + 1
+        self._keep(
+            [
+                PartMessage(self, route, b"", size, position, parts=parts)
+                for position, parts in enumerate(contents[done:], first)
+            ],
+            size,
+        )
+
+    def _keep_all(self, route: Route, contents: Sequence[bytes], size: int) -> list[Message]:
         """Nobody takes them yet."""
         first = self._position + 1
-        messages = [
-            Message(self, route, content, size, position)
-            if isinstance(content, bytes)
-            else PartMessage(self, route, b"", size, position, part=content)
-            for position, content in enumerate(contents, first)
-        ]
+        return self._keep(
+            [
+                Message(self, route, content, size, position)
+                for position, content in enumerate(contents, first)
+            ],
+            size,
+        )
+
+    def _keep(self, messages: list[Message], size: int) -> list[Message]:
         count = len(messages)
         self.published += count
         self._position += count
@@ -323,25 +342,23 @@ class Queue:
         messages, most = self.messages, min(consumer.credit, _TOGETHER)
         if most < 2 or len(messages) < 2 or not self.plain:
             return False
-        if isinstance(messages[0], PartMessage):
-            return self._deliver_parts(consumer, messages[0])
-        count = consumer.sink.deliver_messages(islice(messages, most), no_ack=consumer.no_ack)
+        if not isinstance(messages[0], PartMessage):
+            count = consumer.sink.deliver_messages(islice(messages, most), no_ack=consumer.no_ack)
+        elif consumer.no_ack:
+            route = messages[0].route
+            count = consumer.sink.deliver_parts(route, self._parts(route))
+        else:
+            count = 0
         if count:
             self._delivered_some(consumer, [messages.popleft() for _ in range(count)])
         return count > 0
 
-    def _deliver_parts(self, consumer: Consumer, first: PartMessage) -> bool:
-        if not consumer.no_ack:
-            return False
-        messages, parts = self.messages, []
-        for message in islice(messages, _TOGETHER):
-            if not isinstance(message, PartMessage) or message.route is not first.route:
+    def _parts(self, route: Route) -> Iterator[Parts]:
+        """Those of the next messages, as long as they have such and one route."""
+        for message in self.messages:
+            if not isinstance(message, PartMessage) or message.route is not route:
                 break
-            parts.append(message.part)
-        count = consumer.sink.deliver_all(first.route, parts, first.size)
-        if count:
-            self._delivered_some(consumer, [messages.popleft() for _ in range(count)])
-        return count > 0
+            yield message.parts
 
     def _delivered_some(self, consumer: Consumer, messages: Sequence[Message]) -> None:
         """As `_deliver_next` of each, but that they are with the consumer already."""

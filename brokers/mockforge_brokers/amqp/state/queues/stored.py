@@ -96,8 +96,8 @@ class StoredQueue(Queue):
             # What a consumer has for good is never on disk; the others come one by one.
             super().enqueue_all(route, alike, size)
             return
-        # Where one is persistent all are; none is a part (`takes_parts`).
-        contents = cast("Sequence[bytes]", alike.contents)
+        # Where one is persistent all are.
+        contents = alike.contents
         if not contents[0].startswith(keeping.head):
             for content in contents:
                 self.enqueue(route, content, size)
