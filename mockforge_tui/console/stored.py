@@ -106,7 +106,7 @@ def _mqtt_row(message: Any) -> Row:
         operation="publish",
         kind="message",
         destination=message.topic_name,
-        payload=message.payload,
+        payload=bytes(message.payload),
         size=len(message.payload),
         headers=tuple(properties.pop("user_property", ())),
         detail={"qos": message.qos, "retain": message.retain, **properties},

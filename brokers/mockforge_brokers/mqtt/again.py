@@ -15,11 +15,14 @@ Properties (MQTT 5) are those of the last two publishes, which went the general 
 wrong about them, and they are handed on as they are, since they have no topic alias, no expiry, no
 text that lint has to see each time, and we would write them no other way (`_as_they_are`).
 
+A payload of some size is not copied: what is in flight, and what is written, is a view of what was
+read, which is that packet and no more.
+
 What comes out is the same either way; tests/brokers/mqtt/test_burst.py compares them.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..bytes_io import ByteReader
 from . import lint
@@ -46,6 +49,8 @@ _BETWEEN: Final = (0x80 + 2, 0x4000 + 3)
 """Sizes between those with a length of one, two and three bytes."""
 MOST: Final = 0x1FFFFF + 4
 """Bytes of a packet with a length of three bytes: what is longer goes through `burst` each time."""
+_WORTH: Final = 2048
+"""Bytes of a packet from which on its payload is not copied: it is seen as a part of the packet."""
 _NO_ID: Final = b"\0\0"
 _PUBACK: Final = int(PacketType.PUBACK)
 _PUBREC: Final = int(PacketType.PUBREC)
@@ -114,7 +119,10 @@ def _accept_again(
     if grants.count:
         if like.size > LARGE:
             _leave_as_pieces(like.route)
-        _hand_on(connection, data[rest:], like, grants)
+        # As `Connection.out` and `Message` have it, a view will do.
+        view = like.size > _WORTH
+        tail = cast("bytes", memoryview(data)[rest:]) if view else data[rest:]
+        _hand_on(connection, tail, like, grants)
     if twice:
         own.inbound_changed()
     if properties and not grants.count:

@@ -230,7 +230,7 @@ class MqttBroker:
     def retained(self) -> list[tuple[str, bytes, int]]:
         """(topic_name, payload, qos) of each retained message."""
         messages = self.router.retained.all()
-        return [(message.topic_name, message.payload, message.qos) for message in messages]
+        return [(message.topic_name, bytes(message.payload), message.qos) for message in messages]
 
     def retained_message(self, topic_name: str) -> Message | None:
         return self.router.retained.get(topic_name)

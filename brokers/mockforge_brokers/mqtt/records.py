@@ -17,11 +17,12 @@ class Message(Struct, gc=False, eq=False):
     response_topic, correlation_data, user_property) under their specified names; the expiry is
     `expires` (clock time, None: never) and the subscription identifiers are `identifiers`.
     `weight` is what the properties take in bytes. A plain message has none of these, and no room
-    for them: half the cost of making one.
+    for them: half the cost of making one. A large payload may be a view of the packet that it came
+    in, which nobody copies as long as it is on its way.
     """
 
     topic_name: str
-    payload: bytes
+    payload: bytes | memoryview
     qos: int = 0
     retain: bool = False
 
@@ -60,7 +61,7 @@ class DetailedMessage(Message, gc=True, eq=False):
 
 def detailed(
     topic_name: str,
-    payload: bytes,
+    payload: bytes | memoryview,
     qos: int,
     retain: bool,
     properties: Mapping[str, Any],

@@ -114,7 +114,7 @@ def values_of(session: "Session", topic: str, most: int) -> Sequence[Value]:
         if found.values:
             return list(found.values)[-most:]
     kept = mqtt(session).retained_message(topic)
-    return [] if kept is None else [Value(0, 0.0, "", kept.payload, kept.qos, True, topic)]
+    return [] if kept is None else [Value(0, 0.0, "", bytes(kept.payload), kept.qos, True, topic)]
 
 
 @command(

@@ -308,7 +308,7 @@ class SnOutlet(Outlet):
         self, packet_id: int, message: Message, dup: bool, kind: TopicIdType, number: int
     ) -> None:
         packet = sn.Publish(
-            number, message.payload, message.qos, message.retain, packet_id, kind, dup
+            number, bytes(message.payload), message.qos, message.retain, packet_id, kind, dup
         )
         data = encode(packet)
         self.out.append(data)

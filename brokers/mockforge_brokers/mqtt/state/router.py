@@ -445,7 +445,7 @@ class Router:
             self._environment.clock.wall(),
             message.topic_name,
             None,
-            message.payload,
+            bytes(message.payload),
             tuple(message.properties.get("user_property", ())),
             client,
             {"qos": message.qos, "retain": message.retain, **message.properties},

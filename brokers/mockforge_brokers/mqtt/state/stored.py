@@ -42,7 +42,7 @@ def kept_message(message: Message, to_wall: float) -> KeptMessage:
     """`to_wall` is the wall time at the clock's 0."""
     return KeptMessage(
         message.topic_name,
-        message.payload,
+        bytes(message.payload),
         message.qos,
         message.retain,
         dict(message.properties),
