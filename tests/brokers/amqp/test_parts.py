@@ -98,6 +98,24 @@ def test_another_consumer_takes_what_waited_for_the_first(no_ack: bool) -> None:
     assert waiting.parts == [False, False]
 
 
+def test_one_that_came_back_is_redelivered() -> None:
+    waiting = Waiting()
+    waiting.publisher.fake.send(large("a", "b", "c"))
+    other = waiting.client()
+    other.send("basic.consume", queue="q", consumer_tag="o", no_ack=False)
+    other.send("basic.cancel", consumer_tag="o")
+    other.send("basic.nack", delivery_tag=0, multiple=True, requeue=True)
+    (got,) = other.send("basic.get", queue="q", no_ack=False)
+    assert got["redelivered"]
+    other.send("basic.nack", delivery_tag=4, requeue=True)
+    waiting.consumer.fake.set_writable(True)
+    waiting.scene.advance(0.01)
+    came = waiting.consumer.received()
+    assert [(each["redelivered"], each.body) for each in came] == [
+        (True, body) for body in LARGE[:3]
+    ]
+
+
 def test_what_came_by_another_channel_has_frames_of_its_own() -> None:
     waiting = Waiting()
     waiting.publisher.open(2)

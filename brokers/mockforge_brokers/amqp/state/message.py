@@ -68,4 +68,6 @@ class PartMessage(Message, eq=False, gc=False):
 
     def copied(self) -> Message:
         """One that may stay for long: it keeps nothing but its own content."""
-        return Message(self.queue, self.route, self.content, self.size, self.position)
+        made = Message(self.queue, self.route, self.content, self.size, self.position)
+        made.redelivered, made.failures = self.redelivered, self.failures
+        return made

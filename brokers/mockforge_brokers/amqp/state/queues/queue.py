@@ -358,6 +358,9 @@ class Queue:
         for message in self.messages:
             if not isinstance(message, PartMessage) or message.route is not route:
                 break
+            # Somebody who acknowledges had it, and came between.
+            if message.redelivered:
+                break
             yield message.parts
 
     def _delivered_some(self, consumer: Consumer, messages: Sequence[Message]) -> None:
