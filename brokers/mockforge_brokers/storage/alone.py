@@ -9,8 +9,8 @@ from collections.abc import Collection
 from time import monotonic
 from typing import Final, NamedTuple
 
-from .disk import SegmentFile
 from .live import Live, Row, Segment, place_of
+from .segment_file import SegmentFile
 from .segments import (
     CRC,
     NOTHING,

@@ -1,12 +1,9 @@
 """The files of a data folder: who has it, what was found in its segments, and where they go on."""
 
-import errno
-import mmap
 import os
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from random import SystemRandom
@@ -17,119 +14,16 @@ from . import segments as form
 from .facts import POSITION_BITS, Kept
 from .live import Live, Segment, place_of
 from .lock import locked
-from .parts import Piece
 from .reading import Reader, free_name, number_of, path_of, paths_in
 from .refused import OURS, DataError, newer, unusable
+from .segment_file import FLAGS, SEGMENT, SegmentFile, sync_folder, to_disk
 from .segments import Entity
 
 _OUR_FOLDER: Final = 0o700
-SEGMENT: Final = 64 * 1024 * 1024
-"""Bytes after which the next group begins a new one."""
-_VECTORS: Final = hasattr(os, "pwritev")
-_SYNCED: Final = getattr(os, "O_DSYNC", 0) if _VECTORS else 0
-"""A write returns when it is on disk. The writer lets go of the interpreter for each call
-into the system, and has to wait to have it back: so one is better than two."""
-_FLAGS: Final = getattr(os, "O_BINARY", 0)
-_to_disk: Final = getattr(os, "fdatasync", os.fsync)
 _TRIES: Final = 10
 """Of reading a folder out of which segments go meanwhile."""
-_MOST_PIECES: Final = 1000
-"""Of one call; Linux takes 1024."""
-_NO_SYNC: Final = {errno.EINVAL, errno.EBADF, getattr(errno, "ENOTSUP", errno.EINVAL)}
-"""What file systems answer that cannot sync a folder."""
 RENEWED: Final = ".new"
 """What the name of a file ends in that is to take the place of a segment."""
-
-
-class SegmentFile:
-    """One segment, open to be written to. Raises OSError.
-
-    `through`: what is written is on disk; else the system has it, until `sync`.
-    """
-
-    def __init__(self, folder: Path, segment: Segment, *, new: bool, through: bool = True) -> None:
-        self.number = segment.number
-        self.open = True
-        self._through = through
-        flags = os.O_RDWR | _FLAGS | (os.O_CREAT | os.O_TRUNC if new else 0)
-        if through:
-            flags |= _SYNCED
-        self._handle = os.open(path_of(folder, segment.number), flags, OURS)
-        self.extent = os.fstat(self._handle).st_size
-        """How much of the file is there, with the room that was made ahead."""
-        if new:
-            try:
-                self.write(0, [form.head_of(segment.number, segment.salt, segment.before)])
-                if through:
-                    sync_folder(folder)
-            except OSError:
-                os.close(self._handle)
-                # Or the folder would not change with the next try: its sync would mean nothing.
-                path_of(folder, segment.number).unlink(missing_ok=True)
-                raise
-
-    def write(self, at: int, pieces: Sequence[Piece], ahead: int = 0) -> None:
-        """Put them there, and with the same write so many zeros behind them.
-
-        To grow a file that is written through costs the file system a transaction of its own each
-        time; to write to what is there already does not.
-        """
-        size = sum(map(len, pieces))
-        there = at + size <= self.extent
-        if (there or not ahead) and len(pieces) <= _MOST_PIECES and self.put(pieces, at) == size:
-            if not there:
-                self.extent = at + size
-            return
-        left: list[Piece] = [*pieces]
-        if ahead and at + size > self.extent:
-            left.append(bytes(ahead))
-        done = 0
-        # Where the disk has room for the pieces alone, that is enough.
-        while done < size:
-            some, left = left[:_MOST_PIECES], left[_MOST_PIECES:]
-            count = self.put(some, at + done)
-            done += count
-            if count < sum(map(len, some)):
-                left = [memoryview(b"".join(some))[count:], *left]
-        self.extent = max(self.extent, at + done)
-
-    def put(self, pieces: Sequence[Piece], at: int) -> int:
-        """Write what the system takes at once: so many bytes of them are there."""
-        if _VECTORS:
-            return os.pwritev(self._handle, pieces, at)
-        os.lseek(self._handle, at, os.SEEK_SET)
-        done = os.write(self._handle, b"".join(pieces))
-        if self._through:
-            os.fsync(self._handle)
-        return done
-
-    def sync(self) -> None:
-        """What was written before this began is on disk when it returns."""
-        _to_disk(self._handle)
-
-    def forget(self, before: int) -> None:
-        """Let the system use the memory of what is on disk, up to there, for what comes next.
-
-        Nobody reads that soon. Memory that was not used yet is dear: on a virtual machine a page
-        that its host has to give takes ten times as long as the copy of what is written to it. A
-        page that is written to in part stays: else it has to be read again for the next part.
-        """
-        if hasattr(os, "posix_fadvise"):
-            whole = before - before % mmap.PAGESIZE
-            if whole:
-                # A length of 0 would be all of the file.
-                os.posix_fadvise(self._handle, 0, whole, os.POSIX_FADV_DONTNEED)
-
-    def close(self, size: int) -> None:
-        """`size` is what was written; the room behind it is given back."""
-        if not self.open:
-            return
-        self.open = False
-        if self.extent > size:
-            with suppress(OSError):
-                os.truncate(self._handle, size)
-        with suppress(OSError):
-            os.close(self._handle)
 
 
 class Files:
@@ -383,7 +277,7 @@ def _parts(kept: Kept) -> Iterator[tuple[dict[int, bytes], list[Entity]]]:
 def _sync_file(path: Path) -> None:
     handle = os.open(path, os.O_RDWR)
     try:
-        _to_disk(handle)
+        to_disk(handle)
     finally:
         os.close(handle)
 
@@ -403,12 +297,12 @@ def renew(path: Path, size: int) -> None:
     made = path.with_name(path.name + RENEWED)
     # Not one that the disk did not take before, either.
     made.unlink(missing_ok=True)
-    handle = os.open(made, os.O_RDWR | os.O_CREAT | _FLAGS, OURS)
+    handle = os.open(made, os.O_RDWR | os.O_CREAT | FLAGS, OURS)
     try:
         left = memoryview(data)
         while left:
             left = left[os.write(handle, left) :]
-        _to_disk(handle)
+        to_disk(handle)
     finally:
         os.close(handle)
     os.replace(made, path)
@@ -437,22 +331,6 @@ def _change_folder(path: Path) -> None:
 
 class Lost(Exception):
     """What the disk did not take is not in the system's memory any more, either."""
-
-
-def sync_folder(folder: Path) -> None:
-    """The names in it; only POSIX has that. Raises OSError."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except PermissionError:
-        # Windows' folders cannot be opened, nor one that may only be passed.
-        return
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in _NO_SYNC:
-            raise
-    finally:
-        os.close(handle)
 
 
 def _make(folder: Path) -> None:

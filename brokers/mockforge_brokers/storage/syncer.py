@@ -18,8 +18,9 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from .disk import SegmentFile, let_go, sync_folder
+from .disk import let_go
 from .live import offset_in
+from .segment_file import SegmentFile, sync_folder
 
 T = TypeVar("T")
 

@@ -26,13 +26,14 @@ from msgspec import Struct
 from . import segments as form
 from .alone import WAITED, Open, RowWriter
 from .cleaner import Cleaner, Moved, Piece
-from .disk import SEGMENT, Files, Lost, SegmentFile, let_go, renew
+from .disk import Files, Lost, let_go, renew
 from .facts import Group, Kept
 from .live import Segment, place_of
 from .parts import Piece as Contents
 from .parts import Value
 from .reading import path_of
 from .refused import NO_ROOM
+from .segment_file import SEGMENT, SMALL, SegmentFile
 from .store import Store
 from .syncer import Syncer
 
@@ -41,8 +42,6 @@ _RETRY: Final = 0.5
 _LAST_TRIES: Final = 2
 _LOOK: Final = 0.05
 """Seconds after which who waits for the thread looks again."""
-_SMALL: Final = 32 * 1024
-"""Bytes of a frame up to which room is made ahead, where the file has to grow."""
 _AHEAD: Final = 1024 * 1024
 _AHEAD_HERE: Final = 64 * 1024
 """The same where the loop writes, which is not to wait for much at a time. To write to a page that
@@ -350,7 +349,7 @@ class Writer(RowWriter):
         """Raises OSError."""
         file = self._opened(job.segment, job.at)
         ahead = _AHEAD if self.through else _AHEAD_HERE
-        file.write(job.at, job.pieces, ahead if job.size <= _SMALL else 0)
+        file.write(job.at, job.pieces, ahead if job.size <= SMALL else 0)
         self._size = job.at + job.size
         if self._syncer is not None:
             self._syncer.written(file, place_of(job.segment.number, self._size))

@@ -7,8 +7,10 @@ import pytest
 def unsynced(monkeypatch):
     """No waiting for the disk, where hundreds of folders are opened."""
     for name, value in (
-        ("disk._SYNCED", 0),
-        ("disk._to_disk", lambda handle: None),
+        ("segment_file._SYNCED", 0),
+        ("segment_file.to_disk", lambda handle: None),
+        ("segment_file.sync_folder", lambda folder: None),
+        ("disk.to_disk", lambda handle: None),
         ("disk.sync_folder", lambda folder: None),
         ("syncer.sync_folder", lambda folder: None),
     ):

@@ -7,9 +7,15 @@ memory; `stop` leaves of a folder what is on the disk.
 import os
 import threading
 
-from mockforge_brokers.storage import disk, syncer
+from mockforge_brokers.storage import disk, segment_file, syncer
 
 PAGE = 64
+
+
+def sync_by(monkeypatch, to_disk):
+    """Let files come to the disk by this function of a handle."""
+    for module in (disk, segment_file):
+        monkeypatch.setattr(module, "to_disk", to_disk)
 
 
 class ForgetfulDisk:
@@ -32,7 +38,7 @@ class ForgetfulDisk:
         self._open = []
         """Of each file, so that no other one gets its number."""
         self._stopped = False
-        inner = disk.SegmentFile.put
+        inner = segment_file.SegmentFile.put
 
         def put(file, pieces, at):
             done = inner(file, pieces, at)
@@ -41,10 +47,10 @@ class ForgetfulDisk:
                 self._sync(file._handle)
             return done
 
-        monkeypatch.setattr(disk.SegmentFile, "put", put)
-        monkeypatch.setattr(disk, "_SYNCED", 0)
-        monkeypatch.setattr(disk, "_to_disk", self._sync)
-        for module in (disk, syncer):
+        monkeypatch.setattr(segment_file.SegmentFile, "put", put)
+        monkeypatch.setattr(segment_file, "_SYNCED", 0)
+        sync_by(monkeypatch, self._sync)
+        for module in (disk, segment_file, syncer):
             monkeypatch.setattr(module, "sync_folder", self._sync_folder)
 
     def _written(self, handle, at, size):

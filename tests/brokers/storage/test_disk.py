@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from mockforge_brokers.storage.disk import Files, SegmentFile
+from mockforge_brokers.storage.disk import Files
 from mockforge_brokers.storage.facts import POSITION_BITS, Group, row_number
 from mockforge_brokers.storage.live import place_of
 from mockforge_brokers.storage.reading import Reader, number_of, paths_in
 from mockforge_brokers.storage.refused import DataError
 from mockforge_brokers.storage.runs import run_of
+from mockforge_brokers.storage.segment_file import SegmentFile
 from mockforge_brokers.storage.segments import CLEAN, HEAD, VERSION, head_of, read_head, walk
 from mockforge_brokers.storage.writer import Writer
 
@@ -453,7 +454,7 @@ def test_what_the_system_takes_in_part_is_written_whole(tmp_path, monkeypatch, m
     def in_part(handle, pieces, at):
         return write_of(handle, [b"".join(pieces)[: most * 100]], at)
 
-    monkeypatch.setattr("mockforge_brokers.storage.disk._MOST_PIECES", 3)
+    monkeypatch.setattr("mockforge_brokers.storage.segment_file._MOST_PIECES", 3)
     rows = {at: b"%08d" % at * 1000 for at in range(10)}
     files = Files(tmp_path)
     files.read()

@@ -20,7 +20,7 @@ from mockforge_brokers.storage.segments import HEAD, is_whole
 from mockforge_brokers.storage.store import Store
 from mockforge_brokers.storage.writer import Writer
 
-from .forgetful_disk import ForgetfulDisk
+from .forgetful_disk import ForgetfulDisk, sync_by
 from .memory_disk import MemoryDisk
 from .test_disk import FIRST, group, read, write, writer
 from .test_disk import Store as Told
@@ -166,14 +166,14 @@ def test_a_start_does_not_believe_what_a_kill_left_of_a_failed_sync(
 
 def failing_once(monkeypatch, error=None):
     """The next sync of a file fails; those behind it do not, whatever that means."""
-    inner, left = disk._to_disk, iter([error or OSError(5, "Input/output error")])
+    inner, left = disk.to_disk, iter([error or OSError(5, "Input/output error")])
 
     def to_disk(handle):
         if (wrong := next(left, None)) is not None:
             raise wrong
         inner(handle)
 
-    monkeypatch.setattr(disk, "_to_disk", to_disk)
+    sync_by(monkeypatch, to_disk)
 
 
 def test_nothing_is_confirmed_from_a_failed_sync_until_all_is_written_anew(tmp_path, monkeypatch):
@@ -263,8 +263,8 @@ def test_a_group_that_is_there_before_all_is_written_anew_does_not_say_that_all_
     may_sync, may_write, may_renew = (threading.Event() for _ in range(3))
     write, renew = disk.SegmentFile.write, writer_module.renew
     failing_once(monkeypatch)
-    failing = disk._to_disk
-    monkeypatch.setattr(disk, "_to_disk", lambda handle: (may_sync.wait(20), failing(handle)))
+    failing = disk.to_disk
+    sync_by(monkeypatch, lambda handle: (may_sync.wait(20), failing(handle)))
     log = kept.new_log()
     kept.append(log, 0, b"by the loop")
     kept.commit()
@@ -368,8 +368,8 @@ def test_what_was_full_when_the_sync_failed_is_written_anew_too(tmp_path, monkey
 
     monkeypatch.setattr(writer_module, "renew", renew)
     failing_once(monkeypatch)
-    failing = disk._to_disk
-    monkeypatch.setattr(disk, "_to_disk", lambda handle: (go.wait(20), failing(handle)))
+    failing = disk.to_disk
+    sync_by(monkeypatch, lambda handle: (go.wait(20), failing(handle)))
     for number in range(1, 6):
         loop.keep(group(number, [(number, b"x" * 600)]))
     go.set()
@@ -381,7 +381,7 @@ def test_what_was_full_when_the_sync_failed_is_written_anew_too(tmp_path, monkey
 
 def test_a_disk_that_takes_nothing_is_asked_until_it_does(tmp_path, monkeypatch):
     loop = Loop(tmp_path, through=False)
-    store, inner = loop.writer.store, disk._to_disk
+    store, inner = loop.writer.store, disk.to_disk
     full = OSError(28, "No space left on device")
 
     def to_disk(handle):
@@ -389,7 +389,7 @@ def test_a_disk_that_takes_nothing_is_asked_until_it_does(tmp_path, monkeypatch)
             raise full
         inner(handle)
 
-    monkeypatch.setattr(disk, "_to_disk", to_disk)
+    sync_by(monkeypatch, to_disk)
     loop.keep(group(1, [(1, b"x")]))
     loop.until(lambda: store.reasons[-1:] == [""])
     why = f"{tmp_path / FIRST}: the disk is full: make room, and it goes on"

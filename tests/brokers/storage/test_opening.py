@@ -7,8 +7,9 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from mockforge_brokers.storage.disk import Files, SegmentFile
+from mockforge_brokers.storage.disk import Files
 from mockforge_brokers.storage.refused import DataError
+from mockforge_brokers.storage.segment_file import SegmentFile
 from mockforge_brokers.storage.writer import Writer
 
 from .test_disk import ROWS, filled, group, read, write, writer

@@ -6,7 +6,7 @@ from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
-from mockforge_brokers.storage import alone, disk, syncer
+from mockforge_brokers.storage import alone, segment_file, syncer
 from mockforge_brokers.storage import writer as writer_module
 from mockforge_brokers.storage.facts import Group
 from mockforge_brokers.storage.live import place_of
@@ -15,7 +15,7 @@ from mockforge_brokers.storage.refused import DataError
 from mockforge_brokers.storage.runs import run_of
 from mockforge_brokers.storage.segments import HEAD, NUMBER, ROW, read_head, walk
 
-from .test_disk import FIRST, full, group, read, writer
+from .test_disk import FIRST, full, group, read, write, writer
 
 SECOND = "kept-00000002.seg"
 
@@ -69,7 +69,7 @@ def read_while_open(folder):
 def test_a_large_group_is_written_by_the_thread_and_those_behind_it_too(tmp_path, monkeypatch):
     monkeypatch.setattr(writer_module, "_LARGE", 1_000)
     by, go = [], threading.Event()
-    inner = disk.SegmentFile.write
+    inner = segment_file.SegmentFile.write
 
     def write_noted(self, at, pieces, ahead=0):
         by.append(threading.current_thread().name)
@@ -77,7 +77,7 @@ def test_a_large_group_is_written_by_the_thread_and_those_behind_it_too(tmp_path
             assert go.wait(20)
         inner(self, at, pieces, ahead)
 
-    monkeypatch.setattr(disk.SegmentFile, "write", write_noted)
+    monkeypatch.setattr(segment_file.SegmentFile, "write", write_noted)
     made = writer(tmp_path, through=False)
     by.clear()
     made.write(group(1, [(1, b"small")]))
@@ -148,7 +148,7 @@ def test_only_the_time_that_the_system_takes_for_a_row_says_that_it_makes_us_wai
 ):
     """Those who waited for it are answered before it is noted, however long that takes."""
     monkeypatch.setattr(alone, "WAITED", 0.01)
-    now, put = [1.0], disk.SegmentFile.put
+    now, put = [1.0], segment_file.SegmentFile.put
 
     def slow_put(*given):
         now[0] += 0.02 * (who == "disk")
@@ -157,7 +157,7 @@ def test_only_the_time_that_the_system_takes_for_a_row_says_that_it_makes_us_wai
     made = writer(tmp_path, through=False)
     monkeypatch.setattr(alone, "monotonic", lambda: now[0])
     made.write(group(1, [(1, b"x")]))
-    monkeypatch.setattr(disk.SegmentFile, "put", slow_put)
+    monkeypatch.setattr(segment_file.SegmentFile, "put", slow_put)
     for number in (2, 3):
         assert made.write_row(number, number, b"x", ())
         now[0] += 0.02 * (who == "answer")
@@ -267,6 +267,55 @@ def test_rows_alone_go_where_room_was_made_and_a_group_makes_more(tmp_path, monk
     assert alone[:5] == [False, True, True, False, True]
     made.close(None)
     assert [at for at, _ in read(tmp_path)[0].log(0)] == list(range(1, 20))
+
+
+def sets_aside(handle, at, size):
+    os.ftruncate(handle, max(os.fstat(handle).st_size, at + size))
+
+
+def writes_to_each_block(handle, at, size):
+    """As the C library does it where the file system cannot."""
+    for block in range(at, at + size, 4096):
+        os.pwrite(handle, b"\0", block)
+
+
+def has_none(handle, at, size):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.skipif(not hasattr(os, "SEEK_DATA"), reason="files with holes")
+@pytest.mark.parametrize("disk", [sets_aside, writes_to_each_block, has_none])
+@pytest.mark.parametrize("through", [True, False])
+def test_room_for_large_groups_is_set_aside_where_that_costs_little(
+    tmp_path, monkeypatch, disk, through
+):
+    for name, value in (("SMALL", 1_000), ("_SOME", 10_000), ("_ROOM", 50_000)):
+        monkeypatch.setattr(segment_file, name, value)
+    monkeypatch.setattr(writer_module, "SMALL", 1_000)
+    asked = []
+
+    def set_aside(handle, at, size):
+        asked.append(size)
+        disk(handle, at, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", set_aside, raising=False)
+    made = writer(tmp_path, through=through)
+    path = tmp_path / FIRST
+    rows = {number: b"%04d" % number * 5_000 for number in range(1, 11)}
+    for number, value in rows.items():
+        write(made, group(number, [(number, value)]))
+    # The first few blocks say whether it is worth it; as many as are there, or some, then.
+    assert asked[0] == segment_file._TRIAL
+    assert 1 < len(asked) < 8 if disk is sets_aside else len(asked) == 1
+    assert (path.stat().st_size > made._live.segments[1].size + 20_000) == (disk is sets_aside)
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / FIRST).write_bytes(path.read_bytes())
+    write(made, group(11, [(11, b"small")]))
+    made.close(None)
+    kept, notes = read(tmp_path)
+    assert (dict(kept.log(0)), notes) == (rows | {11: b"small"}, [])
+    kept, notes = read(tmp_path / "killed")
+    assert (dict(kept.log(0)), kept.clean, notes) == (rows, False, [])
 
 
 def unsynced(folder, monkeypatch, *, segment=None):
