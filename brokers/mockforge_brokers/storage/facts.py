@@ -241,6 +241,18 @@ class Facts(ABC):
 
     def remove_all(self, log: int, positions: Sequence[int]) -> None:
         """`remove`, of many rows."""
+        if self._still:
+            return
+        if self._runs:
+            self._spread()
+        first = row_number(log, 0)
+        numbers = [first | position for position in positions]
+        if self._rows.keys().isdisjoint(numbers):
+            # As it is where they were written before: no step of Python for each.
+            self._gone.update(numbers)
+            if numbers and not self._armed:
+                self._arm()
+            return
         for position in positions:
             self.remove(log, position)
 

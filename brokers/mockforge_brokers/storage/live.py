@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from operator import itemgetter
 from typing import Final
 
@@ -205,6 +206,23 @@ class Live:
             place = rows.pop(number, None)
         if place is not None:
             self._let_go(place)
+
+    def remove_all(self, numbers: Sequence[int]) -> None:
+        """`remove` each."""
+        log = numbers[0] >> POSITION_BITS if numbers else 0
+        rows = self._logs.get(log)
+        if rows is None or {each >> POSITION_BITS for each in numbers} != {log}:
+            for number in numbers:
+                self.remove(number)
+            return
+        if log in self._spans:
+            for number in numbers:
+                if number not in rows:
+                    self._spread(log, number)
+        # Those of a run have one place.
+        for place, count in Counter(map(rows.pop, numbers, repeat(0))).items():
+            if place:
+                self._let_go(place, count)
 
     def remove_range(self, first: int, end: int) -> None:
         """Rows of one log; `end` may be the first number of the next one."""

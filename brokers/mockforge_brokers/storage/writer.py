@@ -163,8 +163,7 @@ class Writer(RowWriter):
             newest = self._files.new_segment()
         self._newest = newest
         self._open = None
-        for number in group.gone:
-            live.remove(number)
+        live.remove_all(group.gone)
         for bounds in group.ranges:
             live.remove_range(*bounds)
         for kind, name, _ in group.entities:

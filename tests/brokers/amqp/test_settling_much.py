@@ -298,6 +298,31 @@ def test_what_is_acknowledged_behind_very_many_is_so_behind_them() -> None:
     assert queue.acknowledged == 2500
 
 
+def test_acks_of_single_deliveries_that_come_together_count_up_to_one_that_is_unknown() -> None:
+    scene = Scene()
+    client, other = scene.client(), scene.client()
+    client.send("basic.qos", prefetch_count=2)
+    for name in ("q", "other"):
+        client.send("queue.declare", queue=name)
+        client.fake.send(publish("", name, b"x") * 4)
+        client.send("basic.consume", queue=name, consumer_tag=name)
+
+    def ack(*tags: int) -> list[str]:
+        client.fake.send(b"".join(method(1, "basic.ack", delivery_tag=tag) for tag in tags))
+        return names(client.received())
+
+    def acknowledged() -> list[int]:
+        queues = scene.broker.vhost().queues
+        return [queues[name].acknowledged for name in ("q", "other")]
+
+    assert ack(3, 1) == ["basic.deliver"] * 2
+    assert acknowledged() == [1, 1]
+    assert ack(2, 9, 4) == ["channel.close"]
+    assert acknowledged() == [2, 1]
+    ready = [other.send("queue.declare", queue=name)[0]["message_count"] for name in ("q", "other")]
+    assert ready == [2, 3]
+
+
 class Walked(dict[int, Any]):
     """Each walk comes by the places of all that was taken out before."""
 

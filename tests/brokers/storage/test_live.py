@@ -18,7 +18,7 @@ STEP = st.one_of(
         ),
     ),
     st.tuples(st.just("run"), st.tuples(ROW, st.integers(1, 6), st.integers(1, 6))),
-    st.tuples(st.just("remove"), ROW),
+    st.tuples(st.just("remove"), st.lists(ROW, min_size=1, max_size=6)),
     st.tuples(st.just("trim"), ROW),
     st.tuples(st.just("drop"), st.integers(1, LOGS)),
     st.tuples(st.just("entity"), st.tuples(st.sampled_from("ab"), st.booleans())),
@@ -66,8 +66,10 @@ def applied(live, segment, at, step, wanted):
         numbers = range(number, number + one + other)
         wanted |= dict.fromkeys(numbers, (segment.number, at, 9))
     elif what == "remove":
-        live.remove(number_of(value))
-        wanted.pop(number_of(value), None)
+        numbers = list(map(number_of, value))
+        live.remove_all(numbers)
+        for number in numbers:
+            wanted.pop(number, None)
     elif what == "entity":
         name, there = value
         entity = ("kind", name.encode(), b"value" if there else None)

@@ -79,12 +79,29 @@ def test_a_group_grows_until_the_one_before_is_on_disk():
 def test_what_goes_in_the_group_in_which_it_came_is_never_written():
     kept, disk, environment = store()
     log = kept.new_log()
-    kept.append(log, 0, b"a")
-    kept.append(log, 1, b"b")
+    for number, value in enumerate((b"a", b"b", b"c", b"d")):
+        kept.append(log, number, value)
     kept.remove(log, 0)
-    kept.trim(log, 2)
+    kept.remove_all(log, [1, 2])
+    kept.trim(log, 4)
     environment.clock.advance(0.005)
     assert disk.waiting.rows == {}
+
+
+def test_many_rows_go_at_once_whether_they_are_on_disk_or_not():
+    kept, disk, environment = store(at_once=True)
+    log = kept.new_log()
+    for number in range(4):
+        kept.append(log, number, b"old")
+    environment.clock.advance(0.005)
+    kept.remove_all(log, [])
+    kept.remove_all(log, [0, 1])
+    environment.clock.advance(0.005)
+    assert [number & 0xFF for number in disk.rows] == [2, 3]
+    kept.append(log, 4, b"new")
+    kept.remove_all(log, [3, 4])
+    environment.clock.advance(0.005)
+    assert [number & 0xFF for number in disk.rows] == [2]
 
 
 def test_a_row_that_is_replaced_and_removed_in_one_group_is_gone_from_disk():
@@ -487,6 +504,7 @@ def test_a_run_is_written_as_it_is():
     ("change", "left"),
     [
         (lambda kept, log: kept.remove(log, 2), [b"<1>", b"<3>"]),
+        (lambda kept, log: kept.remove_all(log, [1, 3]), [b"<2>"]),
         (lambda kept, log: kept.trim(log, 3), [b"<3>"]),
         (lambda kept, log: kept.append(log, 3, b"other"), [b"<1>", b"<2>", b"other"]),
         (lambda kept, log: kept.lose("owner"), []),

@@ -289,32 +289,41 @@ class Channel:
             for tag in tags:
                 self.settle(tag, False, "acknowledged")
             return
+        if len(tags) > 1:
+            self._acknowledge_many(tags)
+            return
+        (tag,) = tags
+        message = self.unacked.pop(tag, None)
+        if message is None:
+            raise unknown_tag(self, tag)
+        consumer = message.consumer
+        if consumer is not None:
+            consumer.credit = credit = consumer.credit + 1
+            # It was out of the rotation. It goes back at the end of the burst, when all its
+            # acknowledgements are counted.
+            if credit == 1:
+                self.line.refilled.append(consumer)
+        message.queue.acknowledge(message)
+        if self.vhost.settlements.watchers:
+            self.note("acknowledged", (message,))
+        if self.limit:
+            # Not a count of before: an acknowledgement may let another consumer begin (quorum.py).
+            if consumer is not None:
+                self.outstanding -= 1
+            self.line.relieved.append(self)
+
+    def _acknowledge_many(self, tags: list[int]) -> None:
         take = self.unacked.pop
-        settled = 0
-        watched = bool(self.vhost.settlements.watchers)
         done: list[Message] = []
         for tag in tags:
             message = take(tag, None)
             if message is None:
-                self.note("acknowledged", done)
-                raise unknown_tag(self, tag)
-            if watched:
-                done.append(message)
-            consumer = message.consumer
-            if consumer is not None:
-                settled += 1
-                consumer.credit = credit = consumer.credit + 1
-                # It was out of the rotation. It goes back at the end of the burst, when all its
-                # acknowledgements are counted.
-                if credit == 1:
-                    self.line.refilled.append(consumer)
-            message.queue.acknowledge(message)
-        if watched:
-            self.note("acknowledged", done)
-        if self.limit:
-            # Not a count of before: an acknowledgement may let another consumer begin (quorum.py).
-            self.outstanding -= settled
-            self.line.relieved.append(self)
+                break
+            done.append(message)
+        self._done_with(done)
+        self.note("acknowledged", done)
+        if len(done) < len(tags):
+            raise unknown_tag(self, tags[len(done)])
 
     def check_recovery(self) -> None:
         """Raise ProtocolError where some of it cannot be put back."""

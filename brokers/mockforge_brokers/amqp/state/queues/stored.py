@@ -159,15 +159,13 @@ class StoredQueue(Queue):
 
     def acknowledge_all(self, messages: Sequence[Message], size: int) -> None:
         super().acknowledge_all(messages, size)
-        keeping, unwritten = self.keeping, 0
+        keeping = self.keeping
         pop = keeping.fresh.pop
-        for row in self._rows_of(messages):
-            if pop(row, None) is None:
-                keeping.store.remove(keeping.number, row)
-            else:
-                unwritten += 1
-        if unwritten:
-            keeping.store.patience.done(unwritten)
+        written = [row for row in self._rows_of(messages) if pop(row, None) is None]
+        if written:
+            keeping.store.remove_all(keeping.number, written)
+        if len(written) < len(messages):
+            keeping.store.patience.done(len(messages) - len(written))
 
     def _rows_of(self, messages: Sequence[Message]) -> Iterable[int]:
         """`row_of` each."""
