@@ -22,6 +22,7 @@ from brokers.kafka import (
     member_grid,
     migrating,
     probing,
+    rejoining,
     repeating,
     sourcing,
     telemetering,
@@ -199,7 +200,7 @@ def test_recorded_rights_are_what_apache_kafka_says():
     ("kind", "name"),
     [
         (kind, name)
-        for kind in (transacting, migrating, telemetering)
+        for kind in (transacting, migrating, rejoining, telemetering)
         for name in kind.SCENARIOS
         # What is pushed is read only where Kafka has a plugin for it.
         if name != "what is pushed"

@@ -241,7 +241,7 @@ def committed(cluster: Cluster, group: AnyGroup) -> Iterator[OffsetView]:
 
 
 def _assignor(group: AnyGroup) -> str:
-    return group.target.assignor if isinstance(group, ConsumerGroup) else group.protocol_name or ""
+    return group.members.assignor if isinstance(group, ConsumerGroup) else group.protocol_name or ""
 
 
 def _members(cluster: Cluster, group: AnyGroup) -> Iterator[MemberView]:

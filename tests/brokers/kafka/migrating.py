@@ -139,7 +139,10 @@ class Mover(Player):
                 consumer_groups.OwnedTopicPartitions(topic_id=self.topic_id, partitions=owned)
             ] * bool(owned)
         if not epoch:
-            more |= {"subscribed_topic_names": [self.topic], "rebalance_timeout_ms": 20_000}
+            more = {
+                "subscribed_topic_names": [self.topic],
+                "rebalance_timeout_ms": 20_000,
+            } | more
         request = consumer_groups.ConsumerGroupHeartbeatRequest(
             group_id=self.group,
             member_id=member_id,

@@ -58,7 +58,7 @@ def _describe(caller: Caller, asked: bool, group_id: str) -> DescribedConsumerGr
         group_state=group.state.value,
         group_epoch=group.epoch,
         assignment_epoch=group.target.epoch,
-        assignor_name=group.target.assignor,
+        assignor_name=group.members.assignor,
         members=_members(caller, group),
         authorized_operations=authorized(caller, "group", group_id, asked=asked),
     )

@@ -100,13 +100,15 @@ class Groups:
         check_consumers(group, request.member_id, self._configs.broker)
         former = group.members.static(request.group_instance_id)
         replaced = former is not None and former.classic is None
-        result = yield from self._classic.join(group, request)
+        result = yield from self._classic.join(
+            group, request, downgrades=can_be_classic(self._policy)
+        )
         if group.retired:
             # Meanwhile the last one who spoke the consumer protocol went: it waits for the others.
             again = structs.replace(request, member_id=result.member_id)
             return (yield from self.join(group.group_id, again))
         if replaced and group.members.only_classic:
-            self._downgrade(group, "")
+            self._downgrade(group, "" if result.generation_id else "a static member came back")
         return Parked.of(result)
 
     def heartbeat(self, group_id: str, request: HeartbeatRequest) -> Stepped[HeartbeatResult]:

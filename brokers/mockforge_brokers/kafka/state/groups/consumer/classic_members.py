@@ -29,10 +29,13 @@ class ClassicMembers:
         self._environment = environment
         self._embedded = embedded
 
-    def join(self, group: ConsumerGroup, request: JoinRequest) -> Stepped[JoinResult]:
+    def join(
+        self, group: ConsumerGroup, request: JoinRequest, *, downgrades: bool
+    ) -> Stepped[JoinResult]:
         """Nobody waits for others here: what takes steps is the target of thousands of partitions.
 
-        Where another group took the place of this one meanwhile, it says so as a rebalance.
+        `downgrades`: the group becomes a classic one when all speak that protocol. Where another
+        group took the place of this one meanwhile, it says so as a rebalance.
         """
         self._check(group, request)
         member_id = request.member_id or new_member_id(self._environment)
@@ -62,6 +65,14 @@ class ClassicMembers:
             member = group.members.known(member_id, instance)
         else:
             member = group.enter(wish)
+        others = (other for other in group.members.values() if other is not member)
+        was_last = (
+            downgrades and member.classic is None and all(one.classic is not None for one in others)
+        )
+        if was_last and not group.is_current_for(member, wish):
+            # It took the place of the last one who spoke the consumer protocol: as in Kafka no
+            # target is made any more, and of this generation it hears that it is over.
+            return JoinResult(ErrorCode.NONE, member_id, 0, _CONSUMERS, request.protocols[0][0])
         yield from group.advance(member, wish)
         if group.retired:
             return JoinResult(ErrorCode.REBALANCE_IN_PROGRESS, member_id)
@@ -101,7 +112,7 @@ class ClassicMembers:
                 )
         # One that is to give up partitions gets its smaller assignment though there is a newer
         # epoch: by it the client sees what it has to give up, and others wait for that.
-        if group.epoch > member.epoch and member.state is not MemberState.UNREVOKED:
+        if group.target.epoch > member.epoch and member.state is not MemberState.UNREVOKED:
             group.expect(member, _FAILED_TO_JOIN)
             raise self._rebalancing(group)
         group.stop_timer(member)
@@ -125,7 +136,7 @@ class ClassicMembers:
         free = member.state is MemberState.UNRELEASED and not (
             group.members.held_by_others(member, wanted)
         )
-        if member.epoch < group.epoch or member.state is MemberState.UNREVOKED or free:
+        if member.epoch < group.target.epoch or member.state is MemberState.UNREVOKED or free:
             group.expect(member, _FAILED_TO_JOIN)
             raise self._rebalancing(group)
 

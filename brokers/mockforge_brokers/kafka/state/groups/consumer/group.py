@@ -139,11 +139,10 @@ class ConsumerGroup:
         A target of thousands of partitions is made in steps, and then it is gone on with what is
         so by then. Raises RequestRefused where the member is no longer there.
         """
-        topics, assignor = self.topics.of(member), member.assignor
-        member.update(request)
+        differs = self._take_over(member, request)
         self.touch(member)
-        if (topics, assignor) != (self.topics.of(member), member.assignor):
-            member.unsubscribe(self.topics.ids_of(member))
+        if differs:
+            member.unsubscribe(self.topics.ids_of(member), request.owned)
             self._begin(f"{_who(member)} reads other topics")
         # Nobody announces a new topic to the group: the next heartbeat notices it.
         elif self.topics.changed():
@@ -160,10 +159,26 @@ class ConsumerGroup:
         epoch = self.target.epoch
         if not member.settled(epoch):
             held = partial(self.members.held_by_others, member)
-            member.reconcile(self.target.of(member_id), epoch, request.owned, held)
-        if not request.member_epoch:
-            member.previous_epoch = 0
+            # It may have come in the place of one that read more.
+            readable = self.topics.ids_of(member)
+            target = frozenset(key for key in self.target.of(member_id) if key[0] in readable)
+            member.reconcile(target, epoch, request.owned, held)
         self._announce()
+
+    def is_current_for(self, member: ConsumerMember, request: HeartbeatRequest) -> bool:
+        """Take over what a member says; whether its target is still one for that."""
+        return not self._take_over(member, request) and self.epoch == self.target.epoch
+
+    def _take_over(self, member: ConsumerMember, request: HeartbeatRequest) -> bool:
+        """What it says; whether that asks for another target."""
+        topics, assignor = (member.topic_names, self.topics.of(member)), None
+        if request.assignor not in (None, member.assignor):
+            # All members are asked, which not every heartbeat may do.
+            assignor = self.members.assignor
+        member.update(request)
+        if topics != (member.topic_names, self.topics.of(member)):
+            return True
+        return assignor is not None and assignor != self.members.assignor
 
     def touch(self, member: ConsumerMember) -> None:
         """The member is alive."""
@@ -184,18 +199,9 @@ class ConsumerGroup:
         instance = request.group_instance_id
         member = self.members.get(request.member_id)
         former = self.members.static(instance)
-        # Another process with the same instance id: it takes over where the former one said that it
-        # would be back (KIP-848), and is refused while that one is alive.
+        if former is not None:
+            _check_released(former, request)
         if former is not None and former is not member:
-            # Who speaks the classic protocol takes over from itself without leaving (KIP-345).
-            only_new = former.classic is None and request.classic is None
-            if only_new and former.epoch != LEAVES_FOR_A_WHILE:
-                raise RequestRefused(
-                    ErrorCode.UNRELEASED_INSTANCE_ID,
-                    f"Static member {request.member_id} with instance id {instance} cannot join"
-                    " the group because the instance id is owned by"
-                    f" {former.member_id} member.",
-                )
             if member is not None:
                 # It took the id of another member, whose timers would put out the wrong one.
                 self._drop(member, f"came back as instance {instance}")
@@ -209,11 +215,14 @@ class ConsumerGroup:
             return member
         member_id = request.member_id or new_member_id(self._environment)
         member = ConsumerMember(member_id, instance)
+        assignor = self.members.assignor if request.assignor is not None else None
         self.members[member_id] = member
         member.update(request)
         event = MemberJoined("kafka", self.group_id, member_id, member.client_id, instance)
         self._environment.spine.emit(event)
-        if self.topics.of(member):
+        # As in Kafka also for topics that are not there; by a pattern, where it matches any.
+        other = assignor is not None and self.members.assignor != assignor
+        if other or member.topic_names or self.topics.of(member):
             self._begin(f"{_who(member)} joined")
         return member
 
@@ -275,7 +284,7 @@ class ConsumerGroup:
     def _leave(self, request: HeartbeatRequest) -> HeartbeatResult:
         member = self.members.known(request.member_id, request.group_instance_id)
         if request.member_epoch == LEAVES_FOR_A_WHILE:
-            member.epoch = LEAVES_FOR_A_WHILE
+            member.epoch, member.revoking = LEAVES_FOR_A_WHILE, frozenset()
             # The process that comes back has them under another member id from the first epoch on.
             member.assigned_at = dict.fromkeys(member.held, 0)
             self.stop_timer(member)
@@ -380,3 +389,17 @@ class ConsumerGroup:
 
 def _who(member: ConsumerMember) -> str:
     return f"member {member.group_instance_id or member.client_id or member.member_id}"
+
+
+def _check_released(former: ConsumerMember, request: HeartbeatRequest) -> None:
+    """Another process with the same instance id takes over where the former one said that it would
+    be back (KIP-848), and is refused while that one is alive, by its member id or another one.
+    """
+    # Who speaks the classic protocol takes over from itself without leaving (KIP-345).
+    only_new = former.classic is None and request.classic is None
+    if only_new and former.epoch != LEAVES_FOR_A_WHILE:
+        raise RequestRefused(
+            ErrorCode.UNRELEASED_INSTANCE_ID,
+            f"Static member {request.member_id} with instance id {request.group_instance_id} cannot"
+            f" join the group because the instance id is owned by {former.member_id} member.",
+        )

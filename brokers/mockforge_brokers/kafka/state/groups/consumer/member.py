@@ -153,14 +153,21 @@ class ConsumerMember:
         """Nothing is left to do towards the target of this epoch."""
         return self.state is MemberState.STABLE and self.epoch == target_epoch
 
-    def unsubscribe(self, readable: Set[bytes]) -> None:
+    def unsubscribe(self, readable: Set[bytes], owned: frozenset[Key] | None) -> None:
         """It reads these topics alone: what else it has it gives up with what it has to anyhow."""
         # In the other states `reconcile` sees to it by the new target. From this one it goes no
         # further before the member gave up what it was asked for before.
-        if self.state is MemberState.UNREVOKED:
+        if self._holds_back(owned):
             lost = frozenset(key for key in self.assigned if key[0] not in readable)
             self.assigned -= lost
             self.revoking |= lost
+
+    def _holds_back(self, owned: frozenset[Key] | None) -> bool:
+        """Whether it did not say yet that it gave up all that it was asked for."""
+        # Silence is no word of having given up: it says `owned` when that changes.
+        return self.state is MemberState.UNREVOKED and (
+            owned is None or not owned.isdisjoint(self.revoking)
+        )
 
     def reconcile(
         self,
@@ -174,11 +181,9 @@ class ConsumerMember:
         `owned`: what the member reads by its own words, None where it did not say.
         `held_by_others`: which of these partitions others have not given up yet.
         """
-        if self.state is MemberState.UNREVOKED:
-            # Silence is no word of having given up: it says `owned` when that changes.
-            if owned is None or owned & self.revoking:
-                return
-            self.revoking = frozenset()
+        if self._holds_back(owned):
+            return
+        self.revoking = frozenset()
         assigned = self.assigned & target
         revoking = self.assigned - target
         self.assigned = assigned
@@ -186,6 +191,7 @@ class ConsumerMember:
             self.revoking = revoking
             self._keep_epochs()
             self.state = MemberState.UNREVOKED
+            self.previous_epoch = self.epoch
             # Still in its epoch, in which it may commit what it read of these partitions.
             return
         wanted = target - assigned
@@ -195,8 +201,7 @@ class ConsumerMember:
         self.assigned_at |= dict.fromkeys(free, target_epoch)
         self.assigned = assigned | free
         self.state = MemberState.STABLE if free == wanted else MemberState.UNRELEASED
-        if self.epoch != target_epoch:
-            self.previous_epoch, self.epoch = self.epoch, target_epoch
+        self.previous_epoch, self.epoch = self.epoch, target_epoch
 
     def _keep_epochs(self) -> None:
         """Only what it still holds has been its own since some epoch."""

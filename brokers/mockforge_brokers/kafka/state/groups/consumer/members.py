@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Set
 
 from .....errors import RequestRefused
 from ....codes import ErrorCode
 from ..offsets import Committer
 from .assignment import Key
+from .assignors import ASSIGNORS
 from .member import ConsumerMember, HeartbeatRequest
 
 
@@ -22,6 +24,13 @@ class ConsumerMembers(dict[str, ConsumerMember]):
     def only_classic(self) -> bool:
         """It has members, and none of them speaks the consumer protocol."""
         return bool(self) and all(one.classic is not None for one in self.values())
+
+    @property
+    def assignor(self) -> str:
+        """What most of them prefer; of as frequent ones the first of all."""
+        # Apache Kafka takes now one of these and now the other, by an epoch for each heartbeat.
+        asked = Counter(member.assignor for member in self.values())
+        return max(ASSIGNORS, key=asked.__getitem__)
 
     def held_by_others(self, member: ConsumerMember, keys: Set[Key]) -> set[Key]:
         """Of these."""

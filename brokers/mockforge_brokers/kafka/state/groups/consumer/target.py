@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final
 
 from .....fairness import Steps
@@ -12,7 +11,6 @@ from .member import ConsumerMember
 from .members import ConsumerMembers
 from .subscribed import SubscribedTopics
 
-_DEFAULT: Final = next(iter(ASSIGNORS))
 _MADE: Final = object()
 
 
@@ -31,7 +29,7 @@ class TargetAssignment:
     def __init__(self, members: ConsumerMembers, topics: SubscribedTopics) -> None:
         self.epoch = 1
         self.by_member: Assignment = {}
-        self.assignor = _DEFAULT
+        self.assignor = members.assignor
         self._ordered: Ordered = {}
         """As the assignor made it: what each member got first."""
         self._members = members
@@ -61,9 +59,7 @@ class TargetAssignment:
         Members and topics that come meanwhile have a newer epoch.
         """
         members, partitions = sorted(self._members.values(), key=_place), self._topics.partitions
-        # Each member may prefer another assignor; as in Kafka the most frequent one wins.
-        asked = Counter(member.assignor for member in members if member.assignor)
-        assignor = asked.most_common(1)[0][0] if asked else _DEFAULT
+        assignor = self._members.assignor
         alike = self._topics.alike
         by_id = {member.member_id: member for member in members}
         ids: dict[frozenset[str], frozenset[bytes]] = {}
