@@ -231,3 +231,67 @@ def test_a_quorum_queue_counts_of_its_consumers_the_active_one(
         client.send("basic.cancel", consumer_tag=tag)
     look()
     assert seen == counted
+
+
+# Asked of 3.10.8 and 4.3.6; but for 3.10's classic queue, whose next one waits for a message.
+
+
+@pytest.mark.parametrize("release", ["3.10", "4.3"])
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+def test_all_hear_of_the_end_of_the_queue_in_the_order_in_which_they_came(
+    kind: str, release: str
+) -> None:
+    scene = like(release)
+    client, other = scene.client(), scene.client()
+    declare(client, kind)
+    for tag in ("active", "next", "last"):
+        consume(client, tag)
+    client.publish("", "q", b"x")
+    assert other.send("queue.delete", queue="q")[0]["message_count"] == 0
+    assert [(got.name, got["consumer_tag"]) for got in client.received()] == [
+        ("basic.cancel", tag) for tag in ("active", "next", "last")
+    ]
+    assert client.send("basic.ack", delivery_tag=1) == []
+    declare(client, kind)
+    consume(client, "new")
+    assert tags(client.publish("", "q", b"y")) == ["new"]
+
+
+@pytest.mark.parametrize("release", ["3.10", "4.3"])
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+@pytest.mark.parametrize(
+    ("definition", "left"),
+    [
+        ({"max-length": 2}, b"34"),
+        ({"max-length-bytes": 2}, b"34"),
+        ({"message-ttl": 100}, b"234"),
+        ({"expires": 300}, b"234"),
+        ({"dead-letter-exchange": "amq.fanout"}, b"234"),
+        ({"delivery-limit": 1}, b"234"),
+        ({"max-length": 1, "overflow": "reject-publish"}, {"classic": b"4", "quorum": b"234"}),
+    ],
+)
+def test_a_policy_leaves_the_active_one_and_what_waits_keeps_its_time(
+    definition: dict[str, Any], left: bytes | dict[str, bytes], kind: str, release: str
+) -> None:
+    scene = like(release)
+    client = scene.client()
+    declare(client, kind)
+    client.send("basic.qos", prefetch_count=1)
+    for tag in ("active", "next"):
+        consume(client, tag)
+    for body in (b"1", b"2", b"3", b"4"):
+        client.publish("", "q", body)
+    client.received()
+    scene.broker.set_policy("p", "^q$", definition)
+    scene.advance(1)
+    found = client.send("basic.cancel", consumer_tag="active")
+    # The next one begins at once, where the other one still has a message.
+    assert tags([got for got in found if got.name == "basic.deliver"]) == ["next"]
+    taken = bodies(found)
+    while taken and (more := bodies(client.send("basic.ack", delivery_tag=1 + len(taken)))):
+        taken += more
+    assert b"".join(taken) == (left if isinstance(left, bytes) else left[kind])
+    scene.broker.remove_policy("p")
+    scene.advance(1)
+    assert tags(client.publish("", "q", b"5")) == ["next"]

@@ -14,7 +14,8 @@ from ..codes import ReplyCode
 from ..events import AMQP, ConsumerEnded, MessagesRequeued
 from ..state.consumer import UNLIMITED, Consumer
 from ..state.message import Message
-from ..state.queues.queue import Queue, by_queue, discarding, requeuing
+from ..state.queues.queue import Queue
+from ..state.queues.settling import by_queue, discarding, requeuing
 from ..state.queues.stream import StreamQueue
 from ..state.queues.timed_out import TimedOut
 from ..state.settlements import Settlement
@@ -41,6 +42,12 @@ def _check_requeuing(messages: Iterable[Message]) -> None:
             raise queue.unsupported("basic.nack and basic.reject")
 
 
+def _gather(found: dict[Queue, list[Message]], messages: Iterable[Message]) -> None:
+    """To those of each queue."""
+    for queue, group in by_queue(messages).items():
+        found.setdefault(queue, []).extend(group)
+
+
 def _taken(unacked: dict[int, Message], tags: list[int]) -> dict[int, Message]:
     """These, which are no longer there."""
     return dict(zip(tags, map(unacked.pop, tags), strict=True))
@@ -56,6 +63,11 @@ def _in_parts(unacked: dict[int, Message], last: int) -> Iterator[dict[int, Mess
             return
         for at in range(0, len(tags), _AT_ONCE):
             yield _taken(unacked, tags[at : at + _AT_ONCE])
+
+
+def _still_of_clients(messages: list[Message]) -> list[Message]:
+    """What timed out is its queue's again."""
+    return [each for each in messages if not isinstance(each.queue, TimedOut)]
 
 
 def _by_queue_and_consumer(
@@ -240,7 +252,7 @@ class Channel:
 
     def _settling_very_many(self, last: int, settlement: Settlement, failed: bool) -> Steps:
         unacked, transaction = self.unacked, self.transaction
-        requeued: list[Message] = []
+        requeued: dict[Queue, list[Message]] = {}
         for back in _in_parts(unacked, last):
             messages = list(back.values())
             if transaction is not None:
@@ -253,12 +265,13 @@ class Channel:
             else:
                 self.refill(messages)
             if settlement == "requeued":
-                requeued += messages
+                _gather(requeued, messages)
             elif settlement == "rejected":
                 yield from discarding(messages, failed=failed)
             yield
         self.settling = 0
-        yield from requeuing(requeued, failed=failed)
+        for queue, group in requeued.items():
+            yield from queue.requeuing(group, ended=False, failed=failed)
 
     def note(self, settlement: Settlement, messages: Iterable[Message]) -> None:
         """Let those know who watch what becomes of messages."""
@@ -429,12 +442,15 @@ class Channel:
 
         What timed out is its queue's again.
         """
+        return _still_of_clients(self._held())
+
+    def _held(self) -> list[Message]:
         messages = list(self.unacked.values())
         if self.settling:
             messages = [each for tag, each in self.unacked.items() if tag > self.settling]
         if self.transaction is not None:
             messages += [each.message for each in self.transaction.settled]
-        return [each for each in messages if not isinstance(each.queue, TimedOut)]
+        return messages
 
     def stop(self) -> None:
         """Its consumers get nothing any more; `ending` does the rest."""
@@ -449,10 +465,15 @@ class Channel:
 
     def ending(self, reason: str) -> Steps:
         """The steps of `end`: there may be thousands of consumers and of messages."""
-        messages = self.outstanding_messages()
+        messages, outstanding = self._held(), dict[Queue, list[Message]]()
         # Not cleared: who settles very many may still be at it.
         self.unacked = {}
-        self.note("requeued", messages)
+        for at in range(0, len(messages), _AT_ONCE):
+            some = _still_of_clients(messages[at : at + _AT_ONCE])
+            self.note("requeued", some)
+            _gather(outstanding, some)
+            if at:
+                yield
         if self.transaction is not None:
             self.transaction.forget(self.vhost.memory)
             self.transaction = None
@@ -462,6 +483,6 @@ class Channel:
             self.vhost.cancel(consumer)
             self.ended(consumer, reason)
             yield
-        for queue, group in by_queue(messages).items():
+        for queue, group in outstanding.items():
             yield from queue.requeuing(group, ended=True, failed=True)
             self.line.spine.emit(MessagesRequeued(AMQP, queue.name, len(group), reason))

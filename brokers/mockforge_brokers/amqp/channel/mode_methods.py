@@ -4,7 +4,7 @@ from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps, to_their_end
 from ..codes import ReplyCode
 from ..state.message import Message
-from ..state.queues.queue import DISCARDED_AT_ONCE, requeuing
+from ..state.queues.settling import DISCARDED_AT_ONCE, requeuing
 from ..state.settlements import SETTLEMENTS, Settlement
 from .channel import Channel
 from .transaction import SettledDelivery, Transaction

@@ -17,7 +17,7 @@ from .queues.queue import Queue
 
 if TYPE_CHECKING:
     from .keeper import Keeper
-    from .queues.governed import Contents
+    from .queues.host import Contents
     from .routing import Route
 
 Watcher = Callable[["Route", bytes, str], object]

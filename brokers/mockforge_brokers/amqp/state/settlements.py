@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, Literal
 
-from .queues.queue import by_queue
+from .queues.settling import by_queue
 
 if TYPE_CHECKING:
     from .message import Message

@@ -38,7 +38,8 @@ from .message import Message
 from .plugin_exchanges import EXCHANGE_TYPES
 from .policies import EXCHANGE, Policies
 from .predeclared import EVENTS, INTERNAL, PREDECLARED
-from .queues.governed import Contents, GovernedQueue
+from .queues.governed import GovernedQueue
+from .queues.host import Contents
 from .queues.queue import Queue
 from .queues.stream import StreamQueue
 from .queues.types import make_queue, queue_type

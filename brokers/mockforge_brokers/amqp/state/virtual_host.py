@@ -21,7 +21,8 @@ from .keeper import FORGETFUL, Keeper
 from .memory import Memory
 from .message import Message
 from .policies import EXCHANGE, NamedPolicy, check_policy
-from .queues.governed import Contents, GovernedQueue, govern
+from .queues.governed import GovernedQueue, govern
+from .queues.host import Contents
 from .queues.policy import NO_POLICY, policy_of
 from .queues.queue import Queue
 from .queues.stream import StreamQueue, retention_of
@@ -345,7 +346,7 @@ class VirtualHost(Topology):
         elif isinstance(queue, GovernedQueue):
             queue.change(policy)
         elif policy is not NO_POLICY:
-            govern(queue, self, policy).change(policy)
+            govern(queue, self).change(policy)
 
     # Consumers.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import ProtocolError, RequestRefused
 from ...fairness import Steps
-from ..state.queues.queue import by_queue, requeue_all
+from ..state.queues.settling import by_queue, requeue_all
 from . import attaching
 from .deliveries import note
 from .failures import (

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from ...fairness import Steps
 from ..state.consumer import Consumer
 from ..state.message import Message
-from ..state.queues.queue import AT_ONCE, discarding, requeuing
+from ..state.queues.queue import AT_ONCE
 from ..state.queues.quorum import QuorumMessage, QuorumQueue
+from ..state.queues.settling import discarding, requeuing
 from ..state.queues.stream import StreamQueue
 from ..state.settlements import Settlement
 from .failures import INVALID_FIELD, SessionFailed

@@ -18,17 +18,17 @@ not shortened. A basic.get takes such steps itself (`expiring`), a publish takes
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from ....clock import Clock, Timer
-from ....fairness import Steps
-from ...profiles import Profile
-from ...records import Field
+from ....clock import Timer
+from ....fairness import Stepped, Steps
 from ..memory import COST, do_all
 from ..message import Message
+from .host import Host
 from .policy import NO_POLICY, REJECTING, Policy
 from .queue import AT_ONCE, Queue
 from .store import Lanes
@@ -36,60 +36,11 @@ from .store import Lanes
 if TYPE_CHECKING:
     from ..consumer import Consumer
     from ..routing import Route
-    from ..warned_once import WarnedOnce
 
 _A_FEW: Final = 2
 """Messages that are taken out for one that comes while very many are over."""
 _by_position = attrgetter("position")
 _by_priority = attrgetter("priority")
-
-
-class Contents(Protocol):
-    """Reads what a content says of itself; state does not look into it (channel/contents.py)."""
-
-    def priority(self, content: bytes, usual: int = 0) -> int:
-        """`usual` for a content that has none."""
-        ...
-
-    def expiration(self, content: bytes) -> int:
-        """Milliseconds; -1 for none."""
-        ...
-
-    def size(self, content: bytes) -> int:
-        """How many bytes the body has."""
-        ...
-
-    def headers(self, content: bytes) -> Mapping[str, Field]: ...
-
-    def header(self, content: bytes, name: str) -> Field | None: ...
-
-    def more_keys(self, headers: Mapping[str, Field]) -> tuple[str, ...]:
-        """The routing keys of the header CC."""
-        ...
-
-    def with_headers(self, content: bytes, more: Mapping[str, Field]) -> bytes:
-        """The content with these headers, in place of those of the same names."""
-        ...
-
-
-class Host(Protocol):
-    """What a governed queue needs of its virtual host."""
-
-    name: str
-    clock: Clock
-    contents: Contents
-    profile: Profile
-    warned: WarnedOnce
-    rejected: bool
-    """Set by a queue that refuses what is just being published."""
-
-    def dead_letter(self, queue: GovernedQueue, message: Message, reason: str) -> None:
-        """A message died here: rejected, expired, maxlen or delivery_limit."""
-        ...
-
-    def queue_expired(self, queue: GovernedQueue) -> None:
-        """Nobody used the queue for as long as its x-expires says."""
-        ...
 
 
 class GovernedMessage(Message, eq=False, gc=False):
@@ -114,6 +65,8 @@ class GovernedQueue(Queue):
     __slots__ = ()
     plain: ClassVar[bool] = False
     message_type: ClassVar[type[GovernedMessage]] = GovernedMessage
+    shortens_before_it_rejects: ClassVar[bool] = True
+    """A policy may set a length and x-overflow: the one comes first, as in RabbitMQ."""
 
     def __init__(self, *args: Any, host: Host, policy: Policy, **flags: Any) -> None:
         super().__init__(*args, **flags)
@@ -137,9 +90,11 @@ class GovernedQueue(Queue):
 
     def change(self, policy: Policy) -> None:
         """Another policy holds from now on; what is in the queue keeps the time that it has."""
-        self.policy = policy
+        rejected, self.policy = self.policy.overflow in REJECTING, policy
         self._reached = 0
         self.touch()
+        if self.shortens_before_it_rejects and not (rejected or self.shortening):
+            self.memory.do(self._shortening(rejecting=True))
         self._shorten()
         if policy.max_bytes is not None:
             self.memory.do(self._weighing())
@@ -287,19 +242,21 @@ class GovernedQueue(Queue):
         if self._drop(_A_FEW if self.shortening else AT_ONCE) and not self.shortening:
             self.memory.do(self._shortening())
 
-    def _shortening(self) -> Steps:
+    def _shortening(self, *, rejecting: bool = False) -> Steps:
+        """`rejecting`: a queue that rejects from now on, too."""
         self.shortening = True
         try:
-            while self._drop(AT_ONCE):
+            while self._drop(AT_ONCE, rejecting=rejecting):
                 yield
         finally:
             self.shortening = False
         self._watch()
         self.memory.settle()
 
-    def _drop(self, most: int) -> bool:
+    def _drop(self, most: int, *, rejecting: bool = False) -> bool:
         """Drop of those that are too much, to so many queues; True where there are more."""
-        while not (self.policy.overflow in REJECTING or self.ageing) and self._over(0, 0):
+        drops = rejecting or self.policy.overflow not in REJECTING
+        while drops and not self.ageing and self._over(0, 0):
             if most <= 0:
                 return True
             self.dropped += 1
@@ -354,6 +311,16 @@ class GovernedQueue(Queue):
 
     def put_back(self, back: Sequence[Message]) -> None:
         self.lanes.put_back(sorted(back, key=_by_position))
+
+    def returning(self, back: list[Message], size: int) -> Stepped[Callable[[], object]]:
+        lanes = self.lanes
+        if lanes.has_former:
+            return partial(self.put_back, back)
+        returned = yield from lanes.returning(back)
+        return partial(lanes.put_all_back, returned, len(back), size)
+
+    def returned(self, put: Callable[[], object]) -> None:
+        put()
         # Before anybody gets it: RabbitMQ's classic queues drop first, quorum queues last.
         self._shorten()
         self.drain()

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from ....fairness import Steps
+from ....fairness import Stepped, Steps
 from ...records import Alike, Parts, Table
 from ..consumer import Consumer
 from ..memory import COST, Memory, do_all
 from ..message import Message, PartMessage
-from .store import return_to
+from .store import Returning, return_to
 
 if TYPE_CHECKING:
     from ..routing import Route
-    from .governed import Host
+    from .host import Host
     from .message_rows import Keeping
 
 _by_position = attrgetter("position")
-_queue_of = attrgetter("queue")
 _size_of = attrgetter("size")
 _redelivered_of = attrgetter("redelivered")
 AT_ONCE: Final = 256
 """Messages that come back in one step."""
+_MANY: Final = 4096
+"""Messages from which on those that come back do so in steps, up to a short last one."""
 _TOGETHER: Final = 256
 """Messages that a consumer is given together."""
-DISCARDED_AT_ONCE: Final = 16
-"""Messages that are rejected for good in one step: each may be published anew."""
 
 
 class Queue:
@@ -275,7 +274,7 @@ class Queue:
         before the last step, in which nothing is done for each by itself.
         """
         back: list[Message] = []
-        at, left = 0, AT_ONCE
+        at, left, size = 0, AT_ONCE, 0
         while at < len(unacked):
             some = unacked[at : at + self.back_at_once]
             at += len(some)
@@ -285,15 +284,19 @@ class Queue:
             for message in some:
                 message.consumer = None
             back += ready
+            size += sum(map(_size_of, ready))
             left -= len(ready) + (len(some) - len(ready)) * self.reach
             if left <= 0 or at == len(unacked):
                 left = AT_ONCE
                 yield
+        put = (yield from self.returning(back, size)) if len(back) > _MANY else None
         self.unacked -= len(unacked)
         if self.gone:
             self.memory.release(deque(back))
+        elif put is not None:
+            self.returned(put)
         elif unacked:
-            self.put_back(back)
+            self.returned(lambda: self.put_back(back))
 
     def come_back(
         self, unacked: Sequence[Message], *, ended: bool, failed: bool
@@ -307,6 +310,23 @@ class Queue:
     def put_back(self, back: Sequence[Message]) -> None:
         """These are ready again; they are no longer counted as unacked."""
         return_to(self.messages, sorted(back, key=_by_position))
+
+    def returning(self, back: list[Message], size: int) -> Stepped[Callable[[], object]]:
+        """The steps of `put_back`, of so many bytes; what it returns is the last, short one."""
+        returning = Returning(self.messages, back)
+        yield from returning.prepare()
+
+        def put() -> None:
+            if self.plain:
+                self.messages = returning.put(self.messages)
+            else:
+                self.put_back(back)
+
+        return put
+
+    def returned(self, put: Callable[[], object]) -> None:
+        """Do so, and go on."""
+        put()
         self.drain()
 
     def touch(self) -> None:
@@ -476,38 +496,3 @@ class Queue:
             rotation.append(consumer)
         else:
             rotation.insert(at, consumer)
-
-
-def by_queue(messages: Iterable[Message]) -> dict[Queue, list[Message]]:
-    """Messages of any queues, those of each one together and in their order."""
-    each = list(messages)
-    if len(queues := set(map(_queue_of, each))) == 1:
-        # As it mostly is, of however many.
-        return {queues.pop(): each}
-    found: dict[Queue, list[Message]] = {}
-    for message in each:
-        found.setdefault(message.queue, []).append(message)
-    return found
-
-
-def requeuing(messages: Iterable[Message], *, ended: bool = False, failed: bool = False) -> Steps:
-    """The steps of putting messages of any queues back."""
-    for queue, group in by_queue(messages).items():
-        yield from queue.requeuing(group, ended=ended, failed=failed)
-
-
-def requeue_all(messages: Iterable[Message]) -> None:
-    """Put messages of any queues back, at once."""
-    do_all(requeuing(messages))
-
-
-def discarding(messages: Iterable[Message], *, failed: bool = False) -> Steps:
-    """The steps of rejecting messages of any queues for good: each may become a dead letter."""
-    left = DISCARDED_AT_ONCE
-    for message in messages:
-        message.failures += failed
-        message.queue.discard(message)
-        left -= message.queue.reach
-        if left <= 0:
-            left = DISCARDED_AT_ONCE
-            yield

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from msgspec import Struct
 
 from ....errors import RequestRefused
-from ....fairness import Steps
+from ....fairness import Stepped, Steps
 from ...codes import ReplyCode
 from ...records import Field
 from ..memory import COST, do_all
@@ -132,6 +133,7 @@ class QuorumQueue(GovernedQueue):
     __slots__ = ("away", "quiescing", "rejecting", "retry_timer", "timed_out", "undelivered")
     kind: ClassVar[str] = "quorum"
     message_type = QuorumMessage
+    shortens_before_it_rejects = False
 
     def prepare(self, *given: Any) -> None:
         self.undelivered: deque[tuple[Message, str]] = deque()
@@ -255,6 +257,14 @@ class QuorumQueue(GovernedQueue):
 
     def put_back(self, back: Sequence[Message]) -> None:
         self.lanes.extend(back)
+
+    def returning(self, back: list[Message], size: int) -> Stepped[Callable[[], object]]:
+        lanes = self.lanes
+        parted = yield from lanes.parting(back)
+        return partial(lanes.append_all, parted, len(back), size)
+
+    def returned(self, put: Callable[[], object]) -> None:
+        put()
         if self.quiescing:
             self._give_way()
         self.drain()

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from math import inf
 from operator import attrgetter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from ....fairness import Stepped, Steps
 
 if TYPE_CHECKING:
     from ..message import Message
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 _by_position = attrgetter("position")
 _priority_of = attrgetter("priority")
 _size_of = attrgetter("size")
+_AT_ONCE: Final = 1024
+"""Messages that are put in order in one step."""
 
 
 _Stored = TypeVar("_Stored", bound="Message")
@@ -46,6 +50,84 @@ def _place(ready: deque[_Stored], position: int) -> int:
         behind *= 2
     end = min(behind, len(ready))
     return bisect_left(ready, position, behind // 2, end, key=_by_position)
+
+
+class Returning:
+    """Very many messages that come back to their places: merged in steps, and `put` in at once.
+
+    Nobody sees any of them before. Meanwhile what is ready goes from the front, and more comes
+    behind it; after any other change (a purge, others that came back) all is merged anew.
+    """
+
+    __slots__ = ("_back", "_merged", "_older", "_ready")
+
+    def __init__(self, ready: "deque[Message]", back: "list[Message]") -> None:
+        self._ready = ready
+        self._back = back
+        self._older: list[Message] = []
+        """What was ready and belongs between them."""
+        self._merged: list[Message] = []
+
+    def prepare(self) -> Steps:
+        back = self._back
+        yield from _ordering(back)
+        if not self._ready or back[-1].position < self._ready[0].position:
+            return
+        older = self._older = list(islice(self._ready, _place(self._ready, back[-1].position)))
+        merged, done = self._merged, 0
+        for at in range(0, len(back), _AT_ONCE):
+            for some in self._close_together(back[at : at + _AT_ONCE], done):
+                until = bisect_left(older, some[0].position, done, key=_by_position)
+                merged += older[done:until]
+                done = bisect_left(older, some[-1].position, until, key=_by_position)
+                merged += sorted((*older[until:done], *some), key=_by_position)
+            yield
+
+    def _close_together(self, back: "list[Message]", done: int) -> "Iterable[Sequence[Message]]":
+        """In one part, or, where very much stands between them, each alone."""
+        end = bisect_left(self._older, back[-1].position, done, key=_by_position)
+        return (back,) if end - done <= 4 * _AT_ONCE else ((each,) for each in back)
+
+    def put(self, ready: "deque[Message]") -> "deque[Message]":
+        """What is ready from now on, of what was until now."""
+        back, older = self._back, self._older
+        if not ready or back[-1].position < ready[0].position:
+            return _joined(back, ready)
+        first = ready[0].position
+        gone = bisect_left(older, first, key=_by_position)
+        left = len(older) - gone
+        known = ready is self._ready and 0 < left <= len(ready)
+        if not known or ready[0] is not older[gone] or ready[left - 1] is not older[-1]:
+            return_to(ready, back)
+            return ready
+        found = deque(back[: bisect_left(back, first, key=_by_position)])
+        merged = self._merged
+        found += merged[bisect_left(merged, first, key=_by_position) :]
+        found.extend(islice(ready, left, None))
+        return found
+
+
+def _ordering(messages: "list[Message]") -> Steps:
+    """They mostly are in order: a look at each tells, and little is moved."""
+    last, ordered = 0, True
+    for at in range(0, len(messages), _AT_ONCE):
+        some = sorted(messages[at : at + _AT_ONCE], key=_by_position)
+        messages[at : at + _AT_ONCE] = some
+        ordered = ordered and last < some[0].position
+        last = some[-1].position
+        yield
+    if not ordered:
+        messages.sort(key=_by_position)
+
+
+def _joined(before: "list[Message]", behind: "deque[Message]") -> "deque[Message]":
+    """The shorter one is put to the longer one."""
+    if len(before) < len(behind):
+        behind.extendleft(reversed(before))
+        return behind
+    found = deque(before)
+    found += behind
+    return found
 
 
 class Lanes:
@@ -129,6 +211,43 @@ class Lanes:
         heads = (lane[0].expires for lane in self._order if lane)
         return min(heads, default=inf) if self._each_expires else next(heads, inf)
 
+    def parting(self, messages: "Sequence[Message]") -> "Stepped[dict[int, list[Message]]]":
+        """By lane, in steps, very many messages."""
+        parted: dict[int, list[Message]] = {}
+        for at in range(0, len(messages), _AT_ONCE):
+            for priority, mine in self._by_lane(messages[at : at + _AT_ONCE]):
+                parted.setdefault(min(priority, self._last), []).extend(mine)
+            yield
+        return parted
+
+    @property
+    def has_former(self) -> bool:
+        """Whether it holds what a plain queue held: among that nothing comes back in steps."""
+        return bool(self._before)
+
+    def returning(self, messages: "Sequence[Message]") -> "Stepped[Returned]":
+        """Let very many messages come back in steps, up to `put_all_back`."""
+        found: Returned = {}
+        for priority, mine in (yield from self.parting(messages)).items():
+            found[priority] = Returning(self._lane(priority), mine)
+            yield from found[priority].prepare()
+        return found
+
+    def put_all_back(self, returned: "Returned", count: int, size: int) -> None:
+        """So many messages of so many bytes."""
+        for priority, returning in returned.items():
+            self._lanes[priority] = returning.put(self._lane(priority))
+        self._set_order()
+        self.count += count
+        self.size += size
+
+    def append_all(self, parted: "dict[int, list[Message]]", count: int, size: int) -> None:
+        """`append`, of very many that are parted already."""
+        for priority, mine in parted.items():
+            self._lane(priority).extend(mine)
+        self.count += count
+        self.size += size
+
     def put_back(self, back: "Sequence[Message]") -> None:
         """Messages return to their old places; they are in order."""
         self.count += len(back)
@@ -170,14 +289,21 @@ class Lanes:
         at = min(priority, self._last)
         if at not in self._lanes:
             self._lanes[at] = deque()
-            self._order = [self._lanes[each] for each in sorted(self._lanes, reverse=True)]
+            self._set_order()
         return self._lanes[at]
+
+    def _set_order(self) -> None:
+        self._order = [self._lanes[each] for each in sorted(self._lanes, reverse=True)]
 
     def _pop(self, lane: "deque[Message]") -> "Message":
         message = lane.popleft()
         self.count -= 1
         self.size -= message.size
         return message
+
+
+Returned = dict[int, Returning]
+"""Those that come back to each lane."""
 
 
 class Log:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from ..memory import COST
 from ..message import Message
-from .governed import GovernedMessage, GovernedQueue, Host
+from .governed import GovernedMessage, GovernedQueue
+from .host import Host
 from .message_rows import OWNER, Keeping, Mark, dead_row, live_row, returned_row, stream_row
 from .queue import Queue
 from .quorum import QuorumMessage, QuorumQueue

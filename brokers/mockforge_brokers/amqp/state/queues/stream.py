@@ -23,7 +23,7 @@ from .store import Log
 if TYPE_CHECKING:
     from ..consumer import Consumer
     from ..routing import Route
-    from .governed import Host
+    from .host import Host
 
 _SEGMENT: Final = 500_000_000
 _DIGITS: Final = 18

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from ...records import Table
 from ..memory import Memory
-from .governed import GovernedQueue, Host
+from .governed import GovernedQueue
+from .host import Host
 from .policy import NO_POLICY, policy_of
 from .queue import Queue
 from .quorum import QuorumQueue
