@@ -91,6 +91,17 @@ def write(made, each):
     made.store.wait(lambda: made.store.groups[-1:] == [each.number])
 
 
+def killed(made):
+    """It ends amid its work, but for its threads and handles, which this process has."""
+    made._end_thread()
+    if made._syncer is not None:
+        made._syncer.close()
+    if made._file is not None and made._file.open:
+        made._file.open = False
+        os.close(made._file._handle)
+    made._files.close()
+
+
 def groups():
     yield group(1, entities=[("queue", b"q\xff\0", b"one"), ("queue", b"gone", b"x")])
     for number in range(2, 10):
@@ -174,7 +185,7 @@ def test_a_tail_whose_pages_came_to_the_disk_in_another_order_is_cut_whole(tmp_p
     made = writer(tmp_path)
     write(made, group(1, [(5, b"kept")]))
     write(made, group(2, [(number, b"%08d" % number * 600) for number in range(6, 12)]))
-    made._files.close()
+    killed(made)
     data = bytearray((tmp_path / FIRST).read_bytes())
     # A page in the midst of it is as it was before: the values of some rows are not there.
     at = data.index(b"%08d" % 8) // 4096 * 4096 + 4096
@@ -195,7 +206,7 @@ def test_where_whole_groups_follow_what_is_torn_the_file_as_it_was_is_kept(
     made = writer(tmp_path, through=False)
     for number in (5, 6, 7):
         write(made, group(number, [(number, b"%08d" % number)]))
-    made._files.close()
+    killed(made)
     data = bytearray((tmp_path / FIRST).read_bytes())
     at = data.index(b"%08d" % 6)
     data[at - (60 if part == "head" else 0)] ^= 1
@@ -219,7 +230,7 @@ def test_where_whole_groups_follow_what_is_torn_the_file_as_it_was_is_kept(
 def test_what_follows_a_torn_tail_is_read(tmp_path):
     made = writer(tmp_path)
     write(made, group(1, [(5, b"kept")]))
-    made._files.close()
+    killed(made)
     with (tmp_path / FIRST).open("r+b") as file:
         file.truncate(made._live.segments[1].size)
         file.seek(0, os.SEEK_END)

@@ -22,7 +22,7 @@ from mockforge_brokers.storage.writer import Writer
 
 from .forgetful_disk import ForgetfulDisk, sync_by
 from .memory_disk import MemoryDisk
-from .test_disk import FIRST, group, read, write, writer
+from .test_disk import FIRST, group, killed, read, write, writer
 from .test_disk import Store as Told
 from .test_kills import Dice, contents, one_row
 from .test_syncer import wait_until_synced
@@ -419,8 +419,7 @@ def test_a_sync_that_fails_at_the_end_is_no_clean_end_unless_all_is_written_anew
 def test_a_start_whose_sync_fails_writes_the_segment_anew(tmp_path, monkeypatch):
     made = writer(tmp_path, through=False)
     made.write(group(1, [(1, b"first")]))
-    made._syncer.close()
-    made._files.close()
+    killed(made)
     before = os.stat(tmp_path / FIRST).st_ino
     failing_once(monkeypatch)
     files = Files(tmp_path)

@@ -7,7 +7,7 @@ from mockforge_brokers.storage.facts import POSITION_BITS, Group, row_number
 from mockforge_brokers.storage.runs import Run, run_of
 
 from .memory_disk import MemoryDisk
-from .test_disk import read, write, writer
+from .test_disk import killed, read, write, writer
 
 LOGS = 4
 
@@ -132,11 +132,7 @@ def test_after_any_kill_all_that_was_confirmed_is_there_and_nothing_else(
         live = made._live
         assert live.size >= sum(map(len, model.rows.values()))
         emptied |= set(range(1, min(live.segments)))
-        # A kill: the lock goes with the process, and what is open stays as it is.
-        if made._syncer is not None:
-            # Its thread would go on taking away segments.
-            made._syncer.close()
-        made._files.close()
+        killed(made)
         assert contents(read(tmp_path)[0]) == contents(model.kept())
     assert emptied, "nothing was cleaned"
     assert bool(alone) != through, "none was written by the way for one row"

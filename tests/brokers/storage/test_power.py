@@ -3,8 +3,6 @@
 All that stood before the first of them is there again, and nothing of what stood behind it.
 """
 
-import os
-
 import pytest
 from mockforge_brokers.storage import alone
 from mockforge_brokers.storage import writer as writer_module
@@ -13,7 +11,7 @@ from mockforge_brokers.storage.reading import number_of, paths_in
 from mockforge_brokers.storage.segments import HEAD, read_head, walk
 
 from .memory_disk import MemoryDisk
-from .test_disk import read, writer
+from .test_disk import killed, read, writer
 from .test_kills import Dice, contents, keep
 
 PAGE = 64
@@ -29,16 +27,6 @@ def stop(folder, synced, dice):
     for path in paths_in(folder):
         if number_of(path) >= number:
             lose_some(path, at if number_of(path) == number else 0, dice)
-
-
-def leave(made):
-    """As one that ends amid its work, but for its threads and handles, which this process has."""
-    made._jobs.put(None)
-    made._thread.join()
-    made._syncer.close()
-    if made._file is not None:
-        os.close(made._file._handle)
-    made._files.close()
 
 
 def lose_some(path, safe, dice):
@@ -84,7 +72,7 @@ def test_what_is_there_is_what_was_there_at_one_moment_and_all_that_was_on_disk(
                 newest = made._live.segments[max(made._live.segments)]
                 made._synced = place_of(newest.number, newest.size)
                 moments = moments[-1:]
-        leave(made)
+        killed(made)
         stop(tmp_path, made._synced, dice.dice)
         found = contents(read(tmp_path)[0])
         assert found in moments

@@ -15,7 +15,7 @@ from mockforge_brokers.storage.refused import DataError
 from mockforge_brokers.storage.runs import run_of
 from mockforge_brokers.storage.segments import HEAD, NUMBER, ROW, read_head, walk
 
-from .test_disk import FIRST, full, group, read, write, writer
+from .test_disk import FIRST, full, group, killed, read, write, writer
 
 SECOND = "kept-00000002.seg"
 
@@ -330,8 +330,7 @@ def unsynced(folder, monkeypatch, *, segment=None):
     monkeypatch.setattr(made._syncer, "full", lambda file, size: None)
     for number in range(2, 6):
         made.write(group(number, [(number, b"%d" % number * 300)]))
-    made._files.close()
-    return made
+    killed(made)
 
 
 @pytest.mark.parametrize("lost", range(2, 5))
