@@ -783,14 +783,14 @@ def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
           [sent(stream(*kept(1, "s/1", "s/1/2", "t"), version=5))]))  # fmt: skip
 # Payloads of which nobody makes a copy: sent again, queued, kept on disk, at a lower QoS.
 @example((Setting(takers=(Taker("a", 2, window=1), Taker("+", 1), Taker("#", 0)), queue=2),
-          [alone(*in_turn("a", 1, 5, payload=b"v" * 5_000), *sized(1, *[4_999] * 4)),
+          [alone(*in_turn("a", 1, 5, payload=b"v" * 9_000), *sized(1, *[8_999] * 4)),
            ("return", 0, b"\1", []), ("ack", 0, b"", [4] * 9), ("return", 1, b"\1", []),
            ("ack", 1, b"", [4] * 9), ("ack", 0, b"", [4] * 9)]))  # fmt: skip
 @example((Setting(version=5, takers=(Taker("a", 2), Taker("#", 0))),
           [alone(*[publish("a", b"v" * 40_000, 1, **JSON)] * 5, version=5),
            ("return", 0, b"\1", []), ("ack", 0, b"", [4] * 9)]))  # fmt: skip
 @example((Setting(takers=(Taker("a", 2),), disk=True),
-          [alone(*in_turn("a", 1, 5, payload=b"v" * 5_000)), ("return", 0, b"\1", []),
+          [alone(*in_turn("a", 1, 5, payload=b"v" * 9_000)), ("return", 0, b"\1", []),
            ("ack", 0, b"", [4] * 9)]))  # fmt: skip
 # What nobody takes: in bursts with what somebody does, one by one, and once somebody subscribes.
 @example((FEW, [sent(LEARN, stream(*[publish("b/c")] * 2), stream(*BOTH))]))
@@ -1063,7 +1063,7 @@ def test_large_qos_1_packets_leave_as_pieces_that_nobody_joins() -> None:
 def test_of_a_large_payload_that_comes_alone_nobody_makes_a_copy(qos: int) -> None:
     scene = Crowd(Setting(takers=(Taker("#", qos), Taker("+", 0))))
     for number in range(1, 5):
-        data = encode_packet(Publish("a", b"v" * 3_000, qos, packet_id=number), 4)
+        data = encode_packet(Publish("a", b"v" * 9_000, qos, packet_id=number), 4)
         scene.publisher.connection.receive(data)
     held = scene.takers[0].connection.session.inflight[4]
     parts = [taker.connection.out[-1] for taker in scene.takers]
@@ -1071,7 +1071,7 @@ def test_of_a_large_payload_that_comes_alone_nobody_makes_a_copy(qos: int) -> No
     scene.publisher.flush()
     scene.network.settle()
     (*_, queued) = scene.broker.queued(scene.takers[0].connection.client, 9)
-    assert bytes(queued.payload) == b"v" * 3_000
+    assert bytes(queued.payload) == b"v" * 9_000
 
 
 def test_a_large_packet_to_takers_of_several_qos_leaves_those_of_others_small() -> None:
