@@ -69,6 +69,12 @@ VARIES: Final = (
     (r"(tries=|after )\d+", r"\1#"),
     (r"Epoch: \d+", "Epoch: #"),
     (r"perf-consumer-\d+", "perf-consumer-#"),
+    # Where the time is up hangs on how fast the machine is.
+    (
+        r"(?:Call\(callName=|Timed out waiting for a node assignment\. Call: )"
+        r"(\w+\(api=\w+\))(?:, deadlineMs=TIME[^)]*\) timed out at TIME after # attempt\(s\))?\.?",
+        r"timed out: \1",
+    ),
 )
 """What is another each time, or in another place, and what is shown for it."""
 MEASURED: Final = {
@@ -90,9 +96,15 @@ MEASURED: Final = {
         ),
         (r"(?<=TIME)( +\t)\d+ *", r"\1#"),
     ),
+    # In the order of a map that is another in each server.
+    "configs": ((r"(SCRAM-SHA-512=\S+), (SCRAM-SHA-256=\S+)", r"\2, \1"),),
+    # It is stopped.
+    "verifiable-share-consumer": (
+        (r"(?m)^(Exception in thread|Caused by: |\{[^\n]*\"shutdown_)[^\n]*\n?", ""),
+    ),
     "replica-verification": ((r"(?m)^(.*\n)\1+", r"\1"),),
 }
-"""The figures of those that take a time, or report again and again, by tool."""
+"""The figures of those that take a time, or report again and again, by tool; and their ends."""
 _LINE: Final = re.compile(
     r"(?P<unordered>~ )?(?:(?P<seconds>[\d.]+)s )?(?P<words>.*?)( < (?P<input>.*))?"
 )

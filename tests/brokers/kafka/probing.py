@@ -17,7 +17,9 @@ from mockforge_brokers.kafka.wire.messages import (
     logs,
     offsets,
     producers,
+    quotas,
     reassignments,
+    topics,
     transactions,
 )
 from mockforge_brokers.kafka.wire.schema import ZERO_UUID, Message
@@ -591,11 +593,105 @@ def furnish(call: Call) -> dict[str, bytes]:
     return {one.name: one.topic_id for one in shown.topics if one.name in (A, B)}
 
 
+def _created(
+    name: str, *wrong: tuple[str, str], count: int = -1, factor: int = -1, manual: bool = False
+) -> Message:
+    placed = (
+        [topics.CreatableReplicaAssignment(partition_index=0, broker_ids=[1])] if manual else []
+    )
+    return topics.CreateTopicsRequest(
+        timeout_ms=1000,
+        validate_only=True,
+        topics=[
+            topics.CreatableTopic(
+                name=name,
+                num_partitions=count,
+                replication_factor=factor,
+                assignments=placed,
+                configs=[
+                    topics.CreatableTopicConfig(name=key, value=value) for key, value in wrong
+                ],
+            )
+        ],
+    )
+
+
+def _limited(*changes: tuple[str, float, bool]) -> Message:
+    ops = [quotas.QuotaOperation(key=key, value=value, remove=gone) for key, value, gone in changes]
+    who = quotas.QuotaEntity(entity_type="ip", entity_name="10.9.9.9")
+    return quotas.AlterClientQuotasRequest(
+        entries=[quotas.AlteredQuota(entity=[who], ops=ops)], validate_only=True
+    )
+
+
+_SHORT, _SLOW = ("retention.ms", "-2"), ("index.interval.bytes", "-1")
+_PRODUCED, _READ, _CHANGED = (
+    (key, 1.0, False)
+    for key in ("producer_byte_rate", "consumer_byte_rate", "controller_mutation_rate")
+)
+WRONG_TWICE: list[Asked] = [
+    ("CreateTopics: there, in two ways", 7, _created(A, count=2, manual=True)),
+    ("CreateTopics: there, by a wrong value", 7, _created(A, _SHORT)),
+    ("CreateTopics: there, too often", 7, _created(A, factor=2)),
+    (
+        "CreateTopics: in two ways, by a wrong value",
+        7,
+        _created(NONE, _SHORT, manual=True, count=1),
+    ),
+    ("CreateTopics: none, by a wrong value", 7, _created(NONE, _SHORT, count=0)),
+    ("CreateTopics: none, too often", 7, _created(NONE, count=0, factor=2)),
+    ("CreateTopics: none, not once", 7, _created(NONE, count=0, factor=0)),
+    ("CreateTopics: two wrong values", 7, _created(NONE, _SLOW, _SHORT)),
+    ("CreateTopics: a wrong value, an unknown key", 7, _created(NONE, _SHORT, ("foo", "1"))),
+    *(
+        (f"IncrementalAlterConfigs: {label} of a topic that is not there", 1, message)
+        for label, message in (
+            ("a wrong value", _changed(("retention.ms", SET, "-2"), name=NONE)),
+            ("a number appended to", _changed(("retention.ms", APPEND, "1"), name=NONE)),
+            ("a right value", _changed(("retention.ms", SET, "1"), name=NONE)),
+            (
+                "two numbers edited",
+                _changed(
+                    ("unclean.leader.election.enable", SUBTRACT, "1"),
+                    ("compression.type", APPEND, "1"),
+                    name=NONE,
+                ),
+            ),
+        )
+    ),
+    (
+        "AlterConfigs: a wrong value of a topic that is not there",
+        2,
+        configs.AlterConfigsRequest(
+            resources=[
+                configs.AlterConfigsResource(
+                    resource_type=2,
+                    resource_name=NONE,
+                    configs=[configs.AlterableConfig(name="retention.ms", value="-2")],
+                )
+            ],
+            validate_only=False,
+        ),
+    ),
+    ("AlterClientQuotas: two unknown keys", 1, _limited(_PRODUCED, _CHANGED)),
+    ("AlterClientQuotas: two others", 1, _limited(_CHANGED, _READ)),
+    ("AlterClientQuotas: three unknown keys", 1, _limited(_PRODUCED, _READ, _CHANGED)),
+    ("AlterClientQuotas: an unknown key removed", 1, _limited(("foo", 0.0, True))),
+]
+
+
 def play(call: Call) -> dict[str, Any]:
     """What a broker says to each, by name."""
     ids = furnish(call)
     said: dict[str, Any] = {}
-    for label, version, message in (*TIMES, *_commits(ids), *MOVES, *ELECTIONS, *PAGES):
+    for label, version, message in (
+        *TIMES,
+        *_commits(ids),
+        *MOVES,
+        *ELECTIONS,
+        *PAGES,
+        *WRONG_TWICE,
+    ):
         answer = call(message, version)
         for topic in (one for group in getattr(answer, "groups", ()) for one in group.topics):
             topic.partitions.sort(key=lambda one: one.partition_index)

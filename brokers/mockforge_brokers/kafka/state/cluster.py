@@ -98,6 +98,12 @@ class Cluster:
         self, name: str, partitions: int, configs: Mapping[str, str | None]
     ) -> TopicConfig:
         """Raises RequestRefused where `create_topic` would; changes nothing."""
+        config = self.check_new_name(name, configs)
+        self.check_new_partitions(name, partitions)
+        return config
+
+    def check_new_name(self, name: str, configs: Mapping[str, str | None]) -> TopicConfig:
+        """The first part of `check_new_topic`."""
         check_topic_name(name)
         check_creatable(name)
         if name in self.topics:
@@ -108,6 +114,10 @@ class Cluster:
                 ErrorCode.INVALID_TOPIC_EXCEPTION,
                 f"Topic '{name}' collides with existing topic: {other}",
             )
+        return new_topic_config(self.config, configs)
+
+    def check_new_partitions(self, name: str, partitions: int) -> None:
+        """The rest of it."""
         if partitions < 1:
             raise RequestRefused(
                 ErrorCode.INVALID_PARTITIONS,
@@ -115,7 +125,6 @@ class Cluster:
             )
         self._topic_limits.check_topics(name)
         self._topic_limits.check_partitions(name, partitions)
-        return new_topic_config(self.config, configs)
 
     def create_topic(
         self,

@@ -66,10 +66,7 @@ class Configuring:
     ) -> None:
         """Alter a topic's values. Raises RequestRefused."""
         config = TopicConfig(self.broker, topic.config.own)
-        if isinstance(changes, Mapping):
-            config.replace(changes)
-        else:
-            config.alter(changes)
+        config.change(changes)
         if validate_only:
             return
         before, topic.config = topic.config.own, config

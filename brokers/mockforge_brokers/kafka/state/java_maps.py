@@ -41,6 +41,14 @@ def in_hash_order(
     return sorted(items, key=lambda item: place_of(hashed(item), places))
 
 
+def places_of_size(count: int) -> int:
+    """The table's size of a `HashMap` that was made for so many things, and got them."""
+    places = 1
+    while places < count:
+        places *= 2
+    return places * 2 if count > places * 3 // 4 else places
+
+
 def places_of_copy(count: int) -> int:
     """The table's size of a `HashSet` that was made of so many things at once."""
     places = _LEAST

@@ -16,6 +16,7 @@ from msgspec import Struct
 from ...clock import Clock
 from ...errors import RequestRefused
 from ..codes import ErrorCode
+from .java_maps import hash_of, in_hash_order, places_of_size
 from .rates import WINDOW, WINDOWS, Rate, TokenBucket
 
 PRODUCE: Final = "producer_byte_rate"
@@ -275,11 +276,14 @@ def checked(parts: Sequence[tuple[str, str | None]], changes: Changes) -> Entity
     """Whose quotas these are. Raises RequestRefused with the words of Kafka."""
     entity = _entity(parts)
     known = (CONNECTIONS,) if entity[0][0] == IP else CLIENT_KEYS
-    for key, value in changes:
-        if key not in known:
-            _refuse(f"Invalid configuration key {key}")
+    values = dict(changes)
+    # The first that is wrong is the first one of Java's map; any may be removed.
+    for key in in_hash_order(values, hash_of, places_of_size(len(values))):
+        value = values[key]
         if value is None:
             continue
+        if key not in known:
+            _refuse(f"Invalid configuration key {key}")
         if not isfinite(value):
             _refuse(f"Quota {key} must be a finite number")
         if value <= 0:

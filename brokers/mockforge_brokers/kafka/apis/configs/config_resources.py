@@ -8,6 +8,7 @@ from ....errors import NotServed, RequestRefused
 from ....fairness import Stepped
 from ...codes import ApiKey, ConfigResourceType, ErrorCode
 from ...state.configs.keys import Change, null_refused
+from ...state.configs.topic import TopicConfig
 from ...state.configuring import Changes, check_node
 from ...state.logs.topic import Topic, check_topic_name
 from ...wire.messages.configs import (
@@ -98,7 +99,7 @@ def _alter(
                 raise RequestRefused(
                     ErrorCode.INVALID_REQUEST, "Default topic resources are not allowed."
                 )
-            topic = _topic(caller, name)
+            topic = _topic(caller, name, changes)
             configuring.topic(topic, changes, source=source, validate_only=validate_only)
         case ConfigResourceType.BROKER:
             caller.permit("alter_configs", "cluster")
@@ -114,11 +115,12 @@ def _alter(
             _alter_loggers(caller, name, changes, validate_only)
 
 
-def _topic(caller: Caller, name: str) -> Topic:
-    """Raises RequestRefused."""
+def _topic(caller: Caller, name: str, changes: Changes) -> Topic:
+    """Raises RequestRefused, as in Kafka for what is wrong before there being no such topic."""
     caller.permit("alter_configs", "topic", name)
     check_topic_name(name)
     if name not in caller.cluster.topics:
+        TopicConfig(caller.cluster.config).change(changes)
         raise RequestRefused(
             ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist."
         )

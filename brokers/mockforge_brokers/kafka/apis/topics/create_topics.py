@@ -8,6 +8,7 @@ from ....errors import RequestRefused
 from ....fairness import Stepped
 from ...codes import ApiKey, ConfigSource, ErrorCode
 from ...state.configs.topic import TOPIC_CONFIGS, TopicConfig
+from ...state.nodes import Nodes
 from ...wire.messages.topics import (
     CreatableTopic,
     CreatableTopicConfigs,
@@ -40,9 +41,9 @@ def _create(
         check_once(repeated=repeated)
         if not caller.may("create", "cluster"):
             caller.permit("create", "topic", wanted.name)
-        _check_replicas(caller, wanted)
+        config = caller.cluster.check_new_name(wanted.name, configs)
         partitions = _count(caller, wanted)
-        config = caller.cluster.check_new_topic(wanted.name, partitions, configs)
+        _check_replicas(caller, wanted, partitions)
         caller.mutate(partitions, strict=caller.version >= _STRICT_QUOTA_SINCE)
         if validate_only:
             return CreatableTopicResult(
@@ -107,13 +108,20 @@ def _placed(caller: Caller, wanted: CreatableTopic, partitions: int) -> list[lis
     return [] if factor == nodes.usual_replicas else spread(partitions, factor, nodes)
 
 
-def _check_replicas(caller: Caller, wanted: CreatableTopic) -> None:
-    """Raises RequestRefused for replicas that cannot be."""
+def _check_replicas(caller: Caller, wanted: CreatableTopic, partitions: int) -> None:
+    """Raises RequestRefused for replicas and partitions that cannot be, in Kafka's order."""
     nodes = caller.cluster.nodes
-    if not wanted.assignments:
-        if wanted.replication_factor != -1:
-            check_factor(wanted.replication_factor, nodes)
-        return
+    if wanted.assignments:
+        _check_manual(wanted, nodes)
+    elif wanted.replication_factor < 1 and wanted.replication_factor != -1:
+        check_factor(wanted.replication_factor, nodes)
+    caller.cluster.check_new_partitions(wanted.name, partitions)
+    if not wanted.assignments and wanted.replication_factor != -1:
+        check_factor(wanted.replication_factor, nodes)
+
+
+def _check_manual(wanted: CreatableTopic, nodes: Nodes) -> None:
+    """Raises RequestRefused for an assignment that cannot be."""
     for what, value in (
         ("replication factor", wanted.replication_factor),
         ("numPartitions", wanted.num_partitions),

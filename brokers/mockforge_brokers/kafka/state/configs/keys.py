@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ....errors import RequestRefused
 from ...codes import AlterConfigOp, ConfigSource, ConfigType, ErrorCode
+from ..java_maps import hash_of, in_hash_order
 
 Change = tuple[str, AlterConfigOp, str | None]
 """A key, what to do with it, and the value to do it with."""
@@ -198,7 +199,8 @@ def altered(
     A key that is not in `keys` is a plain string. Raises RequestRefused.
     """
     changed = dict(values)
-    for name, operation, value in changes:
+    # The first that is wrong is the first one of Java's map.
+    for name, operation, value in in_hash_order(changes, lambda change: hash_of(change[0])):
         if operation is AlterConfigOp.DELETE:
             changed.pop(name, None)
             continue

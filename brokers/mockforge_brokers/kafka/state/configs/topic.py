@@ -6,6 +6,7 @@ from typing import Final
 
 from ....errors import RequestRefused
 from ...codes import ConfigSource, ConfigType, ErrorCode
+from ..java_maps import hash_of, in_hash_order
 from .broker import BrokerConfig
 from .keys import (
     Change,
@@ -276,6 +277,13 @@ class TopicConfig:
         _check(own)
         self.own = own
 
+    def change(self, changes: Iterable[Change] | Mapping[str, str | None]) -> None:
+        """`replace` by a mapping, else `alter`."""
+        if isinstance(changes, Mapping):
+            self.replace(changes)
+        else:
+            self.alter(changes)
+
     def alter(self, changes: Iterable[Change]) -> None:
         """Set, delete, append or subtract single values. All or nothing."""
         self.replace(altered(self.own, changes, TOPIC_CONFIGS))
@@ -289,12 +297,26 @@ def new_topic_config(broker: BrokerConfig, values: Mapping[str, str | None]) -> 
     return TopicConfig(broker, {name: value for name, value in values.items() if value is not None})
 
 
+_IN_KAFKAS_ORDER: Final = """
+segment.bytes segment.ms segment.jitter.ms segment.index.bytes flush.messages flush.ms
+retention.bytes retention.ms max.message.bytes max.decompressed.message.bytes index.interval.bytes
+delete.retention.ms min.compaction.lag.ms max.compaction.lag.ms file.delete.delay.ms
+min.cleanable.dirty.ratio cleanup.policy unclean.leader.election.enable min.insync.replicas
+compression.type compression.gzip.level compression.lz4.level compression.zstd.level preallocate
+message.timestamp.type message.timestamp.before.max.ms message.timestamp.after.max.ms
+leader.replication.throttled.replicas follower.replication.throttled.replicas
+remote.storage.enable local.retention.ms local.retention.bytes remote.log.copy.disable
+remote.copy.lag.ms remote.copy.lag.bytes remote.log.delete.on.disable
+errors.deadletterqueue.group.enable
+"""
+"""Of several values that are wrong it says the first one."""
+
+
 def _check(values: Mapping[str, str]) -> None:
-    for name, value in values.items():
-        key = TOPIC_CONFIGS.get(name)
-        if key is None:
-            raise RequestRefused(ErrorCode.INVALID_CONFIG, f"Unknown topic config name: {name}")
-        key.check(value)
+    for name in in_hash_order(values.keys() - TOPIC_CONFIGS.keys(), hash_of):
+        raise RequestRefused(ErrorCode.INVALID_CONFIG, f"Unknown topic config name: {name}")
+    for name in filter(values.__contains__, _IN_KAFKAS_ORDER.split()):
+        TOPIC_CONFIGS[name].check(values[name])
     least, most = (
         int(values.get(name) or TOPIC_CONFIGS[name].default or 0)
         for name in ("min.compaction.lag.ms", "max.compaction.lag.ms")
