@@ -339,6 +339,8 @@ class AmqpBroker(Verbs):
         self.environment.chores.finish()
         left = ended(connections, self.dump, hard=hard, store=store, protocol=AMQP)
         with still(store):
+            # What the ends of connections bring about is over before, and goes with all else.
+            self.environment.chores.finish()
             for vhost in self.vhosts.values():
                 vhost.empty()
             if not isinstance(left, Kept):

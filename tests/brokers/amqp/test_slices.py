@@ -802,3 +802,28 @@ def test_what_sessions_put_off_finds_none_of_them_once_their_client_is_gone(put_
     client.fake.connection.let_go()
     scene.advance(1)
     assert len(held(other)) == 1200
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_what_ends_bring_about_in_steps_does_not_come_behind_a_restart(hard: bool) -> None:
+    scene = Scene()
+    turn = scene.environment.turn
+    turn.now, turn.length = count().__next__, 5.0
+    broker, client = scene.broker, scene.client()
+    broker.declare_exchange("dead", "fanout", durable=True)
+    for number in range(300):
+        broker.declare_queue(f"dead-{number}", durable=True)
+        broker.vhost().bind_queue(f"dead-{number}", "dead", "", {})
+    dying = {"x-queue-type": "quorum", "x-delivery-limit": 0, "x-dead-letter-exchange": "dead"}
+    client.send("queue.declare", queue="q", durable=True, arguments=dying)
+    client.fake.send(publish("", "q", b"x", delivery_mode=2) * 20)
+    for _ in range(5):
+        scene.client().fake.send(method(1, "basic.get", queue="q") * 4)
+    broker.restart(hard=hard)
+    queues = broker.vhost().queues
+    before = [len(queue.messages) for queue in queues.values()]
+    assert sum(before) == (20 if hard else 20 * 300)
+    for _ in range(100):
+        scene.advance(0.001)
+    assert [len(queue.messages) for queue in queues.values()] == before
+    assert scene.broker.memory.used == sum(before) * (COST + 1)
