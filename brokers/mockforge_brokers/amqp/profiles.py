@@ -120,6 +120,17 @@ class Profile(Struct, frozen=True):
         """A dead letter says where it died last as well (x-last-death-queue and the like)."""
         return self.release >= (3, 13)
 
+    def knows_consumer_argument(self, name: str) -> bool:
+        """What a release does not know it takes for any queue; from 3.13 on streams filter."""
+        if name == "x-cancel-on-ha-failover":
+            return self.has_mirrors
+        return name == "x-stream-offset" or self.release >= (3, 13)
+
+    @property
+    def names_a_stream_queue(self) -> bool:
+        """Refusals to its consumers call a stream a stream queue."""
+        return self.release >= (4, 3)
+
     @property
     def has_mirrors(self) -> bool:
         """A policy may say how a classic queue is mirrored."""

@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
+from mockforge_brokers.amqp.options import AmqpOptions
 from mockforge_brokers.amqp.state import arguments, policies
 from mockforge_brokers.amqp.state.queues import policy
 
-from .client import Client
+from .client import Client, Scene
 
 TAKEN = [
     ("x-expires", 100_000, "classic quorum"),
@@ -45,7 +46,6 @@ REFUSED = [
     ("quorum", "x-quorum-initial-group-size", "a", '"expected integer, got longstr"'),
     ("quorum", "x-queue-leader-locator", "x", "invalid_queue_locator_arg"),
 ]
-
 
 DIFFERING = [
     ("classic", "x-message-ttl", "x-dead-letter-exchange"),
@@ -132,3 +132,80 @@ ABOUT_DISKS_AND_CLUSTERS = {
 def test_every_argument_that_is_checked_acts_where_one_node_in_memory_can() -> None:
     idle = set(arguments._QUEUE_CHECKS) - policy.SERVED - ABOUT_DISKS_AND_CLUSTERS
     assert idle <= {"x-max-age"}, "retention is read by stream.retention_of"
+
+
+# Of consumers: asked of 3.10.8 and 4.3.6.
+
+_OFFSET = ("x-stream-offset", "first")
+_MIRRORS = ("x-cancel-on-ha-failover", True)
+_MATCH = ("x-stream-match-unfiltered", True)
+
+
+@pytest.mark.parametrize(
+    ("argument", "kind", "refusing"),
+    [
+        (_OFFSET, "classic", ("3.10", "4.3")),
+        (_OFFSET, "quorum", ("3.10", "4.3")),
+        (_OFFSET, "stream", ()),
+        (_MIRRORS, "classic", ()),
+        (_MIRRORS, "quorum", ("3.10",)),
+        (_MIRRORS, "stream", ("3.10",)),
+        (("x-stream-filter", 5), "classic", ("4.3",)),
+        (_MATCH, "quorum", ("4.3",)),
+        (_MATCH, "stream", ()),
+        (("x-own", 1), "quorum", ()),
+    ],
+)
+@pytest.mark.parametrize("release", ["3.10", "4.3"])
+def test_an_argument_that_another_type_of_queue_takes_is_refused_to_a_consumer(
+    release: str, argument: tuple[str, Any], kind: str, refusing: tuple[str, ...]
+) -> None:
+    client = Scene(AmqpOptions(as_version=release)).client()
+    client.send("queue.declare", queue="q", durable=True, arguments={"x-queue-type": kind})
+    client.send("basic.qos", prefetch_count=5)
+    name, value = argument
+    (said,) = client.send("basic.consume", queue="q", arguments={name: value})
+    if release not in refusing:
+        assert said.name == "basic.consume-ok"
+        return
+    assert (said.name, said["reply_text"]) == (
+        "channel.close",
+        f"PRECONDITION_FAILED - invalid arg '{name}' for queue 'q' in vhost '/' of queue type "
+        f"rabbit_{kind}_queue",
+    )
+
+
+def test_what_is_wrong_with_a_priority_is_said_before() -> None:
+    client = Scene().client()
+    client.send("queue.declare", queue="q", durable=True)
+    given = {"x-stream-offset": "first", "x-priority": "high"}
+    (said,) = client.send("basic.consume", queue="q", arguments=given)
+    assert "invalid arg 'x-priority'" in said["reply_text"]
+
+
+@pytest.mark.parametrize(
+    ("release", "values", "text"),
+    [
+        ("3.10", {}, "consumer prefetch count is not set for 'queue 'q' in vhost '/''"),
+        ("4.3", {}, "consumer prefetch count is not set for stream queue 'q' in vhost '/'"),
+        (
+            "3.10",
+            {"no_ack": True},
+            "automatic acknowledgement not supported by stream queues queue 'q' in vhost '/'",
+        ),
+        (
+            "4.3",
+            {"no_ack": True},
+            "automatic acknowledgement not supported by stream queue 'q' in vhost '/'",
+        ),
+    ],
+)
+def test_what_a_stream_asks_of_its_consumers_is_in_each_release_s_words(
+    release: str, values: dict[str, Any], text: str
+) -> None:
+    client = Scene(AmqpOptions(as_version=release)).client()
+    client.send("queue.declare", queue="q", durable=True, arguments={"x-queue-type": "stream"})
+    if values:
+        client.send("basic.qos", prefetch_count=5)
+    (said,) = client.send("basic.consume", queue="q", **values)
+    assert said["reply_text"].endswith(text)

@@ -7,7 +7,7 @@ from ..events import AMQP, ConsumerStarted
 from ..lint import NO_PREFETCH, SINGLE_ACTIVE
 from ..profiles import GLOBAL_QOS
 from ..records import Table
-from ..state.arguments import CONSUMER_TIMEOUT, check_consumer, check_timeout
+from ..state.arguments import CONSUMER_TIMEOUT, check_consumer, check_foreign, check_timeout
 from ..state.consumer import Consumer
 from ..state.direct_replies import REPLY_TO
 from ..state.queues.governed import GovernedQueue
@@ -68,6 +68,9 @@ def basic_consume(
         check_timeout(what, found.kind, arguments)
         if (asked := arguments.get(CONSUMER_TIMEOUT)) is not None:
             channel.shortest_timeout = min(channel.shortest_timeout, asked.value / 1000)
+    priority = 0 if direct or found.kind == "stream" else check_consumer(what, arguments)
+    if not direct:
+        check_foreign(what, found.kind, arguments, channel.vhost.profile)
     consumer = Consumer(
         tag,
         found,
@@ -76,7 +79,7 @@ def basic_consume(
         no_ack=no_ack,
         exclusive=exclusive,
         prefetch=channel.prefetch,
-        priority=0 if direct or found.kind == "stream" else check_consumer(what, arguments),
+        priority=priority,
         arguments=arguments,
     )
     channel.vhost.consume(consumer)

@@ -5,6 +5,7 @@ from typing import Final
 
 from ...errors import RequestRefused
 from ..codes import ReplyCode
+from ..profiles import Profile
 from ..records import INTEGER_TYPES, Field, Table
 from .exchanges import Exchange
 from .policies import max_age
@@ -241,6 +242,23 @@ def check_consumer(what: str, arguments: Table) -> int:
     if reason := _integer(field):
         raise _refused(f"invalid arg 'x-priority' for {what}: {reason}")
     return int(field.value)
+
+
+def check_foreign(what: str, kind: str, arguments: Table, profile: Profile) -> None:
+    """Raise RequestRefused (406) for a consumer's argument that another type of queue takes."""
+    for name in arguments:
+        takes = _OF_CONSUMERS.get(name)
+        if takes is not None and kind != takes and profile.knows_consumer_argument(name):
+            raise _refused(f"invalid arg '{name}' for {what} of queue type rabbit_{kind}_queue")
+
+
+_OF_CONSUMERS: Final = {
+    "x-stream-offset": "stream",
+    "x-stream-filter": "stream",
+    "x-stream-match-unfiltered": "stream",
+    "x-cancel-on-ha-failover": "classic",
+}
+"""The type of queue that takes it."""
 
 
 def same_flag(what: str, name: str, received: object, current: object) -> None:

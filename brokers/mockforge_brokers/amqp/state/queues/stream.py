@@ -190,8 +190,12 @@ class StreamQueue(Queue):
         if "x-priority" in consumer.arguments:
             raise _refused(f"invalid arg 'x-priority' for {what} of queue type rabbit_stream_queue")
         if not consumer.prefetch:
-            raise _refused(f"consumer prefetch count is not set for '{what}'")
+            named = f"stream {what}" if self.host.profile.names_a_stream_queue else f"'{what}'"
+            raise _refused(f"consumer prefetch count is not set for {named}")
         if consumer.no_ack:
+            if self.host.profile.names_a_stream_queue:
+                text = f"automatic acknowledgement not supported by stream {what}"
+                raise ProtocolError(text, ReplyCode.NOT_IMPLEMENTED)
             raise self.unsupported("automatic acknowledgement")
         self._start(consumer.arguments.get(OFFSET))
 
