@@ -1,23 +1,14 @@
-"""`python -m tests.kills [PROTOCOL ...]`: kill -9 in the midst of confirmed publishes.
+"""Rounds in which a program is killed, or its broker ends, in the midst of confirmed publishes.
 
-Each round starts the program on an empty data folder, lets a real client publish, kills it when
-some of the publishes are confirmed, starts it again and looks: what was confirmed is there, and
-there once where the protocol promises that (an idempotent Kafka producer and MQTT's QoS 2 go on
-with the same client; AMQP's publisher does not repeat what was lost).
-
-`--by full` kills it once its disk is full and it has said so, and makes room before it starts again
-(the folder is on a small disk in memory, for which Linux's `unshare` is asked).
-
-`--by stop` and `--by hard` stop and start the broker of a program that keeps all in memory instead,
-`--by restart` does both in one step, `--by hard-kept` is about one that has a data folder: it
-begins with what is on disk.
+Each starts the program on an empty data folder, lets a real client publish, kills it when some of
+the publishes are confirmed, starts it again and looks: what was confirmed is there, and there once
+where the protocol promises that (an idempotent Kafka producer and MQTT's QoS 2 go on with the same
+client; AMQP's publisher does not repeat what was lost).
 """
 
-import argparse
 import asyncio
 import json
 import logging
-import os
 import random
 import signal
 import subprocess
@@ -29,7 +20,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
 from tests.benchmarks.common import free_port
@@ -38,7 +29,18 @@ PADDING = b"." * 1000
 PATIENCE = 120.0
 SMALL_DISK = 128 * 1024 * 1024
 """Bytes of a disk that is to be filled: 10,000 messages have room."""
-_OWN_MOUNTS = "MOCKFORGE_OWN_MOUNTS"
+
+
+class Outcome(NamedTuple):
+    """Of a round: how many messages were confirmed `before` the kill, and in all, and are there."""
+
+    before: int
+    confirmed: int
+    found: int
+
+    def __str__(self) -> str:
+        when = f"{self.before:,} confirmed before the kill"
+        return f"{when}, {self.confirmed:,} in all, {self.found:,} there, none twice"
 
 
 class Program:
@@ -158,18 +160,18 @@ def until(fact: Callable[[], object], what: str) -> None:
 
 def check(
     protocol: str, confirmed: set[bytes], found: list[bytes], *, all_of: int = 0, before: int = 0
-) -> str:
+) -> Outcome:
+    """Raises AssertionError where one is lost or doubled."""
     counts = Counter(found)
     lost = confirmed - counts.keys()
     doubled = [each for each, count in counts.items() if count > 1]
     assert not lost, f"{protocol}: {len(lost)} confirmed and lost, such as {min(lost)!r}"
     assert not doubled, f"{protocol}: {len(doubled)} doubled, such as {doubled[0]!r}"
     assert not all_of or len(counts) == all_of, f"{protocol}: {len(counts)} of {all_of} in the end"
-    when = f"{before or len(confirmed):,} confirmed before the kill"
-    return f"{when}, {len(confirmed):,} in all, {len(found):,} there, none twice"
+    return Outcome(before or len(confirmed), len(confirmed), len(found))
 
 
-def kafka(program: Program, messages: int, kill_at: int) -> str:
+def kafka(program: Program, messages: int, kill_at: int) -> Outcome:
     """An idempotent producer goes on after the kill: all of it is there once."""
     from confluent_kafka import Producer
 
@@ -224,7 +226,7 @@ def read(address: dict[str, Any], count: int) -> list[bytes]:
     return found
 
 
-def mqtt(program: Program, messages: int, kill_at: int) -> str:
+def mqtt(program: Program, messages: int, kill_at: int) -> Outcome:
     """QoS 2 from end to end, both clients with a session that lasts: all of it arrives once."""
     import paho.mqtt.client as paho
 
@@ -279,12 +281,12 @@ def mqtt(program: Program, messages: int, kill_at: int) -> str:
     return check("mqtt", confirmed, found, all_of=messages, before=before)
 
 
-def amqp(program: Program, messages: int, kill_at: int) -> str:
+def amqp(program: Program, messages: int, kill_at: int) -> Outcome:
     """Persistent messages with confirms; those of them that were sent in vain may be lost."""
     return asyncio.run(_amqp(program, messages, kill_at))
 
 
-async def _amqp(program: Program, messages: int, kill_at: int) -> str:
+async def _amqp(program: Program, messages: int, kill_at: int) -> Outcome:
     import aio_pika
 
     url = f"amqp://guest:guest@127.0.0.1:{program.port}/"
@@ -337,12 +339,20 @@ PROTOCOLS = {"kafka": kafka, "mqtt": mqtt, "amqp": amqp}
 
 
 WAYS = {
-    "kill": "", "full": "", "restart": "", "stop": "", "hard": "--hard", "hard-kept": "--hard",
-}  # fmt: skip
+    "kill": "kill -9, with --data-dir",
+    "restart": "broker restart, with --data-dir",
+    "full": "the disk is full, then kill -9",
+    "restart-memory": "broker restart, in memory",
+    "stop": "broker stop and start, in memory",
+    "hard": "broker stop --hard and start, in memory",
+    "hard-kept": "broker stop --hard and start, with --data-dir",
+}
 """What ends it: a signal, or what is asked of the console."""
+_IN_MEMORY = {"restart-memory", "stop", "hard"}
 
 
-def round_of(protocol: str, messages: int, seed: int, way: str = "kill") -> str:
+def round_of(protocol: str, messages: int, seed: int, way: str = "kill") -> Outcome:
+    """Raises AssertionError where something was lost or doubled, or does not go on."""
     kill_at = random.Random(seed).randint(messages // 20, messages * 9 // 10)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as mounted:
         data = str(Path(folder) / "data")
@@ -355,32 +365,10 @@ def round_of(protocol: str, messages: int, seed: int, way: str = "kill") -> str:
             mounted.callback(subprocess.run, ["umount", "-l", folder], check=True)
             program = Full(protocol, "", data)
         else:
-            kind = Restarted if way == "restart" else Stopped
-            program = kind(protocol, WAYS[way], data if way == "hard-kept" else "")
+            kind = Restarted if way.startswith("restart") else Stopped
+            how = "--hard" if way.startswith("hard") else ""
+            program = kind(protocol, how, "" if way in _IN_MEMORY else data)
         try:
             return PROTOCOLS[protocol](program, messages, kill_at)
         finally:
             program.end()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.kills", description=__doc__)
-    parser.add_argument("protocols", nargs="*", default=list(PROTOCOLS))
-    parser.add_argument("--times", type=int, default=50, help="rounds of each (50)")
-    parser.add_argument("--messages", type=int, default=10_000, help="of a round (10,000)")
-    parser.add_argument("--by", choices=WAYS, default="kill", help="what ends it (kill)")
-    asked = parser.parse_args()
-    if asked.by == "full" and _OWN_MOUNTS not in os.environ:
-        # In a name space of its own everybody may mount something, and nobody else sees it.
-        os.environ[_OWN_MOUNTS] = "1"
-        again = [sys.executable, "-m", "tests.kills", *sys.argv[1:]]
-        os.execvp("unshare", ["unshare", "--mount", "--map-root-user", *again])
-    for number in range(asked.times):
-        for protocol in asked.protocols:
-            said = round_of(protocol, asked.messages, number, asked.by)
-            print(f"{protocol} {number + 1}: {said}")
-            sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()
