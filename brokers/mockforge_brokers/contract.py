@@ -1,6 +1,6 @@
 """What transport, brokers and connections expect of each other."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from .listener import Listener
 from .misbehaviour.decisions import Changes
 from .misbehaviour.skimming import Look, Skimmer
 from .snapshots import ConnectionView, DestinationView, GroupView, Metric
-from .storage.facts import Kept
+from .storage.facts import Kept, LogRows
 
 
 class Peer(Protocol):
@@ -357,6 +357,10 @@ class Broker(Protocol):
 
     def restore(self, values: Mapping[str, Any]) -> None:
         """Take up what `dump` gave, as it was or decoded again; the broker must be empty."""
+        ...
+
+    def logs_in(self, kept: Kept) -> Iterable[LogRows]:
+        """What its logs are to people, of what is on disk; takes nothing out."""
         ...
 
     def take_up(self, kept: Kept) -> None:

@@ -222,3 +222,31 @@ def test_a_start_that_failed_lets_go_of_its_data_folder(tmp_path, wrong):
         MockForge(data_dir=tmp_path, **wrong).start()
     with MockForge(data_dir=tmp_path) as mockforge:
         assert mockforge.kafka.bootstrap
+
+
+def test_a_segment_that_is_missing_is_said_with_what_was_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("writer", "disk"):
+        monkeypatch.setattr(f"mockforge_brokers.storage.{module}.SEGMENT", 5_000)
+    with MockForge(data_dir=tmp_path) as mockforge:
+        for line in ("topic add t", "queue add q --durable"):
+            mockforge.run(line)
+        for _ in range(20):
+            for target in ("kafka:t", "queue:q"):
+                mockforge.run(f"publish {target} {'x' * 1_000}")
+    segments = sorted(tmp_path.glob("*.seg"))
+    for path, said in (
+        (segments[-1], "the newest of the folder; .* Without it: topic t partition 0 ends at "),
+        (segments[2], "and others follow; .* It had: up to . records of topic t partition 0, up "),
+        (segments[0], "the oldest of the folder; .* It had: the name of what has .* rows in the "),
+    ):
+        data = path.read_bytes()
+        path.unlink()
+        with pytest.raises(InvalidInput, match=f"{path.name} is missing, {said}"):
+            MockForge(data_dir=tmp_path).start()
+        path.write_bytes(data)
+    segments[0].unlink()
+    (tmp_path / "segments").unlink()
+    with MockForge(data_dir=tmp_path) as mockforge:
+        assert mockforge.run("data").text

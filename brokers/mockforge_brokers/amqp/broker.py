@@ -1,6 +1,6 @@
 """The AMQP broker: its connections and virtual hosts, restarts, and what it shows."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from ..findings import Findings
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
-from ..storage.facts import Kept
+from ..storage.facts import Kept, LogRows
 from ..storage.store import still
 from . import channel_views, consumers, definitions, exporting, granting, inputs, kept
 from .channel.contents import Contents
@@ -328,6 +328,9 @@ class AmqpBroker(Verbs):
 
     def restore(self, values: Mapping[str, Any]) -> None:
         kept.restore(values, self.vhosts, self._make_vhost, self.environment.clock)
+
+    def logs_in(self, kept: Kept) -> Iterable[LogRows]:
+        return self._keeper.logs_in(kept)
 
     def take_up(self, found: Kept) -> None:
         self._keeper.take_up(found, self._make_vhost)

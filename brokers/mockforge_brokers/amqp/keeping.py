@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, msgpack
 
 from ..clock import Clock
-from ..storage.facts import Kept
+from ..storage.facts import Kept, LogRows
 from ..storage.store import Store
 from . import kept
 from .cluster import Cluster
@@ -266,6 +266,15 @@ class StoringKeeper(Keeper):
 
     # At the start.
 
+    @staticmethod
+    def logs_in(kept: Kept) -> Iterator[LogRows]:
+        """Of each queue its messages."""
+        for value in kept.of_kind(_QUEUE).values():
+            row = msgpack.decode(value, type=QueueRow)
+            rows = [(position, position + 1) for position, _ in kept.logs.get(row.number, ())]
+            what = f"queue {row.name.decode('utf-8', 'replace')} in {row.vhost}"
+            yield LogRows(row.number, what, "messages", 1, rows)
+
     def take_up(self, found: Kept, make: Callable[[str], VirtualHost]) -> None:
         state, whole = self.read(found), found.of_kind(_CLUSTER).get(b"")
         # After a kill there is what was written, and no more.
@@ -316,16 +325,21 @@ class StoringKeeper(Keeper):
             )
             for name, row in hosts.items()
         }
+
+        def host(name: str) -> KeptHost:
+            # Of a folder that lost a part there may be what stands in a virtual host alone.
+            return state.setdefault(name, KeptHost(name, [], [], []))
+
         for value in found.of_kind(_EXCHANGE).values():
             exchange = msgpack.decode(value, type=ExchangeRow)
             exchange.exchange.held = list(_held(found.log(exchange.exchange.number)))
-            state[exchange.vhost].exchanges.append(exchange.exchange)
+            host(exchange.vhost).exchanges.append(exchange.exchange)
         for value in found.of_kind(_QUEUE).values():
             queue = msgpack.decode(value, type=QueueRow)
-            state[queue.vhost].queues.append(_kept_queue(found, queue))
+            host(queue.vhost).queues.append(_kept_queue(found, queue))
         for name in found.of_kind(_BINDING):
             binding = msgpack.decode(name, type=BindingRow)
-            state[binding.vhost].bindings.append(binding.binding)
+            host(binding.vhost).bindings.append(binding.binding)
         return KeptState(kept.FORMAT, list(state.values()))
 
 

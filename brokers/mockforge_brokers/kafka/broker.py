@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import convert, to_builtins
@@ -13,7 +13,7 @@ from ..events import BrokerRestarted, MessageSeen
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
-from ..storage.facts import Kept
+from ..storage.facts import Kept, LogRows
 from ..storage.store import Store, still
 from .apis import offer_of
 from .apis.caller import Counters
@@ -203,6 +203,9 @@ class KafkaBroker(RecordVerbs, TopicVerbs, ConfigVerbs, GroupVerbs, ProducerVerb
 
     def restore(self, values: Mapping[str, Any]) -> None:
         self.cluster.restore(convert(values, KeptCluster, builtin_types=(bytes,)))
+
+    def logs_in(self, kept: Kept) -> Iterable[LogRows]:
+        return () if self._keeper is None else self._keeper.logs_in(kept)
 
     def take_up(self, kept: Kept) -> None:
         if self._keeper is None:

@@ -6,14 +6,15 @@ are read from them again (`state/logs/replay.py`), as Kafka does it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, msgpack
 
-from ..storage.facts import Kept
+from ..storage.facts import Kept, LogRows
 from ..storage.store import Store
+from .records import split_batches
 from .state.groups.kept import KeptGroup, kept_on_disk
 from .state.groups.stored_offsets import StoredOffsets, read_rows
 from .state.keeper import Keeper
@@ -143,6 +144,21 @@ class StoringKeeper(Keeper):
 
     # At the start.
 
+    @staticmethod
+    def logs_in(kept: Kept) -> Iterator[LogRows]:
+        """Of each partition its records, by the offsets that its batches have."""
+        for value in kept.of_kind(_TOPIC).values():
+            row = msgpack.decode(value, type=TopicRow)
+            for partition, number in enumerate(row.logs):
+                found = kept.of_kind(_LOG).get(b"%d" % number)
+                bounds = LogBounds() if found is None else msgpack.decode(found, type=LogBounds)
+                what = f"topic {row.name} partition {partition}"
+                rows = [
+                    (base, base + 1 + split_batches(batch)[0][0].last_offset_delta)
+                    for base, batch in kept.logs.get(number, ())
+                ]
+                yield LogRows(number, what, "records", bounds.log_start_offset, rows)
+
     def forget_deleted(self, kept: Kept, found: KeptCluster) -> None:
         """Bounds of logs that no topic has any more, where a kill came amid a deletion.
 
@@ -156,7 +172,10 @@ class StoringKeeper(Keeper):
         """What `Cluster.restore` takes; None in a new folder."""
         found = kept.of_kind(_CLUSTER).get(b"")
         if found is None:
-            return None
+            if not kept.of_kind(_TOPIC):
+                return None
+            # A folder that lost a part of it goes on as another cluster.
+            found = self._cluster()
         row = msgpack.decode(found, type=ClusterRow)
         return KeptCluster(
             FORMAT,

@@ -1,6 +1,6 @@
 """The MQTT broker: its connections, its state, and what people may ask of it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from ..findings import Finding, Findings
 from ..listener import Listener
 from ..restarting import ended
 from ..snapshots import ConnectionView, DestinationView, GroupView, Metric
-from ..storage.facts import Kept
+from ..storage.facts import Kept, LogRows
 from ..storage.store import still
 from . import views
 from .authentication import Methods
@@ -303,6 +303,9 @@ class MqttBroker:
 
     def restore(self, values: Mapping[str, Any]) -> None:
         kept.restore(values, self.environment, self.router, self.registry)
+
+    def logs_in(self, kept: Kept) -> Iterable[LogRows]:
+        return () if self._keeper is None else self._keeper.logs_in(kept)
 
     def take_up(self, found: Kept) -> None:
         if self._keeper is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +11,7 @@ from msgspec import Struct, msgpack
 from ..clock import Clock
 from ..environment import Environment
 from ..limits import Limits
-from ..storage.facts import Kept
+from ..storage.facts import Kept, LogRows
 from ..storage.store import Store
 from .state import kept
 from .state.keeper import Keeper
@@ -128,6 +128,14 @@ class StoringKeeper(Keeper):
         return _encode(kept_message(message, self._clock.wall() - self._clock.now()))
 
     # At the start.
+
+    @staticmethod
+    def logs_in(kept: Kept) -> Iterator[LogRows]:
+        """Of each session the messages that wait for it."""
+        for name, value in kept.of_kind(_SESSION).items():
+            number = msgpack.decode(value, type=KeptSession).number
+            rows = [(position, position + 1) for position, _ in kept.logs.get(number, ())]
+            yield LogRows(number, f"session {name.decode()}", "messages", 1, rows)
 
     def was_put_up(self, state: KeptState) -> None:
         """Which of its retained messages found no room, by the limits of this run."""

@@ -3,8 +3,8 @@
 import os
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import SystemRandom
 from typing import Final
@@ -14,7 +14,8 @@ from . import segments as form
 from .facts import POSITION_BITS, Kept
 from .live import Live, Segment, place_of
 from .lock import locked
-from .reading import Reader, free_name, number_of, path_of, paths_in
+from .missing import Missing, missing_in, note, note_oldest, noted, words
+from .reading import LIST, Reader, free_name, number_of, path_of, paths_in
 from .refused import OURS, DataError, newer, unusable
 from .segment_file import FLAGS, SEGMENT, SegmentFile, sync_folder, to_disk
 from .segments import Entity
@@ -38,6 +39,8 @@ class Files:
         self.live = Live()
         self.ready = False
         """They were read, and may be written to."""
+        self.unsure = False
+        """Some may be missing."""
         self._dice = SystemRandom()
         try:
             _make(folder)
@@ -102,17 +105,21 @@ class Files:
             return self._leave_first_format()
         reader = Reader(self.live, self.notes)
         paths = paths_in(self.folder)
-        for before, path in pairwise(paths):
-            if number_of(path) != number_of(before) + 1:
-                missing = path_of(self.folder, number_of(before) + 1)
-                raise DataError(
-                    f"{missing} is missing, and others follow it: take it from a backup, or give "
-                    "another --data-dir"
-                )
+        if missing := missing_in(self.folder, paths):
+            raise self._without(missing, paths)
+        begun = (self.folder / first_format.FILE).exists()
+        if paths and begun and noted(self.folder) is None:
+            self.unsure = True
+            self.notes.append(
+                f"{self.folder / LIST} is not there, or damaged: whether a segment is missing "
+                f"before {paths[0].name} or behind {paths[-1].name} is not known; it is made anew"
+            )
         for index, path in enumerate(paths):
             if not reader.read(path, paths[index + 1 :]):
                 # Whenever this ends half done the next start does the rest: no segment is missing
                 # before another one, and what is torn says that those behind it are out.
+                if paths[index + 1 :]:
+                    note(self.folder, number_of(paths[0]), number_of(path))
                 for later in reversed(paths[index + 1 :]):
                     aside = _set_aside(later, "torn").name
                     self.notes.append(
@@ -129,6 +136,17 @@ class Files:
             self._set_old_aside(Counter(reader.damaged.values()))
         self._begin(kept.clean, reader.unsynced())
         return kept
+
+    def _without(self, missing: Sequence[Path], paths: Sequence[Path]) -> Missing:
+        """Why these are not read, and what is in them."""
+        reader = Reader(Live(), [], mends=False)
+        for path in paths:
+            # What else is wrong is said when those are there again.
+            with suppress(DataError):
+                reader.read(path, ())
+        last = not paths or missing[-1] > paths[-1]
+        amid = bool(paths) and paths[0] < missing[-1] < paths[-1]
+        return Missing(words(missing, amid=amid, last=last), reader.kept(), last=last)
 
     def look(self) -> Kept | None:
         """All that is in it, while it is in use and nobody writes; None where that fails.
@@ -175,6 +193,7 @@ class Files:
                     raise error from None
         _change_folder(path_of(self.folder, max(segments)))
         sync_folder(self.folder)
+        note(self.folder, min(segments), max(segments))
         if clean:
             # From here on it is not: that nothing was written does not mean that nothing happened.
             segment = segments[max(segments)]
@@ -227,6 +246,8 @@ class Files:
 
     def _set_old_aside(self, damaged: Counter[Path]) -> None:
         """All that is there stands in new segments."""
+        sync_folder(self.folder)
+        note(self.folder, min(self.live.segments), max(self.live.segments))
         for path in paths_in(self.folder):
             if number_of(path) in self.live.segments:
                 continue
@@ -315,6 +336,7 @@ def let_go(path: Path) -> None:
     It may have gone before, and the sync behind that failed: another one alone would mean nothing.
     So the folder is changed anew; what is left of that by a kill the next start takes away.
     """
+    note_oldest(path.parent, number_of(path) + 1)
     try:
         path.unlink()
     except FileNotFoundError:

@@ -38,6 +38,28 @@ class Kept(Struct):
         return self.logs.pop(number, [])
 
 
+class LogRows(Struct, frozen=True):
+    """What was found of one log: `what` it is to people, and its `unit`, such as messages.
+
+    `begin` is the first position that may be there, `rows` are (position, the one behind it).
+    """
+
+    number: int
+    what: str
+    unit: str
+    begin: int
+    rows: Sequence[tuple[int, int]]
+
+    @property
+    def lacking(self) -> int:
+        """How many are not there before the last one that is; some of them may have been done."""
+        count, at = 0, self.begin
+        for first, end in self.rows:
+            count += max(0, first - at)
+            at = max(at, end)
+        return count
+
+
 class Group(Struct):
     """What is on disk whole or not at all. Numbers of rows are those of `row_number`."""
 

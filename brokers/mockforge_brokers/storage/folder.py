@@ -10,6 +10,8 @@ from ..events import Warned
 from ..protocols import PROTOCOLS
 from .accounts import StoredAccess
 from .disk import Files
+from .missing import Missing, described
+from .refused import DataError
 from .store import Store
 from .writer import Writer
 
@@ -51,7 +53,12 @@ class DataFolder:
 
         `users` are those that the config names.
         """
-        kept = self._files.read()
+        brokers = tuple(brokers)
+        try:
+            kept = self._files.read()
+        except Missing as error:
+            logs = [log for broker in brokers for log in broker.logs_in(error.kept)]
+            raise DataError(f"{error}{described(error, logs)}") from None
         self._writer.begin()
         StoredAccess(self.store, self._environment.access, users).take_up(kept)
         for number in kept.logs:
@@ -64,6 +71,8 @@ class DataFolder:
             # Of a protocol that is not served now nothing was asked for.
             for number in kept.logs:
                 self.store.drop(number)
+            if (rows := sum(map(len, kept.logs.values()))) and self._files.unsure:
+                self._files.notes.append(f"{rows:,} rows of which nothing says whose they are go")
         notes = self._files.notes
         for note in notes:
             self._environment.spine.emit(Warned("data", str(self.path), note))

@@ -16,6 +16,10 @@ from .segments import Broken, Frame
 _MASK: Final = (1 << POSITION_BITS) - 1
 
 
+LIST: Final = "segments"
+"""The file that says which there are to be (see `missing`)."""
+
+
 def path_of(folder: Path, number: int) -> Path:
     return folder / f"kept-{number:08}.seg"
 
@@ -286,12 +290,13 @@ def _is_begun(path: Path) -> bool:
 
 
 def _broken(path: Path, at: int, why: str, following: Sequence[Path]) -> DataError:
+    listed = path.with_name(LIST)
     if at:
-        others = ", take away the segments behind it" if following else ""
+        others = f", take away the segments behind it and {listed}" if following else ""
         remedy = f"cut it there (`truncate -s {at} {path}`){others}, which loses what follows, "
     else:
-        others = " and the segments behind it" if following else ""
-        remedy = f"take it{others} away, which loses what is in there, "
+        others = ", the segments behind it" if following else ""
+        remedy = f"take it{others} and {listed} away, which loses what is in there, "
     return DataError(
         f"{path} is damaged at byte {at}: {why}. It is left as it is: take it from a backup, "
         f"{remedy}or give another --data-dir"

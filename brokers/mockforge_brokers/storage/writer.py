@@ -28,7 +28,8 @@ from .alone import WAITED, Open, RowWriter
 from .cleaner import Cleaner, Moved, Piece
 from .disk import Files, Lost, let_go, renew
 from .facts import Group, Kept
-from .live import Segment, place_of
+from .live import Segment, number_in, place_of
+from .missing import note_newest
 from .parts import Piece as Contents
 from .parts import Value
 from .reading import path_of
@@ -99,6 +100,8 @@ class Writer(RowWriter):
         """Among them what is to be written anew: until that is done not all is well."""
         self._handed = self._finished = 0
         """Groups that it was given so far, and that it has written."""
+        self._noted = 0
+        """The newest segment of which the folder says that it is there."""
         self._stuck = False
         """It tries again and again to write one."""
         self._rested = threading.Event()
@@ -113,6 +116,7 @@ class Writer(RowWriter):
         """The files were read: all that stands there is on disk."""
         newest = self._live.segments[max(self._live.segments)]
         self._synced = place_of(newest.number, newest.size)
+        self._noted = newest.number
         if self._syncer is not None:
             self._syncer.begin(self._synced)
 
@@ -368,6 +372,8 @@ class Writer(RowWriter):
                 self._files.folder, segment, new=at == form.HEAD, through=self.through
             )
             self._file = file
+            if self.through:
+                self._note(segment.number)
         return file
 
     def _after(self, job: _Job) -> bytes:
@@ -396,6 +402,15 @@ class Writer(RowWriter):
 
     def _brought(self, place: int) -> None:
         self._synced = place
+        if (number := number_in(place)) != self._noted:
+            self._note(number)
+
+    def _note(self, number: int) -> None:
+        """This segment is on disk: the next start asks for it."""
+        # Where the disk is full the next one has room, or a start.
+        with suppress(OSError):
+            note_newest(self._files.folder, number)
+            self._noted = number
 
     def _not_brought(self, error: OSError) -> None:
         self._notify(self._begin_anew, error)

@@ -7,14 +7,14 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from mockforge_brokers.storage.disk import Files
 from mockforge_brokers.storage.facts import POSITION_BITS, Group, row_number
 from mockforge_brokers.storage.live import place_of
-from mockforge_brokers.storage.reading import Reader, number_of, paths_in
+from mockforge_brokers.storage.reading import LIST, Reader, number_of, paths_in
 from mockforge_brokers.storage.refused import DataError
 from mockforge_brokers.storage.runs import run_of
 from mockforge_brokers.storage.segment_file import SegmentFile
@@ -521,7 +521,7 @@ def test_a_last_segment_whose_head_nothing_of_ours_began_is_damage(
 ):
     monkeypatch.setattr("mockforge_brokers.storage.writer.SEGMENT", 20_000)
     filled(tmp_path)
-    for each in paths_in(tmp_path)[number:]:
+    for each in (*paths_in(tmp_path)[number:], tmp_path / LIST):
         each.unlink()
     *_, path = paths_in(tmp_path)
     whole = path.read_bytes()
@@ -531,12 +531,12 @@ def test_a_last_segment_whose_head_nothing_of_ours_began_is_damage(
             read(tmp_path)
         assert str(error.value) == (
             f"{path} is damaged at byte 0: its head has a wrong checksum. It is left as it is: "
-            "take it from a backup, take it away, which loses what is in there, or give another "
-            "--data-dir"
+            f"take it from a backup, take it and {tmp_path / LIST} away, which loses what is in "
+            "there, or give another --data-dir"
         )
         assert path.read_bytes() == data
     path.unlink()
-    assert read(tmp_path)[1] == []
+    assert all(f"{tmp_path / LIST} is not there" in each for each in read(tmp_path)[1])
 
 
 def test_a_torn_group_in_a_segment_that_others_follow_is_damage(tmp_path, monkeypatch):
@@ -561,11 +561,12 @@ def test_the_end_of_a_segment_that_is_missing_just_behind_a_group_is_damage(tmp_
     assert str(error.value) == (
         f"{path} is damaged at byte {last.at}: {last.end - last.at} bytes are missing that were "
         "there when kept-00000002.seg began. It is left as it is: take it from a backup, cut it "
-        f"there (`truncate -s {last.at} {path}`), take away the segments behind it, which loses "
-        "what follows, or give another --data-dir"
+        f"there (`truncate -s {last.at} {path}`), take away the segments behind it and "
+        f"{tmp_path / LIST}, which loses what follows, or give another --data-dir"
     )
-    for each in paths_in(tmp_path)[1:]:
+    for each in (*paths_in(tmp_path)[1:], tmp_path / LIST):
         each.unlink()
+    assert [str(tmp_path / LIST) in each for each in read(tmp_path)[1]] == [True]
     assert read(tmp_path)[1] == []
 
 
@@ -591,9 +592,58 @@ def test_a_folder_of_a_format_since_goes_on_in_segments_of_this_one(tmp_path, ve
 def test_a_segment_that_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("mockforge_brokers.storage.writer.SEGMENT", 5_000)
     filled(tmp_path)
-    (tmp_path / "kept-00000002.seg").unlink()
-    with pytest.raises(DataError, match=r"kept-00000002\.seg is missing, and others follow it"):
-        read(tmp_path)
+    paths = paths_in(tmp_path)
+    for gone, place in ((0, "the oldest"), (1, "and others follow"), (-1, "the newest")):
+        before = paths[gone].read_bytes()
+        paths[gone].unlink()
+        left = {each: each.read_bytes() for each in tmp_path.iterdir() if each.name != "lock"}
+        with pytest.raises(DataError) as error:
+            read(tmp_path)
+        assert f"{paths[gone]} is missing, {place}" in str(error.value)
+        assert left == {each: each.read_bytes() for each in left}
+        paths[gone].write_bytes(before)
+    assert sum(len(rows) for rows in read(tmp_path)[0].logs.values()) == ROWS
+
+
+def test_a_folder_goes_on_without_its_oldest_and_newest_where_that_is_asked_for(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("mockforge_brokers.storage.writer.SEGMENT", 5_000)
+    filled(tmp_path)
+    paths = paths_in(tmp_path)
+    for each in (paths[0], paths[-1], tmp_path / LIST):
+        each.unlink()
+    kept, [note] = read(tmp_path)
+    assert 0 < sum(len(rows) for rows in kept.logs.values()) < ROWS
+    assert f"before {paths[1].name} or behind {paths[-2].name}" in note
+    assert read(tmp_path)[1] == [], "it is said once"
+    (tmp_path / LIST).write_bytes(b"00000001 00000000\n")
+    assert "is not there, or damaged" in read(tmp_path)[1][0]
+
+
+@pytest.mark.parametrize("through", [True, False])
+def test_whenever_a_program_is_killed_no_segment_seems_missing(tmp_path, monkeypatch, through):
+    """Segments come and go; the folder is copied as it is while that happens."""
+    monkeypatch.setattr("mockforge_brokers.storage.writer.SEGMENT", 5_000)
+    monkeypatch.setattr("mockforge_brokers.storage.syncer.INTERVAL", 0.001)
+    data = tmp_path / "data"
+    made = writer(data, through=through)
+    for number in range(1, 60):
+        rows = {number: b"x" * 1_000}
+        write(made, group(number, rows, [number - 10] if number > 10 else []))
+        if number % 6 == 0:
+            copy = tmp_path / f"copy-{number}"
+            before = None
+            while before != (before := (paths_in(data), (data / LIST).read_bytes())):
+                # None came or went meanwhile.
+                with suppress(FileNotFoundError, shutil.Error):
+                    shutil.rmtree(copy, ignore_errors=True)
+                    shutil.copytree(data, copy)
+            assert set(dict(read(copy)[0].log(0))) >= set(range(max(1, number - 9), number + 1))
+    made.close(None)
+    oldest = int((data / LIST).read_bytes()[:8])
+    assert oldest > 1
+    assert number_of(paths_in(data)[0]) <= oldest
 
 
 def test_damage_in_one_of_many_segments_costs_its_row(tmp_path, monkeypatch):

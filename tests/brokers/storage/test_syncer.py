@@ -456,7 +456,7 @@ def test_an_end_that_comes_as_the_thread_begins_anew_is_seen(tmp_path, monkeypat
     monkeypatch.setattr(syncer, "INTERVAL", 0)
     monkeypatch.setattr(syncer, "threading", SimpleNamespace(Event=Event, Thread=threading.Thread))
     made = syncer.Syncer(tmp_path, lambda place: None, lambda error: None)
-    made.emptied(tmp_path / "none.seg")
+    made.emptied(tmp_path / "kept-00000001.seg")
     made._thread.join(20)
     assert not made._thread.is_alive()
 

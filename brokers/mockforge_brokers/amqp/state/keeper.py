@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from ...storage.facts import Kept
+    from ...storage.facts import Kept, LogRows
     from .bindings import Bindings
     from .exchanges import Binding, Exchange
     from .queues.queue import Queue
@@ -28,6 +28,10 @@ class Keeper:
 
     def adopt_exchange(self, exchange: Exchange) -> None:
         """One was made: let it keep what it holds, if it holds anything that is kept."""
+
+    def logs_in(self, kept: Kept) -> Iterable[LogRows]:
+        """What its logs are to people; takes nothing out."""
+        return ()
 
     def take_up(self, found: Kept, make: Callable[[str], VirtualHost]) -> None:
         """Begin with what is on disk; `make` makes the virtual hosts that are not there."""
