@@ -94,8 +94,8 @@ def frame_match(
     whole = compile_filter(text, wall=wall)
     terms = conditions(text, wall=wall)
     protocol = reduced(terms, _PROTOCOL)
-    check_words(text, protocol, journaled=journaled)
     is_about = reduced(terms, _COMMON_OPERATION)
+    check_words(text, protocol, is_about, journaled=journaled)
     return Match(
         name or text,
         whole.matches,

@@ -1,6 +1,7 @@
 """The words that the filter of a rule may ask for: one with a word that no frame has never acts."""
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from itertools import chain, product
@@ -11,18 +12,24 @@ from mockforge_brokers.misbehaviour.possible import CLOSE, OPEN, FrameKind, ends
 from mockforge_brokers.outer_frames import OPERATIONS as OUTER
 from mockforge_brokers.protocols import PROTOCOLS, title_of
 
-from .filters import Asked, FilterError, terms_about
+from .filters import MESSAGES, Asked, Filter, FilterError, conditions, terms_about
 from .nearest import get_close_matches
 
 _FRAMES: Final = {
     "proto": [Row(name, IN, "") for name in PROTOCOLS],
     "dir": [Row("", IN, ""), Row("", OUT, "")],
     "kind": [Row("", IN, "", kind=kind) for kind in ("message", "control", "noise")],
+    "qos": [Row("mqtt", IN, "PUBLISH", detail={"qos": qos}) for qos in range(3)],
 }
 """Of fields that can be one of few words: a frame for each of them."""
 _EVENT: Final = Row("", IN, "", kind="event")
 """Rows have one kind more than frames."""
-_ABOUT: Final = frozenset((*_FRAMES, "op", "code"))
+_ABOUT: Final = frozenset((*_FRAMES, "op", "code", "topic", "age"))
+_CONTENTS: Final = frozenset(("key", "body", "json", "header"))
+"""What only a message has."""
+_LATER: Final = frozenset(("@held", "@fault", "@marked", "has:held", "has:fault", "has:mark"))
+"""What becomes of a frame once rules have seen it."""
+_WILD: Final = frozenset("+#")
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 """How codes are spelled; other texts are what an error says."""
 _NUMBER: Final = re.compile("[0-9]+")
@@ -32,29 +39,39 @@ _WORDS: Final = {
     "proto": ", ".join(PROTOCOLS),
     "dir": "in, out",
     "kind": "message, control, noise",
+    "qos": "0, 1, 2",
 }
 
 
 def check_words(
-    text: str, is_about: Callable[[Row], bool] | None, *, journaled: bool = False
+    text: str,
+    is_about: Callable[[Row], bool] | None,
+    is_of: Callable[[Row], bool] | None = None,
+    *,
+    journaled: bool = False,
 ) -> None:
     """Raises FilterError where some word of a filter is none that a frame can have.
 
-    `is_about` says of which protocols the filter is; None: of all. `journaled`: the frames around
+    `is_about` says of which protocols the filter is, `is_of` by operation and direction too; None:
+    of all. `journaled`: the frames around
     a protocol's own count, which the journal has and no rule sees.
     """
+    if not journaled:
+        _check_later(text)
     for asked in terms_about(text, _ABOUT):
-        if asked.field == "op":
-            if not (journaled and any(asked.matches(Row("", IN, name)) for name in OUTER)):
-                _check_operation(asked, is_about)
-        elif asked.field == "code":
-            _check_code(asked)
-        elif asked.denied and asked.matches(_EVENT):
-            # True of each frame.
-            continue
-        elif not any(map(asked.matches, _FRAMES[asked.field])):
-            words = _WORDS[asked.field]
-            raise _wrong(asked, f"no frame's {asked.field} is {asked.term.value}: {words}")
+        match asked.field:
+            case "op":
+                if not (journaled and any(asked.matches(Row("", IN, name)) for name in OUTER)):
+                    _check_operation(asked, is_about)
+            case "code":
+                _check_code(asked)
+            case "topic":
+                _check_topic(asked, is_of)
+            case "age":
+                if not journaled:
+                    _check_age(asked)
+            case _:
+                _check_word(asked)
 
 
 def operations_of(protocol: str) -> tuple[str, ...]:
@@ -78,18 +95,85 @@ def kinds_about(
     `is_of` says so by the protocol, `is_about` by operation and direction too; None: of all.
     """
     values = [asked.term.value for asked in terms_about(text, frozenset(("op",)))]
+    terms = conditions(text)
     for name in PROTOCOLS:
         if is_of is None or is_of(Row(name, IN, "")):
             unread = dict.fromkeys(each for value in values for each in _numbered(name, value))
             unreadable = (kind for each in unread for kind in kinds_of(name, each))
             for kind in chain(_words(name).frame_kinds(), unreadable, ends_of(name)):
-                if is_about is None or is_about(Row(name, kind.direction, kind.operation)):
+                frame = Row(name, kind.direction, kind.operation)
+                if (is_about is None or is_about(frame)) and not _lacks(terms, kind, frame):
                     yield kind
+
+
+def _lacks(terms: Iterable[Filter], kind: FrameKind, frame: Row) -> bool:
+    """Whether a filter asks for what no frame of a kind has; `frame` is one without that."""
+    return any(
+        each.fields is not None
+        and all(_is_without(kind, name) for name in each.fields)
+        and not each.matches(frame)
+        for each in terms
+    )
+
+
+def _is_without(kind: FrameKind, name: str) -> bool:
+    field = MESSAGES.fields[name]
+    if field.protocol and field.protocol != kind.protocol:
+        return True
+    if kind.protocol == "mqtt" and name in ("key", "header"):
+        # Nothing has a key, and what has user properties since MQTT 5 has headers.
+        return name == "key"
+    # A routing key is of what declares and binds, too.
+    return name in _CONTENTS and not kind.carries and (kind.protocol, name) != ("amqp", "key")
+
+
+def _check_later(text: str) -> None:
+    for each in conditions(text):
+        if each.text in _LATER or re.fullmatch(r"#[0-9]+", each.text):
+            start = text.index(each.text)
+            why = f"{each.text}: no frame is that before the rules have seen it: leave it out"
+            raise FilterError(why, start, start + len(each.text))
+
+
+def _check_age(asked: Asked) -> None:
+    if not asked.denied and not asked.matches(Row("", IN, "", time=time.time())):
+        raise _wrong(asked, "no frame has an age as it comes: use --start, or leave it out")
+
+
+def _check_topic(asked: Asked, is_of: Callable[[Row], bool] | None) -> None:
+    """What MQTT's topics cannot be called, where the filter is about these alone."""
+    value, levels = asked.term.value, asked.term.value.split("/")
+    wild = "+" in value or "#" in value
+    if asked.term.op not in (":", "=") or not (wild or levels[0] == "$share"):
+        return
+    named = [
+        (protocol, operation)
+        for protocol in PROTOCOLS
+        for operation in operations_of(protocol)
+        if is_of is None or any(is_of(Row(protocol, way, operation)) for way in (IN, OUT))
+    ]
+    if {protocol for protocol, _ in named} != {"mqtt"}:
+        return
+    subscribing = any(operation in ("SUBSCRIBE", "UNSUBSCRIBE") for _, operation in named)
+    if levels[0] == "$share" and len(levels) > 2 and not subscribing:
+        topic = "/".join(levels[2:])
+        raise _wrong(asked, f"what is published for {value} goes to {topic}: name that")
+    if "#" in levels[:-1] or any(level not in ("+", "#") and _WILD & {*level} for level in levels):
+        raise _wrong(asked, f"no topic is {value}: + stands for a whole level, # for the last ones")
 
 
 def _words(protocol: str) -> Any:
     # Where somebody asks: a run without rules need not know a protocol that it does not serve.
     return import_module(f"mockforge_brokers.{protocol}.words")
+
+
+def _check_word(asked: Asked) -> None:
+    if asked.denied and asked.matches(_EVENT):
+        # True of each frame.
+        return
+    if not any(map(asked.matches, _FRAMES[asked.field])):
+        words = _WORDS[asked.field]
+        raise _wrong(asked, f"no frame's {asked.field} is {asked.term.value}: {words}")
 
 
 def _check_code(asked: Asked) -> None:

@@ -55,6 +55,26 @@ TAKEN = [
     "delay op:open proto:kafka 1s",
     "partition op:open proto:kafka",
     "delay op:close proto:kafka 1s",
+    # Values at the edge of what their fields can hold.
+    "set op:PUBLISH qos=3",
+    "set op:CONNACK server_keep_alive=65535",
+    "set op:SUBACK codes=QUOTA_EXCEEDED",
+    "set op:Produce error_code=-1 --dir out",
+    "set op:Produce error_code=NOT_LEADER_OR_FOLLOWER --dir out",
+    "set op:Fetch high_watermark=0x10 --dir out",
+    "set op:connection.tune channel_max=65535",
+    "set op:transfer settled=true",
+    # A flag and words of one protocol beside what others have, too.
+    "duplicate op:PUBLISH --dup",
+    "block client:x --reason full",
+    # Fields that frames of another kind may have.
+    "drop qos:1",
+    "drop (op:PUBACK or json.a:1)",
+    "drop -qos:1 op:Produce",
+    "drop op:SUBSCRIBE topic:$share/g/a",
+    "drop proto:amqp topic:a/#/b",
+    "drop op:queue.bind key:a",
+    "drop op:SUBSCRIBE header.x:1",
 ]
 
 
@@ -99,6 +119,54 @@ REFUSED = [
     ("hold op:open proto:kafka", "hold: op:open proto:kafka is a connection's beginning"),
     ("fault add reorder op:close proto:mqtt", "is a connection's end, which is no frame: it takes"),
     ("fault add drop op:Fetch --p 0%", "probability is above 0, or it would never fire"),
+    # Values that a field cannot hold.
+    ("fault add set op:CONNACK session_present=maybe", "session_present is true or false, not 'ma"),
+    (
+        "fault add set op:CONNACK server_keep_alive=70000",
+        "server_keep_alive is not '70000': a valu",
+    ),
+    ("fault add set op=PUBLISH qos=9", "PUBLISH: qos has two bits, 0 to 3, not '9'"),
+    ("fault add set op:PUBACK code=999", "PUBACK: code is not '999'"),
+    ("fault add set op:REGISTER topic_id=99999", "REGISTER: a value does not fit: topic_id"),
+    ("fault add set op:Produce error_code=NOPE --dir out", "error_code is int, not 'NOPE'"),
+    ("fault add set op:Produce error_code=99999", "error_code is int16, not '99999'"),
+    ("fault add set op:Metadata topics=a --dir out", "topics holds several values: name one of"),
+    ("fault add set op:basic.deliver redelivered=perhaps", "redelivered is bool, not 'perhaps'"),
+    (
+        "fault add set op:connection.tune channel_max=70000",
+        "channel_max is not '70000': a value do",
+    ),
+    ("fault add set op:queue.declare arguments=x", "arguments is dict, not 'x'"),
+    ("fault add set op:attach max_message_size=abc", "max_message_size is ulong, not 'abc'"),
+    # Answers that there are not.
+    (
+        "fault add refuse op:basic.ack NACK",
+        "basic.ack cannot be answered with NACK: use drop or di",
+    ),
+    (
+        "fault add refuse op:queue.declare NO_ROUTE",
+        "queue.declare cannot be answered with NO_ROUTE",
+    ),
+    ("fault add refuse op:Envelope 3", "Envelope cannot be answered with 3: use drop"),
+    ("hold op:basic.get --refuse NACK", "basic.get cannot be answered with NACK"),
+    # Fields of another protocol, and of messages alone.
+    ("fault add refuse qos:1 NOT_LEADER_OR_FOLLOWER", "of Kafka, not of qos:1: give one of MQTT's"),
+    ("fault add refuse partition:1 SERVER_BUSY", "not of partition:1: give one of Kafka's"),
+    ("fault add drop op:Produce qos:1", "drop: no frame is op:Produce qos:1: it would never fire"),
+    ("fault add drop op=PUBLISH key:a", "drop: no frame is op=PUBLISH key:a"),
+    ("fault add drop op:PINGREQ json.a:1", "drop: no frame is op:PINGREQ json.a:1"),
+    ("fault add drop op:basic.ack body:x", "drop: no frame is op:basic.ack body:x"),
+    ("fault add duplicate op:Produce --dup", "dup is a flag of MQTT's PUBLISH, and Produce is non"),
+    ("fault add block op:Produce --reason full", "only AMQP's clients are told a reason"),
+    # Words that no frame has when rules see it.
+    ("fault add drop qos:3", "no frame's qos is 3: 0, 1, 2"),
+    ("fault add drop @held", "@held: no frame is that before the rules have seen it: leave it out"),
+    ("fault add drop age>1s", "no frame has an age as it comes: use --start"),
+    ("fault add drop proto:mqtt topic:a/#/b", "no topic is a/#/b: + stands for a whole level"),
+    (
+        "fault add drop op=PUBLISH topic:$share/g/a/b",
+        "published for $share/g/a/b goes to a/b: name",
+    ),
 ]
 
 
@@ -114,12 +182,14 @@ def test_whatever_goes_over_a_wire_is_of_a_known_kind(protocol: str, tmp_path: P
     scene, path = Scene(files=True), tmp_path / "rows.jsonl"
     scene.run(f"export (proto:{protocol}) > {path}")
     scene.advance(1)
-    rows = map(json.loads, path.read_text().splitlines())
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
     seen = {(row["direction"], row["operation"]) for row in rows}
     assert seen
     ways = ("in", "out")
-    known = kinds(f"proto:{protocol}")
+    known = list(kinds(f"proto:{protocol}"))
     assert seen <= {(ways[each.direction], each.operation) for each in known if each.usual}
+    carriers = {(ways[each.direction], each.operation) for each in known if each.carries}
+    assert {(row["direction"], row["operation"]) for row in rows if row["payload"]} <= carriers
 
 
 @pytest.mark.parametrize(

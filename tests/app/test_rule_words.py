@@ -68,6 +68,8 @@ REFUSED = [
     ("op~^Fech", "^Fech", "no operation ^Fech; did you mean Fetch"),
     ('op:"API 999"', '"API 999"', "no operation API 999"),
     ('op:"Fech v99"', '"Fech v99"', "no operation Fech v99"),
+    ("op=PUBLISH topic:$share/g/a", "$share/g/a", "goes to a: name that"),
+    ("proto:mqtt topic:s/+x", "s/+x", "no topic is s/+x"),
     # What is denied is misspelt all the same.
     ("-op:PUBAKC", "PUBAKC", "no operation PUBAKC; did you mean PUBACK"),
     ("op!=PUBAKC", "PUBAKC", "no operation PUBAKC; did you mean PUBACK"),

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
+from msgspec.structs import replace
+
 from ..journal import IN, OUT
 from ..misbehaviour.possible import FrameKind, kinds_of
 from .codes import ReplyCode
 from .rows import KINDS, PROTOCOL_HEADER, UNREADABLE
 from .v1_0.wire.performatives import SHAPES
+from .wire.frames import method
 from .wire.methods import BY_NAME
 
 _PERFORMATIVES: Final = (range(0x10, 0x19), range(0x40, 0x45))
@@ -71,15 +74,47 @@ _CLASSES: Final = ("exchange.", "queue.", "tx.")
 """Of these a client asks for everything, and we say that it is done."""
 
 
+_PUBLISHES: Final = ("basic.publish", "transfer")
+_CARRIERS: Final = (*_PUBLISHES, "basic.deliver", "basic.return", "basic.get-ok")
+
+
 def frame_kinds() -> Iterator[FrameKind]:
     """What rules can do to its methods, and to the performatives of 1.0."""
     for name in OPERATIONS:
-        yield from kinds_of("amqp", name, partial(_fields, name), sender=_sender(name))
+        for kind in kinds_of("amqp", name, partial(_fields, name), sender=_sender(name)):
+            yield replace(
+                kind,
+                check=partial(_check, name),
+                refusable=partial(_refusable, name),
+                carries=name in _CARRIERS,
+            )
 
 
 def _fields(name: str) -> list[str]:
     found = BY_NAME.get(name) or SHAPES.get(name)
     return [] if found is None else [field for field, _ in found.fields]
+
+
+def _check(operation: str, name: str, text: str) -> None:
+    """Raises InvalidInput."""
+    if operation in BY_NAME:
+        from .misbehaviour import set_fields  # where somebody sets one
+
+        set_fields(IN, method(0, operation), {name: text})
+    else:
+        from .v1_0.misbehaviour import check_value
+
+        check_value(operation, name, text)
+
+
+def _refusable(operation: str, code: int) -> bool:
+    """A nack and a return are of a publish alone."""
+    from .misbehaviour import NACK
+
+    if operation not in BY_NAME and operation not in SHAPES:
+        # Heartbeats and the like go on.
+        return False
+    return operation in _PUBLISHES or code not in (NACK, ReplyCode.NO_ROUTE, ReplyCode.NO_CONSUMERS)
 
 
 def _sender(name: str) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import InvalidInput
 from .codes import ApiKey, ErrorCode
 from .wire.frames import decode_request, decode_response, encode_request, encode_response
-from .wire.schema import Array, Struct, unwrap
+from .wire.schema import Array, Struct, WireType, unwrap
 
 _TRUE = {"true": True, "1": True, "false": False, "0": False}
 
@@ -53,6 +53,34 @@ def _set(part: Struct, name: str, text: str) -> int:
                 if isinstance(inner, Struct):
                     count += _set(inner, name, text)
     return count
+
+
+def check_value(part: type[Struct], name: str, text: str) -> None:
+    """Raises InvalidInput where no field of this name in a message can have this value."""
+    wrong: InvalidInput | None = None
+    for item in part.fields:
+        found, _ = unwrap(item.annotation)
+        inner = found.of if isinstance(found, Array) else found
+        try:
+            if item.name == name:
+                _check(name, found, text)
+                return
+            if isinstance(inner, type) and name in field_names(inner):
+                check_value(inner, name, text)
+                return
+        except InvalidInput as error:
+            wrong = error
+    if wrong is not None:
+        raise wrong
+
+
+def _check(name: str, found: WireType | Array | type[Struct], text: str) -> None:
+    value = _converted(name, found.zero if isinstance(found, WireType) else [], text)
+    if isinstance(found, WireType) and found.code:
+        try:
+            struct.pack(f">{found.code}", value)
+        except struct.error as error:
+            raise InvalidInput(f"{name} is {found.name}, not {text!r}: {error}") from None
 
 
 def field_names(part: type[Struct]) -> frozenset[str]:

@@ -14,8 +14,10 @@ from .actions import (
     NAMES,
     Action,
     Blackhole,
+    Block,
     Delay,
     Disconnect,
+    Duplicate,
     Inject,
     Partition,
     Refuse,
@@ -42,12 +44,24 @@ def no_fields() -> Collection[str]:
     return ()
 
 
+def any_value(name: str, text: str) -> object:
+    """Of a field that takes whatever it is given."""
+    return None
+
+
+def any_code(code: int) -> bool:
+    """Of what can be refused with each of its protocol's codes."""
+    return True
+
+
 class FrameKind(Struct, frozen=True):
     """Frames with one operation, one way: what rules can do to them.
 
     `fields`: the names of those that can be set, of whatever version; asked late, since few want
-    to know. `malformed`: the packets by whose names something can be injected behind them. `usual`:
-    correct peers send it. `frame`: it is one, and no beginning or end of a connection.
+    to know; `check` raises InvalidInput where one of them cannot have a value, given as text.
+    `refusable`: there is an answer with this code. `carries`: a message may be in it. `malformed`:
+    the packets by whose names something can be injected behind them. `usual`: correct peers send
+    it. `frame`: it is one, and no beginning or end of a connection.
     """
 
     protocol: str
@@ -57,6 +71,9 @@ class FrameKind(Struct, frozen=True):
     malformed: Collection[str] = ()
     usual: bool = True
     frame: bool = True
+    check: Callable[[str, str], object] = any_value
+    refusable: Callable[[int], bool] = any_code
+    carries: bool = False
 
 
 def kinds_of(
@@ -79,8 +96,8 @@ def kinds_of(
 def ends_of(protocol: str) -> Iterator[FrameKind]:
     """A connection's beginning, which is the client's, and its end, which is either's."""
     yield FrameKind(protocol, IN, OPEN, frame=False)
-    yield FrameKind(protocol, IN, CLOSE, frame=False)
-    yield FrameKind(protocol, OUT, CLOSE, frame=False)
+    for way in (IN, OUT):
+        yield FrameKind(protocol, way, CLOSE, frame=False)
 
 
 def check_possible(match: Match, action: object) -> None:
@@ -120,14 +137,32 @@ def _acts(action: object, kind: FrameKind) -> bool:
         return isinstance(action, AT_AN_END[kind.operation])
     match action:
         case Refuse(codes=codes):
-            return kind.usual and kind.direction == IN and kind.protocol in codes
+            code = codes.get(kind.protocol)
+            if code is None or not kind.usual or kind.direction != IN:
+                return False
+            return kind.refusable(code)
+        case Duplicate(dup=True):
+            return kind.protocol == "mqtt" and kind.operation == "PUBLISH"
+        case Block(reason=reason) if reason != Block().reason:
+            return kind.protocol == "amqp"
         case Inject(packet=packet):
             named = packet.startswith("0x") or packet in kind.malformed
             return named and kind.direction == OUT
         case SetFields(fields=fields):
-            return fields.keys() <= set(kind.fields())
+            return fields.keys() <= set(kind.fields()) and not _misfit(fields, kind)
         case _:
             return True
+
+
+def _misfit(fields: Mapping[str, str], kind: FrameKind) -> str:
+    """Why a frame of this kind cannot have one of these values."""
+    for name, text in fields.items():
+        try:
+            kind.check(name, text)
+        except InvalidInput as error:
+            why = str(error)
+            return f"{kind.operation}: {why if name in why else f'{name} is not {text!r}: {why}'}"
+    return ""
 
 
 def _reason(action: object, what: str, kinds: list[FrameKind], matched: list[FrameKind]) -> str:
@@ -153,6 +188,10 @@ def _reason(action: object, what: str, kinds: list[FrameKind], matched: list[Fra
             return f"{what} is what a client sends, and it goes behind what that gets: name that"
         case SetFields(fields=fields):
             return _why_not_set(fields, what, frames)
+        case Duplicate():
+            return f"dup is a flag of MQTT's PUBLISH, and {what} is none: leave it out"
+        case Block():
+            return f"only AMQP's clients are told a reason, not those of {what}: leave it out"
         case _:
             return f"nothing of {what} takes it"
 
@@ -163,6 +202,9 @@ def _why_not_refused(action: Refuse, what: str, frames: list[FrameKind]) -> str:
     )
     if not asked:
         return f"{what} is what a client gets, and only what it sends can be refused: name that"
+    for each in frames:
+        if each.protocol in action.codes and each.direction == IN and each.usual:
+            return f"{what} cannot be answered with {action.code}: use drop or disconnect for it"
     whose = " and ".join(map(title_of, action.codes))
     return f"{action.code} is a code of {whose}, not of {what}: give one of {' or '.join(asked)}"
 
@@ -171,6 +213,9 @@ def _why_not_set(fields: Mapping[str, str], what: str, frames: list[FrameKind]) 
     known = set().union(*(each.fields() for each in frames))
     missing = [name for name in fields if name not in known]
     if not missing:
+        for each in frames:
+            if fields.keys() <= set(each.fields()) and (why := _misfit(fields, each)):
+                return why
         return f"no frame of {what} has all of {', '.join(fields)}: a fault for each"
     if len({each.operation for each in frames}) == 1:
         hint = f"it has {', '.join(sorted(known)) or 'none'}"

@@ -10,7 +10,18 @@ from ..errors import InvalidInput, ProtocolError
 from .codes import V5, PacketType, Reason
 from .wire.decode import decode_packet
 from .wire.encode import encode_packet
-from .wire.packets import Ack, Connect, Packet
+from .wire.packets import (
+    Ack,
+    Connect,
+    Packet,
+    Publish,
+    Request,
+    Suback,
+    Subscribe,
+    Unsuback,
+    Unsubscribe,
+    Will,
+)
 from .wire.properties import BY_NAME, Kind
 
 _TRUE = {"true": True, "1": True, "false": False, "0": False}
@@ -44,6 +55,33 @@ def field_names(kind: PacketType) -> list[str]:
     return _fields(packet) + properties
 
 
+def check_value(kind: PacketType, name: str, text: str) -> None:
+    """Raises InvalidInput where no packet of this kind can have this value in a field."""
+    set_fields(V5, encode_packet(_sample(kind), V5), {name: text})
+
+
+def _sample(kind: PacketType) -> Packet:
+    """One of this kind that has something in each field that it needs."""
+    match kind:
+        case PacketType.CONNECT:
+            return Connect("a", will=Will("a", b""), user_name="a", password=b"")
+        case PacketType.PUBLISH:
+            return Publish("a", qos=1, packet_id=1)
+        case PacketType.SUBSCRIBE:
+            return Subscribe(1, [Request("a")])
+        case PacketType.UNSUBSCRIBE:
+            return Unsubscribe(1, ["a"])
+        case PacketType.SUBACK:
+            return Suback(1, [0])
+        case PacketType.UNSUBACK:
+            return Unsuback(1, [0])
+        case PacketType.PUBACK | PacketType.PUBREC | PacketType.PUBREL | PacketType.PUBCOMP:
+            return Ack(kind, 1)
+        case _:
+            made: Packet = _PACKETS[kind.name]()
+            return made
+
+
 def _fields(packet: Packet | type[Packet]) -> list[str]:
     return [each for each in packet.__struct_fields__ if each not in ("type", "properties")]
 
@@ -54,6 +92,8 @@ def _properties(kind: PacketType) -> list[str]:
 
 def _with(packet: Packet, kind: PacketType, name: str, text: str, version: int) -> Packet:
     fields = _fields(packet)
+    if name == "qos" and text not in "0123":
+        raise InvalidInput(f"qos has two bits, 0 to 3, not {text!r}")
     if name in fields:
         return replace(packet, **{name: _converted(name, getattr(packet, name), text)})
     allowed = _properties(kind)

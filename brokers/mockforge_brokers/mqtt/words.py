@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
+from msgspec.structs import replace
+
 from ..journal import IN, OUT
 from ..misbehaviour.possible import FrameKind, kinds_of
 from ..protocols import PROTOCOLS
 from .codes import CONNACK_NAMES, PacketType, Reason, reason_name
-from .setting import field_names
+from .setting import check_value, field_names
 from .sn.messages import MessageType, ReturnCode
+from .sn.misbehaviour import check_value as sn_check_value
 from .sn.misbehaviour import field_names as sn_field_names
 
 OPERATIONS: Final = tuple(
@@ -46,8 +49,19 @@ def frame_kinds() -> Iterator[FrameKind]:
     for packet in PacketType:
         sender = {**_SENDERS, **_PINGS}.get(packet.name)
         known = partial(field_names, packet)
-        yield from kinds_of("mqtt", packet.name, known, malformed, sender=sender)
+        for kind in kinds_of("mqtt", packet.name, known, malformed, sender=sender):
+            carries = packet is PacketType.PUBLISH
+            yield replace(kind, check=partial(check_value, packet), carries=carries)
     for message in MessageType:
         fields = partial(sn_field_names, message)
-        yield from kinds_of("mqtt", message.name, fields, sender=_SENDERS.get(message.name))
-    yield from kinds_of("mqtt", "?")
+        sender = _SENDERS.get(message.name)
+        for kind in kinds_of("mqtt", message.name, fields, sender=sender):
+            carries = message is MessageType.PUBLISH
+            yield replace(kind, check=partial(sn_check_value, message), carries=carries)
+    for kind in kinds_of("mqtt", "?"):
+        yield replace(kind, refusable=_no_code)
+
+
+def _no_code(code: int) -> bool:
+    """Of what cannot be read."""
+    return False

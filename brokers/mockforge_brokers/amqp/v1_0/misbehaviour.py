@@ -159,6 +159,17 @@ def set_fields(direction: int, unit: bytes, given: Mapping[str, str]) -> bytes:
     return frame(channel, made + unit[end:], kind)
 
 
+def check_value(performative: str, name: str, text: str) -> None:
+    """Raises InvalidInput where it cannot have this value in a field."""
+    shape = SHAPES.get(performative)
+    kind = None if shape is None else dict(shape.fields).get(name.replace("-", "_"))
+    if kind is not None:
+        try:
+            performatives.write(performative, **{name: _converted(name, kind, text)})
+        except (OverflowError, ValueError) as failure:
+            raise InvalidInput(f"a value does not fit: {failure}") from None
+
+
 _NUMBERS: Final = {"uint": UInt, "ulong": ULong, "ushort": UShort, "ubyte": UByte}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from ...errors import InvalidInput, ProtocolError
 from ...misbehaviour.decisions import Changes
@@ -86,11 +86,9 @@ def set_fields(frame: bytes, values: Mapping[str, str]) -> bytes:
     except ProtocolError as error:
         raise InvalidInput(f"it is no message: {error.text}") from None
     for name, text in values.items():
-        fields = message.__struct_fields__
-        if name not in fields:
-            raise InvalidInput(
-                f"{kind_of(message)} has no field {name}; it has {', '.join(fields)}"
-            )
+        known = message.__struct_fields__
+        if name not in known:
+            raise InvalidInput(f"{kind_of(message)} has no field {name}; it has {', '.join(known)}")
         message = replace(message, **{name: _converted(name, getattr(message, name), text)})
     return _encoded(message)
 
@@ -98,6 +96,22 @@ def set_fields(frame: bytes, values: Mapping[str, str]) -> bytes:
 def field_names(kind: MessageType) -> tuple[str, ...]:
     """Those of a message that can be set."""
     return next((each.__struct_fields__ for each, its in TYPE_OF.items() if its is kind), ())
+
+
+def check_value(kind: MessageType, name: str, text: str) -> None:
+    """Raises InvalidInput where a message of this kind cannot have this value in a field."""
+    made = next((each for each, its in TYPE_OF.items() if its is kind), None)
+    if made is not None and name in made.__struct_fields__:
+        needed = {each.name: _sample(each.type) for each in fields(made) if each.required}
+        message: Any = made(**needed)
+        _encoded(replace(message, **{name: _converted(name, getattr(message, name), text)}))
+
+
+def _sample(kind: Any) -> Any:
+    """Something for a field that has no default."""
+    if kind is bool:
+        return False
+    return "a" if kind is str else b"a" if kind is bytes else kind(1)
 
 
 def _converted(name: str, value: Any, text: str) -> Any:
@@ -113,6 +127,8 @@ def _converted(name: str, value: Any, text: str) -> Any:
         return words[text.lower()]
     if name == "code" and text.upper() in ReturnCode.__members__:
         return int(ReturnCode[text.upper()])
+    if name == "qos" and text not in ("-1", "0", "1", "2"):
+        raise InvalidInput(f"qos has two bits, -1 to 2, not {text!r}")
     try:
         return int(text, 0)
     except ValueError:
