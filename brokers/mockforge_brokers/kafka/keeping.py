@@ -146,7 +146,7 @@ class StoringKeeper(Keeper):
 
     @staticmethod
     def logs_in(kept: Kept) -> Iterator[LogRows]:
-        """Of each partition its records, by the offsets that its batches have."""
+        """Of each partition its records, by the offsets that its batches have; and of groups."""
         for value in kept.of_kind(_TOPIC).values():
             row = msgpack.decode(value, type=TopicRow)
             for partition, number in enumerate(row.logs):
@@ -158,6 +158,11 @@ class StoringKeeper(Keeper):
                     for base, batch in kept.logs.get(number, ())
                 ]
                 yield LogRows(number, what, "records", bounds.log_start_offset, rows)
+        for group_id, value in kept.of_kind(_GROUP).items():
+            offsets = msgpack.decode(value, type=KeptGroup).log
+            # Their rows are partitions: which of them there were nobody knows.
+            for number in (*offsets.logs.values(), offsets.held) if offsets is not None else ():
+                yield LogRows(number, f"group {group_id.decode()}", "offsets", 0, ())
 
     def forget_deleted(self, kept: Kept, found: KeptCluster) -> None:
         """Bounds of logs that no topic has any more, where a kill came amid a deletion.
