@@ -238,8 +238,8 @@ def test_a_segment_that_is_missing_is_said_with_what_was_in_it(
     segments = sorted(tmp_path.glob("*.seg"))
     for path, said in (
         (segments[-1], "the newest of the folder; .* Without it: topic t partition 0 ends at "),
-        (segments[2], "and others follow; .* It had: up to . records of topic t partition 0, up "),
-        (segments[0], "the oldest of the folder; .* It had: the name of what has .* rows in the "),
+        (segments[2], "and others follow; .* It had: up to [0-9]+ "),
+        (segments[0], "the oldest of the folder; .* It had: the name of what has [0-9]+ rows"),
     ):
         data = path.read_bytes()
         path.unlink()
