@@ -25,8 +25,6 @@ _FRAMES: Final = {
 _EVENT: Final = Row("", IN, "", kind="event")
 """Rows have one kind more than frames."""
 _ABOUT: Final = frozenset((*_FRAMES, "op", "code", "topic", "age"))
-_CONTENTS: Final = frozenset(("key", "body", "json", "header"))
-"""What only a message has."""
 _LATER: Final = frozenset(("@held", "@fault", "@marked", "has:held", "has:fault", "has:mark"))
 """What becomes of a frame once rules have seen it."""
 _WILD: Final = frozenset("+#")
@@ -117,14 +115,8 @@ def _lacks(terms: Iterable[Filter], kind: FrameKind, frame: Row) -> bool:
 
 
 def _is_without(kind: FrameKind, name: str) -> bool:
-    field = MESSAGES.fields[name]
-    if field.protocol and field.protocol != kind.protocol:
-        return True
-    if kind.protocol == "mqtt" and name in ("key", "header"):
-        # Nothing has a key, and what has user properties since MQTT 5 has headers.
-        return name == "key"
-    # A routing key is of what declares and binds, too.
-    return name in _CONTENTS and not kind.carries and (kind.protocol, name) != ("amqp", "key")
+    protocol = MESSAGES.fields[name].protocol
+    return protocol not in ("", kind.protocol) or name in kind.lacks
 
 
 def _check_later(text: str) -> None:

@@ -232,13 +232,13 @@ def test_a_segment_that_is_missing_is_said_with_what_was_in_it(
     with MockForge(data_dir=tmp_path) as mockforge:
         for line in ("topic add t", "queue add q --durable"):
             mockforge.run(line)
-        for _ in range(20):
+        while len(list(tmp_path.glob("*.seg"))) < 5:
             for target in ("kafka:t", "queue:q"):
                 mockforge.run(f"publish {target} {'x' * 1_000}")
     segments = sorted(tmp_path.glob("*.seg"))
     for path, said in (
         (segments[-1], "the newest of the folder; .* Without it: topic t partition 0 ends at "),
-        (segments[2], "and others follow; .* It had: up to [0-9]+ "),
+        (segments[1], "and others follow; .* It had: up to [0-9]+ "),
         (segments[0], "the oldest of the folder; .* It had: the name of what has [0-9]+ rows"),
     ):
         data = path.read_bytes()

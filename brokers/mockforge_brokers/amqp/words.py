@@ -76,6 +76,8 @@ _CLASSES: Final = ("exchange.", "queue.", "tx.")
 
 _PUBLISHES: Final = ("basic.publish", "transfer")
 _CARRIERS: Final = (*_PUBLISHES, "basic.deliver", "basic.return", "basic.get-ok")
+_OF_MESSAGES: Final = ("body", "json", "header")
+"""A routing key is of what declares and binds, too."""
 
 
 def frame_kinds() -> Iterator[FrameKind]:
@@ -86,7 +88,7 @@ def frame_kinds() -> Iterator[FrameKind]:
                 kind,
                 check=partial(_check, name),
                 refusable=partial(_refusable, name),
-                carries=name in _CARRIERS,
+                lacks=() if name in _CARRIERS else _OF_MESSAGES,
             )
 
 

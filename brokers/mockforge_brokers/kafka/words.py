@@ -20,6 +20,7 @@ CODES: Final = tuple(code.name for code in ErrorCode if code)
 
 _CARRIERS: Final = (ApiKey.PRODUCE, ApiKey.FETCH)
 """What has records in it, by direction."""
+_OF_RECORDS: Final = ("key", "body", "json", "header")
 
 
 def frame_kinds() -> Iterator[FrameKind]:
@@ -31,7 +32,7 @@ def frame_kinds() -> Iterator[FrameKind]:
                 fields=partial(_fields, key, kind.direction),
                 check=partial(_check, key, kind.direction),
                 refusable=partial(_refusable, key),
-                carries=key is _CARRIERS[kind.direction],
+                lacks=() if key is _CARRIERS[kind.direction] else _OF_RECORDS,
             )
     for name in OPERATIONS[len(ApiKey) :]:
         yield from kinds_of("kafka", name)

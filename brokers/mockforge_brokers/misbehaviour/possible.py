@@ -59,7 +59,8 @@ class FrameKind(Struct, frozen=True):
 
     `fields`: the names of those that can be set, of whatever version; asked late, since few want
     to know; `check` raises InvalidInput where one of them cannot have a value, given as text.
-    `refusable`: there is an answer with this code. `carries`: a message may be in it. `malformed`:
+    `refusable`: there is an answer with this code. `lacks`: what of a
+    message filters ask for and it never has. `malformed`:
     the packets by whose names something can be injected behind them. `usual`: correct peers send
     it. `frame`: it is one, and no beginning or end of a connection.
     """
@@ -73,7 +74,7 @@ class FrameKind(Struct, frozen=True):
     frame: bool = True
     check: Callable[[str, str], object] = any_value
     refusable: Callable[[int], bool] = any_code
-    carries: bool = False
+    lacks: Collection[str] = ()
 
 
 def kinds_of(

@@ -50,16 +50,20 @@ def frame_kinds() -> Iterator[FrameKind]:
         sender = {**_SENDERS, **_PINGS}.get(packet.name)
         known = partial(field_names, packet)
         for kind in kinds_of("mqtt", packet.name, known, malformed, sender=sender):
-            carries = packet is PacketType.PUBLISH
-            yield replace(kind, check=partial(check_value, packet), carries=carries)
+            yield replace(kind, check=partial(check_value, packet), lacks=_lacks(packet.name))
     for message in MessageType:
         fields = partial(sn_field_names, message)
         sender = _SENDERS.get(message.name)
         for kind in kinds_of("mqtt", message.name, fields, sender=sender):
-            carries = message is MessageType.PUBLISH
-            yield replace(kind, check=partial(sn_check_value, message), carries=carries)
+            lacks = _lacks(message.name)
+            yield replace(kind, check=partial(sn_check_value, message), lacks=lacks)
     for kind in kinds_of("mqtt", "?"):
         yield replace(kind, refusable=_no_code)
+
+
+def _lacks(name: str) -> tuple[str, ...]:
+    """Nothing has a key; what has user properties has headers."""
+    return ("key",) if name == "PUBLISH" else ("key", "body", "json")
 
 
 def _no_code(code: int) -> bool:
