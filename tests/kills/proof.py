@@ -1,8 +1,10 @@
 """All that is promised of a data folder, one after the other, and a table of it at the end."""
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from . import PROTOCOLS, WAYS, round_of
@@ -31,12 +33,19 @@ class Line:
     seconds: float = 0.0
     failures: list[str] = field(default_factory=list)
 
-    def take(self, number: int, step: Callable[[], tuple[int, int]]) -> None:
-        """Do it once more: how many were confirmed, and how many of them may be lost and are."""
+    def take(self, number: int, step: Callable[[], tuple[int, int]], ended: list[int]) -> None:
+        """Do it once more: how many were confirmed, and how many of them may be lost and are.
+
+        Not where somebody `ended` it all: a Ctrl-C is the program's too.
+        """
+        if ended:
+            return
         begun = time.monotonic()
         try:
             confirmed, lost = step()
         except Exception as error:
+            if ended:
+                return
             # Whatever it is, the table says so, and what comes behind it is tried all the same.
             self.failures.append(f"round {number + 1}: {type(error).__name__}: {error}")
             said = f"FAILED: {error}"
@@ -58,15 +67,14 @@ def prove(asked: Asked) -> int:
         for protocol in PROTOCOLS
     }
     damaged = Line("a damaged byte", "all three", asked.damages)
-    try:
-        for number in range(max(ends.values())):
-            for (way, protocol), line in lines.items():
-                if number < line.wanted:
-                    line.take(number, lambda: _confirmed(protocol, asked.messages, number, way))  # noqa: B023
-        for number, step in enumerate(damages(asked.damages)):
-            damaged.take(number, step)
-    except KeyboardInterrupt:
-        print()
+    ended: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: ended.append(number))
+    for number in range(max(ends.values())):
+        for (way, protocol), line in lines.items():
+            if number < line.wanted:
+                line.take(number, partial(_confirmed, protocol, asked.messages, number, way), ended)
+    for number, step in enumerate(damages(0 if ended else asked.damages)):
+        damaged.take(number, step, ended)
     all_lines = [line for line in (*lines.values(), damaged) if line.wanted]
     print("\n".join(_table(all_lines)))
     well = all(line.done == line.wanted and not line.failures for line in all_lines)
