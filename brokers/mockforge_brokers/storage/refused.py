@@ -13,6 +13,8 @@ OURS: Final = 0o600
 NO_ROOM: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What systems answer where a disk is full, or all of it that is ours."""
 
+_NOT_OURS: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
+
 
 class DataError(InvalidInput):
     """A data folder cannot be used; the text names it, says why, and what to do."""
@@ -28,7 +30,10 @@ def unusable(folder: Path, error: OSError) -> DataError:
         )
     if isinstance(error, FileExistsError | NotADirectoryError):
         return DataError(f"--data-dir {folder}: a file is where a folder is to be: give a folder")
-    return DataError(f"--data-dir {folder}: {error.strerror or error}")
+    why = f"--data-dir {folder}: {error.strerror or error}"
+    if error.errno in _NOT_OURS:
+        return DataError(f"{why}: let this user write to it, or give another folder")
+    return DataError(why)
 
 
 def newer(path: Path, version: int) -> DataError:

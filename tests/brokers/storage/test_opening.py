@@ -114,3 +114,13 @@ def test_whatever_the_end_of_the_writer_raises_the_folder_is_let_go(tmp_path, mo
     with pytest.raises(RuntimeError, match="a bug"):
         made.close(group(2, [(2, b"y")]))
     assert read(tmp_path)[0].log(0) == [(1, b"x")]
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_may_not_be_written_to_is_named_with_the_remedy(tmp_path, monkeypatch, code):
+    def refuses(*args):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("mockforge_brokers.storage.disk.locked", refuses)
+    with pytest.raises(DataError, match=f"{tmp_path}: .*: let this user write to it, or give"):
+        Files(tmp_path)
