@@ -125,7 +125,7 @@ REFUSED = [
         "fault add set op:CONNACK server_keep_alive=70000",
         "server_keep_alive is not '70000': a valu",
     ),
-    ("fault add set op=PUBLISH qos=9", "PUBLISH: qos has two bits, 0 to 3, not '9'"),
+    ("fault add set op=PUBLISH qos=12", "PUBLISH: qos has two bits, 0 to 3, not '12'"),
     ("fault add set op:PUBACK code=999", "PUBACK: code is not '999'"),
     ("fault add set op:REGISTER topic_id=99999", "REGISTER: a value does not fit: topic_id"),
     ("fault add set op:Produce error_code=NOPE --dir out", "error_code is int, not 'NOPE'"),

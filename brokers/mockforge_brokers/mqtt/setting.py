@@ -92,7 +92,7 @@ def _properties(kind: PacketType) -> list[str]:
 
 def _with(packet: Packet, kind: PacketType, name: str, text: str, version: int) -> Packet:
     fields = _fields(packet)
-    if name == "qos" and text not in "0123":
+    if name == "qos" and text not in ("0", "1", "2", "3"):
         raise InvalidInput(f"qos has two bits, 0 to 3, not {text!r}")
     if name in fields:
         return replace(packet, **{name: _converted(name, getattr(packet, name), text)})
