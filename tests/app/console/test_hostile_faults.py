@@ -22,7 +22,7 @@ LINES = (
     "fault add join {scope} 3",
     "fault add set {scope} {fields}",
     "fault add refuse {scope} {code}",
-    "fault add duplicate {scope} --dup",
+    "fault add duplicate {scope} {dup}",
     "fault add reorder {scope}",
     "fault add drop {scope} json.a:1 has:header",
     "fault add inject {scope} 0xC000",
@@ -86,8 +86,9 @@ def test_no_bytes_make_a_rule_raise(protocol: str, line: str) -> None:
     dice = Random(f"{protocol} {line}")
     for _ in range(4):
         scene = Scene(furnished=False)
-        scope = f"proto:{protocol}"
-        scene.run(line.format(scope=scope, code=CODES[protocol], fields=FIELDS[protocol]))
+        scope, dup = f"proto:{protocol}", "--dup" if protocol == "mqtt" else ""
+        code, fields = CODES[protocol], FIELDS[protocol]
+        scene.run(line.format(scope=scope, code=code, fields=fields, dup=dup))
         for client in clients(scene, protocol):
             connection, peer = client.connection, client.peer
 
