@@ -128,16 +128,9 @@ class Delivery:
             outgoing += length >> 2 if length < _VERY_LONG else length + _FRAMING
             if outgoing > _BURST:
                 break
-        count = tag - channel.last_tag
-        if count:
-            channel.last_tag = tag
-            if idle:
-                line.peer.wake()
+        if tag > channel.last_tag:
             line.bulky = True
-            line.outgoing = outgoing
-            if outgoing > _BURST:
-                line.hold_back()
-        return count
+        return self._put_out(tag, outgoing, idle=idle)
 
     def deliver_messages(self, messages: Iterable[Message], *, no_ack: bool) -> int:
         channel, line, out = self._channel, self._line, self._out
@@ -165,6 +158,14 @@ class Delivery:
             outgoing += length >> 2 if length >= _LONG else length + _FRAMING
             if outgoing > _BURST:
                 break
+        return self._put_out(tag, outgoing, idle=idle)
+
+    def _put_out(self, tag: int, outgoing: int, *, idle: bool) -> int:
+        """All up to this tag is in `out`, of this weight with what was there; returns how many.
+
+        `idle`: nothing was there, and nobody was woken yet.
+        """
+        channel, line = self._channel, self._line
         count = tag - channel.last_tag
         if count:
             channel.last_tag = tag
