@@ -51,8 +51,8 @@ def check_words(
     """Raises FilterError where some word of a filter is none that a frame can have.
 
     `is_about` says of which protocols the filter is, `is_of` by operation and direction too; None:
-    of all. `journaled`: the frames around
-    a protocol's own count, which the journal has and no rule sees.
+    of all. `journaled`: the frames around a protocol's own count, which the journal has and no rule
+    sees.
     """
     if not journaled:
         _check_later(text)

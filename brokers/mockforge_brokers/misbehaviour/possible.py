@@ -59,10 +59,9 @@ class FrameKind(Struct, frozen=True):
 
     `fields`: the names of those that can be set, of whatever version; asked late, since few want
     to know; `check` raises InvalidInput where one of them cannot have a value, given as text.
-    `refusable`: there is an answer with this code. `lacks`: what of a
-    message filters ask for and it never has. `malformed`:
-    the packets by whose names something can be injected behind them. `usual`: correct peers send
-    it. `frame`: it is one, and no beginning or end of a connection.
+    `refusable`: there is an answer with this code. `lacks`: what of a message filters ask for and
+    it never has. `malformed`: the packets by whose names something can be injected behind them.
+    `usual`: correct peers send it. `frame`: it is one, and no beginning or end of a connection.
     """
 
     protocol: str

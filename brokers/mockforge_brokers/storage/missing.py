@@ -17,11 +17,11 @@ from zlib import crc32
 from .facts import Kept, LogRows
 from .reading import LIST, number_of, path_of
 from .refused import OURS, DataError
+from .segment_file import FLAGS
 
 _LINE: Final = re.compile(rb"([0-9]{8}) ([0-9a-f]{8})\n")
 """A number and its checksum."""
 _NEWEST_AT: Final = 18
-_FLAGS: Final = getattr(os, "O_BINARY", 0)
 _NAMED: Final = 5
 """Logs of which something is missing that are named; the rest is counted."""
 
@@ -58,7 +58,7 @@ def _line(number: int) -> bytes:
 
 
 def _put(folder: Path, at: int, data: bytes, flags: int = 0) -> None:
-    handle = os.open(folder / LIST, os.O_RDWR | _FLAGS | flags, OURS)
+    handle = os.open(folder / LIST, os.O_RDWR | FLAGS | flags, OURS)
     try:
         os.lseek(handle, at, os.SEEK_SET)
         os.write(handle, data)
