@@ -9,14 +9,14 @@ from mockforge_brokers.errors import InvalidInput
 
 from ..exit_codes import ExitCode
 from .diagnosis import doctor
-from .files import check, completion, diff, init, sample_messages, schema
+from .files import check, completion, diff, explain, init, sample_messages, schema
 from .remote_commands import do, replay, verify, wait
 from .serving import console, demo, record_to, run_scenarios, shell
 from .words import main
 
 _COMMANDS = (
     *(console, demo, shell, run_scenarios, record_to),
-    *(check, diff, sample_messages, schema, init, completion, doctor),
+    *(check, diff, sample_messages, schema, init, explain, completion, doctor),
     *(wait, verify, do, replay),
 )
 for _command in _COMMANDS:

@@ -28,6 +28,30 @@ def schema() -> int:
     return ExitCode.OK
 
 
+def _subjects(_: click.Context, __: click.Parameter, start: str) -> list[str]:
+    from ..console.commands import REGISTRY
+    from ..console.manual import pages
+
+    subjects = {*pages(), *(name.partition(" ")[0] for name in REGISTRY.names)}
+    return sorted(subject for subject in subjects if subject.startswith(start))
+
+
+@click.command("help")
+@click.argument("words", nargs=-1, metavar="[SUBJECT]...", shell_complete=_subjects)
+def explain(words: tuple[str, ...]) -> int:
+    """Explain a console command or show a page of the guide; without SUBJECT, list them."""
+    from ..console.commands import REGISTRY
+    from ..console.lookup import BadArgument
+    from ..console.manual import explained
+
+    try:
+        found = explained(REGISTRY, words)
+    except BadArgument as error:
+        raise click.UsageError(str(error)) from None
+    click.echo_via_pager(found.text)
+    return ExitCode.OK
+
+
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
 def completion(shell: str) -> int:

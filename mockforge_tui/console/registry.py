@@ -1,7 +1,7 @@
 """Commands as typed functions, and the registry that finds them by name."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -201,7 +201,7 @@ class Registry:
         """Every name and alias with its command."""
         return self._names
 
-    def find(self, words: list[str]) -> tuple[Command, int] | None:
+    def find(self, words: Sequence[str]) -> tuple[Command, int] | None:
         """Returns the command that begins these words, and how many of them are its name."""
         # Three words are names that rabbitmqctl has: `set user tags`.
         for length in (3, 2, 1):
@@ -222,8 +222,8 @@ class Registry:
         named = ((verb, f"{head} {verb}") for verb in verbs)
         return [verb for verb, name in named if self._names[name].name == name] or verbs
 
-    def explain_unknown(self, words: list[str]) -> str:
-        """Says why no command begins like this, and what may be meant."""
+    def explain_unknown(self, words: Sequence[str], others: Iterable[str] = ()) -> str:
+        """Says why no command begins so, and what may be meant: a command or one of `others`."""
         head = words[0]
         if head in RABBITMQCTL:
             return f"no command {head}; what rabbitmqctl does by it is here: {RABBITMQCTL[head]}"
@@ -235,7 +235,8 @@ class Registry:
             close = get_close_matches(words[1], verbs, 1)
             hint = f"did you mean {head} {close[0]}?" if close else f"there is {choices}"
             return f"no command {head} {words[1]}; {hint}"
-        close = get_close_matches(head, {name.partition(" ")[0] for name in self._names}, 1)
+        heads = {name.partition(" ")[0] for name in self._names}
+        close = get_close_matches(head, heads.union(others), 1)
         hint = f"did you mean {close[0]}?" if close else "help lists all"
         return f"no command {head}; {hint}"
 

@@ -211,8 +211,31 @@ def test_a_word_that_is_neither_command_nor_file_is_called_so(capsys, word, hint
 
 
 @pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ((), "help COMMAND explains one"),
+        (("access",), "# Users"),
+        (("topic", "add"), "topic add NAME"),
+        (("fault",), "fault add KIND"),
+    ],
+)
+def test_help_reads_the_guide_and_commands_without_an_instance(capsys, words, shown):
+    assert cli.run(["help", *words]) == ExitCode.OK
+    assert shown in capsys.readouterr().out
+
+
+def test_help_on_what_is_not_there_says_what_is_near(capsys):
+    assert cli.run(["help", "acces"]) == ExitCode.USAGE
+    assert "no command acces; did you mean access?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("words", "at", "offered"),
-    [("mockforge-tui ver", 1, "verify"), ("mockforge-tui check --for", 2, "--format")],
+    [
+        ("mockforge-tui ver", 1, "verify"),
+        ("mockforge-tui check --for", 2, "--format"),
+        ("mockforge-tui help fau", 2, "faults"),
+    ],
 )
 def test_a_shell_completes_commands_and_options(capsys, monkeypatch, words, at, offered):
     assert cli.run(["completion", "bash"]) == ExitCode.OK

@@ -130,6 +130,7 @@ def test_conn_kill_by_filter() -> None:
         ("shot", "is for the full screen"),
         ("filter proto:kafka", "is for the full screen"),
         ("help nobody", "no command nobody"),
+        ("help acces", "no command acces; did you mean access?"),
         ("set confirm maybe", "on or off"),
     ],
 )
