@@ -12,7 +12,7 @@ from mockforge_brokers.protocols import PROTOCOLS
 
 from .filters import compile_filter, conditions, reduced
 from .nearest import get_close_matches
-from .rule_words import check_words, kinds_about
+from .rule_words import check_fields, check_words, kinds_about
 from .units import parse_duration, parse_rate, parse_size
 
 _PLACED = frozenset(("proto", "conn", "client", "address", "listener"))
@@ -96,6 +96,8 @@ def frame_match(
     protocol = reduced(terms, _PROTOCOL)
     is_about = reduced(terms, _COMMON_OPERATION)
     check_words(text, protocol, is_about, journaled=journaled)
+    if not journaled:
+        check_fields(text, direction, protocol, is_about)
     return Match(
         name or text,
         whole.matches,

@@ -2,15 +2,24 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from functools import cache
 from importlib import import_module
 from itertools import chain, product
 from typing import Any, Final
 
 from mockforge_brokers.journal import IN, OUT, Row
-from mockforge_brokers.misbehaviour.possible import CLOSE, OPEN, FrameKind, ends_of, kinds_of
+from mockforge_brokers.misbehaviour.possible import (
+    CLOSE,
+    NOTHING_NAMED,
+    OPEN,
+    FrameKind,
+    ends_of,
+    kinds_of,
+)
 from mockforge_brokers.outer_frames import OPERATIONS as OUTER
 from mockforge_brokers.protocols import PROTOCOLS, title_of
+from msgspec.structs import replace
 
 from .filters import MESSAGES, Asked, Filter, FilterError, conditions, terms_about
 from .nearest import get_close_matches
@@ -25,8 +34,13 @@ _FRAMES: Final = {
 _EVENT: Final = Row("", IN, "", kind="event")
 """Rows have one kind more than frames."""
 _ABOUT: Final = frozenset((*_FRAMES, "op", "code", "topic", "age"))
+_ABOUT_WHOM: Final = frozenset(("proto", "dir", "op", "conn", "address", "listener"))
+"""What all frames have."""
 _LATER: Final = frozenset(("@held", "@fault", "@marked", "has:held", "has:fault", "has:mark"))
 """What becomes of a frame once rules have seen it."""
+_INSIDE: Final = frozenset(("@mine", "@auto"))
+"""What the prompt and fixtures publish: it is in the journal, and comes by no connection."""
+_MOST_NAMED: Final = 4
 _WILD: Final = frozenset("+#")
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 """How codes are spelled; other texts are what an error says."""
@@ -92,20 +106,35 @@ def kinds_about(
 
     `is_of` says so by the protocol, `is_about` by operation and direction too; None: of all.
     """
-    values = [asked.term.value for asked in terms_about(text, frozenset(("op",)))]
     terms = conditions(text)
+    for kind in _kinds(text, is_of):
+        if _is_about(kind, None, is_about) and not _lacks(terms, kind):
+            yield kind
+
+
+def _kinds(text: str, is_of: Callable[[Row], bool] | None) -> Iterator[FrameKind]:
+    """All of the protocols that a filter is about."""
+    values = [asked.term.value for asked in terms_about(text, frozenset(("op",)))]
     for name in PROTOCOLS:
         if is_of is None or is_of(Row(name, IN, "")):
             unread = dict.fromkeys(each for value in values for each in _numbered(name, value))
-            unreadable = (kind for each in unread for kind in kinds_of(name, each))
-            for kind in chain(_words(name).frame_kinds(), unreadable, ends_of(name)):
-                frame = Row(name, kind.direction, kind.operation)
-                if (is_about is None or is_about(frame)) and not _lacks(terms, kind, frame):
-                    yield kind
+            unreadable = (
+                replace(kind, lacks=lambda: NOTHING_NAMED)
+                for each in unread
+                for kind in kinds_of(name, each)
+            )
+            yield from chain(_kinds_of(name), unreadable, ends_of(name))
 
 
-def _lacks(terms: Iterable[Filter], kind: FrameKind, frame: Row) -> bool:
-    """Whether a filter asks for what no frame of a kind has; `frame` is one without that."""
+@cache
+def _kinds_of(protocol: str) -> tuple[FrameKind, ...]:
+    # A rule asks several times, and of AMQP there are some hundred.
+    return tuple(_words(protocol).frame_kinds())
+
+
+def _lacks(terms: Iterable[Filter], kind: FrameKind) -> bool:
+    """Whether a filter asks for what no frame of a kind has."""
+    frame = Row(kind.protocol, kind.direction, kind.operation)
     return any(
         each.fields is not None
         and all(_is_without(kind, name) for name in each.fields)
@@ -116,15 +145,70 @@ def _lacks(terms: Iterable[Filter], kind: FrameKind, frame: Row) -> bool:
 
 def _is_without(kind: FrameKind, name: str) -> bool:
     protocol = MESSAGES.fields[name].protocol
-    return protocol not in ("", kind.protocol) or name in kind.lacks
+    return protocol not in ("", kind.protocol) or name in kind.lacks()
+
+
+def check_fields(
+    text: str,
+    direction: int | None,
+    is_of: Callable[[Row], bool] | None,
+    is_about: Callable[[Row], bool] | None,
+) -> None:
+    """Raises FilterError where all that a filter can be about lacks what one of its terms asks for.
+
+    `is_of` says so by the protocol, `is_about` by operation and direction too; None: of all.
+    """
+    for term in conditions(text):
+        if term.fields is None or term.fields <= _ABOUT_WHOM:
+            continue
+        protocols = set()
+        for kind in _kinds(text, is_of):
+            if _is_about(kind, direction, is_about):
+                protocols.add(kind.protocol)
+                if not _lacks((term,), kind):
+                    break
+        else:
+            if protocols:
+                start = text.index(term.text)
+                why = _who_has(term, direction, protocols)
+                raise FilterError(why, start, start + len(term.text))
+
+
+def _who_has(term: Filter, direction: int | None, protocols: Container[str]) -> str:
+    """What of these protocols has what a term asks for, else what of all."""
+    assert term.fields is not None
+    [name, *_] = sorted(term.fields)
+    having = [
+        each for each in _kinds("", None) if each.frame and each.usual and not _lacks((term,), each)
+    ]
+    near = [each for each in having if each.protocol in protocols] or having
+    same = [each for each in near if direction in (None, each.direction)]
+    names = list(dict.fromkeys(each.operation for each in same or near))
+    some = [*names[:_MOST_NAMED], *(["others"] if len(names) > _MOST_NAMED else [])]
+    way = "" if same else f" with dir {'in' if direction else 'out'}"
+    return f"what this filter is about has no {name}: name {_listed(some)}{way}"
+
+
+def _is_about(
+    kind: FrameKind, direction: int | None, is_about: Callable[[Row], bool] | None
+) -> bool:
+    if direction not in (None, kind.direction):
+        return False
+    return is_about is None or is_about(Row(kind.protocol, kind.direction, kind.operation))
 
 
 def _check_later(text: str) -> None:
     for each in conditions(text):
+        start = text.find(each.text)
+        place = start, start + len(each.text)
         if each.text in _LATER or re.fullmatch(r"#[0-9]+", each.text):
-            start = text.index(each.text)
             why = f"{each.text}: no frame is that before the rules have seen it: leave it out"
-            raise FilterError(why, start, start + len(each.text))
+            raise FilterError(why, *place)
+        if each.text in _INSIDE:
+            raise FilterError(
+                f"{each.text}: what the prompt and fixtures publish passes no rule: name clients",
+                *place,
+            )
 
 
 def _check_age(asked: Asked) -> None:

@@ -3,11 +3,14 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from .compiler import Compiler, Filter
 from .fields import MESSAGES, Subject
 from .syntax import And, Node, Not, Or, Term, parse
+
+_HAD: Final = {"key": "key", "payload": "body", "header": "header", "error": "error"}
+"""The fields that `has:` asks for."""
 
 
 class Asked(NamedTuple):
@@ -95,6 +98,8 @@ def _fields(node: Node, subject: Subject) -> frozenset[str] | None:
             return frozenset(found)
         case Not(inner):
             return _fields(inner, subject)
+        case Term(field="has") if node.value in _HAD:
+            return frozenset((_HAD[node.value],))
         case Term():
             known = subject.find(node.field)
             return None if known is None else frozenset((known[0].name,))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from mockforge_brokers.errors import InvalidInput
+from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.kafka.codes import ApiKey
 from mockforge_brokers.kafka.setting import field_names
 from mockforge_brokers.kafka.wire.catalog import REQUESTS, RESPONSES
@@ -73,9 +74,34 @@ TAKEN = [
     "drop -qos:1 op:Produce",
     "drop op:SUBSCRIBE topic:$share/g/a",
     "drop proto:amqp topic:a/#/b",
-    "drop op:queue.bind key:a",
+    "drop op:queue.bind rkey:a",
     "drop op:SUBSCRIBE header.x:1",
+    "drop op:OffsetCommit group:a partition:0",
+    "drop op:FindCoordinator txn:a",
+    "drop op:PINGREQ -topic:a",
+    "drop op:basic.deliver redelivered:true channel:1",
+    # AMQP's connection.open comes from somebody who has said who it is.
+    "delay op:open client:x 1s",
+    "delay op:close client:x 1s",
+    "corrupt op:PINGRESP",
+    # In quotes as the filter has them: a name of two words, and a value of two.
+    'drop client:"my app"',
+    'delay client:"my app" 1s',
+    'set op:CONNACK reason_string="not now"',
+    'refuse op:CONNECT client:"my app" "server busy"',
+    'inject op:PUBACK "0xC000"',
+    'block op:PUBLISH "text to search"',
 ]
+
+
+def test_a_rule_is_about_what_stands_in_quotes() -> None:
+    scene = Scene(busy=False)
+    for line in ('drop client:"my app"', 'delay client:"my app" 1s', 'throttle "my app" 64k'):
+        scene.run(f"fault add {line}")
+    rules = scene.faults.rules.values()
+    assert [rule.scope for rule in rules] == ['client:"my app"', 'client:"my app"', '"my app"']
+    row = Row("mqtt", IN, "PUBLISH", client="my app")
+    assert all(rule.match.matches(row) for rule in rules)
 
 
 @pytest.mark.parametrize("line", TAKEN)
@@ -152,12 +178,45 @@ REFUSED = [
     # Fields of another protocol, and of messages alone.
     ("fault add refuse qos:1 NOT_LEADER_OR_FOLLOWER", "of Kafka, not of qos:1: give one of MQTT's"),
     ("fault add refuse partition:1 SERVER_BUSY", "not of partition:1: give one of Kafka's"),
-    ("fault add drop op:Produce qos:1", "drop: no frame is op:Produce qos:1: it would never fire"),
-    ("fault add drop op=PUBLISH key:a", "drop: no frame is op=PUBLISH key:a"),
-    ("fault add drop op:PINGREQ json.a:1", "drop: no frame is op:PINGREQ json.a:1"),
-    ("fault add drop op:basic.ack body:x", "drop: no frame is op:basic.ack body:x"),
+    (
+        "fault add drop op:Produce qos:1",
+        "has no qos: name PUBLISH, WILLTOPIC, SUBSCRIBE, SUBACK or",
+    ),
+    (
+        "fault add drop op=PUBLISH key:a",
+        "has no key: name Produce, Fetch, basic.publish, basic.ret",
+    ),
+    ("fault add drop op:PINGREQ json.a:1", "has no json: name PUBLISH"),
+    (
+        "fault add drop op:basic.ack body:x",
+        "has no body: name basic.publish, basic.return, basic.d",
+    ),
+    (
+        "fault add drop op:PINGREQ topic:a",
+        "has no topic: name PUBLISH, SUBSCRIBE, UNSUBSCRIBE, WIL",
+    ),
+    ("hold op:PINGREQ topic:a", "has no topic: name PUBLISH"),
+    ("fault add drop proto:mqtt has:key", "has no key: name Produce"),
+    ("fault add drop op:queue.bind key:a", "has no key: name basic.publish"),
+    ("fault add drop op:connection.start channel:1", "has no channel: name channel.open"),
+    (
+        "fault add drop proto:mqtt redelivered:true",
+        "no redelivered: name basic.deliver or basic.get",
+    ),
+    ("fault add drop op:Fetch txn:a", "has no txn: name Produce, FindCoordinator, InitProducerId"),
+    ("fault add drop op:OffsetCommit partition:0 --dir out", "has no partition: name Fetch"),
+    ("fault add drop op:Produce offset:5", "has no offset: name Fetch"),
+    (
+        "fault add disconnect proto:mqtt op:open client:a",
+        "has no client: name CONNECT, CONNACK, PU",
+    ),
+    ("fault add drop @mine", "what the prompt and fixtures publish passes no rule: name clients"),
+    ("fault add drop dir:out --dir in", "dir:out is only what a client gets: dir is out"),
+    ("fault add drop op:ShareFetch --dir out", "ShareFetch is only what a client sends"),
+    ("fault add refuse op:channel.close-ok 403", "channel.close-ok cannot be answered with 403"),
     ("fault add duplicate op:Produce --dup", "dup is a flag of MQTT's PUBLISH, and Produce is non"),
-    ("fault add block op:Produce --reason full", "only AMQP's clients are told a reason"),
+    ("fault add block op:Produce --reason full", "only AMQP 0-9-1 tells clients a reason"),
+    ("fault add block op:transfer --reason full", "and transfer is none of it: leave it out"),
     # Words that no frame has when rules see it.
     ("fault add drop qos:3", "no frame's qos is 3: 0, 1, 2"),
     ("fault add drop @held", "@held: no frame is that before the rules have seen it: leave it out"),
@@ -189,7 +248,7 @@ def test_whatever_goes_over_a_wire_is_of_a_known_kind(protocol: str, tmp_path: P
     known = list(kinds(f"proto:{protocol}"))
     assert seen <= {(ways[each.direction], each.operation) for each in known if each.usual}
     carriers = {
-        (ways[each.direction], each.operation) for each in known if "body" not in each.lacks
+        (ways[each.direction], each.operation) for each in known if "body" not in each.lacks()
     }
     assert {(row["direction"], row["operation"]) for row in rows if row["payload"]} <= carriers
 

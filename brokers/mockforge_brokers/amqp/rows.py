@@ -9,7 +9,7 @@ from .codes import ReplyCode
 from .events import AMQP
 from .records import Field, plain
 from .wire import methods
-from .wire.frames import BODY, HEADER, HEARTBEAT, METHOD, Frame, split
+from .wire.frames import BODY, HEADER, HEARTBEAT, LATER_HEADERS, METHOD, Frame, split
 from .wire.properties import decode_properties
 from .wire.version_0_8 import VERSIONS
 
@@ -35,7 +35,7 @@ def read_rows(direction: int, unit: bytes, queues: Mapping[str, str]) -> list[Ro
 def _fill(row: Row, unit: bytes, queues: Mapping[str, str]) -> None:
     if unit.startswith(b"AMQP"):
         row.operation = PROTOCOL_HEADER
-        if unit not in VERSIONS:
+        if unit not in VERSIONS and unit not in LATER_HEADERS:
             row.error = f"not AMQP 0-9-1: {unit!r}"
         return
     frames = split(unit)

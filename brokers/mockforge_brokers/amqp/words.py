@@ -7,11 +7,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from ..journal import IN, OUT
-from ..misbehaviour.possible import FrameKind, kinds_of
+from ..misbehaviour.possible import NO_MESSAGE, NOTHING_NAMED, FrameKind, kinds_of
 from .codes import ReplyCode
 from .rows import KINDS, PROTOCOL_HEADER, UNREADABLE
 from .v1_0.wire.performatives import SHAPES
-from .wire.frames import method
+from .wire.frames import HEARTBEAT, method
 from .wire.methods import BY_NAME
 
 _PERFORMATIVES: Final = (range(0x10, 0x19), range(0x40, 0x45))
@@ -76,8 +76,10 @@ _CLASSES: Final = ("exchange.", "queue.", "tx.")
 
 _PUBLISHES: Final = ("basic.publish", "transfer")
 _CARRIERS: Final = (*_PUBLISHES, "basic.deliver", "basic.return", "basic.get-ok")
-_OF_MESSAGES: Final = ("body", "json", "header")
-"""A routing key is of what declares and binds, too."""
+_PLACES: Final = frozenset(("exchange", "queue", "source", "routing_key"))
+_ON_NO_CHANNEL: Final = ("connection.", "sasl-", KINDS[HEARTBEAT], PROTOCOL_HEADER)
+_ANSWERS_NOBODY_WAITS_FOR: Final = ("connection.close-ok", "channel.close-ok")
+"""Behind these there is nothing to end any more."""
 
 
 def frame_kinds() -> Iterator[FrameKind]:
@@ -88,8 +90,22 @@ def frame_kinds() -> Iterator[FrameKind]:
                 kind,
                 check=partial(_check, name),
                 refusable=partial(_refusable, name),
-                lacks=() if name in _CARRIERS else _OF_MESSAGES,
+                lacks=partial(_lacks, name),
+                notified=name in BY_NAME,
             )
+
+
+def _lacks(name: str) -> list[str]:
+    fields = _fields(name)
+    found = set(NO_MESSAGE) if name in _CARRIERS else set()
+    if name in ("attach", "transfer", "basic.deliver", "basic.cancel") or _PLACES & {*fields}:
+        found |= {"topic", "queue"}
+    found |= {"redelivered"} & {*fields}
+    if "routing_key" in fields:
+        found.add("rkey")
+    if not name.startswith(_ON_NO_CHANNEL):
+        found.add("channel")
+    return [each for each in NOTHING_NAMED if each not in found]
 
 
 def _fields(name: str) -> list[str]:
@@ -113,7 +129,7 @@ def _refusable(operation: str, code: int) -> bool:
     """A nack and a return are of a publish alone."""
     from .misbehaviour import NACK
 
-    if operation not in BY_NAME and operation not in SHAPES:
+    if operation in _ANSWERS_NOBODY_WAITS_FOR or not (operation in BY_NAME or operation in SHAPES):
         # Heartbeats and the like go on.
         return False
     return operation in _PUBLISHES or code not in (NACK, ReplyCode.NO_ROUTE, ReplyCode.NO_CONSUMERS)

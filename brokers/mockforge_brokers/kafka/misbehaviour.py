@@ -41,6 +41,8 @@ REFUSALS: Final[Mapping[str, int]] = MappingProxyType(
 NameOf = Callable[[bytes], str]
 _PARTITIONS: Final = ("partitions", "partition_indexes", "partition_data")
 _INDEXES: Final = ("partition", "partition_index", "index")
+_REBOOTSTRAPS: Final = 13
+"""The version from which on the whole of a Metadata response has a code (KIP-1102)."""
 
 
 class Refusal:
@@ -133,7 +135,9 @@ def answer(
         raise ProtocolError(f"Produce with acks=0 is refused: {text}")
     if api_key == ApiKey.METADATA:
         whole = HANDLERS[api_key].answer(caller, refusal.frame, at, correlation_id)
-        return _then(whole, header, lambda message: _refuse_topics(message, refusal, name_of))
+        return _then(
+            whole, header, lambda message: _refuse_topics(message, version, refusal, name_of)
+        )
     if api_key == ApiKey.API_VERSIONS and code == ErrorCode.UNSUPPORTED_VERSION:
         version = 0  # KIP-511
     chosen, rest = split(request, lambda topic, part: _is_chosen(refusal, name_of, topic, part))
@@ -168,9 +172,14 @@ def _is_chosen(
     return (name, partition) in refusal.chosen or (name, None) in refusal.chosen
 
 
-def _refuse_topics(message: Message, refusal: Refusal, name_of: NameOf) -> None:
+def _refuse_topics(message: Message, version: int, refusal: Refusal, name_of: NameOf) -> None:
     assert isinstance(message, MetadataResponse)
     everything = ("", None) in refusal.chosen
+    if everything and (refusal.code == ErrorCode.REBOOTSTRAP_REQUIRED or not message.topics):
+        # Where the version has no place for it, it is not written.
+        message.error_code = refusal.code
+    if refusal.code == ErrorCode.REBOOTSTRAP_REQUIRED and version >= _REBOOTSTRAPS:
+        return
     for topic in message.topics:
         if everything or _is_chosen(refusal, name_of, topic.name or topic.topic_id, None):
             topic.error_code = refusal.code

@@ -27,15 +27,17 @@ def damaged(
 
 
 def _places(frame: bytes, rows: list[Row], body: range, action: Corrupt, random: Random) -> range:
-    """What has no payload that stands in the frame as it is (a compressed one) has its body."""
+    """What has no payload that stands in the frame as it is (a compressed one) has its body, and
+    what has no body (a PINGRESP) its head."""
+    # The first byte: MQTT's type and flags, AMQP's frame type; Kafka's follows the length.
+    first = 5 if rows[0].protocol == "kafka" else 0
+    head = range(first, first + 1)
     if action.part == "head":
-        # The first byte: MQTT's type and flags, AMQP's frame type; Kafka's follows the length.
-        first = 5 if rows[0].protocol == "kafka" else 0
-        return range(first, first + 1)
+        return head
     payloads = [row.payload for row in rows if row.payload]
     if action.part == "payload" and payloads:
         payload = random.choice(payloads)
         at = frame.rfind(payload)
         if at >= 0:
             return range(at, at + len(payload))
-    return body
+    return body or head

@@ -37,6 +37,15 @@ AT_AN_END: Final[Mapping[str, tuple[type[Action], ...]]] = {
 }
 """What can be done at a connection's beginning and end, where there is no frame."""
 _ENDS: Final = {OPEN: "beginning", CLOSE: "end"}
+NO_MESSAGE: Final = ("key", "body", "json", "header")
+NOTHING_NAMED: Final = (
+    *NO_MESSAGE,
+    *("topic", "queue", "partition", "offset", "group", "txn", "qos", "retain", "channel", "rkey"),
+    "redelivered",
+)
+"""What filters ask for of a frame that is about something."""
+_NOBODY_YET: Final = (*NOTHING_NAMED, "client", "user", "vhost")
+"""Who has just connected has not said who it is."""
 
 
 def no_fields() -> Collection[str]:
@@ -59,9 +68,10 @@ class FrameKind(Struct, frozen=True):
 
     `fields`: the names of those that can be set, of whatever version; asked late, since few want
     to know; `check` raises InvalidInput where one of them cannot have a value, given as text.
-    `refusable`: there is an answer with this code. `lacks`: what of a message filters ask for and
-    it never has. `malformed`: the packets by whose names something can be injected behind them.
-    `usual`: correct peers send it. `frame`: it is one, and no beginning or end of a connection.
+    `refusable`: there is an answer with this code. `lacks`: the fields that filters ask for and it
+    never has; asked late, too. `malformed`: the packets by whose names something can be injected
+    behind them. `usual`: correct peers send it. `frame`: it is one, and no beginning or end of a
+    connection. `notified`: its client can be told that it is blocked, and why.
     """
 
     protocol: str
@@ -73,7 +83,8 @@ class FrameKind(Struct, frozen=True):
     frame: bool = True
     check: Callable[[str, str], object] = any_value
     refusable: Callable[[int], bool] = any_code
-    lacks: Collection[str] = ()
+    lacks: Callable[[], Collection[str]] = no_fields
+    notified: bool = False
 
 
 def kinds_of(
@@ -95,9 +106,9 @@ def kinds_of(
 
 def ends_of(protocol: str) -> Iterator[FrameKind]:
     """A connection's beginning, which is the client's, and its end, which is either's."""
-    yield FrameKind(protocol, IN, OPEN, frame=False)
+    yield FrameKind(protocol, IN, OPEN, frame=False, lacks=lambda: _NOBODY_YET)
     for way in (IN, OUT):
-        yield FrameKind(protocol, way, CLOSE, frame=False)
+        yield FrameKind(protocol, way, CLOSE, frame=False, lacks=lambda: NOTHING_NAMED)
 
 
 def check_possible(match: Match, action: object) -> None:
@@ -144,7 +155,7 @@ def _acts(action: object, kind: FrameKind) -> bool:
         case Duplicate(dup=True):
             return kind.protocol == "mqtt" and kind.operation == "PUBLISH"
         case Block(reason=reason) if reason != Block().reason:
-            return kind.protocol == "amqp"
+            return kind.notified
         case Inject(packet=packet):
             named = packet.startswith("0x") or packet in kind.malformed
             return named and kind.direction == OUT
@@ -169,9 +180,7 @@ def _reason(action: object, what: str, kinds: list[FrameKind], matched: list[Fra
     """Why it can be done to none of these kinds, and what to ask for instead."""
     frames = [each for each in kinds if each.frame]
     if not kinds:
-        if not matched:
-            return f"no frame is {what}: it would never fire"
-        return f"{what} is only what a client sends: dir is in, or it would never fire"
+        return _why_nothing(what, matched)
     if not frames:
         operation = kinds[0].operation
         able = ", ".join(NAMES[each] for each in AT_AN_END[operation])
@@ -191,9 +200,18 @@ def _reason(action: object, what: str, kinds: list[FrameKind], matched: list[Fra
         case Duplicate():
             return f"dup is a flag of MQTT's PUBLISH, and {what} is none: leave it out"
         case Block():
-            return f"only AMQP's clients are told a reason, not those of {what}: leave it out"
+            return f"only AMQP 0-9-1 tells clients a reason, and {what} is none of it: leave it out"
         case _:
             return f"nothing of {what} takes it"
+
+
+def _why_nothing(what: str, matched: list[FrameKind]) -> str:
+    """Of a rule with a direction that none of what it matches has."""
+    if not matched:
+        return f"no frame is {what}: it would never fire"
+    if any(each.direction == IN for each in matched):
+        return f"{what} is only what a client sends: dir is in, or it would never fire"
+    return f"{what} is only what a client gets: dir is out, or it would never fire"
 
 
 def _why_not_refused(action: Refuse, what: str, frames: list[FrameKind]) -> str:

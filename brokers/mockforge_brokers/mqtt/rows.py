@@ -46,6 +46,7 @@ def read_rows(direction: int, frame: bytes, version: int, aliases: Mapping[int, 
         return [row]
     row.kind = "noise" if isinstance(packet, _NOISE) else "control"
     _describe(row, packet, version)
+    row.headers = tuple(row.detail.get("user_property", ()))
     return [row]
 
 

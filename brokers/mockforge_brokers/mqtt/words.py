@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from ..journal import IN, OUT
-from ..misbehaviour.possible import FrameKind, kinds_of
+from ..misbehaviour.possible import NOTHING_NAMED, FrameKind, kinds_of
 from ..protocols import PROTOCOLS
 from .codes import CONNACK_NAMES, PacketType, Reason, reason_name
 from .setting import check_value, field_names
@@ -50,20 +50,39 @@ def frame_kinds() -> Iterator[FrameKind]:
         sender = {**_SENDERS, **_PINGS}.get(packet.name)
         known = partial(field_names, packet)
         for kind in kinds_of("mqtt", packet.name, known, malformed, sender=sender):
-            yield replace(kind, check=partial(check_value, packet), lacks=_lacks(packet.name))
+            yield replace(
+                kind, check=partial(check_value, packet), lacks=partial(_lacks, packet.name)
+            )
     for message in MessageType:
         fields = partial(sn_field_names, message)
         sender = _SENDERS.get(message.name)
         for kind in kinds_of("mqtt", message.name, fields, sender=sender):
-            lacks = _lacks(message.name)
+            lacks = partial(_lacks_sn, message)
             yield replace(kind, check=partial(sn_check_value, message), lacks=lacks)
     for kind in kinds_of("mqtt", "?"):
-        yield replace(kind, refusable=_no_code)
+        yield replace(kind, refusable=_no_code, lacks=lambda: NOTHING_NAMED)
 
 
-def _lacks(name: str) -> tuple[str, ...]:
-    """Nothing has a key; what has user properties has headers."""
-    return ("key",) if name == "PUBLISH" else ("key", "body", "json")
+def _lacks(name: str) -> list[str]:
+    """Nothing has a key."""
+    if name == "PUBLISH":
+        return ["key", "redelivered"]
+    found: tuple[str, ...] = ()
+    if name in ("SUBSCRIBE", "UNSUBSCRIBE"):
+        found = ("topic", "queue", "header")
+    elif name not in _PINGS:
+        found = ("header",)
+    return [each for each in NOTHING_NAMED if each not in found]
+
+
+def _lacks_sn(message: MessageType) -> list[str]:
+    fields = sn_field_names(message)
+    found = {"qos", "retain"} & {*fields}
+    if {"topic_id", "topic_name"} & {*fields}:
+        found |= {"topic", "queue"}
+    if message is MessageType.PUBLISH:
+        found |= {"body", "json"}
+    return [each for each in NOTHING_NAMED if each not in found]
 
 
 def _no_code(code: int) -> bool:

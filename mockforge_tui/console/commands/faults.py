@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.errors import InvalidInput
@@ -20,6 +21,7 @@ from msgspec.structs import fields
 from ... import units
 from ...fault_values import frame_match, read_quantity
 from ...filters import FilterError
+from ..language import Kind, lex
 from ..lookup import BadArgument, nobody_to_hit
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, count, done, duration, on_off, table
@@ -33,7 +35,8 @@ _SUMMARIES = {
     name: kind.summary for kind in ACTIONS.values() for name in (kind.name, *kind.aliases)
 }
 _KIND = choice("kind", *_SUMMARIES, notes=_SUMMARIES)
-_SCOPE = Type("scope", of_text(str), "filter")
+_SCOPE = Type("scope", attrgetter("text"), "filter")
+"""As it is typed: its quotes are the filter's."""
 _ID = Type("id", of_text(str), "faults")
 _WAYS = {"in": 0, "out": 1}
 _WORD = re.compile(r"[\w.%+-]+")
@@ -235,8 +238,7 @@ def fault_clear(session: "Session") -> Result:
 def _leading(session: "Session", kind: ActionKind, scope: str) -> tuple[dict[str, object], str]:
     """The value that stands behind the scope, and the scope without it."""
     leading = next(each for each in kind.parameters if each.leading)
-    rest, _, last = scope.rstrip().rpartition(" ")
-    place = (len(rest) + 1 if rest else 0, len(scope))
+    rest, last, place = _last_word(scope, leading)
     if leading.kind == "code":
         return _code(session, last, rest, place)
     if leading.kind == "packet":
@@ -251,6 +253,19 @@ def _leading(session: "Session", kind: ActionKind, scope: str) -> tuple[dict[str
     if not leading.optional:
         raise BadArgument("scope", f"{kind.name} needs its {leading.name} behind the scope", place)
     return {}, scope
+
+
+def _last_word(scope: str, leading: Parameter) -> tuple[str, str, tuple[int, int]]:
+    """What stands before the last word, that word, and where it is; in quotes it may be a text to
+    search for where no value is needed."""
+    # Behind a space no # begins a comment.
+    tokens = lex(f" {scope}")
+    if not tokens:
+        return "", "", (0, 0)
+    token = tokens[-1]
+    text = token.text if leading.optional and token.kind is Kind.STRING else token.value
+    start = token.start - 1
+    return scope[:start].rstrip(), text, (start, token.end - 1)
 
 
 def _misread(leading: Parameter, last: str, error: ValueError) -> str:

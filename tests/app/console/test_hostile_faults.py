@@ -27,7 +27,7 @@ LINES = (
     "fault add drop {scope} json.a:1 has:header",
     "fault add inject {scope} 0xC000",
     "fault add block {scope} 1s",
-    "fault add watch {scope} body~a key:b topic:a/#",
+    "fault add watch {scope} body~a (key:b or topic:b) topic:a/#",
     "fault add blackhole {scope} 1s",
     "fault add partition {scope} 1s",
     "fault add disconnect {scope} --mid",

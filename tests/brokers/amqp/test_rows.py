@@ -56,7 +56,9 @@ def test_heartbeats_are_noise() -> None:
 
 def test_protocol_header_is_a_row() -> None:
     assert read_rows(IN, frames.PROTOCOL_HEADER, {})[0].operation == "protocol header"
-    assert "not AMQP 0-9-1" in read_rows(IN, b"AMQP\x00\x01\x00\x00", {})[0].error
+    assert "not AMQP 0-9-1" in read_rows(IN, b"AMQP\x00\x02\x00\x00", {})[0].error
+    # A client of 1.0 begins with it, before it is known to be one.
+    assert not any(read_rows(IN, header, {})[0].error for header in frames.LATER_HEADERS)
 
 
 def test_bad_bytes_become_a_row_with_an_error() -> None:

@@ -93,6 +93,30 @@ def refused_answer(api: int, version: int) -> Message:
     return answer
 
 
+def test_a_metadata_response_that_names_no_topic_has_the_code_for_the_whole() -> None:
+    """KIP-1102: REBOOTSTRAP_REQUIRED stands there whatever it names."""
+    scene = stage_of(orders=1)
+    client = scene.network.connect()
+    again = int(ErrorCode.REBOOTSTRAP_REQUIRED)
+    for topics, code, whole, each in (
+        ([], CODE, CODE, []),
+        (None, CODE, 0, [CODE]),
+        (None, again, again, [0]),
+    ):
+        request = MetadataRequest(topics=topics)
+        refuse(client, encode_request(request, 13, 1, "shop"), everything, code)
+        [answer] = answers(client, ApiKey.METADATA, 13)
+        assert answer.error_code == whole
+        assert [topic.error_code for topic in answer.topics] == each
+    # Before version 13 there is no place for it.
+    refuse(client, encode_request(MetadataRequest(topics=[]), 12, 1, "shop"), everything, CODE)
+    [answer] = answers(client, ApiKey.METADATA, 12)
+    assert answer.topics == []
+    refuse(client, encode_request(MetadataRequest(topics=None), 12, 1, "shop"), everything, again)
+    [answer] = answers(client, ApiKey.METADATA, 12)
+    assert [topic.error_code for topic in answer.topics] == [again]
+
+
 @pytest.mark.table
 @pytest.mark.parametrize(("api", "version"), SERVED, ids=IDS)
 def test_every_request_has_an_answer_that_carries_the_code(api: int, version: int) -> None:
