@@ -4,7 +4,7 @@ from . import sessions
 from .common import Settings, Skipped, before, compare, compile_c, ours
 from .flight import fly
 
-SCOPES = ("client:none-{}", "op:AUTH topic:none-{}", "topic:none-{}")
+SCOPES = ("client:none-{}", "op:SUBSCRIBE topic:none-{}", "topic:none-{}")
 
 
 def run(settings: Settings) -> None:

@@ -1,11 +1,13 @@
 """Presets: known kinds of trouble as lines of the console, with parameters."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.protocols import PROTOCOLS
 
+from ...filters import quote
 from ...units import parse_duration, parse_share
 
 
@@ -34,6 +36,7 @@ class Preset(NamedTuple):
     steps: tuple[Step, ...]
 
 
+_SEVERAL: Final = re.compile(r"[\s()'\"]")
 NEWEST: Final = "{newest}"
 NODE: Final = "{node}"
 """Behind a protocol's name: the number of a node with its slash, nothing where there is one."""
@@ -263,7 +266,8 @@ def lines_of(
         if name not in preset.parameters:
             known = ", ".join(preset.parameters)
             raise InvalidInput(f"{preset.name} has no parameter {name!r}; it has {known}")
-        values[name] = value
+        # As one word of its line, whatever is in it: the name of a client may have blanks.
+        values[name] = quote(value) if _SEVERAL.search(value) else value
     steps = [Step(*(part.format_map(values) for part in step)) for step in preset.steps]
     needed = {step.of for step in steps}
     if steps and needed.isdisjoint({"", *served}):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import ClientIdentified, ConnectionClosed, FaultFired
+from mockforge_brokers.journal import Row
 
 from mockforge_tui.brokers import Brokers
 from mockforge_tui.console.chaos import run, streams, verdict
@@ -105,6 +106,13 @@ def test_a_run_ends_by_itself_and_lines_come_in_their_time(scene: Scene) -> None
 def test_parameters_stand_in_the_lines(scene: Scene) -> None:
     scene.run("chaos start half-open -s client=dev-* -s time=7s")
     assert lines(scene) == ["fault add blackhole client:dev-* conn<=0 7s --for 7s"]
+
+
+def test_a_parameter_is_one_word_whatever_is_in_it(scene: Scene) -> None:
+    scene.run('chaos start flaky-wifi -s client="my (other) app"')
+    row = Row("mqtt", 0, "PUBLISH", client="my (other) app")
+    assert all(rule.match.matches(row) for rule in scene.faults.rules.values())
+    scene.run("chaos stop")
 
 
 def test_a_fault_of_no_probability_is_left_out() -> None:
