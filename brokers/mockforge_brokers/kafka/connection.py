@@ -110,17 +110,19 @@ class KafkaConnection:
     # What transport calls.
 
     def receive(self, data: bytes) -> int:
-        requests = self._requests
+        requests, splitter = self._requests, self._splitter
         if requests.ended:
             return 0
         try:
-            frames = self._splitter.cut(data)
+            if not splitter.pending and requests.run_alone(data):
+                return 0
+            frames = splitter.cut(data)
             if frames:
                 requests.run(frames)
                 # The splitter hands out whole frames before it complains of what follows them.
-                if self._splitter.pending:
+                if splitter.pending:
                     # What stands behind them may be an impossible size: that is reported at once.
-                    requests.run(self._splitter.cut(b""))
+                    requests.run(splitter.cut(b""))
         except ProtocolError as error:
             if isinstance(error, TooLarge):
                 self._environment.usage.count("kafka_request")
@@ -128,7 +130,7 @@ class KafkaConnection:
             if not requests.identified:
                 wrong = misdirected(data, self._peer.listener, self._environment.listeners)
             self.violated(wrong or error.text)
-        return self._splitter.pending
+        return splitter.pending
 
     def take_rest(self) -> bytes:
         return self._splitter.take()

@@ -9,16 +9,18 @@ from unittest.mock import patch
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from mockforge_brokers.journal import OUT
 from mockforge_brokers.kafka import requests as kafka_requests
 from mockforge_brokers.kafka.apis.logs import produce_path
+from mockforge_brokers.kafka.codes import ApiKey
 from mockforge_brokers.kafka.varints import write_uvarint
-from mockforge_brokers.kafka.wire.frames import encode_request
+from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest
 from msgspec import Struct
 
 from brokers.branches import missed_branches
 
-from .scene import Scene, produce
+from .scene import Scene, fetch, produce
 
 IDS = (b"\1" * 16, b"\2" * 16)
 
@@ -90,9 +92,12 @@ Step = Request | str
 
 
 def play(
-    steps: Sequence[Step], cuts: Sequence[int], *, fast: bool, watched: bool
+    steps: Sequence[Step], cuts: Sequence[int] | None, *, fast: bool, watched: bool
 ) -> tuple[object, ...]:
-    """Output, what is stored, what was seen and counted, and how the connection stands."""
+    """Output, what is stored, what was seen and counted, and how the connection stands.
+
+    Without `cuts` each request is a burst of its own.
+    """
     scene = Scene()
     broker, cluster = scene.broker, scene.broker.cluster
     make(scene, "t", IDS[0])
@@ -111,8 +116,9 @@ def play(
         for number, step in enumerate([*steps, ""]):
             if isinstance(step, Request):
                 run.append(step.frame(number))
-                continue
-            send(client, b"".join(run), cuts)
+                if cuts is not None:
+                    continue
+            send(client, b"".join(run), cuts or ())
             run.clear()
             if step == "again":
                 broker.delete_topic("t")
@@ -176,14 +182,14 @@ requests = st.builds(
 
 
 @st.composite
-def scripts(draw: st.DrawFn) -> tuple[list[Step], list[int]]:
+def scripts(draw: st.DrawFn) -> tuple[list[Step], list[int] | None]:
     steps: list[Step] = []
     for _ in range(draw(st.integers(1, 5))):
         one = draw(requests)
         steps += [one] * draw(st.integers(1, 4))
         if draw(st.integers(0, 3)) == 0:
             steps.append(draw(st.sampled_from(["again", "other"])))
-    return steps, draw(st.lists(st.integers(0, 3_000), max_size=6))
+    return steps, draw(st.none() | st.lists(st.integers(0, 3_000), max_size=6))
 
 
 OLD, NEW = Request(version=8), Request(version=9)
@@ -204,6 +210,14 @@ def like(request: Request, **changes: object) -> Request:
 @example(([NEW, NEW, like(NEW, values=LARGE), NEW], [60, 200, 40_100]))
 @example(([NEW, like(NEW, values=LARGE), NEW], [*range(1_000, 40_000, 9_000), 40_190]))
 @example(([OLD, like(OLD, values=LARGE), OLD], [*range(1_000, 40_000, 9_000), 40_190]))
+# Each alone in its burst: repeated, nearly the same, large, with another API's between.
+@example(([OLD] * 20, None))
+@example(([NEW] * 4, None))
+@example(([NEW, NEW, NEW, like(NEW, partition=1), like(NEW, client="x"), NEW, "again", NEW], None))
+@example(([NEW, NEW, NEW, like(NEW, patch=(-1, 1)), NEW, like(NEW, values=LARGE), NEW], None))
+@example(([NEW, "other", NEW, NEW, "other", NEW, like(NEW, values=(b"w",)), NEW], None))
+@example(([NEW, NEW, like(NEW, tail=b"\0"), NEW, like(NEW, cut=1), NEW], None))
+@example(([like(OLD, sequence=n, epoch=1) for n in (0, 1, 2, 3, 3, 9, 4)], None))
 # In pieces whose first has not all of the request's head, or of the batch's.
 @example(([NEW, like(NEW, values=LARGE)], [len(NEW.frame(0)) + 20]))
 @example(([OLD, like(OLD, values=LARGE)], [len(OLD.frame(0)) + 80]))
@@ -249,13 +263,63 @@ def like(request: Request, **changes: object) -> Request:
 @example(([NEW, like(NEW, ending=b"\1\0\0\0")], []))
 @example(([NEW, like(NEW, ending=b"\xff\xff\xff\xff\xff\xff\0\0\0")], []))
 def test_fast_path_and_general_path_have_the_same_outcome(
-    script: tuple[list[Step], list[int]],
+    script: tuple[list[Step], list[int] | None],
 ) -> None:
     steps, cuts = script
     # Who watches sees each record, for which the log tells more of each batch.
     for watched in (False, True):
         general = play(steps, cuts, fast=False, watched=watched)
         assert play(steps, cuts, fast=True, watched=watched) == general
+
+
+def test_a_request_that_is_alone_in_its_burst_waits_behind_others_all_the_same():
+    scene = Scene()
+    scene.broker.create_topic("t", 2)
+    client = scene.network.connect()
+    for number in range(3):
+        client.send(NEW.frame(number))
+    client.take()
+    waiting = fetch("t", 0, wait=1_000)
+    waiting.topics[0].partitions[0].partition = 1
+    client.send(encode_request(waiting, 12, 3, "shop"))
+    # Behind a parked one, then behind those that wait because the client takes nothing.
+    client.send(NEW.frame(4))
+    client.connection.set_writable(False)
+    scene.clock.advance(1)
+    client.send(NEW.frame(5))
+    assert [number for number, _ in answered(client)] == [3]
+    client.connection.set_writable(True)
+    client.send(NEW.frame(6))
+    client.connection.end("over")
+    client.connection.receive(NEW.frame(7))
+    assert answered(client) == [(4, 3), (5, 4), (6, 5)]
+
+
+def answered(client) -> list[tuple[int, int]]:
+    """Correlation ids, with the offsets of what was produced."""
+    found = []
+    for frame in client.connection.splitter(OUT).feed(client.take()):
+        number = int.from_bytes(frame[4:8])
+        offset = -1
+        if number != 3:
+            message = decode_response(frame, ApiKey.PRODUCE, 9)[1]
+            offset = message.responses[0].partition_responses[0].base_offset
+        found.append((number, offset))
+    return found
+
+
+@pytest.mark.parametrize("requests", [1, 2], ids=["alone", "two in a burst"])
+def test_answers_are_read_by_correlation_ids_below_zero(requests):
+    scene = Scene()
+    scene.broker.create_topic("t", 1)
+    client = scene.network.connect()
+    client.send(NEW.frame(0))
+    client.take()
+    frame = NEW.frame(0)
+    client.send((frame[:8] + b"\xff\xff\xff\xfe" + frame[12:]) * requests)
+    for answer in client.connection.splitter(OUT).feed(client.take()):
+        (row,) = client.connection.rows(OUT, answer)
+        assert (row.operation, row.correlation, row.error) == ("Produce", -2, "")
 
 
 def test_a_connection_knows_so_many_partitions_and_begins_anew_behind_them():

@@ -4,11 +4,11 @@ What it does. A producer that sends one partition a request sends the same bytes
 only size, correlation id and the records with their length differ. The general path
 (`ProduceHandler`) decodes a request, looks up its topic and encodes its answer; what it found out
 is kept as a `ProducePath` of the connection, and the next frame is compared with it: two slices
-and one length. If they fit, the records go to the log at once, and the answer is the one before
-with another correlation id and other offsets. A connection has a path for each partition that it
-produces to (`ProducePaths`), since clients send their requests in turns. A large frame comes in
-the pieces in which it was read: they are checked as they are, and lie so in the log until somebody
-looks into them.
+and one length, or the slices alone if the last two were as long. If they fit, the records go to the
+log at once, and the answer is the one before with another correlation id and other offsets. A
+connection has a path for each partition that it produces to (`ProducePaths`), since clients send
+their requests in turns. A large frame comes in the pieces in which it was read: they are checked as
+they are, and lie so in the log until somebody looks into them.
 
 When it may be taken. `learn` makes a path of a request that
 
@@ -33,7 +33,7 @@ test_produce_path.py compares them.
 
 from __future__ import annotations
 
-import struct
+from struct import Struct
 from typing import Final
 
 from ...records import HEADER_SIZE
@@ -49,10 +49,11 @@ _FIRST_FLEXIBLE: Final = 9
 _FLEXIBLE_END: Final = b"\0\0\0"
 """No tagged fields of partition, topic and request."""
 
-_LENGTH = struct.Struct(">i")
-_HEAD = struct.Struct(">ii")
-_OFFSET = struct.Struct(">q")
-_OFFSETS = struct.Struct(">qqq")
+_LENGTH = Struct(">i")
+_CORRELATION_ID = Struct(">i").unpack_from
+_HEAD = Struct(">ii")
+_OFFSET = Struct(">q")
+_OFFSETS = Struct(">qqq")
 _MARK: Final = 0x0102030405060708
 
 
@@ -61,11 +62,18 @@ class ProducePath:
 
     __slots__ = (
         "_after",
+        "_alike",
         "_api_and_version",
         "_before",
+        "_begin",
+        "_end",
         "_flexible",
+        "_lead",
+        "_pack",
         "_prefix",
+        "_seen",
         "_size",
+        "_start",
         "_terms",
         "_topic",
         "begin",
@@ -93,6 +101,12 @@ class ProducePath:
         self._api_and_version = frame[_API_AND_VERSION]
         self._prefix = frame[AFTER_CORRELATION_ID:prefix_end]
         self._flexible = version >= _FIRST_FLEXIBLE
+        self._seen = self._alike = 0
+        """Bytes of the last request, and of those of which is known what follows."""
+        self._lead = self._begin = b""
+        """What they begin with, and what stands between correlation id and records."""
+        self._start = self._end = 0
+        """Where their records are."""
         # The answer's bytes but for correlation id, base offset and log start offset.
         # The mark stands where the base offset will, and nowhere else in the answer.
         sample = write_response(version, 0, [(topic, [PartitionResult(log.partition, 0, _MARK)])])
@@ -100,6 +114,7 @@ class ProducePath:
         self._size = len(sample) - 4
         self._before = sample[_HEAD.size : at]
         self._after = sample[at + _OFFSETS.size :]
+        self._pack = Struct(f">ii{len(self._before)}sqqq{len(self._after)}s").pack
 
     @classmethod
     def learn(
@@ -127,6 +142,17 @@ class ProducePath:
 
         `head` is the frame, or the first piece of it.
         """
+        if (
+            len(head) == self._alike
+            and head.startswith(self._lead)
+            and head.startswith(self._begin, AFTER_CORRELATION_ID)
+            and self._terms is self.log.terms
+            and (not self._flexible or head.endswith(_FLEXIBLE_END))
+        ):
+            return head[self._start : self._end]
+        return self._records_of_other_size(head, frame)
+
+    def _records_of_other_size(self, head: bytes, frame: Frame) -> Buffer | None:
         # `terms` is replaced by whatever could change how the log takes a batch: one identity in
         # the place of a look-up of the topic, its configuration and its end.
         if head[_API_AND_VERSION] != self._api_and_version or self._terms is not self.log.terms:
@@ -152,8 +178,7 @@ class ProducePath:
         if length < 0 or at + length != end:
             return None
         if length < LARGE:
-            # Names may be most of the request, and a view would keep them.
-            return (head if head is frame else whole(frame))[at:end]
+            return self._small_records(head if head is frame else whole(frame), at, end)
         body = at + HEADER_SIZE
         # A header that stands in two pieces is rare, and the general path joins them.
         if len(head) < body:
@@ -167,6 +192,18 @@ class ProducePath:
             pieces.append(last if end == size else memoryview(last)[: end - size])
         return Scattered(pieces, length)
 
+    def _small_records(self, frame: bytes, start: int, end: int) -> bytes:
+        size = len(frame)
+        if size == self._seen:
+            # Those as long as this one follow each other: if they are alike, their records are
+            # where its records are.
+            self._alike, self._start, self._end = size, start, end
+            self._lead = frame[: _API_AND_VERSION.stop]
+            self._begin = frame[AFTER_CORRELATION_ID:start]
+        self._seen = size
+        # Names may be most of the request, and a view would keep them.
+        return frame[start:end]
+
     @property
     def key(self) -> bytes:
         """What stands in front of the records' length, behind the correlation id."""
@@ -174,14 +211,10 @@ class ProducePath:
 
     def response(self, frame: bytes, base_offset: int) -> bytes:
         """The answer to `frame`: its records are in the log now."""
-        return b"".join(
-            (
-                self._size.to_bytes(4, "big"),
-                frame[8:12],
-                self._before,
-                _OFFSETS.pack(base_offset, -1, self.log.log_start_offset),
-                self._after,
-            )
+        (correlation_id,) = _CORRELATION_ID(frame, _API_AND_VERSION.stop)
+        start = self.log.log_start_offset
+        return self._pack(
+            self._size, correlation_id, self._before, base_offset, -1, start, self._after
         )
 
     def refusal(self, frame: bytes, result: PartitionResult) -> bytes:

@@ -18,6 +18,7 @@ from ...records import (
     build_marker,
     crc_of_large,
     place,
+    place_whole,
     read_batch_header,
     read_records,
     unpack_header,
@@ -200,7 +201,11 @@ class PartitionLog(Segments):
         if (crc32c(head[CRC_FROM:]) if small else crc_of_large(batch)) != crc:
             return -1
         base_offset = self.high_watermark
-        self._keep(base_offset, place(batch, base_offset, self.leader_epoch), delta, newest)
+        if small:
+            placed: Buffer = place_whole(head, base_offset, self.leader_epoch)
+        else:
+            placed = place(batch, base_offset, self.leader_epoch)
+        self._keep(base_offset, placed, delta, newest)
         if producer is not None:
             self.producers.went_on(producer_id, producer, (sequence, delta, newest, base_offset))
         self.records_in += count
