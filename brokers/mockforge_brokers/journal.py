@@ -24,8 +24,9 @@ _TAPE: Final = 1024
 _FIRST: Final = attrgetter("first")
 _SLACK_OF_ONE: Final = 6
 """Where one connection's share is met, one part in 2 to the power of this is made free."""
-_SLACK_OF_ENDED: Final = 8
-"""The same where too many connections ended: some ten tapes at a time."""
+_SLACK_OF_ENDED: Final = 6
+"""The same where too many connections ended: some fifty tapes at a time, since each time what came
+so far becomes a page, and those with something of theirs are walked through."""
 _MARKED: Final = 128
 """Bytes of a frame, from each end, that its mark is of."""
 

@@ -275,16 +275,16 @@ def walks(monkeypatch: pytest.MonkeyPatch) -> list[Page]:
 def test_tapes_of_ended_connections_that_leave_together_walk_once_through_each_page(walks):
     kept = Journal(ManualClock(), Limits(journal_ended=2_600))
     tapes = [kept.open("lines", number, owner()) for number in range(2_601)]
-    others = [kept.open("lines", number, owner()) for number in range(30)]
+    others = [kept.open("lines", number, owner()) for number in range(90)]
     for number in range(20_000):
-        (tapes[:11] + others)[number % 41].add(IN, b"x")
+        (tapes[:41] + others)[number % 131].add(IN, b"x")
     kept.seal()
     pages = len(kept.pages)
     assert pages > 10
     walks.clear()
     for tape in tapes:
         tape.end(past())
-    assert kept.ended_left == 11
+    assert kept.ended_left == 41
     assert not any(chunks_of(tape) for tape in tapes)
     assert len(walks) == pages
 

@@ -41,8 +41,8 @@ class Idle:
 
     def watch(self) -> None:
         """Look from now on, as long as there are connections."""
-        most = self._config.number(_KEY)
-        if self._armed or most < 0:
+        # Each connection asks for it, and the setting is looked for in four places.
+        if self._armed or (most := self._config.number(_KEY)) < 0:
             return
         self._armed = True
         pause = max(_LEAST, most / 1000 / _LOOKS)
