@@ -33,9 +33,12 @@ from mockforge_brokers.kafka.wire.messages.offsets import (
 )
 from mockforge_brokers.kafka.wire.messages.transactions import AddPartitionsToTxnTopic
 from mockforge_brokers.kafka.wire.schema import Message
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.actions import Watch
 from mockforge_brokers.misbehaviour.rules import Match, Rule
 from mockforge_brokers.mqtt.codes import PacketType
+from mockforge_brokers.mqtt.sn import messages as sn
+from mockforge_brokers.mqtt.sn.codec import encode
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import (
     Ack,
@@ -101,7 +104,7 @@ def _mqtt() -> Words:
     return [
         say(0, Connect("dev-7", 5, user_name="alice", password=b"a", will=will)),
         say(1, Connect("dev-8", 5, user_name="bob", password=b"b")),
-        say(1, Subscribe(1, [Request("sensors/#", 2)])),
+        say(1, Subscribe(1, [Request("sensors/#", 2)], {"user_property": [("trace", "b")]})),
         say(0, Publish("sensors/a", BODY, 0, properties=told)),
         say(0, Publish("sensors/b", b"21.5", 1, packet_id=2, retain=True)),
         say(1, Ack(PacketType.PUBACK, 1)),
@@ -115,6 +118,21 @@ def _mqtt() -> Words:
         say(1, Connect("dev-8", 5)),
         say(0, Disconnect()),
     ]
+
+
+def _mqtt_sn() -> Words:
+    spoken = [
+        sn.Connect("dev-9", 600),
+        sn.Register(1, "sensors/a"),
+        sn.Subscribe(2, topic_name="sensors/a", qos=1),
+        sn.Publish(1, BODY, 1, message_id=3),
+        sn.Puback(1, 1),
+        sn.Publish(7, b"lost", 1, message_id=4),
+        sn.Pingreq(),
+        sn.Unsubscribe(5, topic_name="sensors/a"),
+        sn.Disconnect(),
+    ]
+    return [(0, encode(each)) for each in spoken]
 
 
 def telling(count: int) -> Words:
@@ -200,6 +218,7 @@ def _amqp_1_0() -> Words:
 CONVERSATIONS: Final = {
     "kafka": ("kafka", _kafka),
     "mqtt": ("mqtt", _mqtt),
+    "mqtt-sn": ("mqtt", _mqtt_sn),
     "amqp": ("amqp", _amqp),
     "amqp 1.0": ("amqp", _amqp_1_0),
 }
@@ -264,6 +283,7 @@ class Stage:
         # However slow the machine is, what comes is handled in one go.
         self.scene.environment.turn.length = 60.0
         self._server.backlog.crowded = lambda: False  # type: ignore[method-assign]
+        self._listener = Listener(self.protocol, port=1, datagram=name == "mqtt-sn")
         self._begun = 0.0
         self._seen = Seen()
         self.scene.spine.watch(self._note)
@@ -287,12 +307,11 @@ class Stage:
         """All that is to be said; what waits behind its end has its time, too."""
         self.scene.environment.last_connection = 0
         self._prepare()
-        listener = next(each for each in self.scene.listeners if each.protocol == self.protocol)
         ends: list[Endpoint] = []
         self._begun = self.scene.time.now()
         self._seen = seen = Seen()
         for _ in range(len({client for client, _ in self.words})):
-            end = self._server._endpoint(listener)
+            end = self._server._endpoint(self._listener)
             end.connection_made(_NotingWire(self._now))  # type: ignore[arg-type]
             ends.append(end)
         for client, data in self.words:

@@ -17,7 +17,7 @@ from mockforge_brokers.kafka.apis import HANDLERS
 from mockforge_brokers.kafka.codes import ApiKey
 from mockforge_brokers.kafka.words import UNSERVED
 from mockforge_brokers.misbehaviour.actions import ACTIONS, ActionKind, Parameter
-from mockforge_brokers.misbehaviour.possible import FrameKind
+from mockforge_brokers.misbehaviour.possible import AT_AN_END, OPEN, FrameKind
 from mockforge_brokers.misbehaviour.rules import Match, Rule, Trigger
 from mockforge_brokers.protocols import protocol_of
 
@@ -44,12 +44,22 @@ _OPTIONS: Final = {"reset": "--rst"}
 _TELLING: Final = {
     "kafka": (("Produce", "acks=0"), ("Fetch", "error_code=3")),
     "mqtt": (("PUBLISH", "topic_name=sensors/z"), ("PUBLISH", "retain=true")),
+    "mqtt-sn": (("PUBLISH", "qos=0"), ("PUBLISH", "retain=true")),
     "amqp": (("basic.publish", "routing_key=a"), ("basic.deliver", "routing_key=a")),
     "amqp 1.0": (("transfer", "settled=true"), ("transfer", "settled=true")),
 }
 """What a client sends and what it gets of a message, each with another value for a field."""
 _WAYS: Final = {None: "", IN: " --dir in", OUT: " --dir out"}
-_REMEDIES: Final = ("dir is", "leave it out", "name ", "give ", "needs ", "use ", "is a field of")
+_REMEDIES: Final = (
+    "dir is",
+    "leave it out",
+    "name ",
+    "give ",
+    "needs ",
+    "use ",
+    "it takes ",
+    "is a field of",
+)
 
 _stages: dict[str, tuple[Stage, list[list[Row]], Seen]] = {}
 
@@ -215,7 +225,8 @@ def test_each_action_is_done_by_each_scope() -> None:
         stage, frames, _ = stage_of(name)
         way = OUT if kind.name == "inject" else IN
         operation = _TELLING[name][way][0]
-        text = f"proto:{stage.protocol} {scope} op={operation}"
+        text = f"proto:{stage.protocol} op={operation}"
+        text += "" if scope.startswith("op=") else f" {scope}"
         if (text, way) not in matches:
             matches[text, way] = frame_match(text, way), matched(frames, text, way)[:1]
         if (kind.name, name) not in actions:
@@ -249,6 +260,27 @@ def test_no_frame_has_what_frames_of_its_kind_are_said_to_lack(name: str) -> Non
 
 def test_apis_that_are_not_served_are_known_to_be_asked_for_only() -> None:
     assert {key for key in ApiKey if key not in HANDLERS} == UNSERVED
+
+
+@pytest.mark.parametrize("name", ["kafka", "mqtt", "mqtt-sn"])
+def test_what_can_be_done_at_a_beginning_is_done_there_and_all_else_is_refused(name: str) -> None:
+    stage, _, before = stage_of(name)
+    for kind in ACTIONS.values():
+        leading, _ = next(lines(kind, name, IN))
+        seen = conversed(stage, f"fault add {kind.name} proto:{stage.protocol} op=open{leading}")
+        assert (seen is not None) == (kind.action in AT_AN_END[OPEN]), kind.name
+        if seen is not None:
+            beginnings = [(number, IN, "open") for number in range(1, len(before.ends) + 1)]
+            assert [frame for _, frame in seen.fired] == beginnings
+            assert (seen.wires, seen.ends) != (before.wires, before.ends)
+
+
+@pytest.mark.parametrize("name", ["mqtt", "mqtt-sn"])
+def test_what_has_no_body_has_its_head_corrupted(name: str) -> None:
+    stage, _, before = stage_of(name)
+    seen = conversed(stage, "fault add corrupt op:PINGRESP")
+    assert seen is not None
+    assert seen.wires != before.wires
 
 
 _SEED: Final = 7
