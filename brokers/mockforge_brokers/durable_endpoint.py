@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from .accepting import Accepting
 from .endpoint import Endpoint
-from .fairness import FULL
 from .journal import IN
 from .listener import Listener
 from .storage.store import Store
@@ -89,8 +88,8 @@ class DurableEndpoint(Endpoint):
                 # What all of this turn caused is written as one, before they are answered.
                 Endpoint._answer(self, data, tail)
                 return
-            # Behind a full read the next one comes in the same turn.
-            if len(data) >= FULL or not turns.may_answer(self):
+            # Each full read of one client is a group: it sends while one of them is written.
+            if not turns.may_answer(self):
                 self._keep_read(data, tail)
                 self.wake()
                 return

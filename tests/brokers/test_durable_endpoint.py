@@ -1,7 +1,6 @@
 """What confirms leaves when it is true, in order, and in one write; no sockets."""
 
 import asyncio
-from itertools import pairwise
 
 import pytest
 from mockforge_brokers.clock import ManualClock
@@ -214,21 +213,12 @@ def test_no_crowd_is_answered_before_its_facts_are_on_disk():
     run(test, prompt=True)
 
 
-def test_what_full_reads_bring_in_one_turn_is_written_as_one():
-    """Behind each comes the next one, of a publisher that waits for none of them alone."""
-
+def test_a_full_read_is_written_and_answered_while_its_client_sends_more():
     async def test(scene):
         one, written = scene.join()
-        groups = scene.store.group
-        texts = [b"%d" % number * (FULL // 2) for number in range(4)]
-        for first, second in pairwise(texts[:3]):
-            one.data_received(b"keep %b\nkeep %b\n" % (first, second))
-        assert (written, scene.disk.rows) == ([], {})
-        await asyncio.sleep(0)
-        assert (len(scene.disk.rows), scene.store.group - groups) == (4, 1)
-        assert [len(each) for each in written] == [4 * len(b"keep \n" + texts[0])]
-        one.data_received(b"keep %b\n" % texts[3])
-        assert (len(scene.disk.rows), len(written)) == (5, 2), "a read that is not full is the last"
+        for number in range(1, 4):
+            one.data_received(b"keep %b\n" % (b"%d" % number * FULL))
+            assert (len(scene.disk.rows), len(written)) == (number, number)
 
     run(test, prompt=True)
 

@@ -12,7 +12,7 @@ from .parts import Piece
 _ENTRY: Final = Layout("<QIIIIII")
 ENTRY: Final = _ENTRY.size
 """Bytes of each piece of a run in its frame's index."""
-_PIECE: Final = 16 * 1024
+_PIECE: Final = 32 * 1024
 """Bytes of contents that have one checksum, about: where one of them is damaged all of these are
 lost, and to ask for a checksum takes longer than that of a KB itself."""
 

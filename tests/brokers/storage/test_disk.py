@@ -670,11 +670,11 @@ def test_damage_in_rows_that_were_written_together_costs_those_of_its_piece(tmp_
     wrong = path.read_bytes().replace(contents[9], contents[9].replace(b"9", b"8", 1))
     path.write_bytes(wrong)
     kept, notes = read(tmp_path)
-    # 16 KB have one checksum.
-    there = [(at, b"<%b>" % contents[at]) for at in range(20) if at not in range(8, 12)]
+    # 32 KB have one checksum.
+    there = [(at, b"<%b>" % contents[at]) for at in range(20) if at not in range(8, 16)]
     assert kept.logs == {0: [*there, (20, b"behind")]}
     assert len(notes) == 1
-    assert "4 rows have a wrong checksum and are out" in notes[0]
+    assert "8 rows have a wrong checksum and are out" in notes[0]
     assert (tmp_path / f"{FIRST}.damaged-1").read_bytes() == wrong
     again, notes = read(tmp_path)
     assert (again.logs, notes) == (kept.logs, []), "it is said once"

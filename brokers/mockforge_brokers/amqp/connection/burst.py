@@ -81,6 +81,9 @@ _TOGETHER: Final = 64 * 1024
 """Bytes of alike ones that are as many: what is done for them is less than half of a step each."""
 _MOST_TOGETHER: Final = 256
 """So many more than may be kept come before the look at what is."""
+_LOOKS: Final = 4
+"""Behind several that came together: what the end of a read lacks is looked at twice, and once more
+when it is whole, and alone."""
 _MOST_PUBLICATIONS: Final = 8192
 _LARGE: Final = 16 * 1024
 """Bytes of a body whose parts are not worth to be copied before the last one is there."""
@@ -95,6 +98,7 @@ class BurstReader:
         "_last",
         "_other",
         "_publications",
+        "_several",
         "_turn",
         "held",
         "holding",
@@ -126,6 +130,8 @@ class BurstReader:
         self._other = other
         self._last: Publication | None = None
         self._publications: dict[bytes, Publication] = {}
+        self._several = 0
+        """How many looks more are worth it, also at the first message of a read."""
 
     def walk(self, data: bytes, at: int) -> int:
         """Handle the whole frames from `at` on; returns where the first incomplete one begins.
@@ -199,9 +205,11 @@ class BurstReader:
                 ):
                     span, size, extra = known_span, known_size, known_extra
                     # Behind the first one: where keys come in turn each is another. Large ones
-                    # are worth it, since none is copied then.
-                    if (count or size > BULKY) and together:
-                        if more := self._together(last, data, at):
+                    # are worth it, since none is copied then, and so are those of who sent several.
+                    if (count or size > BULKY or self._several) and together:
+                        more = self._together(last, data, at)
+                        self._several = _LOOKS if more > 1 else max(0, self._several - 1)
+                        if more:
                             at += more * span
                             count += more
                             if turn.now() > turn.until:
@@ -347,9 +355,10 @@ class BurstReader:
         return head.pack(BODY, number, size).startswith(data[body : body + HEAD_SIZE])
 
     def missing(self, data: bytes, at: int) -> int:
-        """How many bytes a large publish, or a large body frame, lacks that begins at `at`; else 0.
+        """How many bytes a publish, or a large body frame, lacks that begins at `at`; else 0.
 
-        A message of several frames is waited for frame by frame.
+        A message of several frames is waited for frame by frame. A small publish is worth it where
+        much stood before it: as much may come behind it, and is not copied with it then.
         """
         if len(data) - at >= HEAD_SIZE and data[at] == BODY:
             size: int = head.unpack_from(data, at)[2]
@@ -364,7 +373,7 @@ class BurstReader:
         body: int = start + length + OVERHEAD
         if len(data) - body < HEAD_SIZE or head.unpack_from(data, body)[::2] != (BODY, size):
             return 0
-        return body + size + OVERHEAD - len(data) if size > _LARGE else 0
+        return body + size + OVERHEAD - len(data) if size > _LARGE or at > _LARGE else 0
 
     def _publication(self, data: bytes, at: int) -> Publication | None:
         """What a publish's method frame stands for; None leaves it to the general path."""
