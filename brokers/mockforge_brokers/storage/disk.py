@@ -13,10 +13,10 @@ from . import first_format
 from . import segments as form
 from .facts import POSITION_BITS, Kept
 from .live import Live, Segment, place_of
-from .lock import locked
+from .lock import LOCK, locked
 from .missing import Missing, missing_in, note, note_oldest, noted, words
 from .reading import LIST, Reader, free_name, number_of, path_of, paths_in
-from .refused import OURS, DataError, newer, unusable
+from .refused import OURS, DataError, misnamed, must_be_file, newer, unusable
 from .segment_file import FLAGS, SEGMENT, SegmentFile, sync_folder, to_disk
 from .segments import Entity
 
@@ -44,6 +44,8 @@ class Files:
         self._dice = SystemRandom()
         try:
             _make(folder)
+            for path in (folder / LOCK, folder / LIST, folder / first_format.FILE):
+                must_be_file(path)
             self._lock = locked(folder)
         except OSError as error:
             raise unusable(folder, error) from None
@@ -59,11 +61,15 @@ class Files:
     def _check(self) -> bool:
         """Whether it is of the first format."""
         first = first_format.is_first(self.folder)
+        others: dict[Path, Path] = {}
         for path in paths_in(self.folder):
+            must_be_file(path)
             with path.open("rb") as file:
                 head = form.read_head(file.read(form.HEAD))
             if head is not None and head.version > form.VERSION:
                 raise newer(path, head.version)
+            if head is not None and head.number != number_of(path):
+                others[path] = path_of(self.folder, head.number)
             if first:
                 # Of an attempt to leave the first format that was not ended; or somebody put the
                 # old file back.
@@ -72,6 +78,8 @@ class Files:
                     f"{path} is left out, since data of format {first_format.FIRST} are beside "
                     f"it, which it may have been made from; it is {aside} now"
                 )
+        if others and not first:
+            raise misnamed(others)
         for path in self.folder.glob(f"kept-*.seg{RENEWED}"):
             # The segment itself is there, or nothing is wanted of it.
             path.unlink()
@@ -103,12 +111,12 @@ class Files:
     def _read(self) -> Kept:
         if self._of_first_format:
             return self._leave_first_format()
-        reader = Reader(self.live, self.notes)
-        paths = paths_in(self.folder)
+        paths, known = paths_in(self.folder), noted(self.folder)
+        reader = Reader(self.live, self.notes, there=known[1] if known else 0)
         if missing := missing_in(self.folder, paths):
             raise self._without(missing, paths)
         begun = (self.folder / first_format.FILE).exists()
-        if paths and begun and noted(self.folder) is None:
+        if paths and begun and known is None:
             self.unsure = True
             self.notes.append(
                 f"{self.folder / LIST} is not there, or damaged: whether a segment is missing "

@@ -21,10 +21,12 @@ FIRST: Final = 1
 
 
 def is_first(folder: Path) -> bool:
-    """Whether the folder has data of the first format. Raises DataError."""
+    """Whether the folder has data of the first format. Raises OSError, DataError."""
     path = folder / FILE
     if not path.exists() or not path.stat().st_size:
         return False
+    # SQLite does not say what the system has against it.
+    path.open("rb").close()
     connection = _opened(path)
     try:
         execute = connection.execute

@@ -8,14 +8,14 @@ from typing import Final
 
 from .refused import OURS, DataError
 
-_NAME: Final = "lock"
+LOCK: Final = "lock"
 _MOST: Final = 32
 """Bytes of it: the number of a process."""
 
 
 def locked(folder: Path) -> int:
     """The folder's lock, for as long as this process lives. Raises OSError, DataError."""
-    lock = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, OURS)
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, OURS)
     try:
         _take(lock)
     except (BlockingIOError, PermissionError):
@@ -32,7 +32,7 @@ def locked(folder: Path) -> int:
     if os.fstat(lock).st_size > _MOST:
         os.close(lock)
         raise DataError(
-            f"{folder / _NAME} is no file of this program, which would write to it: give another "
+            f"{folder / LOCK} is no file of this program, which would write to it: give another "
             "--data-dir"
         )
     # Who has it is for people, and a full disk no reason not to read what is there.

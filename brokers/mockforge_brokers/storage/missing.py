@@ -22,6 +22,7 @@ from .segment_file import FLAGS
 _LINE: Final = re.compile(rb"([0-9]{8}) ([0-9a-f]{8})\n")
 """A number and its checksum."""
 _NEWEST_AT: Final = 18
+_SIZE: Final = 2 * _NEWEST_AT
 _NAMED: Final = 5
 """Logs of which something is missing that are named; the rest is counted."""
 
@@ -70,7 +71,8 @@ def _put(folder: Path, at: int, data: bytes, flags: int = 0) -> None:
 def noted(folder: Path) -> tuple[int, int] | None:
     """The oldest and the newest; None where the file is not there, or not as it was."""
     try:
-        data = (folder / LIST).read_bytes()
+        with (folder / LIST).open("rb") as file:
+            data = file.read(_SIZE + 1)
     except FileNotFoundError:
         return None
     found = _LINE.findall(data)

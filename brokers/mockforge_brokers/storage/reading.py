@@ -46,11 +46,13 @@ class Reader:
     """Reads segments in their order; `damaged` has the rows that are out, and their files.
 
     `mends`: the room that was made ahead is given back, and a segment that has only that. What is
-    torn is `cut` by who has set aside what follows it, and a copy of it.
+    torn is `cut` by who has set aside what follows it, and a copy of it. Segments up to the number
+    `there` had their heads on disk.
     """
 
-    def __init__(self, live: Live, notes: list[str], *, mends: bool = True) -> None:
+    def __init__(self, live: Live, notes: list[str], *, mends: bool = True, there: int = 0) -> None:
         self._mends = mends
+        self._there = there
         self.damaged: dict[int, Path] = {}
         self._live = live
         self._notes = notes
@@ -74,7 +76,9 @@ class Reader:
         data = path.read_bytes()
         head = form.read_head(data)
         if head is None:
-            if self._mends and not following and form.is_begun(data, number_of(path)):
+            number = number_of(path)
+            begun = number > self._there and form.is_begun(data, number)
+            if self._mends and not following and begun:
                 path.unlink()
                 self._notes.append(
                     f"{path}: its {len(data)} bytes are no more than a part of its head, as where "
@@ -82,7 +86,7 @@ class Reader:
                 )
                 return True
             raise _broken(path, 0, "its head has a wrong checksum", following)
-        version, salt, _ = head
+        version, salt = head.version, head.salt
         segment = Segment(number_of(path), salt, form.HEAD, version=version)
         self._live.add(segment)
         if self._mends:

@@ -169,6 +169,7 @@ class Head(NamedTuple):
     version: int
     salt: int
     before: int | None
+    number: int
 
 
 def head_of(number: int, salt: int, before: int = 0, version: int = VERSION) -> bytes:
@@ -181,10 +182,10 @@ def read_head(data: bytes) -> Head | None:
     head, crc = data[: _HEAD.size], data[_HEAD.size : _HEAD.size + CRC]
     if len(data) < HEAD or crc32(head) != int.from_bytes(crc, "little"):
         return None
-    magic, version, _, before, salt = _HEAD.unpack(head)
+    magic, version, number, before, salt = _HEAD.unpack(head)
     if magic != _MAGIC:
         return None
-    return Head(version, salt, before if version > _THIRD else None)
+    return Head(version, salt, before if version > _THIRD else None, number)
 
 
 def is_begun(data: bytes, number: int) -> bool:

@@ -433,7 +433,7 @@ class Writer(RowWriter):
             return f"{place}: the disk is full: make room, and it goes on"
         if error.errno == errno.EFBIG:
             return f"{place}: {error.strerror}: is the disk full, or a file too large?"
-        return f"{place}: {error.strerror or error}"
+        return f"{place}: {error.strerror or error}: see to the disk, and it goes on"
 
 
 def _together(group: Group, moved: Moved) -> tuple[dict[int, Value], list[form.Entity]]:

@@ -192,7 +192,7 @@ def test_nothing_is_confirmed_from_a_failed_sync_until_all_is_written_anew(tmp_p
     made.store.wait(lambda: made.store.reasons)
     assert made.store.reasons[0] == (
         "what was written did not come to the disk, and is written anew: "
-        f"{tmp_path / FIRST}: Input/output error"
+        f"{tmp_path / FIRST}: Input/output error: see to the disk, and it goes on"
     )
     made.write(group(2, [(2, b"second")]))
     assert not made.write_row(3, 3, b"third", ())

@@ -4,6 +4,7 @@ import errno
 import os
 import sqlite3
 import sys
+from shutil import copyfile, rmtree
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ from mockforge_brokers.storage.refused import DataError
 from mockforge_brokers.storage.segment_file import SegmentFile
 from mockforge_brokers.storage.writer import Writer
 
-from .test_disk import ROWS, filled, group, read, write, writer
+from .test_disk import FIRST, ROWS, filled, group, read, write, writer
 
 
 def test_a_file_system_without_locks_is_no_second_program(tmp_path, monkeypatch):
@@ -123,4 +124,60 @@ def test_a_folder_that_may_not_be_written_to_is_named_with_the_remedy(tmp_path, 
 
     monkeypatch.setattr("mockforge_brokers.storage.disk.locked", refuses)
     with pytest.raises(DataError, match=f"{tmp_path}: .*: let this user write to it, or give"):
+        Files(tmp_path)
+
+
+STRANGE = {
+    "is a folder": lambda path: path.mkdir(),
+    "is no file but a pipe": lambda path: os.mkfifo(path),
+    "is a link to gone, where nothing is": lambda path: path.symlink_to("gone"),
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes and links of POSIX")
+@pytest.mark.parametrize("words", STRANGE)
+def test_what_is_in_the_place_of_a_file_is_named_and_left(tmp_path, words):
+    """To open a pipe waits for ever."""
+    for name in ("lock", "segments", "mockforge.db", FIRST):
+        rmtree(tmp_path)
+        filled(tmp_path)
+        path = tmp_path / name
+        path.unlink()
+        STRANGE[words](path)
+        with pytest.raises(DataError, match=f"^{path} {words}.*backup, or give another --data-dir"):
+            Files(tmp_path)
+        assert path.is_symlink() or path.exists()
+
+
+def test_a_segment_that_somebody_copied_or_renamed_is_named_with_the_one_it_was(tmp_path):
+    filled(tmp_path)
+    first = tmp_path / FIRST
+    later = [tmp_path / f"kept-{number:08}.seg" for number in (2, 3)]
+    for each in later:
+        copyfile(first, each)
+    told = ", ".join(f"{each} has the content of {FIRST}" for each in later)
+    with pytest.raises(DataError, match=f"^{told}: somebody copied .*own name"):
+        Files(tmp_path)
+    for each in later:
+        each.unlink()
+    assert sum(map(len, read(tmp_path)[0].logs.values())) == ROWS
+
+
+def test_a_segment_that_was_on_disk_and_is_empty_now_is_damaged_and_not_just_begun(tmp_path):
+    filled(tmp_path)
+    os.truncate(tmp_path / FIRST, 0)
+    with pytest.raises(DataError, match=f"{FIRST} is damaged at byte 0.*from a backup"):
+        read(tmp_path)
+    assert (tmp_path / FIRST).exists()
+
+
+def test_a_file_that_may_not_be_read_is_named_and_not_called_damaged(tmp_path, monkeypatch):
+    filled(tmp_path)
+    name = str(tmp_path / "mockforge.db")
+
+    def refuses(path, *args):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr("pathlib.Path.open", refuses)
+    with pytest.raises(DataError, match=f"^{name}: Permission denied: let this user write to it"):
         Files(tmp_path)

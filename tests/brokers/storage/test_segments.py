@@ -105,8 +105,8 @@ def test_what_was_read_at_once_has_a_checksum_for_some_kilobytes_each():
     read = memoryview(b"--".join(contents))
     run = Run(range(100), b"<", b">", 1000, 1002, [read])
     (found,) = walked(segment(*segments.encode(SALT, 1, {}, runs=[run])[0]))
-    assert [piece.count for piece in found.pieces] == [16] * 6 + [4]
-    assert [piece.first for piece in found.pieces] == [0, 16, 32, 48, 64, 80, 96]
+    assert [piece.count for piece in found.pieces] == [32, 32, 32, 4]
+    assert [piece.first for piece in found.pieces] == [0, 32, 64, 96]
 
 
 @settings(max_examples=60, deadline=None)
@@ -150,16 +150,16 @@ def test_flags_are_kept():
 @pytest.mark.parametrize(
     ("data", "found"),
     [
-        (segments.head_of(7, SALT, 1 << 31), (VERSION, SALT, 1 << 31)),
-        (segments.head_of(7, SALT, 5, 9), (9, SALT, 5)),
-        (segments.head_of(7, SALT, 0, 3), (3, SALT, None)),
+        (segments.head_of(7, SALT, 1 << 31), (VERSION, SALT, 1 << 31, 7)),
+        (segments.head_of(7, SALT, 5, 9), (9, SALT, 5, 7)),
+        (segments.head_of(7, SALT, 0, 3), (3, SALT, None, 7)),
         (segments.head_of(7, SALT)[:-1], None),
         (segments.head_of(7, SALT).replace(b"seg", b"gif"), None),
         (bytes(HEAD), None),
         (b"", None),
     ],
 )
-def test_a_head_says_the_version_the_salt_and_the_size_of_the_segment_before(data, found):
+def test_a_head_says_version_salt_number_and_the_size_of_the_segment_before(data, found):
     assert segments.read_head(data) == found
 
 
@@ -169,7 +169,7 @@ def test_a_head_of_the_third_format_is_read_and_one_of_this_is_refused_by_its_pr
     head = third.pack(b"MFDGseg\n", 3, 7, SALT)
     data = (head + crc32(head).to_bytes(4, "little")).ljust(HEAD, b"\0")
     assert segments.head_of(7, SALT, 0, 3) == data
-    assert segments.read_head(data) == (3, SALT, None)
+    assert segments.read_head(data) == (3, SALT, None, 7)
     now = segments.head_of(7, SALT, 1 << 31)
     assert crc32(now[: third.size]) == int.from_bytes(now[third.size : third.size + 4], "little")
     assert third.unpack(now[: third.size])[:2] == (b"MFDGseg\n", VERSION)
