@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from threading import Event
 from urllib.request import Request, urlopen
+
+from mockforge_brokers.storage.syncer import INTERVAL
 
 from . import PADDING, PATIENCE, until
 
@@ -131,11 +134,15 @@ def _payload(number: int) -> str:
 
 
 def _fill(folder: Path) -> None:
-    """All is confirmed when this returns, and the program was killed after that."""
+    """All is confirmed when this returns, and the program was killed after that.
+
+    What is AMQP's says that all before it is on disk, and may itself be the tail.
+    """
     program = Found(folder)
     assert program.facts is not None
     _fill_kafka(program.facts["kafka"]["bootstrap"])
     _fill_mqtt(int(program.facts["mqtt"]["url"].rpartition(":")[2]))
+    time.sleep(3 * INTERVAL)
     asyncio.run(_fill_amqp(program.facts["amqp"]["url"]))
     there = program.there()
     program.end(signal.SIGKILL)
