@@ -170,8 +170,13 @@ class Chores:
 
     def do(self, steps: Steps) -> None:
         """Begin with these steps now."""
+        turn = self._turn
+        until = turn.until
         if self._some(steps):
             self.later(steps)
+        # Who asks may be in the midst of steps of its own: its time is not prolonged by these, or
+        # a request that asks for thousands of chores would never come to its end.
+        turn.until = until
 
     def soon(self, call: Callable[[], object]) -> None:
         """Call it in the loop's next turn, or in a later one where others take the time."""

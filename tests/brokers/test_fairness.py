@@ -307,6 +307,19 @@ def test_a_chore_is_done_in_slices_and_others_come_between() -> None:
     assert log.index("b") < 4, "b did not wait for the end of a"
 
 
+def test_a_chore_does_not_prolong_the_time_of_who_asks_in_the_midst_of_its_own() -> None:
+    ticking, log = Ticking(9.0), list[int]()
+
+    def asking() -> Steps:
+        for number in range(100):
+            ticking.chores.do(iter(()))
+            log.append(number)
+            yield
+
+    ticking.chores.do(asking())
+    assert 0 < len(log) < 10
+
+
 def test_a_chore_for_later_takes_none_of_the_time_of_who_asks() -> None:
     ticking, log = Ticking(2.0), list[str]()
     ticking.chores.later(map(log.append, "aa"))

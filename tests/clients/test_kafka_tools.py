@@ -29,10 +29,13 @@ CONFIGS = (
     "num.partitions=1",
     "transaction.state.log.num.partitions=4",
     "group.consumer.assignment.interval.ms=0",
+    # When groups without members go, which each server looks for by a clock of its own.
+    "offsets.retention.check.interval.ms=86400000",
 )
 PROPERTIES = """authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 offsets.topic.num.partitions=4
+offsets.retention.check.interval.ms=86400000
 """
 
 

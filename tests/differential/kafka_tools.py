@@ -59,7 +59,7 @@ VARIES: Final = (
     (r"(?m)console-consumer-\d+ *", "CONSUMER "),
     (r"(?<![\w-])(?=[\w-]*[A-Z0-9_-])[A-Za-z0-9_-]{22}(?![\w-])", "UUID"),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
-    (r"\b1[0-9]{12}\b", "TIME"),
+    (r"(?<!\.)\b1[0-9]{12}\b", "TIME"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d([.,:]\d+)?Z?", "TIME"),
     (r"/tmp/[^\s\"]*kafka-\w+/data", "/memory"),
     (r"(?m)^SLF4J: .*\n", ""),
@@ -88,6 +88,10 @@ MEASURED: Final = {
     "e2e-latency": (
         (r"(?m)^(\d+\t|Avg latency|Percentiles).*", lambda found: _NUMBER.sub("#", found[0])),
     ),
+    # The width of a column is that of a console's group, whose number is drawn.
+    "consumer-groups": ((r"(?m)^GROUP +(?=COORDINATOR)", "GROUP "),),
+    # It hears by two answers at once what it is to have, and what the topic of that id is called.
+    "verifiable-consumer": ((r"\{[^\n]*\"partitions_assigned\",\"partitions\":\[\]\}\n", ""),),
     "verifiable-producer": ((r"(?<=avg_throughput\":)[\d.]+", "#"),),
     "transactions": (
         (
@@ -98,10 +102,6 @@ MEASURED: Final = {
     ),
     # In the order of a map that is another in each server.
     "configs": ((r"(SCRAM-SHA-512=\S+), (SCRAM-SHA-256=\S+)", r"\2, \1"),),
-    # It is stopped.
-    "verifiable-share-consumer": (
-        (r"(?m)^(Exception in thread|Caused by: |\{[^\n]*\"shutdown_)[^\n]*\n?", ""),
-    ),
     "replica-verification": ((r"(?m)^(.*\n)\1+", r"\1"),),
 }
 """The figures of those that take a time, or report again and again, by tool; and their ends."""

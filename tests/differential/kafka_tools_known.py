@@ -43,7 +43,7 @@ KNOWN: Final = (
         "each program has loggers of its own",
     ),
     Known(
-        "(share-groups|share-consumer-perf-test) .*",
+        "(share-groups|share-consumer-perf-test|8s verifiable-share-consumer) .*",
         "groups of sharing consumers are left out: refused by the name of the API",
     ),
     Known(

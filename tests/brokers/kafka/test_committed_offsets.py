@@ -97,7 +97,7 @@ def test_what_members_subscribe_to_is_not_deleted(scene):
 @pytest.mark.parametrize(
     "forget",
     [
-        lambda offsets, group: offsets.expire(group, *PLACE),
+        lambda offsets, group: offsets.expire(group, [PLACE]),
         lambda offsets, group: offsets.forget_topic("t"),
     ],
     ids=["expired", "its topic was deleted"],
@@ -195,7 +195,7 @@ def test_the_groups_of_a_topic_are_all_that_have_something_of_it(seed):
             case 2:
                 finished(offsets.settle(group, producer, committed=random.random() < 0.5))
             case 3 if there is not None:
-                offsets.expire(there, topic, 0)
+                offsets.expire(there, [(topic, 0)])
             case 4 if there is not None:
                 # It becomes one of the other protocol.
                 wish = HeartbeatRequest("m", 0, topic_names=frozenset(), owned=frozenset())

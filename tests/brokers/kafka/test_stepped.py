@@ -13,13 +13,24 @@ from mockforge_brokers.kafka.apis.stepping import LIGHT
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
 from mockforge_brokers.kafka.scattered import Scattered
 from mockforge_brokers.kafka.state.quotas import Quotas
-from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
+from mockforge_brokers.kafka.wire.frames import (
+    decode_response,
+    encode_request,
+    response_by_steps,
+    response_pieces,
+)
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest, MetadataRequestTopic
 from mockforge_brokers.kafka.wire.messages.configs import (
     DescribeConfigsRequest,
     DescribeConfigsResource,
+    DescribeConfigsResourceResult,
+    DescribeConfigsResponse,
+    DescribeConfigsResult,
+    IncrementalAlterableConfig,
+    IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResource,
 )
-from mockforge_brokers.kafka.wire.messages.logs import FetchPartition
+from mockforge_brokers.kafka.wire.messages.logs import DescribeLogDirsRequest, FetchPartition
 from mockforge_brokers.kafka.wire.messages.offsets import (
     OffsetFetchRequest,
     OffsetFetchRequestGroup,
@@ -30,6 +41,7 @@ from mockforge_brokers.kafka.wire.messages.topics import (
     CreateTopicsRequest,
     DeleteTopicsRequest,
     DeleteTopicState,
+    DescribeTopicPartitionsRequest,
 )
 
 from . import asked
@@ -75,6 +87,23 @@ def committed(names):
     )
 
 
+def described_whole(names):
+    return DescribeTopicPartitionsRequest(topics=[])
+
+
+def disks(names):
+    return DescribeLogDirsRequest(topics=None)
+
+
+def altered(names):
+    change = IncrementalAlterableConfig(name="retention.ms", config_operation=0, value="1000000")
+    wanted = [
+        IncrementalAlterConfigsResource(resource_type=2, resource_name=name, configs=[change])
+        for name in names
+    ]
+    return IncrementalAlterConfigsRequest(resources=wanted, validate_only=False)
+
+
 @pytest.fixture
 def scene():
     """In which each step takes a turn of the loop."""
@@ -100,6 +129,9 @@ def later(scene):
         (described, 4, NAMES, lambda answer: answer.results),
         (shown, 12, NAMES, lambda answer: answer.topics),
         (committed, 8, NAMES, lambda answer: answer.groups),
+        (described_whole, 0, NAMES, lambda answer: answer.topics),
+        (disks, 4, NAMES, lambda answer: answer.results[0].topics),
+        (altered, 1, NAMES, lambda answer: answer.responses),
     ],
 )
 def test_others_are_answered_while_much_is_done(scene, request_of, version, names, answered):
@@ -114,6 +146,32 @@ def test_others_are_answered_while_much_is_done(scene, request_of, version, name
     key = request_of(names).api_key
     assert len(answered(decode_response(first, key, version)[1])) == 20
     assert len(decode_response(second, ApiKey.DESCRIBE_CONFIGS, 4)[1].results) == 1
+
+
+def test_a_large_answer_is_given_up_bit_by_bit_when_it_is_written():
+    shown = DescribeConfigsResourceResult(
+        name="a", value="b", read_only=False, is_sensitive=False, synonyms=[]
+    )
+    results = [
+        DescribeConfigsResult(
+            error_message=None, resource_type=2, resource_name=name, configs=[shown] * 30
+        )
+        for name in NAMES * 10
+    ]
+    answer = DescribeConfigsResponse(results=list(results))
+    whole = b"".join(response_pieces(answer, 4, 1))
+    left, steps = answer.results, response_by_steps(answer, 4, 1)
+    sizes = []
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            pieces = end.value
+            break
+        sizes.append(len(left))
+    assert b"".join(pieces) == whole
+    assert sorted(set(sizes), reverse=True)[:3] == [200, 168, 136]
+    assert sizes[-1] == 0
 
 
 def test_for_who_is_gone_nothing_more_is_looked_at(scene, monkeypatch):

@@ -3,10 +3,16 @@
 import pytest
 from mockforge_brokers.journal import OUT
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
+from mockforge_brokers.kafka.state.groups.classic.group import Group
+from mockforge_brokers.kafka.state.groups.consumer.group import ConsumerGroup
+from mockforge_brokers.kafka.wire import consumer_protocol
 from mockforge_brokers.kafka.wire.codec import encode
 from mockforge_brokers.kafka.wire.frames import decode_response
 from mockforge_brokers.kafka.wire.messages import groups
-from mockforge_brokers.kafka.wire.messages.consumer_groups import ConsumerGroupHeartbeatRequest
+from mockforge_brokers.kafka.wire.messages.consumer_groups import (
+    ConsumerGroupDescribeRequest,
+    ConsumerGroupHeartbeatRequest,
+)
 
 from .scene import Scene, Turning
 
@@ -40,15 +46,17 @@ class Room:
         )
         self.scene.ask(client, request, 1)
 
-    def join_classic(self, member):
-        """It does not know its member id, and has none to ask for again."""
-        client = self.clients[member] = self.scene.network.connect()
+    def join_classic(self, member, member_id=""):
+        """By default it does not know its member id, and has none to ask for again."""
+        client = self.clients.get(member) or self.scene.network.connect()
+        self.clients[member] = client
         subscription = encode(groups.ConsumerProtocolSubscription(topics=["t"]), 0)
         range_ = groups.JoinGroupRequestProtocol(name="range", metadata=bytes(2) + subscription)
         request = groups.JoinGroupRequest(
             group_id="g",
             session_timeout_ms=20_000,
             rebalance_timeout_ms=20_000,
+            member_id=member_id,
             protocol_type="consumer",
             protocols=[range_],
         )
@@ -60,6 +68,51 @@ class Room:
         if answer is None:
             return None
         return answer.error_code, answer.generation_id, answer.member_id, answer.leader
+
+    def classic_group(self, count):
+        """Of so many members, which share all partitions; returns their ids."""
+        for number in range(count):
+            self.join_classic(number)
+            self.later()
+        first = self.joined(0)[2]
+        self.join_classic(0, first)
+        self.later()
+        answers = [self.joined(number) for number in range(count)]
+        ids, (_, generation, _, leader) = [answer[2] for answer in answers], answers[0]
+        given = [
+            groups.SyncGroupRequestAssignment(
+                member_id=member_id,
+                assignment=consumer_protocol.assignment(
+                    0, [("t", range(number, PARTITIONS, count))]
+                ),
+            )
+            for number, member_id in enumerate(ids)
+        ]
+        for number, member_id in enumerate(ids):
+            request = groups.SyncGroupRequest(
+                group_id="g",
+                generation_id=generation,
+                member_id=member_id,
+                assignments=given if member_id == leader else [],
+            )
+            self.scene.ask(self.clients[number], request, 2)
+        self.later()
+        for number in range(count):
+            assert self._answer(number, ApiKey.SYNC_GROUP, 2).error_code == 0
+        return ids
+
+    def leave(self, member):
+        """One of the consumer protocol goes for good."""
+        request = ConsumerGroupHeartbeatRequest(group_id="g", member_id=member, member_epoch=-1)
+        self.scene.ask(self.clients[member], request, 1)
+
+    def turns(self, until):
+        """The loop's turns until something is so."""
+        count = 0
+        while not until():
+            self.scene.clock.turn()
+            count += 1
+        return count
 
     def later(self):
         self.scene.clock.advance(0)
@@ -170,3 +223,98 @@ def test_a_classic_member_is_in_the_classic_group_that_came_meanwhile(room):
     room.scene.clock.advance(19)
     assert room.group is present
     assert len(present.members) == 1
+
+
+def test_thousands_who_wait_for_one_generation_are_answered_in_several_turns(room):
+    for number in range(20):
+        room.join_classic(number)
+    first = room.joined(0)[2]
+    room.later()
+    room.join_classic(0, first)
+    at_once = sum(bool(client.peek()) for client in room.clients.values())
+    assert at_once < 20
+    room.later()
+    assert {room.joined(number)[:2] for number in range(20)} == {(0, 2)}
+
+
+def test_the_members_of_a_classic_group_are_read_in_steps_before_it_changes_over(room):
+    ids = room.classic_group(40)
+    former = room.group
+    room.join("new")
+    assert room.turns(lambda: room.group is not former) > 5
+    held = [room.group.members[member_id].assigned for member_id in ids]
+    assert sorted(map(len, held)) == [PARTITIONS // 40] * 40
+    assert len(frozenset().union(*held)) == PARTITIONS
+    room.later()
+    assert room.heard("new")[:2] == (0, room.group.epoch)
+
+
+@pytest.mark.parametrize("meanwhile", ["left", "topic", "converted", "dissolved"])
+def test_a_group_that_is_another_one_by_then_changes_over_as_it_is_by_then(room, meanwhile):
+    ids = room.classic_group(40)
+    former = room.group
+    room.join("new")
+    room.scene.clock.turn()
+    assert room.group is former
+    match meanwhile:
+        case "left":
+            former.kick(ids[-1], "kicked")
+        case "topic":
+            room.scene.broker.cluster.delete_topic("t", source="test")
+        case "converted":
+            room.join("other")
+        case "dissolved":
+            for member_id in ids:
+                former.kick(member_id, "kicked")
+            room.scene.broker.cluster.groups.delete("g", source="test")
+    room.later()
+    assert room.heard("new")[0] == 0
+    assert isinstance(room.group, ConsumerGroup)
+    there = set(ids) & room.group.members.keys()
+    assert len(there) == {"left": 39, "dissolved": 0}.get(meanwhile, 40)
+    if meanwhile == "topic":
+        assert not any(room.group.members[member_id].assigned for member_id in ids)
+    assert "new" in room.group.members
+
+
+def test_what_a_group_assigned_is_written_for_the_classic_protocol_when_it_is_asked_for(
+    room, monkeypatch
+):
+    ids = room.classic_group(4)
+    room.join("new")
+    room.later()
+    written = []
+    usual = consumer_protocol.assignment
+    monkeypatch.setattr(
+        "mockforge_brokers.kafka.embedded.assignment",
+        lambda *of: written.append(of) or usual(*of),
+    )
+    room.leave("new")
+    assert isinstance(room.group, Group)
+    assert not written
+    member = room.group.members.by_id[ids[2]]
+    ((_, numbers),) = consumer_protocol.assigned_partitions(member.assignment, PARTITIONS)
+    assert len(numbers) in (PARTITIONS // 5, PARTITIONS // 4)
+    assert member.assignment is member.assignment
+    assert len(written) == 1
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_many_members_are_described_in_steps_as_they_are_at_one_moment(room, protocol):
+    ids = room.classic_group(40)
+    request, version = groups.DescribeGroupsRequest(groups=["g"]), 5
+    if protocol == "consumer":
+        room.join("new")
+        room.later()
+        room.heard("new")
+        request, version = ConsumerGroupDescribeRequest(group_ids=["g"]), 1
+    asking = room.clients["asking"] = room.scene.network.connect()
+    room.scene.ask(asking, request, version)
+    assert not asking.peek()
+    # Before, it is looked who may know of the topics of all members.
+    for _ in range(24 if protocol == "consumer" else 1):
+        room.scene.clock.turn()
+    room.group.kick(ids[-1], "kicked")
+    room.later()
+    (group,) = room._answer("asking", request.api_key, version).groups
+    assert set(ids) <= {member.member_id for member in group.members}

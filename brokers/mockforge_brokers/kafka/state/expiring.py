@@ -111,9 +111,8 @@ class Expiring:
         return (group.emptied if counts_silence else offset.committed) <= before
 
     def _expire(self, group: AnyGroup, expired: Sequence[tuple[str, int]]) -> None:
-        for topic, partition in expired:
-            self._groups.offsets.expire(group, topic, partition)
         if expired:
+            self._groups.offsets.expire(group, expired)
             event = OffsetsExpired("kafka", group.group_id, len(expired))
             self._environment.spine.emit(event)
         if group.empty and not group.offsets:

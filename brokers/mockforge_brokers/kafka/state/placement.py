@@ -32,8 +32,10 @@ class Placement:
         """Of one partition; from now on those of its whole topic are where they are now."""
         placed = self.by_topic.setdefault(log.topic, [])
         # Those of each partition once, not with each that is put: a topic may have thousands.
-        for each in self._topics[log.topic].logs[len(placed) :]:
-            placed.append(list(self.of(each)))
+        ids, usual = list(self._nodes.ids), self._nodes.usual_replicas
+        twice, unplaced = ids + ids, range(len(placed), len(self._topics[log.topic].logs))
+        firsts = (partition % len(ids) for partition in unplaced)
+        placed += [twice[first : first + usual] for first in firsts]
         placed[log.partition] = replicas
         self._changed()
 

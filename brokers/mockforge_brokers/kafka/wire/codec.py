@@ -70,6 +70,8 @@ def encode_by_steps(message: Message, version: int) -> Stepped[list[bytes]]:
     joined: list[bytes] = []
     for at in range(0, len(pieces), _MANY):
         some = pieces[at : at + _MANY]
+        # They are many more than what comes of them: freed bit by bit, too.
+        pieces[at : at + _MANY] = [b""] * len(some)
         if sum(map(len, some)) <= _SMALL * len(some):
             joined.append(b"".join(some))
         else:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 from ...errors import LocalError, ProtocolError
-from ...fairness import Stepped
+from ...fairness import Stepped, Steps
 from ..codes import ApiKey
 from ..varints import Malformed, read_uvarint
 from .catalog import REQUESTS, RESPONSES
@@ -19,6 +19,8 @@ _SIZE_AND_ID = struct.Struct(">ii")
 _SIZE_ID_AND_TAGS = struct.Struct(">iix")
 _MOST_TAGS = 1_000
 """Tagged fields of a header. KIP-482 sets no bound, and no header that is in use has any."""
+_FEW = 32
+"""Things of an answer that are freed at a time."""
 
 
 class RequestHeader(NamedTuple):
@@ -73,7 +75,20 @@ def response_pieces(message: Message, version: int, correlation_id: int) -> list
 def response_by_steps(message: Message, version: int, correlation_id: int) -> Stepped[list[bytes]]:
     """The same, by steps of some items."""
     pieces = yield from encode_by_steps(message, version)
-    return _with_header(pieces, message, version, correlation_id)
+    pieces = _with_header(pieces, message, version, correlation_id)
+    yield from _taking_apart(message)
+    return pieces
+
+
+def _taking_apart(message: Message) -> Steps:
+    """To give up a hundred thousand objects at once takes as long as to make some of them."""
+    for field in message.fields:
+        items = getattr(message, field.name)
+        if type(items) is list and len(items) > _FEW:
+            setattr(message, field.name, ())
+            while items:
+                del items[-_FEW:]
+                yield
 
 
 def _with_header(

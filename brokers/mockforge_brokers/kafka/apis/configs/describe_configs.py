@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -28,11 +29,14 @@ from ...wire.messages.configs import (
 from ..caller import Caller
 from ..handler import MessageHandler, nothing
 from ..reading import check_meant
+from ..stepping import each
 from .config_resources import resource_kind
 from .loggers import loggers
 
 _NUMBER: Final = re.compile(r"([+-]?)0*([0-9]{1,10})")
 """As Java reads one: 01 and +1 are 1."""
+_KEYS: Final = 64
+"""Keys that are shown in one step: a topic has half of that, a broker hundreds."""
 _ELSEWHERE: Final = "Kept and shown, but not acted on; see {}."
 _REFERENCES: Final = {
     ConfigResourceType.TOPIC: "https://kafka.apache.org/documentation/#topicconfigs_",
@@ -55,7 +59,7 @@ def handle(caller: Caller, request: DescribeConfigsRequest) -> Stepped[DescribeC
     check_meant(caller, DescribeConfigsRequest, _meant(request))
     results = []
     for resource in request.resources:
-        results.append(_describe(caller, request, resource))
+        results.append((yield from _describe(caller, request, resource)))
         yield
     return DescribeConfigsResponse(results=results)
 
@@ -96,7 +100,7 @@ def _keys(kind: int) -> int:
 
 def _describe(
     caller: Caller, request: DescribeConfigsRequest, resource: DescribeConfigsResource
-) -> DescribeConfigsResult:
+) -> Stepped[DescribeConfigsResult]:
     name = resource.resource_name
     # As Kafka: no keys at all are asked for by whoever wants them all.
     wanted = frozenset(resource.configuration_keys or ())
@@ -104,11 +108,13 @@ def _describe(
     code, text = 0, ""
     try:
         kind = resource_kind(resource.resource_type)
-        configs = [
-            _result(entry, kind, request)
+        entries = [
+            entry
             for entry in _entries(caller, kind, name)
             if not wanted or entry.key.name in wanted
         ]
+        show = partial(_result, kind=kind, request=request)
+        configs = yield from each(show, entries, at_a_time=_KEYS)
     except RequestRefused as refusal:
         code, text = caller.denied(ApiKey.DESCRIBE_CONFIGS, refusal), refusal.text
     return DescribeConfigsResult(

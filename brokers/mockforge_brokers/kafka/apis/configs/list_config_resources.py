@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ConfigResourceType, ErrorCode
 from ...wire.messages.configs import (
     ConfigResource,
@@ -10,12 +11,15 @@ from ...wire.messages.configs import (
     ListConfigResourcesResponse,
 )
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, nothing
+from ..stepping import LIGHT, each
 
 _LISTED = frozenset(ConfigResourceType) - {ConfigResourceType.UNKNOWN}
 
 
-def handle(caller: Caller, request: ListConfigResourcesRequest) -> ListConfigResourcesResponse:
+def handle(
+    caller: Caller, request: ListConfigResourcesRequest
+) -> Stepped[ListConfigResourcesResponse]:
     try:
         caller.permit("describe_configs", "cluster")
     except RequestRefused as refusal:
@@ -30,13 +34,15 @@ def handle(caller: Caller, request: ListConfigResourcesRequest) -> ListConfigRes
             f"there are no resources of type {min(wanted - _LISTED)}",
         )
         return _refused(caller, unknown)
+    resources = [one for one in _resources(caller) if one[0] in wanted]
     return ListConfigResourcesResponse(
-        config_resources=[
-            ConfigResource(resource_name=name, resource_type=kind)
-            for kind, name in _resources(caller)
-            if kind in wanted
-        ]
+        config_resources=(yield from each(_resource, resources, at_a_time=LIGHT))
     )
+
+
+def _resource(resource: tuple[ConfigResourceType, str]) -> ConfigResource:
+    kind, name = resource
+    return ConfigResource(resource_name=name, resource_type=kind)
 
 
 def _refused(caller: Caller, refusal: RequestRefused) -> ListConfigResourcesResponse:
@@ -56,4 +62,4 @@ def _resources(caller: Caller) -> Iterator[tuple[ConfigResourceType, str]]:
         yield ConfigResourceType.CLIENT_METRICS, name
 
 
-API = MessageHandler(ListConfigResourcesRequest, handle)
+API = MessageHandler(ListConfigResourcesRequest, handle, changes=nothing)

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from functools import partial
 from itertools import groupby
+from typing import Final
 
 from ....errors import RequestRefused
-from ....fairness import Stepped
+from ....fairness import Stepped, Steps
 from ...codes import ApiKey, ErrorCode
 from ...state.cluster import Cluster
 from ...state.groups.consumer.assignment import Key
@@ -26,22 +27,29 @@ from ..stepping import each
 
 _CLASSIC, _CONSUMER = 0, 1
 _MEMBER_TYPE_SINCE = 1
+_MEMBERS: Final = 4
+"""Members that are described in one step: each may have very many partitions."""
 
 
 def handle(
     caller: Caller, request: ConsumerGroupDescribeRequest
 ) -> Stepped[ConsumerGroupDescribeResponse]:
-    describe = partial(_describe, caller, request.include_authorized_operations)
-    return ConsumerGroupDescribeResponse(groups=(yield from each(describe, request.group_ids)))
+    described = []
+    for group_id in request.group_ids:
+        described.append(
+            (yield from _describe(caller, request.include_authorized_operations, group_id))
+        )
+        yield
+    return ConsumerGroupDescribeResponse(groups=described)
 
 
-def _describe(caller: Caller, asked: bool, group_id: str) -> DescribedConsumerGroup:
+def _describe(caller: Caller, asked: bool, group_id: str) -> Stepped[DescribedConsumerGroup]:
     try:
         caller.permit("describe", "group", group_id)
         if not group_id:
             raise RequestRefused(ErrorCode.INVALID_GROUP_ID, "")
         group = caller.cluster.groups.consumer(group_id)
-        _check_topics(caller, group)
+        yield from _check_topics(caller, group)
     except RequestRefused as refusal:
         return DescribedConsumerGroup(
             error_code=caller.denied(ApiKey.CONSUMER_GROUP_DESCRIBE, refusal),
@@ -53,51 +61,57 @@ def _describe(caller: Caller, asked: bool, group_id: str) -> DescribedConsumerGr
             assignor_name="",
             members=[],
         )
-    return DescribedConsumerGroup(
+    described = DescribedConsumerGroup(
         group_id=group_id,
         group_state=group.state.value,
         group_epoch=group.epoch,
         assignment_epoch=group.target.epoch,
         assignor_name=group.members.assignor,
-        members=_members(caller, group),
+        members=[],
         authorized_operations=authorized(caller, "group", group_id, asked=asked),
     )
-
-
-def _check_topics(caller: Caller, group: ConsumerGroup) -> None:
-    """Raises RequestRefused where the user may not know of a topic that a member has."""
-    topics = caller.cluster.topics.by_id
-    ids = {
-        key[0]
+    # What all have at this moment, though it is told in steps.
+    members = [
+        (member, member.epoch, member.held, group.target.of(member.member_id))
         for member in group.members.values()
-        for key in member.held | group.target.of(member.member_id)
-        if key[0] in topics
-    }
-    if not all(caller.may_know("topic", topics[one].name) for one in ids):
+    ]
+    describe = partial(_member, caller)
+    described.members = yield from each(describe, members, at_a_time=_MEMBERS)
+    return described
+
+
+def _check_topics(caller: Caller, group: ConsumerGroup) -> Steps:
+    """Raises RequestRefused where the user may not know of a topic that a member has."""
+    ids: set[bytes] = set()
+    for count, member in enumerate(tuple(group.members.values()), 1):
+        ids.update(topic for topic, _ in member.held | group.target.of(member.member_id))
+        if not count % _MEMBERS:
+            yield
+    topics = caller.cluster.topics.by_id
+    if not all(caller.may_know("topic", topics[one].name) for one in ids if one in topics):
         raise RequestRefused(
             ErrorCode.TOPIC_AUTHORIZATION_FAILED,
             "The group has described topic(s) that the client is not authorized to describe.",
         )
 
 
-def _members(caller: Caller, group: ConsumerGroup) -> list[DescribedConsumer]:
-    cluster = caller.cluster
-    return [
-        DescribedConsumer(
-            member_id=member.member_id,
-            instance_id=member.group_instance_id,
-            rack_id=member.rack_id,
-            member_epoch=member.epoch,
-            client_id=member.client_id,
-            client_host=member.client_host,
-            subscribed_topic_names=sorted(member.topic_names),
-            subscribed_topic_regex=member.topic_regex,
-            assignment=_named(cluster, member.held),
-            target_assignment=_named(cluster, group.target.of(member.member_id)),
-            member_type=_type(member) if caller.version >= _MEMBER_TYPE_SINCE else -1,
-        )
-        for member in group.members.values()
-    ]
+def _member(
+    caller: Caller, shown: tuple[ConsumerMember, int, frozenset[Key], frozenset[Key]]
+) -> DescribedConsumer:
+    member, epoch, held, target = shown
+    return DescribedConsumer(
+        member_id=member.member_id,
+        instance_id=member.group_instance_id,
+        rack_id=member.rack_id,
+        member_epoch=epoch,
+        client_id=member.client_id,
+        client_host=member.client_host,
+        subscribed_topic_names=sorted(member.topic_names),
+        subscribed_topic_regex=member.topic_regex,
+        assignment=_named(caller.cluster, held),
+        target_assignment=_named(caller.cluster, target),
+        member_type=_type(member) if caller.version >= _MEMBER_TYPE_SINCE else -1,
+    )
 
 
 def _type(member: ConsumerMember) -> int:

@@ -1,11 +1,13 @@
 """DescribeGroups 0-6: a group's state and members (KIP-430, KIP-1043)."""
 
 from functools import partial
+from typing import Final
 
 from ....errors import RequestRefused
 from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.groups.classic.group import Group
+from ...state.groups.classic.member import Member
 from ...state.groups.classic.state import GroupState
 from ...wire.messages.groups import (
     DescribedGroup,
@@ -19,14 +21,21 @@ from ..handler import MessageHandler, nothing
 from ..stepping import each
 
 _NOT_FOUND_SINCE = 6
+_MEMBERS: Final = 4
+"""Members that are described in one step: each may have very many partitions."""
 
 
 def handle(caller: Caller, request: DescribeGroupsRequest) -> Stepped[DescribeGroupsResponse]:
-    describe = partial(_describe, caller, request.include_authorized_operations)
-    return DescribeGroupsResponse(groups=(yield from each(describe, request.groups)))
+    described = []
+    for group_id in request.groups:
+        described.append(
+            (yield from _describe(caller, request.include_authorized_operations, group_id))
+        )
+        yield
+    return DescribeGroupsResponse(groups=described)
 
 
-def _describe(caller: Caller, asked: bool, group_id: str) -> DescribedGroup:
+def _describe(caller: Caller, asked: bool, group_id: str) -> Stepped[DescribedGroup]:
     try:
         caller.permit("describe", "group", group_id)
     except RequestRefused as refusal:
@@ -44,15 +53,19 @@ def _describe(caller: Caller, asked: bool, group_id: str) -> DescribedGroup:
     if not isinstance(group, Group):
         text = f"Group {group_id} not found." if group is None else _not_classic(group_id)
         return _dead(caller, group_id, operations, text)
-    return DescribedGroup(
+    described = DescribedGroup(
         group_id=group_id,
         group_state=group.state.value,
         protocol_type=group.protocol_type,
         # While a generation is in the making there is no protocol yet.
         protocol_data=group.protocol_name or "" if group.state is GroupState.STABLE else "",
-        members=_members(group),
+        members=[],
         authorized_operations=operations,
     )
+    stable = group.protocol_name if group.state is GroupState.STABLE else None
+    members = tuple(group.members)
+    described.members = yield from each(partial(_member, stable), members, at_a_time=_MEMBERS)
+    return described
 
 
 def _not_classic(group_id: str) -> str:
@@ -76,19 +89,16 @@ def _dead(caller: Caller, group_id: str, operations: int, text: str) -> Describe
     )
 
 
-def _members(group: Group) -> list[DescribedGroupMember]:
-    stable = group.state is GroupState.STABLE
-    return [
-        DescribedGroupMember(
-            member_id=member.member_id,
-            group_instance_id=member.group_instance_id,
-            client_id=member.client_id,
-            client_host=member.client_host,
-            member_metadata=member.metadata(group.protocol_name) if stable else b"",
-            member_assignment=member.assignment,
-        )
-        for member in group.members
-    ]
+def _member(protocol_name: str | None, member: Member) -> DescribedGroupMember:
+    """Its metadata by the protocol of a generation that all are in."""
+    return DescribedGroupMember(
+        member_id=member.member_id,
+        group_instance_id=member.group_instance_id,
+        client_id=member.client_id,
+        client_host=member.client_host,
+        member_metadata=b"" if protocol_name is None else member.metadata(protocol_name),
+        member_assignment=member.assignment,
+    )
 
 
 API = MessageHandler(DescribeGroupsRequest, handle, changes=nothing)

@@ -4,6 +4,7 @@ There is one directory, which is memory: its size is the limit of all logs.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from ....errors import RequestRefused
 from ....fairness import Stepped
@@ -19,7 +20,7 @@ from ...wire.messages.logs import (
 )
 from ..caller import Caller
 from ..handler import MessageHandler, nothing
-from ..stepping import each
+from ..stepping import LIGHT, each
 
 
 def handle(caller: Caller, request: DescribeLogDirsRequest) -> Stepped[DescribeLogDirsResponse]:
@@ -32,11 +33,10 @@ def handle(caller: Caller, request: DescribeLogDirsRequest) -> Stepped[DescribeL
     total = caller.environment.limits.kafka_total
     topics = []
     for name, logs in _wanted(caller, request):
-        # Each node has a disk of its own.
-        here = [log for log in logs if caller.node in caller.cluster.replication.replicas(log)]
+        described = yield from each(partial(_describe, caller), logs, at_a_time=LIGHT)
+        here = [one for one in described if one is not None]
         if here:
-            described = yield from each(_describe, here)
-            topics.append(DescribeLogDirsTopic(name=name, partitions=described))
+            topics.append(DescribeLogDirsTopic(name=name, partitions=here))
         yield
     return DescribeLogDirsResponse(
         results=[
@@ -57,7 +57,7 @@ def _wanted(
     topics = caller.cluster.topics
     if request.topics is None:
         for topic in tuple(topics.values()):
-            yield topic.name, topic.logs
+            yield topic.name, list(topic.logs)
         return
     for wanted in request.topics:
         logs = topics[wanted.topic].logs if wanted.topic in topics else []
@@ -65,7 +65,10 @@ def _wanted(
         yield wanted.topic, [logs[index] for index in indexes if 0 <= index < len(logs)]
 
 
-def _describe(log: PartitionLog) -> DescribeLogDirsPartition:
+def _describe(caller: Caller, log: PartitionLog) -> DescribeLogDirsPartition | None:
+    """None where another node has it: each has a disk of its own."""
+    if caller.node not in caller.cluster.replication.replicas(log):
+        return None
     return DescribeLogDirsPartition(
         partition_index=log.partition, partition_size=log.size, offset_lag=0, is_future_key=False
     )

@@ -1,9 +1,11 @@
 """DescribeTopicPartitions 0: topics in pages of so many partitions (KIP-966)."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ApiKey, ErrorCode
 from ...state.logs.internal import is_internal
 from ...state.logs.log import PartitionLog
@@ -19,7 +21,8 @@ from ...wire.messages.topics import (
 from ...wire.schema import ZERO_UUID
 from ..authorized import authorized
 from ..caller import Caller
-from ..handler import MessageHandler
+from ..handler import MessageHandler, nothing
+from ..stepping import LIGHT, each
 
 _MOST: Final = 2000
 """Kafka's max.request.partition.size.limit"""
@@ -27,7 +30,7 @@ _MOST: Final = 2000
 
 def handle(
     caller: Caller, request: DescribeTopicPartitionsRequest
-) -> DescribeTopicPartitionsResponse:
+) -> Stepped[DescribeTopicPartitionsResponse]:
     names = sorted({topic.name for topic in request.topics}) or sorted(
         name for name in caller.cluster.topics if caller.may_know("topic", name)
     )
@@ -47,12 +50,13 @@ def handle(
     for name in names:
         if not left:
             return _page(found, name, 0)
-        topic, count = _describe(caller, name, start, left)
+        topic, count = yield from _describe(caller, name, start, left)
         found.append(topic)
         left -= len(topic.partitions)
         if start + len(topic.partitions) < count:
             return _page(found, name, start + len(topic.partitions))
         start = 0
+        yield
     return DescribeTopicPartitionsResponse(topics=found)
 
 
@@ -76,7 +80,7 @@ def _check_cursor(cursor: Cursor | None, names: Sequence[str] | None) -> None:
 
 def _describe(
     caller: Caller, name: str, start: int, most: int
-) -> tuple[DescribeTopicPartitionsResponseTopic, int]:
+) -> Stepped[tuple[DescribeTopicPartitionsResponseTopic, int]]:
     """A topic from a partition on, and how many partitions it has in all."""
     try:
         topic = caller.cluster.topics.get(name)
@@ -93,10 +97,13 @@ def _describe(
         name=name,
         topic_id=topic.topic_id,
         is_internal=is_internal(name),
-        partitions=[_partition(caller, log) for log in topic.logs[start : start + most]],
+        partitions=[],
         topic_authorized_operations=authorized(caller, "topic", name, asked=True),
     )
-    return described, len(topic.logs)
+    count, logs = len(topic.logs), topic.logs[start : start + most]
+    partitions = yield from each(partial(_partition, caller), logs, at_a_time=LIGHT)
+    described.partitions = partitions
+    return described, count
 
 
 def _partition(caller: Caller, log: PartitionLog) -> DescribeTopicPartitionsResponsePartition:
@@ -124,4 +131,4 @@ def _refused(name: str, code: int) -> DescribeTopicPartitionsResponseTopic:
     )
 
 
-API = MessageHandler(DescribeTopicPartitionsRequest, handle)
+API = MessageHandler(DescribeTopicPartitionsRequest, handle, changes=nothing)

@@ -1,6 +1,7 @@
 """AddPartitionsToTxn 0-5: where a transaction's markers will go (KIP-98, KIP-890)."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from ....errors import RequestRefused
 from ....fairness import Stepped
@@ -20,6 +21,7 @@ from ...wire.messages.transactions import (
 from ..caller import Caller
 from ..handler import MessageHandler
 from ..offsets.committing import gone, no_more
+from ..stepping import LIGHT, each
 from .refusing import code_of
 
 _SEVERAL_SINCE = 4
@@ -39,13 +41,14 @@ def handle(
         )
         codes = yield from _codes(caller, only)
         return AddPartitionsToTxnResponse(
-            results_by_topic_v3_and_below=_results(only.topics, codes)
+            results_by_topic_v3_and_below=(yield from _results(only.topics, codes))
         )
     results: list[AddPartitionsToTxnResult] = []
     for one in request.transactions:
         codes = yield from _codes(caller, one)
         result = AddPartitionsToTxnResult(
-            transactional_id=one.transactional_id, topic_results=_results(one.topics, codes)
+            transactional_id=one.transactional_id,
+            topic_results=(yield from _results(one.topics, codes)),
         )
         results.append(result)
     return AddPartitionsToTxnResponse(results_by_transaction=results)
@@ -115,20 +118,21 @@ def _verify(caller: Caller, wanted: AddPartitionsToTxnTransaction, place: tuple[
 
 def _results(
     topics: Sequence[AddPartitionsToTxnTopic], codes: Codes
-) -> list[AddPartitionsToTxnTopicResult]:
-    return [
-        AddPartitionsToTxnTopicResult(
-            name=topic.name,
-            results_by_partition=[
-                AddPartitionsToTxnPartitionResult(
-                    partition_index=index,
-                    partition_error_code=codes.get((topic.name, index), 0),
-                )
-                for index in topic.partitions
-            ],
+) -> Stepped[list[AddPartitionsToTxnTopicResult]]:
+    results = []
+    for topic in topics:
+        result = partial(_result, codes, topic.name)
+        partitions = yield from each(result, topic.partitions, at_a_time=LIGHT)
+        results.append(
+            AddPartitionsToTxnTopicResult(name=topic.name, results_by_partition=partitions)
         )
-        for topic in topics
-    ]
+    return results
+
+
+def _result(codes: Codes, name: str, index: int) -> AddPartitionsToTxnPartitionResult:
+    return AddPartitionsToTxnPartitionResult(
+        partition_index=index, partition_error_code=codes.get((name, index), 0)
+    )
 
 
 API = MessageHandler(AddPartitionsToTxnRequest, handle)

@@ -1,6 +1,6 @@
 """What groups committed: taken from members and from outside, moved, and deleted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from ....environment import Environment
@@ -217,9 +217,10 @@ class CommittedOffsets:
         group.offsets.forget_partition(topic, partition)
         self._changed(group)
 
-    def expire(self, group: AnyGroup, topic: str, partition: int) -> None:
-        """It was committed too long ago."""
-        group.offsets.forget_partition(topic, partition)
+    def expire(self, group: AnyGroup, places: Iterable[tuple[str, int]]) -> None:
+        """They were committed too long ago."""
+        for topic, partition in places:
+            group.offsets.forget_partition(topic, partition)
         self._changed(group)
 
     def forget_topic(self, topic: str) -> None:

@@ -26,7 +26,14 @@ from .consumer.group import ConsumerGroup, HeartbeatResult
 from .consumer.member import HeartbeatRequest
 from .embedded import OPAQUE, Embedded
 from .kept import AnyGroup, KeptGroup, kept_with_members, restore_members
-from .migration import CONSUMERS, can_be_classic, check_upgrade, into_classic, into_consumer
+from .migration import (
+    CONSUMERS,
+    can_be_classic,
+    check_upgrade,
+    into_classic,
+    into_consumer,
+    reading,
+)
 
 G = TypeVar("G", Group, ConsumerGroup)
 
@@ -115,31 +122,40 @@ class Groups:
         """A heartbeat of the consumer protocol (KIP-848). Raises RequestRefused."""
         if request.topic_regex:
             compiled(request.topic_regex)
-        group = self.by_id.get(group_id)
-        if group is None and request.member_epoch:
-            kind = "Consumer group" if request.member_epoch > 0 else "Group"
-            raise RequestRefused(ErrorCode.GROUP_ID_NOT_FOUND, f"{kind} {group_id} not found.")
-        if not isinstance(group, ConsumerGroup):
-            group = self._to_consumer(group_id, group, request)
+        group = yield from self._for_consumer(group_id, request)
         if request.member_epoch >= 0:
             check_consumers(group, request.member_id, self._configs.broker)
         return (yield from group.heartbeat(request))
 
-    def _to_consumer(
-        self, group_id: str, former: Group | None, request: HeartbeatRequest
-    ) -> ConsumerGroup:
-        if former is None:
-            self._make_room(group_id)
-        elif request.member_epoch:
-            raise not_consumer(group_id)
-        elif not former.empty:
-            check_upgrade(former, self._policy)
-            check_conversion(former, self._configs.broker)
-        group = self._new_consumer_group(group_id)
-        if former is not None and not former.empty:
-            into_consumer(former, group, self.embedded)
-            self._announce(group, f"member {request.client_id or request.member_id} speaks it")
-        return self._convert(former, group)
+    def _for_consumer(self, group_id: str, request: HeartbeatRequest) -> Stepped[ConsumerGroup]:
+        """The group of a member that speaks the consumer protocol; it may begin by that.
+
+        What the members of a very large classic group said is read in steps, and looked at again
+        where that group is another one by then. Raises RequestRefused.
+        """
+        read, of = None, None
+        while not isinstance(group := self.by_id.get(group_id), ConsumerGroup):
+            if group is None:
+                if request.member_epoch:
+                    kind = "Consumer group" if request.member_epoch > 0 else "Group"
+                    text = f"{kind} {group_id} not found."
+                    raise RequestRefused(ErrorCode.GROUP_ID_NOT_FOUND, text)
+                self._make_room(group_id)
+            elif request.member_epoch:
+                raise not_consumer(group_id)
+            elif not group.empty:
+                check_upgrade(group, self._policy)
+                check_conversion(group, self._configs.broker)
+                if read is None or of is not group:
+                    read, of = (yield from reading(group, self.embedded, self._topics)), group
+                    continue
+            new = self._new_consumer_group(group_id)
+            if group is not None and not group.empty:
+                assert read is not None
+                into_consumer(group, new, read, self._topics)
+                self._announce(new, f"member {request.client_id or request.member_id} speaks it")
+            return self._convert(group, new)
+        return group
 
     def _new_consumer_group(self, group_id: str) -> ConsumerGroup:
         return ConsumerGroup(

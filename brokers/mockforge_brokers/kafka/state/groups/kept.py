@@ -156,7 +156,7 @@ def restore_members(group: AnyGroup, kept: KeptGroup) -> None:
         members = []
         for request, assignment in kept.members.members:
             member = Member(request.member_id, request)
-            member.assignment = assignment
+            member.assign(assignment)
             members.append(member)
         group.take_over(kept.generation_id, members)
         group.members.leader = kept.members.leader

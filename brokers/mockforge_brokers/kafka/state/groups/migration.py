@@ -4,15 +4,41 @@ Classic becomes consumer with the first member that speaks it, and classic again
 of these has gone. What is assigned stays, the generation goes on as the epoch and back.
 """
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+from msgspec import Struct
+
 from ....errors import RequestRefused
+from ....fairness import Stepped
 from ...codes import ErrorCode
+from ..logs.topic import Topics
 from .classic.group import Group
 from .classic.member import JoinRequest, Member
+from .consumer.assignment import Key
 from .consumer.group import ConsumerGroup
 from .consumer.member import ClassicMember, ConsumerMember
-from .embedded import Embedded
+from .consumer.subscribed import keys_of
+from .embedded import Embedded, Partitions, Subscription
 
 CONSUMERS = "consumer"
+_A_STEP: Final = 4
+"""Members whose bytes are read at a time."""
+
+
+class Read(Struct, frozen=True):
+    """What a member of a classic group said and was assigned, and these bytes themselves.
+
+    `keys` are those of its partitions that were there in a version of the topics.
+    """
+
+    metadata: bytes
+    assignment: bytes
+    subscription: Subscription
+    partitions: Partitions
+    keys: frozenset[Key]
+    version: int
 
 
 def check_upgrade(group: Group, policy: str) -> None:
@@ -34,28 +60,62 @@ def can_be_classic(policy: str) -> bool:
     return policy.lower() in ("downgrade", "bidirectional")
 
 
-def into_consumer(former: Group, group: ConsumerGroup, embedded: Embedded) -> None:
-    """Raises RequestRefused, and changes nothing, where a subscription cannot be read."""
-    members = [_consumer(former, one, group, embedded) for one in former.members]
+def reading(former: Group, embedded: Embedded, topics: Topics) -> Stepped[Mapping[str, Read]]:
+    """What `into_consumer` asks of each member that there is when all of them are read.
+
+    Raises RequestRefused where a subscription cannot be read.
+    """
+    read: dict[str, Read] = {}
+    while unread := [each for each in former.members if not _is_read(former, each, read)]:
+        for count, member in enumerate(unread, 1):
+            read[member.member_id] = _read(former, member, embedded, topics)
+            if not count % _A_STEP:
+                yield
+    return read
+
+
+def _is_read(former: Group, member: Member, read: Mapping[str, Read]) -> bool:
+    found = read.get(member.member_id)
+    return (
+        found is not None
+        and found.assignment == member.assignment
+        and found.metadata == _metadata(former, member)
+    )
+
+
+def _metadata(former: Group, member: Member) -> bytes:
+    return member.metadata(former.protocol_name or member.protocols[0][0])
+
+
+def _read(former: Group, member: Member, embedded: Embedded, topics: Topics) -> Read:
+    metadata, assignment = _metadata(former, member), member.assignment
+    subscription = embedded.subscription(metadata)
+    if subscription is None:
+        raise _cannot(former, "the embedded consumer protocol is malformed")
+    partitions = embedded.assigned(assignment)
+    keys = keys_of(topics, partitions)
+    return Read(metadata, assignment, subscription, partitions, keys, topics.version)
+
+
+def into_consumer(
+    former: Group, group: ConsumerGroup, read: Mapping[str, Read], topics: Topics
+) -> None:
+    """`read` is what `reading` came to just now."""
+    members = [_consumer(one, read[one.member_id], topics) for one in former.members]
     former.retire()
     group.begin_at(former.generation_id)
     group.take_over(members)
 
 
-def _consumer(
-    former: Group, member: Member, group: ConsumerGroup, embedded: Embedded
-) -> ConsumerMember:
-    name = former.protocol_name or member.protocols[0][0]
-    subscription = embedded.subscription(member.metadata(name))
-    if subscription is None:
-        raise _cannot(former, "the embedded consumer protocol is malformed")
+def _consumer(member: Member, read: Read, topics: Topics) -> ConsumerMember:
     made = ConsumerMember(member.member_id, member.group_instance_id)
     made.classic = ClassicMember(member.session_timeout, member.protocols)
     made.client_id, made.client_host = member.client_id, member.client_host
-    made.rack_id = subscription.rack_id
+    made.rack_id = read.subscription.rack_id
     made.rebalance_timeout = member.rebalance_timeout
-    made.topic_names = subscription.topics
-    made.assigned = group.topics.keys(embedded.assigned(member.assignment))
+    made.topic_names = read.subscription.topics
+    current = read.version == topics.version
+    made.assigned = read.keys if current else keys_of(topics, read.partitions)
     return made
 
 
@@ -86,8 +146,15 @@ def _classic(
             protocols=classic.protocols,
         ),
     )
-    subscription = embedded.subscription(classic.protocols[0][1])
-    target = former.target.of(member.member_id)
-    version = subscription.version if subscription is not None else 0
-    made.assignment = embedded.assignment(version, former.topics.named(target))
+    # Mostly they join again before anybody asks for these bytes, which of 10,000 partitions would
+    # be some 20 ms.
+    made.assign(partial(_assignment, former, member.member_id, classic, embedded))
     return made
+
+
+def _assignment(
+    former: ConsumerGroup, member_id: str, classic: ClassicMember, embedded: Embedded
+) -> bytes:
+    subscription = embedded.subscription(classic.protocols[0][1])
+    version = subscription.version if subscription is not None else 0
+    return embedded.assignment(version, former.topics.named(former.target.of(member_id)))

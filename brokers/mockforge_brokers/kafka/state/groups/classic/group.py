@@ -18,9 +18,11 @@ Who joins without a rebalance is the subject of `joining`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 from .....environment import Environment
 from .....errors import RequestRefused
+from .....fairness import Steps
 from ....codes import ErrorCode
 from ....events import MemberJoined, MemberLeft
 from ....options import KafkaOptions
@@ -38,6 +40,8 @@ from .membership import (
 )
 from .round import Round
 from .state import GroupState
+
+T = TypeVar("T")
 
 
 class Group:
@@ -136,7 +140,7 @@ class Group:
         for member in self.members:
             # The leader's assignment for this generation will never come.
             if self.state is GroupState.COMPLETING_REBALANCE:
-                member.assignment = b""
+                member.assign(b"")
             member.answer_sync(SyncResult(ErrorCode.REBALANCE_IN_PROGRESS))
         was_empty = self.state is GroupState.EMPTY
         self.state = GroupState.PREPARING_REBALANCE
@@ -179,10 +183,13 @@ class Group:
         self.protocol_name = self.members.vote()
         self.unsynced = set(self.members.by_id)
         self._round.wait_for_syncs()
+        answers = []
         for member in self.members:
             self.sessions.touch(member)
             leads = member.member_id == self.members.leader
-            member.answer_join(self.joined(member, roster=leads))
+            parked, member.join = member.join, None
+            answers.append((parked, self.joined(member, roster=leads)))
+        self._environment.chores.do(_answering(answers))
 
     def sync(self, request: SyncRequest) -> Parked[SyncResult]:
         """A member asks for its assignment; the leader brings all. Raises RequestRefused."""
@@ -202,9 +209,12 @@ class Group:
     def _assign(self, assignments: dict[str, bytes]) -> None:
         self.state = GroupState.STABLE
         self.rebalances.complete(self.generation_id, len(self.members), self.protocol_name or "")
+        answers = []
         for member in self.members:
-            member.assignment = assignments.get(member.member_id, b"")
-            member.answer_sync(self._synced(member))
+            member.assign(assignments.get(member.member_id, b""))
+            parked, member.sync = member.sync, None
+            answers.append((parked, self._synced(member)))
+        self._environment.chores.do(_answering(answers))
 
     def _synced(self, member: Member) -> SyncResult:
         return SyncResult(ErrorCode.NONE, self.protocol_type, self.protocol_name, member.assignment)
@@ -332,3 +342,11 @@ class Group:
         return RequestRefused(
             ErrorCode.REBALANCE_IN_PROGRESS, f"group {self.group_id} rebalances: {self.reason}"
         )
+
+
+def _answering(answers: Iterable[tuple[Parked[T] | None, T]]) -> Steps:
+    """Thousands may wait for one generation: each is answered with what was so when it began."""
+    for parked, result in answers:
+        if parked is not None:
+            parked.complete(result)
+        yield

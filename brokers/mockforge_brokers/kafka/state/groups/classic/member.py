@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -79,7 +79,7 @@ class Member:
     """One member. `join` and `sync` are its parked requests."""
 
     __slots__ = (
-        "assignment",
+        "_assignment",
         "client_host",
         "client_id",
         "deadline",
@@ -98,7 +98,7 @@ class Member:
         self.group_instance_id = request.group_instance_id
         self.client_id = request.client_id
         self.client_host = request.client_host
-        self.assignment = b""
+        self._assignment: bytes | Callable[[], bytes] = b""
         self.join: Parked[JoinResult] | None = None
         self.sync: Parked[SyncResult] | None = None
         self.deadline = 0.0
@@ -110,6 +110,17 @@ class Member:
         self.session_timeout = request.session_timeout
         self.rebalance_timeout = request.rebalance_timeout
         self.protocols = request.protocols
+
+    @property
+    def assignment(self) -> bytes:
+        """What the leader gave it, or what it had in the group before this one."""
+        if not isinstance(self._assignment, bytes):
+            self._assignment = self._assignment()
+        return self._assignment
+
+    def assign(self, assignment: bytes | Callable[[], bytes]) -> None:
+        """A function makes it once it is asked for, which few of very many are."""
+        self._assignment = assignment
 
     @property
     def waits(self) -> bool:

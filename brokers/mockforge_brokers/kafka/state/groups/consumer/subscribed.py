@@ -18,6 +18,16 @@ _MOST_KNOWN: Final = 100
 """Patterns of whose matches one group remembers who may know them, mostly one of one user."""
 
 
+def keys_of(topics: Topics, partitions: Partitions) -> frozenset[Key]:
+    """Of topics that are there."""
+    return frozenset(
+        (topics[name].topic_id, number)
+        for name, numbers in partitions
+        if name in topics
+        for number in numbers
+    )
+
+
 class SubscribedTopics:
     """`partitions`: how many each topic has, by topic id, as of the group's newest epoch."""
 
@@ -94,12 +104,7 @@ class SubscribedTopics:
 
     def keys(self, partitions: Partitions) -> frozenset[Key]:
         """Of topics that are there."""
-        return frozenset(
-            (self._topics[name].topic_id, number)
-            for name, numbers in partitions
-            if name in self._topics
-            for number in numbers
-        )
+        return keys_of(self._topics, partitions)
 
     def named(self, keys: Iterable[Key]) -> list[tuple[str, list[int]]]:
         """By topic; without topics that are gone."""
