@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from .clock import Clock
 from .limits import Limits
-from .pages import OVERHEAD, PAGE, Page, Pages, Places, room_of_page
+from .pages import OVERHEAD, PAGE, Leaving, Page, Pages, Places, room_of_page
 
 IN: Final = 0
 """From the peer to the broker."""
@@ -22,7 +22,7 @@ OUT: Final = 1
 _TAPE: Final = 1024
 """Bytes that a tape costs beside its chunks: itself, its lists and what reads its frames."""
 _FIRST: Final = attrgetter("first")
-_SLACK_OF_ONE: Final = 6
+_SLACK_OF_ONE: Final = 4
 """Where one connection's share is met, one part in 2 to the power of this is made free."""
 _SLACK_OF_ENDED: Final = 6
 """The same where too many connections ended: some fifty tapes at a time, since each time what came
@@ -298,14 +298,21 @@ class Tape(Struct, eq=False):
             for chunk in reversed([*islice(self.back(), count)])
         )
 
-    def leave(self, places: Places) -> tuple[int, int]:
-        """Let all sealed chunks go; returns how many those are, and the bytes with the tape's."""
-        freed = self.size + self.weight if self.pages else 0
-        return self._drop(0, 0, places), freed
+    def leave(self, leaving: Leaving) -> int:
+        """Let all sealed chunks go; returns how many bytes those and the tape have."""
+        if not self.pages:
+            return 0
+        freed = self.size + self.weight
+        for page in self.pages:
+            leaving[page].add(self)
+        self.gone = self.ends[-1]
+        self.pages.clear()
+        self.ends.clear()
+        return freed
 
-    def shrink(self, page: Page, longest: int, places: Places) -> int:
+    def shrink(self, page: Page, longest: int, places: Places, leaving: Leaving) -> int:
         """Its share is met with this page, in which no tail is longer than this; returns how many
-        chunks had to go, the oldest ones."""
+        of the oldest chunks went, beside what goes with all that is `leaving`."""
         # The newest chunk stays, whatever its size: somebody may look at it right now. So does a
         # frame that is longer than a connection's share: its beginning, until its end is there.
         journal = self.journal
@@ -320,35 +327,36 @@ class Tape(Struct, eq=False):
             return 0
         before = self.gone
         # A few more than must be: it is not worth it for each chunk.
-        count = self._drop(room - (room >> _SLACK_OF_ONE), 1, places)
+        count = self._drop(room - (room >> _SLACK_OF_ONE), places, leaving)
         self.over = self.came - self.gone > self.room
-        journal.left += count
         journal.total -= self.gone - before
         return count
 
-    def _drop(self, goal: int, least: int, places: Places) -> int:
-        """Let the oldest sealed chunks go, down to `goal` bytes or the `least` chunks; returns how
-        many went. Of a page all go at once, where that is no more than its room below the goal."""
-        journal, pages, ends, count = self.journal, self.pages, self.ends, 0
-        low = goal - journal.page_room
-        while pages and (excess := self.came - self.gone - goal) > 0:
-            page, end = pages[0], ends[0]
-            stay = least if len(pages) == 1 else 0
-            if stay or self.came - end < low:
-                dropped, newest, freed = page.drop_some(places.of(page, self), excess, stay)
-                if not dropped:
-                    break
-                self.gone += freed
-            else:
-                dropped, newest = page.drop(self, places)
-                self.gone = end
-            count += dropped
-            self.left = newest
-            if self.gone == end:
+    def _drop(self, goal: int, places: Places, leaving: Leaving) -> int:
+        """Let the oldest chunks go, down to `goal` bytes or the newest one, whole pages of them as
+        long as that is no more than a page's room below the goal; returns how many others went."""
+        journal, pages, ends = self.journal, self.pages, self.ends
+        last, whole = self.came - goal, 0
+        most, newest = last + journal.page_room, len(pages) - 1
+        while whole < newest and self.gone < last and ends[whole] <= most:
+            leaving[pages[whole]].add(self)
+            self.gone = ends[whole]
+            whole += 1
+        del pages[:whole], ends[:whole]
+        excess = last - self.gone
+        if excess <= 0:
+            return 0
+        page = pages[0]
+        its = places.of(page, self)
+        dropped, number, freed = page.drop_some(its, excess, 1 if len(pages) == 1 else 0)
+        if dropped:
+            self.left = number
+            self.gone += freed
+            if self.gone == ends[0]:
                 del pages[0], ends[0]
             if journal.thinned(page, dropped):
                 places.moved(page)
-        return count
+        return dropped
 
 
 class Journal(Pages):
@@ -444,12 +452,34 @@ class Journal(Pages):
             if tape.came - tape.gone > tape.room - self.page_room:
                 met.append(tape)
         if met:
-            longest, places = max(page.marks) >> 1, Places(met)
-            for tape in met:
-                self.shortened += tape.shrink(page, longest, places)
+            longest, places, leaving = max(page.marks) >> 1, Places(met), Leaving(set)
+            count = sum([tape.shrink(page, longest, places, leaving) for tape in met])
+            count += self._let_go(leaving)
+            self.shortened += count
+            self.left += count
         # With room for what comes next.
         if self.total > self.most - self.page_room:
             self._shrink(self.most - self.page_room)
+
+    def _let_go(self, leaving: Leaving) -> int:
+        """Of each page what all of these tapes have in it; returns how many chunks went."""
+        count = 0
+        for page, tapes in leaving.items():
+            own, numbers = page.tapes, page.numbers
+            if page.of_one:
+                # It is empty then, which clears it.
+                gone, its = len(own) - page.gone, [-1]
+            else:
+                its = page.drop(tapes)
+                gone = len(its)
+            for place in its:
+                tape, number = own[place], numbers[place]
+                # What is behind it may have gone before.
+                if tape.left < number:
+                    tape.left = number
+            count += gone
+            self.thinned(page, gone)
+        return count
 
     def _shrink(self, goal: int) -> None:
         """Let the oldest pages go."""
@@ -488,11 +518,9 @@ class Journal(Pages):
             while tape is not None:
                 leaving.append(tape)
                 tape = tape.beside
-        places = Places(leaving)
-        for each in leaving:
-            count, freed = each.leave(places)
-            self.left += count
-            self.total -= freed
+        pages = Leaving(set)
+        self.total -= sum([each.leave(pages) for each in leaving])
+        self.left += self._let_go(pages)
         self.ended_left += too_many
 
     def tape_closed(self, tape: Tape) -> None:

@@ -6,7 +6,7 @@ that leave one by one are fetched from memory once more, each of their parts.
 
 from array import array
 from bisect import bisect_left
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from struct import pack
@@ -106,21 +106,19 @@ class Page:
         """Where a sealed page has chunks of these tapes, oldest first."""
         own = self.tapes
         found: dict[Any, list[int]] = {}
-        # Most are of others.
         for place in compress(range(len(own)), map(tapes.__contains__, own)):
             found.setdefault(own[place], []).append(place)
         return found
 
-    def drop(self, tape: object, places: "Places") -> tuple[int, int]:
-        """Let go of all data of a tape that has some in this sealed page; returns how many chunks
-        that were, and the number of the newest."""
-        if self.of_one:
-            # The page is empty then, which whoever asks for this clears.
-            return len(self.tapes) - self.gone, self.numbers[-1]
-        its, datas = places.of(self, tape), self.datas
+    def drop(self, tapes: set[Any]) -> list[int]:
+        """Let go of all data of these tapes in this sealed page; returns where that was."""
+        own, datas = self.tapes, self.datas
+        # Most are of others.
+        every = compress(range(len(own)), map(tapes.__contains__, own))
+        its = [place for place in every if datas[place] is not None]
         for place in its:
             datas[place] = None
-        return len(its), self.numbers[its[-1]]
+        return its
 
     def drop_some(self, its: list[int], excess: int, stay: int) -> tuple[int, int, int]:
         """Let go of the oldest so many bytes of chunks, but not of those that `stay`, the newest;
@@ -152,6 +150,10 @@ class Page:
         self.tapes, self.datas = [], []
         self.times = self.marks = self.numbers = ()
         self.gone = 0
+
+
+Leaving = defaultdict[Page, set[Any]]
+"""Pages with the tapes of which all in them goes: each is walked through once for all of them."""
 
 
 class Places:
