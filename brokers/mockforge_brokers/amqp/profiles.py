@@ -116,6 +116,11 @@ class Profile(Struct, frozen=True):
         return self.release >= (4, 0)
 
     @property
+    def checks_delivery_mode(self) -> bool:
+        """It has to be 1 or 2; later releases take any, of which 2 alone is persistent."""
+        return self.release < (3, 13)
+
+    @property
     def names_last_death(self) -> bool:
         """A dead letter says where it died last as well (x-last-death-queue and the like)."""
         return self.release >= (3, 13)

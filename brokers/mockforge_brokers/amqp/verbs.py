@@ -85,7 +85,7 @@ class Verbs:
             # As a client's: what is refused there is here, and CC and BCC are keys, too.
             headers, flags = Headers(checked.get("headers", {}), checked), contents.flags(content)
             header = contents.header_frame(content)
-            extra = examine(header, flags, None, "", read_headers=False)
+            extra = examine(header, flags, None, "", host.profile, read_headers=False)
             route = host.route(exchange, routing_key, headers, extra.keys if extra else ())
             if route.exchange.internal:
                 raise InvalidInput(f"exchange '{exchange}' is internal: publish to another one")

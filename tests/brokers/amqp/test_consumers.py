@@ -3,7 +3,7 @@
 import pytest
 from mockforge_brokers.amqp.consumers import ConsumerView
 
-from .client import Scene, publish
+from .client import Scene, bodies, publish
 from .v1_0.client import Client as LaterClient
 
 
@@ -108,3 +108,60 @@ def test_queues_and_exchanges_have_their_rates(scene: Scene) -> None:
     assert {each.name: each.detail for each in scene.broker.destinations()}["q"][
         "in_per_second"
     ] == 0
+
+
+SAME_TAG = {
+    # Prefetch of the first and the second; the bodies of the second, then with each of three acks.
+    ("quorum", 3, 3): ([], ["3", "4", "5"], 6),
+    ("quorum", 3, 5): (["3", "4"], ["5", "6", "7"], 4),
+    ("quorum", 3, 2): ([], ["3", "4", "5"], 6),
+    ("quorum", 2, 0): ([str(n) for n in range(2, 12)], [], 0),
+    ("classic", 3, 3): (["3", "4", "5"], ["6", "7", "8"], 3),
+    ("classic", 3, 5): (["3", "4", "5", "6", "7"], ["8", "9", "10"], 1),
+    ("classic", 3, 2): (["3", "4"], ["5", "6", "7"], 4),
+}
+"""Of twelve messages, as RabbitMQ 4.3.6 gave them, and how many were ready at the end."""
+
+
+@pytest.mark.parametrize("case", SAME_TAG)
+def test_who_consumes_again_under_the_same_tag_settles_what_was_there(
+    scene: Scene, case: tuple[str, int, int]
+) -> None:
+    (kind, first, second), (begun, acknowledged, ready) = case, SAME_TAG[case]
+    client = scene.client()
+    client.send("queue.declare", queue="q", durable=True, arguments={"x-queue-type": kind})
+    for number in range(12):
+        client.publish("", "q", str(number).encode())
+    client.send("basic.qos", prefetch_count=first)
+    client.send("basic.consume", queue="q", consumer_tag="t")
+    client.send("basic.cancel", consumer_tag="t")
+    client.send("basic.qos", prefetch_count=second)
+    came = client.send("basic.consume", queue="q", consumer_tag="t")
+    assert bodies(came[1:]) == [body.encode() for body in begun]
+    more = [client.send("basic.ack", delivery_tag=tag) for tag in range(1, first + 1)]
+    assert [each.body for got in more for each in got] == [body.encode() for body in acknowledged]
+    assert all(len(got) <= 1 for got in more)
+    (there,) = client.send("queue.declare", queue="q", passive=True)
+    assert (there["consumer_count"], there["message_count"]) == (1, ready)
+
+
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+@pytest.mark.parametrize("other", ["channel", "tag", "queue"])
+def test_another_consumer_begins_anew(scene: Scene, kind: str, other: str) -> None:
+    client = scene.client()
+    for queue in ("q", "r"):
+        client.send("queue.declare", queue=queue, durable=True, arguments={"x-queue-type": kind})
+        for _ in range(9):
+            client.publish("", queue, b"x")
+    client.send("basic.qos", prefetch_count=3)
+    client.send("basic.consume", queue="q", consumer_tag="t")
+    client.send("basic.cancel", consumer_tag="t")
+    tag, queue = ("u" if other == "tag" else "t"), ("r" if other == "queue" else "q")
+    number = 1
+    if other == "channel":
+        number = 2
+        client.send("channel.open", channel=2)
+        client.send("basic.qos", channel=2, prefetch_count=3)
+    came = client.send("basic.consume", channel=number, queue=queue, consumer_tag=tag)
+    assert len(came[1:]) == 3
+    assert not client.send("basic.ack", delivery_tag=3, multiple=True)

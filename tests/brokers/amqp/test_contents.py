@@ -27,6 +27,8 @@ def publish(raw: bytes, exchange: str = "", key: str = "q") -> bytes:
 TAKEN = {
     "delivery-mode 1": (MODE, b"\x01"),
     "delivery-mode 2": (MODE, b"\x02"),
+    "delivery-mode 0": (MODE, b"\x00"),
+    "delivery-mode 255": (MODE, b"\xff"),
     "priority 255": (PRIORITY, b"\xff"),
     "flag that announces more flags": (1, b""),
     "flag of no property": (2, b""),
@@ -53,8 +55,6 @@ UNREADABLE = {
 }
 
 REFUSED = {
-    "delivery-mode 0": (MODE, b"\x00", "invalid message: {delivery_mode_unknown,0}"),
-    "delivery-mode 3": (MODE, b"\x03", "invalid message: {delivery_mode_unknown,3}"),
     "expiration that is not UTF-8": (
         EXPIRATION, b"\x02\xff\xfe", "invalid expiration '\ufffd\ufffd': no_integer",
     ),

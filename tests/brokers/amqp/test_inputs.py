@@ -63,7 +63,6 @@ def test_a_person_and_a_client_find_the_same_bucket(scene: Scene, client: Client
     [
         ({"expiration": "soon"}, "invalid expiration 'soon': no_integer"),
         ({"expiration": "-5"}, "invalid expiration '-5': {value_negative,-5}"),
-        ({"delivery_mode": 3}, "invalid message: {delivery_mode_unknown,3}"),
         (
             {"headers": {"CC": "one"}},
             'invalid message: {unacceptable_type_in_header,"CC",longstr}',

@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mockforge_brokers.amqp.channel.headers import examine
+from mockforge_brokers.amqp.profiles import PROFILES
 from mockforge_brokers.amqp.records import Field
 from mockforge_brokers.amqp.wire import frames
 from mockforge_brokers.amqp.wire.content import encode_header
@@ -41,7 +42,7 @@ def place(one: dict[str, Any], other: dict[str, Any]) -> tuple[int, int] | None:
 def judged(made: bytes) -> object:
     """What the examination says; None: in order, and nothing in it matters to anyone."""
     try:
-        return examine(made, flags_of(made), "guest", "", read_headers=False)
+        return examine(made, flags_of(made), "guest", "", PROFILES["3.10"], read_headers=False)
     except (RequestRefused, ProtocolError) as refusal:
         return str(refusal)
 

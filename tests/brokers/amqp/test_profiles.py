@@ -47,6 +47,20 @@ def test_a_client_is_told_the_release(release: str) -> None:
     assert PROFILES[release].version.startswith(f"{release}.")
 
 
+@pytest.mark.parametrize("mode", [0, 3, 255])
+@pytest.mark.parametrize("release", PROFILES)
+def test_a_delivery_mode_that_is_none_is_refused_up_to_3_12(release: str, mode: int) -> None:
+    client = house_of(release).client()
+    client.send("queue.declare", queue="q", durable=True)
+    refused = client.publish("", "q", b"x", delivery_mode=mode)
+    if release != "3.10":
+        (got,) = client.send("basic.get", queue="q")
+        assert (refused, got.properties) == ([], {"delivery_mode": mode})
+        return
+    text = f"PRECONDITION_FAILED - invalid message: {{delivery_mode_unknown,{mode}}}"
+    assert [each["reply_text"] for each in refused] == [text]
+
+
 @pytest.mark.parametrize("release", ["3.10", "3.13", "4.1"])
 def test_a_transient_queue_is_served_and_named_up_to_4_2(release: str) -> None:
     scene = house_of(release)

@@ -83,6 +83,7 @@ def basic_consume(
         arguments=arguments,
     )
     channel.vhost.consume(consumer)
+    channel.cancelled.replace(consumer, channel.unacked.values())
     channel.without_ack |= no_ack
     channel.streaming |= found.kind == "stream"
     if not direct:
@@ -126,6 +127,8 @@ def basic_cancel(channel: Channel, *, consumer_tag: str, no_wait: bool) -> None:
     consumer = channel.consumers.pop(consumer_tag, None)
     if consumer is not None:
         channel.vhost.cancel(consumer)
+        if channel.holds(consumer):
+            channel.cancelled.add(consumer)
         channel.ended(consumer, "cancelled by the client")
     if not no_wait:
         channel.send("basic.cancel-ok", consumer_tag=consumer_tag)

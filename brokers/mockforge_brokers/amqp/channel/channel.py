@@ -20,6 +20,7 @@ from ..state.queues.stream import StreamQueue
 from ..state.queues.timed_out import TimedOut
 from ..state.settlements import Settlement
 from ..wire.frames import method
+from .cancelled import Cancelled
 from .line import Line
 from .publishing import Publishing
 from .transaction import SettledDelivery, Transaction
@@ -97,6 +98,7 @@ class Channel:
 
     __slots__ = (
         "assembling",
+        "cancelled",
         "closing",
         "consumers",
         "gets",
@@ -128,6 +130,7 @@ class Channel:
         self.closing = False
         self.assembling = False
         self.consumers: dict[str, Consumer] = {}
+        self.cancelled = Cancelled()
         self.unacked: dict[int, Message] = {}
         self.last_tag = 0
         self.gets = 0

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from ...errors import RequestRefused
 from ..codes import ReplyCode
+from ..profiles import Profile
 from ..records import Field, Headers, text_of
 from ..state.direct_replies import REPLY_TO
 from ..wire.content import header_payload
@@ -49,7 +50,13 @@ class Extra(NamedTuple):
 
 
 def examine(
-    header: bytes, flags: int, user: str | None, reply_to: str, *, read_headers: bool
+    header: bytes,
+    flags: int,
+    user: str | None,
+    reply_to: str,
+    profile: Profile,
+    *,
+    read_headers: bool,
 ) -> Extra | None:
     """Check a content header's frame; None if nothing in it matters to anyone on its way.
 
@@ -61,10 +68,9 @@ def examine(
     """
     payload = header[HEAD_SIZE:-1]
     delivery_mode = check_properties(payload, flags)
-    if not flags & _TELLING:
+    unknown = delivery_mode not in _MODES and profile.checks_delivery_mode
+    if not (flags & _TELLING or unknown):
         # Ids, times and types are carried along: nobody on the message's way reads them.
-        if delivery_mode not in _MODES:
-            raise _unknown_mode(delivery_mode)
         return None
     properties: dict[str, Any] = {}
     marked = flags & FLAG_HEADERS and any(mark in payload for mark in _MARKS)
@@ -72,8 +78,8 @@ def examine(
     if direct or marked or flags & _UNUSUAL or (read_headers and flags & FLAG_HEADERS):
         properties = decode_properties(payload)
     headers, keys, expiration = _checked(properties, user)
-    if delivery_mode not in _MODES:
-        raise _unknown_mode(delivery_mode)
+    if unknown:
+        raise _refused(f"invalid message: {{delivery_mode_unknown,{delivery_mode}}}")
     if not properties:
         return None
     if properties.get("reply_to") == REPLY_TO:
@@ -135,10 +141,6 @@ def _rewritten(header: bytes, properties: dict[str, Any]) -> bytes:
         headers = {name: field for name, field in properties["headers"].items() if name != "BCC"}
         properties = {**properties, "headers": headers}
     return frame(HEADER, channel, encode_header(size, properties))
-
-
-def _unknown_mode(mode: int) -> RequestRefused:
-    return _refused(f"invalid message: {{delivery_mode_unknown,{mode}}}")
 
 
 def _refused(text: str) -> RequestRefused:

@@ -79,7 +79,8 @@ class Publishing:
         reply_to = self._channel.reply_to if flags & FLAG_REPLY_TO else ""
         line = self._line
         user = None if line.agreement.impersonates else line.user
-        return examine(header, flags, user, reply_to, read_headers=not route.valid)
+        profile = self._vhost.profile
+        return examine(header, flags, user, reply_to, profile, read_headers=not route.valid)
 
     def publish(
         self, publication: Publication, content: bytes, size: int, extra: Extra | None

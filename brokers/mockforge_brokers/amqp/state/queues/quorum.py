@@ -323,6 +323,12 @@ class QuorumQueue(GovernedQueue):
             self.away[consumer] = 1
         super().remove(consumer)
 
+    def replace(self, before: Consumer, consumer: Consumer, unacked: int) -> None:
+        """It is the same consumer, with another prefetch."""
+        self.away.pop(before, None)
+        if consumer.prefetch:
+            consumer.credit = max(consumer.prefetch - unacked, 0)
+
     def refresh(self, consumer: Consumer) -> None:
         giving_way = self.quiescing and consumer is self.active
         if not giving_way and consumer not in self.timed_out:
