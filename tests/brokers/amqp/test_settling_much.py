@@ -19,13 +19,20 @@ from .test_streams import declare as declare_stream
 from .v1_0.client import Client as LaterClient
 
 
+def consume(scene: Scene, client: Client) -> None:
+    """Have all that waits given to it, which takes some turns."""
+    client.send("basic.consume", queue="q", consumer_tag="c")
+    scene.advance(0)
+    scene.environment.chores.finish()
+
+
 def rejecting(scene: Scene, count: int = 300) -> Client:
     """A client that has so many messages unacked, whose dead letters go to another queue."""
     client = scene.client()
     client.send("queue.declare", queue="dead")
     declare(client, x_dead_letter_exchange="", x_dead_letter_routing_key="dead")
     client.fake.send(b"".join(publish("", "q", b"%d" % number) for number in range(count)))
-    client.send("basic.consume", queue="q", consumer_tag="c")
+    consume(scene, client)
     return client
 
 
@@ -128,13 +135,13 @@ def _shorten(scene: Scene, client: Client) -> int:
 
 
 def _reject(scene: Scene, client: Client) -> int:
-    client.send("basic.consume", queue="q", consumer_tag="c")
+    consume(scene, client)
     client.fake.connection.receive(nack(requeue=False))
     return _died(scene)
 
 
 def _return(scene: Scene, client: Client) -> int:
-    client.send("basic.consume", queue="q", consumer_tag="c")
+    consume(scene, client)
     client.fake.connection.receive(nack(requeue=True))
     return _died(scene)
 
@@ -164,7 +171,7 @@ def test_a_step_has_the_fewer_deaths_the_more_queues_get_each(
 
 
 def _settle(scene: Scene, client: Client, *frames: bytes) -> None:
-    client.send("basic.consume", queue="q", consumer_tag="c")
+    consume(scene, client)
     client.fake.connection.receive(b"".join(frames))
 
 
@@ -199,6 +206,7 @@ def _accept(scene: Scene, client: Client) -> None:
     later = LaterClient(scene).connect()
     later.receiver("/queues/q")
     later.grant(credit=7000, incoming_window=7000)
+    scene.environment.chores.finish()
     state = Composite("accepted", {})
     fields = {"role": True, "first": 0, "last": 6999, "settled": True, "state": state}
     later.fake.connection.receive(performative(0, "disposition", **fields))
@@ -211,7 +219,7 @@ def test_what_lives_is_settled_many_at_a_time_though_others_died_into_many_queue
 ) -> None:
     scene = hurried()
     client = dying(scene, 41)
-    client.send("basic.consume", queue="q", consumer_tag="c")
+    consume(scene, client)
     client.fake.send(nack(requeue=False, tag=1))
     connection = client.fake.connection
     if committed:
@@ -340,7 +348,7 @@ def test_the_oldest_of_very_many_are_not_looked_for_with_each_step() -> None:
     unacked = channel.unacked = Walked()
     client.send("queue.declare", queue="q")
     client.fake.send(publish("", "q", b"x") * 9000)
-    client.send("basic.consume", queue="q", consumer_tag="c")
+    consume(scene, client)
     scene.advance(1)
     unacked.walks = 0
     client.fake.send(method(1, "basic.ack", delivery_tag=8999, multiple=True))
@@ -376,7 +384,7 @@ def test_others_are_served_while_very_many_messages_come_back_once_too_often() -
     }
     client.send("queue.declare", queue="q", durable=True, arguments=arguments)
     client.fake.send(b"".join(publish("", "q", b"%d" % number) for number in range(1000)))
-    client.send("basic.consume", queue="q", consumer_tag="c")
+    consume(scene, client)
     connection = client.fake.connection
     connection.receive(nack(requeue=True))
     assert connection.unfinished
@@ -437,6 +445,7 @@ def test_others_are_served_while_very_many_messages_are_settled_by_1_0(
     scene.advance(0)
     client = LaterClient(scene).connect()
     client.receiver("/queues/q", credit=1000)
+    scene.environment.chores.finish()
     connection = client.fake.connection
     connection.receive(settled(outcome))
     assert connection.unfinished
@@ -464,6 +473,7 @@ def test_others_are_served_while_very_many_messages_get_more_annotations(vanish:
     messages = tuple(queue.messages)
     client = LaterClient(scene).connect()
     client.receiver("/queues/votes", credit=1000)
+    scene.environment.chores.finish()
     connection = client.fake.connection
     connection.receive(settled("modified", message_annotations={Symbol("x-why"): "busy"}))
     assert 0 < sum(b"x-why" in message.content for message in messages) < 1000
@@ -536,7 +546,7 @@ def test_very_many_messages_are_taken_out_of_the_unacked_in_steps(
     client = scene.client()
     client.send("queue.declare", queue="q")
     client.fake.send(b"".join(publish("", "q", b"%d" % number) for number in range(1, MANY + 1)))
-    client.send("basic.consume", queue="q", consumer_tag="c")
+    consume(scene, client)
     client.send("basic.cancel", consumer_tag="c")
     connection = client.fake.connection
     queue = scene.broker.vhost().queues["q"]
@@ -582,7 +592,7 @@ def test_very_many_messages_are_settled_in_a_transaction_in_steps(end: str) -> N
     client.send("queue.declare", queue="q")
     client.send("tx.select")
     scene.client().fake.send(publish("", "q", b"x") * MANY)
-    client.send("basic.consume", queue="q", consumer_tag="c")
+    consume(scene, client)
     connection = client.fake.connection
     queue = scene.broker.vhost().queues["q"]
     connection.receive(_method("ack", 4000))
@@ -608,7 +618,7 @@ def test_a_tag_that_is_unknown_settles_none_of_very_many() -> None:
     client = scene.client()
     client.send("queue.declare", queue="q")
     client.fake.send(publish("", "q", b"x") * MANY)
-    client.send("basic.consume", queue="q", consumer_tag="c")
+    consume(scene, client)
     (closed,) = client.send("basic.ack", delivery_tag=MANY + 1, multiple=True)
     assert closed["reply_text"] == f"PRECONDITION_FAILED - unknown delivery tag {MANY + 1}"
     scene.advance(1)

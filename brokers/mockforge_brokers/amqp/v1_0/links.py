@@ -8,7 +8,9 @@ from msgspec import Struct
 
 from ..state.consumer import Consumer
 from ..state.message import Message
+from ..state.queues.governed import GovernedQueue
 from ..state.queues.quorum import QuorumMessage, QuorumQueue
+from ..state.queues.stream import StreamQueue
 from ..state.routing import Route
 from .addresses import Target
 from .mapping import from_content
@@ -105,6 +107,7 @@ class Outgoing:
 
     __slots__ = (
         "address",
+        "asks_again",
         "consumer",
         "delivery_count",
         "draining",
@@ -137,6 +140,8 @@ class Outgoing:
         self.filters: dict[Any, Any] | None = None
         self.delivery_count = 0
         self.draining = False
+        self.asks_again = False
+        """Whether it is drained is looked at in the loop's next turn."""
         self.tag = 0
         self.dynamic = ""
 
@@ -202,6 +207,16 @@ class Outgoing:
         """Let the queue send, as far as session and connection do not stand in the way."""
         if self.session.flowing and self.consumer.credit > 0 and not self.late:
             self.consumer.queue.resume(self.consumer)
+
+    @property
+    def served_in_steps(self) -> bool:
+        """Its queue has more for it, for which there was no time yet."""
+        consumer = self.consumer
+        queue = consumer.queue
+        if isinstance(queue, StreamQueue):
+            return queue.is_looking_for(consumer)
+        draining = isinstance(queue, GovernedQueue) and queue.draining
+        return draining and consumer.ready and bool(queue.messages)
 
     def let_go(self) -> None:
         """Its consumer ended. The two know each other, and would stay until the collector comes."""

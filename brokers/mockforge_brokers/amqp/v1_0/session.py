@@ -5,6 +5,7 @@ Part 2.5 and 2.6 of the specification; where RabbitMQ 4 answers more, or less, i
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import RequestRefused
@@ -259,9 +260,20 @@ class Session:
             raise SessionFailed(UNATTACHED_HANDLE, f"Unattached link handle: {handle}")
 
     def _finish_drain(self, link: Outgoing) -> None:
-        if link.draining and self.flowing:
-            link.drained()
-            self._report(link, drain=True)
+        gone = self.links.outgoing.get(link.handle) is not link
+        if gone or not (link.draining and self.flowing):
+            return
+        if link.served_in_steps:
+            if not link.asks_again:
+                link.asks_again = True
+                self.connection.chores.soon(partial(self._drain_further, link))
+            return
+        link.drained()
+        self._report(link, drain=True)
+
+    def _drain_further(self, link: Outgoing) -> None:
+        link.asks_again = False
+        self._finish_drain(link)
 
     def tell_active(self, link: Outgoing, *, active: bool) -> None:
         """Whether its quorum queue hands out to it from now on."""

@@ -81,6 +81,8 @@ class GovernedQueue(Queue):
         """What is over is being taken out, and there may be more of it."""
         self.shortening = False
         """As above, for what is too much."""
+        self.draining = False
+        """Consumers are being given what waits, and there may be more of it."""
         self.due = inf
         self._reached = 0
         self.idle_timer: Timer | None = None
@@ -169,7 +171,7 @@ class GovernedQueue(Queue):
     def _put(self, message: GovernedMessage) -> None:
         self.messages.append(message)
         # Not our own drain: a time to live of 0 is over unless somebody takes it right now.
-        if not self.ageing:
+        if not (self.ageing or self.draining):
             super().drain()
 
     def _new(
@@ -256,7 +258,7 @@ class GovernedQueue(Queue):
     def _drop(self, most: int, *, rejecting: bool = False) -> bool:
         """Drop of those that are too much, to so many queues; True where there are more."""
         drops = rejecting or self.policy.overflow not in REJECTING
-        while drops and not self.ageing and self._over(0, 0):
+        while drops and not (self.ageing or self.draining) and self._over(0, 0):
             if most <= 0:
                 return True
             self.dropped += 1
@@ -292,17 +294,31 @@ class GovernedQueue(Queue):
         return message
 
     def drain(self) -> None:
-        """As a plain queue, but that what is over is gone before its turn comes."""
-        rotation = self._rotation
+        """As a plain queue, but that what is over is gone before its turn comes, and in steps."""
+        if not self.draining and self._hand_out():
+            self.memory.do(self._draining())
+
+    def _draining(self) -> Steps:
+        self.draining = True
+        try:
+            while self._hand_out():
+                yield
+        finally:
+            self.draining = False
+        self._shorten()
+
+    def _hand_out(self) -> bool:
+        """One step of that; True where there is more."""
+        rotation, left = self._rotation, AT_ONCE
         self._expire()
-        delivered = False
-        while rotation and self.messages and not self.ageing:
+        while rotation and self.messages and not self.ageing and left:
             self._deliver_next(rotation[0] if len(rotation) == 1 else self._next())
             self._expire()
-            delivered = True
-        if delivered:
+            left -= 1
+        if left < AT_ONCE:
             # Who is the first now had no timer behind one whose time never comes.
             self._watch()
+        return not left
 
     def discard(self, message: Message) -> None:
         super().discard(message)

@@ -52,6 +52,7 @@ class Queue:
         "dead_lettered",
         "dead_letters_lost",
         "declarer",
+        "draining",
         "dropped",
         "due",
         "durable",

@@ -73,8 +73,8 @@ class StreamMessage(Message, eq=False, gc=False):
 class StreamQueue(Queue):
     """Each consumer stands at an offset of its own; credit comes back with its acks.
 
-    A filter may leave out a million messages one after the other: what a consumer wants is looked
-    for in steps (`_looking`), and it gets all of it in its order.
+    A consumer may have a million messages before it, and a filter may leave out as many: what it
+    wants is looked for in steps (`_looking`), and it gets all of it in its order.
     """
 
     __slots__ = ("_cursors", "_filters", "_looking", "_segments", "_total", "_waiting", "retention")
@@ -218,6 +218,10 @@ class StreamQueue(Queue):
             self._looking.add(consumer)
             self.memory.do(self._look_for(consumer))
 
+    def is_looking_for(self, consumer: Consumer) -> bool:
+        """Whether it may get more than it has by now."""
+        return consumer in self._looking
+
     def _look_for(self, consumer: Consumer) -> Steps:
         try:
             while self._read(consumer):
@@ -226,7 +230,7 @@ class StreamQueue(Queue):
             self._looking.discard(consumer)
 
     def _read(self, consumer: Consumer) -> bool:
-        """Send it what comes next and is wanted; True where so much was not that it has to wait."""
+        """Send it what comes next and is wanted; True where that is so much that it has to wait."""
         log, left = self.log, _AT_ONCE
         while consumer.credit > 0 and not consumer.paused:
             # What retention dropped under a slow consumer is passed over.
@@ -241,8 +245,7 @@ class StreamQueue(Queue):
             message = log[offset]
             if self._wants(consumer, message):
                 self._send(consumer, self._copy(message))
-            else:
-                left -= 1
+            left -= 1
         return False
 
     def _wants(self, consumer: Consumer, message: StreamMessage) -> bool:
