@@ -28,6 +28,8 @@ _PARTS: Final = 4
 """What is added for each chunk to a page's `coming`."""
 _MOST_LOOKED_AT: Final = 16
 """Pages of which it is known where they have what, for who looks."""
+_FEW: Final = 16
+"""Chunks that left a page by themselves, and are not worth to be taken out of its lists."""
 _MOST_EMPTY: Final = 64
 """Empty pages that may stand among the others until all are looked through."""
 
@@ -273,7 +275,7 @@ class Pages:
         if page.gone == len(page.tapes):
             self.total -= PAGE
             self.empty(page)
-        elif page.gone > len(page.tapes) // 2:
+        elif page.gone > max(len(page.tapes) // 2, _FEW):
             # What is left of them would be more than what is there.
             page.compact()
             return True
