@@ -151,12 +151,10 @@ def answer(
 
 
 def _then(
-    served: Pieces | Parked[Pieces] | None,
+    served: Pieces | Parked[Pieces],
     header: RequestHeader,
     change: Callable[[Message], object],
 ) -> Pieces | Parked[Pieces]:
-    assert served is not None
-
     def changed(pieces: Pieces) -> Pieces:
         _, message = decode_response(b"".join(pieces), header.api_key, header.api_version)
         change(message)

@@ -327,17 +327,16 @@ class Requests:
         self._rows.remember(correlation_id, api_key, version)
         return HANDLERS[api_key]
 
-    def _answer_with(self, answer: Pieces | Parked[Pieces] | None) -> None:
+    def _answer_with(self, answer: Pieces | Parked[Pieces]) -> None:
         if not self.identified:
             self._identify()
         if isinstance(answer, list):
             self._send(answer)
-        elif answer is not None:
-            if answer.done:
-                answer.then(self._send)
-            else:
-                self._parked = answer
-                answer.then(self._answered, self._failed)
+        elif answer.done:
+            answer.then(self._send)
+        else:
+            self._parked = answer
+            answer.then(self._answered, self._failed)
 
     def _send(self, pieces: Pieces) -> None:
         self._out += pieces

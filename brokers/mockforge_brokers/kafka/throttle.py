@@ -46,7 +46,7 @@ class Throttle:
 
     def handle(
         self, caller: Caller, handler: Handler, header: RequestHeader, frame: bytes, at: int
-    ) -> Pieces | Parked[Pieces] | None:
+    ) -> Pieces | Parked[Pieces]:
         """Where there are quotas no request goes by the short path, and each is charged."""
         caller.begin_charged()
         answer = handler.answer(caller, frame, at, header.correlation_id)
@@ -54,7 +54,7 @@ class Throttle:
         # What a request is charged depends on its time: the short path measures none.
         caller.leave_short_path()
 
-        def charged(pieces: Pieces | None) -> None:
+        def charged(pieces: Pieces) -> None:
             # Without the four bytes that say its size.
             size = len(frame) - 4
             seconds = charge(caller, header.api_key, header.api_version, size, pieces)

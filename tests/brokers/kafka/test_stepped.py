@@ -30,7 +30,11 @@ from mockforge_brokers.kafka.wire.messages.configs import (
     IncrementalAlterConfigsRequest,
     IncrementalAlterConfigsResource,
 )
-from mockforge_brokers.kafka.wire.messages.logs import DescribeLogDirsRequest, FetchPartition
+from mockforge_brokers.kafka.wire.messages.logs import (
+    DescribeLogDirsRequest,
+    FetchPartition,
+    PartitionProduceData,
+)
 from mockforge_brokers.kafka.wire.messages.offsets import (
     OffsetFetchRequest,
     OffsetFetchRequestGroup,
@@ -434,6 +438,65 @@ class Counted(list):
         for one in super().__iter__():
             self.seen += 1
             yield one
+
+
+def produced(client, partitions, *, acks=1):
+    [topic] = (request := produce("wide", b"x")).topic_data
+    batch = topic.partition_data[0].records
+    topic.partition_data = [
+        PartitionProduceData(index=index, records=batch) for index in range(partitions)
+    ]
+    request.acks = acks
+    client.send(encode_request(request, 9, 1, "shop"))
+
+
+def ends(scene):
+    return [log.high_watermark for log in scene.broker.cluster.topics["wide"].logs]
+
+
+@pytest.mark.parametrize("stays", [True, False], ids=["who waits", "who is gone"])
+def test_what_is_produced_to_many_partitions_is_appended_by_steps(scene, stays):
+    scene.broker.create_topic("wide", WIDE)
+    client, other = scene.network.connect(), scene.network.connect()
+    produced(client, WIDE)
+    assert ends(scene) == [1] * LIGHT + [0] * (WIDE - LIGHT)
+    scene.ask(client, MetadataRequest(topics=[]), 12)
+    scene.ask(other, MetadataRequest(topics=[]), 12)
+    assert scene.answer(other, ApiKey.METADATA, 12).topics == []
+    if not stays:
+        client.vanish()
+    later(scene)
+    assert ends(scene) == [1] * WIDE
+    if stays:
+        first, second = client.connection.splitter(OUT).feed(client.take())
+        [topic] = decode_response(first, ApiKey.PRODUCE, 9)[1].responses
+        assert [each.index for each in topic.partition_responses] == [*range(WIDE)]
+        assert {each.error_code for each in topic.partition_responses} == {0}
+        assert decode_response(second, ApiKey.METADATA, 12)[1].topics == []
+
+
+def test_a_topic_that_goes_while_it_is_produced_to_has_no_more_records(scene):
+    scene.broker.create_topic("wide", WIDE)
+    client = scene.network.connect()
+    produced(client, WIDE)
+    scene.broker.delete_topic("wide")
+    later(scene)
+    [topic] = scene.answer(client, ApiKey.PRODUCE, 9).responses
+    codes = [each.error_code for each in topic.partition_responses]
+    assert codes == [0] * LIGHT + [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION] * (WIDE - LIGHT)
+
+
+@pytest.mark.parametrize(("missing", "ended"), [(0, False), (1, True)])
+def test_without_acks_many_partitions_have_no_answer_and_an_error_ends_the_connection(
+    scene, missing, ended
+):
+    scene.broker.create_topic("wide", WIDE)
+    client = scene.network.connect()
+    produced(client, WIDE + missing, acks=0)
+    later(scene)
+    assert ends(scene) == [1] * WIDE
+    assert not client.take()
+    assert bool(client.peer.ended) == ended
 
 
 def many(number):

@@ -40,10 +40,10 @@ class Handler(Protocol):
 
     def answer(
         self, caller: Caller, frame: bytes, at: int, correlation_id: int
-    ) -> Pieces | Parked[Pieces] | None:
+    ) -> Pieces | Parked[Pieces]:
         """The response to the request whose message begins at `at`, now or later.
 
-        None: nobody waits for one. Raises ProtocolError where the bytes are not what the
+        No pieces: nobody waits for one. Raises ProtocolError where the bytes are not what the
         specification says.
         """
         ...
@@ -93,7 +93,7 @@ class MessageHandler:
 
     def answer(
         self, caller: Caller, frame: bytes, at: int, correlation_id: int
-    ) -> Pieces | Parked[Pieces] | None:
+    ) -> Pieces | Parked[Pieces]:
         version = caller.version
         if len(frame) > _LARGE:
             return self._answer_large(caller, frame, at, correlation_id)

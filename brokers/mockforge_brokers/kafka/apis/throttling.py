@@ -20,7 +20,7 @@ _FIELD: Final = "throttle_time_ms"
 _LONGEST: Final = 2**31 - 1
 
 
-def charge(caller: Caller, api_key: int, version: int, size: int, pieces: Pieces | None) -> float:
+def charge(caller: Caller, api_key: int, version: int, size: int, pieces: Pieces) -> float:
     """Charge a request of so many bytes and the time it took; returns the seconds to wait.
 
     They are written into the answer. Markers are brokers' own, and a log-in is no API's.
@@ -32,7 +32,7 @@ def charge(caller: Caller, api_key: int, version: int, size: int, pieces: Pieces
     if api_key == ApiKey.PRODUCE:
         seconds = max(seconds, quotas.charge(PRODUCE, user, client_id, size))
     # Nor is the time of who wants no answer counted (acks=0).
-    if api_key != ApiKey.FETCH and pieces is not None:
+    if api_key != ApiKey.FETCH and pieces:
         seconds = max(seconds, quotas.request(user, client_id, caller.took))
     if seconds > 0 and pieces:
         write_time(api_key, version, pieces, seconds)

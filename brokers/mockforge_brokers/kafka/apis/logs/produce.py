@@ -3,10 +3,12 @@
 The one handler that reads and writes its bytes by hand: it is the path of every message.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
 from ....errors import ProtocolError, RequestRefused
+from ....fairness import Stepped, finished
 from ...codes import ApiKey, ErrorCode, VersionRange
 from ...state.cluster import append_plain
 from ...state.logs.admission import NotOneBatchError
@@ -14,6 +16,7 @@ from ...state.logs.internal import check_records
 from ...state.logs.log import Begin, PartitionLog
 from ...state.logs.policy import RecordsRefusedError
 from ...state.logs.topic import Topic
+from ...state.purgatory import Parked
 from ...wire.frames import response_pieces
 from ...wire.messages.logs import ProduceRequest
 from ...wire.produce import PartitionResult, read_request, write_response
@@ -21,6 +24,7 @@ from ...wire.splitter import Frame
 from ..caller import Caller
 from ..handler import Pieces
 from ..reading import read_by
+from ..stepping import LIGHT, worked
 from . import leader_hints
 from .joining import joining
 from .produce_path import ProducePath
@@ -32,6 +36,8 @@ _CODEC_BYTE: Final = 22
 """Where the low byte of a batch's attributes stands."""
 
 
+_AT_ONCE: Final = 4 * LIGHT
+"""Partitions of a request that is answered without a look at the time."""
 _ALL: Final = -1
 _LEADER_SINCE: Final = 10
 """KIP-951: who is no leader says who is."""
@@ -58,46 +64,77 @@ class ProduceHandler:
     shown = VersionRange(0, ProduceRequest.versions.last)
     """KAFKA-18659: librdkafka that does not see version 0 sends uncompressed, and says nothing."""
 
-    def answer(self, caller: Caller, frame: bytes, at: int, correlation_id: int) -> Pieces | None:
-        version = caller.version
-        request = read_by(caller, partial(read_request, frame, at, version))
+    def answer(
+        self, caller: Caller, frame: bytes, at: int, correlation_id: int
+    ) -> Pieces | Parked[Pieces]:
+        request = read_by(caller, partial(read_request, frame, at, caller.version))
         begin: Begin | None = None
         refusal = _refused_as_a_whole(caller, request.acks, request.transactional_id)
         if refusal is None:
             begin = joining(caller, request.transactional_id)
-        results = []
         topics = _each_once(request.topics)
-        for name_or_id, partitions in topics:
-            topic: Topic | RequestRefused
-            try:
-                if refusal is not None:
-                    raise refusal
-                if isinstance(name_or_id, str):
-                    topic = caller.topic(name_or_id, b"", "write")
-                else:
-                    topic = caller.topic(None, name_or_id, "write")
-            except RequestRefused as error:
-                topic = error
-            results.append(
-                (
-                    name_or_id,
-                    [
-                        _append(caller, topic, index, batch, begin, request.acks)
-                        for index, batch in partitions
-                    ],
-                )
-            )
-        if request.acks == 0:
-            _end_on_error(results)
-            return None
-        caller.took_general_path()
-        if refusal is None:
-            _learn_path(caller, frame, topics, begin, request.acks)
-        if version >= _LEADER_SINCE and caller.cluster.nodes.many:
-            hinted = leader_hints.of_produce(caller, results)
-            if hinted is not None:
-                return response_pieces(hinted, version, correlation_id)
-        return [write_response(version, correlation_id, results)]
+        steps = _answered(caller, frame, topics, begin, request.acks, refusal, correlation_id)
+        if sum([len(partitions) for _, partitions in topics]) <= _AT_ONCE:
+            return finished(steps)
+        # What was sent is appended, also of who has gone.
+        return worked(caller, steps, to_the_end=lambda: True)
+
+
+def _answered(
+    caller: Caller,
+    frame: bytes,
+    topics: Topics,
+    begin: Begin | None,
+    acks: int,
+    refusal: RequestRefused | None,
+    correlation_id: int,
+) -> Stepped[Pieces]:
+    """The response, of no pieces where nobody waits for one (acks=0)."""
+    version = caller.version
+    results = []
+    left = LIGHT
+    for topic, partitions in topics:
+        found: list[PartitionResult] = []
+        while some := partitions[len(found) : len(found) + left]:
+            # Each step asks for the topic: it may have gone meanwhile.
+            found += _append_some(caller, topic, some, begin, acks, refusal)
+            left -= len(some)
+            if not left:
+                yield
+                left = LIGHT
+        results.append((topic, found))
+    if acks == 0:
+        _end_on_error(results)
+        return []
+    caller.took_general_path()
+    if refusal is None:
+        _learn_path(caller, frame, topics, begin, acks)
+    if version >= _LEADER_SINCE and caller.cluster.nodes.many:
+        hinted = leader_hints.of_produce(caller, results)
+        if hinted is not None:
+            return response_pieces(hinted, version, correlation_id)
+    return [write_response(version, correlation_id, results)]
+
+
+def _append_some(
+    caller: Caller,
+    name_or_id: str | bytes,
+    partitions: Sequence[tuple[int, bytes | None]],
+    begin: Begin | None,
+    acks: int,
+    refusal: RequestRefused | None,
+) -> list[PartitionResult]:
+    topic: Topic | RequestRefused
+    try:
+        if refusal is not None:
+            raise refusal
+        if isinstance(name_or_id, str):
+            topic = caller.topic(name_or_id, b"", "write")
+        else:
+            topic = caller.topic(None, name_or_id, "write")
+    except RequestRefused as error:
+        topic = error
+    return [_append(caller, topic, index, batch, begin, acks) for index, batch in partitions]
 
 
 def _each_once(topics: Topics) -> Topics:
