@@ -433,6 +433,8 @@ class Writer(RowWriter):
             return f"{place}: the disk is full: make room, and it goes on"
         if error.errno == errno.EFBIG:
             return f"{place}: {error.strerror}: is the disk full, or a file too large?"
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            return f"{place}: {error.strerror}: end some connections or raise the limit (ulimit -n)"
         return f"{place}: {error.strerror or error}: see to the disk, and it goes on"
 
 

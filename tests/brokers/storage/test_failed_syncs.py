@@ -303,7 +303,8 @@ def test_a_name_is_not_on_disk_where_its_folder_cannot_be_opened(tmp_path, monke
     failing_to_open(monkeypatch, tmp_path, [OSError(24, "Too many open files")] * 2)
     made.write(group(1, [(1, b"first")]))
     made.store.wait(lambda: made.store.reasons[-1:] == [""])
-    why = f"{tmp_path / FIRST}: Too many open files"
+    remedy = "end some connections or raise the limit (ulimit -n)"
+    why = f"{tmp_path / FIRST}: Too many open files: {remedy}"
     first = f"what was written did not come to the disk, and is written anew: {why}"
     assert made.store.reasons == [first, why, ""]
     wait_until_synced(made)
