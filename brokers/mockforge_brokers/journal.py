@@ -360,7 +360,7 @@ class Tape(Struct, eq=False):
 
 
 class Journal(Pages):
-    """All tapes, bounded in all; `left` counts the chunks that had to go."""
+    """All tapes, bounded in all."""
 
     def __init__(self, clock: Clock, limits: Limits) -> None:
         self.limits = limits
@@ -368,7 +368,6 @@ class Journal(Pages):
         self.wall = clock.wall
         self.most, self.most_of_one = limits.journal_total, limits.journal_connection
         super().__init__(room_of_page(self.most, self.most_of_one))
-        self.left = 0
         self.shortened = 0
         """Chunks that left since their connection had too many bytes."""
         self.ended_left = 0
@@ -454,51 +453,11 @@ class Journal(Pages):
         if met:
             longest, places, leaving = max(page.marks) >> 1, Places(met), Leaving(set)
             count = sum([tape.shrink(page, longest, places, leaving) for tape in met])
-            count += self._let_go(leaving)
-            self.shortened += count
             self.left += count
+            self.shortened += count + self.let_go(leaving)
         # With room for what comes next.
         if self.total > self.most - self.page_room:
-            self._shrink(self.most - self.page_room)
-
-    def _let_go(self, leaving: Leaving) -> int:
-        """Of each page what all of these tapes have in it; returns how many chunks went."""
-        count = 0
-        for page, tapes in leaving.items():
-            own, numbers = page.tapes, page.numbers
-            if page.of_one:
-                # It is empty then, which clears it.
-                gone, its = len(own) - page.gone, [-1]
-            else:
-                its = page.drop(tapes)
-                gone = len(its)
-            for place in its:
-                tape, number = own[place], numbers[place]
-                # What is behind it may have gone before.
-                if tape.left < number:
-                    tape.left = number
-            count += gone
-            self.thinned(page, gone)
-        return count
-
-    def _shrink(self, goal: int) -> None:
-        """Let the oldest pages go."""
-        while self.total > goal and (page := self.pop()) is not None:
-            freed = PAGE
-            # Of each tape, the newest number.
-            for tape, newest in dict(zip(page.tapes, page.numbers, strict=True)).items():
-                own = tape.pages
-                # Else all that it had of this tape has left already.
-                if own and own[0] is page:
-                    end = tape.ends.pop(0)
-                    del own[0]
-                    freed += end - tape.gone
-                    tape.gone, tape.left = end, newest
-                    if not own:
-                        freed += tape.weight
-            self.total -= freed
-            self.left += len(page.tapes) - page.gone
-            page.clear()
+            self.shrink(self.most - self.page_room)
 
     def tape_ended(self, tape: Tape) -> None:
         """Keep so many tapes of ended connections, and no more."""
@@ -520,7 +479,7 @@ class Journal(Pages):
                 tape = tape.beside
         pages = Leaving(set)
         self.total -= sum([each.leave(pages) for each in leaving])
-        self.left += self._let_go(pages)
+        self.let_go(pages)
         self.ended_left += too_many
 
     def tape_closed(self, tape: Tape) -> None:

@@ -195,6 +195,8 @@ class Pages:
         """All others, which are sealed."""
         self.total = 0
         """Bytes of the pages, and of the tapes that have any."""
+        self.left = 0
+        """Chunks that had to go."""
         self.looks: dict[Page, tuple[Parts, dict[Any, list[int]]]] = {}
         """Pages that were looked at since the last one was sealed."""
         self._empty = 0
@@ -280,3 +282,43 @@ class Pages:
             page.compact()
             return True
         return False
+
+    def let_go(self, leaving: Leaving) -> int:
+        """Of each page what all of these tapes have in it; returns how many chunks went."""
+        count = 0
+        for page, tapes in leaving.items():
+            own, numbers = page.tapes, page.numbers
+            if page.of_one:
+                # It is empty then, which clears it.
+                gone, its = len(own) - page.gone, [-1]
+            else:
+                its = page.drop(tapes)
+                gone = len(its)
+            for place in its:
+                tape, number = own[place], numbers[place]
+                # What is behind it may have gone before.
+                if tape.left < number:
+                    tape.left = number
+            count += gone
+            self.thinned(page, gone)
+        self.left += count
+        return count
+
+    def shrink(self, goal: int) -> None:
+        """Let the oldest pages go."""
+        while self.total > goal and (page := self.pop()) is not None:
+            freed = PAGE
+            # Of each tape, the newest number.
+            for tape, newest in dict(zip(page.tapes, page.numbers, strict=True)).items():
+                own = tape.pages
+                # Else all that it had of this tape has left already.
+                if own and own[0] is page:
+                    end = tape.ends.pop(0)
+                    del own[0]
+                    freed += end - tape.gone
+                    tape.gone, tape.left = end, newest
+                    if not own:
+                        freed += tape.weight
+            self.total -= freed
+            self.left += len(page.tapes) - page.gone
+            page.clear()
