@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from typing import Final, TypeVar
 
@@ -18,6 +18,8 @@ Told = Iterator[T | None]
 """Steps, and as the last one what they come to: that costs less than to catch StopIteration."""
 LIGHT: Final = 16
 """How many things of which each is done within microseconds may be one step."""
+MEMBERS: Final = 4
+"""Members of a group that are described in one step: each may have very many partitions."""
 _FEW: Final = 32
 """Steps after which an answer is small enough to be encoded at once."""
 
@@ -38,6 +40,15 @@ def each(make: Callable[[A], B], items: Collection[A], *, at_a_time: int = 1) ->
         if not left:
             yield
             left = at_a_time
+    return made
+
+
+def each_by_steps(make: Callable[[A], Stepped[B]], items: Iterable[A]) -> Stepped[list[B]]:
+    """As `each`, of what is made in steps itself: a group of very many members."""
+    made = []
+    for item in items:
+        made.append((yield from make(item)))
+        yield
     return made
 
 

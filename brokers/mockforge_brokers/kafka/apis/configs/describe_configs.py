@@ -29,7 +29,7 @@ from ...wire.messages.configs import (
 from ..caller import Caller
 from ..handler import MessageHandler, nothing
 from ..reading import check_meant
-from ..stepping import each
+from ..stepping import each, each_by_steps
 from .config_resources import resource_kind
 from .loggers import loggers
 
@@ -57,11 +57,8 @@ class Entry(Struct):
 
 def handle(caller: Caller, request: DescribeConfigsRequest) -> Stepped[DescribeConfigsResponse]:
     check_meant(caller, DescribeConfigsRequest, _meant(request))
-    results = []
-    for resource in request.resources:
-        results.append((yield from _describe(caller, request, resource)))
-        yield
-    return DescribeConfigsResponse(results=results)
+    describe = partial(_describe, caller, request)
+    return DescribeConfigsResponse(results=(yield from each_by_steps(describe, request.resources)))
 
 
 def _meant(request: DescribeConfigsRequest) -> int:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from functools import partial
 from itertools import groupby
-from typing import Final
 
 from ....errors import RequestRefused
 from ....fairness import Stepped, Steps
@@ -23,24 +22,19 @@ from ...wire.messages.consumer_groups import (
 from ..authorized import authorized
 from ..caller import Caller
 from ..handler import MessageHandler, nothing
-from ..stepping import each
+from ..stepping import MEMBERS, each, each_by_steps
 
 _CLASSIC, _CONSUMER = 0, 1
 _MEMBER_TYPE_SINCE = 1
-_MEMBERS: Final = 4
-"""Members that are described in one step: each may have very many partitions."""
 
 
 def handle(
     caller: Caller, request: ConsumerGroupDescribeRequest
 ) -> Stepped[ConsumerGroupDescribeResponse]:
-    described = []
-    for group_id in request.group_ids:
-        described.append(
-            (yield from _describe(caller, request.include_authorized_operations, group_id))
-        )
-        yield
-    return ConsumerGroupDescribeResponse(groups=described)
+    describe = partial(_describe, caller, request.include_authorized_operations)
+    return ConsumerGroupDescribeResponse(
+        groups=(yield from each_by_steps(describe, request.group_ids))
+    )
 
 
 def _describe(caller: Caller, asked: bool, group_id: str) -> Stepped[DescribedConsumerGroup]:
@@ -76,7 +70,7 @@ def _describe(caller: Caller, asked: bool, group_id: str) -> Stepped[DescribedCo
         for member in group.members.values()
     ]
     describe = partial(_member, caller)
-    described.members = yield from each(describe, members, at_a_time=_MEMBERS)
+    described.members = yield from each(describe, members, at_a_time=MEMBERS)
     return described
 
 
@@ -85,7 +79,7 @@ def _check_topics(caller: Caller, group: ConsumerGroup) -> Steps:
     ids: set[bytes] = set()
     for count, member in enumerate(tuple(group.members.values()), 1):
         ids.update(topic for topic, _ in member.held | group.target.of(member.member_id))
-        if not count % _MEMBERS:
+        if not count % MEMBERS:
             yield
     topics = caller.cluster.topics.by_id
     if not all(caller.may_know("topic", topics[one].name) for one in ids if one in topics):

@@ -1,7 +1,6 @@
 """DescribeGroups 0-6: a group's state and members (KIP-430, KIP-1043)."""
 
 from functools import partial
-from typing import Final
 
 from ....errors import RequestRefused
 from ....fairness import Stepped
@@ -18,21 +17,14 @@ from ...wire.messages.groups import (
 from ..authorized import authorized
 from ..caller import Caller
 from ..handler import MessageHandler, nothing
-from ..stepping import each
+from ..stepping import MEMBERS, each, each_by_steps
 
 _NOT_FOUND_SINCE = 6
-_MEMBERS: Final = 4
-"""Members that are described in one step: each may have very many partitions."""
 
 
 def handle(caller: Caller, request: DescribeGroupsRequest) -> Stepped[DescribeGroupsResponse]:
-    described = []
-    for group_id in request.groups:
-        described.append(
-            (yield from _describe(caller, request.include_authorized_operations, group_id))
-        )
-        yield
-    return DescribeGroupsResponse(groups=described)
+    describe = partial(_describe, caller, request.include_authorized_operations)
+    return DescribeGroupsResponse(groups=(yield from each_by_steps(describe, request.groups)))
 
 
 def _describe(caller: Caller, asked: bool, group_id: str) -> Stepped[DescribedGroup]:
@@ -64,7 +56,7 @@ def _describe(caller: Caller, asked: bool, group_id: str) -> Stepped[DescribedGr
     )
     stable = group.protocol_name if group.state is GroupState.STABLE else None
     members = tuple(group.members)
-    described.members = yield from each(partial(_member, stable), members, at_a_time=_MEMBERS)
+    described.members = yield from each(partial(_member, stable), members, at_a_time=MEMBERS)
     return described
 
 
