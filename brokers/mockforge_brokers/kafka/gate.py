@@ -43,8 +43,12 @@ def not_served(caller: Caller, rows: RowReader, header: RequestHeader) -> Pieces
 
 
 def in_login(caller: Caller, rows: RowReader, frame: bytes) -> Pieces | None:
-    """Tokens are due: the answer to a bare one, or to what is none. None: it is to be handled."""
+    """Tokens are due: the answer to a bare one, or to what is none. None: it is to be handled.
+
+    Raises ProtocolError.
+    """
     login = caller.login
+    login.check_mechanism()
     if login.bare:
         return _bare_token(caller, frame[4:])
     header, at = read_request_header(frame)

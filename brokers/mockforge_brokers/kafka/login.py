@@ -32,7 +32,8 @@ class Login:
 
     At first only versions may be asked for and a mechanism agreed on; `agreed` then takes tokens
     and nothing else; `admitted` takes any request, but no second login.
-    A login that ends (KIP-368) may be renewed by the same user; `expires` is when, by the clock.
+    A login that ends (KIP-368) may be renewed by the same user in the same way; `expires` is when,
+    by the clock.
     `bare`: SaslHandshake v0 was agreed on, so that the next frames are tokens and no requests.
     """
 
@@ -45,6 +46,7 @@ class Login:
         "_options",
         "_peer",
         "_scram",
+        "_unlike",
         "admitted",
         "agreed",
         "bare",
@@ -67,6 +69,8 @@ class Login:
         """When it was renewed last."""
         self._invalid = False
         """A bearer's token was refused; it acknowledges that, and is told again."""
+        self._unlike = ""
+        """Why the next frame ends the connection: another mechanism than before was agreed on."""
         self._scram: ScramServer | None = None
         """An exchange whose first message was answered."""
 
@@ -87,13 +91,22 @@ class Login:
         return True
 
     def agree(self, mechanism: str, *, bare: bool) -> int:
-        """Begin SASL; returns an error code."""
+        """Begin SASL; returns an error code.
+
+        Raises ProtocolError where a login is renewed: Kafka then answers no mechanism that it does
+        not serve, and agrees on one that is not that of the login, only to end at the next frame.
+        """
         if self.agreed or (self.is_over and not self._renews()):
             return ErrorCode.ILLEGAL_SASL_STATE
         if mechanism not in self.mechanisms:
             served = ", ".join(self.mechanisms)
             self._report("", f"login with {mechanism}", f"only {served} is served")
+            if self.admitted:
+                raise ProtocolError(f"a login is renewed with {mechanism}: only {served} is served")
             return ErrorCode.UNSUPPORTED_SASL_MECHANISM
+        if self.admitted and mechanism != self._mechanism:
+            self._unlike = f"a login with {self._mechanism} cannot be renewed with {mechanism}"
+            self._report(self._peer.principal.name, f"login with {mechanism}", self._unlike)
         self._mechanism, self.bare, self._scram, self._invalid = mechanism, bare, None, False
         self.agreed = True
         return 0
@@ -117,9 +130,12 @@ class Login:
 
         Raises ProtocolError.
         """
-        if self.agreed or api_key in TOKENS_COME_IN or self.expires is None:
+        if self.agreed or self.expires is None:
             return
-        if self._environment.clock.now() >= self.expires:
+        now = self._environment.clock.now()
+        if api_key == ApiKey.SASL_HANDSHAKE and self._may_renew(now):
+            return
+        if now >= self.expires:
             name = self._peer.principal.name
             raise ProtocolError(f"the login of {name} has expired and was not renewed")
 
@@ -132,10 +148,18 @@ class Login:
     def _renews(self) -> bool:
         """Whether who is logged in may do it again now: at most once a second."""
         now = self._environment.clock.now()
-        if self.expires is None or now - self._again < _MIN_REAUTH_INTERVAL:
+        if self.expires is None or not self._may_renew(now):
             return False
         self._again = now
         return True
+
+    def _may_renew(self, now: float) -> bool:
+        return now - self._again >= _MIN_REAUTH_INTERVAL
+
+    def check_mechanism(self) -> None:
+        """Raises ProtocolError at the first frame behind what agreed on another than before."""
+        if self._unlike:
+            raise ProtocolError(self._unlike)
 
     def authenticate(self, token: bytes) -> bytes:
         """Take a token of the client, and return ours.
@@ -235,7 +259,8 @@ class Login:
                 f"it was {before} before",
             )
         self.agreed = self.bare = False
-        ends = [one for one in (lifetime, self._options.max_reauth or None) if one is not None]
+        most = self._options.max_reauth
+        ends = [one for one in (lifetime, most if most > 0 else None) if one is not None]
         self.expires = self._environment.clock.now() + min(ends) if ends else None
         self._peer.identify(replace(self._peer.principal, name=user, mechanism=self._mechanism))
         self.admitted = True

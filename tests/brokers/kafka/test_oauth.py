@@ -9,6 +9,8 @@ import pytest
 from mockforge_brokers.access import rule_of
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.kafka.oauth import InvalidToken, bearer_of, verifier
+from mockforge_brokers.kafka.options import KafkaOptions
+from mockforge_brokers.kafka.state.configs.broker import started_with
 from mockforge_brokers.kafka.wire.messages.cluster import MetadataRequest
 from mockforge_brokers.kafka.wire.messages.security import (
     SaslAuthenticateRequest,
@@ -289,6 +291,53 @@ def test_another_user_or_a_wrong_password_ends_it(message, says):
     assert (answer.error_code, answer.error_message) == (58, says)
     scene.clock.advance(0)
     assert client.peer.ended == "closed"
+
+
+@pytest.mark.parametrize("handshake", [0, 1])
+@pytest.mark.parametrize(
+    ("message", "version"),
+    [(SaslAuthenticateRequest(auth_bytes=b"n,,n=alice,r=abc"), 2), (METADATA, 9), (HANDSHAKE, 1)],
+    ids=lambda message: type(message).__name__,
+)
+def test_another_mechanism_than_before_is_agreed_on_and_then_ends_it(message, version, handshake):
+    scene = Guarded(max_reauth=20.0)
+    client = scene.client()
+    other = SaslHandshakeRequest(mechanism="SCRAM-SHA-256")
+    assert scene.ask_for(client, other, handshake).error_code == 0
+    scene.ask(client, message, version)
+    assert client.peer.reason == "a login with PLAIN cannot be renewed with SCRAM-SHA-256"
+    assert not client.take()
+    assert scene.denied[-1].user == "alice"
+
+
+def test_a_mechanism_that_is_not_served_ends_a_renewal_without_an_answer():
+    scene = Guarded(max_reauth=20.0)
+    client = scene.client()
+    scene.ask(client, SaslHandshakeRequest(mechanism="GSSAPI"), 1)
+    assert "renewed with GSSAPI: only PLAIN, " in client.peer.reason
+
+
+@pytest.mark.parametrize(
+    ("after", "message"),
+    [(20.1, SaslAuthenticateRequest(auth_bytes=RIGHT)), (0.9, HANDSHAKE)],
+    ids=["token", "too soon again"],
+)
+def test_a_login_that_has_expired_is_renewed_by_nothing_but_a_handshake(after, message):
+    scene = Guarded(max_reauth=min(after, 20.0) - 0.1)
+    client = scene.client()
+    scene.ask_for(client, HANDSHAKE, 1)
+    scene.ask_for(client, SaslAuthenticateRequest(auth_bytes=RIGHT), 2)
+    scene.clock.advance(after)
+    scene.ask(client, message, 1)
+    assert client.peer.reason == "the login of alice has expired and was not renewed"
+
+
+@pytest.mark.parametrize(("value", "lifetime"), [("1500", 1500), ("0", 0), ("-1", 0)])
+def test_the_time_of_a_login_is_a_key_of_the_broker(value, lifetime):
+    options = started_with(KafkaOptions(), {"connections.max.reauth.ms": value})
+    scene = Guarded(max_reauth=options.max_reauth)
+    scene.client()
+    assert scene.last.session_lifetime_ms == lifetime
 
 
 def test_rules_hold_for_who_a_token_names():

@@ -32,6 +32,7 @@ _OPTIONS: Final = MappingProxyType(
         "group.consumer.session.timeout.ms": ("consumer_session_timeout", 1000),
         "transaction.max.timeout.ms": ("max_transaction_timeout", 1000),
         "transaction.partition.verification.enable": ("verify_transactions", 0),
+        "connections.max.reauth.ms": ("max_reauth", 1000),
     }
 )
 """Keys that are options of ours: the option, and how much more the key counts (0: a switch)."""
