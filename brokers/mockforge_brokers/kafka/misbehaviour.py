@@ -31,7 +31,7 @@ from .wire.frames import (
 )
 from .wire.messages.cluster import MetadataResponse
 from .wire.messages.logs import FetchResponse, ProduceRequest
-from .wire.refusals import merge, refused, split
+from .wire.refusals import INDEXES, PARTITIONS, merge, refused, split
 from .wire.schema import Message
 
 REFUSALS: Final[Mapping[str, int]] = MappingProxyType(
@@ -39,8 +39,6 @@ REFUSALS: Final[Mapping[str, int]] = MappingProxyType(
 )
 
 NameOf = Callable[[bytes], str]
-_PARTITIONS: Final = ("partitions", "partition_indexes", "partition_data")
-_INDEXES: Final = ("partition", "partition_index", "index")
 _REBOOTSTRAPS: Final = 13
 """The version from which on the whole of a Metadata response has a code (KIP-1102)."""
 
@@ -91,7 +89,7 @@ def _named(detail: Mapping[str, Any]) -> Iterator[tuple[str, int | None]]:
 
 def _partitions(topic: Mapping[str, Any]) -> Iterator[tuple[str, int | None]]:
     name = topic.get("topic") or topic.get("name") or ""
-    for field in _PARTITIONS:
+    for field in PARTITIONS:
         if topic.get(field):
             for part in topic[field]:
                 index = part if isinstance(part, int) else _index(part)
@@ -101,7 +99,7 @@ def _partitions(topic: Mapping[str, Any]) -> Iterator[tuple[str, int | None]]:
 
 
 def _index(part: Mapping[str, Any]) -> int | None:
-    return next((part[name] for name in _INDEXES if name in part), None)
+    return next((part[name] for name in INDEXES if name in part), None)
 
 
 def _is_map(value: object) -> bool:

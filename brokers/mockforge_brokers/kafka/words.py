@@ -31,7 +31,6 @@ _CARRIERS: Final = (ApiKey.PRODUCE, ApiKey.FETCH)
 """What has records in it, by direction."""
 _TOPICS: Final = ("topics", "topic_data", "responses", "v3_and_below_topics")
 _NAMES: Final = frozenset(("topic", "name", "topic_id"))
-_PARTITIONS: Final = frozenset(("partitions", "partition_indexes", "partition_data"))
 
 
 def frame_kinds() -> Iterator[FrameKind]:
@@ -53,6 +52,8 @@ def frame_kinds() -> Iterator[FrameKind]:
 @cache
 def _lacks(key: ApiKey, direction: int) -> Collection[str]:
     """What `rows` and `misbehaviour.parts` find in no version of it."""
+    from .wire.refusals import PARTITIONS
+
     if key is _CARRIERS[direction]:
         # Records say more than the schema, and only a log knows offsets.
         without = ("group", "offset") if direction == IN else ("group", "txn")
@@ -66,7 +67,7 @@ def _lacks(key: ApiKey, direction: int) -> Collection[str]:
             # Answers are not taken apart: one code may be about a part of what they name.
             if _NAMES & inner.keys() and (owner is names or direction == IN):
                 found |= {"topic", "queue"}
-                found |= {"partition"} if direction == IN and _PARTITIONS & inner.keys() else set()
+                found |= {"partition"} if direction == IN and inner.keys() & PARTITIONS else set()
         found |= {"group"} if "group_id" in owner else set()
     if "topic_names" in names:
         found |= {"topic", "queue"}

@@ -18,9 +18,12 @@ Chosen = Callable[[str | bytes, int | None], bool]
 """Whether a topic (by name or id) or one partition of it is refused."""
 
 _TOPIC: Final = ("name", "topic", "topic_id")
-_PARTITION: Final = ("partition_index", "partition", "index")
+PARTITIONS: Final = ("partitions", "partition_indexes", "partition_data")
+"""The arrays of a request's topic in which its partitions are."""
+INDEXES: Final = ("partition_index", "partition", "index")
+"""What the number of one of them is called, where it does not stand alone."""
 _SAME: Final = {
-    **dict.fromkeys(_PARTITION, _PARTITION),
+    **dict.fromkeys(INDEXES, INDEXES),
     "name": ("name", "topic"),
     "topic": ("topic", "name"),
     "group_id": ("group_id", "group"),
@@ -218,7 +221,7 @@ def partition_of(part: Any) -> int:
     """The index of a partition, which a request may carry bare or in a struct."""
     if isinstance(part, int):
         return part
-    return next(int(getattr(part, name)) for name in _PARTITION if hasattr(part, name))
+    return next(int(getattr(part, name)) for name in INDEXES if hasattr(part, name))
 
 
 def _with(struct: Any, **changes: Any) -> Any:
