@@ -7,6 +7,7 @@ import pytest
 from mockforge_brokers.journal import OUT
 from mockforge_brokers.kafka.apis import handler
 from mockforge_brokers.kafka.apis.cluster import metadata
+from mockforge_brokers.kafka.apis.logs import produce as produce_api
 from mockforge_brokers.kafka.apis.logs.asking import ask
 from mockforge_brokers.kafka.apis.logs.fetched import Reading
 from mockforge_brokers.kafka.apis.stepping import LIGHT
@@ -33,6 +34,7 @@ from mockforge_brokers.kafka.wire.messages.configs import (
 from mockforge_brokers.kafka.wire.messages.logs import (
     DescribeLogDirsRequest,
     FetchPartition,
+    FetchTopic,
     PartitionProduceData,
 )
 from mockforge_brokers.kafka.wire.messages.offsets import (
@@ -440,14 +442,52 @@ class Counted(list):
             yield one
 
 
-def produced(client, partitions, *, acks=1):
+def produced(client, partitions, *, acks=1, version=9):
     [topic] = (request := produce("wide", b"x")).topic_data
     batch = topic.partition_data[0].records
     topic.partition_data = [
         PartitionProduceData(index=index, records=batch) for index in range(partitions)
     ]
     request.acks = acks
-    client.send(encode_request(request, 9, 1, "shop"))
+    client.send(encode_request(request, version, 1, "shop"))
+
+
+def test_what_a_produce_of_very_many_partitions_says_is_read_and_answered_by_steps(monkeypatch):
+    seen = []
+
+    def counted(owner, name):
+        usual = getattr(owner, name)
+
+        def counting(*arguments):
+            made = yield from usual(*arguments)
+            seen.append(name)
+            return made
+
+        monkeypatch.setattr(owner, name, counting)
+
+    counted(produce_api, "read_by_steps")
+    counted(produce_api, "response_by_steps")
+    scene, count = Scene(nodes=3), 1_100
+    scene.broker.create_topic("wide", count)
+    elsewhere = [log.partition for log in logs(scene) if led_by(scene, log) != 1]
+    client = scene.network.connect()
+    for version in (3, 9, 12):
+        produced(client, count, version=version)
+        later(scene)
+        [topic] = scene.answer(client, ApiKey.PRODUCE, version).responses
+        refused = [each.index for each in topic.partition_responses if each.error_code]
+        assert refused == elsewhere
+        leaders = [each.current_leader for each in topic.partition_responses]
+        assert any(leaders) == (version > 9)
+    assert seen == ["read_by_steps", "response_by_steps"] * 3
+
+
+def logs(scene):
+    return scene.broker.cluster.topics["wide"].logs
+
+
+def led_by(scene, log):
+    return scene.broker.cluster.replication.leader(log)
 
 
 def ends(scene):
@@ -524,6 +564,24 @@ def test_what_a_fetch_names_of_one_topic_is_listed_by_steps(scene, twice):
         before = partitions.seen
     assert partitions.seen - before <= 300
     assert [len(partitions) for _, partitions in named] == [2_000]
+
+
+def test_what_a_quota_measures_of_very_many_topics_is_answered_then(scene):
+    names = [f"many{at}" for at in range(50)]
+    client = scene.network.connect()
+    for name in names:
+        scene.broker.create_topic(name, 1)
+        scene.broker.publish(name, b"v")
+    scene.broker.alter_quota([("client-id", "shop")], {"consumer_byte_rate": 1e9})
+    request = fetch(names[0], 0)
+    [partition] = request.topics[0].partitions
+    request.topics = [FetchTopic(topic=name, partitions=[partition]) for name in names]
+    scene.ask(client, request, 12)
+    later(scene)
+    found = scene.answer(client, ApiKey.FETCH, 12).responses
+    assert [(one.topic, bool(one.partitions[0].records)) for one in found] == [
+        (name, True) for name in names
+    ]
 
 
 def test_what_is_new_of_one_topic_is_found_by_steps(scene, monkeypatch):

@@ -1,6 +1,5 @@
 """What a request says, as long as it names no more than is wise to handle in one turn."""
 
-from collections.abc import Callable
 from typing import TypeVar
 
 from ...environment import Environment
@@ -10,7 +9,6 @@ from ..wire.schema import Message
 from .caller import Caller
 
 M = TypeVar("M", bound=Message)
-T = TypeVar("T")
 
 
 def read(caller: Caller, message: type[M], version: int, frame: bytes, at: int) -> M:
@@ -30,15 +28,6 @@ def read_by_steps(
     most = environment.limits.kafka_request_items
     try:
         return (yield from decode_by_steps(message, version, frame, at, most))
-    except TooManyItems as error:
-        raise _counted(environment, error) from None
-
-
-def read_by(caller: Caller, decoder: Callable[[int], T]) -> T:
-    """The same by a decoder that is told how many items there may be."""
-    environment = caller.environment
-    try:
-        return decoder(environment.limits.kafka_request_items)
     except TooManyItems as error:
         raise _counted(environment, error) from None
 

@@ -11,7 +11,7 @@ from ..codes import ApiKey
 from ..varints import Malformed, read_uvarint
 from .catalog import REQUESTS, RESPONSES
 from .codec import UNBOUNDED, decode, encode, encode_by_steps, encode_pieces
-from .schema import Message
+from .schema import Message, Struct
 from .tagged_fields import bad_length, read_tags
 
 _HEAD = struct.Struct(">ihhih")  # size, api key, api version, correlation id, client id's length
@@ -73,22 +73,33 @@ def response_pieces(message: Message, version: int, correlation_id: int) -> list
 
 
 def response_by_steps(message: Message, version: int, correlation_id: int) -> Stepped[list[bytes]]:
-    """The same, by steps of some items."""
+    """The same, by steps of some items; of the message itself nothing may be left."""
     pieces = yield from encode_by_steps(message, version)
     pieces = _with_header(pieces, message, version, correlation_id)
     yield from _taking_apart(message)
     return pieces
 
 
-def _taking_apart(message: Message) -> Steps:
+def size_by_steps(message: Message, version: int) -> Stepped[int]:
+    """How large a response is as it goes out, size included."""
+    pieces = yield from encode_by_steps(message, version)
+    return sum(map(len, _with_header(pieces, message, version, 0)))
+
+
+def _taking_apart(message: Struct) -> Steps:
     """To give up a hundred thousand objects at once takes as long as to make some of them."""
     for field in message.fields:
         items = getattr(message, field.name)
-        if type(items) is list and len(items) > _FEW:
+        if type(items) is not list or not items or not isinstance(items[0], Struct):
+            continue
+        if len(items) > _FEW:
             setattr(message, field.name, ())
             while items:
                 del items[-_FEW:]
                 yield
+        else:
+            for item in items:
+                yield from _taking_apart(item)
 
 
 def _with_header(

@@ -22,7 +22,7 @@ _ACKS_TIMEOUT_AND_COUNT = struct.Struct(">hii").unpack_from
 _PARTITION_AND_LENGTH = struct.Struct(">ii").unpack_from
 
 _FIRST_FLEXIBLE = 9
-_FIRST_WITH_TOPIC_IDS = 13
+FIRST_WITH_TOPIC_IDS = 13
 
 
 class ProduceRequestParts(NamedTuple):
@@ -58,7 +58,7 @@ def read_request(frame: bytes, at: int, version: int, most: int = UNBOUNDED) -> 
     try:
         if version < _FIRST_FLEXIBLE:
             return _read_classic(frame, at, most)
-        return _read_flexible(frame, at, version >= _FIRST_WITH_TOPIC_IDS, most)
+        return _read_flexible(frame, at, version >= FIRST_WITH_TOPIC_IDS, most)
     except TooMany:
         raise too_many(ProduceRequest, version, most) from None
     except (struct.error, IndexError, UnicodeDecodeError, Malformed):

@@ -13,7 +13,7 @@ from ...state.fetch_sessions import FetchedPartition, FetchSession, TopicKey
 from ...state.logs.log import PartitionLog
 from ...state.logs.segments import Span
 from ...state.standing import NOBODY
-from ...wire.frames import response_by_steps
+from ...wire.frames import size_by_steps
 from ...wire.messages.logs import (
     AbortedTransaction,
     EpochEndOffset,
@@ -44,8 +44,7 @@ def may_go(caller: Caller, response: FetchResponse) -> Stepped[bool]:
     """Whether its quotas let the client have this now; it is charged for it."""
     if not caller.cluster.quotas.active:
         return True
-    pieces = yield from response_by_steps(response, caller.version, 0)
-    return caller.may_send(sum(map(len, pieces)))
+    return caller.may_send((yield from size_by_steps(response, caller.version)))
 
 
 def throttled(caller: Caller) -> FetchResponse:

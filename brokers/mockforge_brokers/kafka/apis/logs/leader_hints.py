@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Final
 
+from ....fairness import Stepped
 from ...codes import ErrorCode
 from ...state.standing import NOBODY
 from ...wire.messages.logs import (
@@ -16,7 +19,10 @@ from ...wire.messages.logs import (
 )
 from ...wire.produce import PartitionResult, Results
 from ..caller import Caller
+from ..stepping import each
 
+_STRETCH: Final = 256
+"""Partitions of which so many are a step."""
 _MOVED = (ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH)
 
 
@@ -46,17 +52,19 @@ def endpoints(caller: Caller, leaders: Iterable[LeaderIdAndEpoch | None]) -> Seq
     return found
 
 
-def of_produce(caller: Caller, results: Results) -> ProduceResponse | None:
-    """The whole answer, where it has somebody to name; else None."""
+def of_produce(
+    caller: Caller, results: Results, *, always: bool
+) -> Stepped[ProduceResponse | None]:
+    """The whole answer, where it has somebody to name or `always`; else None."""
     topics, leaders = [], []
     for topic, partitions in results:
-        parts = [_part(caller, topic, one) for one in partitions]
-        leaders += [one.current_leader for one in parts]
+        parts = yield from each(partial(_part, caller, topic), partitions, at_a_time=_STRETCH)
+        leaders += [one.current_leader for one in parts if one.current_leader is not None]
         if isinstance(topic, bytes):
             topics.append(TopicProduceResponse(topic_id=topic, partition_responses=parts))
         else:
             topics.append(TopicProduceResponse(name=topic, partition_responses=parts))
-    if not any(leaders):
+    if not leaders and not always:
         return None
     return ProduceResponse(responses=topics, node_endpoints=endpoints(caller, leaders))
 

@@ -4,7 +4,6 @@ The one handler that reads and writes its bytes by hand: it is the path of every
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
 from ....errors import ProtocolError, RequestRefused
@@ -17,13 +16,20 @@ from ...state.logs.log import Begin, PartitionLog
 from ...state.logs.policy import RecordsRefusedError
 from ...state.logs.topic import Topic
 from ...state.purgatory import Parked
-from ...wire.frames import response_pieces
+from ...wire.codec import TooManyItems
+from ...wire.frames import response_by_steps
 from ...wire.messages.logs import ProduceRequest
-from ...wire.produce import PartitionResult, read_request, write_response
+from ...wire.produce import (
+    FIRST_WITH_TOPIC_IDS,
+    PartitionResult,
+    ProduceRequestParts,
+    read_request,
+    write_response,
+)
 from ...wire.splitter import Frame
 from ..caller import Caller
 from ..handler import Pieces
-from ..reading import read_by
+from ..reading import read_by_steps
 from ..stepping import LIGHT, worked
 from . import leader_hints
 from .joining import joining
@@ -38,6 +44,8 @@ _CODEC_BYTE: Final = 22
 
 _AT_ONCE: Final = 4 * LIGHT
 """Partitions of a request that is answered without a look at the time."""
+_BY_HAND: Final = 1_000
+"""Things that are read, and answered, in one go."""
 _ALL: Final = -1
 _LEADER_SINCE: Final = 10
 """KIP-951: who is no leader says who is."""
@@ -67,30 +75,47 @@ class ProduceHandler:
     def answer(
         self, caller: Caller, frame: bytes, at: int, correlation_id: int
     ) -> Pieces | Parked[Pieces]:
-        request = read_by(caller, partial(read_request, frame, at, caller.version))
-        begin: Begin | None = None
-        refusal = _refused_as_a_whole(caller, request.acks, request.transactional_id)
-        if refusal is None:
-            begin = joining(caller, request.transactional_id)
-        topics = _each_once(request.topics)
-        steps = _answered(caller, frame, topics, begin, request.acks, refusal, correlation_id)
-        if sum([len(partitions) for _, partitions in topics]) <= _AT_ONCE:
-            return finished(steps)
+        try:
+            request = read_request(frame, at, caller.version, _most_by_hand(caller))
+        except TooManyItems:
+            steps = _read_and_answered(caller, frame, at, correlation_id)
+        else:
+            steps = _answered(caller, frame, request, correlation_id)
+            if sum([len(partitions) for _, partitions in request.topics]) <= _AT_ONCE:
+                return finished(steps)
         # What was sent is appended, also of who has gone.
         return worked(caller, steps, to_the_end=lambda: True)
 
 
+def _most_by_hand(caller: Caller) -> int:
+    return min(_BY_HAND, caller.environment.limits.kafka_request_items)
+
+
+def _read_and_answered(
+    caller: Caller, frame: bytes, at: int, correlation_id: int
+) -> Stepped[Pieces]:
+    """The response to what names too much to be read by hand in one turn."""
+    version = caller.version
+    read = yield from read_by_steps(caller, ProduceRequest, version, frame, at)
+    topics: Topics = []
+    for topic in read.topic_data:
+        name_or_id = topic.topic_id if version >= FIRST_WITH_TOPIC_IDS else topic.name
+        topics.append((name_or_id, [(part.index, part.records) for part in topic.partition_data]))
+        yield
+    request = ProduceRequestParts(read.transactional_id, read.acks, read.timeout_ms, topics)
+    return (yield from _answered(caller, frame, request, correlation_id))
+
+
 def _answered(
-    caller: Caller,
-    frame: bytes,
-    topics: Topics,
-    begin: Begin | None,
-    acks: int,
-    refusal: RequestRefused | None,
-    correlation_id: int,
+    caller: Caller, frame: bytes, request: ProduceRequestParts, correlation_id: int
 ) -> Stepped[Pieces]:
     """The response, of no pieces where nobody waits for one (acks=0)."""
-    version = caller.version
+    acks, version = request.acks, caller.version
+    begin: Begin | None = None
+    refusal = _refused_as_a_whole(caller, acks, request.transactional_id)
+    if refusal is None:
+        begin = joining(caller, request.transactional_id)
+    topics = _each_once(request.topics)
     results = []
     left = LIGHT
     for topic, partitions in topics:
@@ -109,10 +134,12 @@ def _answered(
     caller.took_general_path()
     if refusal is None:
         _learn_path(caller, frame, topics, begin, acks)
-    if version >= _LEADER_SINCE and caller.cluster.nodes.many:
-        hinted = leader_hints.of_produce(caller, results)
-        if hinted is not None:
-            return response_pieces(hinted, version, correlation_id)
+    hints = version >= _LEADER_SINCE and caller.cluster.nodes.many
+    many = sum([len(found) for _, found in results]) > _BY_HAND
+    if hints or many:
+        response = yield from leader_hints.of_produce(caller, results, always=many)
+        if response is not None:
+            return (yield from response_by_steps(response, version, correlation_id))
     return [write_response(version, correlation_id, results)]
 
 
