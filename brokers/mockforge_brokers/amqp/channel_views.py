@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final, Literal
 
 from msgspec import Struct
 
 from .channel.channel import Channel
+from .channel.transaction import Transaction
 from .connection.connection import Connection
 from .connection.overdue import Channels
 from .consumers import age_of
@@ -15,6 +17,7 @@ from .v1_0.connection import Connection as LaterConnection
 
 Mode = Literal["", "confirm", "tx", "session"]
 _MOST_LINES: Final = 20
+_MOST_LOOKED_AT: Final = 100
 
 
 class ChannelView(Struct, frozen=True):
@@ -23,7 +26,8 @@ class ChannelView(Struct, frozen=True):
     `prefetch` is that of consumers to come and `limit` the one that all share (0: none). `oldest`:
     seconds since it got the oldest message that it has not acknowledged, to about a second (None:
     it has none). `published` counts in confirm mode, and is None where nobody numbers messages.
-    `uncommitted` are publishes and acknowledgements that wait for tx.commit.
+    `uncommitted` are publishes and acknowledgements that wait for tx.commit, `uncommitted_for` the
+    queues that the first of these publishes would reach.
     """
 
     vhost: str
@@ -38,6 +42,7 @@ class ChannelView(Struct, frozen=True):
     oldest: float | None
     unconfirmed: int
     uncommitted: int
+    uncommitted_for: tuple[str, ...]
     published: int | None
     delivered: int
 
@@ -69,6 +74,7 @@ def views(
                 oldest=None,
                 unconfirmed=0,
                 uncommitted=0,
+                uncommitted_for=(),
                 published=None,
                 delivered=sum(link.consumer.delivered for link in links),
             )
@@ -93,9 +99,15 @@ def _view(connection: Connection, channel: Channel, oldest: float | None) -> Cha
         oldest=oldest,
         unconfirmed=publishing.unconfirmed,
         uncommitted=waiting,
+        uncommitted_for=() if transaction is None else _meant(transaction),
         published=publishing.confirms + publishing.unconfirmed if numbered else None,
         delivered=channel.last_tag,
     )
+
+
+def _meant(transaction: Transaction) -> tuple[str, ...]:
+    waiting = islice(transaction.publishes, _MOST_LOOKED_AT)
+    return tuple(dict.fromkeys(queue.name for each in waiting for queue in each.route.queues))
 
 
 def _mode(channel: Channel) -> Mode:

@@ -17,6 +17,7 @@ from .counting import MethodCounts
 from .events import AMQP
 from .records import plain
 from .sampling import Counted, Rates
+from .state.consumer import Consumer
 from .state.exchanges import Binding, Exchange
 from .state.plugin_exchanges import DelayedExchange
 from .state.policies import EXCHANGE, NOTHING, Effective
@@ -304,6 +305,11 @@ def _lag(queue: Queue) -> int:
     return len(queue.messages) + queue.unacked
 
 
+def _behind(queue: Queue, consumer: Consumer) -> int:
+    """What a stream holds that this consumer did not get; of other queues all is anybody's."""
+    return queue.behind(consumer) if isinstance(queue, StreamQueue) else 0
+
+
 def group_views(vhost: VirtualHost) -> list[GroupView]:
     """The consumers of each queue, as one group."""
     return [
@@ -324,6 +330,7 @@ def group_views(vhost: VirtualHost) -> list[GroupView]:
                         "exclusive": consumer.exclusive,
                         "priority": consumer.priority,
                         "delivered": consumer.delivered,
+                        "behind": _behind(queue, consumer),
                         "exhausted": consumer.credit <= 0,
                         "paused": consumer.paused,
                         "standby": stands_by(consumer),

@@ -117,6 +117,11 @@ def session_detail(session: Session) -> dict[str, object]:
             subscription.topic_filter: subscription.qos
             for subscription in session.subscriptions.values()
         },
+        "retain_handling": {
+            subscription.topic_filter: subscription.retain_handling
+            for subscription in session.subscriptions.values()
+            if subscription.retain_handling
+        },
     }
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from mockforge_brokers.errors import InvalidInput
 from msgspec.structs import asdict
 
+from ...units import counted
 from ..lookup import amqp, matching
 from ..registry import Arg, command
 from ..results import Column, Result, count, done, duration, table
@@ -68,7 +69,9 @@ def consumer_cancel(
     if not gone:
         name = f"consumer {tag}" if tag is not None else "consumer"
         raise InvalidInput(f"queue {queue} has no {name}")
-    return done(f"{gone} consumers of {queue} cancelled", {"queue": queue, "cancelled": gone})
+    return done(
+        f"{counted(gone, 'consumer')} of {queue} cancelled", {"queue": queue, "cancelled": gone}
+    )
 
 
 COMMANDS = (consumer_ls, consumer_cancel)

@@ -11,6 +11,7 @@ from mockforge_brokers.misbehaviour.decisions import Decision, Edit, Release
 from mockforge_brokers.misbehaviour.holds import HeldFrame, HoldRule
 
 from ...filters import Filter, compile_filter
+from ...units import counted
 from ..client_timeouts import patience_with
 from ..language import Token
 from ..lookup import BadArgument, nobody_to_hit
@@ -178,7 +179,7 @@ def hold_rm(
 def hold_off(session: "Session") -> Result:
     """End all hold rules; what they held goes on."""
     freed = session.runtime.holds.clear()
-    return done(f"holds ended, {freed} frames released", {"released": freed})
+    return done(f"holds ended, {counted(freed, 'frame')} released", {"released": freed})
 
 
 @command("held", group="faults", examples=("held",))

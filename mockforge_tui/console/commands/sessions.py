@@ -102,8 +102,11 @@ def session_show(session: "Session", client: Annotated[str, Arg(CLIENT, "a clien
     """Show all that an MQTT session holds: subscriptions, what is in flight, queued and lost."""
     found = {str(each["client"]): each for each in mqtt(session).sessions()}
     facts = dict(found[known("client", client, found, "session")])
+    handling = facts.pop("retain_handling")
     facts["subscriptions"] = [
-        f"{topic_filter} QoS {qos}" for topic_filter, qos in facts["subscriptions"].items()
+        f"{topic_filter} QoS {qos}"
+        + (f", Retain Handling {handling[topic_filter]}" if topic_filter in handling else "")
+        for topic_filter, qos in facts["subscriptions"].items()
     ]
     return replace(facts_table(facts | {"expiry": ending_of(facts["expiry"])}), data=facts)
 

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 from mockforge_brokers.ended import EndedConnection
@@ -17,8 +19,10 @@ from ..routing import queues
 from ..targets import (
     SCHEMES,
     AmqpTarget,
+    BareTarget,
     KafkaTarget,
     MqttTarget,
+    Place,
     QueueTarget,
     name_of,
     parse_target,
@@ -28,7 +32,7 @@ from ..why import ended as ended_rules
 from ..why import kafka as kafka_rules
 from ..why import mqtt as mqtt_rules
 from ..why import refusals
-from ..why.about import ABOUT
+from ..why.about import ABOUT, About
 from ..why.finding import Finding
 from ..why.views import amqp_of, kafka_of, mqtt_of, seen_of
 
@@ -72,9 +76,11 @@ def why(
     shares. One sentence for each cause, the likely ones first. `help nothing` lists causes.
     """
     found = [*_of_stopped(session, about), *_about(session, about)]
-    if all(finding.harmless for finding in found):
+    found = [*_on_the_way(session, about), *found]
+    if all(finding.harmless or finding.cause in _NOTHING_CAME for finding in found):
         for protocol in _protocols(session, about):
             found += refusals.of_others(seen_of(session, protocol), about)
+    found = list(dict.fromkeys(found))
     found.sort(key=lambda finding: finding.harmless)
     if not found:
         text = f"nothing is wrong with {about} that shows here: it gets what comes for it"
@@ -86,6 +92,42 @@ def why(
         text="\n".join(finding.text for finding in found),
         data={"about": about, "findings": records},
     )
+
+
+_NOTHING_CAME = frozenset(("unbound", "filter", "topic-empty"))
+"""Causes that are guesses, made from that nothing has come yet."""
+_MOST = 20
+"""Consumers that are looked at one by one."""
+
+
+def _on_the_way(session: "Session", about: str) -> Iterator[Finding]:
+    """What holds keep from it, and what holds and faults do to who consumes it."""
+    number = _NUMBER.fullmatch(about)
+    if number is not None:
+        about = next((c.client for c in session.connections() if c.id == int(number[1])), "")
+    match _target(about):
+        case KafkaTarget(topic=name) | MqttTarget(topic=name) | AmqpTarget(exchange=name):
+            pass
+        case QueueTarget(name=name):
+            pass
+        case _:
+            name = about
+    for protocol in sorted(_protocols(session, about)) if about else ():
+        seen, rules = seen_of(session, protocol), ABOUT[protocol](session)
+        if seen.unpublished:
+            yield from refusals.held_for(seen, name, rules.wants(name))
+        if seen.faults or seen.held:
+            for client, numbers in islice(rules.consumers(name), _MOST):
+                yield from refusals.done_to(seen, client, numbers)
+
+
+def _target(about: str) -> Place | None:
+    """What a target means; None where it is none, or not one that can be read."""
+    try:
+        target = parse_target(about) if about.startswith(SCHEMES) else None
+    except ValueError:
+        return None
+    return None if isinstance(target, BareTarget) else target
 
 
 def _of_stopped(session: "Session", about: str) -> Iterator[Finding]:
@@ -100,7 +142,8 @@ def _of_stopped(session: "Session", about: str) -> Iterator[Finding]:
 def _protocols(session: "Session", about: str) -> set[str]:
     """Those in which something has this name, or whose target it is."""
     if about.startswith(SCHEMES):
-        return {about.partition(":")[0]} & set(session.runtime.brokers)
+        target = _target(about)
+        return set() if target is None else {target.protocol} & set(session.runtime.brokers)
     return {
         *(each.protocol for each in session.connections() if each.client == about),
         *(each.protocol for each in session.groups() if each.name == about),
@@ -167,13 +210,19 @@ def _meanings(session: "Session", name: str) -> Iterator[Callable[[], list[Findi
         if protocol in here:
             yield partial(_of_client, session, protocol, name)
         elif (found := about(session)).remembers(name):
-            yield partial(found.client, name)
+            yield partial(_as_remembered, found, name, bool(here))
     for each in session.groups():
         if name in (each.name, name_of(each)):
             yield partial(ABOUT[each.protocol](session).group, each.name)
     for view_ in session.destinations():
         if name in (view_.name, name_of(view_)):
             yield partial(ABOUT[view_.protocol](session).destination, view_)
+
+
+def _as_remembered(about: About, client: str, elsewhere: bool) -> list[Finding]:
+    """Of a client that is away here; it is no wonder where it is one of another protocol."""
+    found = about.client(client)
+    return [replace(each, harmless=True) for each in found] if elsewhere else found
 
 
 def _of_client(

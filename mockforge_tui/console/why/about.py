@@ -1,7 +1,8 @@
 """The rules of each protocol behind one face, for whoever asks about all of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from mockforge_brokers.journal import Row
@@ -36,6 +37,14 @@ class About(ABC):
     def row(self, row: Row) -> list[Finding]:
         """Who was to get this message."""
 
+    @abstractmethod
+    def wants(self, name: str) -> Callable[[str], bool]:
+        """Whether what is published to a destination is for what has this name."""
+
+    @abstractmethod
+    def consumers(self, name: str) -> Iterable[tuple[str, frozenset[int]]]:
+        """Who gets the messages of a group, topic or queue: clients, each with its connections."""
+
     def group(self, name: str) -> list[Finding]:
         """Those who consume together, where they are something by themselves."""
         return []
@@ -67,6 +76,13 @@ class AboutKafka(About):
         known = row.destination in self._kafka.topics
         return kafka.of_topic(self._kafka, row.destination) if known else []
 
+    def wants(self, name: str) -> Callable[[str], bool]:
+        return kafka.topics_of(self._kafka, name).__contains__
+
+    def consumers(self, name: str) -> Iterable[tuple[str, frozenset[int]]]:
+        clients = kafka.readers_of(self._kafka, name)
+        return _by_client(self._kafka.connections, clients)
+
     def group(self, name: str) -> list[Finding]:
         return kafka.of_group(self._kafka, name)
 
@@ -90,6 +106,12 @@ class AboutMqtt(About):
 
     def row(self, row: Row) -> list[Finding]:
         return mqtt.of_topic(self._mqtt, row.destination)
+
+    def wants(self, name: str) -> Callable[[str], bool]:
+        return partial(mqtt.wants, self._mqtt, name)
+
+    def consumers(self, name: str) -> Iterable[tuple[str, frozenset[int]]]:
+        return _by_client(self._mqtt.connections, mqtt.takers_of(self._mqtt, name))
 
     def group(self, name: str) -> list[Finding]:
         return mqtt.of_share(self._mqtt, name) if name in self._mqtt.shares else []
@@ -133,8 +155,25 @@ class AboutAmqp(About):
             each for name in queues if name in found.queues for each in amqp.of_queue(found, name)
         ]
 
+    def wants(self, name: str) -> Callable[[str], bool]:
+        hosts = hosts_of(self._session, name)
+        return {
+            each for host in hosts for each in amqp.sources_of(self._in(host), name)
+        }.__contains__
+
+    def consumers(self, name: str) -> Iterable[tuple[str, frozenset[int]]]:
+        found = amqp.consumers_of(self._in("/"), name)
+        return _by_client(self._in("/").connections, {each.client for each in found})
+
     def _in(self, vhost: str) -> amqp.Amqp:
         return amqp_of(self._session, vhost)
+
+
+def _by_client(
+    connections: Iterable[ConnectionView], clients: Collection[str]
+) -> Iterator[tuple[str, frozenset[int]]]:
+    for client in clients:
+        yield client, frozenset(each.id for each in connections if each.client == client)
 
 
 ABOUT: Final[dict[str, type[About]]] = {

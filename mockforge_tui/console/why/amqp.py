@@ -2,18 +2,25 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from mockforge_brokers.amqp.channel_views import ChannelView
+from mockforge_brokers.amqp.events import ConsumerEnded
+from mockforge_brokers.events import Event
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
 from ...fixtures.addresses import amqp_matches
 from ...nearest import get_close_matches
 from ...units import counted
-from .finding import Finding, lookalike
+from .finding import Finding, ago, lookalike, named
 
 _MADE_UP = re.compile(r"amq\.ctag|ctag\d|.*[0-9a-f]{16}")
 """Tags that servers and clients (pika, aio-pika) make for who gave none."""
+
+
+_CANCELLED = ("cancelled by prompt", "queue '", "detached by the broker")
+"""How the reasons begin for which a broker ends a consumer while its channel goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,13 @@ class Amqp:
     queues: Mapping[str, DestinationView]
     exchanges: Sequence[DestinationView]
     groups: Mapping[str, GroupView]
+    channels: Sequence[ChannelView] = ()
+    low: Sequence[str] = ()
+    """What an alarm says is low: while it does, who publishes waits."""
+    namesakes: Mapping[str, str] = field(default_factory=dict)
+    """Queues of other virtual hosts that got messages: by name, the host."""
+    history: Sequence[tuple[float, Event]] = ()
+    now: float = 0.0
 
 
 def of_client(amqp: Amqp, client: str) -> list[Finding]:
@@ -38,12 +52,15 @@ def of_client(amqp: Amqp, client: str) -> list[Finding]:
     for name in consumes:
         found += _of_queue(amqp, name, mine)
     for each in amqp.connections:
+        if each.id in mine and each.state == "blocked":
+            found.append(_blocked(amqp, client))
         if each.id in mine and (last := each.detail.get("unroutable_last")) is not None:
             text = (
                 f"{counted(each.detail['unroutable'], 'message')} of {client} reached no queue: "
                 f"{unrouted(amqp, *last).text}; with mandatory set it would get them back"
             )
             found.append(Finding(client, "unroutable", text))
+    found += _cancelled(amqp, client, mine, consumes)
     if mine and not consumes and not found:
         publishes = any(each.messages_in for each in amqp.connections if each.id in mine)
         says = "publishes, and consumes" if publishes else "consumes"
@@ -52,6 +69,47 @@ def of_client(amqp: Amqp, client: str) -> list[Finding]:
         )
         found.append(Finding(client, "no-consumer", text, harmless=publishes))
     return found
+
+
+def _cancelled(
+    amqp: Amqp, client: str, mine: set[int], consumes: Sequence[str]
+) -> Iterator[Finding]:
+    """Consumers that we ended, and that the client did not begin anew."""
+    last = {
+        event.queue: (time, event.reason)
+        for time, event in amqp.history
+        if isinstance(event, ConsumerEnded) and event.connection in mine
+    }
+    for queue, (time, reason) in last.items():
+        if queue not in consumes and reason.startswith(_CANCELLED):
+            text = (
+                f"the consumer of {queue} that {client} had was cancelled {ago(amqp.now - time)} "
+                f"({reason}): it must watch for basic.cancel and consume again"
+            )
+            yield Finding(client, "cancelled", text)
+
+
+def consumers_of(amqp: Amqp, name: str) -> list[ConnectionView]:
+    """The connections that consume from a queue."""
+    numbers = {each["connection"] for each in _consumers(amqp, name)}
+    return [each for each in amqp.connections if each.id in numbers]
+
+
+def sources_of(amqp: Amqp, name: str) -> set[str]:
+    """Where to publish for a client or a queue: its queues, and what they are bound to."""
+    mine = {each.id for each in amqp.connections if each.client == name}
+    queues = {name} | {
+        queue
+        for queue in amqp.groups
+        if any(each["connection"] in mine for each in _consumers(amqp, queue))
+    }
+    exchanges = {
+        exchange.name
+        for exchange in amqp.exchanges
+        for each in exchange.detail["bindings"]
+        if each["kind"] == "queue" and each["destination"] in queues
+    }
+    return queues | exchanges - {"(default)"}
 
 
 def of_queue(amqp: Amqp, name: str) -> list[Finding]:
@@ -112,7 +170,7 @@ def _of_queue(amqp: Amqp, name: str, mine: set[int]) -> Iterator[Finding]:
     view = amqp.queues[name]
     consumers = _consumers(amqp, name)
     if not view.messages_in:
-        yield _never_reached(amqp, name)
+        yield from _never_reached(amqp, name)
         return
     standing_by = [each for each in consumers if each.get("standby")]
     if any(not mine or each["connection"] in mine for each in standing_by):
@@ -129,13 +187,18 @@ def _of_queue(amqp: Amqp, name: str, mine: set[int]) -> Iterator[Finding]:
     if view.detail["redelivered"] > max(20, 5 * view.messages_in):
         text = (
             f"{name} redelivered {view.detail['redelivered']:,} times what was published "
-            f"{view.messages_in:,} times: a consumer rejects with requeue again and again; it must "
-            "reject without, or acknowledge"
+            f"{counted(view.messages_in, 'time')}: a consumer rejects with requeue again and "
+            "again; it must reject without, or acknowledge"
         )
         yield Finding(name, "requeue-loop", text)
     if view.depth and not consumers:
         text = f"{name} holds {counted(view.depth, 'message')} and has no consumer: start one"
         yield Finding(name, "no-consumer", text)
+    if view.detail["arguments"].get("x-queue-type") == "stream":
+        yield from _of_stream(
+            amqp, view, [c for c in consumers if not mine or c["connection"] in mine]
+        )
+        return
     others = [each for each in consumers if each["connection"] not in mine]
     if standing_by:
         return
@@ -144,15 +207,101 @@ def _of_queue(amqp: Amqp, name: str, mine: set[int]) -> Iterator[Finding]:
     elif not mine and len(consumers) > 1:
         yield _taken_by_others(amqp, view, consumers, consumers)
     elif not view.depth and not view.detail["unacked"]:
+        yield from _empty(amqp, view)
+
+
+def _empty(amqp: Amqp, view: DestinationView) -> Iterator[Finding]:
+    """Nothing waits; who took what, as far as the figures tell."""
+    yield from _uncommitted(amqp, view.name)
+    if not view.messages_out and view.detail.get("expired"):
+        return
+    count = counted(view.messages_in, "message")
+    taken = sum(view.detail.get(each, 0) for each in ("expired", "dropped"))
+    if view.messages_out + taken < view.messages_in:
+        went = f"of its {count} {view.messages_out:,} were delivered, the others were purged"
+    elif not taken:
+        went = f"all of its {count} were delivered"
+    else:
+        went = f"{count} came, {view.messages_out:,} were delivered"
+    text = f"{view.name} is empty: {went}; publish something new"
+    yield Finding(view.name, "empty", text, harmless=True)
+
+
+def _of_stream(
+    amqp: Amqp, view: DestinationView, consumers: Sequence[Mapping[str, Any]]
+) -> Iterator[Finding]:
+    """A stream gives every consumer all that lies behind where it began."""
+    for each in consumers:
+        if each["behind"]:
+            continue
+        who = _who(amqp, each)
+        if view.depth and each["delivered"] < view.depth:
+            older = counted(view.depth - each["delivered"], "older message")
+            text = (
+                f"{who} began behind what the stream {view.name} held: {older} are not for it; "
+                "consume with x-stream-offset first, or publish something new"
+            )
+            yield Finding(view.name, "stream-offset", text)
+        else:
+            text = f"{who} has read the stream {view.name} to its end: publish something new"
+            yield Finding(view.name, "empty", text, harmless=True)
+
+
+def _blocked(amqp: Amqp, client: str) -> Finding:
+    low = " & ".join(amqp.low)
+    why, remedy = (
+        (f"the broker is low on {low}", "alarm clear, or take messages out of the queues")
+        if low
+        else ("a fault says so", "fault ls")
+    )
+    text = (
+        f"{client} is blocked (connection.blocked), since {why}: what it publishes is not read; "
+        f"{remedy}"
+    )
+    return Finding(client, "blocked", text)
+
+
+def _uncommitted(amqp: Amqp, name: str) -> Iterator[Finding]:
+    """Publishes in transactions of others, which no queue has before tx.commit."""
+    for each in amqp.channels:
+        if name in each.uncommitted_for:
+            text = (
+                f"{named(each.client)} published to {name} in a transaction that is not committed "
+                f"(channel {each.number}): it must send tx.commit"
+            )
+            yield Finding(name, "uncommitted", text)
+
+
+def _never_reached(amqp: Amqp, name: str) -> Iterator[Finding]:
+    """Nothing ever came: blocked or misled publishers, else the way there."""
+    if amqp.low:
+        waiting = sum(each.state == "blocked" for each in amqp.connections)
         text = (
-            f"{name} is empty: all of its {counted(view.messages_in, 'message')} were delivered; "
-            "publish something new"
+            f"{counted(waiting, 'publisher')} may not publish, since the broker is low on "
+            f"{' & '.join(amqp.low)} (connection.blocked): alarm clear, or take messages out of "
+            "the queues"
         )
-        yield Finding(name, "empty", text, harmless=True)
+        yield Finding(name, "blocked", text)
+    yield from _uncommitted(amqp, name)
+    for each in amqp.connections:
+        exchange, key = each.detail.get("unroutable_last") or ("", "")
+        if key and not exchange and key not in amqp.queues and lookalike(key, [name]):
+            text = (
+                f"{counted(each.detail['unroutable'], 'message')} of {named(each.client)} reached "
+                f"no queue: there is no queue {key}, {name} is near; publish to {name}"
+            )
+            yield Finding(name, "queue-name", text)
+    if name in amqp.namesakes:
+        text = (
+            f"nothing reached this {name}, but {name} of the virtual host "
+            f"{amqp.namesakes[name]} has messages: connect to the same virtual host"
+        )
+        yield Finding(name, "virtual-host", text)
+    yield _without_way(amqp, name)
 
 
-def _never_reached(amqp: Amqp, name: str) -> Finding:
-    """Nothing ever came: no binding, another routing key, or no message."""
+def _without_way(amqp: Amqp, name: str) -> Finding:
+    """No binding, another routing key, or no message."""
     bound = [
         (exchange, each["routing_key"])
         for exchange in amqp.exchanges
@@ -177,7 +326,7 @@ def _never_reached(amqp: Amqp, name: str) -> Finding:
 def _gone(view: DestinationView) -> Iterator[Finding]:
     """What the queue's own arguments took away."""
     for cause, what in (
-        ("expired", "their time to live was over before anybody took them"),
+        ("expired", "the time to live was over before anybody took it"),
         ("dropped", "the queue was at its maximum length"),
     ):
         count = view.detail.get(cause, 0)
@@ -185,8 +334,9 @@ def _gone(view: DestinationView) -> Iterator[Finding]:
             dead = view.detail.get("dead_lettered", 0)
             exchange = view.detail["arguments"].get("x-dead-letter-exchange")
             to = f", {dead:,} went to {exchange or 'the default exchange'}" if dead else ""
+            is_gone = "is gone" if count == 1 else "are gone"
             text = (
-                f"{counted(count, 'message')} of {view.name} are gone, since {what}{to}: see "
+                f"{counted(count, 'message')} of {view.name} {is_gone}, since {what}{to}: see "
                 f"queue show {view.name} for its arguments"
             )
             yield Finding(view.name, cause, text)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mockforge_brokers.events import Event
 from mockforge_brokers.kafka.snapshots import (
     FetchView,
     MemberView,
@@ -29,6 +30,8 @@ class Kafka:
     topics: Mapping[str, DestinationView]
     groups: Sequence[GroupView]
     transactions: Mapping[str, TransactionView] = field(default_factory=dict)
+    history: Sequence[tuple[float, Event]] = ()
+    now: float = 0.0
 
 
 def of_client(kafka: Kafka, client: str) -> list[Finding]:
@@ -43,10 +46,14 @@ def of_client(kafka: Kafka, client: str) -> list[Finding]:
     for group, member in memberships:
         found += _of_member(kafka, group, member)
     found += kafka_waits.elsewhere(kafka.connections, client, member=bool(memberships))
+    if not memberships:
+        found += kafka_waits.left(kafka.history, kafka.now, client)
     asked = {name for group, member in memberships for name in member.subscribed}
     for connection in kafka.connections:
         if connection.client == client:
             found += _of_connection(kafka, connection, asked, alone=not memberships)
+    if not memberships and not found:
+        found += kafka_waits.asked_for_nothing(kafka.connections, client)
     return _once(found)
 
 
@@ -93,6 +100,35 @@ def of_topic(kafka: Kafka, name: str) -> list[Finding]:
         text = f"nobody reads {name}: no group and no consumer has asked for it"
         found.append(Finding(name, "no-readers", text))
     return _once(found)
+
+
+def topics_of(kafka: Kafka, name: str) -> set[str]:
+    """What a client, a group or who reads a topic has subscribed to or fetches."""
+    if name in kafka.topics:
+        return {name}
+    found = {
+        topic
+        for group in kafka.groups
+        for member in _members(group)
+        if name in (group.name, member.client)
+        for topic in member.subscribed
+    }
+    mine = (each for each in kafka.connections if each.client == name)
+    return found.union(each.topic for connection in mine for each in _fetches(connection))
+
+
+def readers_of(kafka: Kafka, name: str) -> list[str]:
+    """The clients of a group, or of those who read a topic."""
+    members = (
+        member.client
+        for group in kafka.groups
+        for member in _members(group)
+        if group.name == name or name in member.subscribed
+    )
+    alone = (
+        each.client for each in kafka.connections if any(f.topic == name for f in _fetches(each))
+    )
+    return list(dict.fromkeys([*members, *alone]))
 
 
 def _of_member(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[Finding]:
@@ -177,6 +213,9 @@ def _positions(kafka: Kafka, group: GroupView, member: MemberView) -> Iterator[F
                 )
                 or _behind_a_transaction(
                     kafka, named(member.client), topic, partition, fetches.get(key, (None,))[0]
+                )
+                or kafka_waits.in_others(
+                    named(member.client), topic, partition, _partitions(kafka, topic)
                 )
                 or _position(
                     group.name,
@@ -283,7 +322,7 @@ def _position(
     if fetch.position < end:
         text = (
             f"{counted(end - fetch.position, 'record')} of {place} wait for {who}, which last "
-            f"fetched from {fetch.position}: it must poll, or is held up by a fault or hold"
+            f"fetched from {fetch.position}: it must poll, and resume what it has paused"
         )
         return Finding(who, "behind", text)
     if committed is not None and committed.committed < end:
@@ -335,7 +374,12 @@ def _of_connection(
         partition = next(
             (p for p in _partitions(kafka, fetch.topic) if p.partition == fetch.partition), None
         )
-        if partition is None or not partition.high_watermark:
+        if partition is None:
+            continue
+        waits = kafka_waits.in_others(who, fetch.topic, partition, _partitions(kafka, fetch.topic))
+        if waits is not None:
+            yield waits
+        if not partition.high_watermark:
             continue
         waits = (
             kafka_replicas.of_partition(who, fetch.topic, partition)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+from mockforge_brokers.events import Event
+from mockforge_brokers.kafka.events import MemberJoined, MemberLeft
 from mockforge_brokers.kafka.snapshots import FetchView, FetchWait, MemberView, PartitionView
 from mockforge_brokers.snapshots import ConnectionView, GroupView
 
 from ...units import counted
-from .finding import Finding, named
+from .finding import Finding, ago, named
 
 _NOBODY = -1
 _ONLY_ASKED = 4
@@ -48,6 +50,59 @@ def for_topics(who: str, group: GroupView, member: MemberView) -> Finding | None
         " has nothing for it; write the pattern so that all of a topic's name fits, or topic add"
     )
     return Finding(who, "no-match", text)
+
+
+def in_others(
+    who: str, topic: str, partition: PartitionView, all_of_it: Sequence[PartitionView]
+) -> Finding | None:
+    """A partition that never got a record, while others of its topic did."""
+    if partition.high_watermark:
+        return None
+    written = [each for each in all_of_it if each.high_watermark > each.log_start_offset]
+    if not written:
+        return None
+    count = counted(sum(each.high_watermark - each.log_start_offset for each in written), "record")
+    names = ", ".join(f"p{each.partition}" for each in written[:4]) + "…" * (len(written) > 4)
+    text = (
+        f"{topic} p{partition.partition} of {who} is empty: the {count} of {topic} went to {names}"
+        " by their keys, or by their producer's choice; read these, or produce to this one"
+    )
+    return Finding(who, "empty-partition", text, harmless=True)
+
+
+def left(history: Sequence[tuple[float, Event]], now: float, client: str) -> Iterator[Finding]:
+    """It left its group, is connected, and did not come back."""
+    last: dict[str, float] = {}
+    for time, event in history:
+        if isinstance(event, MemberLeft) and event.client == client:
+            if event.reason.startswith("left"):
+                last[event.group] = time
+        elif isinstance(event, MemberJoined) and event.client == client:
+            last.pop(event.group, None)
+    for group, time in last.items():
+        text = (
+            f"{named(client)} left {group} {ago(now - time)} by itself and did not join again: it"
+            " unsubscribed, or did not poll for its max.poll.interval.ms and must poll"
+        )
+        yield Finding(client, "left", text)
+
+
+def asked_for_nothing(connections: Sequence[ConnectionView], client: str) -> Iterator[Finding]:
+    """No group has it and no fetch came: a producer, or one that waits for a topic."""
+    mine = [each for each in connections if each.client == client]
+    produced = sum(each.messages_in for each in mine)
+    if not mine or any(each.messages_out for each in mine):
+        return
+    if produced:
+        text = f"{named(client)} only produces ({counted(produced, 'record')}): it asks for none"
+        yield Finding(client, "only-produces", text, harmless=True)
+        return
+    text = (
+        f"{named(client)} has joined no group and asked for no records: does it poll, and does a"
+        " topic fit what it subscribes to? A pattern of librdkafka begins with ^, and many clients"
+        " join only once a topic fits"
+    )
+    yield Finding(client, "never-joined", text, harmless=True)
 
 
 def elsewhere(

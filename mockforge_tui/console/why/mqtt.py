@@ -7,10 +7,17 @@ from typing import Any
 from mockforge_brokers.events import AccessDenied, Event, LimitReached
 from mockforge_brokers.findings import ERROR
 from mockforge_brokers.findings import Finding as Linted
-from mockforge_brokers.mqtt.events import ServerChose, SessionEnded, SessionTakenOver, Subscribed
+from mockforge_brokers.mqtt.events import (
+    ServerChose,
+    SessionEnded,
+    SessionTakenOver,
+    Subscribed,
+    Unsubscribed,
+)
 from mockforge_brokers.snapshots import ConnectionView, DestinationView
 
 from ...fixtures.addresses import mqtt_matches
+from ...nearest import get_close_matches
 from ...units import counted
 from .finding import Finding, ago
 
@@ -18,6 +25,8 @@ _LATELY, _JUST_NOW = 600.0, 60.0
 _MOST = 20
 """Clients that are asked about one by one."""
 _SHARE = "$share/"
+_NEVER = 2
+"""Retain Handling: no retained messages at subscribing."""
 _RETAINED = {
     "mqtt_retained": "there are as many messages as may be",
     "mqtt_retained_bytes": "messages take as many bytes as may be",
@@ -60,13 +69,12 @@ def of_client(mqtt: Mqtt, client: str) -> list[Finding]:
 def of_topic(mqtt: Mqtt, topic: str) -> list[Finding]:
     """Who subscribes to a topic, and what keeps its messages from them."""
     limited = list(_retained_lost(mqtt, topic))
-    takers = [
-        client
-        for client, session in mqtt.sessions.items()
-        if any(_matches(each, topic) for each in session["subscriptions"])
-    ]
+    takers = takers_of(mqtt, topic)
     if takers:
         found = [each for client in takers[:_MOST] for each in of_client(mqtt, client)]
+        if not any(each.messages_in for each in mqtt.topics if mqtt_matches(topic, each.name)):
+            text = f"nothing was published to {topic} yet, which {_some(takers)} would get"
+            found.append(Finding(topic, "nothing-published", text, harmless=True))
         return [*limited, *found, *_others(topic, len(takers) - _MOST)]
     text = f"nobody subscribes to {topic}"
     filters = [each for session in mqtt.sessions.values() for each in session["subscriptions"]]
@@ -75,6 +83,25 @@ def of_topic(mqtt: Mqtt, topic: str) -> list[Finding]:
         text += f": {near} is near, but {_nearly(near, [topic])}"
     text = f"{text}; what is published is gone unless retained"
     return [*limited, Finding(topic, "no-subscriber", text)]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + "…" * (len(names) > 3)
+
+
+def takers_of(mqtt: Mqtt, topic: str) -> list[str]:
+    """Who subscribes to a topic, or by the filter of a share."""
+    return [
+        client
+        for client, session in mqtt.sessions.items()
+        if any(topic == each or _matches(each, topic) for each in session["subscriptions"])
+    ]
+
+
+def wants(mqtt: Mqtt, name: str, topic: str) -> bool:
+    """Whether what is published to `topic` is for a client, a share or a topic of this name."""
+    filters = [name, *mqtt.sessions.get(name, {}).get("subscriptions", ())]
+    return any(_matches(each, topic) for each in filters)
 
 
 def of_share(mqtt: Mqtt, topic_filter: str) -> list[Finding]:
@@ -226,12 +253,21 @@ def _subscriptions(mqtt: Mqtt, client: str) -> Iterator[Finding]:
         return
     published = [each.name for each in mqtt.topics if each.messages_in]
     if not session["subscriptions"]:
-        text = f"{client} subscribes to nothing: it must send SUBSCRIBE (again, in a new session)"
+        undone = [
+            f" (it unsubscribed from {event.topic_filter} {ago(mqtt.now - time)})"
+            for time, event in mqtt.history
+            if isinstance(event, Unsubscribed) and event.client == client
+        ]
+        text = (
+            f"{client} subscribes to nothing{''.join(undone[-1:])}: it must send SUBSCRIBE (again, "
+            "in a new session)"
+        )
         yield Finding(client, "no-subscription", text)
     for topic_filter in session["subscriptions"]:
         if any(_matches(topic_filter, name) for name in published):
             yield from _shared(mqtt, client, topic_filter)
             yield from _too_late(mqtt, client, topic_filter)
+            yield from _not_sent_retained(mqtt, client, topic_filter)
             continue
         hint = _nearly(topic_filter, published)
         if hint:
@@ -256,6 +292,31 @@ def _shared(mqtt: Mqtt, client: str, topic_filter: str) -> Iterator[Finding]:
             f"(also {', '.join(others[:3])}); subscribe without $share to get all"
         )
         yield Finding(client, "shared", text)
+
+
+def _not_sent_retained(mqtt: Mqtt, client: str, topic_filter: str) -> Iterator[Finding]:
+    """Retained messages that its subscription does not ask for, and nothing came since."""
+    sent = [each.messages_out for each in mqtt.connections if each.client == client]
+    shared = topic_filter.startswith(_SHARE)
+    handling = mqtt.sessions[client]["retain_handling"].get(topic_filter, 0)
+    if any(sent) or not sent or not (shared or handling == _NEVER):
+        return
+    there = [
+        each.name
+        for each in mqtt.topics
+        if "retained" in each.detail and _matches(topic_filter, each.name)
+    ]
+    if there:
+        since = (
+            "shared subscriptions get none [MQTT-4.8]: subscribe without $share"
+            if shared
+            else "it subscribed with Retain Handling 2 [MQTT-3.3.1-11]: subscribe with 0 or 1"
+        )
+        text = (
+            f"{client} was not sent the retained message of {there[0]}"
+            f"{' and others' * (len(there) > 1)}, since {since}"
+        )
+        yield Finding(client, "retain-handling", text)
 
 
 _LOSSES = ("queued", "inflight", "missed", "dropped", "expired", "oversized", "own")
@@ -375,7 +436,12 @@ def _nearly(topic_filter: str, published: Iterable[str]) -> str:
             if level not in ("+", "#", other)
         ]
         if len(levels) == len(names) and len(off) == 1 and len(levels) > 1:
-            return f"{name} has {off[0][1]!r} where the filter has {off[0][0]!r}"
+            level, other = off[0]
+            # A first level that is quite another makes another topic.
+            if level != levels[0] or get_close_matches(level, [other]):
+                return f"{name} has {other!r} where the filter has {level!r}"
+        if levels[0] == names[0] and "+" in levels and len(levels) != len(names) and not off:
+            return f"{name} has {counted(len(names), 'level')}, and + stands for exactly one"
     return ""
 
 

@@ -1,7 +1,7 @@
 """What the brokers refused a client of late, and what is done to it on purpose: all protocols."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,12 +27,12 @@ _STAYING = "poll more often than max.poll.interval.ms, and let heartbeats pass (
 class Seen:
     """`history` with its times; frames held now by connection and hold; faults in force.
 
-    `unpublished` are the messages among those that clients sent, by client and hold.
+    `unpublished` are the messages among those that clients sent, by client, hold and destination.
     """
 
     history: Sequence[tuple[float, events.Event]]
     held: Mapping[tuple[int, int], int]
-    unpublished: Mapping[tuple[str, int], int]
+    unpublished: Mapping[tuple[str, int, str], int]
     faults: Mapping[int, str]
     now: float
 
@@ -43,14 +43,36 @@ def of_client(seen: Seen, client: str, connections: frozenset[int]) -> list[Find
     What happened to its earlier connections counts too, where it has a name.
     """
     return [
-        *_held(seen, client, connections),
-        *_faults(seen, client, connections),
+        *done_to(seen, client, connections),
         *_refused(seen, client, connections),
+    ]
+
+
+def done_to(seen: Seen, client: str, connections: frozenset[int]) -> list[Finding]:
+    """Only what holds and faults do to it."""
+    return [*_held(seen, client, connections), *_faults(seen, client, connections)]
+
+
+def held_for(seen: Seen, about: str, wants: Callable[[str], bool]) -> list[Finding]:
+    """Messages that a hold keeps from a destination that this one gets messages from."""
+    return [
+        Finding(
+            about,
+            "held",
+            f"hold {rule} holds {counted(count, 'message')} of {named(client)} to {destination}: "
+            "release, or hold off",
+        )
+        for (client, rule, destination), count in seen.unpublished.items()
+        if wants(destination)
     ]
 
 
 def of_others(seen: Seen, about: str) -> list[Finding]:
     """What others publish and a hold or a fault of late kept: it may have been for this one."""
+    held = Counter[tuple[str, int]]()
+    for (client, rule, _), count in seen.unpublished.items():
+        if client != about:
+            held[client, rule] += count
     found = [
         Finding(
             about,
@@ -58,8 +80,7 @@ def of_others(seen: Seen, about: str) -> list[Finding]:
             f"hold {rule} holds {counted(count, 'message')} of {named(client)}, perhaps for "
             f"{about}: release, or hold off",
         )
-        for (client, rule), count in seen.unpublished.items()
-        if client != about
+        for (client, rule), count in held.items()
     ]
     last: dict[tuple[int, str], float] = {}
     for time, event in _lately(seen):
@@ -95,7 +116,7 @@ def _faults(seen: Seen, client: str, connections: frozenset[int]) -> Iterator[Fi
     for rule, times in Counter(rule for _, rule in fired).items():
         if rule in seen.faults:
             text = (
-                f"fault {rule} ({seen.faults[rule]}) hit {client} {times:,} times, last "
+                f"fault {rule} ({seen.faults[rule]}) hit {client} {counted(times, 'time')}, last "
                 f"{ago(seen.now - last[rule])}: fault off {rule}"
             )
             yield Finding(client, "fault", text)

@@ -29,7 +29,7 @@ def seen_of(session: "Session", protocol: str = "") -> Seen:
         if protocol in ("", row.protocol)
     )
     unpublished = Counter(
-        (row.client, frame.rule)
+        (row.client, frame.rule, row.destination)
         for frame in runtime.holds.held.values()
         for row in frame.rows
         if row.kind == "message" and row.direction == IN and protocol in ("", row.protocol)
@@ -59,6 +59,8 @@ def kafka_of(session: "Session") -> Kafka:
         {each.name: each for each in own(session.destinations(), "kafka")},
         own(session.groups(), "kafka"),
         {each.transactional_id: each for each in (broker.transactions() if broker else ())},
+        seen_of(session, "kafka").history,
+        session.runtime.clock.wall(),
     )
 
 
@@ -78,12 +80,23 @@ def mqtt_of(session: "Session") -> Mqtt:
 
 def amqp_of(session: "Session", vhost: str = "/") -> Amqp:
     """One virtual host: those of others have queues of the same names."""
-    views = _of_host(own(session.destinations(), "amqp"), vhost)
+    broker = session.runtime.brokers.amqp
+    everywhere = own(session.destinations(), "amqp")
+    views = _of_host(everywhere, vhost)
     return Amqp(
         _of_host(own(session.connections(), "amqp"), vhost),
         {each.name: each for each in views if each.kind == "queue"},
         [each for each in views if each.kind == "exchange"],
         {each.name: each for each in _of_host(own(session.groups(), "amqp"), vhost)},
+        [] if broker is None else [each for each in broker.channels() if each.vhost == vhost],
+        [] if broker is None else broker.memory.low,
+        {
+            each.name: each.detail["vhost"]
+            for each in everywhere
+            if each.kind == "queue" and each.detail["vhost"] != vhost and each.messages_in
+        },
+        seen_of(session, "amqp").history,
+        session.runtime.clock.wall(),
     )
 
 

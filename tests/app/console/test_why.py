@@ -695,7 +695,7 @@ def test_frames_that_are_held_and_faults_that_fired() -> None:
     made.run("pub mqtt:a 1")
     made.spine.emit(FaultFired("mqtt", 1, "drop", 1, "dev-7", "PUBLISH"))
     assert causes(made, "dev-7")[0] == "fault"
-    assert "fault 1 (drop client:dev-7) hit dev-7 1 times, last just now: fault off 1" in said(
+    assert "fault 1 (drop client:dev-7) hit dev-7 1 time, last just now: fault off 1" in said(
         made, "dev-7"
     )
     made.run("fault clear")
@@ -716,7 +716,7 @@ def test_what_others_publish_and_a_rule_keeps() -> None:
     rule = made.run("hold op:PUBLISH").data["id"]
     row = Row("mqtt", IN, "PUBLISH", sender.peer.id, "dev-7", kind="message", destination="a")
     made.holds.hold(made.holds.rules[rule], [row], Waiting())
-    text = "hold 1 holds 1 message of dev-7, perhaps for sub: release, or hold off"
+    text = "hold 1 holds 1 message of dev-7 to a: release, or hold off"
     assert said(made, "sub") == text
     made.run("panic")
     made.run("fault add drop op:PUBLISH client:dev-7")
