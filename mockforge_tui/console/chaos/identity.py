@@ -8,6 +8,7 @@ from typing import Final
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Row
+from mockforge_brokers.protocols import protocol_of
 
 from ...filters.fields import header_of
 from ...filters.json_path import JsonReader, parse_path
@@ -35,11 +36,22 @@ def name_of(value: object) -> str:
     return f"{head}…{digest}…{data[end:].decode()}"
 
 
+def _whole(event: MessageSeen | Row) -> object:
+    """Payloads may be alike and their keys not; one that ends in a number is in order by it."""
+    payload = event.payload or b""
+    if not event.key or protocol_of(event.protocol).routed or payload[-1:].isdigit():
+        return event.payload
+    # Of a key of any length the same id whatever the payload's is.
+    return name_of(event.key).encode() + b": " + payload
+
+
 def identify_by(text: str) -> Identify:
     """What tells messages apart: `key`, `payload`, `header.NAME` or `json.PATH`.
 
-    Raises InvalidInput.
+    Empty: their payload, and their key beside it where they have one. Raises InvalidInput.
     """
+    if not text:
+        return _whole
     kind, _, path = text.partition(".")
     if kind == "json" and path:
         try:

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ... import units
 from ...units import counted
 from .aftermath import SLOWING, Causes
 from .backoff import backoff_of
@@ -13,6 +14,10 @@ from .wording import in_words, named
 
 _MOST_MOMENTS: Final = 2_000
 """Of one client; those that come after are only counted."""
+_MANY: Final = 20
+_ALIKE: Final = 4
+"""So often each of very many messages comes before they are taken for alike."""
+_SILENT: Final = 10.0
 BUCKET: Final = 0.1
 """Seconds in which a client's messages are counted together."""
 
@@ -53,6 +58,8 @@ class ClientStory:
     """When its newest connection or try ended."""
     left: bool = False
     """Its last connection ended by its own wish."""
+    until: float = 0.0
+    """How far it is told."""
     shut_out: bool = False
     """Its broker is stopped, so that nobody can come back."""
     got: int = 0
@@ -130,18 +137,22 @@ class ClientStory:
         """For a table, and for programs."""
         streams = self.streams.values()
         doubled = [name for stream in streams for name in stream.doubled]
+        alike = sum(map(_alike, streams))
         not_again = self.withheld.lost()
         aborted = taken_back(streams)
         not_sent = left_out(streams, {*self.withheld, *aborted})
         disordered = [name for stream in streams for name in stream.disordered]
         wrong = self._wrong(
             {
-                "doubled": list((Counter(doubled) - Counter(self.resent)).elements()),
+                "doubled": []
+                if alike
+                else list((Counter(doubled) - Counter(self.resent)).elements()),
                 "out of order": disordered,
                 "not sent again": not_again,
                 "aborted and not sent again": aborted,
                 "not sent": not_sent,
-            }
+            },
+            alike,
         )
         return {
             "protocol": self.protocol,
@@ -174,12 +185,31 @@ class ClientStory:
                 {"at": each.at, "what": each.kind, "text": each.text} for each in self.moments
             ],
             "clean": not wrong,
-            "verdict": in_words(wrong, self.resent, sent=bool(self.streams or self.uncounted)),
+            "verdict": in_words(
+                wrong,
+                [] if alike else self.resent,
+                self._silence(),
+                sent=bool(self.streams or self.uncounted),
+            ),
         }
 
-    def _wrong(self, found: dict[str, list[str]]) -> list[str]:
+    def _silence(self) -> str:
+        """That it sent, was hit by a fault, is connected, and has not sent since."""
+        last = self.moments[-1] if self.moments else None
+        if last is None or last.kind != "fault" or not (self.open and self.buckets):
+            return ""
+        kind = last.text.partition(" ")[0]
+        sent = max(self.buckets) * BUCKET
+        if kind in SLOWING or sent > last.at + BUCKET or self.until - last.at < _SILENT:
+            return ""
+        long = units.format_duration(round(self.until - last.at))
+        return f"sent nothing for {long} after {last.text}"
+
+    def _wrong(self, found: dict[str, list[str]], alike: int) -> list[str]:
         """What is not as it should be."""
         wrong = [named(what, names) for what, names in found.items() if names]
+        if alike:
+            wrong.append(f"{counted(alike, 'message')} alike, not told apart without --id")
         if self.gave_up:
             wrong.append("gave up")
         elif self.outside:
@@ -193,3 +223,9 @@ class ClientStory:
         if self.lost_at is None or self.outside:
             return ""
         return "left" if self.left else "away"
+
+
+def _alike(stream: Stream) -> int:
+    """Messages of a stream whose ids do not tell them apart: so often nobody repeats one."""
+    many = stream.sent >= _MANY and stream.sent >= _ALIKE * len(stream.ids)
+    return stream.sent - len(stream.ids) if many else 0

@@ -160,6 +160,7 @@ class Observer:
     def _look(self) -> None:
         """What came by connections that are open up to now."""
         for story in self._stories:
+            story.until = self.lasted
             story.shut_out = story.protocol in self._brokers.stopped
             broker = self._brokers.get(story.protocol)
             views = [] if broker is None else [broker.connection(each) for each in story.open]

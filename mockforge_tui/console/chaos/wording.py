@@ -12,13 +12,17 @@ _AGAIN: Final = "sent again on a new connection"
 _SHOWN: Final = 5
 
 
-def in_words(wrong: Sequence[str], resent: Sequence[str], *, sent: bool) -> str:
-    """`wrong` is what was not as it should be; `resent` is as MQTT and AMQP ask for."""
+def in_words(wrong: Sequence[str], resent: Sequence[str], more: str = "", *, sent: bool) -> str:
+    """`wrong` is what was not as it should be; `resent` is as MQTT and AMQP ask for.
+
+    `more` is neither right nor wrong.
+    """
     if not wrong and not sent:
         # A broker does not see what a consumer makes of what it got.
         return NOTHING
     parts = wrong or [RESENT if resent else CLEAN]
-    return "; ".join([*parts, named(_AGAIN, resent)] if resent else parts)
+    parts = [*parts, named(_AGAIN, resent)] if resent else parts
+    return "; ".join([*parts, more] if more else parts)
 
 
 def named(what: str, names: Sequence[str]) -> str:

@@ -75,7 +75,7 @@ def chaos_start(
     lifetime: Annotated[float | None, Opt(("--for",), DURATION, "ends after this")] = None,
     identity: Annotated[
         str, Opt(("--id",), TEXT, "what tells messages apart: key, header.NAME, json.PATH")
-    ] = "payload",
+    ] = "",
 ) -> Result:
     """Start trouble: all presets that are named, or with --every one of them at a time.
 

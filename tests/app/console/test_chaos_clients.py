@@ -57,6 +57,47 @@ def test_between_partitions_of_a_topic_there_is_no_order(scene: Scene) -> None:
     assert report(scene)["c"]["verdict"] == "out of order 1: o-5"
 
 
+# What tells messages apart.
+
+
+def test_records_that_are_alike_but_for_their_keys_are_not_one(scene: Scene) -> None:
+    scene.run("topic add t -p 1")
+    scene.run("chaos start observe")
+    log = scene.kafka.cluster.topics["t"].logs[0]
+    for key in (b"a", b"b", b"c", b"b"):
+        batch = build_batch([Record(0, 0, key, b"paid", ())])
+        scene.kafka.cluster.append(log, batch, client="c")
+    assert report(scene)["c"]["verdict"] == "doubled 1: b: paid"
+
+
+def test_messages_that_nothing_tells_apart_are_not_called_doubled(scene: Scene) -> None:
+    scene.run("chaos start observe")
+    client = scene.mqtt_client("c")
+    for _ in range(10):
+        scene.mqtt_publish(client, "t", b"on")
+        scene.mqtt_publish(client, "t", b"off")
+    assert report(scene)["c"]["verdict"] == "18 messages alike, not told apart without --id"
+    other = scene.mqtt_client("d")
+    for _ in range(3):
+        scene.mqtt_publish(other, "t", b"on")
+    assert report(scene)["d"]["verdict"] == "doubled 2: on, on"
+
+
+def test_who_sends_no_more_after_a_fault_is_told_so(scene: Scene) -> None:
+    """As a publisher that waits for ever for a confirm that was lost."""
+    scene.run("chaos start observe")
+    client = scene.mqtt_client("c")
+    scene.mqtt_publish(client, "t", b"o-1")
+    tell(scene, FaultFired("mqtt", 1, "drop", 1, "c", "PUBACK"))
+    scene.advance(5)
+    assert report(scene)["c"]["verdict"] == CLEAN
+    scene.advance(7)
+    assert report(scene)["c"]["verdict"] == f"{CLEAN}; sent nothing for 12s after drop PUBACK"
+    assert report(scene)["c"]["clean"]
+    scene.mqtt_publish(client, "t", b"o-2")
+    assert report(scene)["c"]["verdict"] == CLEAN
+
+
 # The brokers' clock is none of the clients'.
 
 
