@@ -10,7 +10,7 @@ from mockforge_brokers.events import MessageSeen
 from mockforge_brokers.journal import Row
 from mockforge_brokers.protocols import protocol_of
 
-from ...filters.fields import header_of
+from ...filters.fields import header_of, property_of
 from ...filters.json_path import JsonReader, parse_path
 
 _LONGEST_ID: Final = 100
@@ -46,7 +46,7 @@ def _whole(event: MessageSeen | Row) -> object:
 
 
 def identify_by(text: str) -> Identify:
-    """What tells messages apart: `key`, `payload`, `header.NAME` or `json.PATH`.
+    """What tells messages apart: `key`, `payload`, `header.NAME`, `prop.NAME` or `json.PATH`.
 
     Empty: their payload, and their key beside it where they have one. Raises InvalidInput.
     """
@@ -62,8 +62,10 @@ def identify_by(text: str) -> Identify:
         return lambda event: read(event.payload, steps, event.destination)
     if kind == "header" and path:
         return lambda event: header_of(event, path)
+    if kind == "prop" and path:
+        return lambda event: property_of(event, path)
     if text == "key":
         return lambda event: event.key
     if text == "payload":
         return lambda event: event.payload
-    raise InvalidInput(f"{text!r} is none of key, payload, header.NAME and json.PATH")
+    raise InvalidInput(f"{text!r} is none of key, payload, header.NAME, prop.NAME, json.PATH")

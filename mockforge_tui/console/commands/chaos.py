@@ -74,7 +74,7 @@ def chaos_start(
     ] = None,
     lifetime: Annotated[float | None, Opt(("--for",), DURATION, "ends after this")] = None,
     identity: Annotated[
-        str, Opt(("--id",), TEXT, "what tells messages apart: key, header.NAME, json.PATH")
+        str, Opt(("--id",), TEXT, "tells messages apart: key, header.NAME, prop.NAME, json.PATH")
     ] = "",
 ) -> Result:
     """Start trouble: all presets that are named, or with --every one of them at a time.

@@ -384,7 +384,7 @@ def test_numbers_with_zeros_in_front_are_known_by_all_of_their_digits(
 
 def test_what_cannot_tell_messages_apart_is_said(scene: Scene) -> None:
     result = scene.session.run("chaos start half-open --id offset")
-    assert "none of key, payload, header.NAME and json.PATH" in result.as_text()
+    assert "none of key, payload, header.NAME, prop.NAME, json.PATH" in result.as_text()
 
 
 def test_what_a_client_does_is_put_down_to_the_last_fault_that_hit_it() -> None:

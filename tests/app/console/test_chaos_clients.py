@@ -70,6 +70,15 @@ def test_records_that_are_alike_but_for_their_keys_are_not_one(scene: Scene) -> 
     assert report(scene)["c"]["verdict"] == "doubled 1: b: paid"
 
 
+def test_messages_are_told_apart_by_a_property(scene: Scene) -> None:
+    scene.run("queue add q")
+    scene.run("chaos start observe --id prop.message_id")
+    client = scene.amqp_client("c")
+    for number in (1, 2, 2, 3):
+        client.publish("", "q", b"on", message_id=f"m-{number}")
+    assert report(scene)["c"]["verdict"] == "doubled 1: m-2"
+
+
 def test_messages_that_nothing_tells_apart_are_not_called_doubled(scene: Scene) -> None:
     scene.run("chaos start observe")
     client = scene.mqtt_client("c")
