@@ -181,7 +181,7 @@ class DestinationsPane(LiveTable[DestinationLine]):
         Column("out/s", 5, _rate(_out_rate), right=True, least=60, when=_any_queues),
         Column("unacked", 7, _count(_unacked), right=True, least=70, when=_any_queues),
         Column("note", 20, _note, least=70, when=_any_values),
-        Column("last value", 40, _last_value, least=100, when=_any_values),
+        Column("last value", 40, _last_value, least=100, when=_any_values, floor=16),
         Column("note", 0, _note, least=70, when=lambda lines: not _any_values(lines)),
     )
 
@@ -324,7 +324,7 @@ class GroupsPane(LiveTable[GroupView]):
         Column("state", 7, _group_state),
         Column("n", 2, _count(lambda group: group.members), right=True),
         Column("lag", 4, _group_lag, right=True),
-        Column("why", 44, _words(lambda group: group.reason), least=80),
+        Column("why", 44, _words(lambda group: group.reason), least=80, floor=24),
     )
 
     def identity(self, record: GroupView) -> object:

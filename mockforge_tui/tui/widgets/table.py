@@ -21,12 +21,17 @@ from .pane import Jump, Pane
 R = TypeVar("R")
 
 
+_READABLE = 32
+"""Cells that a column which takes what is left has at least, while others can give some."""
+
+
 @dataclass(frozen=True)
 class Column(Generic[R]):
     """`read` gives a cell's clean text and style; `cells` 0 takes what is left.
 
     A column shows from `least` cells of the whole table on, and `when` the records have something
-    for it; `keep_end` cuts in the middle.
+    for it; `keep_end` cuts in the middle. One with a `floor` shrinks to that where those that take
+    what is left would not be readable.
     """
 
     title: str
@@ -36,6 +41,7 @@ class Column(Generic[R]):
     least: int = 0
     keep_end: bool = False
     when: Callable[[Sequence[R]], bool] | None = None
+    floor: int = 0
 
 
 class LiveTable(Pane, Generic[R]):
@@ -229,9 +235,15 @@ class LiveTable(Pane, Generic[R]):
         shown = [column for column in self._shown if width >= column.least]
         fixed = sum(column.cells + 1 for column in shown if column.cells)
         free = [column for column in shown if not column.cells]
-        room = max(0, width - 1 - fixed - len(free))
-        each = room // len(free) if free else 0
-        return [(column, column.cells or each) for column in shown]
+        room = width - 1 - fixed - len(free)
+        sizes = {id(column): column.cells for column in shown}
+        for column in shown:
+            if column.floor and (lacking := _READABLE * len(free) - room) > 0:
+                given = min(lacking, column.cells - column.floor)
+                sizes[id(column)] -= given
+                room += given
+        each = max(0, room) // len(free) if free else 0
+        return [(column, sizes[id(column)] or each) for column in shown]
 
     @staticmethod
     def _spanned(

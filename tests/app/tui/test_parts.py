@@ -557,6 +557,19 @@ def test_columns_are_there_where_records_have_something_for_them() -> None:
     assert titles(line("amqp", "queue")) == [*always, "out/s", "unacked", "note"]
 
 
+def test_names_are_readable_however_much_a_wide_table_shows_beside_them() -> None:
+    pane = DestinationsPane()
+    shown = [DestinationLine(DestinationView("amqp", "queue", "q"), 0.0, b"21")]
+    pane._shown = pane._columns_of(shown)
+    sizes = {
+        width: {column.title: size for column, size in pane._plan(width)}
+        for width in (99, 100, 104, 118, 200)
+    }
+    assert [sizes[width]["name"] for width in sizes] == [34, 18, 22, 32, 94]
+    assert [sizes[width].get("last value") for width in sizes] == [None, 16, 16, 20, 40]
+    assert all(sum(each.values()) + len(each) < width for width, each in sizes.items())
+
+
 @pytest.mark.parametrize(
     ("payload", "shown"),
     [
