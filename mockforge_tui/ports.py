@@ -18,7 +18,8 @@ def holder(port: int) -> str | None:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if any(_link(entry) in wanted for entry in (process / "fd").iterdir()):
-                return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
+                itself = ", this process itself" if process.name == str(os.getpid()) else ""
+                return f"{(process / 'comm').read_text().strip()} (pid {process.name}{itself})"
         except OSError:
             continue
     return None

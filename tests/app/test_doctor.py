@@ -249,7 +249,10 @@ def test_a_port_that_somebody_holds_is_named_in_the_words_of_a_start(capsys, mon
         (line,) = [each for each in capsys.readouterr().out.splitlines() if each[0] == "×"]
         assert cli.run(["--headless", *options]) == ExitCode.CANNOT_LISTEN
         assert line.rpartition(": ")[2] in capsys.readouterr().err
-    assert f"(pid {os.getpid()}) holds the port; choose another with --kafka-port" in line
+    assert (
+        f"(pid {os.getpid()}, this process itself) holds the port; choose another with --kafka-port"
+        in line
+    )
     assert cli.run(["doctor", *options, "shop.yaml", "--format", "json"]) == ExitCode.OK
     answer = json.loads(capsys.readouterr().out)
     assert (answer["version"], answer["status"]) == (__version__, 0)
