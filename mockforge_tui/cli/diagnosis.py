@@ -6,11 +6,10 @@ from typing import Any
 import click
 
 from ..colours import page
-from .options import options, resolved_of
+from .options import SettingsCommand, resolved_of
 
 
-@click.command()
-@options
+@click.command(cls=SettingsCommand)
 @click.option(
     "--format",
     "form",

@@ -10,7 +10,7 @@ from mockforge_brokers.errors import InvalidInput
 
 from ..config import resolve
 from ..exit_codes import ExitCode
-from .options import loaded, options, resolved_of
+from .options import SettingsCommand, loaded, resolved_of
 
 
 @click.command()
@@ -100,8 +100,7 @@ def check(paths: tuple[str, ...], form: str, strict: bool) -> int:
     return ExitCode.BAD_INPUT if report.failed(strict=strict) else ExitCode.OK
 
 
-@click.command("sample")
-@options
+@click.command("sample", cls=SettingsCommand)
 @click.option("-n", "--count", default=10, show_default=True, type=click.IntRange(1), metavar="N")
 @click.option("--only", metavar="ID", multiple=True, help="only this fixture; several times")
 @click.option(

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,28 +18,37 @@ if TYPE_CHECKING:
     from ..fixtures.model import FixtureSet
 
 
-def options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """All settings, `--config` and `--print-config`."""
-    command = click.option(
-        "--print-config", is_flag=True, help="print each setting with its origin, and end"
-    )(command)
-    command = click.option(
-        "--config", metavar="FILE", help="config file (default: ./mockforge-tui.yaml if there)"
-    )(command)
-    command = click.option(
-        "--limit",
-        metavar="NAME=N",
-        multiple=True,
-        callback=_limits,
-        help="set a limit; the command `limits` names all [MOCKFORGE_LIMIT_NAME]",
-    )(command)
-    for setting in reversed(SETTINGS):
-        if has_option(setting):
-            command = _setting_option(setting)(command)
-    return command
+class SettingsCommand(click.Command):
+    """A command with the options of the settings before its own."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [*_setting_options(), *super().get_params(ctx)]
 
 
-def _setting_option(setting: Setting) -> Callable[[Any], Any]:
+@cache
+def _setting_options() -> tuple[click.Option, ...]:
+    """Made once, and only for the command that is run: there are some hundred of them."""
+    return (
+        *(_setting_option(setting) for setting in SETTINGS if has_option(setting)),
+        click.Option(
+            ["--limit"],
+            metavar="NAME=N",
+            multiple=True,
+            callback=_limits,
+            help="set a limit; the command `limits` names all [MOCKFORGE_LIMIT_NAME]",
+        ),
+        click.Option(
+            ["--config"],
+            metavar="FILE",
+            help="config file (default: ./mockforge-tui.yaml if there)",
+        ),
+        click.Option(
+            ["--print-config"], is_flag=True, help="print each setting with its origin, and end"
+        ),
+    )
+
+
+def _setting_option(setting: Setting) -> click.Option:
     def parse(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
         if value is None or value == ():
             return None
@@ -57,10 +67,10 @@ def _setting_option(setting: Setting) -> Callable[[Any], Any]:
         "default": None,
     }
     if setting.takes_value:
-        return click.option(
-            setting.flag, setting.name, metavar=setting.metavar, multiple=setting.many, **shared
-        )
-    return click.option(setting.flag, setting.name, is_flag=True, flag_value=True, **shared)
+        shared |= {"metavar": setting.metavar, "multiple": setting.many}
+    else:
+        shared |= {"is_flag": True, "flag_value": True}
+    return click.Option([setting.flag, setting.name], **shared)
 
 
 def _limits(ctx: click.Context, parameter: click.Parameter, value: Any) -> dict[str, int]:

@@ -11,7 +11,7 @@ from ..colours import page
 from ..config import Config
 from ..exit_codes import ExitCode
 from ..state_folder import unkept
-from .options import loaded, options, resolved_of
+from .options import SettingsCommand, loaded, resolved_of
 from .words import check_paths
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 _SHOWS = ("shop", "iot", "rpc", "chaos")
 
 
-@click.command()
-@options
+@click.command(cls=SettingsCommand)
 @click.option("--headless", is_flag=True, help="no screen: for CI and containers")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 def console(paths: tuple[str, ...], headless: bool, **words: Any) -> int:
@@ -32,8 +31,7 @@ def console(paths: tuple[str, ...], headless: bool, **words: Any) -> int:
     return _front(config, fixtures, headless=headless)
 
 
-@click.command()
-@options
+@click.command(cls=SettingsCommand)
 @click.option("--headless", is_flag=True, help="no screen: for CI and containers")
 @click.argument("name", type=click.Choice(_SHOWS), default=_SHOWS[0])
 def demo(name: str, headless: bool, **words: Any) -> int:
@@ -49,8 +47,7 @@ def demo(name: str, headless: bool, **words: Any) -> int:
     return _front(config, fixtures, headless=headless, next_free=True)
 
 
-@click.command()
-@options
+@click.command(cls=SettingsCommand)
 @click.option("--attach", metavar="URL", help="no brokers here: run each line in that instance")
 @click.option(
     "--token",
@@ -76,8 +73,7 @@ def shell(paths: tuple[str, ...], attach: str | None, token: str | None, **words
     return _run(lambda: _line_shell(config, fixtures), config)
 
 
-@click.command("run")
-@options
+@click.command("run", cls=SettingsCommand)
 @click.option("--only", metavar="NAME", multiple=True, help="only this scenario; several times")
 @click.option(
     "--app",
@@ -104,8 +100,7 @@ def run_scenarios(
     return _run(lambda: run_suite(config, fixtures, scenarios, apps, _say), config)
 
 
-@click.command("record")
-@options
+@click.command("record", cls=SettingsCommand)
 @click.argument("file", metavar="FILE")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 def record_to(file: str, paths: tuple[str, ...], **words: Any) -> int:

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import pytest
 from mockforge_brokers.journal import IN, OUT, Row
-from mockforge_brokers.kafka.apis import HANDLERS
 from mockforge_brokers.kafka.codes import ApiKey
+from mockforge_brokers.kafka.served import SERVED
 from mockforge_brokers.kafka.words import UNSERVED
 from mockforge_brokers.misbehaviour.actions import ACTIONS, ActionKind, Parameter
 from mockforge_brokers.misbehaviour.possible import AT_AN_END, OPEN, FrameKind
@@ -259,7 +259,7 @@ def test_no_frame_has_what_frames_of_its_kind_are_said_to_lack(name: str) -> Non
 
 
 def test_apis_that_are_not_served_are_known_to_be_asked_for_only() -> None:
-    assert {key for key in ApiKey if key not in HANDLERS} == UNSERVED
+    assert {key for key in ApiKey if key not in SERVED} == UNSERVED
 
 
 @pytest.mark.parametrize("name", ["kafka", "mqtt", "mqtt-sn"])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from mockforge_brokers.errors import InvalidInput
 
@@ -53,7 +54,8 @@ def test_a_setting_is_a_value_or_the_text_of_one(
 
 
 def test_each_setting_has_words_that_the_command_line_takes() -> None:
-    known = {word for each in main.commands["console"].params for word in each.opts}
+    console = main.commands["console"]
+    known = {word for each in console.get_params(click.Context(console)) for word in each.opts}
     for setting in SETTINGS:
         value = not setting.negative if not setting.takes_value else "x"
         word, *_ = words_of({setting.name: value})

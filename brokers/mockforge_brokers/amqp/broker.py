@@ -1,8 +1,10 @@
 """The AMQP broker: its connections and virtual hosts, restarts, and what it shows."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..contract import Peer
@@ -30,7 +32,6 @@ from .counting import MethodCounts
 from .definitions import Loaded, Loading
 from .event_exchange import EventExchange
 from .events import AMQP
-from .figures import Management
 from .inside import Inside
 from .lint import Lint
 from .misbehaviour import NACK, REFUSALS
@@ -45,7 +46,6 @@ from .state.queues.queue import Queue
 from .state.queues.types import QUEUE_TYPES
 from .state.settlements import Settlements
 from .state.virtual_host import VirtualHost
-from .v1_0.connection import Connection as LaterConnection
 from .v1_0.overdue import Sessions
 from .verbs import HostWatch, Verbs
 from .views import (
@@ -56,6 +56,10 @@ from .views import (
     metrics,
     view_of_queue,
 )
+
+if TYPE_CHECKING:
+    from .figures import Management
+    from .v1_0.connection import Connection as LaterConnection
 
 
 class AmqpBroker(Verbs):
@@ -118,8 +122,13 @@ class AmqpBroker(Verbs):
         self.event_exchange = EventExchange(
             environment, self.acting, self.vhosts, self._connections
         )
-        self.management = Management(self.vhosts, self._connections, self._later, self.rates)
+
+    @cached_property
+    def management(self) -> Management:
         """What RabbitMQ's management interface says of it."""
+        from .figures import Management  # read when somebody asks
+
+        return Management(self.vhosts, self._connections, self._later, self.rates)
 
     def connect(self, peer: Peer) -> Connection:
         connection = Connection(
@@ -139,6 +148,8 @@ class AmqpBroker(Verbs):
 
     def _become_later(self, peer: Peer, data: bytes) -> int:
         """A client's first bytes name AMQP 1.0; returns how many of them are not whole yet."""
+        from .v1_0.connection import Connection as LaterConnection  # read when a client speaks it
+
         before = self._connections.pop(peer.id)
         connection = self._later[peer.id] = LaterConnection(
             peer,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 
@@ -13,7 +13,9 @@ from .channel.transaction import Transaction
 from .connection.connection import Connection
 from .connection.overdue import Channels
 from .consumers import age_of
-from .v1_0.connection import Connection as LaterConnection
+
+if TYPE_CHECKING:
+    from .v1_0.connection import Connection as LaterConnection
 
 Mode = Literal["", "confirm", "tx", "session"]
 _MOST_LINES: Final = 20

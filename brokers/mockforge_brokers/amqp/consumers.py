@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -13,8 +14,10 @@ from .state.consumer import UNLIMITED, Consumer
 from .state.queues.governed import GovernedQueue
 from .state.queues.queue import Queue
 from .state.queues.quorum import QuorumQueue
-from .v1_0.connection import Connection as LaterConnection
-from .v1_0.overdue import Sessions
+
+if TYPE_CHECKING:
+    from .v1_0.connection import Connection as LaterConnection
+    from .v1_0.overdue import Sessions
 
 
 class ConsumerView(Struct, frozen=True):

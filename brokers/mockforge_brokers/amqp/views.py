@@ -1,9 +1,11 @@
 """What the broker shows of itself: connections, exchanges, queues, consumers, figures."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from ..events import MessageSeen
 from ..findings import Findings
@@ -28,10 +30,11 @@ from .state.queues.stream import StreamQueue
 from .state.queues.types import queue_type
 from .state.routing import Route
 from .state.virtual_host import VirtualHost
-from .v1_0.connection import Connection as LaterConnection
-from .v1_0.session import Session
-from .v1_0.wire.performatives import SHAPES
 from .wire import content as contents
+
+if TYPE_CHECKING:
+    from .v1_0.connection import Connection as LaterConnection
+    from .v1_0.session import Session
 
 _OPEN: Final = Phase.OPEN
 _MOST_LABELS: Final = 1000
@@ -39,10 +42,10 @@ _MOST_LINKS: Final = 20
 
 
 def connection_view(connection: Connection | LaterConnection) -> ConnectionView:
-    if isinstance(connection, LaterConnection):
-        software, published, delivered, detail = _later(connection)
-    else:
+    if isinstance(connection, Connection):
         software, published, delivered, detail = _classic(connection)
+    else:
+        software, published, delivered, detail = _later(connection)
     peer = connection.peer
     return ConnectionView(
         id=connection.id,
@@ -464,6 +467,8 @@ def method_metrics(counts: MethodCounts, open_tags: Iterable[int]) -> list[Metri
 
 def performatives(counts: MethodCounts) -> Mapping[tuple[str, str], int]:
     """How many by direction and name."""
+    from .v1_0.wire.performatives import SHAPES  # read when somebody asks
+
     found = {("in", name): count for name, count in sorted(counts.performatives.items())}
     sent = {shape.name: counts.sent_by_code[shape.code] for shape in SHAPES.values()}
     return found | {("out", name): count for name, count in sent.items() if count}

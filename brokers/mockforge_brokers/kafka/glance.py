@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Hashable
+from functools import lru_cache
 from typing import Final
 
 from ..errors import BrokerError
+from ..journal import IN, OUT
 from .codes import ApiKey
+from .served import SERVED
 from .wire.catalog import REQUESTS, RESPONSES
 from .wire.frames import decode_request, decode_response
 from .wire.messages.logs import FetchRequest, FetchResponse
@@ -31,16 +34,11 @@ _NAMING: Final = frozenset(("topics", "topic_data", "topic_names", "responses", 
 """The fields of a message in which topics are named."""
 
 
-def _nameless(messages: dict[int, type]) -> frozenset[int]:
-    return frozenset(
-        key
-        for key, message in messages.items()
-        if not any(field.name in _NAMING for field in message.fields)  # type: ignore[attr-defined]
-    )
-
-
-_NAMELESS_REQUESTS: Final = _nameless(dict(REQUESTS))
-_NAMELESS_RESPONSES: Final = _nameless(dict(RESPONSES))
+@lru_cache(maxsize=2 * len(SERVED))
+def _is_nameless(api_key: int, direction: int) -> bool:
+    """Whether no message of the API names a topic; not so of one that is not served."""
+    message = (REQUESTS if direction == IN else RESPONSES).get(api_key)
+    return message is not None and not any(field.name in _NAMING for field in message.fields)
 
 
 def of_request(frame: bytes, api_key: int, version: int, most: int) -> tuple[Hashable, bool]:
@@ -62,7 +60,7 @@ def of_request(frame: bytes, api_key: int, version: int, most: int) -> tuple[Has
         if isinstance(asked, FetchRequest):
             named = frozenset(topic.topic or topic.topic_id for topic in asked.topics)
             return (api_key, client, named), True
-    return (api_key, client), api_key in _NAMELESS_REQUESTS
+    return (api_key, client), _is_nameless(api_key, IN)
 
 
 def of_response(frame: bytes, api_key: int, version: int) -> tuple[Hashable, bool] | None:
@@ -78,7 +76,7 @@ def of_response(frame: bytes, api_key: int, version: int) -> tuple[Hashable, boo
             return api_key, False
         if isinstance(answer, FetchResponse):
             return _fetched(answer)
-    return api_key, api_key in _NAMELESS_RESPONSES
+    return api_key, _is_nameless(api_key, OUT)
 
 
 def _produced(frame: bytes, at: int, version: int) -> int:

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from mockforge_brokers.kafka.apis import HANDLERS
 from mockforge_brokers.kafka.codes import ApiKey
 from mockforge_brokers.kafka.records import Record, build_batch
+from mockforge_brokers.kafka.served import SERVED
 from mockforge_brokers.kafka.wire.catalog import REQUESTS
 from mockforge_brokers.kafka.wire.messages import (
     acls,
@@ -641,7 +641,7 @@ _CASES: dict[ApiKey, list[tuple[str, Callable[[int], Message]]]] = {
 
 def cases() -> Iterator[Case]:
     """An empty request of each API, then the others."""
-    for key in sorted(HANDLERS):
+    for key in SERVED:
         if key != ApiKey.PRODUCE:  # by default acks=0: it gets no answer
             yield "empty", key, lambda version, key=key: REQUESTS[key]()  # type: ignore[misc]
         for label, request in _CASES.get(ApiKey(key), ()):
@@ -651,7 +651,7 @@ def cases() -> Iterator[Case]:
 
 
 def versions(key: int) -> range:
-    served = HANDLERS[key].served
+    served = SERVED[ApiKey(key)]
     return range(served.first, served.last + 1)
 
 

@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 from kio.index import api_key_map, load_entity_schema, load_request_schema, load_response_schema
 from kio.serial import entity_reader, entity_writer
 from kio.static.constants import EntityType
-from mockforge_brokers.kafka.apis import ADVERTISED
 from mockforge_brokers.kafka.codes import ApiKey
+from mockforge_brokers.kafka.served import ADVERTISED
 from mockforge_brokers.kafka.wire.catalog import REQUESTS, RESPONSES
 from mockforge_brokers.kafka.wire.codec import decode, encode
 from mockforge_brokers.kafka.wire.schema import Message

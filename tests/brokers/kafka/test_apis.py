@@ -2,9 +2,9 @@
 
 import pytest
 from mockforge_brokers.journal import OUT
-from mockforge_brokers.kafka.apis import HANDLERS
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode, ListOffsetsTimestamp
 from mockforge_brokers.kafka.records import split_batches
+from mockforge_brokers.kafka.served import SERVED
 from mockforge_brokers.kafka.wire.catalog import REQUESTS
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
 from mockforge_brokers.kafka.wire.messages import cluster, configs, groups, logs, offsets, topics
@@ -12,9 +12,9 @@ from mockforge_brokers.kafka.wire.messages import cluster, configs, groups, logs
 from .scene import Scene, fetch
 
 ALL_VERSIONS = [
-    (ApiKey(key), version)
-    for key, handler in HANDLERS.items()
-    for version in range(handler.served.first, handler.served.last + 1)
+    (key, version)
+    for key, served in SERVED.items()
+    for version in range(served.first, served.last + 1)
 ]
 
 

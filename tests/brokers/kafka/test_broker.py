@@ -5,7 +5,6 @@ from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.events import RequestDenied
 from mockforge_brokers.fairness import finished
 from mockforge_brokers.journal import IN, OUT
-from mockforge_brokers.kafka.apis import ADVERTISED, HANDLERS
 from mockforge_brokers.kafka.codes import ApiKey, ErrorCode
 from mockforge_brokers.kafka.events import ProducerFenced
 from mockforge_brokers.kafka.records import Record, build_batch
@@ -23,14 +22,6 @@ from mockforge_brokers.listener import Listener
 from ..calls import calls_of
 from ..misbehaving import lane as make_lane
 from .scene import Scene, fetch, produce
-
-
-def test_what_is_shown_is_what_is_served():
-    assert set(HANDLERS) == set(ADVERTISED)
-    for key, handler in HANDLERS.items():
-        assert handler.served.last == ADVERTISED[ApiKey(key)].last
-        first = ADVERTISED[ApiKey(key)].first
-        assert handler.served.first == (3 if key == ApiKey.PRODUCE else first)
 
 
 @pytest.mark.parametrize("version", range(3, 13))

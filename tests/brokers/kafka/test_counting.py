@@ -1,7 +1,7 @@
 """Every API of Apache Kafka is served or left out for a reason, and each message counted."""
 
 from kio.index import api_key_map
-from mockforge_brokers.kafka.apis import ADVERTISED
+from mockforge_brokers.kafka.served import ADVERTISED
 
 from .counting import LEFT_OUT, NEWER_THAN_KIO, Count, counts, table
 from .generated import VERSIONS

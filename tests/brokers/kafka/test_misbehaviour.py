@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from mockforge_brokers.errors import InvalidInput, ProtocolError
 from mockforge_brokers.journal import IN, OUT, Row
-from mockforge_brokers.kafka.apis import HANDLERS
 from mockforge_brokers.kafka.codes import ApiKey, Compression, ErrorCode
 from mockforge_brokers.kafka.records import read_records, split_batches
+from mockforge_brokers.kafka.served import SERVED
 from mockforge_brokers.kafka.wire.catalog import REQUESTS
 from mockforge_brokers.kafka.wire.frames import decode_request, decode_response, encode_request
 from mockforge_brokers.kafka.wire.messages.cluster import (
@@ -48,8 +48,8 @@ class Filled(Random):
 
 SERVED = [
     (key, version)
-    for key, handler in HANDLERS.items()
-    for version in range(handler.served.first, handler.served.last + 1)
+    for key, served in SERVED.items()
+    for version in range(served.first, served.last + 1)
 ]
 
 

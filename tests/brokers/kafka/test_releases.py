@@ -2,10 +2,10 @@
 
 import pytest
 from mockforge_brokers.errors import InvalidInput
-from mockforge_brokers.kafka.apis import ADVERTISED, HANDLERS
 from mockforge_brokers.kafka.apis.cluster.api_versions import TELEMETRY
 from mockforge_brokers.kafka.codes import ApiKey, VersionRange
 from mockforge_brokers.kafka.releases import NOTHING, RELEASES, override
+from mockforge_brokers.kafka.served import ADVERTISED
 from mockforge_brokers.kafka.wire.messages.cluster import ApiVersionsRequest, MetadataRequest
 
 from .scene import Scene
@@ -41,7 +41,7 @@ def test_an_earlier_release_shows_its_own_versions(
     assert (68 in keys) is has_consumer_protocol
     wanted = RELEASES[release].versions
     for key, (first, last) in keys.items():
-        served = HANDLERS[key].shown
+        served = ADVERTISED[key]
         assert first == max(wanted[key].first, served.first)
         assert last == min(wanted[key].last, served.last)
     assert ApiKey.API_VERSIONS in keys

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from kio.schema.errors import ErrorCode as KioErrorCode
-from mockforge_brokers.kafka.apis import ADVERTISED
 from mockforge_brokers.kafka.codes import ErrorCode
+from mockforge_brokers.kafka.served import ADVERTISED
 from mockforge_brokers.kafka.wire.catalog import REQUESTS, RESPONSES
 from mockforge_brokers.kafka.wire.schema import Array, Message, Struct, WireType, unwrap
 

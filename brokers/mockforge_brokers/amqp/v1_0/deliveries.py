@@ -14,8 +14,9 @@ from ..state.queues.settling import discarding, requeuing
 from ..state.queues.stream import StreamQueue
 from ..state.settlements import Settlement
 from .failures import INVALID_FIELD, SessionFailed
-from .links import SERIAL, Outgoing, serial_distance
+from .links import Outgoing
 from .mapping import to_table
+from .serial_numbers import SERIAL, serial_distance
 from .terms import term
 from .wire.performatives import Composite
 from .wire.values import Symbol

@@ -14,6 +14,7 @@ from ..state.queues.stream import StreamQueue
 from ..state.routing import Route
 from .addresses import Target
 from .mapping import from_content
+from .serial_numbers import SERIAL, serial_distance
 from .wire import values
 from .wire.frames import HEAD_SIZE, frame
 
@@ -27,8 +28,6 @@ LINK_CREDIT: Final = 170
 """What a sender is granted, topped up when half of it is used (RabbitMQ's max_link_credit)."""
 MAX_MESSAGE: Final = 16 * 1024 * 1024
 """RabbitMQ's max_message_size, in bytes; a lower limit of amqp_message holds in its place."""
-SERIAL: Final = 2**32
-"""Sequence numbers are of 32 bits and wrap (RFC 1982)."""
 
 
 class Partial(Struct):
@@ -291,12 +290,6 @@ def transfers(
         at += room
     found.append(frame(channel, last + payload[at:]))
     return found
-
-
-def serial_distance(later: int, earlier: int) -> int:
-    """How far the one is ahead of the other; negative when it is behind."""
-    distance = (later - earlier) % SERIAL
-    return distance - SERIAL if distance >= SERIAL // 2 else distance
 
 
 def link_credit(count: Any, credit: int, sent: int) -> int:

@@ -18,8 +18,9 @@ from .failures import (
     SessionFailed,
     too_large,
 )
-from .links import SERIAL, link_credit
+from .links import link_credit
 from .management import respond
+from .serial_numbers import SERIAL
 from .wire.values import Symbol
 
 if TYPE_CHECKING:

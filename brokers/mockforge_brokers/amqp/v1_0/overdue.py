@@ -1,15 +1,20 @@
 """Deliveries that nobody settles for too long: they are released, as RabbitMQ 4.3 releases them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from math import inf
+from typing import TYPE_CHECKING
 
 from ..connection.overdue import Ages, Marks, Shortest, timeout_of_consumer
 from ..connection.phase import Phase
 from ..state.arguments import CONSUMER_TIMEOUT
 from ..state.consumer import Consumer
-from .connection import Connection
-from .links import SERIAL, serial_distance
-from .session import Session
+from .serial_numbers import SERIAL, serial_distance
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .session import Session
 
 
 class Sessions:

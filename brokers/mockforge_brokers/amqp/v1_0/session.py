@@ -24,7 +24,8 @@ from .failures import (
     as_failure,
     too_large,
 )
-from .links import SERIAL, Incoming, Outgoing, link_credit, transfers
+from .links import Incoming, Outgoing, link_credit, transfers
+from .serial_numbers import SERIAL
 from .windows import ENDLESS, INCOMING_WINDOW, Windows
 from .wire.frames import performative
 from .wire.performatives import Composite

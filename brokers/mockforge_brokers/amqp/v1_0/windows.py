@@ -4,7 +4,7 @@ from collections import deque
 from typing import Any, Final
 
 from .failures import WINDOW_VIOLATION, SessionFailed
-from .links import SERIAL, serial_distance
+from .serial_numbers import SERIAL, serial_distance
 from .wire.performatives import Composite
 
 INCOMING_WINDOW: Final = 400

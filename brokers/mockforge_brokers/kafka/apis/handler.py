@@ -8,7 +8,7 @@ from types import GeneratorType
 from typing import Any, Final, Protocol
 
 from ...fairness import Stepped
-from ..codes import ApiKey, VersionRange
+from ..codes import ApiKey
 from ..state.purgatory import Parked
 from ..wire.catalog import RESPONSES
 from ..wire.frames import response_by_steps, response_pieces
@@ -34,9 +34,6 @@ class Handler(Protocol):
     """Answers the requests of one API."""
 
     api_key: ApiKey
-    served: VersionRange
-    shown: VersionRange
-    """What ApiVersions says: all that is served, but for Produce."""
 
     def answer(
         self, caller: Caller, frame: bytes, at: int, correlation_id: int
@@ -69,7 +66,7 @@ class MessageHandler:
     returns is encoded by steps, too.
     """
 
-    __slots__ = ("_changes", "_handle", "_request", "_things", "api_key", "served", "shown")
+    __slots__ = ("_changes", "_handle", "_request", "_things", "api_key")
 
     def __init__(
         self,
@@ -85,7 +82,6 @@ class MessageHandler:
         """
         assert request.api_key is not None
         self.api_key = request.api_key
-        self.served = self.shown = request.versions
         self._request = request
         self._handle = handle
         self._changes = changes

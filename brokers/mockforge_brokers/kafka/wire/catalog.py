@@ -2,29 +2,26 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from pkgutil import iter_modules
-from types import MappingProxyType
+from typing import Final
 
+from ..codes import ApiKey
+from ..served import OnDemand, Served
 from . import messages
 from .schema import Kind, Message
 
-FAMILIES = tuple(
-    import_module(each.name) for each in iter_modules(messages.__path__, f"{messages.__name__}.")
-)
-"""Modules of messages: one that lies there is served."""
 
-
-def _messages(kind: Kind) -> Mapping[int, type[Message]]:
-    return MappingProxyType(
-        {
-            item.api_key: item
-            for family in FAMILIES
+def _of_kind(kind: Kind) -> Mapping[int, type[Message]]:
+    def find(key: ApiKey, served: Served) -> type[Message]:
+        family = import_module(f"{messages.__name__}.{served.messages}")
+        return next(
+            item
             for item in vars(family).values()
             if isinstance(item, type) and issubclass(item, Message) and item is not Message
-            if item.kind == kind and item.api_key is not None
-        }
-    )
+            if item.kind == kind and item.api_key == key
+        )
+
+    return OnDemand(find)
 
 
-REQUESTS = _messages("request")
-RESPONSES = _messages("response")
+REQUESTS: Final = _of_kind("request")
+RESPONSES: Final = _of_kind("response")

@@ -1,13 +1,15 @@
 """Whole frames: size, header and message."""
 
+import math
 import struct
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from ...errors import LocalError, ProtocolError
 from ...fairness import Stepped, Steps
 from ..codes import ApiKey
+from ..served import SERVED
 from ..varints import Malformed, read_uvarint
 from .catalog import REQUESTS, RESPONSES
 from .codec import UNBOUNDED, decode, encode, encode_by_steps, encode_pieces
@@ -49,9 +51,7 @@ def read_request_header(frame: bytes) -> tuple[RequestHeader, int]:
                 raise bad_length(length, len(frame) - at)
             client_id = frame[at:end].decode()
             at = end
-        message = REQUESTS.get(api_key)
-        # As `is_flexible`, written out: this is on the way of each request.
-        if message is not None and (since := message.flexible) is not None and version >= since:
+        if version >= _flexible_since(api_key):
             at = _skip_tags(frame, at)
     except (struct.error, IndexError):
         where = f"request header in a frame of {len(frame)} bytes"
@@ -60,6 +60,13 @@ def read_request_header(frame: bytes) -> tuple[RequestHeader, int]:
         raise ProtocolError(f"request header in a frame of {len(frame)} bytes: {error}") from None
     # Past its own `__new__`, which is in Python.
     return tuple.__new__(RequestHeader, (api_key, version, correlation_id, client_id)), at
+
+
+# Bounded, as clients say the keys. This is on the way of each request.
+@lru_cache(maxsize=2 * len(SERVED))
+def _flexible_since(api_key: int) -> float:
+    message = REQUESTS.get(api_key)
+    return math.inf if message is None or message.flexible is None else message.flexible
 
 
 def encode_response(message: Message, version: int, correlation_id: int) -> bytes:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mockforge_brokers.amqp.v1_0.failures import SessionFailed
-from mockforge_brokers.amqp.v1_0.links import SERIAL
+from mockforge_brokers.amqp.v1_0.serial_numbers import SERIAL
 from mockforge_brokers.amqp.v1_0.windows import ENDLESS, INCOMING_WINDOW, Windows
 from mockforge_brokers.amqp.v1_0.wire.performatives import Composite
 

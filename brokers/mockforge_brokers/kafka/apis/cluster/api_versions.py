@@ -32,7 +32,6 @@ class ApiVersionsHandler:
     """Leaves the answer to the table of what the client's broker offers."""
 
     api_key = ApiKey.API_VERSIONS
-    served = shown = ApiVersionsRequest.versions
 
     def answer(self, caller: Caller, frame: bytes, at: int, correlation_id: int) -> list[bytes]:
         return caller.offer.table.answer(caller, frame, at, correlation_id)
@@ -159,3 +158,6 @@ def _check_node(caller: Caller, request: ApiVersionsRequest) -> None:
 
 def _entry(key: ApiKey, versions: VersionRange) -> ApiVersion:
     return ApiVersion(api_key=key, min_version=versions.first, max_version=versions.last)
+
+
+API = ApiVersionsHandler()

@@ -8,7 +8,7 @@ from typing import Final
 
 from ....errors import ProtocolError, RequestRefused
 from ....fairness import Stepped, finished
-from ...codes import ApiKey, ErrorCode, VersionRange
+from ...codes import ApiKey, ErrorCode
 from ...state.cluster import append_plain
 from ...state.logs.admission import NotOneBatchError
 from ...state.logs.internal import check_records
@@ -68,9 +68,6 @@ class ProduceHandler:
     """As `handler.Handler` wants it."""
 
     api_key = ApiKey.PRODUCE
-    served = ProduceRequest.versions
-    shown = VersionRange(0, ProduceRequest.versions.last)
-    """KAFKA-18659: librdkafka that does not see version 0 sends uncompressed, and says nothing."""
 
     def answer(
         self, caller: Caller, frame: bytes, at: int, correlation_id: int
