@@ -3,9 +3,10 @@
 import gc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from .admin_port import Admin, Management, open_admin, open_management
 from .config import Config, ConfigError
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from .reloading import FixtureWatch
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Struct, frozen=True):
     runtime: Runtime
     fixtures: "FixtureSet | None"
     admin: Admin | None

@@ -1,9 +1,10 @@
 """Reads a config file: each key with its place, for values and for what is wrong with them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from ..nearest import get_close_matches
 from .model import ConfigError
@@ -62,17 +63,16 @@ _FORGIVEN = {
 }
 
 
-@dataclass(slots=True)
-class Found:
+class Found(Struct):
     """What a config file says: values and places by setting name, and what of it is not used.
 
     `variables` are those that it names.
     """
 
-    values: dict[str, Any] = field(default_factory=dict)
-    origins: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    variables: set[str] = field(default_factory=set)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    warnings: list[str] = []
+    variables: set[str] = set()
 
 
 def read(path: Path, environment: Mapping[str, str]) -> Found:

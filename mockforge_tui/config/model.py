@@ -1,12 +1,11 @@
 """What a run is configured with: a field for each setting."""
 
-from dataclasses import dataclass, field
-
 from mockforge_brokers.amqp.profiles import DEFAULT
 from mockforge_brokers.errors import InvalidInput
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.protocols import PROTOCOLS
+from msgspec import Struct, field
 
 USUAL_PORTS = {
     "kafka-tls": 9093,
@@ -23,8 +22,7 @@ class ConfigError(InvalidInput):
     """The configuration cannot be used; the text names file, line, key and remedy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """Everything that can be set; `table.SETTINGS` has a row for each field."""
 
     kafka_port: int = 9092

@@ -1,7 +1,6 @@
 """Puts one configuration together from command line, environment, config file and defaults."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from mockforge_brokers.limits import LIMITS, limits_of
 from mockforge_brokers.mqtt.options import MqttOptions
 from mockforge_brokers.mqtt.presets import PRESETS
 from mockforge_brokers.protocols import PROTOCOLS
+from msgspec import Struct
 
 from .file import Found, read
 from .model import USUAL_PORTS, Config, ConfigError
@@ -41,8 +41,7 @@ _VARIABLES = frozenset(
 _SECRETS = frozenset({"admin_token", "amqp_password", "users"})
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """A config with where each value came from, and what of the file was not used."""
 
     config: Config
@@ -51,16 +50,16 @@ class Resolved:
 
     def lines(self) -> Iterator[str]:
         """`name = value  # origin` for each setting; tokens and passwords stay secret."""
-        for each in fields(Config):
-            value = getattr(self.config, each.name)
-            if each.name == "limits":
+        for name in Config.__struct_fields__:
+            value = getattr(self.config, name)
+            if name == "limits":
                 yield from self._limits()
                 continue
-            if each.name == "mqtt_options":
+            if name == "mqtt_options":
                 yield from self._mqtt_options()
                 continue
-            shown = "***" if each.name in _SECRETS and value else value
-            yield f"{each.name} = {shown!r}  # {self.origins.get(each.name, 'default')}"
+            shown = "***" if name in _SECRETS and value else value
+            yield f"{name} = {shown!r}  # {self.origins.get(name, 'default')}"
 
     def _mqtt_options(self) -> Iterator[str]:
         for setting in SETTINGS:

@@ -3,14 +3,14 @@
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ..units import parse_duration
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One field of Config. `keys` are the config file's, below `server:` or at the top level.
 
     `separator` stands between the values of one that takes `many`, in its variable.

@@ -1,9 +1,9 @@
 """Where a protocol is served beside its one port."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from mockforge_brokers.listener import Listener
+from msgspec import Struct
 
 from ..config import Config
 
@@ -20,8 +20,7 @@ def _none(config: Config) -> Iterator[Listener]:
     return iter(())
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
+class Ways(Struct, frozen=True):
     """What a config asks for of one protocol."""
 
     protocol: str

@@ -35,7 +35,7 @@ def test_defaults_are_the_ports_that_clients_try():
 def test_every_setting_is_a_field_of_the_config():
     names = {setting.name for setting in SETTINGS if not setting.limit}
     of_mqtt = {name for name in names if name.startswith(MQTT_PREFIX)}
-    assert names - of_mqtt | {"limits", "mqtt_options"} == set(Config.__dataclass_fields__)
+    assert names - of_mqtt | {"limits", "mqtt_options"} == set(Config.__struct_fields__)
     # The longest keep alive has had its own name from the beginning; the preset is `mqtt_as`.
     fields = set(MqttOptions.__struct_fields__) - {"server_keep_alive", "preset"}
     assert {name.removeprefix(MQTT_PREFIX) for name in of_mqtt} == fields

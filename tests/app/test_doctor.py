@@ -3,11 +3,11 @@
 import json
 import os
 import socket
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mockforge_brokers import __version__
+from msgspec.structs import replace
 
 from mockforge_tui import cli
 from mockforge_tui.config import Config, resolve

@@ -15,7 +15,6 @@ some version lacks has a default. Arrays decode to lists; any sequence encodes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from types import UnionType
 from typing import (
     Annotated,
@@ -30,6 +29,8 @@ from typing import (
     get_origin,
 )
 
+from msgspec import Struct as Record
+
 from ..codes import ApiKey, VersionRange
 
 S = TypeVar("S", bound="Struct")
@@ -38,8 +39,7 @@ M = TypeVar("M", bound="Message")
 Kind = Literal["request", "response", "data"]
 
 
-@dataclass(frozen=True, slots=True)
-class WireType:
+class WireType(Record, frozen=True):
     """A primitive of the protocol; `code` is its struct letter when its size is fixed."""
 
     name: str
@@ -47,8 +47,7 @@ class WireType:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(Record, frozen=True):
     """A counted sequence of one wire type or struct."""
 
     of: WireType | type[Struct]
@@ -114,8 +113,7 @@ class Message(Struct):
         return cls.flexible is not None and version >= cls.flexible
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Record, frozen=True):
     """One row of the table. `tag` is set for tagged fields, which are absent when `default`."""
 
     name: str
@@ -126,8 +124,7 @@ class Field:
     default: Any
 
 
-@dataclass(frozen=True, slots=True)
-class _Options:
+class _Options(Record, frozen=True):
     versions: str
     default: Any
     nullable: str | None
