@@ -1,8 +1,6 @@
 """Which listeners a config asks for, and the certificates that some of them need."""
 
-import shutil
 import ssl
-import tempfile
 from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
@@ -29,6 +27,8 @@ class Certificates:
 
     def __init__(self, config: Config) -> None:
         """Raises InvalidInput: a file cannot be used, or no CA can be made."""
+        import tempfile
+
         from mockforge_brokers.tls import issue, own_names, server_context
 
         self.facts: dict[str, str] = {}
@@ -64,6 +64,8 @@ class Certificates:
     def remove(self) -> None:
         """A throw-away CA goes with the instance; what a person named stays."""
         if self._folder is not None:
+            import shutil
+
             shutil.rmtree(self._folder, ignore_errors=True)
 
 

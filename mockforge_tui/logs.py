@@ -3,7 +3,6 @@
 import json
 import logging
 import sys
-from logging.handlers import RotatingFileHandler
 
 from .state_folder import state_file
 from .text import clean
@@ -46,6 +45,8 @@ def _into_a_file() -> logging.Handler:
     path = state_file("console.log")
     if path is None:
         return logging.NullHandler()
+    from logging.handlers import RotatingFileHandler
+
     return RotatingFileHandler(
         path,
         maxBytes=1_000_000,

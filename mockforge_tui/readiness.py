@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -81,6 +80,8 @@ def write_whole(path: Path, text: str) -> None:
             file.write(text)
         return
     path = path.resolve()
+    import tempfile
+
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -2,10 +2,9 @@
 
 import os
 import sys
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -18,18 +17,33 @@ if TYPE_CHECKING:
     from ..fixtures.model import FixtureSet
 
 
+_GIVEN: Final = f"{__name__}.given"
+_FLAGS: Final = frozenset(each.flag for each in SETTINGS if has_option(each)) | {
+    "--config",
+    "--limit",
+    "--print-config",
+}
+
+
 class SettingsCommand(click.Command):
     """A command with the options of the settings before its own."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # More than a hundred options take as long to make and to look through as a broker. Where
+        # a word is none of them, all are there to be listed or to be the nearest one.
+        given = {word.partition("=")[0] for word in args if word.startswith("-")}
+        own = {flag for each in self.params for flag in each.opts}
+        if not ctx.resilient_parsing and given <= own | _FLAGS:
+            ctx.meta[_GIVEN] = given
+        return super().parse_args(ctx, args)
+
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        return [*_setting_options(), *super().get_params(ctx)]
+        return [*_setting_options(ctx.meta.get(_GIVEN, _FLAGS)), *super().get_params(ctx)]
 
 
-@cache
-def _setting_options() -> tuple[click.Option, ...]:
-    """Made once, and only for the command that is run: there are some hundred of them."""
-    return (
-        *(_setting_option(setting) for setting in SETTINGS if has_option(setting)),
+def _setting_options(flags: Collection[str]) -> list[click.Option]:
+    return [
+        *(_setting_option(each) for each in SETTINGS if has_option(each) and each.flag in flags),
         click.Option(
             ["--limit"],
             metavar="NAME=N",
@@ -45,7 +59,7 @@ def _setting_options() -> tuple[click.Option, ...]:
         click.Option(
             ["--print-config"], is_flag=True, help="print each setting with its origin, and end"
         ),
-    )
+    ]
 
 
 def _setting_option(setting: Setting) -> click.Option:

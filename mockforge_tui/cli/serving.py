@@ -41,7 +41,7 @@ def demo(name: str, headless: bool, **words: Any) -> int:
     protocol; brokers that misbehave.
     """
     # A project's config is not about the show; what is given beside it is.
-    beside = words["fixtures"] or ()
+    beside = words.get("fixtures") or ()
     resolved = resolved_of(words)
     config, fixtures = loaded((str(_fixtures_folder() / name), *beside), resolved.config)
     return _front(config, fixtures, headless=headless, next_free=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Final
 
 from ...environment import Environment
@@ -67,8 +68,6 @@ class Cluster:
         self.topics = Topics()
         changed = keeper.cluster_changed
         self.config = BrokerConfig(options)
-        self.most_fetched = self.config.number("fetch.max.bytes")
-        """Bytes of one answer to a fetch, but for a first batch that is larger."""
         self.nodes = Nodes(environment, options, changed, self.config.rack)
         self.replication = Replication(environment, self.nodes, self.topics, changed)
         self.configuring = Configuring(
@@ -91,6 +90,11 @@ class Cluster:
         self.watchers = Watchers(environment)
         self._topic_limits = TopicLimits(environment, self.topics)
         environment.usage.gauge("kafka_total", lambda: self.bounds.cost)
+
+    @cached_property
+    def most_fetched(self) -> int:
+        """Bytes of one answer to a fetch, but for a first batch that is larger."""
+        return self.config.number("fetch.max.bytes")
 
     # Topics.
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from ..codes import ApiKey
-from .messages.nodes import AlterReplicaLogDirsRequest
 from .schema import Array, Field, Message, Struct, unwrap
 
 M = TypeVar("M", bound=Message)
@@ -160,8 +159,8 @@ def _items(owner: Any, name: str) -> Sequence[Any]:
     """The array of the request that an array of the response answers."""
     if not isinstance(owner, Struct):
         return ()
-    if isinstance(owner, AlterReplicaLogDirsRequest):
-        return [topic for one in owner.dirs for topic in one.topics]
+    if isinstance(owner, Message) and owner.api_key == ApiKey.ALTER_REPLICA_LOG_DIRS:
+        return [topic for one in owner.dirs for topic in one.topics]  # type: ignore[attr-defined]
     if getattr(owner, name, None):
         return getattr(owner, name)  # type: ignore[no-any-return]
     for field in owner.fields:
