@@ -24,9 +24,11 @@ from .wire.frames import RequestHeader, read_request_header
 from .wire.splitter import LARGE, Frame, whole
 
 if TYPE_CHECKING:
+    from .apis.logs.fetch_path import FetchPath
     from .connection import KafkaConnection
 
 _PRODUCE: Final = int(ApiKey.PRODUCE)
+_FETCH: Final = int(ApiKey.FETCH)
 _API_KEY: Final = slice(4, 6)
 _PRODUCE_KEY: Final = _PRODUCE.to_bytes(2, "big")
 _HEAD: Final = Struct(">ihhi")
@@ -169,10 +171,9 @@ class Requests:
         As `run` and what it calls, written out: of who waits for each answer most bursts are such.
         """
         caller, size = self.caller, len(data)
-        paths = caller.produce_paths
+        paths, path = caller.produce_paths, caller.fetch_path
         if (
-            paths is None
-            or paths.last is None
+            (path is None and (paths is None or paths.last is None))
             or not _HEAD.size <= size <= self._most_alone
             or self._parked is not None
             or self._backlog is not None
@@ -181,8 +182,12 @@ class Requests:
         ):
             return False
         stated, api_key, version, correlation_id = _HEAD.unpack_from(data)
-        if stated + 4 != size or api_key != _PRODUCE:
+        if stated + 4 != size:
             return False
+        if api_key != _PRODUCE or paths is None or paths.last is None:
+            if path is None or api_key != _FETCH:
+                return False
+            return self._fetch_alone(path, data, correlation_id)
         measured = not (self.handled + 1) % _MEASURED
         begun = self._turn.now() if measured else 0.0
         answer = answer_on_path(caller, paths, data, data)
@@ -194,6 +199,24 @@ class Requests:
         self._out += answer
         if measured:
             self._latency[_PRODUCE].add(self._turn.now() - begun, _MEASURED)
+        return True
+
+    def _fetch_alone(self, path: FetchPath, data: bytes, correlation_id: int) -> bool:
+        self._begin_burst()
+        answer = path.answer(self.caller, data, correlation_id)
+        if answer is None:
+            return False
+        self.handled += 1
+        self.caller.counters.requests[_FETCH] += 1
+        self._rows.remember(correlation_id, _FETCH, path.version)
+        self._api_key = _FETCH
+        if isinstance(answer, list):
+            self._send(answer)
+            self._latency[_FETCH].add(self._turn.now() - self._since)
+        else:
+            self._begun = self._since
+            self._parked = answer
+            answer.then(self._answered, self._failed)
         return True
 
     def _begin_burst(self) -> None:

@@ -431,7 +431,7 @@ def test_the_broker_bounds_what_one_fetch_is_answered_with(wanted):
 )
 def test_small_batches_are_answered_in_portions(scene, monkeypatch, sizes, least, answers):
     """They are copied; nothing is waited for while there is more."""
-    monkeypatch.setattr("mockforge_brokers.kafka.apis.logs.fetched._COPIED", 21_700)
+    monkeypatch.setattr("mockforge_brokers.kafka.apis.logs.fetched.COPIED", 21_700)
     scene.broker.create_topic("portions", 1)
     for size in sizes:
         scene.broker.publish("portions", b"v" * size)
@@ -445,7 +445,7 @@ def test_small_batches_are_answered_in_portions(scene, monkeypatch, sizes, least
 
 
 def test_what_is_copied_is_bounded_for_all_partitions_of_a_fetch_together(scene, monkeypatch):
-    monkeypatch.setattr("mockforge_brokers.kafka.apis.logs.fetched._COPIED", 10_000)
+    monkeypatch.setattr("mockforge_brokers.kafka.apis.logs.fetched.COPIED", 10_000)
     scene.broker.create_topic("portions", 3)
     for number in range(60):
         size = 30_000 if number % 3 == 2 else 1000

@@ -17,7 +17,7 @@ from mockforge_brokers.kafka.wire.messages.security import (
     SaslHandshakeRequest,
 )
 
-from .scene import Noting, Scene, produce
+from .scene import Noting, Scene, fetch, produce
 from .test_access import RIGHT, Guarded
 
 NOW = 1_700_000_000.0
@@ -241,6 +241,19 @@ def test_a_login_that_has_expired_ends_also_who_produces_on_the_short_path():
     scene.clock.advance(20.1)
     scene.ask(client, produce("t", b"v"), 9)
     assert "has expired" in client.peer.reason
+
+
+@pytest.mark.parametrize("message", [produce("t", b"v"), fetch("t", 0)], ids=["produce", "fetch"])
+def test_in_the_midst_of_a_login_that_is_renewed_nothing_goes_a_short_way(message):
+    scene = Guarded(max_reauth=20.0)
+    scene.broker.create_topic("t", 1)
+    client = scene.client()
+    for _ in range(4):
+        scene.ask_for(client, message, 11 if message.api_key else 9)
+    assert scene.ask_for(client, HANDSHAKE, 1).error_code == 0
+    scene.ask(client, message, 11 if message.api_key else 9)
+    scene.clock.advance(0)
+    assert "came in the midst of a login by SASL" in client.peer.reason
 
 
 def test_nothing_waits_for_the_end_of_a_login_whose_connection_is_over():

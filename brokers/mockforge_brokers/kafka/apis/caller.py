@@ -27,6 +27,7 @@ from .logs.produce_path import ProducePath
 from .logs.produce_paths import ProducePaths
 
 if TYPE_CHECKING:
+    from .logs.fetch_path import FetchPath, Learning
     from .offer import Offer
 
 _PART_OF_LIFE: Final = frozenset(
@@ -103,6 +104,8 @@ class Caller:
         "cluster",
         "counters",
         "environment",
+        "fetch_learning",
+        "fetch_path",
         "fetch_session",
         "guard",
         "login",
@@ -142,6 +145,9 @@ class Caller:
         self.version = 0
         self.produce_paths: ProducePaths | None = None
         """There while some were learned."""
+        self.fetch_path: FetchPath | None = None
+        """The same for what it fetches."""
+        self.fetch_learning: Learning | None = None
         self.messages_in = 0
         self.messages_out = 0
         self.wait = 0.0
@@ -307,7 +313,7 @@ class Caller:
 
     def leave_short_path(self) -> None:
         """What it may do has changed, or what is to be counted of it."""
-        self.produce_paths = None
+        self.produce_paths = self.fetch_path = None
 
     def forget(self) -> None:
         """The connection is over, or its login begins anew: nothing waits for the end of that."""

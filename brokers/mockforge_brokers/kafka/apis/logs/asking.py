@@ -19,7 +19,7 @@ from ...wire.messages.logs import FetchPartition, FetchRequest
 from ..caller import Caller
 from ..stepping import LIGHT
 
-_BY_ID_SINCE: Final = 13
+BY_ID_SINCE: Final = 13
 _STRETCH: Final = 256
 """Partitions that are only listed, of which so many are a step."""
 
@@ -72,7 +72,7 @@ class Asking(Struct):
 def _named(
     caller: Caller, request: FetchRequest
 ) -> Stepped[Sequence[tuple[TopicKey, Sequence[FetchPartition]]]]:
-    by_id = caller.version >= _BY_ID_SINCE
+    by_id = caller.version >= BY_ID_SINCE
     topics: list[tuple[TopicKey, Sequence[FetchPartition]]] = [
         (topic.topic_id if by_id else topic.topic, topic.partitions) for topic in request.topics
     ]
@@ -98,7 +98,7 @@ def _named(
 
 def ask(caller: Caller, request: FetchRequest) -> Stepped[Asking]:
     """Raises RequestRefused for a session that is not there, or not at this epoch."""
-    sessions, by_id = caller.cluster.fetch_sessions, caller.version >= _BY_ID_SINCE
+    sessions, by_id = caller.cluster.fetch_sessions, caller.version >= BY_ID_SINCE
     named = yield from _named(caller, request)
     caller.fetch_session = None
     if request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH):

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ....errors import RequestRefused
 from ....fairness import Stepped
 from ...codes import ApiKey
 from ...state.purgatory import Parked
 from ...wire.messages.logs import FetchRequest, FetchResponse
 from ..caller import Caller
-from ..handler import MessageHandler, nothing
+from ..handler import MessageHandler, Pieces, nothing
 from .asking import ask, is_follower
+from .fetch_path import FetchPath, Learning
 from .fetched import Reading, may_go, throttled
 from .waiting import Waiting
+
+_LONGEST: Final = 1024
+"""Bytes of a request that is learned from."""
+
+
+class FetchHandler(MessageHandler):
+    """It also learns what a connection asks for again and again."""
+
+    __slots__ = ()
+
+    def answer(
+        self, caller: Caller, frame: bytes, at: int, correlation_id: int
+    ) -> Pieces | Parked[Pieces]:
+        answer = super().answer(caller, frame, at, correlation_id)
+        if len(frame) <= _LONGEST:
+            learning = caller.fetch_learning
+            if learning is None:
+                caller.fetch_learning = Learning()
+            elif learning.is_due(caller.fetch_path):
+                caller.fetch_path = FetchPath.learn(caller, frame, at)
+        return answer
 
 
 def handle(caller: Caller, request: FetchRequest) -> Stepped[FetchResponse | Parked[FetchResponse]]:
@@ -33,4 +57,4 @@ def _partitions(answer: FetchResponse) -> int:
     return sum([len(topic.partitions) for topic in answer.responses])
 
 
-API = MessageHandler(FetchRequest, handle, changes=nothing, things=_partitions)
+API = FetchHandler(FetchRequest, handle, changes=nothing, things=_partitions)

@@ -31,7 +31,7 @@ from .asking import Asking
 
 _LARGE: Final = 16 * 1024
 """Bytes of a batch, on the average, that are not worth a copy."""
-_COPIED: Final = 2 * 1024 * 1024
+COPIED: Final = 2 * 1024 * 1024
 """Bytes of small batches in one answer: to copy them is a turn of the loop."""
 _STRETCH: Final = 1024 * 1024
 """Bytes of large ones of which views may be copied in one step."""
@@ -266,7 +266,7 @@ class Reading(Struct):
     def _records(self, span: Span) -> bytes | list[bytes]:
         """Large batches are sent as they lie in the log, small ones as one piece."""
         pieces: list[bytes] = []
-        if not _are_small(span):
+        if not are_small(span):
             self._large.append((pieces, span))
             return pieces
         for batch in span.batches:
@@ -279,14 +279,14 @@ class Reading(Struct):
     def _read(self, log: PartitionLog, offset: int, room: int, end: int) -> Span:
         # KIP-74: the first batch goes out even if it is larger than what was allowed.
         first = not self.size
-        left = max(_COPIED, self.asking.min_bytes) - self._copied
+        left = max(COPIED, self.asking.min_bytes) - self._copied
         span = log.read(offset, min(room, left), at_least_one=first, end=end)
         if room > left and span.next_offset < end:
             self.answers_now = True
-            if not _are_small(span if span.batches else log.read(offset, 0, end=end)):
+            if not are_small(span if span.batches else log.read(offset, 0, end=end)):
                 more = log.read(offset, room, at_least_one=first, end=end)
-                span = span if _are_small(more) else more
-        if _are_small(span):
+                span = span if are_small(more) else more
+        if are_small(span):
             self._copied += span.size
         return span
 
@@ -349,7 +349,7 @@ def _diverging(
     return None
 
 
-def _are_small(span: Span) -> bool:
+def are_small(span: Span) -> bool:
     return span.size <= len(span.batches) * _LARGE
 
 

@@ -17,6 +17,9 @@ def handle(caller: Caller, request: SaslHandshakeRequest) -> SaslHandshakeRespon
         caller.denied(ApiKey.SASL_HANDSHAKE, RequestRefused(code, reason))
         if not caller.login.is_over:
             caller.login.hang_up(reason)
+    if caller.login.agreed:
+        # Until it has logged in tokens are all that it may send.
+        caller.leave_short_path()
     offered = [] if code == ErrorCode.ILLEGAL_SASL_STATE else caller.login.mechanisms
     return SaslHandshakeResponse(error_code=code, mechanisms=offered)
 
