@@ -62,3 +62,12 @@ def test_a_member_is_shown_with_what_was_assigned_to_it_as_far_as_the_limits_go(
     )
     (member,) = scene.broker.group("g").detail["members"]
     assert (member.assigned, member.subscribed) == ((("t", tuple(range(OWNED))),), ("t",))
+
+
+@pytest.mark.parametrize(("partitions", "kept"), [(3, True), (100, False)])
+def test_of_short_bytes_it_is_kept_what_they_say(partitions, kept):
+    protocol = EmbeddedProtocol(OWNED)
+    named = [("t", tuple(range(partitions)))]
+    first, second = (protocol.assigned(protocol.assignment(1, named)) for _ in range(2))
+    assert list(first) == list(second) == named
+    assert (first is second) == kept
