@@ -2,17 +2,18 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, Final
 
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.actions import PARTS, Parameter
 from mockforge_brokers.misbehaviour.rules import Match
 from mockforge_brokers.protocols import PROTOCOLS
 
 from .filters import compile_filter, conditions, reduced
 from .nearest import get_close_matches
-from .rule_words import check_fields, check_words, kinds_about
+from .rule_words import check_fields, check_served, check_words, kinds_about
 from .units import parse_duration, parse_rate, parse_size
 
 _PLACED = frozenset(("proto", "conn", "client", "address", "listener"))
@@ -86,8 +87,11 @@ def frame_match(
     name: str = "",
     wall: Callable[[], float] = time.time,
     journaled: bool = False,
+    listeners: Collection[Listener] = (),
 ) -> Match:
     """What a filter matches of frames; raises FilterError. `name` is what people see of it.
+
+    `listeners` are all that are open, where that is known.
 
     `journaled`: it is for who looks into the journal, which has frames that no rule sees.
     """
@@ -98,6 +102,8 @@ def frame_match(
     check_words(text, protocol, is_about, journaled=journaled)
     if not journaled:
         check_fields(text, direction, protocol, is_about)
+        if listeners:
+            check_served(text, direction, protocol, is_about, listeners)
     return Match(
         name or text,
         whole.matches,

@@ -2,13 +2,15 @@
 
 import re
 import time
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from itertools import chain, product
 from typing import Any, Final
 
-from mockforge_brokers.journal import IN, OUT, Row
+from mockforge_brokers.contract import names_of
+from mockforge_brokers.journal import IN, OUT, Origin, Row
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.possible import (
     CLOSE,
     NOTHING_NAMED,
@@ -21,7 +23,7 @@ from mockforge_brokers.outer_frames import OPERATIONS as OUTER
 from mockforge_brokers.protocols import PROTOCOLS, title_of
 from msgspec.structs import replace
 
-from .filters import MESSAGES, Asked, Filter, FilterError, conditions, terms_about
+from .filters import MESSAGES, Asked, Filter, FilterError, conditions, reduced, terms_about
 from .nearest import get_close_matches
 
 _FRAMES: Final = {
@@ -36,6 +38,7 @@ _EVENT: Final = Row("", IN, "", kind="event")
 _ABOUT: Final = frozenset((*_FRAMES, "op", "code", "topic", "age"))
 _ABOUT_WHOM: Final = frozenset(("proto", "dir", "op", "conn", "address", "listener"))
 """What all frames have."""
+_LISTENER: Final = frozenset(("listener",))
 _LATER: Final = frozenset(("@held", "@fault", "@marked", "has:held", "has:fault", "has:mark"))
 """What becomes of a frame once rules have seen it."""
 _INSIDE: Final = frozenset(("@mine", "@auto"))
@@ -148,6 +151,53 @@ def _is_without(kind: FrameKind, name: str) -> bool:
     return protocol not in ("", kind.protocol) or name in kind.lacks()
 
 
+def check_served(
+    text: str,
+    direction: int | None,
+    is_of: Callable[[Row], bool] | None,
+    is_about: Callable[[Row], bool] | None,
+    listeners: Collection[Listener],
+) -> None:
+    """As `check_fields`, where `listeners` are all that are open.
+
+    MQTT-SN has packets of the same names as MQTT, with other fields.
+    """
+    meant = reduced(conditions(text), _LISTENER)
+    ways = {
+        (each.protocol, each.datagram)
+        for each in listeners
+        if meant is None
+        or meant(Row(each.protocol, IN, "", origin=Origin(listener=names_of(each))))
+    }
+
+    def is_served(kind: FrameKind) -> bool:
+        return (kind.protocol, kind.datagram) in ways
+
+    kinds = [each for each in _kinds(text, is_of) if _is_about(each, direction, is_about)]
+    for term in _terms_of_frames(text) if any(map(is_served, kinds)) else ():
+        having = [each for each in kinds if not _lacks((term,), each)]
+        if having and not any(map(is_served, having)):
+            protocols = {each.protocol for each in kinds if is_served(each)}
+            near = _having(term, direction, protocols, lambda each: not each.datagram)
+            what = _listed(list(dict.fromkeys(each.operation for each in having)))
+            start = text.index(term.text)
+            raise FilterError(
+                f"only {what} of MQTT-SN has a {_field_of(term)}, and this filter is about no open "
+                f"listener of that: name {near}",
+                start,
+                start + len(term.text),
+            )
+
+
+def _terms_of_frames(text: str) -> Iterator[Filter]:
+    """The terms that ask for what not all frames have."""
+    return (
+        term
+        for term in conditions(text)
+        if term.fields is not None and not term.fields <= _ABOUT_WHOM
+    )
+
+
 def check_fields(
     text: str,
     direction: int | None,
@@ -158,9 +208,7 @@ def check_fields(
 
     `is_of` says so by the protocol, `is_about` by operation and direction too; None: of all.
     """
-    for term in conditions(text):
-        if term.fields is None or term.fields <= _ABOUT_WHOM:
-            continue
+    for term in _terms_of_frames(text):
         protocols = set()
         for kind in _kinds(text, is_of):
             if _is_about(kind, direction, is_about):
@@ -170,23 +218,34 @@ def check_fields(
         else:
             if protocols:
                 start = text.index(term.text)
-                why = _who_has(term, direction, protocols)
+                near = _having(term, direction, protocols)
+                why = f"what this filter is about has no {_field_of(term)}: name {near}"
                 raise FilterError(why, start, start + len(term.text))
 
 
-def _who_has(term: Filter, direction: int | None, protocols: Container[str]) -> str:
-    """What of these protocols has what a term asks for, else what of all."""
+def _field_of(term: Filter) -> str:
     assert term.fields is not None
-    [name, *_] = sorted(term.fields)
+    return min(term.fields)
+
+
+def _having(
+    term: Filter,
+    direction: int | None,
+    protocols: Container[str],
+    is_meant: Callable[[FrameKind], bool] = lambda kind: True,
+) -> str:
+    """What of these protocols has what a term asks for, else what of all."""
     having = [
-        each for each in _kinds("", None) if each.frame and each.usual and not _lacks((term,), each)
+        each
+        for each in _kinds("", None)
+        if each.frame and each.usual and is_meant(each) and not _lacks((term,), each)
     ]
     near = [each for each in having if each.protocol in protocols] or having
     same = [each for each in near if direction in (None, each.direction)]
     names = list(dict.fromkeys(each.operation for each in same or near))
     some = [*names[:_MOST_NAMED], *(["others"] if len(names) > _MOST_NAMED else [])]
     way = "" if same else f" with dir {'in' if direction else 'out'}"
-    return f"what this filter is about has no {name}: name {_listed(some)}{way}"
+    return f"{_listed(some)}{way}"
 
 
 def _is_about(

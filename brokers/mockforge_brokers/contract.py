@@ -104,12 +104,13 @@ class Peer(Protocol):
 def origin_of(peer: Peer) -> Origin:
     """Where its frames come from, as far as that is known by now."""
     principal = peer.principal
-    return Origin(principal.name, peer.address, _names(peer.listener), principal.vhost)
+    return Origin(principal.name, peer.address, names_of(peer.listener), principal.vhost)
 
 
 # Asked for at the end of each connection, and there are few listeners.
 @lru_cache(maxsize=64)
-def _names(listener: Listener) -> tuple[str, str, str]:
+def names_of(listener: Listener) -> tuple[str, str, str]:
+    """What filters call it."""
     return (listener.name, listener.service, listener.place)
 
 

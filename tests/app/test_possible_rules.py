@@ -10,6 +10,7 @@ from mockforge_brokers.journal import IN, Row
 from mockforge_brokers.kafka.codes import ApiKey
 from mockforge_brokers.kafka.setting import field_names
 from mockforge_brokers.kafka.wire.catalog import REQUESTS, RESPONSES
+from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.possible import FrameKind
 from mockforge_brokers.mqtt.codes import PacketType
 from mockforge_brokers.mqtt.setting import set_fields
@@ -196,6 +197,12 @@ REFUSED = [
         "has no topic: name PUBLISH, SUBSCRIBE, UNSUBSCRIBE, WIL",
     ),
     ("hold op:PINGREQ topic:a", "has no topic: name PUBLISH"),
+    (
+        "fault add drop op:PUBACK topic:a",
+        "only PUBACK of MQTT-SN has a topic, and this filter is about no open listener of that: "
+        "name PUBLISH, SUBSCRIBE or UNSUBSCRIBE",
+    ),
+    ("hold op:SUBACK qos:1 --dir out", "only SUBACK of MQTT-SN has a qos, and"),
     ("fault add drop proto:mqtt has:key", "has no key: name Produce"),
     ("fault add drop op:queue.bind key:a", "has no key: name basic.publish"),
     ("fault add drop op:connection.start channel:1", "has no channel: name channel.open"),
@@ -234,6 +241,29 @@ def test_what_could_never_act_is_refused_with_the_remedy(line: str, said: str) -
     problem = Scene(busy=False).refused(line).problem
     assert problem is not None
     assert said in problem.text
+
+
+@pytest.mark.parametrize(
+    ("scope", "is_taken"),
+    [
+        ("op:PUBACK topic:a", True),
+        ("op:PUBACK topic:a listener:mqtt-sn", True),
+        ("op:PUBACK topic:a listener:10000", True),
+        ("op:PUBACK topic:a listener:plain", False),
+        # Which might be opened later.
+        ("op:PUBACK topic:a listener:9999", True),
+    ],
+)
+def test_only_who_is_met_by_a_rule_counts_for_what_its_frames_have(
+    scope: str, is_taken: bool
+) -> None:
+    scene = Scene(busy=False)
+    scene.listeners.append(Listener("mqtt", port=10_000, datagram=True))
+    line = f"fault add drop {scope}"
+    if is_taken:
+        scene.run(line)
+    else:
+        assert "no open listener of that" in str(scene.refused(line).problem)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

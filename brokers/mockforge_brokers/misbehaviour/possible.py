@@ -71,7 +71,8 @@ class FrameKind(Struct, frozen=True):
     `refusable`: there is an answer with this code. `lacks`: the fields that filters ask for and it
     never has; asked late, too. `malformed`: the packets by whose names something can be injected
     behind them. `usual`: correct peers send it. `frame`: it is one, and no beginning or end of a
-    connection. `notified`: its client can be told that it is blocked, and why.
+    connection. `notified`: its client can be told that it is blocked, and why. `datagram`: it comes
+    by listeners alone that take datagrams, any other by none of these.
     """
 
     protocol: str
@@ -85,6 +86,7 @@ class FrameKind(Struct, frozen=True):
     refusable: Callable[[int], bool] = any_code
     lacks: Callable[[], Collection[str]] = no_fields
     notified: bool = False
+    datagram: bool = False
 
 
 def kinds_of(

@@ -58,7 +58,8 @@ def frame_kinds() -> Iterator[FrameKind]:
         sender = _SENDERS.get(message.name)
         for kind in kinds_of("mqtt", message.name, fields, sender=sender):
             lacks = partial(_lacks_sn, message)
-            yield replace(kind, check=partial(sn_check_value, message), lacks=lacks)
+            check = partial(sn_check_value, message)
+            yield replace(kind, check=check, lacks=lacks, datagram=True)
     for kind in kinds_of("mqtt", "?"):
         yield replace(kind, refusable=_no_code, lacks=lambda: NOTHING_NAMED)
 

@@ -162,7 +162,14 @@ def match_of(
     direction, wall = None if way is None else _WAYS[way], session.runtime.clock.wall
     try:
         text = session.filter_of(scope).text
-        return frame_match(text, direction, name=scope, wall=wall, journaled=journaled)
+        return frame_match(
+            text,
+            direction,
+            name=scope,
+            wall=wall,
+            journaled=journaled,
+            listeners=session.runtime.listeners,
+        )
     except FilterError as error:
         raise BadArgument(argument, error.text, (error.start, error.end)) from None
 
