@@ -3,6 +3,9 @@
 Where a crowd speaks, what each says is mostly one small burst, and its answer one piece. What the
 journal keeps of them is added in one go as well, in the order in which they were handled. So
 whoever writes or journals anything else meanwhile has these written first (`write`).
+
+Where state is kept on disk all that was caused in the turn is written before, as one group. Whose
+part of it is not there by then gets its answer later, as any other (`holds`).
 """
 
 from collections.abc import Iterator
@@ -21,6 +24,10 @@ class Answered(Protocol):
         """Hand bytes to the socket, and to no journal."""
         ...
 
+    def holds(self, answer: bytes) -> bool:
+        """Whether it may not be written yet: then it is, and journaled, by itself."""
+        ...
+
 
 Exchange = tuple[Answered, Tape | None, bytes, bytes, int]
 """Who spoke, its tape, its bytes, the answer (empty: none), and what `receive` returned."""
@@ -30,12 +37,13 @@ _NONE: Final[Iterator[Exchange]] = iter(())
 class Answers:
     """Those of one server; they are gathered from when a crowd is known until the turn's end.
 
-    Where state is kept on disk (`never`) they are not: each waits for a group of its own.
+    `held`: some may have to wait for longer. `never`: all have to, and none are gathered.
     """
 
-    __slots__ = ("_leaving", "_never", "gathered", "gathering")
+    __slots__ = ("_held", "_leaving", "_never", "gathered", "gathering")
 
-    def __init__(self, *, never: bool) -> None:
+    def __init__(self, *, held: bool = False, never: bool = False) -> None:
+        self._held = held
         self._never = never
         self.gathering = False
         self.gathered: list[Exchange] = []
@@ -49,12 +57,21 @@ class Answers:
         """Write all that are gathered so far."""
         if self.gathered:
             exchanges, self.gathered = self.gathered, []
+            if self._held:
+                exchanges = list(map(_unless_held, exchanges))
             _keep(exchanges)
             self._leaving = iter(exchanges)
         # Who is slow is told so by a write, which may end others: then they are written first.
         for endpoint, _, _, answer, _ in self._leaving:
             if answer and not endpoint.closing:
                 endpoint.send(answer)
+
+
+def _unless_held(exchange: Exchange) -> Exchange:
+    endpoint, tape, data, answer, tail = exchange
+    if answer and not endpoint.closing and endpoint.holds(answer):
+        return endpoint, tape, data, b"", tail
+    return exchange
 
 
 def _keep(exchanges: list[Exchange]) -> None:

@@ -65,6 +65,23 @@ class DurableEndpoint(Endpoint):
                 self._note()
             self._working = False
 
+    def handle_of_many(self, data: bytes) -> None:
+        store = self._store
+        if self._held:
+            # Behind that.
+            self.server.turns.answers.write()
+            self.handle(data)
+            return
+        # As `handle`.
+        self._working = True
+        self._seen = store.facts
+        try:
+            Endpoint.handle_of_many(self, data)
+        finally:
+            if self._seen != store.facts:
+                self._note()
+            self._working = False
+
     def _set_writable(self, writable: bool) -> None:
         self.work(lambda: Endpoint._set_writable(self, writable))
 
@@ -118,11 +135,23 @@ class DurableEndpoint(Endpoint):
             # Not by super(), which takes as long as a call: this is on the way of each of a crowd.
             Endpoint.flush(self)
 
+    def holds(self, answer: bytes) -> bool:
+        if not self._held:
+            if self._due <= self._store.committed:
+                return False
+            self._store.when(self._due, self._committed)
+        self._held.append((self._due, answer))
+        self._held_size += len(answer)
+        return True
+
     def _hold(self) -> None:
         self._awake = False
+        if self.closing:
+            # It may have no connection any more.
+            return
         connection, held = self.connection, self._held
         pieces = connection.out
-        if self.closing or not pieces:
+        if not pieces:
             return
         if not held:
             self._store.when(self._due, self._committed)
@@ -199,6 +228,11 @@ class DurableEndpoint(Endpoint):
         connection.bulky = larger
         out += later
 
+    @property
+    def holding(self) -> bool:
+        """Output of it waits."""
+        return bool(self._held)
+
     def cut_off(self, reason: str) -> None:
         """What waits cannot be confirmed for now: its client tries again, and hears why."""
         if self._held:
@@ -211,7 +245,7 @@ class DurableEndpoint(Endpoint):
     def close(self, reason: str) -> None:
         if self.closing:
             return
-        self.flush()
+        self.flush_now()
         if not self._held:
             super().close(reason)
             return
@@ -223,7 +257,7 @@ class DurableEndpoint(Endpoint):
         return super().eof_received() or bool(self._held)
 
     def _follow(self) -> None:
-        self.flush()
+        self.flush_now()
         if self.closing or not self._held:
             super()._follow()
             return

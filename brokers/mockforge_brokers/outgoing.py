@@ -163,6 +163,10 @@ class Outgoing(asyncio.Protocol):
             self._write_data(data)
         self.bytes_out += len(data)
 
+    def holds(self, answer: bytes) -> bool:
+        """Whether this one may not be written yet: it will be by itself."""
+        return False
+
     def write(self, data: bytes) -> None:
         self.send(data)
         if self._tape is not None:

@@ -64,6 +64,7 @@ class Server:
             self._loop.call_soon,
             None if store is None else store.commit,
             lambda: self.backlog.waiting > 0,
+            gathers=store is None or store.prompt,
         )
         self.backlog = Backlog(environment.turn, self._loop.call_soon, self.turns.behind)
         environment.turn.length = SLICE
@@ -186,8 +187,11 @@ class Server:
 
         store = self.environment.store
         if store is not None and store.failing:
-            for endpoint in tuple(self.endpoints.values()):
-                assert isinstance(endpoint, DurableEndpoint)
+            durable = [
+                each for each in self.endpoints.values() if isinstance(each, DurableEndpoint)
+            ]
+            # Whoever is cut off may let others wait as well: for a group that is yet to be written.
+            for endpoint in [each for each in durable if each.holding]:
                 endpoint.cut_off(store.failing)
 
     def _most_waiting(self) -> int:

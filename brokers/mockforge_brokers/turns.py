@@ -51,8 +51,13 @@ class Turns:
         call_soon: Callable[..., Any],
         before: Callable[[], object] | None = None,
         more: Callable[[], bool] = lambda: False,
+        *,
+        gathers: bool = True,
     ) -> None:
-        """`before` is called before all are flushed; `more`: a part of what was said waits."""
+        """`before` is called before all are flushed; `more`: a part of what was said waits.
+
+        `gathers`: what `before` does is done when it returns, for most of what was said.
+        """
         self._before = before
         self._more = more
         self._now = turn.now
@@ -66,7 +71,7 @@ class Turns:
         self._until = 0.0
         self.speaking: Writer | None = None
         self.waiting: deque[Writer] = deque()
-        self.answers = Answers(never=before is not None)
+        self.answers = Answers(held=before is not None, never=not gathers)
 
     def behind(self) -> bool:
         """There was more to write than one turn had time for."""

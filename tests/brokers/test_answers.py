@@ -22,8 +22,10 @@ from mockforge_brokers.misbehaviour.actions import Delay
 from mockforge_brokers.pages import OVERHEAD
 from mockforge_brokers.transport import Server
 
+from .keeping_lines import KeepingBroker
 from .lines import LineBroker, is_word
 from .misbehaving import fault
+from .storage.memory_disk import MemoryDisk
 from .wire import Wire
 
 CLIENTS = 9
@@ -35,9 +37,17 @@ class Scene:
     """Clients that speak in one turn of the loop, however slow the machine is."""
 
     def __init__(
-        self, limits: Limits | None = None, broker: Callable[..., Any] = LineBroker
+        self,
+        limits: Limits | None = None,
+        broker: Callable[..., Any] = LineBroker,
+        disk: MemoryDisk | None = None,
     ) -> None:
         self.environment = Environment.create(ManualClock(1.0), seed=1, limits=limits)
+        self.disk = disk
+        self.facts = 0
+        if disk is not None:
+            disk.store_for(self.environment, prompt=True)
+            broker = KeepingBroker
         self.events: list[Any] = []
         self.environment.spine.watch(self.events.append)
         self.server = Server(broker(self.environment), self.environment)
@@ -89,8 +99,28 @@ class Scene:
                 self.environment.turn.now = iter(range(10**9)).__next__
                 say(end, b"one\ntwo\n")
                 self.environment.turn.now = lambda: 0.0
+            case "keep":
+                self.facts += 1
+                say(end, b"keep %d\n" % self.facts)
+            case "disk":
+                self.go_on_writing()
             case _:
                 say(end, action.encode())
+
+    def go_on_writing(self) -> bool:
+        """The disk has the group that it was given; whether there was one."""
+        waits = self.disk is not None and self.disk.waiting is not None
+        if waits:
+            self.disk.commit()
+        return waits
+
+    def on_disk(self) -> set[bytes]:
+        return set() if self.disk is None else set(self.disk.rows.values())
+
+    def confirmed(self) -> set[bytes]:
+        """The facts of which some client was told."""
+        lines = [line for end in self.ends for line in self.written(end).splitlines()]
+        return {line.removeprefix(b"keep ") for line in lines if line.startswith(b"keep ")}
 
 
 def say(end: Endpoint, data: bytes) -> None:
@@ -102,9 +132,10 @@ def run(
     test: Callable[[Scene], Awaitable[None]],
     limits: Limits | None = None,
     broker: Callable[..., Any] = LineBroker,
+    disk: MemoryDisk | None = None,
 ) -> None:
     async def main() -> None:
-        await test(Scene(limits, broker))
+        await test(Scene(limits, broker, disk))
 
     asyncio.run(main())
 
@@ -112,12 +143,25 @@ def run(
 Turn = Sequence[tuple[int, str]]
 lines = ("a\n", "a\n", "a\n", "b\nc\n", "hal", "f\n", "all x\n", "big 70000\n", "bye\n", "bug\n")
 actions = st.sampled_from((*lines, "pause", "end", "lost", "rule", "hurry"))
+kept_actions = st.sampled_from(
+    ("keep", "keep", "keep", "disk", "tell x\n", "a\n", "b\nc\n", "all x\n", "big 70000\n",
+     "bye\n", "bug\n", "pause", "end", "lost", "rule", "hurry")
+)  # fmt: skip
 turns = st.lists(
     st.lists(st.tuples(st.integers(0, CLIENTS - 1), actions), max_size=12), min_size=1, max_size=4
 )
 
 
-def played(script: Sequence[Turn], *, gathered: bool) -> list[object]:
+kept_turns = st.lists(
+    st.lists(st.tuples(st.integers(0, CLIENTS - 1), kept_actions), max_size=12),
+    min_size=1,
+    max_size=4,
+)
+
+
+def played(
+    script: Sequence[Turn], *, gathered: bool, disk: MemoryDisk | None = None
+) -> list[object]:
     """What each got, what was kept of each, what all said in its order, and who ended."""
     outcome: list[object] = []
 
@@ -131,8 +175,11 @@ def played(script: Sequence[Turn], *, gathered: bool) -> list[object]:
                 for connection, data in scene.kept(OUT):
                     kept[connection] += data
                 assert [*kept.values()] == [scene.written(end) for end in scene.ends]
+                assert scene.confirmed() <= scene.on_disk()
             for _ in range(4):
                 await asyncio.sleep(0)
+        while scene.go_on_writing():
+            pass
         for end in scene.ends:
             outcome.append((scene.kept_of(end, IN), end.bytes_in, end.closing))
             # Whoever was reset may have had its last answers or not.
@@ -144,7 +191,7 @@ def played(script: Sequence[Turn], *, gathered: bool) -> list[object]:
 
     gather = Answers.gather if gathered else lambda self: None
     with patch.object(Answers, "gather", gather):
-        run(test)
+        run(test, disk=disk)
     return outcome
 
 
@@ -160,6 +207,60 @@ def played(script: Sequence[Turn], *, gathered: bool) -> list[object]:
 @example([[(6, "all x\n"), (6, "a\n"), (5, "a\n")], [(5, "big 70000\n")]])
 def test_what_is_gathered_has_the_outcome_of_what_is_not(script: Sequence[Turn]) -> None:
     assert played(script, gathered=True) == played(script, gathered=False)
+
+
+@given(kept_turns, st.booleans())
+@settings(max_examples=50)
+@example([[(6, "keep"), (6, "keep"), (7, "a\n"), (6, "end")]], False)
+@example([[(6, "keep"), (8, "bug\n"), (6, "keep"), (7, "disk"), (6, "a\n")]], False)
+@example([[(6, "keep"), (7, "tell x\n"), (8, "keep"), (7, "bye\n")], [(8, "keep")]], False)
+@example([[(6, "keep"), (8, "hurry"), (6, "keep"), (6, "bye\n")]], True)
+def test_what_is_gathered_waits_for_the_disk_as_what_is_not(
+    script: Sequence[Turn], at_once: bool
+) -> None:
+    assert played(script, gathered=True, disk=MemoryDisk(at_once=at_once)) == played(
+        script, gathered=False, disk=MemoryDisk(at_once=at_once)
+    )
+
+
+def test_the_facts_of_a_crowd_are_one_group_and_its_answers_one_write_each() -> None:
+    disk = MemoryDisk(at_once=False)
+
+    async def test(scene: Scene) -> None:
+        scene.crowd()
+        for number in range(CROWD, CLIENTS):
+            scene.act(number, "keep")
+        with patch.object(Endpoint, "handle", side_effect=AssertionError):
+            await asyncio.sleep(0)
+        assert scene.confirmed() == set()
+        assert len(disk.waiting.rows) == CLIENTS - CROWD
+        disk.commit()
+        assert scene.confirmed() == {b"1", b"2", b"3"}
+        assert [len(end.transport.writes) for end in scene.ends[CROWD:]] == [1] * 3
+        scene.act(CROWD, "keep")
+        await asyncio.sleep(0)
+        disk.store.failed("the disk is full")
+        assert [end.closing for end in scene.ends] == [
+            end is scene.ends[CROWD] for end in scene.ends
+        ]
+
+    run(test, disk=disk)
+
+
+def test_who_left_amid_a_crowd_leaves_the_others_their_answers() -> None:
+    disk = MemoryDisk(at_once=False)
+
+    async def test(scene: Scene) -> None:
+        scene.act(0, "keep")
+        await asyncio.sleep(0)
+        # Its answer is behind the crowd's in this turn, and has to wait.
+        scene.crowd()
+        scene.act(3, "keep")
+        scene.act(3, "lost")
+        await asyncio.sleep(0)
+        assert scene.written(scene.ends[5]) == b"hi\n"
+
+    run(test, disk=disk)
 
 
 def test_a_crowd_is_answered_and_kept_in_the_order_in_which_it_spoke() -> None:
