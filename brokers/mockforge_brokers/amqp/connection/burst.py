@@ -77,8 +77,9 @@ _BASIC: Final = 60
 _SMALLEST_HEADER: Final = 14
 _BETWEEN_LOOKS: Final = 16
 """Publishes to few queues between two looks at the time."""
-_TOGETHER: Final = 64 * 1024
-"""Bytes of alike ones that are as many: what is done for them is less than half of a step each."""
+_TOGETHER: Final = 256 * 1024
+"""Bytes of alike ones that are as many, a full read: what is done for them is less than half of a
+step each."""
 _MOST_TOGETHER: Final = 256
 """So many more than may be kept come before the look at what is."""
 _LOOKS: Final = 4
