@@ -23,9 +23,10 @@ BULKY: Final = 32 * 1024
 _BURST: Final = 512 * 1024
 """Weight of deliveries before they must be written and the loop served: their bytes, or less.
 
-Of a content from `_LONG` to `_VERY_LONG` bytes a quarter counts. It costs less by the byte than
-small ones, and to stop behind every few messages is to queue the next ones one by one. What is
-longer fills the socket by itself: more of it would wait in the loop, and go out in small pieces.
+Of a content from `_LONG` bytes on a quarter counts. It costs less by the byte than small ones, and
+to stop behind every few messages is to queue the next ones one by one. Of a `_VERY_LONG` one it is
+an eighth: about what comes in one turn, or their queue would grow while a fast consumer waits. That
+is what a socket takes at once; more would wait in the loop, and go out in small pieces.
 """
 _LONG: Final = 4 * 1024
 _VERY_LONG: Final = 256 * 1024
@@ -70,7 +71,10 @@ class Delivery:
             content = readdress(content, channel.number, line.max_payload)
         out = self._out
         length = len(content)
-        weight = length >> 2 if _LONG <= length < _VERY_LONG else length + _FRAMING
+        if length < _LONG:
+            weight = length + _FRAMING
+        else:
+            weight = length >> (2 if length < _VERY_LONG else 3)
         # An empty list: all before it is written, and nobody was woken for this one yet.
         if out:
             line.outgoing += weight
@@ -125,7 +129,7 @@ class Delivery:
             # Views go out as bytes do (contract.py).
             out += cast("Sequence[bytes]", pieces)
             length = sum(map(len, pieces))
-            outgoing += length >> 2 if length < _VERY_LONG else length + _FRAMING
+            outgoing += length >> (2 if length < _VERY_LONG else 3)
             if outgoing > _BURST:
                 break
         if tag > channel.last_tag:
