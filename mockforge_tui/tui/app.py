@@ -45,6 +45,9 @@ _SNAPSHOT_EVERY: Final = 0.5
 _SNAPSHOT_SHARE: Final = 0.02
 """Of the loop: thousands of connections make snapshots rarer, not the brokers slower."""
 
+_BURST: Final = 0.005
+"""Seconds for which typed keys are handled before others have a turn."""
+
 
 class ConsoleApp(App[int]):
     """Shows one runtime. The brokers live outside of it and go on when it ends."""
@@ -88,6 +91,7 @@ class ConsoleApp(App[int]):
         self._snapshot_due = 0.0
         self._log_offered = False
         self._begun = False
+        self._yielded = 0.0
         super().__init__(driver_class=driver)
         for each in PALETTES.values():
             self.register_theme(each.as_theme())
@@ -119,6 +123,14 @@ class ConsoleApp(App[int]):
             await prompt.input.take(cast(events.Key, event))
         else:
             await super().on_event(event)
+        if typed:
+            await self._let_others()
+
+    async def _let_others(self) -> None:
+        """Brokers go on between keys of a burst, as of a text that is pasted key by key."""
+        if perf_counter() - self._yielded >= _BURST:
+            await asyncio.sleep(0)
+            self._yielded = perf_counter()
 
     def _begin(self) -> None:
         self._begun = True

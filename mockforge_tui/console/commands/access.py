@@ -7,6 +7,7 @@ from mockforge_brokers.amqp.definitions import words
 from mockforge_brokers.amqp.state.queues.types import QUEUE_TYPES
 from mockforge_brokers.protocols import PROTOCOLS
 
+from ...units import counted
 from ..lookup import BadArgument, amqp, known
 from ..registry import Arg, Opt, Type, command
 from ..results import Column, Result, done, table
@@ -216,7 +217,9 @@ def vhost_rm(session: "Session", name: Annotated[str, Arg(VHOST, "a virtual host
     """Delete an AMQP virtual host; its connections are closed."""
     admin = amqp(session)
     closed = admin.remove_vhost(known("name", name, admin.vhosts, "virtual host"))
-    return done(f"virtual host {name} deleted, {closed} connections closed", {"vhost": name})
+    return done(
+        f"virtual host {name} deleted, {counted(closed, 'connection')} closed", {"vhost": name}
+    )
 
 
 @command("rule ls", group="access", aliases=("rules", "list rules"), examples=("rule ls",))

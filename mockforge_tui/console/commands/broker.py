@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from mockforge_brokers.protocols import PROTOCOLS
 
 from ... import units
+from ...units import counted
 from ..registry import Arg, Opt, Type, command
 from ..results import Result, done
 from ..types import DURATION, of_text, text
@@ -41,7 +42,9 @@ def broker_restart(
     One that is stopped accepts connections again; of a cluster all nodes do.
     """
     event = session.runtime.restart_broker(protocol, hard=hard)
-    text = f"{protocol} restarted: {event.connections} connections ended; kept {event.kept}"
+    text = (
+        f"{protocol} restarted: {counted(event.connections, 'connection')} ended; kept {event.kept}"
+    )
     broker = session.runtime.brokers.get(protocol)
     if broker is not None and broker.nodes is not None:
         # Each of them was a warning.
@@ -72,7 +75,8 @@ def broker_stop(
     """
     event = session.runtime.stop_broker(protocol, hard=hard, seconds=seconds)
     ends = "" if seconds is None else f"; it starts again in {units.format_duration(seconds)}"
-    text = f"{protocol} stopped: {event.connections} connections ended{ends}; kept {event.kept}"
+    gone = counted(event.connections, "connection")
+    text = f"{protocol} stopped: {gone} ended{ends}; kept {event.kept}"
     data = {"protocol": protocol, "connections": event.connections, "kept": event.kept}
     return done(text, data)
 
@@ -124,7 +128,7 @@ def broker_rm(
 ) -> Result:
     """Remove a node of a cluster for good: other nodes lead, and take over its replicas."""
     ended = session.runtime.remove_node(node, hard=hard)
-    text = f"{node} is removed: {ended} connections ended; other nodes have its replicas"
+    text = f"{node} is removed: {counted(ended, 'connection')} ended; other nodes have its replicas"
     return done(text, {"node": node, "connections": ended})
 
 

@@ -21,6 +21,7 @@ from msgspec.structs import fields
 from ... import units
 from ...fault_values import frame_match, read_quantity
 from ...filters import FilterError
+from ...units import counted
 from ..language import Kind, lex
 from ..lookup import BadArgument, nobody_to_hit
 from ..registry import Arg, Opt, Type, command
@@ -239,7 +240,7 @@ def fault_rm(
 def fault_clear(session: "Session") -> Result:
     """Remove all faults."""
     gone = session.runtime.faults.clear()
-    return done(f"{gone} faults removed", {"removed": gone})
+    return done(f"{counted(gone, 'fault')} removed", {"removed": gone})
 
 
 def _leading(session: "Session", kind: ActionKind, scope: str) -> tuple[dict[str, object], str]:

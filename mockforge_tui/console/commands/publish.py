@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, assert_never
 from mockforge_brokers.errors import BrokerError
 
 from ...fixtures.messages import AmqpMessage, KafkaMessage, MqttMessage, Outgoing
+from ...units import counted
 from ..lookup import BadArgument, resolved
 from ..payloads import Payload, maker, text_maker
 from ..registry import Arg, Opt, command
@@ -156,7 +157,7 @@ def _send(
     if job.stopped:
         nobody_got = _for_nobody(session, target, order, nobody, of=job.steps)
         return done(f"{job.steps} sent, the last to {places[0]}{nobody_got}", data)
-    return done(f"job {job.id} sends {count} messages", {**data, "job": job.id})
+    return done(f"job {job.id} sends {counted(count, 'message')}", {**data, "job": job.id})
 
 
 def _for_nobody(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from mockforge_brokers.snapshots import DestinationView
 
+from ...units import counted
 from ..lookup import BadArgument, amqp, known, matching, named, resolved
 from ..registry import Arg, Opt, command
 from ..results import Column, Result, count, done, facts_table, rate, table
@@ -126,7 +127,9 @@ def queue_rm(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")]) ->
     """Delete a queue with its messages."""
     view = known_queue(session, name)
     gone = amqp(session).delete_queue(view.name, vhost=view.detail["vhost"])
-    return done(f"queue {name} deleted with {gone} messages", {"name": name, "messages": gone})
+    return done(
+        f"queue {name} deleted with {counted(gone, 'message')}", {"name": name, "messages": gone}
+    )
 
 
 @command(
@@ -140,7 +143,7 @@ def queue_purge(session: "Session", name: Annotated[str, Arg(QUEUE, "a queue")])
     """Delete a queue's ready messages."""
     view = known_queue(session, name)
     gone = amqp(session).purge_queue(view.name, vhost=view.detail["vhost"])
-    return done(f"{gone} messages of {name} deleted", {"name": name, "messages": gone})
+    return done(f"{counted(gone, 'message')} of {name} deleted", {"name": name, "messages": gone})
 
 
 def typed(value: str) -> Any:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from mockforge_brokers.errors import InvalidInput
 
 from ...fixtures.recordings import parse_recording
+from ...units import counted
 from ..lookup import BadArgument
 from ..payloads import Payload, as_it_is
 from ..registry import Arg, Opt, command
@@ -52,7 +53,7 @@ def replay(
         return job.outcome
     count = len(found)
     where = {"messages": count, "published": job.steps}
-    return done(f"job {job.id} replays {count} messages", {**where, "job": job.id})
+    return done(f"job {job.id} replays {counted(count, 'message')}", {**where, "job": job.id})
 
 
 def content_of(session: "Session", recording: Payload) -> tuple[str, bytes]:

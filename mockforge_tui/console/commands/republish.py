@@ -13,6 +13,7 @@ from ...fixtures.messages import (
     Outgoing,
     properties_of,
 )
+from ...units import counted
 from ..language import Token
 from ..lookup import BadArgument, numbers_of, resolved, view
 from ..registry import Arg, Opt, Type, command
@@ -91,7 +92,7 @@ def republish(
     data = {"sent": sent, "place": places[0]}
     if job.stopped:
         return done(f"{sent} sent, the last to {places[0]}", data)
-    return done(f"job {job.id} sends {count} messages", {**data, "job": job.id})
+    return done(f"job {job.id} sends {counted(count, 'message')}", {**data, "job": job.id})
 
 
 def _chosen(screen: "View", which: range | str) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
+from ...units import counted
 from ..lengthy import worked
 from ..lookup import BadArgument, kafka, known, matching
 from ..registry import Arg, Opt, command
@@ -68,7 +69,10 @@ def topic_add(
 ) -> Result:
     """Create a Kafka topic."""
     made = kafka(session).create_topic(name, partitions, dict(config))
-    return done(f"topic {name} created with {made} partitions", {"name": name, "partitions": made})
+    return done(
+        f"topic {name} created with {counted(made, 'partition')}",
+        {"name": name, "partitions": made},
+    )
 
 
 @command(
@@ -151,7 +155,9 @@ def topic_grow(
     if partitions is None:
         raise BadArgument("name", "how many partitions? topic grow NAME -p 12")
     kafka(session).grow_topic(known_topic(session, name), partitions)
-    return done(f"{name} has {partitions} partitions", {"name": name, "partitions": partitions})
+    return done(
+        f"{name} has {counted(partitions, 'partition')}", {"name": name, "partitions": partitions}
+    )
 
 
 @command(
@@ -202,7 +208,7 @@ def topic_purge(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka top
     steps = broker.purging(known_topic(session, name))
 
     def purged(gone: int) -> Result:
-        return done(f"{gone} records of {name} deleted", {"name": name, "records": gone})
+        return done(f"{counted(gone, 'record')} of {name} deleted", {"name": name, "records": gone})
 
     return worked(session, broker.environment.chores, "purge", name, steps, purged)
 
@@ -223,7 +229,9 @@ def topic_compact(session: "Session", name: Annotated[str, Arg(TOPIC, "a Kafka t
     steps = broker.compacting(known_topic(session, name))
 
     def compacted(gone: int) -> Result:
-        return done(f"{name} compacted: {gone} records left", {"name": name, "records": gone})
+        return done(
+            f"{name} compacted: {counted(gone, 'record')} left", {"name": name, "records": gone}
+        )
 
     return worked(session, broker.environment.chores, "compact", name, steps, compacted)
 

@@ -363,7 +363,9 @@ class Prompt(Horizontal):
         event.stop()
         if self.is_active:
             self.history.stop()
-            self._look()
+            # What was typed meanwhile has an event of its own.
+            if event.value == self.input.value:
+                self._look()
 
     def _look(self) -> None:
         """Completions and the verdict on what stands here now."""

@@ -1,5 +1,6 @@
 """What is typed and pasted at the prompt is what is sent; what is asked is shown whole."""
 
+import asyncio
 import contextlib
 import shlex
 import sys
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 from mockforge_brokers.journal import IN
 from mockforge_brokers.misbehaviour.actions import ACTIONS
+from textual import events
 from textual.events import Paste
 from textual.widgets.input import Selection
 
 from mockforge_tui.text import clean, on_one_line
+from mockforge_tui.tui import app
 
 from .stage import LARGE, SMALL, Stage, play
 
@@ -36,6 +39,43 @@ def test_a_pasted_text_keeps_its_meaning(pasted: str, line: str) -> None:
         await stage.until(lambda: prompt.value == line)
         # Drawn it has nothing that a terminal obeys or hides.
         await stage.shows(clean(line))
+
+    play(act)
+
+
+def test_who_types_fast_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a terminal does that pastes key by key: 3,000 held the brokers for half a minute."""
+
+    async def typed(stage: Stage, for_seconds: float) -> int:
+        """The turns that another one had while 30 keys were handled."""
+        turns, over = 0, asyncio.Event()
+        monkeypatch.setattr(app, "_BURST", for_seconds)
+
+        async def other() -> None:
+            nonlocal turns
+            while not over.is_set():
+                turns += 1
+                await asyncio.sleep(0)
+
+        for _ in range(30):
+            event = events.Key("x", "x")
+            event.set_sender(stage.app)
+            stage.app.post_message(event)
+        stage.app.call_later(over.set)
+        await other()
+        await stage.pilot.settled()
+        return turns
+
+    async def act(stage: Stage) -> None:
+        looks = []
+        prompt = stage.screen.prompt
+        monkeypatch.setattr(prompt, "_look", lambda: looks.append(prompt.input.value))
+        await stage.keys("colon")
+        assert await typed(stage, 0.0) >= 30
+        looks.clear()
+        assert await typed(stage, 1000.0) < 30
+        # Nobody looks at what is no longer there.
+        assert looks == [60 * "x"]
 
     play(act)
 
