@@ -9,6 +9,7 @@ from mockforge_brokers.snapshots import GroupView
 from ...console.commands.connections import connections_of
 from ...feed.exchange import Exchange
 from ...filters import Filter
+from ...text import clean
 from ..filter_keys import FilterKeys
 from ..key_commands import KEY_COMMANDS, Begin, Chosen, Deed, Note, Run, diff, timeline, why
 from ..keys import KEYS, key_of
@@ -34,6 +35,10 @@ from .layout import SOUGHT, PaneScreen
 
 if TYPE_CHECKING:
     from ..app import ConsoleApp
+
+
+_OURS = "∗"
+"""How those are called who publish without a connection: prompt and fixtures."""
 
 
 class ActingScreen(PaneScreen):
@@ -249,7 +254,10 @@ class ActingScreen(PaneScreen):
         self.look_at()
         chosen = self.chosen()
         number = chosen.client.id if chosen.client is not None else connection_of(chosen.subject)
-        if not number:
+        if isinstance(chosen.subject, Row) and chosen.subject.client.startswith(_OURS):
+            who = clean(chosen.subject.client, 40)
+            self.console_app.note(f"{who} comes by no connection: it has no ladder to draw")
+        elif not number:
             self.console_app.note("choose a connection, or a message of one, to draw its ladder")
         elif self._draw(number):
             self.ladder.seek("")

@@ -102,6 +102,17 @@ def test_o_goes_from_an_answer_to_what_it_answers_and_back() -> None:
     play(act)
 
 
+def test_what_came_by_no_connection_has_no_ladder_and_says_so() -> None:
+    async def act(stage: Stage) -> None:
+        stage.app.feed.ring.add(Row("mqtt", IN, "PUBLISH", connection=99, client="∗sensors"))
+        await stage.tick()
+        await stage.keys("1", "k", "L")
+        await stage.shows("∗sensors comes by no connection")
+        assert not stage.screen.ladder.display
+
+    play(act)
+
+
 def test_the_ladder_of_a_row_is_that_of_its_connection() -> None:
     async def act(stage: Stage) -> None:
         stage.flow.select_row(stage.number_of("mqtt", "PUBLISH"))
