@@ -130,11 +130,12 @@ def test_who_publishes_needs_write_on_the_exchange(shop: Scene, exchange: str, t
         assert not came
 
 
-def test_a_right_that_is_taken_away_ends_the_next_publish(shop: Scene) -> None:
+@pytest.mark.parametrize("size", [1, 200_000])
+def test_a_right_that_is_taken_away_ends_the_next_publish(shop: Scene, size: int) -> None:
     client = client_of(shop)
-    assert not client.publish("amq.topic", "k")
+    assert not client.publish("amq.topic", "k", bytes(size))
     number = shop.environment.access.add_rule(rule_of("deny guest write amqp:shop:amq.topic"))
-    (close,) = client.publish("amq.topic", "k")
+    (close,) = client.publish("amq.topic", "k", bytes(size))
     assert close["reply_text"] == refused("exchange", "amq.topic")
     shop.environment.access.remove_rule(number)
     assert not client_of(shop).publish("amq.topic", "k")

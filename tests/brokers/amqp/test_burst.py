@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from mockforge_brokers.amqp.channel.publishing import Publishing
 from mockforge_brokers.amqp.connection import burst, channels, variants
 from mockforge_brokers.amqp.connection.burst import BurstReader
 from mockforge_brokers.amqp.connection.channels import Channels
@@ -48,6 +49,7 @@ def play(
         patch.object(channels, "BULKY", 20),
         patch.object(burst, "_LARGE", 20),
         patch.object(Channels, "body", Channels.body if fast else lambda *_: False),
+        patch.object(Publishing, "repeats", Publishing.repeats if fast else lambda *_: False),
     ):
         return _outcome(chunks, mode, hurried, width)
 

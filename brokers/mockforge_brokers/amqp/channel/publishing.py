@@ -42,6 +42,7 @@ class Publishing:
 
     __slots__ = (
         "_channel",
+        "_last",
         "_line",
         "_out",
         "_source",
@@ -61,15 +62,23 @@ class Publishing:
         self.confirming = False
         self.confirms = 0
         self.unconfirmed = 0
+        self._last: Publication | None = None
+
+    def repeats(self, frame: bytes) -> bool:
+        """Whether it is what `publication` was asked of last, and needs no decoding."""
+        return self._last is not None and self._last.frame == frame
 
     def publication(self, frame: bytes) -> Publication:
         """What a basic.publish frame asks for; raises RequestRefused or ProtocolError."""
+        if self._last is not None and self.repeats(frame):
+            return self._last
         values = decode(_PUBLISH, frame[7:-1])
         if values["immediate"]:
             raise ProtocolError("immediate=true", ReplyCode.NOT_IMPLEMENTED)
-        return Publication(
-            frame, self._channel, values["exchange"], values["routing_key"], values["mandatory"]
-        )
+        exchange, routing_key = values["exchange"], values["routing_key"]
+        made = Publication(frame, self._channel, exchange, routing_key, values["mandatory"])
+        self._last = made
+        return made
 
     def examine(self, publication: Publication, header: bytes, flags: int) -> Extra | None:
         """Check a content header's frame, for `publish`; raises RequestRefused or ProtocolError."""

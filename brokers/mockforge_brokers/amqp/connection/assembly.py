@@ -1,7 +1,7 @@
 """A message whose frames come one by one: several body frames, or others between them."""
 
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Any, Final
 
 from ...errors import ProtocolError, RequestRefused
 from ..codes import ReplyCode
@@ -105,7 +105,7 @@ class Assembly:
         return self._missing == 0
 
     def _keep(self, piece: bytes | memoryview) -> None:
-        read = cast("bytes", piece.obj) if isinstance(piece, memoryview) else piece
+        read: Any = piece.obj if isinstance(piece, memoryview) else piece
         if read is not self._read:
             self._read = read
             self._reads += len(read)

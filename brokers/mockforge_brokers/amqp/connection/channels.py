@@ -91,6 +91,9 @@ class Channels:
             # First, and without a copy of its payload: most of what comes in large messages.
             self._content(channel, kind, (frame,))
             return
+        if channel is not None and not channel.closing and channel.publishing.repeats(frame):
+            self._assemble(channel, frame)
+            return
         payload = frame[HEAD_SIZE:-1]
         if channel is None:
             self._open(number, kind, payload)
@@ -101,8 +104,7 @@ class Channels:
         else:
             method, values = read_method(payload)
             if method is _PUBLISH:
-                self._assemblies[number] = Assembly(frame, self._spare)
-                channel.assembling = True
+                self._assemble(channel, frame)
                 return
             self.counts.received[method.name] += 1
             try:
@@ -238,6 +240,11 @@ class Channels:
         self._forget(channel)
         channel.end(reason)
         line.spine.emit(ChannelClosed(AMQP, line.id, channel.number, code, reason))
+
+    def _assemble(self, channel: Channel, frame: bytes) -> None:
+        """A basic.publish whose content comes frame by frame."""
+        self._assemblies[channel.number] = Assembly(frame, self._spare)
+        channel.assembling = True
 
     def _content(self, channel: Channel, kind: int, pieces: Pieces) -> None:
         number = channel.number
