@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from .clock import Clock
 from .limits import Limits
-from .pages import OVERHEAD, PAGE, Leaving, Page, Pages, Places, room_of_page
+from .pages import OVERHEAD, PAGE, PARTS, Leaving, Page, Pages, Places, room_of_page
 
 IN: Final = 0
 """From the peer to the broker."""
@@ -24,6 +24,8 @@ _TAPE: Final = 1024
 _FIRST: Final = attrgetter("first")
 _SLACK_OF_ONE: Final = 4
 """Where one connection's share is met, one part in 2 to the power of this is made free."""
+_SHARE_OF_BURST: Final = 2
+"""Of one connection's share what is one part in 2 to the power of this leaves as a whole."""
 _SLACK_OF_ENDED: Final = 6
 """The same where too many connections ended: some fifty tapes at a time, since each time what came
 so far becomes a page, and those with something of theirs are walked through."""
@@ -212,7 +214,7 @@ class Tape(Struct, eq=False):
         journal.spare = spare = journal.spare - cost
         if spare < 0 or self.over:
             self.over = False
-            journal.seal()
+            journal.seal_behind(self, 1, cost)
 
     def add_exchange(self, came: bytes, went: bytes) -> None:
         """Keep whole frames that came, and what was written for them: as `add` of both."""
@@ -240,7 +242,7 @@ class Tape(Struct, eq=False):
         journal.spare = spare = journal.spare - cost
         if spare < 0 or self.over:
             self.over = False
-            journal.seal()
+            journal.seal_behind(self, len(pieces), cost)
 
     @property
     def size(self) -> int:
@@ -334,18 +336,24 @@ class Tape(Struct, eq=False):
 
     def _drop(self, goal: int, places: Places, leaving: Leaving) -> int:
         """Let the oldest chunks go, down to `goal` bytes or the newest one, whole pages of them as
-        long as that is no more than a page's room below the goal; returns how many others went."""
+        long as that is not much below the goal; returns how many went but for all `leaving`."""
         journal, pages, ends = self.journal, self.pages, self.ends
-        last, whole = self.came - goal, 0
-        most, newest = last + journal.page_room, len(pages) - 1
+        last, whole, count = self.came - goal, 0, 0
+        # A large burst, which has a page of its own, goes at once, too.
+        most = last + max(journal.page_room, goal >> _SHARE_OF_BURST)
+        newest = len(pages) - 1
         while whole < newest and self.gone < last and ends[whole] <= most:
-            leaving[pages[whole]].add(self)
+            page = pages[whole]
+            if page.of_one:
+                count += journal.leave_whole(page)
+            else:
+                leaving[page].add(self)
             self.gone = ends[whole]
             whole += 1
         del pages[:whole], ends[:whole]
         excess = last - self.gone
         if excess <= 0:
-            return 0
+            return count
         page = pages[0]
         its = places.of(page, self)
         dropped, number, freed = page.drop_some(its, excess, 1 if len(pages) == 1 else 0)
@@ -356,7 +364,7 @@ class Tape(Struct, eq=False):
                 del pages[0], ends[0]
             if journal.thinned(page, dropped):
                 places.moved(page)
-        return dropped
+        return count + dropped
 
 
 class Journal(Pages):
@@ -433,6 +441,24 @@ class Journal(Pages):
                 if datas[place] is not None:
                     yield Chunk(tapes[place], number, times[place], mark & 1, mark >> 1, page)
 
+    def seal_behind(self, tape: Tape, count: int, cost: int) -> None:
+        """As `seal`, behind so many chunks of one tape, which came together and cost so much.
+
+        What is large has a page of its own: its tape, whose share it soon fills, lets go of that as
+        a whole, and nobody looks for its chunks among those of others.
+        """
+        before = len(self.coming) - PARTS * count
+        if before and cost > self.page_room // 2:
+            newest = self.coming[before:]
+            del self.coming[before:]
+            tape.came -= cost
+            self.spare += cost
+            self.seal()
+            self.coming += newest
+            tape.came += cost
+            self.spare -= cost
+        self.seal()
+
     def seal(self) -> None:
         """What came since the last one is a page; the oldest pages leave when a limit is met."""
         self.looks.clear()
@@ -441,9 +467,7 @@ class Journal(Pages):
         self.total += self.page_room - self.spare + PAGE
         page = self.sealed()
         met = []
-        tapes = dict.fromkeys(page.tapes)
-        page.of_one = len(tapes) == 1
-        for tape in tapes:
+        for tape in page.tapes[:1] if page.of_one else dict.fromkeys(page.tapes):
             if not tape.pages:
                 self.total += tape.weight
             tape.pages.append(page)

@@ -12,6 +12,8 @@ from itertools import compress
 from struct import pack
 from typing import Any, Final
 
+from msgspec import Struct, field
+
 OVERHEAD: Final = 128
 """Bytes that a chunk costs beside its data: its parts in a page, and that in its tape."""
 PAGE: Final = 448
@@ -24,10 +26,12 @@ _SHARE_OF_ONE: Final = 3
 """The same of one connection's share, of which all in a page may be."""
 _WORTH: Final = 1024
 """Bytes of the smallest page of several chunks; where limits are lower each has its own."""
-_PARTS: Final = 4
+PARTS: Final = 4
 """What is added for each chunk to a page's `coming`."""
 _MOST_LOOKED_AT: Final = 16
 """Pages of which it is known where they have what, for who looks."""
+_SHORT: Final = 32
+"""Chunks of a page whose times are not worth an array."""
 _FEW: Final = 16
 """Chunks that left a page by themselves, and are not worth to be taken out of its lists."""
 _MOST_EMPTY: Final = 64
@@ -45,7 +49,7 @@ def room_of_page(most: int, most_of_one: int) -> int:
     return room if room >= _WORTH else 0
 
 
-class Page:
+class Page(Struct, eq=False):
     """Chunks by their numbers, oldest first.
 
     Until it is sealed `coming` has the tape, time, mark and data of each, one behind the other. A
@@ -53,31 +57,29 @@ class Page:
     itself; a page that is empty has no tapes.
     """
 
-    __slots__ = ("coming", "datas", "first", "gone", "marks", "numbers", "of_one", "tapes", "times")
-
-    def __init__(self, first: int) -> None:
-        self.first = first
-        self.coming: list[Any] = []
-        self.tapes: list[Any] = []
-        self.times: Sequence[float] = ()
-        self.marks: Sequence[int] = ()
-        self.datas: list[bytes | None] = []
-        self.numbers: Sequence[int] = ()
-        self.gone = 0
-        """Chunks without data."""
-        self.of_one = False
-        """All are of one tape."""
+    first: int
+    coming: list[Any] = field(default_factory=list)
+    tapes: list[Any] = field(default_factory=list)
+    times: Sequence[float] = ()
+    marks: Sequence[int] = ()
+    datas: list[bytes | None] = field(default_factory=list)
+    numbers: Sequence[int] = ()
+    gone: int = 0
+    """Chunks without data."""
+    of_one: bool = False
+    """All are of one tape."""
 
     def seal(self) -> None:
         """No more come."""
-        if len(self.coming) == _PARTS:
+        if len(self.coming) == PARTS:
             # A large read or write has a page of its own.
             tape, time, mark, data = self.coming
             self.tapes, self.times, self.marks = [tape], (time,), (mark,)
             self.datas, self.numbers = [data], (self.first,)
-            self.coming = []
-            return
-        self.tapes, self.times, self.marks, self.datas, self.numbers = self.parts()
+            self.of_one = True
+        else:
+            self.tapes, self.times, self.marks, self.datas, self.numbers = self.parts()
+            self.of_one = self.tapes.count(self.tapes[0]) == len(self.tapes)
         self.coming = []
 
     def parts(self) -> Parts:
@@ -85,19 +87,21 @@ class Page:
         coming = self.coming
         if not coming:
             return self.tapes, self.times, self.marks, self.datas, self.numbers
-        times = coming[1::_PARTS]
-        return (
-            coming[::_PARTS],
+        times: Sequence[float] = coming[1::PARTS]
+        if len(times) > _SHORT:
             # An array made of a list asks each number what it is, at ten times the cost.
-            array("d", pack(f"{len(times)}d", *times)),
-            coming[2::_PARTS],
-            coming[3::_PARTS],
-            range(self.first, self.first + len(coming) // _PARTS),
+            times = array("d", pack(f"{len(times)}d", *times))
+        return (
+            coming[::PARTS],
+            times,
+            coming[2::PARTS],
+            coming[3::PARTS],
+            range(self.first, self.first + len(coming) // PARTS),
         )
 
     def data_of(self, number: int) -> bytes | None:
         if self.coming:
-            return bytes(self.coming[(number - self.first) * _PARTS + 3])
+            return bytes(self.coming[(number - self.first) * PARTS + 3])
         place = bisect_left(self.numbers, number)
         there = place < len(self.numbers) and self.numbers[place] == number
         data = self.datas[place] if there else None
@@ -164,14 +168,14 @@ class Places:
     __slots__ = ("_found", "_tapes")
 
     def __init__(self, tapes: Iterable[object]) -> None:
-        self._tapes = {*tapes}
+        self._tapes = tapes
         self._found: dict[Page, dict[Any, list[int]]] = {}
 
     def of(self, page: Page, tape: object) -> list[int]:
         """Oldest first; the page is sealed."""
         found = self._found.get(page)
         if found is None:
-            found = self._found[page] = page.places_of(self._tapes)
+            found = self._found[page] = page.places_of({*self._tapes})
         datas = page.datas
         return [place for place in found[tape] if datas[place] is not None]
 
@@ -204,7 +208,7 @@ class Pages:
     @property
     def seq(self) -> int:
         """The number of the newest chunk; 0: none came."""
-        return self.page.first - 1 + len(self.coming) // _PARTS
+        return self.page.first - 1 + len(self.coming) // PARTS
 
     @property
     def oldest(self) -> int:
@@ -224,7 +228,7 @@ class Pages:
         # Who decodes looks for the chunk before each.
         looks = self.looks
         found = looks.get(page)
-        count = len(page.coming) // _PARTS or len(page.tapes)
+        count = len(page.coming) // PARTS or len(page.tapes)
         if found is None or len(found[0][0]) != count:
             if len(looks) >= _MOST_LOOKED_AT:
                 looks.clear()
@@ -271,6 +275,14 @@ class Pages:
             empty = 0
         self._empty = empty
 
+    def leave_whole(self, page: Page) -> int:
+        """A page that is one tape's alone goes; returns how many chunks it has."""
+        tape, count = page.tapes[0], len(page.tapes) - page.gone
+        tape.left = max(tape.left, page.numbers[-1])
+        self.total -= PAGE
+        self.empty(page)
+        return count
+
     def thinned(self, page: Page, count: int) -> bool:
         """So many more chunks of a page have left; returns whether the others have moved."""
         page.gone += count
@@ -287,20 +299,18 @@ class Pages:
         """Of each page what all of these tapes have in it; returns how many chunks went."""
         count = 0
         for page, tapes in leaving.items():
-            own, numbers = page.tapes, page.numbers
             if page.of_one:
-                # It is empty then, which clears it.
-                gone, its = len(own) - page.gone, [-1]
-            else:
-                its = page.drop(tapes)
-                gone = len(its)
+                count += self.leave_whole(page)
+                continue
+            own, numbers = page.tapes, page.numbers
+            its = page.drop(tapes)
             for place in its:
                 tape, number = own[place], numbers[place]
                 # What is behind it may have gone before.
                 if tape.left < number:
                     tape.left = number
-            count += gone
-            self.thinned(page, gone)
+            count += len(its)
+            self.thinned(page, len(its))
         self.left += count
         return count
 
