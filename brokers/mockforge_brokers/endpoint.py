@@ -231,8 +231,9 @@ class Endpoint(Flow):
             self._tape.add(IN, data, tail)
         if turns.waiting and not turns.armed:
             # Single messages are not to wait, and of large ones the processor has a copy at hand
-            # that the next read takes the room of.
-            soon = len(data) <= SMALL or len(data) >= _LARGE
+            # that the next read takes the room of. Many get those that follow each other together.
+            size = len(data)
+            soon = size <= SMALL or (size >= _LARGE and len(turns.waiting) <= FEW)
             turns.others(at_once=soon and turns.may_answer(self))
 
     def _answer(self, data: bytes, tail: int) -> None:
