@@ -37,8 +37,7 @@ _LARGE: Final = 64 * 1024
 _AT_ONCE: Final = 1024 * 1024
 """Bytes that are read so at most: others wait meanwhile."""
 _HEAD: Final = 4096
-"""Bytes that are read behind a large frame, to see whether another one follows; of smaller reads
-none is asked whether it begins one."""
+"""Bytes that are read behind a large frame, to see whether another one follows."""
 
 
 class Endpoint(Flow):
@@ -118,7 +117,7 @@ class Endpoint(Flow):
             self.handle_of_many(data)
         else:
             self.handle(data)
-        if count >= _HEAD:
+        if count > SMALL:
             connection = self.connection
             if connection.missing >= _LARGE or (count >= FULL and connection.expected >= _LARGE):
                 self._read_on()
@@ -229,12 +228,8 @@ class Endpoint(Flow):
             self._answer(data, tail)
         elif self._tape is not None and data:
             self._tape.add(IN, data, tail)
-        if turns.waiting and not turns.armed:
-            # Single messages are not to wait, and of large ones the processor has a copy at hand
-            # that the next read takes the room of. Many get those that follow each other together.
-            size = len(data)
-            soon = size <= SMALL or (size >= _LARGE and len(turns.waiting) <= FEW)
-            turns.others(at_once=soon and turns.may_answer(self))
+        if turns.waiting and (turns.crowd <= CROWD or not turns.armed):
+            turns.heard(self, len(data))
 
     def _answer(self, data: bytes, tail: int) -> None:
         """Write what these bytes gave the connection to say, and keep both for who looks."""

@@ -137,8 +137,9 @@ class Outgoing(asyncio.Protocol):
             self._write_by_lanes(lanes, data)
 
     def _write_by_lanes(self, lanes: Lanes, data: bytes) -> None:
-        # It is joined, however large it is.
+        # It is joined, however large it is; a single piece may be a view.
         self.connection.bulky = False
+        data = bytes(data)
         try:
             # As `Skimmer.passes`, written out: this is on the way of each message.
             if (skims := lanes.skims_out).version == self.environment.in_force.version and (

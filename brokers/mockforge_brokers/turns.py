@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from .answers import Answers
-from .fairness import TURN, Turn
+from .fairness import SMALL, TURN, Turn
 
 FEW: Final = 2
 """Clients that are answered at once in one turn."""
@@ -96,6 +96,17 @@ class Turns:
         # While somebody speaks, `others` comes behind it.
         if self.speaking is None and not self.armed:
             self._arm()
+
+    def heard(self, writer: Writer, size: int) -> None:
+        """What somebody said in so many bytes is handled: write to those whom it concerned.
+
+        Single messages are not to wait, and of what few get the processor has a copy at hand that
+        the next read takes the room of. Many get what follows large messages with them.
+        """
+        # Who is answered nothing himself is one of a crowd as well.
+        at_once = self.may_answer(writer) and (size <= SMALL or len(self.waiting) <= FEW)
+        if not self.armed:
+            self.others(at_once=at_once)
 
     def others(self, *, at_once: bool) -> None:
         """What somebody said is handled: write to those whom it concerned now, or soon.

@@ -45,7 +45,7 @@ piece of a burst costs the call.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ..bytes_io import ByteReader
 from . import joining, lint
@@ -135,7 +135,10 @@ def acknowledge(connection: "MqttConnection", data: bytes) -> bool:
     )
 
 
-def _forward(connection: "MqttConnection", data: bytes, position: int, end: int) -> int:
+# More branches than elsewhere, since a call for each run that is none would cost as much as one.
+def _forward(  # noqa: C901
+    connection: "MqttConnection", data: bytes, position: int, end: int
+) -> int:
     """QoS 0: what goes to the same sinks is handed on as one slice of the burst."""
     routes = connection.verbatim
     bare = int(connection.version == V5)
@@ -161,7 +164,8 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
             break
         # Routes with the same takers share one tuple (Router.learn), so that identity tells.
         if route.sinks is not sinks:
-            _forward_run(connection, sinks, data[start:position], run, heads)
+            if run:
+                _forward_run(connection, sinks, _part(data, start, position), run, heads)
             sinks, start, run, heads = route.sinks, position, 0, 0
             looks += len(sinks)
         count = 1
@@ -181,7 +185,7 @@ def _forward(connection: "MqttConnection", data: bytes, position: int, end: int)
             looks = turn.look()
             if looks < 0:
                 break
-    _forward_run(connection, sinks, data[start:position], run, heads)
+    _forward_run(connection, sinks, _part(data, start, position), run, heads)
     connection.messages_in += published
     # `start` is the one packet's, and what stands in front of it is not of the next one's head.
     if last is not None and published == 1 and not start and position == len(data) <= MOST:
@@ -199,6 +203,15 @@ def _alike(data: bytes, position: int, head_end: int, stop: int, end: int) -> tu
         stop += size
         count += 1
     return stop, count
+
+
+def _part(data: bytes, start: int, stop: int) -> bytes:
+    """These bytes of a burst, without a copy where they are large and most of what it keeps."""
+    size = stop - start
+    if size > LARGE and len(data) // 2 < size < len(data):
+        # As `Connection.out` has it, a view will do.
+        return cast("bytes", memoryview(data)[start:stop])
+    return data[start:stop]
 
 
 def _forward_run(

@@ -197,7 +197,9 @@ class MqttConnection:
                     data = self.take_rest()
             self.wanted = 0
             walked = data
-            if self.work_on():
+            # As `work_on`, written out for what most are.
+            self.unfinished = False
+            if self.work is None or self.work_on():
                 position = walk(self, data, position)
         except ProtocolError as error:
             joining.violated(self, error, walked)

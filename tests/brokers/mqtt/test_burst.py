@@ -352,6 +352,7 @@ ONE = Setting(takers=(Taker("#", 1),))
 HURRIED = Setting(takers=(Taker("#", 1),), hurried=True)
 ONE_5 = Setting(version=5, takers=(Taker("#", 1),))
 FEW = Setting(takers=(Taker("a", 1), Taker("q/+", 0)))
+APART = Setting(takers=(Taker("a", 1), Taker("b/c", 0)))
 FEW_5 = Setting(version=5, takers=(Taker("a", 1), Taker("q/+", 0)))
 HURRIED_ALONE = Setting(takers=(Taker("a", 1),), hurried=True)
 MIXED = Setting(takers=(Taker("a", 0), Taker("#", 2), Taker("+", 1)))
@@ -449,6 +450,10 @@ def overlong(qos: int, size: int = 0, version: int = 4, **more: Any) -> Action:
 @example((ONE, [sent(LEARN, stream(*[publish("a", b"x", n) for n in range(1, 9)]))]))
 @example((ONE, [sent(LEARN, stream(publish("a", b"x", 1), publish("b/c", b"x", 2)) * 3)]))
 @example((ONE, [sent(LEARN, stream(publish("a"), publish("b/c")) * 99)]))
+# Most of a large burst, and a part of it that is not most.
+@example((APART, [sent(LEARN, stream(publish("a", b"v" * 40_000), publish("b/c")))]))
+@example((APART, [sent(LEARN, stream(publish("b/c"), publish("a", b"v" * 40_000)))]))
+@example((APART, [sent(LEARN, stream(publish("a", b"v" * 40_000), publish("b/c", b"v" * 50_000)))]))
 # More than one turn has time for.
 @example((HURRIED, [sent(LEARN, stream(publish("a"), publish("b/c"), Pingreq()) * 99)]))
 @example((HURRIED, [sent(LEARN, stream(publish("a"), publish("b/c")) * 99, stream(Pingreq()))]))

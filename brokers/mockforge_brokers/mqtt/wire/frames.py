@@ -51,6 +51,9 @@ def decode_plain_length(data: bytes, position: int, end: int) -> tuple[int, int]
     """A Remaining Length of two to four bytes of the packet at `position`, and where its body
     begins; NOT_PLAIN where it is not all there, or not as short as can be."""
     stop = min(position + 5, end)
+    # Most have two bytes.
+    if position + 2 < stop and 0 < (last_byte := data[position + 2]) < 0x80:
+        return data[position + 1] & 0x7F | last_byte << 7, position + 3
     for last in range(position + 2, stop):
         byte = data[last]
         if byte < 0x80:
