@@ -303,6 +303,18 @@ def test_connections_that_meet_their_shares_together_walk_through_pages_together
     assert len(walks) < 6 * (kept.seq // len(kept.pages[-1].tapes))
 
 
+def test_large_bursts_have_pages_of_their_own_which_leave_without_a_walk(walks):
+    kept = Journal(ManualClock(), Limits())
+    quiet, busy = kept.open("lines", 1, owner()), kept.open("lines", 2, owner())
+    for _ in range(50):
+        quiet.add(IN, b"x")
+        busy.add(OUT, bytes(200_000))
+    assert kept.shortened > 30
+    assert len(chunks_of(quiet)) == 50
+    assert busy.room // 2 < busy.size <= busy.room
+    assert walks == []
+
+
 def test_who_looks_for_the_chunk_before_each_walks_once_through_each_page(
     monkeypatch: pytest.MonkeyPatch,
 ):

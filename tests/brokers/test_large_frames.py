@@ -22,6 +22,7 @@ from mockforge_brokers.contract import Broker
 from mockforge_brokers.endpoint import Endpoint
 from mockforge_brokers.environment import Environment
 from mockforge_brokers.events import ConnectionClosed
+from mockforge_brokers.fairness import SMALL
 from mockforge_brokers.journal import IN
 from mockforge_brokers.kafka.broker import KafkaBroker
 from mockforge_brokers.kafka.wire.frames import decode_response, encode_request
@@ -435,7 +436,7 @@ def test_where_nothing_says_how_much_is_missing_a_read_that_was_not_full_was_all
 
 
 @framed
-@pytest.mark.parametrize("first", [4_097, 65_536, 200_000, FULL - 1])
+@pytest.mark.parametrize("first", [SMALL + 1, 65_536, 200_000, FULL - 1])
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_what_a_frame_lacks_is_read_as_long_as_there_is_some(protocol, first, steps, monkeypatch):
     """Also behind reads that were not full: its client is still sending."""

@@ -28,6 +28,7 @@ from mockforge_brokers.misbehaviour.rules import COMPARED
 from mockforge_brokers.misbehaviour.skimming import Skimmer
 from mockforge_brokers.tls import issue, server_context
 from mockforge_brokers.transport import Server
+from mockforge_brokers.turns import CROWD, FEW
 from msgspec.structs import replace
 
 from .lines import LineBroker, LineConnection, is_word
@@ -689,6 +690,24 @@ def test_an_answer_goes_out_with_what_others_gave_to_write_before() -> None:
     run(test)
 
 
+def test_who_tells_others_and_is_answered_nothing_is_one_of_a_crowd() -> None:
+    async def test(world: Serving) -> None:
+        for _ in range(CROWD + 2):
+            await world.connect()
+        await world.until(lambda: len(world.server.endpoints) == CROWD + 2)
+        other, *speakers = world.server.endpoints.values()
+        for speaker in speakers:
+            speaker.data_received(b"all hello\n")
+        await asyncio.sleep(0)
+        written = other.bytes_out
+        # Behind a crowd nobody's word is written at once.
+        speakers[0].data_received(b"all hello\n")
+        assert other.bytes_out == written
+        await world.until(lambda: other.bytes_out > written)
+
+    run(test)
+
+
 def test_work_that_goes_on_without_bytes_is_no_read_in_the_journal() -> None:
     async def test(world: Serving) -> None:
         reader, _ = await world.connect()
@@ -705,14 +724,24 @@ def test_work_that_goes_on_without_bytes_is_no_read_in_the_journal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "soon"), [(10, True), (20_000, False), (100_000, True)], ids=["little", "more", "much"]
+    ("size", "others", "soon"),
+    [
+        (10, 3, True),
+        (20_000, FEW, True),
+        (20_000, 3, False),
+        (100_000, FEW, True),
+        (100_000, 3, False),
+    ],
 )
-def test_what_little_or_much_makes_for_others_is_written_behind_it(size: int, soon: bool) -> None:
+def test_what_little_makes_for_others_or_is_for_few_is_written_behind_it(
+    size: int, others: int, soon: bool
+) -> None:
     async def test(world: Serving) -> None:
         reader, _ = await world.connect()
-        await world.connect()
-        await world.until(lambda: len(world.server.endpoints) == 2)
-        other, speaker = world.server.endpoints.values()
+        for _ in range(others):
+            await world.connect()
+        await world.until(lambda: len(world.server.endpoints) == others + 1)
+        other, *_, speaker = world.server.endpoints.values()
         speaker.data_received(b"all " + b"x" * size + b"\n")
         assert (other.bytes_out > 0) == soon
         await world.until(lambda: other.bytes_out > 0)
