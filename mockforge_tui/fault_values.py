@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, Final
 
+from mockforge_brokers.journal import Row
 from mockforge_brokers.listener import Listener
 from mockforge_brokers.misbehaviour.actions import PARTS, Parameter
 from mockforge_brokers.misbehaviour.rules import Match
@@ -13,7 +14,13 @@ from mockforge_brokers.protocols import PROTOCOLS
 
 from .filters import compile_filter, conditions, reduced
 from .nearest import get_close_matches
-from .rule_words import check_fields, check_served, check_words, kinds_about
+from .rule_words import (
+    check_fields,
+    check_served,
+    check_words,
+    kinds_about,
+    protocols_about,
+)
 from .units import parse_duration, parse_rate, parse_size
 
 _PLACED = frozenset(("proto", "conn", "client", "address", "listener"))
@@ -80,6 +87,17 @@ def read_packet(text: str) -> str:
     return name
 
 
+def _of_protocols(
+    protocols: Collection[str], origin: Callable[[Row], bool] | None
+) -> Callable[[Row], bool] | None:
+    """As `origin`, and of one of these: `op:SUBSCRIBE` costs Kafka's clients nothing."""
+    if not protocols or len(protocols) == len(PROTOCOLS):
+        return origin
+    if origin is None:
+        return lambda row: row.protocol in protocols
+    return lambda row: row.protocol in protocols and origin(row)
+
+
 def frame_match(
     text: str,
     direction: int | None = None,
@@ -109,7 +127,7 @@ def frame_match(
         whole.matches,
         direction,
         tuple((each.text, each.matches) for each in terms),
-        reduced(terms, _ORIGIN),
+        _of_protocols(protocols_about(text, protocol, is_about), reduced(terms, _ORIGIN)),
         reduced(terms, _OPERATION),
         reduced(terms, _PLACE),
         is_about,

@@ -115,6 +115,16 @@ def kinds_about(
             yield kind
 
 
+def protocols_about(
+    text: str,
+    is_of: Callable[[Row], bool] | None,
+    is_about: Callable[[Row], bool] | None,
+) -> frozenset[str]:
+    """Those that have frames, or ends of connections, of such operations."""
+    kinds = _kinds(text, is_of)
+    return frozenset(each.protocol for each in kinds if _is_about(each, None, is_about))
+
+
 def _kinds(text: str, is_of: Callable[[Row], bool] | None) -> Iterator[FrameKind]:
     """All of the protocols that a filter is about."""
     values = [asked.term.value for asked in terms_about(text, frozenset(("op",)))]

@@ -54,6 +54,29 @@ TAKEN = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("text", "protocols"),
+    [
+        ("op:SUBSCRIBE topic:a", "mqtt"),
+        ("op:PUBLISH", "mqtt amqp"),
+        ("op:Produce client:a", "kafka"),
+        ("op:Produce client:b", ""),
+        ("op:Fetch or op:PUBLISH", "kafka mqtt amqp"),
+        ("-op:Produce", "kafka mqtt amqp"),
+        ("op:close", "kafka mqtt amqp"),
+        ("topic:a", "kafka mqtt amqp"),
+        ('op:"frame type 12"', "amqp"),
+        ('op:"API 999 v7"', "kafka"),
+    ],
+)
+def test_a_rule_is_about_the_clients_of_protocols_that_have_its_operations(
+    text: str, protocols: str
+) -> None:
+    origin = frame_match(text).origin
+    about = [each for each in PROTOCOLS if origin is None or origin(Row(each, IN, "", client="a"))]
+    assert about == protocols.split()
+
+
 @pytest.mark.parametrize("text", TAKEN)
 def test_words_that_frames_have_are_taken(text: str) -> None:
     frame_match(text)
