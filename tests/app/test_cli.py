@@ -123,7 +123,7 @@ def test_a_taken_port_names_its_holder_and_the_option(capsys):
         assert cli.run([*arguments, "--mqtt-port", str(port)]) == ExitCode.CANNOT_LISTEN
     error = capsys.readouterr().err
     assert f"mqtt cannot listen at 127.0.0.1:{port}" in error
-    assert f"(pid {os.getpid()})" in error
+    assert f"(pid {os.getpid()}, this process itself)" in error
     assert "--mqtt-port" in error
 
 
