@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,11 +18,33 @@ if TYPE_CHECKING:
 
 
 _GIVEN: Final = f"{__name__}.given"
-_FLAGS: Final = frozenset(each.flag for each in SETTINGS if has_option(each)) | {
-    "--config",
-    "--limit",
-    "--print-config",
-}
+_SETTINGS: Final = {each.flag: each for each in SETTINGS if has_option(each)}
+
+
+def _limits(ctx: click.Context, parameter: click.Parameter, value: Any) -> dict[str, int]:
+    try:
+        return dict(parse_limit(text) for text in value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+_BESIDE: Final = (
+    click.Option(
+        ["--limit"],
+        metavar="NAME=N",
+        multiple=True,
+        callback=_limits,
+        help="set a limit; the command `limits` names all [MOCKFORGE_LIMIT_NAME]",
+    ),
+    click.Option(
+        ["--config"],
+        metavar="FILE",
+        help="config file (default: ./mockforge-tui.yaml if there)",
+    ),
+    click.Option(
+        ["--print-config"], is_flag=True, help="print each setting with its origin, and end"
+    ),
+)
 
 
 class SettingsCommand(click.Command):
@@ -32,37 +54,18 @@ class SettingsCommand(click.Command):
         # More than a hundred options take as long to make and to look through as a broker. Where
         # a word is none of them, all are there to be listed or to be the nearest one.
         given = {word.partition("=")[0] for word in args if word.startswith("-")}
-        own = {flag for each in self.params for flag in each.opts}
-        if not ctx.resilient_parsing and given <= own | _FLAGS:
+        others = {flag for each in (*_BESIDE, *self.params) for flag in each.opts}
+        if not ctx.resilient_parsing and given <= others | _SETTINGS.keys():
             ctx.meta[_GIVEN] = given
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        return [*_setting_options(ctx.meta.get(_GIVEN, _FLAGS)), *super().get_params(ctx)]
+        given = ctx.meta.get(_GIVEN, _SETTINGS)
+        made = [_option_of(each) for flag, each in _SETTINGS.items() if flag in given]
+        return [*made, *_BESIDE, *super().get_params(ctx)]
 
 
-def _setting_options(flags: Collection[str]) -> list[click.Option]:
-    return [
-        *(_setting_option(each) for each in SETTINGS if has_option(each) and each.flag in flags),
-        click.Option(
-            ["--limit"],
-            metavar="NAME=N",
-            multiple=True,
-            callback=_limits,
-            help="set a limit; the command `limits` names all [MOCKFORGE_LIMIT_NAME]",
-        ),
-        click.Option(
-            ["--config"],
-            metavar="FILE",
-            help="config file (default: ./mockforge-tui.yaml if there)",
-        ),
-        click.Option(
-            ["--print-config"], is_flag=True, help="print each setting with its origin, and end"
-        ),
-    ]
-
-
-def _setting_option(setting: Setting) -> click.Option:
+def _option_of(setting: Setting) -> click.Option:
     def parse(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
         if value is None or value == ():
             return None
@@ -85,13 +88,6 @@ def _setting_option(setting: Setting) -> click.Option:
     else:
         shared |= {"is_flag": True, "flag_value": True}
     return click.Option([setting.flag, setting.name], **shared)
-
-
-def _limits(ctx: click.Context, parameter: click.Parameter, value: Any) -> dict[str, int]:
-    try:
-        return dict(parse_limit(text) for text in value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
 
 
 def resolved_of(words: dict[str, Any]) -> Resolved:
