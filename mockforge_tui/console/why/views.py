@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
+from mockforge_brokers.events import Event
 from mockforge_brokers.journal import IN
 from mockforge_brokers.snapshots import ConnectionView, DestinationView, GroupView
 
@@ -35,7 +36,7 @@ def seen_of(session: "Session", protocol: str = "") -> Seen:
         if row.kind == "message" and row.direction == IN and protocol in ("", row.protocol)
     )
     return Seen(
-        [each for each in runtime.spine.history if protocol in ("", each[1].protocol)],
+        _history(session, protocol),
         held,
         unpublished,
         {
@@ -45,6 +46,11 @@ def seen_of(session: "Session", protocol: str = "") -> Seen:
         },
         runtime.clock.wall(),
     )
+
+
+def _history(session: "Session", protocol: str) -> list[tuple[float, Event]]:
+    history = session.runtime.spine.history
+    return [each for each in history if protocol in ("", each[1].protocol)]
 
 
 def own(views: Iterable[V], protocol: str) -> list[V]:
@@ -59,7 +65,7 @@ def kafka_of(session: "Session") -> Kafka:
         {each.name: each for each in own(session.destinations(), "kafka")},
         own(session.groups(), "kafka"),
         {each.transactional_id: each for each in (broker.transactions() if broker else ())},
-        seen_of(session, "kafka").history,
+        _history(session, "kafka"),
         session.runtime.clock.wall(),
     )
 
@@ -72,7 +78,7 @@ def mqtt_of(session: "Session") -> Mqtt:
         {str(each["client"]): each for each in (admin.sessions() if admin is not None else ())},
         {str(each["filter"]): each for each in (admin.shares() if admin is not None else ())},
         own(session.destinations(), "mqtt"),
-        seen_of(session, "mqtt").history,
+        _history(session, "mqtt"),
         admin.lint() if admin is not None else (),
         runtime.clock.wall(),
     )
@@ -95,7 +101,7 @@ def amqp_of(session: "Session", vhost: str = "/") -> Amqp:
             for each in everywhere
             if each.kind == "queue" and each.detail["vhost"] != vhost and each.messages_in
         },
-        seen_of(session, "amqp").history,
+        _history(session, "amqp"),
         session.runtime.clock.wall(),
     )
 
