@@ -1,9 +1,22 @@
 """Facts that all three brokers emit on the spine, after they happened."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+from zlib import crc32
 
 from msgspec import Struct
+
+INSIDE: Final = "∗"
+"""How the names begin of those who publish without a connection: prompt, fixtures, HTTP."""
+
+
+_MARKED: Final = 128
+"""Bytes of a frame, from each end, that its mark is of."""
+
+
+def mark_of(frame: bytes) -> int:
+    """What tells a frame from the others of its connection, in few bytes; 0: of no bytes."""
+    return crc32(frame[:_MARKED] + frame[-_MARKED:], len(frame)) if frame else 0
 
 
 class Event(Struct, frozen=True, gc=False):
@@ -142,7 +155,7 @@ class PeerCaughtUp(Event, frozen=True):
 
 
 class FaultFired(Event, frozen=True):
-    """`frame` is its `journal.mark_of`; 0: there is none, as when a connection begins or ends, or
+    """`frame` is its `mark_of`; 0: there is none, as when a connection begins or ends, or
     none that its client gets. `direction` is the journal's.
     """
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Hashable, Iterator
 from itertools import compress, islice
 from operator import attrgetter
 from typing import Any, Final, Protocol
-from zlib import crc32
 
 from msgspec import Struct, field
 
@@ -29,8 +28,6 @@ _SHARE_OF_BURST: Final = 2
 _SLACK_OF_ENDED: Final = 6
 """The same where too many connections ended: some fifty tapes at a time, since each time what came
 so far becomes a page, and those with something of theirs are walked through."""
-_MARKED: Final = 128
-"""Bytes of a frame, from each end, that its mark is of."""
 
 
 class Origin(Struct, frozen=True, gc=False):
@@ -83,11 +80,6 @@ class Row(Struct):
     fault: int = 0
     marked: bool = False
     origin: Origin = NOWHERE
-
-
-def mark_of(frame: bytes) -> int:
-    """What tells a frame from the others of its connection, in few bytes; 0: of no bytes."""
-    return crc32(frame[:_MARKED] + frame[-_MARKED:], len(frame)) if frame else 0
 
 
 class Splitter(Protocol):
@@ -336,24 +328,20 @@ class Tape(Struct, eq=False):
 
     def _drop(self, goal: int, places: Places, leaving: Leaving) -> int:
         """Let the oldest chunks go, down to `goal` bytes or the newest one, whole pages of them as
-        long as that is not much below the goal; returns how many went but for all `leaving`."""
+        long as that is not much below the goal; returns how many others went."""
         journal, pages, ends = self.journal, self.pages, self.ends
-        last, whole, count = self.came - goal, 0, 0
+        last, whole = self.came - goal, 0
         # A large burst, which has a page of its own, goes at once, too.
         most = last + max(journal.page_room, goal >> _SHARE_OF_BURST)
         newest = len(pages) - 1
         while whole < newest and self.gone < last and ends[whole] <= most:
-            page = pages[whole]
-            if page.of_one:
-                count += journal.leave_whole(page)
-            else:
-                leaving[page].add(self)
+            leaving[pages[whole]].add(self)
             self.gone = ends[whole]
             whole += 1
         del pages[:whole], ends[:whole]
         excess = last - self.gone
         if excess <= 0:
-            return count
+            return 0
         page = pages[0]
         its = places.of(page, self)
         dropped, number, freed = page.drop_some(its, excess, 1 if len(pages) == 1 else 0)
@@ -364,7 +352,7 @@ class Tape(Struct, eq=False):
                 del pages[0], ends[0]
             if journal.thinned(page, dropped):
                 places.moved(page)
-        return count + dropped
+        return dropped
 
 
 class Journal(Pages):

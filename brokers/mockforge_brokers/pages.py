@@ -275,7 +275,7 @@ class Pages:
             empty = 0
         self._empty = empty
 
-    def leave_whole(self, page: Page) -> int:
+    def _leave_whole(self, page: Page) -> int:
         """A page that is one tape's alone goes; returns how many chunks it has."""
         tape, count = page.tapes[0], len(page.tapes) - page.gone
         tape.left = max(tape.left, page.numbers[-1])
@@ -300,7 +300,7 @@ class Pages:
         count = 0
         for page, tapes in leaving.items():
             if page.of_one:
-                count += self.leave_whole(page)
+                count += self._leave_whole(page)
                 continue
             own, numbers = page.tapes, page.numbers
             its = page.drop(tapes)

@@ -16,8 +16,9 @@ from mockforge_brokers.events import (
     FaultFired,
     FrameHeld,
     HeldFrameLeft,
+    mark_of,
 )
-from mockforge_brokers.journal import IN, OUT, Journal, Row, mark_of
+from mockforge_brokers.journal import IN, OUT, Journal, Row
 from mockforge_brokers.misbehaviour.holds import Holds
 from mockforge_brokers.spine import Spine
 

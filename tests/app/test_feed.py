@@ -12,8 +12,9 @@ from mockforge_brokers.events import (
     FaultFired,
     ProtocolViolated,
     Warned,
+    mark_of,
 )
-from mockforge_brokers.journal import IN, OUT, Row, mark_of
+from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
 
 from mockforge_tui.feed import Feed

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from ..clock import Clock, Timer
 from ..errors import InvalidInput
-from ..events import FaultFired, Warned
-from ..journal import OUT, Row, mark_of
+from ..events import FaultFired, Warned, mark_of
+from ..journal import OUT, Row
 from ..spine import Spine
 from .actions import Action, Blackhole, Delay, Drop, Inject, Truncate, Watch, name_of
 from .in_force import InForce

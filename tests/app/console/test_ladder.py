@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from brokers.amqp.client import publish
 from mockforge_brokers.clock import ManualClock
-from mockforge_brokers.events import ConnectionClosed, FaultFired
-from mockforge_brokers.journal import IN, OUT, Row, mark_of
+from mockforge_brokers.events import ConnectionClosed, FaultFired, mark_of
+from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.misbehaviour.actions import name_of
 from mockforge_brokers.mqtt.wire.encode import encode_packet
 from mockforge_brokers.mqtt.wire.packets import Ack, PacketType, Pingreq, Publish

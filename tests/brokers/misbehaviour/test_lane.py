@@ -11,8 +11,9 @@ from mockforge_brokers.events import (
     HeldFrameLeft,
     LimitReached,
     Warned,
+    mark_of,
 )
-from mockforge_brokers.journal import IN, OUT, Row, mark_of
+from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.limits import Limits
 from mockforge_brokers.misbehaviour.actions import (
     Blackhole,
