@@ -8,6 +8,7 @@ something is asked with its correlation anew. AMQP acknowledges by numbers, whic
 from collections.abc import Iterator
 from typing import Final
 
+from mockforge_brokers.events import INSIDE
 from mockforge_brokers.journal import IN, OUT, Row
 from mockforge_brokers.protocols import protocol_of
 
@@ -41,7 +42,7 @@ class Exchange:
         if not self._over:
             self._look_back()
             # What is published inside is accepted without an answer.
-            inside = row.client.startswith("∗")
+            inside = row.client.startswith(INSIDE)
             nameless = row.correlation is None and not self._tagged
             self._over = settles(row) or inside or nameless
 

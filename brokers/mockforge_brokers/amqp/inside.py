@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ..environment import Environment
+from ..events import INSIDE
 from ..journal import IN, Origin, Row, Splitter, Tape
 from ..spine import Spine
 from .channel.unroutable import Unroutable
@@ -19,7 +20,7 @@ class _Source:
     """One inside publisher in one virtual host: the `Owner` of a tape that no socket feeds."""
 
     def __init__(self, name: str, vhost: str, number: int, spine: Spine) -> None:
-        self.client = f"∗{name}"
+        self.client = f"{INSIDE}{name}"
         self._origin = Origin(vhost=vhost)
         self.unroutable = Unroutable(spine, number, self.client)
         self.tape: Tape | None = None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..environment import Environment
+from ..events import INSIDE
 from ..journal import IN, Row, Tape
 from .rows import Reading, RowReader
 from .wire.frames import encode_request
@@ -18,7 +19,7 @@ class _Source:
     """One inside producer: the `Owner` of a tape that no socket feeds."""
 
     def __init__(self, name: str, name_of: Callable[[bytes], str]) -> None:
-        self.client = f"∗{name}"
+        self.client = f"{INSIDE}{name}"
         self._rows = RowReader(Reading(name_of, placed=True))
 
     def splitter(self, direction: int) -> Splitter:

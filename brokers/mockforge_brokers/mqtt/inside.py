@@ -5,6 +5,7 @@ from typing import Any
 
 from ..environment import Environment
 from ..errors import InvalidInput
+from ..events import INSIDE
 from ..journal import IN, Row, Splitter, Tape
 from .codes import V5
 from .inputs import check_encoding, publish_properties
@@ -20,7 +21,7 @@ class Inside:
     """Stands in the journal for a source that has no socket (`journal.Owner`)."""
 
     def __init__(self, environment: Environment, source: str) -> None:
-        self.client = f"∗{source}"
+        self.client = f"{INSIDE}{source}"
         self._packet_id = 0
         self._tape: Tape | None = None
         if environment.journal is not None:

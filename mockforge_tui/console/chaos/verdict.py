@@ -8,6 +8,7 @@ from weakref import ref
 from mockforge_brokers.clock import MovableClock, Timer
 from mockforge_brokers.ended import EndedConnections
 from mockforge_brokers.events import (
+    INSIDE,
     ClientIdentified,
     ConnectionClosed,
     ConnectionOpened,
@@ -39,8 +40,6 @@ GRACE: Final = 60.0
 """Seconds behind the end of a run in which what was kept from the broker may still come, and who
 is away may be back."""
 
-_OURS: Final = "∗"
-"""How those are called who publish without a connection: prompt and fixtures."""
 _STOPPED: Final = ("the broker ended", "the broker was killed")
 """The reasons of an end by `broker stop` and `restart`: a fault of no rule."""
 _GONE: Final = ("the client closed the connection", "the connection was lost")
@@ -171,7 +170,7 @@ class Observer:
 
     def _story(self, protocol: str, client: str, host: str = "") -> ClientStory | None:
         known = self._by_name.get((protocol, client))
-        if known is None and client and len(self._stories) < _MOST_CLIENTS and client[0] != _OURS:
+        if known is None and client and len(self._stories) < _MOST_CLIENTS and client[0] != INSIDE:
             known = self._successor(protocol, client, host) or ClientStory(protocol, client, host)
             if known.client == client:
                 self._stories.append(known)

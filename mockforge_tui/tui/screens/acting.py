@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from mockforge_brokers.errors import BrokerError
+from mockforge_brokers.events import INSIDE
 from mockforge_brokers.journal import Row
 from mockforge_brokers.snapshots import GroupView
 
@@ -35,10 +36,6 @@ from .layout import SOUGHT, PaneScreen
 
 if TYPE_CHECKING:
     from ..app import ConsoleApp
-
-
-_OURS = "∗"
-"""How those are called who publish without a connection: prompt and fixtures."""
 
 
 class ActingScreen(PaneScreen):
@@ -254,7 +251,7 @@ class ActingScreen(PaneScreen):
         self.look_at()
         chosen = self.chosen()
         number = chosen.client.id if chosen.client is not None else connection_of(chosen.subject)
-        if isinstance(chosen.subject, Row) and chosen.subject.client.startswith(_OURS):
+        if isinstance(chosen.subject, Row) and chosen.subject.client.startswith(INSIDE):
             who = clean(chosen.subject.client, 40)
             self.console_app.note(f"{who} comes by no connection: it has no ladder to draw")
         elif not number:

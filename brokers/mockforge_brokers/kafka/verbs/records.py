@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ...environment import Environment
 from ...errors import InvalidInput, PlainRefusals
+from ...events import INSIDE
 from ..inside import Inside
 from ..options import KafkaOptions
 from ..records import Record, build_batch, is_control
@@ -57,7 +58,7 @@ class RecordVerbs:
                 raise InvalidInput(
                     f"kafka:{topic}: a header or the timestamp has no legal value: {error}"
                 ) from None
-            appended = self.cluster.append(log, batch, client=f"∗{source}")
+            appended = self.cluster.append(log, batch, client=f"{INSIDE}{source}")
         offset = appended.base_offset
         if self.environment.journal is not None:
             for placed in log.batches(offset, offset):
